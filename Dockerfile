@@ -1,0 +1,42 @@
+# The bot without TensorFlow: the runtime lock, the code and the presets.
+ARG PYTHON_VERSION=3.13
+
+FROM python:${PYTHON_VERSION}-slim AS build
+WORKDIR /app
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+RUN python -m venv /opt/venv
+# The lock comes before the code, so that a change of code does not install everything again.
+COPY requirements/runtime.lock requirements/
+RUN /opt/venv/bin/pip install --require-hashes -r requirements/runtime.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY bot bot
+COPY db db
+COPY genrec genrec
+# Editable, so that the presets lie beside the code as they do in a clone.
+RUN /opt/venv/bin/pip install --no-deps --no-build-isolation --editable . \
+    && /opt/venv/bin/python -m compileall -q bot db genrec
+COPY models models
+
+FROM python:${PYTHON_VERSION}-slim
+# tini passes signals on and reaps the workers' orphans.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends tini \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --home-dir /data --shell /usr/sbin/nologin genrec \
+    && install -d -o genrec -g genrec /data
+COPY --from=build /opt/venv /opt/venv
+COPY --from=build /app /app
+ENV PATH=/opt/venv/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    GENREC_PRESET=/app/models/vgg16 \
+    GENREC_DATABASE=/data/genrec.db \
+    GENREC_HTTP_PORT=9090
+USER genrec
+WORKDIR /data
+VOLUME /data
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen(f\"http://127.0.0.1:{os.environ['GENREC_HTTP_PORT']}/healthz\", timeout=4)"]
+ENTRYPOINT ["tini", "--", "genrec"]
+CMD ["run"]

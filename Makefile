@@ -1,0 +1,94 @@
+# Needs only make and a python3 (3.11 to 3.13, with venv); everything else is fetched into .venv.
+# One word a duty; `make` alone lists them. Pass more to a tool with ARGS: make test ARGS="-k audio".
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --quiet --quiet --disable-pip-version-check
+ARGS ?=
+PYTHON ?=
+
+SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+LOCK := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-header pyproject.toml requirements/build.in
+
+# A .venv knows its own path: in a clone that was moved or copied it is made again.
+ifneq ($(wildcard $(VENV)/made),)
+ifneq ($(shell cat $(VENV)/made),$(CURDIR))
+$(shell rm -f $(VENV)/made $(VENV)/runtime $(VENV)/dev)
+endif
+endif
+
+.PHONY: help
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r word duty; do \
+	  printf 'make %-6s  %s\n' "$$word" "$$duty"; done
+
+.PHONY: setup
+setup: $(VENV)/runtime ## make .venv with what the bot needs to run
+	@echo "Ready: make demo, or make run."
+
+.PHONY: run
+run: $(VENV)/runtime ## start the bot (settings: environment or .env)
+	@$(VENV)/bin/genrec run $(ARGS)
+
+.PHONY: demo
+demo: $(VENV)/runtime ## analyse a clip made on the spot: its genre and five tracks
+	@$(VENV)/bin/genrec demo $(ARGS)
+
+.PHONY: check
+check: $(VENV)/dev ## lint, formatting, types and import rules
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+
+.PHONY: test
+test: $(VENV)/dev ## run every test, each benchmark once and untimed
+	$(PY) -m pytest $(ARGS)
+
+.PHONY: bench
+bench: $(VENV)/dev ## time each stage: a table, and artefacts/benchmarks.json
+	@mkdir -p artefacts
+	$(PY) -m pytest tests/benchmarks --benchmark-enable \
+	  --benchmark-json=artefacts/benchmarks.json $(ARGS)
+
+.PHONY: lock
+lock: $(VENV)/dev ## resolve both locks anew from pyproject.toml (ARGS=--upgrade: newest versions)
+	$(LOCK) $(ARGS) --output-file requirements/runtime.lock
+	$(LOCK) $(ARGS) --output-file requirements/dev.lock --extra train --extra dev \
+	  --constraint requirements/runtime.lock
+
+.PHONY: clean
+clean: ## remove .venv, caches and artefacts; presets, data, runs and databases stay
+	rm -rf $(VENV) build dist artefacts *.egg-info .mypy_cache .ruff_cache .pytest_cache \
+	  .import_linter_cache .benchmarks
+	find bot db genrec tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps. Each is written last, so a target that was interrupted is made again.
+$(VENV)/made:
+	@found=; for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	  if "$$python" -c '$(SUITABLE)' 2>/dev/null; then found="$$python"; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "genrec needs Python 3.11, 3.12 or 3.13 with its venv module, and there is none here." >&2; \
+	  echo "Install one (Debian: apt-get install python3-venv), or name it: make setup PYTHON=PATH" >&2; \
+	  exit 1; \
+	fi; \
+	echo "Making $(VENV) with $$("$$found" --version) ..."; \
+	"$$found" -m venv --clear $(VENV)
+	@echo "$(CURDIR)" > $@
+
+$(VENV)/runtime: requirements/runtime.lock pyproject.toml | $(VENV)/made
+	@echo "Installing what the bot needs ..."
+	@$(PIP) install --require-hashes -r requirements/runtime.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev: requirements/dev.lock $(VENV)/runtime
+	@echo "Installing what training, checks and tests need (some minutes the first time) ..."
+	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@touch $@
