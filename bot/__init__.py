@@ -1,0 +1,1 @@
+"""The face of genrec: Discord, the command line, links and configuration."""

@@ -1,0 +1,180 @@
+"""Which container a file is, told by its bytes: its name, suffix and content type are not asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import BinaryIO
+
+# How far an MP3 or AAC stream may begin behind rubbish, as one cut out of a radio stream does.
+SYNC_SEARCH_BYTES = 4096
+# More tags than this in a row is a trap and not a file.
+MAX_ID3_TAGS = 4
+
+MP3_KBPS = {
+    # (MPEG-1?, layer) -> kbit/s by the header's index
+    (True, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (True, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (True, 3): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (False, 1): (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (False, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+MP3_HZ = (44100, 48000, 32000)
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A kind of sound file.
+
+    Attributes
+    ----------
+    name
+        As a person says it: ``FLAC``.
+    demuxer
+        FFmpeg's name of the only demuxer that may open it.
+    libsndfile
+        True where libsndfile reads it faster than FFmpeg, or as fast.
+    """
+
+    name: str
+    demuxer: str
+    libsndfile: bool
+
+
+WAV = Container("WAV", "wav", libsndfile=True)
+AIFF = Container("AIFF", "aiff", libsndfile=True)
+FLAC = Container("FLAC", "flac", libsndfile=True)
+MP3 = Container("MP3", "mp3", libsndfile=True)
+OGG = Container("OGG", "ogg", libsndfile=True)
+# libsndfile takes two to three times as long as FFmpeg for Opus.
+OPUS = Container("OGG", "ogg", libsndfile=False)
+MP4 = Container("MP4", "mov", libsndfile=False)
+AAC = Container("AAC", "aac", libsndfile=False)
+MATROSKA = Container("WebM", "matroska", libsndfile=False)
+
+# What stands where in the head of a file. Opus before OGG: the first that fits counts.
+SIGNATURES = (
+    (WAV, ((0, b"RIFF"), (8, b"WAVE"))),
+    (WAV, ((0, b"RIFX"), (8, b"WAVE"))),
+    (WAV, ((0, b"RF64"), (8, b"WAVE"))),
+    (AIFF, ((0, b"FORM"), (8, b"AIFF"))),
+    (AIFF, ((0, b"FORM"), (8, b"AIFC"))),
+    (FLAC, ((0, b"fLaC"),)),
+    (OPUS, ((0, b"OggS"), (28, b"OpusHead"))),
+    (OGG, ((0, b"OggS"),)),
+    (MP4, ((4, b"ftyp"),)),
+    (MATROSKA, ((0, b"\x1a\x45\xdf\xa3"),)),
+)
+
+# What people send by mistake, so that the refusal can say what it is.
+STRANGERS = (
+    (b"MThd", "a MIDI file: it holds notes and no sound"),
+    (b"\x30\x26\xb2\x75", "a Windows Media file (WMA)"),
+    (b"wvpk", "a WavPack file"),
+    (b"MAC ", "a Monkey's Audio file"),
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"%PDF", "a PDF document"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"#EXTM3U", "a playlist: it names music elsewhere, and genrec does not follow it"),
+    (b"ffconcat", "a playlist: it names music elsewhere, and genrec does not follow it"),
+    (b"[playlist]", "a playlist: it names music elsewhere, and genrec does not follow it"),
+)
+
+
+def sniff(file: BinaryIO) -> Container | None:
+    """Tell the container of an open file by its first bytes.
+
+    Parameters
+    ----------
+    file
+        Open for reading, seekable; it is left at an arbitrary position.
+
+    Returns
+    -------
+    Container or None
+        None where the bytes are none of the containers genrec opens.
+    """
+    start = _skip_id3(file)
+    head = _read_at(file, start, 64)
+    for container, signature in SIGNATURES:
+        if all(head[at : at + len(magic)] == magic for at, magic in signature):
+            return container
+    return _sniff_frames(_read_at(file, start, 3 * SYNC_SEARCH_BYTES))
+
+
+def describe(file: BinaryIO) -> str:
+    """Say what a file is that `sniff` does not know, as the end of "This file is ...".
+
+    Parameters
+    ----------
+    file
+        Open for reading, seekable; it is left at an arbitrary position.
+    """
+    head = _read_at(file, 0, 512)
+    for magic, words in STRANGERS:
+        if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(magic):
+            return words
+    if head and not any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head):
+        return "text and not sound"
+    return "in no sound format that genrec knows"
+
+
+def _read_at(file: BinaryIO, offset: int, count: int) -> bytes:
+    file.seek(offset)
+    return file.read(count)
+
+
+def _skip_id3(file: BinaryIO) -> int:
+    """Return the offset behind the ID3v2 tags that a file may begin with."""
+    offset = 0
+    for _ in range(MAX_ID3_TAGS):
+        head = _read_at(file, offset, 10)
+        if len(head) < 10 or head[:3] != b"ID3" or max(head[6:10]) > 127:
+            break
+        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
+        footer = 10 if head[5] & 0x10 else 0
+        offset += 10 + size + footer
+    return offset
+
+
+def _sniff_frames(data: bytes) -> Container | None:
+    """Look for two MPEG audio or ADTS frames in a row, or one that is all there is."""
+    data = data.lstrip(b"\0")  # many taggers pad with zeros
+    for at in range(min(SYNC_SEARCH_BYTES, len(data) - 3)):
+        if data[at] != 0xFF:
+            continue
+        for container, frame_bytes in ((MP3, _mp3_frame_bytes), (AAC, _adts_frame_bytes)):
+            size = frame_bytes(data[at : at + 7])
+            if not size:
+                continue
+            behind = data[at + size : at + size + 7]
+            if frame_bytes(behind) or (at == 0 and not behind):
+                return container
+    return None
+
+
+def _mp3_frame_bytes(head: bytes) -> int:
+    """Return the length of the MPEG audio frame with this header, 0 where it is none."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return 0
+    version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
+    bitrate, rate = head[2] >> 4, head[2] >> 2 & 3
+    if version == 1 or layer == 4 or bitrate in (0, 15) or rate == 3:
+        return 0
+    mpeg1 = version == 3
+    bps = 1000 * MP3_KBPS[mpeg1, layer][bitrate]
+    hz = MP3_HZ[rate] >> (0 if mpeg1 else 1 if version == 2 else 2)
+    padding = head[2] >> 1 & 1
+    if layer == 1:
+        return 4 * (12 * bps // hz + padding)
+    samples = 576 if layer == 3 and not mpeg1 else 1152
+    return samples // 8 * bps // hz + padding
+
+
+def _adts_frame_bytes(head: bytes) -> int:
+    """Return the length of the ADTS frame with this header, 0 where it is none."""
+    if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 > 12:
+        return 0
+    size = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
+    return size if size > 7 else 0

@@ -1,0 +1,76 @@
+"""The exported network, run by LiteRT: images in, embeddings and logits out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from genrec.errors import PresetError
+
+Float = NDArray[np.float32]
+
+SIGNATURE = "serve"
+
+
+class Embedder:
+    """A network file, ready to run.
+
+    Parameters
+    ----------
+    model
+        A LiteRT file with the signature ``serve``: ``images`` (n, height, width, 3) to
+        ``embedding`` (n, d) and ``logits`` (n, labels), n free.
+    threads
+        CPU threads a call may use.
+
+    Raises
+    ------
+    PresetError
+        The file is not such a network.
+    """
+
+    def __init__(self, model: Path, *, threads: int = 1) -> None:
+        try:
+            self._interpreter: Any = _quietly(model, threads)
+            signature = self._interpreter.get_signature_list()[SIGNATURE]
+        except (ValueError, KeyError, RuntimeError) as error:
+            raise PresetError(f"{model} is not a network genrec exported: {error}.") from error
+        if set(signature["outputs"]) != {"embedding", "logits"}:
+            raise PresetError(f"{model} has no outputs 'embedding' and 'logits'; export it anew.")
+        self._runner = self._interpreter.get_signature_runner(SIGNATURE)
+        details = self._runner.get_input_details()["images"]
+        self.image_shape: tuple[int, ...] = tuple(int(n) for n in details["shape"][1:])
+        self.dimension = int(self._runner.get_output_details()["embedding"]["shape"][-1])
+
+    def __call__(self, images: Float) -> tuple[Float, Float]:
+        """Run the network.
+
+        Parameters
+        ----------
+        images
+            float32 (n, height, width, 3).
+
+        Returns
+        -------
+        embeddings, logits
+            float32 (n, d), before the classification layer, and float32 (n, labels).
+        """
+        out = self._runner(images=images)
+        return out["embedding"], out["logits"]
+
+
+def _quietly(model: Path, threads: int) -> Interpreter:
+    """Open a network without LiteRT's line on stderr, which would end up in people's terminals."""
+    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        return Interpreter(model_path=str(model), num_threads=threads)
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(null)
