@@ -1,0 +1,1 @@
+"""Training, evaluating and exporting the networks; the only room that imports keras."""

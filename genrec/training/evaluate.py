@@ -1,0 +1,241 @@
+"""Measure a preset on a data set, as it ships: the exported network, no keras.
+
+genrec evaluate --preset models/vgg16 --data DIR --split paper
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+
+from genrec.errors import DataError, InputRefused
+from genrec.pipeline import Analyzer
+from genrec.training.dataset import Dataset, Parts, Progress, check_front_end, silent
+
+Float = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+K = 5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What a preset hears in some excerpts.
+
+    Attributes
+    ----------
+    indices
+        int (n,), the excerpts' places in the data set.
+    embeddings
+        float32 (n, d), centred and of length 1.
+    logits
+        float32 (n, labels), before the temperature.
+    """
+
+    indices: Ints
+    embeddings: Float
+    logits: Float
+
+
+def predict(
+    analyzer: Analyzer, data: Dataset, indices: Ints, progress: Progress = silent
+) -> Predictions:
+    """Hear excerpts from their log-mel arrays."""
+    embeddings, logits = [], []
+    for done, index in enumerate(indices, start=1):
+        heard = analyzer.see(data.spectrogram(int(index)))
+        embeddings.append(analyzer.embedding(heard.features))
+        logits.append(heard.logits)
+        progress(done, len(indices))
+    labels = len(analyzer.preset.labels)
+    return Predictions(
+        np.asarray(indices, dtype=np.int64),
+        np.array(embeddings, dtype=np.float32).reshape(len(indices), analyzer.preset.dimension),
+        np.array(logits, dtype=np.float32).reshape(len(indices), labels),
+    )
+
+
+def evaluate(
+    analyzer: Analyzer,
+    data: Dataset,
+    parts: Parts,
+    *,
+    progress: Progress = silent,
+    part: str = "test",
+    audio: bool = True,
+) -> dict[str, Any]:
+    """Return every figure of a preset on one part of a data set.
+
+    Parameters
+    ----------
+    analyzer
+        The preset.
+    data, parts
+        The data and its parts. The part is judged; the neighbours of its tracks are looked for in
+        the other parts, or in the part itself where there is no other.
+    progress
+        Told (done, of) after each excerpt.
+    part
+        The part to judge.
+    audio
+        Whether excerpts that have an audio file are judged end to end, too.
+
+    Returns
+    -------
+    A dictionary that JSON can hold; docs/training.md names its keys.
+
+    Raises
+    ------
+    DataError
+        The part is empty, or its genres are not the preset's.
+    """
+    started = time.perf_counter()
+    preset = analyzer.preset
+    check_front_end(data, preset.spectrogram)
+    strange = sorted(set(data.genres) - set(preset.labels))
+    if strange:
+        raise DataError(
+            f"The preset {preset.name} knows no {', '.join(strange)}; it was trained on"
+            f" {', '.join(preset.labels)}."
+        )
+    judged = parts[part]
+    if not len(judged):
+        raise DataError(f"This split has no {part} part; use --split all to judge every excerpt.")
+    others = np.concatenate([indices for name, indices in parts.items() if name != part])
+    total = len(judged) + len(others)
+    found = predict(analyzer, data, judged, lambda done, _: progress(done, total))
+    pool = predict(analyzer, data, others, lambda done, _: progress(len(judged) + done, total))
+    truth = np.array([preset.labels.index(data.genres[i]) for i in judged])
+    return {
+        "preset": preset.name,
+        "model_id": preset.model_id,
+        "part": part,
+        "tracks": len(judged),
+        **accuracy(truth, found.logits.argmax(axis=1), preset.labels),
+        "calibration": calibration(truth, found.logits / preset.calibration.temperature, preset),
+        "neighbours": neighbours(data, found, pool if len(others) else found),
+        "audio": from_audio(analyzer, data, judged, found) if audio else None,
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+
+
+def accuracy(truth: Ints, answer: Ints, labels: tuple[str, ...]) -> dict[str, Any]:
+    """Return accuracy, macro F1, figures per genre and the confusion matrix (rows: the truth)."""
+    every = list(range(len(labels)))
+    precision, recall, f1, support = precision_recall_fscore_support(
+        truth, answer, labels=every, zero_division=0
+    )
+    return {
+        "accuracy": float((truth == answer).mean()),
+        "macro_f1": float(f1[support > 0].mean()),
+        "labels": list(labels),
+        "per_class": {
+            label: {
+                "precision": float(precision[i]),
+                "recall": float(recall[i]),
+                "f1": float(f1[i]),
+                "support": int(support[i]),
+            }
+            for i, label in enumerate(labels)
+        },
+        "confusion_matrix": confusion_matrix(truth, answer, labels=every).tolist(),
+    }
+
+
+def calibration(truth: Ints, scaled: Float, preset: Any, bins: int = 10) -> dict[str, float]:
+    """Return how far probabilities keep their word.
+
+    ``ece`` is the expected calibration error over ten equal bins of confidence (Guo et al. 2017);
+    ``unsure_share`` the share of tracks called unsure, ``accuracy_when_sure`` that of the rest.
+    """
+    p = softmax(scaled)
+    confidence, right = p.max(axis=1), p.argmax(axis=1) == truth
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [
+        (place == b).mean() * abs(confidence[place == b].mean() - right[place == b].mean())
+        for b in range(bins)
+        if (place == b).any()
+    ]
+    sure = confidence >= preset.calibration.unsure_below
+    return {
+        "ece": float(sum(gaps)),
+        "nll": float(-np.log(np.maximum(p[np.arange(len(truth)), truth], 1e-12)).mean()),
+        "temperature": preset.calibration.temperature,
+        "unsure_share": float(1 - sure.mean()),
+        "accuracy_when_sure": float(right[sure].mean()) if sure.any() else 0.0,
+    }
+
+
+def neighbours(data: Dataset, found: Predictions, pool: Predictions) -> dict[str, float]:
+    """Return whether the nearest tracks are of the genre, and whether all tracks get a chance.
+
+    Each query looks among ``pool``, without itself. ``*_artist_filtered`` leaves out tracks of the
+    query's own artist. ``hubness_skew`` is the skewness of how often a track is among the five
+    nearest (Radovanovic et al. 2010), ``never_share`` the share of tracks that never is.
+    """
+    genres = np.array(data.genres)
+    artists = np.array([key or f"?{i}" for i, key in enumerate(data.artist_keys)])
+    cosines = found.embeddings @ pool.embeddings.T
+    itself = found.indices[:, None] == pool.indices[None, :]
+    same_artist = artists[found.indices][:, None] == artists[pool.indices][None, :]
+    same_genre = genres[found.indices][:, None] == genres[pool.indices][None, :]
+    nearest = _nearest(np.where(itself, -np.inf, cosines))
+    filtered = _nearest(np.where(itself | same_artist, -np.inf, cosines))
+    rows = np.arange(len(found.indices))[:, None]
+    counts = np.bincount(filtered.ravel(), minlength=len(pool.indices)).astype(float)
+    spread = counts.std()
+    unrelated = cosines[~same_genre & ~itself]
+    return {
+        "catalogue": len(pool.indices),
+        "precision_at_5": float(same_genre[rows, nearest].mean()),
+        "precision_at_5_artist_filtered": float(same_genre[rows, filtered].mean()),
+        "same_artist_share": float(same_artist[rows, nearest].mean()),
+        "mean_cosine_unrelated": float(unrelated.mean()) if unrelated.size else 0.0,
+        "mean_cosine_nearest": float(cosines[rows, filtered].mean()),
+        "hubness_skew": float((((counts - counts.mean()) / spread) ** 3).mean()) if spread else 0.0,
+        "never_share": float((counts == 0).mean()),
+    }
+
+
+def from_audio(
+    analyzer: Analyzer, data: Dataset, indices: Ints, found: Predictions
+) -> dict[str, float] | None:
+    """Judge, end to end from their files, those excerpts that have audio; none: nothing.
+
+    ``accuracy_arrays`` is that of the same excerpts from their arrays, for comparison: the audio
+    may be only part of the excerpt.
+    """
+    truth, answers, arrays = [], [], []
+    for row, index in enumerate(indices):
+        path = data.audio.get(data.names[index])
+        if path is None:
+            continue
+        try:
+            answers.append(analyzer.analyze(path).scores[0].label)
+        except InputRefused as error:
+            raise DataError(f"{path} of the test data cannot be heard: {error}") from error
+        truth.append(data.genres[index])
+        arrays.append(analyzer.preset.labels[int(found.logits[row].argmax())])
+    if not truth:
+        return None
+    return {
+        "tracks": len(truth),
+        "accuracy": float(np.mean([a == t for a, t in zip(answers, truth, strict=True)])),
+        "accuracy_arrays": float(np.mean([a == t for a, t in zip(arrays, truth, strict=True)])),
+    }
+
+
+def softmax(logits: Float) -> NDArray[np.float64]:
+    """Return probabilities (n, labels) of logits (n, labels)."""
+    p = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return np.asarray(p / p.sum(axis=1, keepdims=True))
+
+
+def _nearest(cosines: Float) -> Ints:
+    """Return the places of the five largest numbers of each row, (n, 5) or fewer columns."""
+    return np.argsort(-cosines, axis=1, kind="stable")[:, :K]

@@ -1,0 +1,52 @@
+"""Plots of training and evaluation, as PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+
+def plot_history(history: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Draw loss and accuracy by epoch, of training windows and validation tracks."""
+    figure = Figure(figsize=(9, 3.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+        epochs = np.arange(1, len(history) + 1)
+        axes.plot(epochs, [row[name] for row in history], label="training windows, damaged")
+        axes.plot(epochs, [row[f"val_{name}"] for row in history], label="validation tracks")
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    _save(figure, path)
+
+
+def plot_confusion(report: Mapping[str, Any], path: Path) -> None:
+    """Draw the confusion matrix of an evaluation: rows are the truth."""
+    matrix, labels = np.array(report["confusion_matrix"]), report["labels"]
+    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.ndindex(matrix.shape):
+        if matrix[row, column]:
+            ink = "white" if shares[row, column] > 0.5 else "black"
+            axes.text(column, row, str(matrix[row, column]), ha="center", va="center", color=ink)
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set(
+        xlabel="heard",
+        ylabel="truth",
+        title=f"{report['preset']}: {report['accuracy']:.3f} of {report['tracks']} tracks",
+    )
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110, metadata={"Software": None})
