@@ -1,0 +1,1 @@
+"""What genrec keeps: SQLite through aiosqlite."""

@@ -1,0 +1,76 @@
+"""Cache of analyses by content hash and model: the same bytes are not heard twice."""
+
+from __future__ import annotations
+
+import json
+
+from db.connection import Database
+from db.vectors import pack_fingerprint, pack_vector, unpack_fingerprint, unpack_vector
+from genrec.types import Analysis, GenreScore
+
+
+class AnalysisCache:
+    """The last analyses, ``max_rows`` of them; those used longest ago go first."""
+
+    def __init__(self, db: Database, *, max_rows: int = 10_000) -> None:
+        self.db = db
+        self.max_rows = max_rows
+
+    async def get(self, sha256: str, model_id: str) -> Analysis | None:
+        """Return what the model heard in these bytes, if that is kept, without timings."""
+        row = await self.db.one(
+            "SELECT embedding, scores, fingerprint, duration_s, analyzed_s FROM analysis"
+            " WHERE sha256 = ? AND model_id = ?",
+            (sha256, model_id),
+        )
+        if row is None:
+            return None
+        await self.db.run(
+            "UPDATE analysis SET used = (SELECT max(used) + 1 FROM analysis)"
+            " WHERE sha256 = ? AND model_id = ?",
+            (sha256, model_id),
+        )
+        embedding, scores, fingerprint, duration_s, analyzed_s = row
+        return Analysis(
+            model_id=model_id,
+            embedding=unpack_vector(embedding),
+            scores=tuple(
+                GenreScore(label, probability) for label, probability in json.loads(scores)
+            ),
+            fingerprint=unpack_fingerprint(fingerprint),
+            duration_s=duration_s,
+            analyzed_s=analyzed_s,
+        )
+
+    async def put(self, sha256: str, analysis: Analysis) -> None:
+        """Keep an analysis of these bytes."""
+        scores = json.dumps([(score.label, score.probability) for score in analysis.scores])
+        async with self.db.transaction() as tx:
+            await tx.run(
+                "INSERT OR REPLACE INTO analysis (sha256, model_id, embedding, scores, fingerprint,"
+                " duration_s, analyzed_s, used)"
+                " SELECT ?, ?, ?, ?, ?, ?, ?, coalesce(max(used), 0) + 1 FROM analysis",
+                (
+                    sha256,
+                    analysis.model_id,
+                    pack_vector(analysis.embedding),
+                    scores,
+                    pack_fingerprint(analysis.fingerprint),
+                    analysis.duration_s,
+                    analysis.analyzed_s,
+                ),
+            )
+            surplus = await tx.number("SELECT count(*) FROM analysis") - self.max_rows
+            if surplus > 0:
+                await tx.run(
+                    "DELETE FROM analysis WHERE used IN"
+                    " (SELECT used FROM analysis ORDER BY used LIMIT ?)",
+                    (surplus,),
+                )
+
+    async def forget_models(self, keep: tuple[str, ...]) -> int:
+        """Drop the analyses of all models but these, and return how many there were."""
+        return await self.db.run(
+            "DELETE FROM analysis WHERE model_id NOT IN (SELECT value FROM json_each(?))",
+            (json.dumps(keep),),
+        )

@@ -1,0 +1,104 @@
+"""Looks through a music folder: which files are there, and whether they changed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from genrec.errors import FileMissing
+
+# Only what to look at: whether a file is music, the decoder decides.
+AUDIO_SUFFIXES = frozenset(
+    {
+        ".aac", ".aif", ".aiff", ".flac", ".m4a", ".m4b", ".mka", ".mkv",
+        ".mp3", ".mp4", ".oga", ".ogg", ".opus", ".wav", ".webm",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What tells without reading it that a file is unchanged."""
+
+    size: int
+    mtime_ns: int
+
+
+@dataclass(slots=True)
+class Found:
+    """What lies in a folder: files by absolute path, and what could not be looked at, with why."""
+
+    files: dict[str, Stamp] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+
+def open_folder(path: Path) -> Path:
+    """Return a folder's absolute path, links resolved; refuse what is none."""
+    folder = path.resolve()
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        raise FileMissing(
+            f"The folder {path} cannot be opened ({error.strerror}): name the one with your music."
+        ) from error
+    return folder
+
+
+def look_through(root: Path) -> Found:
+    """Find the music files under a folder, each once; hidden files and folders are left out.
+
+    Links are followed, after all that can be reached without, and no folder is entered twice.
+    """
+    found = Found()
+    seen: set[tuple[int, int]] = set()
+    plain, linked = deque([str(root)]), deque[str]()
+    while plain or linked:
+        folder = (plain or linked).popleft()
+        try:
+            status = Path(folder).stat()
+            if (status.st_dev, status.st_ino) in seen:
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(folder) as entries:
+                listing = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            found.unreadable[printable(folder)] = f"The folder cannot be read ({error.strerror})."
+            continue
+        for entry in listing:
+            if not entry.name.startswith("."):
+                _look_at(entry, found, linked if entry.is_symlink() else plain)
+    return found
+
+
+def take_stamp(path: str) -> Stamp:
+    """Take a file's size and time of change; ``OSError`` where there is no such file."""
+    status = Path(path).stat()
+    return Stamp(status.st_size, status.st_mtime_ns)
+
+
+def file_sha256(path: str) -> str:
+    """Return the hex digest of a file's bytes; ``OSError`` where it cannot be read."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def printable(path: str) -> str:
+    """Write out a path whose bytes are not text."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _look_at(entry: os.DirEntry[str], found: Found, folders: deque[str]) -> None:
+    try:
+        if entry.is_dir():
+            folders.append(entry.path)
+        elif entry.is_file() and Path(entry.name).suffix.casefold() in AUDIO_SUFFIXES:
+            entry.path.encode("utf-8")
+            status = entry.stat()
+            found.files[entry.path] = Stamp(status.st_size, status.st_mtime_ns)
+    except UnicodeEncodeError:
+        found.unreadable[printable(entry.path)] = "The file's name is not UTF-8: rename it."
+    except OSError as error:
+        found.unreadable[printable(entry.path)] = f"The file cannot be read ({error.strerror})."

@@ -1,0 +1,90 @@
+"""Settings of a Discord server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from db.connection import Database
+from db.tracks import Catalogue, guild_scope
+from genrec.errors import CatalogueError
+
+MOST_TRACKS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuildSettings:
+    """How genrec behaves in one server; the defaults are those of a server that set nothing.
+
+    ``preset`` is empty for the bot's own, ``allowed_role`` is the role that may ask (none:
+    everybody), and in ``upload_channels`` every clip that somebody drops is answered.
+    """
+
+    guild_id: int
+    default_count: int = 5
+    private: bool = False
+    preset: str = ""
+    allowed_role: int | None = None
+    upload_channels: frozenset[int] = frozenset()
+
+
+async def load_settings(db: Database, guild_id: int) -> GuildSettings:
+    """Return a server's settings."""
+    async with db.snapshot() as session:
+        row = await session.one(
+            "SELECT default_count, private, preset, allowed_role FROM guild WHERE guild_id = ?",
+            (guild_id,),
+        )
+        channels = await session.all(
+            "SELECT channel_id FROM upload_channel WHERE guild_id = ?", (guild_id,)
+        )
+    if row is None:
+        return GuildSettings(guild_id=guild_id)
+    return GuildSettings(
+        guild_id=guild_id,
+        default_count=row[0],
+        private=bool(row[1]),
+        preset=row[2],
+        allowed_role=row[3],
+        upload_channels=frozenset(channel_id for (channel_id,) in channels),
+    )
+
+
+async def save_settings(db: Database, settings: GuildSettings) -> None:
+    """Keep a server's settings, all of them."""
+    if not 1 <= settings.default_count <= MOST_TRACKS:
+        raise CatalogueError(
+            f"An answer has 1 to {MOST_TRACKS} tracks, not {settings.default_count}: choose a"
+            " number between."
+        )
+    guild_id = settings.guild_id
+    async with db.transaction() as tx:
+        await tx.run(
+            "INSERT INTO guild VALUES (?, ?, ?, ?, ?) ON CONFLICT (guild_id) DO UPDATE SET"
+            " default_count = excluded.default_count, private = excluded.private,"
+            " preset = excluded.preset, allowed_role = excluded.allowed_role",
+            (
+                guild_id,
+                settings.default_count,
+                settings.private,
+                settings.preset,
+                settings.allowed_role,
+            ),
+        )
+        await tx.run("DELETE FROM upload_channel WHERE guild_id = ?", (guild_id,))
+        await tx.many(
+            "INSERT OR REPLACE INTO upload_channel (channel_id, guild_id) VALUES (?, ?)",
+            [(channel_id, guild_id) for channel_id in settings.upload_channels],
+        )
+
+
+async def upload_channels(db: Database) -> dict[int, int]:
+    """Return every channel where clips are answered, and its server."""
+    return dict(await db.all("SELECT channel_id, guild_id FROM upload_channel"))
+
+
+async def forget_guild(db: Database, guild_id: int) -> None:
+    """Delete all that is kept about a server: settings, votes, owed answers and its own tracks."""
+    async with db.transaction() as tx:
+        for table in ("guild", "feedback", "job"):
+            await tx.run(f"DELETE FROM {table} WHERE guild_id = ?", (guild_id,))
+    await Catalogue(db).forget_scope(guild_scope(guild_id))

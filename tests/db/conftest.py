@@ -1,0 +1,25 @@
+"""Databases for the tests of the middle floor."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from db.connection import MEMORY, Database, open_db
+from db.tracks import Catalogue
+
+
+@pytest.fixture(params=["memory", "file"])
+async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """Open an empty database, in memory and in a file."""
+    path = MEMORY if request.param == "memory" else tmp_path / "catalogue.db"
+    async with open_db(path) as database:
+        yield database
+
+
+@pytest.fixture
+def catalogue(db: Database) -> Catalogue:
+    """Return the catalogue of an empty database."""
+    return Catalogue(db)

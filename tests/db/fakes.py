@@ -1,0 +1,107 @@
+"""Stand-ins of the database tests: files that are no sound, an analyser that hears bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from db.generations import NewTrack
+from genrec.errors import GenrecError
+from genrec.types import Analysis, GenreScore
+
+MODEL = "fake@000000000001"
+DIMENSION = 8
+LABELS = ("blues", "hiphop", "rock")
+
+
+def unit(seed: int, dimension: int = DIMENSION) -> NDArray[np.float32]:
+    vector = np.random.default_rng(seed).standard_normal(dimension)
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+def fingerprint(seed: int) -> NDArray[np.int8]:
+    return np.random.default_rng(seed).integers(-127, 128, (15, 20)).astype(np.int8)
+
+
+def new_track(seed: int, **changes: object) -> NewTrack:
+    values: dict[str, object] = {
+        "title": f"Song {seed}",
+        "artist": f"Artist {seed % 7}",
+        "genre": LABELS[seed % len(LABELS)],
+        "embedding": unit(seed),
+        "fingerprint": fingerprint(seed),
+        "source": f"/music/{seed}.mp3",
+        "duration_s": 30.0,
+    }
+    return NewTrack(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def hear(data: bytes, model_id: str = MODEL) -> Analysis:
+    """Hear the same in the same bytes, and something else in others."""
+    seed = int.from_bytes(hashlib.sha256(data).digest()[:4], "big")
+    return Analysis(
+        model_id=model_id,
+        embedding=unit(seed),
+        scores=(GenreScore(LABELS[seed % 3], 0.75), GenreScore(LABELS[(seed + 1) % 3], 0.25)),
+        fingerprint=fingerprint(seed),
+        duration_s=30.0,
+        analyzed_s=30.0,
+        timings_ms={"decode": 1.0},
+    )
+
+
+def hear_file(path: Path, model_id: str = MODEL) -> Analysis:
+    return hear(path.read_bytes(), model_id)
+
+
+class FakeAnalyser:
+    """Analyses by hashing; ``faults`` are raised for files by name, ``before`` sees each path."""
+
+    def __init__(
+        self,
+        *,
+        model_id: str = MODEL,
+        delay_s: float = 0.0,
+        before: Callable[[Path], None] = lambda _: None,
+    ) -> None:
+        self.model_id = model_id
+        self.delay_s = delay_s
+        self.before = before
+        self.faults: dict[str, GenrecError] = {}
+        self.calls: list[str] = []
+        self.running = 0
+        self.most_running = 0
+
+    async def analyze(self, path: Path) -> Analysis:
+        self.calls.append(path.name)
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            self.before(path)
+            await asyncio.sleep(self.delay_s)
+            if path.name in self.faults:
+                raise self.faults[path.name]
+            return hear_file(path, self.model_id)
+        finally:
+            self.running -= 1
+
+
+def fill(folder: Path, count: int, start: int = 0) -> list[Path]:
+    """Put files with bytes of their own into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"Artist {n % 5} - Song {n}.mp3" for n in range(start, start + count)]
+    for path in paths:
+        path.write_bytes(f"not really music: {path}".encode())
+    return paths
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that gives no sign, a minute at most."""
+    async with asyncio.timeout(60):
+        while not condition():  # noqa: ASYNC110 - the condition is of code under test
+            await asyncio.sleep(0.001)

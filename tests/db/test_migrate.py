@@ -1,0 +1,91 @@
+"""Migrations: whole or not at all, never backwards, never into another program's file."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import aiosqlite
+import pytest
+
+from db.connection import open_db
+from db.migrate import Migration, load_migrations, migrate
+from genrec.errors import CatalogueError
+
+FIRST = Migration(1, "0001_first", "CREATE TABLE a (x INTEGER) STRICT; INSERT INTO a VALUES (1);")
+TRIGGER = (
+    "CREATE TABLE b (x INTEGER) STRICT; -- a ; in a comment\n"
+    "CREATE TRIGGER t AFTER INSERT ON b BEGIN INSERT INTO a VALUES (new.x); SELECT ';'; END;\n"
+    "INSERT INTO b VALUES (7);"
+)
+BROKEN = Migration(2, "0002_b", TRIGGER + "INSERT INTO nowhere VALUES (1);")
+
+
+def _version(path: Path) -> int:
+    connection = sqlite3.connect(path)
+    try:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    finally:
+        connection.close()
+
+
+async def test_every_table_is_strict(tmp_path: Path) -> None:
+    async with open_db(tmp_path / "a.db") as db:
+        tables = await db.all("PRAGMA table_list")
+        mine = [row for row in tables if row[0] == "main" and not row[1].startswith("sqlite_")]
+        assert len(mine) > 10
+        assert all(row[5] == 1 for row in mine)
+        assert await db.number("PRAGMA user_version") == len(load_migrations())
+
+
+async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
+    for _ in range(2):
+        async with open_db(tmp_path / "a.db") as db:
+            await db.run("INSERT OR IGNORE INTO kept_value VALUES ('a', 'b')")
+            assert await db.number("SELECT count(*) FROM kept_value") == 1
+
+
+async def test_a_failing_step_leaves_the_version_and_no_trace(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    async with aiosqlite.connect(path, isolation_level=None) as connection:
+        with pytest.raises(sqlite3.OperationalError, match="nowhere"):
+            await migrate(connection, (FIRST, BROKEN))
+        assert not connection.in_transaction
+    assert _version(path) == 1
+    async with aiosqlite.connect(path, isolation_level=None) as connection:
+        names = await connection.execute_fetchall("SELECT name FROM sqlite_schema")
+        assert [name for (name,) in names] == ["a"]
+        assert await migrate(connection, (FIRST, Migration(2, "0002_b", TRIGGER))) == 2
+        assert list(await connection.execute_fetchall("SELECT x FROM a")) == [(1,), (7,)]
+
+
+async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    async with open_db(path):
+        pass
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 999")
+    connection.close()
+    with pytest.raises(CatalogueError, match=r"layout 999.*update genrec"):
+        async with open_db(path):
+            pass
+    assert _version(path) == 999
+
+
+async def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE bookmarks (url TEXT)")
+    connection.close()
+    with pytest.raises(CatalogueError, match="another program"):
+        async with open_db(path):
+            pass
+    assert _version(path) == 0
+
+
+@pytest.mark.parametrize("names", [["0002_a.sql"], ["0001_a.sql", "0001_b.sql"], ["first.sql"]])
+def test_numbers_must_be_without_gaps(tmp_path: Path, names: list[str]) -> None:
+    for name in names:
+        (tmp_path / name).write_text("SELECT 1;")
+    with pytest.raises(CatalogueError, match="migration"):
+        load_migrations(tmp_path)

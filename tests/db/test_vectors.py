@@ -1,0 +1,81 @@
+"""The codec: exact both ways, and nothing gets in that no cosine can be taken of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from db.vectors import (
+    pack_fingerprint,
+    pack_vector,
+    unpack_fingerprint,
+    unpack_matrix,
+    unpack_vector,
+)
+from genrec.errors import CatalogueError
+from tests.db.fakes import fingerprint, unit
+
+
+def test_a_vector_comes_back_as_it_was() -> None:
+    vector = unit(1, 128)
+    blob = pack_vector(vector)
+    assert len(blob) == 512
+    assert blob[:4] == np.float32(vector[0]).astype("<f4").tobytes()
+    assert np.array_equal(unpack_vector(blob), vector)
+
+
+def test_a_strided_vector_is_packed_by_its_values() -> None:
+    wide = np.repeat(unit(1), 2)
+    assert pack_vector(wide[::2]) == pack_vector(unit(1))
+
+
+def test_a_matrix_is_contiguous_float32_and_read_only() -> None:
+    matrix = unpack_matrix([pack_vector(unit(seed)) for seed in range(5)], 8)
+    assert matrix.shape == (5, 8)
+    assert matrix.dtype == np.float32
+    assert matrix.flags.c_contiguous
+    assert not matrix.flags.writeable
+    assert np.array_equal(matrix[3], unit(3))
+
+
+def test_no_vectors_make_an_empty_matrix() -> None:
+    assert unpack_matrix([], 8).shape == (0, 8)
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [
+        np.zeros(8),
+        np.full(8, np.nan),
+        np.full(8, np.inf),
+        unit(1) * 1.01,
+        np.zeros(0),
+        unit(1).reshape(2, 4),
+    ],
+    ids=["zero", "nan", "inf", "long", "empty", "matrix"],
+)
+def test_what_is_no_unit_vector_is_refused(vector: np.ndarray) -> None:
+    with pytest.raises(CatalogueError, match="analyse the track again"):
+        pack_vector(vector.astype(np.float32))
+
+
+def test_lengths_that_only_add_up_are_refused() -> None:
+    blob = pack_vector(unit(1))
+    with pytest.raises(CatalogueError, match="8 dimensions"):
+        unpack_matrix([blob[:16], blob + blob[:16]], 8)
+
+
+def test_a_fingerprint_comes_back_as_it_was() -> None:
+    print_ = fingerprint(1)
+    assert np.array_equal(unpack_fingerprint(pack_fingerprint(print_[:, ::2])), print_[:, ::2])
+
+
+@pytest.mark.parametrize("blob", [b"", b"\x01", b"\x02\x00\x02\x00abc"])
+def test_a_damaged_fingerprint_is_refused(blob: bytes) -> None:
+    with pytest.raises(CatalogueError, match="damaged"):
+        unpack_fingerprint(blob)
+
+
+def test_what_is_no_fingerprint_is_refused() -> None:
+    with pytest.raises(CatalogueError, match="int8"):
+        pack_fingerprint(np.zeros((2, 2), dtype=np.int16))  # type: ignore[arg-type]
