@@ -1,0 +1,84 @@
+"""What the first bytes of a body are: a sound file, or one of the usual disappointments."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from genrec.errors import GenrecError, LinkRefused, UnsupportedFormat, UnsupportedSource
+
+# Enough for every signature below, and for the text that gives a page or a playlist away.
+HEAD_BYTES = 512
+_LONGEST_NAME = 200
+
+
+def suffix_of(head: bytes) -> str:
+    """Return the file suffix for the sound file that starts with ``head``, empty for anything else.
+
+    This only spares the trouble of fetching what is no sound: the decoder judges for itself.
+    """
+    if head[:4] == b"fLaC":
+        return ".flac"
+    if head[:4] == b"OggS":
+        return ".ogg"
+    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
+        return ".wav"
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return ".aiff"
+    if head[:4] == b"\x1aE\xdf\xa3":
+        return ".webm"
+    if head[4:8] == b"ftyp":
+        return ".m4a"
+    if head[:3] == b"ID3":
+        return ".mp3"
+    return _mpeg_suffix(head)
+
+
+def _mpeg_suffix(head: bytes) -> str:
+    """Tell MP3 and ADTS frames apart by the layer bits after the eleven bits of sync."""
+    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
+        return ""
+    layer = head[1] >> 1 & 3
+    if layer == 0:
+        return ".aac" if head[1] & 0xF0 == 0xF0 else ""
+    reserved = head[1] >> 3 & 3 == 1 or head[2] >> 4 == 15 or head[2] >> 2 & 3 == 3
+    return "" if reserved else ".mp3"
+
+
+def refusal(head: bytes, alternatives: str) -> GenrecError:
+    """Return the error that explains a body which is no sound file; ``alternatives`` ends it."""
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if not head:
+        return LinkRefused("There is nothing behind that link. Check it, or upload the file.")
+    manifest = text.startswith((b"<?xml", b"<mpd"))
+    if b"<html" in text or (text.startswith(b"<") and not manifest):
+        return UnsupportedSource(f"That link leads to a page genrec cannot read. {alternatives}")
+    if manifest or text.startswith((b"#extm3u", b"ffconcat", b"[playlist]")):
+        return UnsupportedFormat(
+            "That link leads to a playlist, and genrec opens no file that names other files. Send"
+            " the sound file itself."
+        )
+    if head[:2] == b"\x1f\x8b" or head[:4] in (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\xfd7zX"):
+        return UnsupportedFormat(
+            "That link leads to a compressed archive. Unpack it, and send one sound file."
+        )
+    return UnsupportedFormat(
+        "That link does not lead to a sound file genrec opens. Send WAV, FLAC, MP3, OGG, M4A, AAC,"
+        " AIFF or WebM."
+    )
+
+
+def plain_name(text: object) -> str:
+    """Return a stranger's words as one short line without control or direction characters."""
+    if not isinstance(text, str):
+        return ""
+    kept = (" " if char.isspace() else char for char in text)
+    line = "".join(char for char in kept if unicodedata.category(char)[0] != "C")
+    return re.sub(r" +", " ", line).strip()[:_LONGEST_NAME]
+
+
+def title_of(file_name: str) -> str:
+    """Return a file name as a title: without its folders, suffix and underscores."""
+    stem = file_name.replace("\\", "/").rsplit("/", 1)[-1]
+    stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", stem)
+    return plain_name(stem.replace("_", " "))

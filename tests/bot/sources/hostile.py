@@ -1,0 +1,175 @@
+"""A hostile web on loopback: servers and a name server that say what the test wants."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import io
+import socket
+import wave
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from bot.sources import Attachment, Site, SourcePolicy, Sources, fetch
+from bot.sources.dial import Endpoint
+from genrec.errors import GenrecError, InputRefused, LinkRefused
+
+Handler = Callable[["Request", asyncio.StreamWriter], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client asked a local listener."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+
+
+@dataclass
+class Origin:
+    """A web server whose every byte is the test's to choose."""
+
+    port: int = 0
+    hits: Counter[str] = field(default_factory=Counter)
+    connections: int = 0
+    routes: dict[str, Handler] = field(default_factory=dict)
+    requests: list[Request] = field(default_factory=list)
+
+    def serve(self, path: str, body: bytes, *headers: str, status: str = "200 OK") -> None:
+        async def answer(_: Request, writer: asyncio.StreamWriter) -> None:
+            writer.write(response(body, *headers, status=status))
+
+        self.routes[path] = answer
+
+    def redirect(self, path: str, target: str) -> None:
+        self.serve(path, b"", f"Location: {target}", status="302 Found")
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            first, *lines = head[:-4].split("\r\n")
+            method, path, _ = first.split(" ")
+            headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines)}
+            request = Request(method, path, headers)
+            path = path.partition("?")[0]
+            self.hits[path] += 1
+            self.requests.append(request)
+            handler = self.routes.get(path)
+            if handler is None:
+                writer.write(response(b"no", status="404 Not Found"))
+            else:
+                await handler(request, writer)
+            await writer.drain()
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+
+def response(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
+    named = {line.partition(":")[0].lower() for line in headers}
+    lines = [f"HTTP/1.1 {status}", *headers, "Connection: close"]
+    if "content-length" not in named and "transfer-encoding" not in named:
+        lines.append(f"Content-Length: {len(body)}")
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+class Names:
+    """A name server that says what the test wants, differently each time if it wants."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, list[list[tuple[str, int]]]] = {}
+        self.asked: Counter[str] = Counter()
+
+    def set(self, host: str, *answers: list[tuple[str, int]]) -> None:
+        self.answers[host] = list(answers)
+
+    async def __call__(self, host: str, port: int) -> list[Endpoint]:
+        asked = self.asked[host]
+        self.asked[host] += 1
+        with suppress(OSError):  # like the system's, it takes a number in any spelling
+            return [Endpoint(socket.AF_INET, socket.inet_ntoa(socket.inet_aton(host)), port)]
+        if host not in self.answers:
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+        answers = self.answers[host]
+        return [
+            Endpoint(socket.AF_INET6 if ":" in address else socket.AF_INET, address, at or port)
+            for address, at in answers[min(asked, len(answers) - 1)]
+        ]
+
+
+async def listen(origin: Origin) -> asyncio.Server:
+    server = await asyncio.start_server(origin.handle, "127.0.0.1", origin.port, limit=1 << 16)
+    origin.port = server.sockets[0].getsockname()[1]
+    return server
+
+
+def wav(seconds: float = 1.0) -> bytes:
+    """Return a WAV whose samples are no silence."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(range(256)) * int(seconds * 8000 * 2 / 256))
+    return buffer.getvalue()
+
+
+def living(root: Path) -> list[int]:
+    """Return the processes that work in ``root``, also where it is gone already."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if (entry / "cwd").readlink().is_relative_to(root):
+                found.append(int(entry.name))
+        except OSError:  # ended, or not ours to look at
+            continue
+    return found
+
+
+async def until(happened: Callable[[], object]) -> None:
+    """Wait for something that nothing announces."""
+    async with asyncio.timeout(60):
+        while not happened():  # noqa: ASYNC110 - the other side is a process or a server
+            await asyncio.sleep(0.01)
+
+
+def plugged(policy: SourcePolicy) -> SourcePolicy:
+    """Let the extractor beside this file in, as an operator would a yt-dlp plugin."""
+    return dataclasses.replace(
+        policy,
+        extra_sites=(Site("local", "Local Test", ("pages.test",), ("localtest",)),),
+        ytdlp_dir=Path(__file__).parent,
+        ytdlp_plugins=True,
+    )
+
+
+async def refusal(sources: Sources, source: str | Attachment) -> str:
+    """Fetch; return the clip's title or the class of the refusal."""
+    try:
+        async with sources.fetch(source) as clip:
+            await asyncio.sleep(0.01)
+            return f"clip {clip.path.stat().st_size}"
+    except GenrecError as error:
+        return type(error).__name__
+
+
+async def refused(link, policy, names, kind: type[GenrecError] = LinkRefused) -> str:
+    """Fetch ``link``, which must be refused in words for a person, and return them."""
+    with pytest.raises(kind) as caught:
+        async with fetch(link, policy=policy, resolve=names):
+            pytest.fail("a hostile link gave a clip")
+    sentence = str(caught.value)
+    assert isinstance(caught.value, InputRefused)
+    assert sentence.endswith(".")
+    assert sentence[0].isupper()
+    assert "Error" not in sentence
+    assert "127.0.0.1" not in sentence
+    return sentence

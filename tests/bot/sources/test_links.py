@@ -1,0 +1,196 @@
+"""Where a link may lead: each address inside is refused in words and never touched."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import hashlib
+import ssl
+
+import aiohttp
+import pytest
+import trustme
+
+from bot.sources import fetch
+from bot.sources.dial import SystemResolver
+from bot.sources.download import guarded_session
+from genrec.errors import (
+    LinkRefused,
+    UnsupportedSource,
+)
+from tests.bot.sources.hostile import Origin, refused, wav
+
+HERE = "http://music.test"
+
+
+async def test_a_good_link_becomes_a_clip(origin, policy, names, root):
+    body = wav()
+    origin.serve("/songs/My_Song%20%5Blive%5D.wav", body)
+    link = f"{HERE}/songs/My_Song%20%5Blive%5D.wav?x=1"
+    async with fetch(link, policy=policy, resolve=names) as clip:
+        assert clip.path.read_bytes() == body
+        assert clip.path.is_relative_to(root)
+        assert clip.path.suffix == ".wav"
+        assert clip.sha256 == hashlib.sha256(body).hexdigest()
+        assert (clip.title, clip.artist, clip.source) == ("My Song [live]", "", link)
+    assert not clip.path.exists()
+    assert origin.requests[0].headers["accept-encoding"] == "identity"
+    assert "cookie" not in origin.requests[0].headers
+
+
+async def test_the_clip_goes_when_its_user_fails(origin, policy, names):
+    origin.serve("/x.wav", wav())
+    with pytest.raises(ZeroDivisionError):
+        async with fetch(f"{HERE}/x.wav", policy=policy, resolve=names):
+            1 / 0  # noqa: B018 - the user's own failure
+
+
+async def test_over_tls(policy, names, tmp_path):
+    authority, secure = trustme.CA(), Origin()
+    secure.serve("/x.wav", wav())
+    context = secure_context(authority, "music.test")
+    server = await asyncio.start_server(secure.handle, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    names.set("music.test", [("127.0.0.1", port)])
+    names.set("other.test", [("127.0.0.1", port)])
+    opened = dataclasses.replace(
+        policy,
+        schemes=frozenset({"https"}),
+        open_endpoints=frozenset({("127.0.0.1", port)}),
+        ca_file=tmp_path / "ca.pem",
+    )
+    try:
+        async with fetch("https://music.test/x.wav", policy=opened, resolve=names) as clip:
+            assert clip.path.read_bytes() == wav()
+        assert "certificate" in await refused("https://other.test/x.wav", opened, names)
+        assert "https://" in await refused("http://music.test/x.wav", opened, names)
+    finally:
+        server.close()
+
+
+def secure_context(authority, *hosts):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*hosts).configure_cert(context)
+    return context
+
+
+# --- where a link may lead ----------------------------------------------------------------------
+
+INSIDE = [
+    "http://inside.test/secret",
+    "http://127.0.0.1:{port}/secret",
+    "http://localhost:{port}/secret",
+    "http://127.1:{port}/secret",
+    "http://2130706433:{port}/secret",
+    "http://0x7f000001:{port}/secret",
+    "http://0177.0.0.1:{port}/secret",
+    "http://0.0.0.0:{port}/secret",
+    "http://[::1]:{port}/secret",
+    "http://[::ffff:127.0.0.1]:{port}/secret",
+    "http://[::127.0.0.1]:{port}/secret",
+    "http://[64:ff9b::7f00:1]:{port}/secret",
+    "http://127。0。0。1:{port}/secret",
+    "http://①②⑦.0.0.1:{port}/secret",
+    "http://music.test@127.0.0.1:{port}/secret",
+    "http://music.test:80@127.0.0.1:{port}/secret",
+    "http://music.test\\@127.0.0.1:{port}/secret",
+    "http://music.test#@127.0.0.1:{port}/secret",
+    "http://169.254.169.254/latest/meta-data",
+    "file:///etc/passwd",
+    "ftp://127.0.0.1:{port}/secret",
+    "gopher://127.0.0.1:{port}/_GET",
+    "data:audio/wav;base64,UklGRg==",
+]
+
+
+@pytest.mark.parametrize("target", INSIDE)
+async def test_links_inside(target, forbidden, policy, names):
+    await refused(target.format(port=forbidden.port), policy, names)
+
+
+@pytest.mark.parametrize("target", INSIDE)
+async def test_redirects_inside(target, origin, forbidden, policy, names):
+    try:
+        where = target.format(port=forbidden.port).encode().decode("latin-1")
+    except UnicodeError:
+        pytest.skip("not a header")
+    origin.redirect("/x.wav", where)
+    await refused(f"{HERE}/x.wav", policy, names)
+    assert origin.hits["/x.wav"] == 1
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "0.0.0.0", "[::ffff:127.0.0.1]"],
+)
+async def test_the_socket_refuses_what_the_link_rule_never_saw(host, forbidden, policy):
+    resolver = SystemResolver()
+    async with guarded_session(policy, resolver) as session:
+        with pytest.raises((LinkRefused, aiohttp.ClientError)):
+            await session.get(f"http://{host}:{forbidden.port}/secret")
+    resolver.close()
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "::1",
+        "::ffff:127.0.0.1",
+        "10.0.0.1",
+        "169.254.169.254",
+        "64:ff9b::7f00:1",
+        "2002:7f00:1::",
+        "fe80::1%lo",
+    ],
+)
+async def test_names_that_stand_for_private_addresses(address, forbidden, policy, names):
+    names.set("rebind.test", [(address, forbidden.port)])
+    assert "private network" in await refused("http://rebind.test/secret", policy, names)
+    assert names.asked["rebind.test"] == 1
+
+
+async def test_a_name_that_changes_its_mind(origin, forbidden, policy, names):
+    inside = [("127.0.0.1", forbidden.port)]
+    names.set("rebind.test", [("127.0.0.1", origin.port)], inside)
+    origin.redirect("/x.wav", "http://rebind.test/secret")
+    assert "private network" in await refused("http://rebind.test/x.wav", policy, names)
+    assert names.asked["rebind.test"] == 2
+
+
+async def test_one_private_address_among_public_ones(origin, forbidden, policy, names):
+    origin.serve("/x.wav", wav())
+    both = [("127.0.0.1", origin.port), ("127.0.0.1", forbidden.port)]
+    for order in (both, both[::-1]):
+        names.set("mixed.test", order)
+        assert "private" in await refused("http://mixed.test/x.wav", policy, names)
+
+
+async def test_other_ports(policy, names):
+    names.set("ssh.test", [("93.184.215.14", 22)])
+    assert "port 22" in await refused("http://ssh.test/x.wav", policy, names)
+
+
+@pytest.mark.parametrize("hops", [["/b", "/a"], ["/a"]])
+async def test_redirect_loops(hops, origin, policy, names):
+    for here, there in zip(["/a", *hops], hops, strict=False):
+        origin.redirect(here, f"{HERE}{there}")
+    origin.redirect("/b", f"{HERE}/a")
+    assert "5 times" in await refused(f"{HERE}/a", policy, names)
+    assert origin.hits.total() == policy.max_redirects + 1
+
+
+async def test_redirects_are_followed_to_an_end(origin, policy, names):
+    origin.serve("/c.wav", wav())
+    origin.redirect("/b", "../c.wav")
+    origin.redirect("/a", "http://music.test/b?q=1")
+    async with fetch(f"{HERE}/a", policy=policy, resolve=names) as clip:
+        assert clip.title == "c"
+        assert clip.source == f"{HERE}/a"
+
+
+async def test_a_redirect_to_a_site_that_is_switched_off(origin, policy, names):
+    origin.redirect("/x", "https://www.youtube.com/watch?v=x")
+    sentence = await refused(f"{HERE}/x", policy, names, UnsupportedSource)
+    assert "YouTube are switched off" in sentence

@@ -1,0 +1,390 @@
+"""Pages through the real yt-dlp: recorded site layouts on loopback, the proxy in between."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import gzip
+import html
+import json
+import re
+import ssl
+import subprocess
+import sys
+import time
+
+import pytest
+import trustme
+
+from bot.sources import SITES, Sources, fetch
+from genrec.errors import (
+    ClipTooLarge,
+    ClipTooLong,
+    GenrecError,
+    LinkRefused,
+    UnsupportedFormat,
+    UnsupportedSource,
+)
+from tests.bot.sources.hostile import living, plugged, refused, until
+
+PAGE = "http://someone.bandcamp.com/track/a-song"
+
+
+def bandcamp_page(**track: object) -> bytes:
+    """Return a track's page in Bandcamp's layout: the player's data in attributes."""
+    info = {
+        "title": "A Song",
+        "track_id": 7,
+        "duration": 12.5,
+        "file": {"mp3-128": "http://t4.bcbits.com/stream/a-song"},
+    } | track
+    tralbum = {"id": 7, "artist": "Some Band", "trackinfo": [info], "current": {"title": "A Song"}}
+    embed = {"artist": "Some Band", "tralbum_param": {"name": "track", "value": 7}}
+    return (
+        "<!doctype html><title>A Song | Some Band</title>"
+        f'<script data-tralbum="{html.escape(json.dumps(tralbum))}"'
+        f' data-embed="{html.escape(json.dumps(embed))}"></script>'
+    ).encode()
+
+
+@pytest.fixture
+def bandcamp(origin, names):
+    """Play Bandcamp and its CDN."""
+    for host in ("someone.bandcamp.com", "t4.bcbits.com"):
+        names.set(host, [("127.0.0.1", origin.port)])
+    origin.serve("/track/a-song", bandcamp_page(), "Content-Type: text/html")
+    origin.serve("/stream/a-song", b"ID3\4\0\0" + b"\0" * 50_000, "Content-Type: audio/mpeg")
+    return origin
+
+
+async def test_a_page_becomes_a_clip(bandcamp, policy, names, root):
+    async with fetch(PAGE, policy=policy, resolve=names) as clip:
+        assert (clip.title, clip.artist, clip.source) == ("A Song", "Some Band", PAGE)
+        assert clip.path.stat().st_size == 50_006
+        assert clip.path.suffix == ".mp3"
+        assert clip.path.is_relative_to(root)
+    assert bandcamp.hits["/stream/a-song"] == 1
+
+
+async def test_an_album_is_refused_in_favour_of_its_tracks(bandcamp, policy, names):
+    tracks = [
+        {"title": t, "title_link": f"/track/{t}", "track_id": i, "duration": 9}
+        for i, t in enumerate("ab")
+    ]
+    page = {"id": 1, "artist": "Some Band", "trackinfo": tracks, "current": {"title": "LP"}}
+    bandcamp.serve(
+        "/album/lp", f'<div data-tralbum="{html.escape(json.dumps(page))}"></div>'.encode()
+    )
+    link = "http://someone.bandcamp.com/album/lp"
+    assert "album" in await refused(link, policy, names)
+    assert bandcamp.hits.total() == 1
+
+
+@pytest.mark.usefixtures("bandcamp")
+async def test_a_removed_page(policy, names):
+    assert "removed" in await refused(PAGE + "-gone", policy, names)
+
+
+async def test_a_page_that_redirects_inside(bandcamp, policy, names):
+    bandcamp.redirect("/track/a-song", "http://inside.test/secret")
+    assert "private network" in await refused(PAGE, policy, names)
+
+
+async def test_sound_that_lies_inside(bandcamp, policy, names):
+    inside = {"mp3-128": "http://inside.test/secret"}
+    bandcamp.serve("/track/a-song", bandcamp_page(file=inside))
+    assert "private network" in await refused(PAGE, policy, names)
+
+
+async def test_sound_that_redirects_inside(bandcamp, forbidden, policy, names):
+    for where in ("http://inside.test/secret", f"http://127.0.0.1:{forbidden.port}/secret"):
+        bandcamp.redirect("/stream/a-song", where)
+        assert "private network" in await refused(PAGE, policy, names)
+
+
+async def test_a_shortener_leads_to_the_page(bandcamp, policy, names):
+    bandcamp.redirect("/abc", PAGE)
+    async with fetch("http://music.test/abc", policy=policy, resolve=names) as clip:
+        assert clip.title == "A Song"
+
+
+@pytest.mark.usefixtures("bandcamp")
+async def test_only_the_schemes_of_the_policy(policy, names):
+    https_only = dataclasses.replace(policy, schemes=frozenset({"https"}))
+    assert "https://" in await refused(PAGE, https_only, names)
+
+
+@pytest.mark.parametrize("library", ["whatever is installed", "urllib"])
+async def test_over_tls_through_connect(library, bandcamp, policy, names, tmp_path):
+    if library == "urllib":  # what yt-dlp has where nothing else is installed
+        (tmp_path / "requests.py").write_text("raise ImportError\n")
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("*.bandcamp.com", "t4.bcbits.com").configure_cert(context)
+    server = await asyncio.start_server(bandcamp.handle, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    for host in ("someone.bandcamp.com", "t4.bcbits.com"):
+        names.set(host, [("127.0.0.1", port)])
+    secure = {"mp3-128": "https://t4.bcbits.com/stream/a-song"}
+    bandcamp.serve("/track/a-song", bandcamp_page(file=secure))
+    opened = dataclasses.replace(
+        policy,
+        schemes=frozenset({"https"}),
+        open_endpoints=frozenset({("127.0.0.1", port)}),
+        ca_file=tmp_path / "ca.pem",
+        ytdlp_dir=tmp_path,
+    )
+    link = PAGE.replace("http:", "https:")
+    try:
+        async with fetch(link, policy=opened, resolve=names) as clip:
+            assert (clip.title, clip.source) == ("A Song", link)
+        insecure = {"mp3-128": "http://t4.bcbits.com/stream/a-song"}
+        bandcamp.serve("/track/a-song", bandcamp_page(file=insecure))
+        assert "no form" in await refused(link, opened, names)
+    finally:
+        server.close()
+
+
+# --- a site of our own, whose pages say anything ------------------------------------------------
+
+
+@pytest.fixture
+def local(policy):
+    return plugged(policy)
+
+
+@pytest.fixture
+def put(origin, names):
+    """Return a function that puts up a page and returns its link."""
+    names.set("pages.test", [("127.0.0.1", origin.port)])
+
+    def put(**page: object) -> str:
+        origin.serve("/page", json.dumps(page).encode())
+        return "http://pages.test/page"
+
+    return put
+
+
+SOUND = {"url": "http://music.test/x.mp3", "ext": "mp3", "vcodec": "none", "acodec": "mp3"}
+TWO = [{**SOUND, "id": "a", "title": "A"}, {**SOUND, "id": "b", "title": "B"}]
+MP3 = b"ID3\4\0\0" + b"\0" * 5000
+
+
+REFUSED = (
+    ({**SOUND, "is_live": True}, LinkRefused, "live stream"),
+    ({**SOUND, "live_status": "is_upcoming"}, LinkRefused, "live stream"),
+    ({**SOUND, "duration": 3601}, ClipTooLong, "longer"),
+    ({**SOUND, "filesize": 10**9}, LinkRefused, "no form"),
+    ({**SOUND, "has_drm": True}, LinkRefused, "copy-protected|no form"),
+    ({**SOUND, "protocol": "rtmp"}, LinkRefused, "no form"),
+    ({**SOUND, "url": "file:///etc/passwd"}, LinkRefused, "no form"),
+    ({**SOUND, "url": "ftp://inside.test/x.mp3"}, LinkRefused, "no form"),
+    ({**SOUND, "url": "http://169.254.169.254/x.mp3"}, LinkRefused, "private network"),
+    ({**SOUND, "url": "http://nowhere.test/x.mp3"}, LinkRefused, "could not be found"),
+    ({**SOUND, "url": "http://music.test:22/x.mp3"}, LinkRefused, "[A-Z].*"),
+    ({"do": "login"}, LinkRefused, "sign-in"),
+    ({"do": "geo"}, LinkRefused, "country"),
+    ({"do": "drm"}, LinkRefused, "copy-protected"),
+    ({"do": "raise"}, LinkRefused, "could not be read"),
+    ({"do": "exit"}, LinkRefused, "could not be read"),
+    ({"do": "die"}, LinkRefused, "could not be read"),
+    ({"do": "segfault"}, LinkRefused, "could not be read"),
+    ({"do": "eat_memory"}, LinkRefused, "could not be read"),
+    ({"extractor_error": "This track is private. Sign in."}, LinkRefused, "private"),
+    ({"extractor_error": "Video unavailable. It was removed."}, LinkRefused, "removed"),
+    ({"extractor_error": "HTTP Error 429: Too Many Requests"}, LinkRefused, "too often"),
+    ({"_type": "url", "url": "http://inside.test/secret"}, UnsupportedSource, "single tracks"),
+    ({"_type": "url", "url": "generic:http://inside.test/"}, UnsupportedSource, "single"),
+    ({"_type": "playlist", "entries": TWO}, LinkRefused, "playlist"),
+    ({"_type": "playlist", "entries": []}, LinkRefused, "no track"),
+    ({"_type": "multi_video", "entries": TWO}, LinkRefused, "playlist"),
+)
+
+
+@pytest.mark.slow
+async def test_pages_that_are_refused(origin, names, local):
+    names.set("pages.test", [("127.0.0.1", origin.port)])
+    several = dataclasses.replace(local, pages_at_once=4, max_disk_bytes=50 * local.max_bytes)
+    wrong = []
+
+    async with Sources(several, resolve=names) as sources:
+
+        async def case(number: int, page: dict, kind: type[GenrecError], words: str) -> None:
+            origin.serve(f"/{number}", json.dumps(page).encode())
+            try:
+                async with sources.fetch(f"http://pages.test/{number}"):
+                    wrong.append((page, "a clip"))
+            except GenrecError as error:
+                if type(error) is not kind or not re.search(words, str(error)):
+                    wrong.append((page, repr(error)))
+
+        await asyncio.gather(*(case(number, *each) for number, each in enumerate(REFUSED)))
+    assert wrong == []
+
+
+async def test_a_list_of_one_is_that_one(origin, put, local, names):
+    origin.serve("/x.mp3", MP3)
+    entry = {**SOUND, "id": "x", "title": "Only One", "duration": 9}
+    async with fetch(put(_type="playlist", entries=[entry]), policy=local, resolve=names) as clip:
+        assert clip.title == "Only One"
+
+
+async def test_a_name_never_carries_control_characters(origin, put, local, names):
+    origin.serve("/x.mp3", MP3)
+    link = put(**SOUND, title="a\u202eb\x00c\nd" + "e" * 500, uploader=["no", "string"])
+    async with fetch(link, policy=local, resolve=names) as clip:
+        assert clip.title.startswith("abc d")
+        assert len(clip.title) == 200
+        assert clip.path.read_bytes() == MP3
+
+
+async def test_sound_that_is_no_sound(origin, put, local, names):
+    origin.serve("/x.mp3", b"ffconcat version 1.0\nfile /etc/passwd\n")
+    assert "no form" in await refused(put(**SOUND), local, names, UnsupportedFormat)
+
+
+async def test_sound_without_an_end(origin, put, local, names):
+    async def answer(_, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(MP3)
+            await writer.drain()
+
+    origin.routes["/x.mp3"] = answer
+    await refused(put(**SOUND), local, names, ClipTooLarge)
+
+
+async def test_sound_that_says_it_is_huge(origin, put, local, names):
+    origin.serve("/x.mp3", MP3, f"Content-Length: {10**12}")
+    await refused(put(**SOUND), local, names, ClipTooLarge)
+
+
+@pytest.mark.slow
+async def test_a_page_that_is_a_bomb(origin, put, local, names):
+    link = put(**SOUND)
+    bomb = gzip.compress(b" " * (64 << 20)) * 64  # four gigabytes in four megabytes
+    origin.serve("/page", bomb, "Content-Encoding: gzip")
+    await refused(link, local, names)
+
+
+async def test_a_page_without_an_end(origin, put, local, names):
+    async def answer(_, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(b" " * 100_000)
+            await writer.drain()
+
+    link = put(**SOUND)
+    origin.routes["/page"] = answer
+    await refused(link, local, names, ClipTooLarge)
+
+
+# --- sound in pieces ----------------------------------------------------------------------------
+
+
+def pieces(origin, count: int, first: str = "") -> str:
+    lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:10", "#EXT-X-PLAYLIST-TYPE:VOD"]
+    for number in range(count):
+        origin.serve(f"/{number}.mp3", b"ID3\4\0\0" + bytes([number]) * 2000)
+        lines += ["#EXTINF:10.0,", first or f"/{number}.mp3"]
+        first = ""
+    origin.serve("/list.m3u8", "\n".join([*lines, "#EXT-X-ENDLIST"]).encode())
+    return "http://music.test/list.m3u8"
+
+
+async def test_only_the_pieces_that_are_needed(origin, put, local, names):
+    short = dataclasses.replace(local, wanted_s=40.0)
+    link = put(hls=True, m3u8=pieces(origin, 20), duration=200)
+    async with fetch(link, policy=short, resolve=names) as clip:
+        assert clip.path.stat().st_size == 4 * 2006
+    fetched = sum(bool(origin.hits[f"/{number}.mp3"]) for number in range(20))
+    assert fetched == 5
+
+
+async def test_all_pieces_of_a_short_track(origin, put, local, names):
+    link = put(hls=True, m3u8=pieces(origin, 3), duration=30)
+    async with fetch(link, policy=local, resolve=names) as clip:
+        assert clip.path.stat().st_size == 3 * 2006
+
+
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [
+        ("http://inside.test/secret", "private network"),
+        ("http://127.0.0.1:{port}/secret", "private network"),
+        ("http://0x7f000001:{port}/secret", "private network"),
+        ("file:///etc/passwd", "."),
+        ("ftp://127.0.0.1:{port}/x", "."),
+    ],
+)
+async def test_pieces_that_lie_inside(first, words, origin, forbidden, put, local, names):
+    m3u8 = pieces(origin, 3, first.format(port=forbidden.port))
+    assert re.search(words, await refused(put(hls=True, m3u8=m3u8), local, names))
+
+
+# --- the process itself -------------------------------------------------------------------------
+
+
+async def test_the_process_is_locked_in(origin, forbidden, put, local, names, root, monkeypatch):
+    monkeypatch.setenv("DISCORD_TOKEN", "secret")
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{forbidden.port}")
+    monkeypatch.setenv("NO_PROXY", "*")
+    origin.serve("/x.mp3", MP3)
+    target = root.parent / "target"
+    page = {"port": forbidden.port, "target": str(target), "max_bytes": local.max_bytes}
+    link = put(do="escape", **SOUND, **page)
+    async with fetch(link, policy=local, resolve=names) as clip:
+        assert clip.title == "let through:"
+        assert "TOKEN" not in clip.artist
+        assert "PROXY" not in clip.artist
+    assert not target.exists()
+
+
+@pytest.mark.parametrize("deed", ["hang", "spin", "fork"])
+async def test_a_process_that_hangs_is_killed_with_its_children(deed, put, local, names, root):
+    quick = dataclasses.replace(local, page_s=2.0)
+    started = time.monotonic()
+    assert "too long" in await refused(put(do=deed), quick, names)
+    assert time.monotonic() - started < 30
+    assert living(root) == []
+
+
+@pytest.mark.parametrize("deed", ["hang", "fork"])
+async def test_cancelling_kills_the_process(deed, put, local, names, root, origin):
+    link = put(do=deed)
+
+    async def job():
+        async with fetch(link, policy=local, resolve=names):
+            pass
+
+    task = asyncio.create_task(job())
+    await until(lambda: origin.hits["/page"])
+    await asyncio.sleep(0.1)
+    assert living(root)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert living(root) == []
+    assert not any(root.iterdir())
+
+
+async def test_without_yt_dlp(put, local, names, tmp_path):
+    (tmp_path / "yt_dlp.py").write_text("raise ImportError\n")
+    without = dataclasses.replace(local, ytdlp_dir=tmp_path)
+    sentence = await refused(put(**SOUND), without, names, UnsupportedSource)
+    assert "not installed" in sentence
+
+
+def test_every_listed_extractor_exists():
+    """A regular expression of ours that matches nothing would switch a site off unseen."""
+    code = (
+        "import json, yt_dlp.extractor as e;"
+        "print(json.dumps([i.IE_NAME.lower() for i in e.gen_extractor_classes()]))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout
+    known = json.loads(printed)
+    for site in SITES.values():
+        for pattern in site.extractors:
+            assert any(re.fullmatch(pattern, name, re.IGNORECASE) for name in known), pattern
+            assert not re.fullmatch(pattern, "generic", re.IGNORECASE)

@@ -1,0 +1,209 @@
+"""The address rule and the link rule, case by case."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from bot.sources.policy import (
+    SourcePolicy,
+    check_endpoint,
+    check_url,
+    is_public,
+    known_sites,
+    site_of,
+)
+from genrec.errors import LinkRefused, UnsupportedSource
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("8.8.8.8", True),
+        ("2606:4700::1111", True),
+        ("::ffff:8.8.8.8", True),
+        ("0.0.0.0", False),
+        ("10.0.0.1", False),
+        ("100.64.0.1", False),
+        ("127.0.0.1", False),
+        ("127.8.9.10", False),
+        ("169.254.169.254", False),
+        ("172.16.0.1", False),
+        ("192.0.0.8", False),
+        ("192.88.99.1", False),
+        ("192.168.1.1", False),
+        ("198.18.0.1", False),
+        ("224.0.0.1", False),
+        ("240.0.0.1", False),
+        ("255.255.255.255", False),
+        ("::", False),
+        ("::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("::ffff:10.0.0.1", False),
+        ("::127.0.0.1", False),
+        ("64:ff9b::7f00:1", False),
+        ("64:ff9b:1::1", False),
+        ("100::1", False),
+        ("2001:0:7f00:1::", False),
+        ("2001:db8::1", False),
+        ("2002:7f00:1::", False),
+        ("3fff::1", False),
+        ("5f00::1", False),
+        ("fc00::1", False),
+        ("fd00:ec2::254", False),
+        ("fe80::1", False),
+        ("fe80::1%eth0", False),
+        ("fec0::1", False),
+        ("ff02::1", False),
+    ],
+)
+def test_public_addresses(address, public):
+    assert is_public(address) is public
+
+
+@pytest.mark.parametrize("port", [22, 25, 6379, 8080])
+def test_other_ports_are_refused_even_in_public(port):
+    with pytest.raises(LinkRefused, match=f"port {port}"):
+        check_endpoint("8.8.8.8", port, SourcePolicy())
+
+
+def test_web_ports_in_public_are_let_through():
+    check_endpoint("8.8.8.8", 443, SourcePolicy())
+    check_endpoint("2606:4700::1111", 80, SourcePolicy())
+
+
+def test_an_open_endpoint_opens_its_own_port_only():
+    policy = SourcePolicy(open_endpoints=frozenset({("127.0.0.1", 5000)}))
+    check_endpoint("127.0.0.1", 5000, policy)
+    with pytest.raises(LinkRefused, match="private network"):
+        check_endpoint("127.0.0.1", 5001, policy)
+
+
+ODD_HOSTS = [
+    "127.0.0.1",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0x7f.0.0.1",
+    "0177.0.0.1",
+    "017700000001",
+    "0.0.0.0",
+    "localhost",
+    "localhost.",
+    "127.0.0.1.",
+    "[::1]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "[::127.0.0.1]",
+    "[fe80::1%25eth0]",
+    "127。0。0。1",
+    "①②⑦.⓪.⓪.①",
+    "１２７.0.0.1",
+    "8.8.8.8",
+    "intranet",
+    "a..b",
+    "-a.test",
+    "",
+]
+
+
+@pytest.mark.parametrize("host", ODD_HOSTS)
+def test_hosts_that_are_no_site(host):
+    with pytest.raises(LinkRefused):
+        check_url(f"https://{host}/x.mp3", SourcePolicy())
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        "file:///etc/passwd",
+        "ftp://music.test/x.mp3",
+        "gopher://music.test/",
+        "data:audio/wav;base64,AAAA",
+        "javascript:alert(1)",
+        "concat:/etc/passwd|x",
+        "HTTP://music.test/x.mp3",
+        "//music.test/x.mp3",
+        "music.test/x.mp3",
+        "/etc/passwd",
+        "scsearch:anything",
+        "https:/music.test/x.mp3",
+        "https://music.test:22/x.mp3",
+        "https://music.test:99999/x.mp3",
+        "https://music.test:x/x.mp3",
+        "https://user@music.test/x.mp3",
+        "https://user:pass@music.test/x.mp3",
+        "https://@music.test/x.mp3",
+        "https://music.test\\@10.0.0.1/x.mp3",
+        "https://music.test/a b.mp3",
+        "https://music.test/\r\nHost: inside.test",
+        "https://music.test/\u202emp3.x",
+        "https://music.test/" + "a" * 2000,
+        "https://" + "a." * 150 + "test/x.mp3",
+        "",
+    ],
+)
+def test_links_that_are_no_plain_web_links(link):
+    with pytest.raises(LinkRefused) as refused:
+        check_url(link, SourcePolicy())
+    assert str(refused.value).endswith(".")
+
+
+def test_a_plain_link_passes_and_keeps_its_query():
+    link = "https://cdn.music.test/a/b%20c.mp3?sig=a%2Fb&x=1"
+    assert str(check_url(f" <{link}> ", SourcePolicy())) == link
+
+
+def test_a_site_in_another_script_passes_as_punycode():
+    assert check_url("https://müsik.test/x.mp3", SourcePolicy()).raw_host == "xn--msik-0ra.test"
+
+
+@pytest.mark.parametrize(
+    ("link", "site"),
+    [
+        ("https://soundcloud.com/someone/something", "soundcloud"),
+        ("https://someone.bandcamp.com/track/x", "bandcamp"),
+        ("https://archive.org/details/item/track.mp3", "archive"),
+        ("https://archive.org/download/item/track.mp3", None),
+        ("https://on.soundcloud.com/abc", None),  # a shortener: followed, then judged again
+        ("https://evilbandcamp.com/track/x", None),
+        ("https://bandcamp.com.evil.test/track/x", None),
+        ("https://music.test/x.mp3", None),
+    ],
+)
+def test_which_links_are_pages(link, site):
+    policy = SourcePolicy()
+    found = site_of(check_url(link, policy), policy)
+    assert (found.name if found else None) == site
+
+
+@pytest.mark.parametrize("host", ["www.youtube.com", "youtu.be", "music.youtube.com"])
+def test_youtube_is_off_until_it_is_switched_on(host):
+    policy = SourcePolicy()
+    url = check_url(f"https://{host}/watch?v=x", policy)
+    with pytest.raises(UnsupportedSource, match="YouTube are switched off"):
+        site_of(url, policy)
+    on = dataclasses.replace(policy, sites=policy.sites | {"youtube"})
+    found = site_of(url, on)
+    assert found is not None
+    assert found.name == "youtube"
+
+
+def test_the_way_out_names_what_is_switched_on():
+    assert "YouTube" not in known_sites(SourcePolicy())
+    assert "Bandcamp" in known_sites(SourcePolicy())
+    assert known_sites(SourcePolicy(sites=frozenset())).count("page") == 0
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"sites": frozenset({"napster"})}, "napster"),
+        ({"max_disk_bytes": 10}, "max_disk_bytes=10"),
+        ({"upstream_proxy": "socks5://x:1"}, "upstream_proxy"),
+    ],
+)
+def test_settings_that_cannot_work_are_named(settings, words):
+    with pytest.raises(ValueError, match=words):
+        SourcePolicy(**settings)

@@ -1,0 +1,117 @@
+"""Two hundred mixed jobs: nothing forbidden touched, nothing left, the disk bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import pathlib
+import random
+
+import pytest
+
+from bot.sources import Sources
+from bot.sources.scratch import size_of
+from tests.bot.sources.hostile import living, plugged, refusal, wav
+
+
+def hostile_web(origin, forbidden) -> dict[str, str]:
+    """Put up one of everything; return each link with what is to become of it."""
+
+    async def drip(_, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + wav()[:600])
+        while True:
+            writer.write(b"\1")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    async def endless(_, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            writer.write(wav())
+            await writer.drain()
+
+    origin.serve("/good.wav", wav())
+    origin.routes |= {"/drip.wav": drip, "/endless.wav": endless}
+    origin.serve("/list.wav", b"#EXTM3U\nhttp://inside.test/secret\n")
+    origin.redirect("/in.wav", f"http://127.0.0.1:{forbidden.port}/secret")
+    sound = {"url": "http://music.test/good.wav", "ext": "wav", "vcodec": "none"}
+    pages: dict[str, tuple[dict[str, object], str]] = {
+        "good": (sound, f"clip {len(wav())}"),
+        "inside": ({**sound, "url": "http://inside.test/secret"}, "LinkRefused"),
+        "endless": ({**sound, "url": "http://music.test/endless.wav"}, "ClipTooLarge"),
+        "hang": ({"do": "hang"}, "LinkRefused"),
+        "fork": ({"do": "fork"}, "LinkRefused"),
+        "die": ({"do": "die"}, "LinkRefused"),
+        "list": ({"_type": "playlist", "entries": []}, "LinkRefused"),
+    }
+    outcomes = {
+        "http://music.test/good.wav": f"clip {len(wav())}",
+        "http://music.test/drip.wav": "LinkRefused",
+        "http://music.test/endless.wav": "ClipTooLarge",
+        "http://music.test/list.wav": "UnsupportedFormat",
+        "http://music.test/in.wav": "LinkRefused",
+        "http://inside.test/secret": "LinkRefused",
+        "file:///etc/passwd": "LinkRefused",
+        "https://youtu.be/x": "UnsupportedSource",
+    }
+    for name, (page, outcome) in pages.items():
+        origin.serve(f"/{name}", json.dumps(page).encode())
+        outcomes[f"http://pages.test/{name}"] = outcome
+    return outcomes
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+async def test_two_hundred_mixed_jobs_leave_nothing(origin, forbidden, policy, names, root):
+    """Good, hostile, hanging, dying and cancelled jobs, and all the while the disk is bounded."""
+    names.set("pages.test", [("127.0.0.1", origin.port)])
+    outcomes = hostile_web(origin, forbidden)
+    # A busy machine must not make a good page late, so what hangs has a policy of its own.
+    patient = dataclasses.replace(
+        plugged(policy),
+        page_s=300.0,
+        download_s=120.0,
+        stall_s=60.0,
+        pages_at_once=3,
+        max_waiting=200,
+        max_disk_bytes=policy.max_disk_bytes // 2,
+    )
+    hasty = dataclasses.replace(patient, page_s=4.0)
+    chance = random.Random(7)
+    links = [link for link in outcomes for _ in range(200 // len(outcomes) + 1)][:200]
+    chance.shuffle(links)
+    descriptors = open_files()
+    most, wrong, cancelled = 0, [], 0
+
+    async with Sources(patient, resolve=names) as slow, Sources(hasty, resolve=names) as quick:
+
+        async def job(link: str) -> None:
+            nonlocal cancelled
+            sources = quick if link.endswith(("/hang", "/fork")) else slow
+            give_up_s = chance.uniform(0, 3) if chance.random() < 0.2 else None
+            try:
+                async with asyncio.timeout(give_up_s):
+                    got = await refusal(sources, link)
+            except TimeoutError:
+                cancelled += 1
+                return
+            if got != outcomes[link]:
+                wrong.append((link, got, outcomes[link]))
+
+        jobs = asyncio.gather(*map(job, links))
+        while not jobs.done():
+            most = max(most, size_of(root))
+            await asyncio.sleep(0.05)
+        await jobs
+        assert living(root) == []
+        assert list(root.iterdir()) == []
+        assert slow.waiting == quick.waiting == 0
+    assert wrong == []
+    assert cancelled >= 10
+    assert 0 < most <= policy.max_disk_bytes
+    assert open_files() <= descriptors + 3
+
+
+def open_files() -> int:
+    return len(list(pathlib.Path("/proc/self/fd").iterdir()))
