@@ -1,0 +1,221 @@
+// The page as a whole: what is known, what is shown, and how the parts talk to each other.
+
+import { act, listen, locale } from "./api.js";
+import { Commands } from "./commands.js";
+import { Composer } from "./composer.js";
+import { $, h } from "./dom.js";
+import { openForm, openMenu } from "./menu.js";
+import { renderMessage } from "./message.js";
+
+const world = {
+  you: { id: "", username: "you" },
+  names: {},
+  channels: new Map(),
+  current: null,
+  dismissed: new Set(),
+  menu: showMenu,
+  use,
+  dismiss,
+  notice,
+  outcome,
+};
+const list = $("messages");
+const composer = new Composer(world);
+const commands = new Commands(world, composer);
+composer.commands = commands;
+
+function channel() {
+  return world.channels.get(world.current);
+}
+
+// What happens, as the server tells it
+
+function onEvent(event) {
+  if (event.type === "snapshot") return onSnapshot(event);
+  if (event.type === "status") {
+    showStatus(event.online);
+    return commands.load();
+  }
+  const where = world.channels.get(event.message.channel_id);
+  if (!where) return undefined;
+  const at = where.messages.findIndex((message) => message.id === event.message.id);
+  if (event.type === "delete") {
+    if (at >= 0) where.messages.splice(at, 1);
+  } else if (at >= 0) where.messages[at] = event.message;
+  else {
+    where.messages.push(event.message);
+    if (where.id !== world.current) where.unread = true;
+  }
+  if (where.id === world.current) update(event.type, event.message);
+  else showChannels();
+  return undefined;
+}
+
+function onSnapshot(event) {
+  world.you = event.you;
+  world.bot = event.bot;
+  world.names = { ...event.users };
+  world.channels = new Map(event.channels.map((c) => [c.id, { unread: false, ...c }]));
+  for (const c of event.channels) if (!c.direct) world.names[c.id] = c.name;
+  $("guild").textContent = event.guild;
+  showStatus(event.online);
+  open(world.channels.has(world.current) ? world.current : event.channels[0].id);
+}
+
+function showStatus(online) {
+  const status = $("status");
+  status.className = online ? "online" : "offline";
+  status.textContent = online ? `${world.bot.username} is online` : `${world.bot.username} is starting`;
+}
+
+// Channels
+
+function showChannels() {
+  const entry = (c) => h("li", {}, h("button", {
+    type: "button",
+    class: `${c.id === world.current ? "current" : ""} ${c.unread ? "unread" : ""}`,
+    "aria-current": c.id === world.current ? "page" : null,
+    onclick: () => { open(c.id); showSide(false); },
+  }, h("span", { ariaHidden: "true" }, c.direct ? "@" : "#"), c.name,
+  c.unread ? h("span", { class: "dot", title: "New messages" }) : null));
+  const all = [...world.channels.values()];
+  $("channels").replaceChildren(...all.filter((c) => !c.direct).map(entry));
+  $("directs").replaceChildren(...all.filter((c) => c.direct).map(entry));
+}
+
+function open(id) {
+  world.current = id;
+  const here = channel();
+  here.unread = false;
+  $("title").textContent = `${here.direct ? "@" : "#"} ${here.name}`;
+  document.title = `${here.direct ? "@" : "#"}${here.name} · Local Discord`;
+  $("topic").textContent = here.topic;
+  composer.reset(`Message ${here.direct ? "@" : "#"}${here.name}`);
+  showChannels();
+  showAll();
+  commands.load();
+}
+
+function showSide(shown) {
+  document.body.classList.toggle("side-open", shown);
+  $("shade").hidden = !shown;
+  $("open-side").setAttribute("aria-expanded", String(shown));
+}
+
+// Messages
+
+const shown = () => channel().messages.filter((message) => !world.dismissed.has(message.id));
+
+function welcome() {
+  const here = channel();
+  const name = `${here.direct ? "@" : "#"}${here.name}`;
+  return h("li", { class: "welcome" }, h("h2", {}, `This is ${name}`),
+    h("p", {}, here.topic || "Type / to see the commands, or drop a file anywhere to send it."));
+}
+
+function showAll() {
+  const messages = shown();
+  list.replaceChildren(welcome(),
+    ...messages.map((message, at) => renderMessage(message, messages[at - 1], world)));
+  toEnd();
+}
+
+function update(what, message) {
+  const stay = following;
+  const messages = shown();
+  const at = messages.findIndex((m) => m.id === message.id);
+  const old = $(`m${message.id}`);
+  if (what === "delete" || at < 0) old?.remove();
+  else {
+    const fresh = renderMessage(message, messages[at - 1], world);
+    if (old) {
+      const focused = old.contains(document.activeElement)
+        && document.activeElement.dataset.customId;
+      old.replaceWith(fresh);
+      if (focused) fresh.querySelector(`[data-custom-id="${CSS.escape(focused)}"]`)?.focus();
+    } else list.append(fresh);
+  }
+  if (stay || message.author.id === world.you.id) toEnd();
+}
+
+let following = true; // whether the reader is at the end and wants to stay there
+const atEnd = () => list.scrollHeight - list.scrollTop - list.clientHeight < 120;
+const toEnd = () => { list.scrollTop = list.scrollHeight; };
+list.addEventListener("scroll", () => { following = atEnd(); });
+list.addEventListener("load", () => { if (following) toEnd(); }, true);
+new ResizeObserver(() => { if (following) toEnd(); }).observe(list);
+
+function dismiss(message) {
+  world.dismissed.add(message.id);
+  $(`m${message.id}`)?.remove();
+}
+
+/** Show a sentence below the messages that is not a message. */
+function notice(sentence) {
+  const item = h("li", { class: "notice", role: "alert" }, h("span", {}, sentence),
+    h("button", { type: "button", class: "plain", onclick: () => item.remove() }, "Dismiss"));
+  list.append(item);
+  toEnd();
+}
+
+/** Deal with the bot's first answer to anything a person used. */
+function outcome(result) {
+  if (result.failed) notice(`${world.bot.username} did not answer in time.`);
+  else if (result.form) {
+    openForm(result.form, world.names, async (values) => {
+      outcome(await act("submit", { form: result.form.form, values }));
+    });
+  }
+}
+
+async function use(message, component, values, element) {
+  element.disabled = true;
+  element.setAttribute("aria-busy", "true");
+  try {
+    const body = { message: message.id, custom_id: component.custom_id };
+    outcome(await (values ? act("select", { ...body, values }) : act("press", body)));
+  } catch (error) {
+    notice(error.message);
+  } finally {
+    element.disabled = false;
+    element.removeAttribute("aria-busy");
+  }
+}
+
+function showMenu(message, x, y) {
+  const apps = commands.messageMenus().map((command) => ({
+    label: commands.nameOf(command),
+    hint: world.bot.username,
+    run: async () => outcome(await act("menu", { name: command.name, message: message.id })),
+  }));
+  const own = [
+    { label: "Reply", run: async () => composer.replyTo(message) },
+    { label: "Copy text", run: async () => navigator.clipboard.writeText(message.content) },
+  ];
+  openMenu(x, y, [["Apps", message.ephemeral ? [] : apps], ["Message", message.ephemeral ? [] : own]], notice);
+}
+
+// The frame
+
+$("open-side").onclick = () => showSide(!document.body.classList.contains("side-open"));
+$("shade").onclick = () => showSide(false);
+document.addEventListener("keydown", (event) => { if (event.key === "Escape") showSide(false); });
+$("locale").value = locale.value;
+$("locale").onchange = (event) => {
+  locale.value = event.target.value;
+  localStorage.setItem("locale", locale.value);
+  commands.load();
+};
+const theme = (name) => { if (name) document.documentElement.dataset.theme = name; };
+theme(localStorage.getItem("theme"));
+$("theme").onclick = () => {
+  const dark = document.documentElement.dataset.theme
+    ? document.documentElement.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  localStorage.setItem("theme", dark ? "light" : "dark");
+  theme(dark ? "light" : "dark");
+};
+listen(onEvent, () => {
+  $("status").className = "offline";
+  $("status").textContent = "The local Discord is gone";
+});

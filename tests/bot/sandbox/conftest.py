@@ -1,0 +1,23 @@
+"""A local Discord, and a small real discord.py bot on it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from bot.sandbox import LocalDiscord
+from tests.bot.sandbox.small_bot import SmallBot, running
+
+
+@pytest.fixture
+async def discord() -> AsyncIterator[LocalDiscord]:
+    # A busy machine must not fail tests that are about something else than the 3 seconds.
+    async with LocalDiscord(heartbeat_s=0.2, ack_deadline_s=20) as local:
+        yield local
+
+
+@pytest.fixture
+async def bot(discord: LocalDiscord) -> AsyncIterator[SmallBot]:
+    async with running(discord) as small:
+        yield small
