@@ -1,0 +1,198 @@
+"""``genrec train``, ``evaluate`` and ``export``: the networks; they need the extra ``train``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from genrec.spectrogram import SpectrogramConfig
+    from genrec.training.dataset import Dataset, Parts
+
+Data = Annotated[
+    Path, typer.Option(help="Folder with logmel.npz, or with a folder of audio for each genre.")
+]
+Split = Annotated[str, typer.Option(help="paper, filtered, or a CSV file: excerpt,part.")]
+Cache = Annotated[Path, typer.Option(help="Where spectrograms of audio folders are kept.")]
+
+CACHE = Path("runs/cache")
+
+
+def train(
+    data: Data,
+    arch: Annotated[Literal["vgg16", "resnet50"], typer.Option()] = "vgg16",
+    split: Split = "paper",
+    run: Annotated[
+        Path | None, typer.Option(help="The run's folder; runs/ARCH-RECIPE-SPLIT by default.")
+    ] = None,
+    recipe: Annotated[Literal["genrec", "paper"], typer.Option()] = "genrec",
+    weights: Annotated[str, typer.Option(help="imagenet, none, or a weights file.")] = "none",
+    trainable: Annotated[Literal["all", "head", "last4"] | None, typer.Option()] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="The recipe's own by default.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1)] = None,
+    crops: Annotated[int | None, typer.Option(min=1, help="Windows per track and epoch.")] = None,
+    learning_rate: Annotated[float | None, typer.Option()] = None,
+    patience: Annotated[int | None, typer.Option(min=1)] = None,
+    precision: Annotated[
+        Literal["float32", "mixed_bfloat16", "mixed_float16"],
+        typer.Option(help="mixed_bfloat16 pays on GPUs and on CPUs with AVX-512 BF16 or AMX."),
+    ] = "float32",
+    seed: Annotated[int, typer.Option()] = 1,
+    fresh: Annotated[bool, typer.Option(help="Refuse to go on with a run that is there.")] = False,
+    cache: Cache = CACHE,
+) -> None:
+    """Train a network; a run that was stopped goes on after its last epoch."""
+    with _training_extra():
+        from dataclasses import replace
+
+        from genrec.training import train as training
+        from genrec.training.plots import plot_history
+    asked: dict[str, Any] = {
+        "epochs": epochs,
+        "batch": batch,
+        "crops": crops,
+        "learning_rate": learning_rate,
+        "patience": patience,
+    }
+    settings = training.Settings(arch=arch, weights=weights, seed=seed, precision=precision)
+    settings = replace(settings, trainable=trainable or "all", split=split)
+    settings = training.RECIPES[recipe](settings)
+    settings = replace(settings, **{k: v for k, v in asked.items() if v is not None})
+    dataset, parts = _load(data, split, settings.spectrogram, cache, seed)
+    folder = run or Path("runs") / f"{arch}-{recipe}-{Path(split).stem}"
+    training.train(settings, dataset, parts, folder, resume=not fresh)
+    plot_history(training.read_history(folder), folder / "history.png")
+    print(f"Trained: {folder}. Next: genrec export --run {folder} --data {data} --out models/NAME")
+
+
+def export(
+    run: Annotated[Path, typer.Option(help="Folder of a training run.")],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="The preset's folder: models/NAME.")],
+    precision: Annotated[Literal["int8", "fp16", "fp32"], typer.Option()] = "int8",
+    cache: Cache = CACHE,
+) -> None:
+    """Turn a training run into a preset: network, calibration, starter catalogue, figures, card."""
+    with _training_extra():
+        from genrec.pipeline import Analyzer
+        from genrec.training import train as training
+        from genrec.training.card import write_card
+        from genrec.training.evaluate import evaluate as measure
+        from genrec.training.export import export as make
+    settings, _ = training.read_settings(run)
+    dataset, parts = _load(data, settings.split, settings.spectrogram, cache, settings.seed)
+    made = make(run, dataset, parts, out, name=out.name, precision=precision, say=print)
+    with _bar("Measuring") as progress:
+        report = measure(Analyzer(made.preset), dataset, parts, progress=progress)
+    write_card(made, report, settings, training.read_history(run))
+    _print_report(report)
+    print(f"Written: {out} ({made.preset.model_id}, {made.precision})")
+
+
+def evaluate(
+    preset: Annotated[Path, typer.Option(help="Preset folder.")],
+    data: Data,
+    split: Annotated[
+        str, typer.Option(help="paper, filtered, all (every excerpt is test), or a CSV file.")
+    ] = "paper",
+    part: Annotated[Literal["test", "valid", "train"], typer.Option()] = "test",
+    audio: Annotated[
+        bool, typer.Option(help="Judge excerpts that have audio end to end, too.")
+    ] = True,
+    plots: Annotated[Path | None, typer.Option(help="Folder for the plots.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the random split of an audio folder.")] = 1,
+    cache: Cache = CACHE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = (
+        False
+    ),
+) -> None:
+    """Measure a preset, as it ships, on a part of a data set."""
+    with _training_extra():
+        from genrec.pipeline import Analyzer
+        from genrec.preset import Preset
+        from genrec.training.evaluate import evaluate as measure
+    analyzer = Analyzer(Preset.load(preset))
+    dataset, parts = _load(data, split, analyzer.preset.spectrogram, cache, seed)
+    with _bar("Hearing") as progress:
+        report = measure(analyzer, dataset, parts, part=part, audio=audio, progress=progress)
+    report = {"data": str(data), "split": split, **report}
+    if plots is not None:
+        from genrec.training.plots import plot_confusion
+
+        plot_confusion(report, plots / "confusion.png")
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False, indent=2))
+    else:
+        _print_report(report)
+
+
+def _load(
+    folder: Path, split: str, config: SpectrogramConfig, cache: Path, seed: int
+) -> tuple[Dataset, Parts]:
+    from genrec.training import dataset as data
+    from genrec.training.cache import load_data
+
+    with _bar("Making spectrograms") as progress:
+        dataset, refused = load_data(folder, config, cache=cache, progress=progress)
+    for path, reason in refused:
+        print(f"{path}: {reason}", file=sys.stderr)
+    return dataset, data.split(dataset, folder, split, seed=seed)
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+@contextmanager
+def _training_extra() -> Iterator[None]:
+    """Say in a sentence what to install where the extra is missing, and keep TensorFlow quiet."""
+    from genrec.errors import DataError
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f"{error.name} is not installed; training needs the extra: pip install 'genrec[train]',"
+            " or `make test` once in a clone."
+        ) from error
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    """Print the figures as the paper's tables: per genre precision, recall and F1."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    table = Table(title=f"{report['preset']}, {report['part']} part", title_justify="left")
+    for heading in ("genre", "precision", "recall", "F1", "tracks"):
+        table.add_column(heading, justify="left" if heading == "genre" else "right")
+    for label, row in report["per_class"].items():
+        cells = (f"{row[name]:.2f}" for name in ("precision", "recall", "f1"))
+        table.add_row(label, *cells, str(row["support"]))
+    console.print(table)
+    console.print(
+        f"accuracy {report['accuracy']:.3f} on {report['tracks']} tracks,"
+        f" macro F1 {report['macro_f1']:.3f}"
+    )
+    for group in ("calibration", "neighbours", "audio"):
+        if report[group]:
+            figures = ", ".join(f"{name} {_short(v)}" for name, v in report[group].items())
+            console.print(f"{group}: {figures}")
+
+
+def _short(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.3f}"

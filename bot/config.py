@@ -1,0 +1,206 @@
+"""Every setting of genrec, read from the environment and ``.env``, by this module alone."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from genrec.errors import GenrecError
+
+PREFIX = "GENREC_"
+
+
+class SettingsError(GenrecError):
+    """A setting cannot be used as it is; the sentence names its variable."""
+
+    code = "settings"
+
+
+class Settings(BaseSettings):
+    """What an operator can set; each field's description is its row in the table of settings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    discord_token: SecretStr | None = Field(
+        None, description="The bot's token. Without it genrec runs on its own local Discord."
+    )
+    preset: Path = Field(Path("models/vgg16"), description="Folder of the model to answer with.")
+    database: Path = Field(
+        Path("data/genrec.db"), description="The SQLite file that keeps tracks, settings and votes."
+    )
+    library: Path | None = Field(
+        None, description="Music folder that /reindex and `genrec index` read; none by default."
+    )
+
+    workers: int = Field(
+        0, ge=0, le=64, description="Analysis processes; 0 means one a processor, four at most."
+    )
+    queue: int = Field(64, ge=1, le=1000, description="Clips that may wait for a worker.")
+    analysis_timeout_s: float = Field(
+        30.0, gt=0, le=600, description="Seconds after which an analysis is ended."
+    )
+    max_upload_mb: float = Field(
+        25.0, gt=0, le=500, description="Largest clip or link download, in MiB."
+    )
+    max_clip_minutes: float = Field(
+        20.0, gt=0, le=600, description="Longest recording behind a link, in minutes."
+    )
+    fetch_timeout_s: float = Field(
+        60.0, gt=0, le=600, description="Seconds that fetching one clip may take."
+    )
+
+    cooldown_s: float = Field(
+        5.0, ge=0, le=3600, description="Seconds one person waits between two questions."
+    )
+    jobs_per_server: int = Field(
+        10, ge=1, le=1000, description="Questions of one server in work or waiting at a time."
+    )
+    jobs_in_all: int = Field(
+        40, ge=1, le=10_000, description="Questions in work or waiting at a time, in all."
+    )
+
+    sites: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Sites whose pages are read, by their names in docs/links.md, with commas "
+        "between; empty means all of them but YouTube, and `none` means none.",
+    )
+    youtube: bool = Field(
+        False, description="Whether YouTube links are fetched; docs/links.md says what it takes."
+    )
+    clip_disk_mb: float = Field(
+        512.0,
+        gt=0,
+        le=100_000,
+        description="Disk that all links and uploads in work may take together, in MiB; at least "
+        "twice GENREC_MAX_UPLOAD_MB.",
+    )
+    ytdlp_dir: Path | None = Field(
+        None, description="Folder with a yt-dlp that goes before the installed one."
+    )
+    ytdlp_plugins: bool = Field(False, description="Whether yt-dlp may load plugins.")
+    ytdlp_max_age_days: int = Field(
+        0, ge=0, le=10_000, description="Warn when yt-dlp is older than so many days; 0: never."
+    )
+    js_runtime: Path | None = Field(
+        None, description="The Deno program that YouTube takes; else the one that is found."
+    )
+    cookies_file: Path | None = Field(
+        None, description="Cookies in Netscape format, for YouTube alone."
+    )
+    link_proxy: str = Field(
+        "", description="HTTP proxy that pages are fetched through, as http://host:port."
+    )
+    message_content: bool = Field(
+        True,
+        description="Ask for the Message Content intent, which answers uploads without a mention.",
+    )
+    shards: int = Field(
+        1, ge=0, le=1000, description="Gateway connections; 0 lets Discord say how many."
+    )
+    development_server: int | None = Field(
+        None, ge=1, description="Server id where commands are registered at once, for development."
+    )
+    admin_servers: Annotated[tuple[int, ...], NoDecode] = Field(
+        (),
+        description="Server ids, with commas between, whose admins may re-index the operator's "
+        "library; empty means every server's.",
+    )
+    support_url: str = Field("", description="Where people report a problem; shown in /help.")
+
+    http_port: int = Field(
+        9090,
+        ge=0,
+        le=65535,
+        description="Loopback port of /healthz, /readyz and /metrics; 0 turns them off.",
+    )
+    sandbox_port: int = Field(
+        8080, ge=0, le=65535, description="Loopback port of the local Discord's page; 0: any."
+    )
+    log_format: Literal["text", "json"] = Field("text", description="How log lines are written.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least severe log line that is written."
+    )
+
+    @field_validator(
+        "discord_token", "library", "development_server", "ytdlp_dir", "js_runtime", "cookies_file",
+        mode="before",
+    )  # fmt: skip
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("admin_servers", "sites", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return [part.strip() for part in value.split(",") if part.strip()]
+
+    @field_validator("support_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not value.startswith("https://"):
+            raise ValueError("must start with https://")
+        return value
+
+    @property
+    def token(self) -> str | None:
+        """The bot's token in the clear, for the one call that needs it."""
+        return self.discord_token.get_secret_value().strip() if self.discord_token else None
+
+    @property
+    def worker_count(self) -> int:
+        """How many analysis processes to start."""
+        return self.workers or min(4, os.cpu_count() or 1)
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """The largest clip in bytes."""
+        return int(self.max_upload_mb * (1 << 20))
+
+    @property
+    def clip_disk_bytes(self) -> int:
+        """The disk that all clips in work may take, in bytes."""
+        return int(self.clip_disk_mb * (1 << 20))
+
+
+def load_settings(*, env_file: Path | None = Path(".env")) -> Settings:
+    """Read the settings; a wrong one is an error whose sentence names the variable."""
+    options: dict[str, Any] = {"_env_file": env_file}
+    try:
+        return Settings(**options)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{PREFIX}{str(detail['loc'][0]).upper()}: {_why(detail['msg'])}"
+            for detail in error.errors(include_input=False, include_url=False)
+        )
+        # The cause would print the values, and one of them is the token.
+        raise SettingsError(f"A setting cannot be used: {wrong}.") from None
+    except ValueError as error:
+        raise SettingsError(f"The settings cannot be read: {error}.") from None
+
+
+def _why(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+def settings_table() -> str:
+    """Return the settings as a Markdown table: name, meaning, default."""
+    rows = ["| Variable | Meaning | Default |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = field.default
+        shown = "none" if default is None or default in ("", ()) else f"`{_plain(default)}`"
+        rows.append(f"| `{PREFIX}{name.upper()}` | {field.description} | {shown} |")
+    return "\n".join(rows) + "\n"
+
+
+def _plain(default: object) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    return default.as_posix() if isinstance(default, Path) else str(default)
