@@ -33,7 +33,9 @@ def train(
         Path | None, typer.Option(help="The run's folder; runs/ARCH-RECIPE-SPLIT by default.")
     ] = None,
     recipe: Annotated[Literal["genrec", "paper"], typer.Option()] = "genrec",
-    weights: Annotated[str, typer.Option(help="imagenet, none, or a weights file.")] = "none",
+    weights: Annotated[
+        str, typer.Option(help="imagenet, none, a weights file, or a run to go on from.")
+    ] = "none",
     trainable: Annotated[Literal["all", "head", "last4"] | None, typer.Option()] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="The recipe's own by default.")] = None,
     batch: Annotated[int | None, typer.Option(min=1)] = None,

@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     sites: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Sites whose pages are read, by their names in docs/links.md, with commas "
-        "between; empty means all of them but YouTube, and `none` means none.",
+        "between; empty means all of them but YouTube, `off` means no pages.",
     )
     youtube: bool = Field(
         False, description="Whether YouTube links are fetched; docs/links.md says what it takes."

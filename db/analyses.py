@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 
 from db.connection import Database
-from db.vectors import pack_fingerprint, pack_vector, unpack_fingerprint, unpack_vector
+from db.vectors import (
+    pack_fingerprint,
+    pack_preview,
+    pack_vector,
+    unpack_fingerprint,
+    unpack_preview,
+    unpack_vector,
+)
 from genrec.types import Analysis, GenreScore
 
 
@@ -19,7 +26,7 @@ class AnalysisCache:
     async def get(self, sha256: str, model_id: str) -> Analysis | None:
         """Return what the model heard in these bytes, if that is kept, without timings."""
         row = await self.db.one(
-            "SELECT embedding, scores, fingerprint, duration_s, analyzed_s FROM analysis"
+            "SELECT embedding, scores, fingerprint, duration_s, analyzed_s, preview FROM analysis"
             " WHERE sha256 = ? AND model_id = ?",
             (sha256, model_id),
         )
@@ -30,7 +37,7 @@ class AnalysisCache:
             " WHERE sha256 = ? AND model_id = ?",
             (sha256, model_id),
         )
-        embedding, scores, fingerprint, duration_s, analyzed_s = row
+        embedding, scores, fingerprint, duration_s, analyzed_s, preview = row
         return Analysis(
             model_id=model_id,
             embedding=unpack_vector(embedding),
@@ -40,6 +47,7 @@ class AnalysisCache:
             fingerprint=unpack_fingerprint(fingerprint),
             duration_s=duration_s,
             analyzed_s=analyzed_s,
+            preview=None if preview is None else unpack_preview(preview),
         )
 
     async def put(self, sha256: str, analysis: Analysis) -> None:
@@ -48,8 +56,8 @@ class AnalysisCache:
         async with self.db.transaction() as tx:
             await tx.run(
                 "INSERT OR REPLACE INTO analysis (sha256, model_id, embedding, scores, fingerprint,"
-                " duration_s, analyzed_s, used)"
-                " SELECT ?, ?, ?, ?, ?, ?, ?, coalesce(max(used), 0) + 1 FROM analysis",
+                " duration_s, analyzed_s, preview, used)"
+                " SELECT ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(used), 0) + 1 FROM analysis",
                 (
                     sha256,
                     analysis.model_id,
@@ -58,6 +66,7 @@ class AnalysisCache:
                     pack_fingerprint(analysis.fingerprint),
                     analysis.duration_s,
                     analysis.analyzed_s,
+                    None if analysis.preview is None else pack_preview(analysis.preview),
                 ),
             )
             surplus = await tx.number("SELECT count(*) FROM analysis") - self.max_rows

@@ -1,14 +1,16 @@
-"""The only codec between arrays and BLOBs: unit vectors, and the fingerprints of recordings."""
+"""The only codec between arrays and BLOBs: unit vectors, fingerprints and previews."""
 
 from __future__ import annotations
 
 import struct
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genrec.errors import CatalogueError
+from genrec.types import PREVIEW_BANDS, PREVIEW_COLUMNS
 
 # Little-endian on disk whatever the machine, so that a database can move.
 _FLOAT = np.dtype("<f4")
@@ -68,3 +70,32 @@ def unpack_fingerprint(blob: bytes) -> NDArray[np.int8]:
             flat = np.frombuffer(blob, np.int8, offset=_SHAPE.size)
             return flat.reshape(bands, columns)
     raise CatalogueError("A fingerprint in the catalogue is damaged; index the music again.")
+
+
+def pack_preview(preview: NDArray[np.uint8]) -> bytes:
+    """Encode a preview (bands, columns), its shape first, then deflated."""
+    if preview.dtype != np.uint8 or not _fits(preview.shape):
+        raise CatalogueError(
+            f"A preview must be uint8 of at most {PREVIEW_BANDS} x {PREVIEW_COLUMNS}, not"
+            f" {preview.dtype} of shape {preview.shape}; analyse the clip again."
+        )
+    return _SHAPE.pack(*preview.shape) + zlib.compress(preview.tobytes())
+
+
+def unpack_preview(blob: bytes) -> NDArray[np.uint8]:
+    """Decode what ``pack_preview`` made."""
+    if len(blob) >= _SHAPE.size and _fits(shape := _SHAPE.unpack_from(blob)):
+        size = shape[0] * shape[1]
+        try:
+            flat = zlib.decompressobj().decompress(blob[_SHAPE.size :], size + 1)
+        except zlib.error:
+            flat = b""
+        if len(flat) == size:
+            return np.frombuffer(flat, np.uint8).reshape(shape)
+    raise CatalogueError("A kept preview is damaged; restore the database from a backup.")
+
+
+def _fits(shape: tuple[int, ...]) -> bool:
+    if len(shape) != 2:
+        return False
+    return 1 <= shape[0] <= PREVIEW_BANDS and 1 <= shape[1] <= PREVIEW_COLUMNS

@@ -21,7 +21,7 @@ from genrec.audio import AudioLimits, decode
 from genrec.embedder import Embedder
 from genrec.fingerprint import fingerprint
 from genrec.preset import Preset
-from genrec.spectrogram import images, log_mel, windows
+from genrec.spectrogram import images, log_mel, preview, windows
 from genrec.types import Analysis, GenreScore
 
 Float = NDArray[np.float32]
@@ -89,6 +89,7 @@ class Analyzer:
             duration_s=sound.duration_s,
             analyzed_s=len(sound.y) / sound.sr,
             timings_ms=clock.ms,
+            preview=preview(S_db, preset.spectrogram.top_db),
         )
 
     def spectrogram(self, y: Float) -> Float:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from genrec.types import PREVIEW_BANDS, PREVIEW_COLUMNS
+
 Float = NDArray[np.float32]
 
 CHANNELS = ("copies", "haar")
@@ -175,6 +177,28 @@ def images(patches: Float, config: ImageConfig, *, top_db: float) -> Float:
     return np.repeat(picture[..., np.newaxis], 3, axis=-1)
 
 
+def preview(S_db: Float, top_db: float) -> NDArray[np.uint8]:
+    """Return a coarse picture of a spectrogram, small enough to be sent and kept with an answer.
+
+    With the default front end, 30 s become means over two bands and about two columns each.
+
+    Parameters
+    ----------
+    S_db
+        float32 (n_mels, columns) in dB, -top_db..0; row 0 is the lowest band.
+    top_db
+        Depth of the spectrogram below its maximum in dB.
+
+    Returns
+    -------
+    uint8 (min(n_mels, 64), min(columns, 200)); 0..255 spans -top_db..0 dB
+    """
+    rows = _means(S_db.shape[0], min(S_db.shape[0], PREVIEW_BANDS))
+    columns = _means(S_db.shape[1], min(S_db.shape[1], PREVIEW_COLUMNS))
+    level = 255 * (rows @ S_db @ columns.T / top_db + 1.0)
+    return np.clip(np.round(level), 0, 255).astype(np.uint8)
+
+
 def _haar(x: Float) -> Float:
     """One level of the Haar wavelet without its diagonal: (w, 2h, 2w) -> (w, h, w, 3)."""
     a, b = x[:, 0::2, 0::2], x[:, 0::2, 1::2]  # b follows a in time
@@ -200,3 +224,11 @@ def _interpolation(size: int, new_size: int) -> Float:
     matrix[np.arange(new_size), left] = 1 - weight
     matrix[np.arange(new_size), np.minimum(left + 1, size - 1)] += weight
     return matrix
+
+
+def _means(size: int, new_size: int) -> Float:
+    """Return the matrix (new_size, size) of means over equal stretches, which may cut cells."""
+    edges = np.arange(new_size + 1) * size / new_size
+    cells = np.arange(size)
+    overlap = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)
+    return np.asarray(np.maximum(overlap, 0) * new_size / size, dtype=np.float32)

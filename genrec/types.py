@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+PREVIEW_BANDS, PREVIEW_COLUMNS = 64, 200  # the most a preview holds
+
 
 @dataclass(frozen=True, slots=True)
 class Clip:
@@ -87,6 +89,9 @@ class Analysis:
         Seconds of it that were heard.
     timings_ms
         Milliseconds per stage: ``decode``, ``spectrogram``, ``network``.
+    preview
+        uint8 (bands, columns), at most 64 x 200: a coarse log-mel spectrogram of what was heard, to
+        be drawn. 0..255 spans -top_db..0 dB; row 0 is the lowest band. None where none was kept.
     """
 
     model_id: str
@@ -96,6 +101,7 @@ class Analysis:
     duration_s: float
     analyzed_s: float
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    preview: NDArray[np.uint8] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from genrec import errors
 from genrec.errors import GenrecError, InputRefused
-from genrec.types import Analysis, GenreScore
+from genrec.types import PREVIEW_BANDS, PREVIEW_COLUMNS, Analysis, GenreScore
 
 if TYPE_CHECKING:  # a worker starts without it
     from asyncio import StreamReader
@@ -131,17 +131,20 @@ def pack_analysis(job: int, analysis: Analysis) -> bytes:
     """Return the frame that answers ``job`` with ``analysis``."""
     embedding = np.ascontiguousarray(analysis.embedding, dtype="<f4")
     fingerprint = np.ascontiguousarray(analysis.fingerprint, dtype=np.int8)
+    preview = analysis.preview
     head = {
         "job": job,
         "model_id": analysis.model_id,
         "scores": [[score.label, float(score.probability)] for score in analysis.scores],
         "dimensions": embedding.size,
         "fingerprint": list(fingerprint.shape),
+        "preview": None if preview is None else list(preview.shape),
         "duration_s": float(analysis.duration_s),
         "analyzed_s": float(analysis.analyzed_s),
         "timings_ms": {name: float(ms) for name, ms in analysis.timings_ms.items()},
     }
-    return pack(head, embedding.tobytes() + fingerprint.tobytes())
+    picture = b"" if preview is None else preview.tobytes()
+    return pack(head, embedding.tobytes() + fingerprint.tobytes() + picture)
 
 
 def unpack_analysis(head: Head, blob: bytes, *, model_id: str) -> Analysis:
@@ -162,22 +165,32 @@ def unpack_analysis(head: Head, blob: bytes, *, model_id: str) -> Analysis:
     if head.get("model_id") != model_id:
         raise BadFrame("the answer of another model")
     dimensions = _size(head.get("dimensions"), _MAX_DIMENSIONS)
-    shape = head.get("fingerprint")
-    if not (isinstance(shape, list) and len(shape) == 2):
-        raise BadFrame("a fingerprint without its shape")
-    bands, columns = (_size(length, MAX_BLOB_BYTES) for length in shape)
-    if len(blob) != 4 * dimensions + bands * columns:
-        raise BadFrame(f"{len(blob)} bytes for {dimensions} numbers and {bands} x {columns}")
-    fingerprint = np.frombuffer(blob, np.int8, offset=4 * dimensions).reshape(bands, columns)
+    bands, columns = _shape(head.get("fingerprint"), MAX_BLOB_BYTES, MAX_BLOB_BYTES)
+    seen = (0, 0)
+    if head.get("preview") is not None:
+        seen = _shape(head["preview"], PREVIEW_BANDS, PREVIEW_COLUMNS)
+    preview_at = 4 * dimensions + bands * columns
+    if len(blob) != preview_at + seen[0] * seen[1]:
+        raise BadFrame(f"{len(blob)} bytes for {dimensions} numbers, {bands} x {columns}, {seen}")
+    fingerprint = np.frombuffer(blob[:preview_at], np.int8, offset=4 * dimensions)
     return Analysis(
         model_id=model_id,
         embedding=_unit(np.frombuffer(blob, "<f4", count=dimensions).astype(np.float32)),
         scores=_scores(head.get("scores")),
-        fingerprint=fingerprint.copy(),
+        fingerprint=fingerprint.reshape(bands, columns).copy(),
         duration_s=_number(head.get("duration_s")),
         analyzed_s=_number(head.get("analyzed_s")),
         timings_ms=_timings(head.get("timings_ms")),
+        preview=np.frombuffer(blob[preview_at:], np.uint8).reshape(seen).copy()
+        if seen[0]
+        else None,
     )
+
+
+def _shape(value: object, most_rows: int, most_columns: int) -> tuple[int, int]:
+    if not (isinstance(value, list) and len(value) == 2):
+        raise BadFrame("a picture without its shape")
+    return _size(value[0], most_rows), _size(value[1], most_columns)
 
 
 def _size(value: object, most: int) -> int:

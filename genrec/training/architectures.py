@@ -40,8 +40,11 @@ def classifier(body: keras.Model, labels: int, *, dropout: float) -> keras.Model
 
 
 def load_weights(body: keras.Model, arch: str, weights: str) -> None:
-    """Fill a backbone: ``none`` leaves it random, ``imagenet`` fetches Keras' file, else a path."""
-    if weights == "none":
+    """Fill a backbone: ``none`` leaves it random, ``imagenet`` fetches Keras' file, else a path.
+
+    The folder of a run fills the head as well, which is the trainer's part.
+    """
+    if weights == "none" or Path(weights).is_dir():
         return
     path = weights
     if weights == "imagenet":

@@ -10,8 +10,11 @@ import csv
 import hashlib
 import multiprocessing
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -125,24 +128,53 @@ def make_archive(
     refused: Refused = []
     done = len(excerpts) - len(todo)
     progress(done, len(excerpts))
-    if todo:
-        with ProcessPoolExecutor(
-            os.cpu_count(), mp_context=multiprocessing.get_context("spawn")
-        ) as workers:
-            basis = mel_basis(config)
-            jobs = {workers.submit(_hear, e.path, kept[e.name], config, basis): e for e in todo}
-            for job in as_completed(jobs):
-                reason = job.result()
-                if reason:
-                    refused.append((jobs[job].path, reason))
-                done += 1
-                progress(done, len(excerpts))
+    with closing(_hear_all(todo, kept, config)) as hearings:
+        for excerpt, reason in hearings:
+            if reason:
+                refused.append((excerpt.path, reason))
+            done += 1
+            progress(done, len(excerpts))
     heard = [excerpt for excerpt in excerpts if kept[excerpt.name].exists()]
     if not heard:
         raise DataError(f"None of the {len(excerpts)} audio files could be heard: {refused[0][1]}")
     _write(out, heard, [kept[excerpt.name] for excerpt in heard])
     data = replace(load_archive(out), audio={excerpt.name: excerpt.path for excerpt in heard})
     return data, sorted(refused)
+
+
+def _hear_all(
+    excerpts: Sequence[Excerpt], kept: Mapping[str, Path], config: SpectrogramConfig
+) -> Generator[tuple[Excerpt, str], None, None]:
+    """Hear excerpts on every core; yield each with why it was refused, or nothing."""
+    if not excerpts:
+        return
+    spawn = multiprocessing.get_context("spawn")
+    workers = ProcessPoolExecutor(os.cpu_count(), mp_context=spawn, initializer=_end_with_parent)
+    try:
+        basis = mel_basis(config)
+        jobs = {workers.submit(_hear, e.path, kept[e.name], config, basis): e for e in excerpts}
+        for job in as_completed(jobs):
+            yield jobs[job], job.result()
+    except BrokenProcessPool as error:
+        raise DataError(
+            "A process that hears audio files died. Run the command again: it goes on where it"
+            " stopped. If it dies again, one of the files left breaks a decoder; take it out."
+        ) from error
+    finally:
+        workers.shutdown(cancel_futures=True)  # Ctrl-C waits for the files at hand, not for all
+
+
+def _end_with_parent() -> None:
+    """Do not wait for work for ever where the parent was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _hear(path: Path, shard: Path, config: SpectrogramConfig, basis: NDArray[np.float32]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from genrec.preset import METRICS
@@ -46,18 +47,28 @@ Accuracy on the validation tracks before and after conversion: {conversion}.
 
 ## Data
 
-GTZAN excerpts of 30 s as log-mel levels. The {split} split is by track, not by artist or album, so
-its figures flatter: artists stand on both sides. About a tenth of GTZAN is mislabelled, repeated or
-distorted (Sturm 2013). The starter catalogue names artists and titles of training tracks; it holds
-embeddings and coarse fingerprints, no audio.
+{data} {by} The starter catalogue, where there is one, names artists and titles of training and
+validation tracks; it holds embeddings and coarse fingerprints, no audio.
 
 ## Limits, and what it is not for
 
-Ten genres as GTZAN's author heard them around 2000, mostly Western; music of other places and times
-lands in the nearest of the ten. Speech, noise and silence have no genre, and only silence is
-refused. Similarity is of sound, not of lyrics, mood or popularity. Not for identifying recordings,
-rights decisions, or judging people by what they hear.
+{genres}; music of other places and times lands in the nearest of the {count}. Speech, noise and
+silence have no genre, and only silence is refused. Similarity is of sound, not of lyrics, mood or
+popularity. Not for identifying recordings, rights decisions, or judging people by what they hear.
 """
+
+GTZAN = "blues, classical, country, disco, hiphop, jazz, metal, pop, reggae, rock"
+GTZAN_DATA = """\
+GTZAN excerpts of 30 s as log-mel levels. About a tenth of GTZAN is mislabelled, repeated or
+distorted (Sturm 2013)."""
+OTHER_DATA = "A collection of its maker's own, as log-mel levels; who trained it can say more here."
+BY_TRACK = """\
+The {split} split is by track, not by artist or album, so its figures flatter: artists stand on both
+sides."""
+BY_ARTIST = """\
+The filtered split leaves faulty excerpts out and parts artists, but for a few (Kereliuk, Sturm and
+Larsen 2015)."""
+BY_FILE = "The split is the file {split}; whether artists stand on both sides, its maker knows."
 
 
 def write_card(
@@ -68,13 +79,16 @@ def write_card(
 ) -> None:
     """Write metrics.json, README.md and the plots of a preset."""
     folder, preset = made.preset.folder, made.preset
+    gtzan = ", ".join(preset.labels) == GTZAN
+    # A preset travels: it names the files of its training, not where they lay.
+    split, weights = Path(settings.split).name, Path(settings.weights).name
     figures = {key: value for key, value in report.items() if key != "seconds"}
     metrics = {
-        "split": settings.split,
+        "split": split,
         **figures,
         "precision": made.precision,
         "validation_accuracy": made.accuracy,
-        "training": asdict(settings),
+        "training": {**asdict(settings), "split": split, "weights": weights},
     }
     (folder / METRICS).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(
@@ -83,10 +97,15 @@ def write_card(
             arch={"vgg16": "VGG16", "resnet50": "ResNet50"}[preset.arch],
             count=len(preset.labels),
             labels=", ".join(preset.labels),
-            weights={"none": "random"}.get(settings.weights, settings.weights),
+            weights={"none": "random", "imagenet": "ImageNet"}.get(weights, weights),
             precision=made.precision,
             model_id=preset.model_id,
-            split=settings.split,
+            split=split,
+            data=GTZAN_DATA if gtzan else OTHER_DATA,
+            by={"paper": BY_TRACK, "filtered": BY_ARTIST}.get(split, BY_FILE).format(split=split),
+            genres="Ten genres as GTZAN's author heard them around 2000, mostly Western"
+            if gtzan
+            else "The genres of its training data",
             tracks=report["tracks"],
             accuracy=report["accuracy"],
             macro_f1=report["macro_f1"],

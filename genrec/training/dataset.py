@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,17 +92,23 @@ def load_archive(folder: Path) -> Dataset:
     Raises
     ------
     DataError
-        The archive is missing or lacks a key.
+        The archive is missing, damaged or lacks a key.
     """
     path = folder / ARCHIVE
     try:
-        with np.load(path) as archive:
+        with path.open("rb") as file, np.load(file) as archive:
             names, genres = archive["excerpts"].tolist(), archive["genres"].tolist()
             levels, range_db = archive["levels"], archive["range_db"].astype(np.float32)
             width = np.full(len(names), levels.shape[2], dtype=np.int64)
             n_columns = archive["n_columns"].astype(np.int64) if "n_columns" in archive else width
-    except (OSError, KeyError, ValueError) as error:
+    except (OSError, EOFError, LookupError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path} cannot be read as a log-mel archive: {error}.") from error
+    rows_each = {len(names), len(genres), len(levels), len(range_db), len(n_columns)}
+    if levels.ndim != 3 or levels.dtype != np.uint8 or len(rows_each) != 1:
+        raise DataError(
+            f"{path} must hold levels as uint8 (excerpts, n_mels, columns) and one row of every"
+            " other key for each excerpt; see docs/training.md for its form."
+        )
     known = _read_tracks(folder / "tracks.csv")
     rows = [known.get(name, {}) for name in names]
     artists = [row.get("artist", "") for row in rows]
@@ -123,6 +131,16 @@ def check_front_end(dataset: Dataset, config: SpectrogramConfig) -> None:
         raise DataError(
             f"The archive has {dataset.levels.shape[1]} mel bands and the front end"
             f" {config.n_mels}; make the archive anew from audio, or choose another preset."
+        )
+
+
+def need(parts: Parts, *names: str) -> None:
+    """Refuse a split that lacks one of the parts a step needs."""
+    missing = [name for name in names if not len(parts[name])]
+    if missing:
+        raise DataError(
+            f"This split has no {' and no '.join(missing)} part, and this step needs"
+            f" {' and '.join(names)}; docs/training.md says how a split file gives them."
         )
 
 
@@ -155,6 +173,10 @@ def split(dataset: Dataset, folder: Path, name: str, *, seed: int = 1) -> Parts:
         return _parts(_random_split(dataset, seed))
     else:
         path = folder / "split_paper.csv" if name == "paper" else Path(name)
+        if not path.is_file():
+            raise DataError(
+                f"There is no split file {path}; name one, or one of {', '.join(SPLITS)}."
+            )
         chosen = {key: row.get("part", "") for key, row in _read_tracks(path).items()}
         where = str(path)
     parts = _parts([chosen.get(excerpt, "") for excerpt in dataset.names])
@@ -186,8 +208,8 @@ def _random_split(dataset: Dataset, seed: int) -> list[str]:
 def _read_tracks(path: Path) -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
+    with path.open(encoding="utf-8-sig", newline="") as file:  # -sig: spreadsheets put a mark first
+        reader = csv.DictReader(file, restval="")
         if "excerpt" not in (reader.fieldnames or ()):
             raise DataError(f"{path} has no column 'excerpt'; see docs/training.md for its form.")
         return {row["excerpt"]: row for row in reader}

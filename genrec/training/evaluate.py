@@ -15,7 +15,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from genrec.errors import DataError, InputRefused
 from genrec.pipeline import Analyzer
-from genrec.training.dataset import Dataset, Parts, Progress, check_front_end, silent
+from genrec.training.dataset import Dataset, Parts, Progress, check_front_end, need, silent
 
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -103,9 +103,8 @@ def evaluate(
             f"The preset {preset.name} knows no {', '.join(strange)}; it was trained on"
             f" {', '.join(preset.labels)}."
         )
+    need(parts, part)
     judged = parts[part]
-    if not len(judged):
-        raise DataError(f"This split has no {part} part; use --split all to judge every excerpt.")
     others = np.concatenate([indices for name, indices in parts.items() if name != part])
     total = len(judged) + len(others)
     found = predict(analyzer, data, judged, lambda done, _: progress(done, total))
@@ -174,9 +173,10 @@ def calibration(truth: Ints, scaled: Float, preset: Any, bins: int = 10) -> dict
 def neighbours(data: Dataset, found: Predictions, pool: Predictions) -> dict[str, float]:
     """Return whether the nearest tracks are of the genre, and whether all tracks get a chance.
 
-    Each query looks among ``pool``, without itself. ``*_artist_filtered`` leaves out tracks of the
-    query's own artist. ``hubness_skew`` is the skewness of how often a track is among the five
-    nearest (Radovanovic et al. 2010), ``never_share`` the share of tracks that never is.
+    Each query looks among ``pool``, without itself; where fewer than five are left, among those.
+    ``*_artist_filtered`` leaves out tracks of the query's own artist. ``hubness_skew`` is the
+    skewness of how often a track is among the five nearest (Radovanovic et al. 2010),
+    ``never_share`` the share of tracks that never is.
     """
     genres = np.array(data.genres)
     artists = np.array([key or f"?{i}" for i, key in enumerate(data.artist_keys)])
@@ -186,17 +186,16 @@ def neighbours(data: Dataset, found: Predictions, pool: Predictions) -> dict[str
     same_genre = genres[found.indices][:, None] == genres[pool.indices][None, :]
     nearest = _nearest(np.where(itself, -np.inf, cosines))
     filtered = _nearest(np.where(itself | same_artist, -np.inf, cosines))
-    rows = np.arange(len(found.indices))[:, None]
-    counts = np.bincount(filtered.ravel(), minlength=len(pool.indices)).astype(float)
+    counts = np.bincount(filtered[1], minlength=len(pool.indices)).astype(float)
     spread = counts.std()
     unrelated = cosines[~same_genre & ~itself]
     return {
         "catalogue": len(pool.indices),
-        "precision_at_5": float(same_genre[rows, nearest].mean()),
-        "precision_at_5_artist_filtered": float(same_genre[rows, filtered].mean()),
-        "same_artist_share": float(same_artist[rows, nearest].mean()),
-        "mean_cosine_unrelated": float(unrelated.mean()) if unrelated.size else 0.0,
-        "mean_cosine_nearest": float(cosines[rows, filtered].mean()),
+        "precision_at_5": _mean(same_genre[nearest]),
+        "precision_at_5_artist_filtered": _mean(same_genre[filtered]),
+        "same_artist_share": _mean(same_artist[nearest]),
+        "mean_cosine_unrelated": _mean(unrelated),
+        "mean_cosine_nearest": _mean(cosines[filtered]),
         "hubness_skew": float((((counts - counts.mean()) / spread) ** 3).mean()) if spread else 0.0,
         "never_share": float((counts == 0).mean()),
     }
@@ -236,6 +235,13 @@ def softmax(logits: Float) -> NDArray[np.float64]:
     return np.asarray(p / p.sum(axis=1, keepdims=True))
 
 
-def _nearest(cosines: Float) -> Ints:
-    """Return the places of the five largest numbers of each row, (n, 5) or fewer columns."""
-    return np.argsort(-cosines, axis=1, kind="stable")[:, :K]
+def _nearest(cosines: Float) -> tuple[Ints, Ints]:
+    """Return rows and columns of the five largest finite numbers of each row."""
+    columns = np.argsort(-cosines, axis=1, kind="stable")[:, :K]
+    rows = np.broadcast_to(np.arange(len(cosines))[:, None], columns.shape)
+    there = np.isfinite(cosines[rows, columns])
+    return rows[there], columns[there]
+
+
+def _mean(x: NDArray[Any]) -> float:
+    return float(x.mean()) if x.size else 0.0

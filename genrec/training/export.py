@@ -22,12 +22,19 @@ from genrec.embedder import SIGNATURE, Embedder
 from genrec.errors import DataError
 from genrec.fingerprint import COLUMNS_EACH, fingerprint, same_recording
 from genrec.pipeline import Analyzer
-from genrec.preset import NETWORK, Calibration, Preset, Starter, save_preset, save_starter
+from genrec.preset import (
+    CATALOGUE,
+    NETWORK,
+    Calibration,
+    Preset,
+    Starter,
+    save_preset,
+    save_starter,
+)
 from genrec.training.architectures import fold
-from genrec.training.dataset import Dataset, Parts
-from genrec.training.evaluate import Predictions, predict
+from genrec.training.dataset import Dataset, Parts, check_front_end, need
 from genrec.training.front_end import mel_basis
-from genrec.training.train import Settings, all_windows, build, read_settings
+from genrec.training.train import BEST, Settings, all_windows, build, read_settings
 
 Float = NDArray[np.float32]
 Say = Callable[[str], None]
@@ -44,6 +51,23 @@ class Exported:
     preset: Preset
     precision: str
     accuracy: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listened:
+    """What a network says of excerpts, before anything is calibrated.
+
+    Attributes
+    ----------
+    indices
+        int (n,), the excerpts' places in the data set.
+    features, logits
+        float32 (n, d) and (n, labels), means over the windows.
+    """
+
+    indices: NDArray[np.int64]
+    features: Float
+    logits: Float
 
 
 def export(
@@ -64,45 +88,59 @@ def export(
     Raises
     ------
     DataError
-        The run has no weights yet, or the precision is unknown.
+        The run has no weights yet, the data are not of its kind, the precision is unknown, or Keras
+        runs on another backend than TensorFlow.
     """
+    if keras.backend.backend() != "tensorflow":
+        raise DataError("Only Keras on TensorFlow can export: leave KERAS_BACKEND out for this.")
     if precision not in PRECISIONS:
         raise DataError(f"--precision is one of {', '.join(PRECISIONS)}, not {precision!r}.")
     settings, labels = read_settings(run)
-    model = load_best(run, settings, len(labels))
-    serving = serving_model(model, settings)
+    need(parts, "train", "valid")
+    check_front_end(data, settings.spectrogram)
+    if data.labels != labels:
+        raise DataError(
+            f"{run} was trained on {', '.join(labels)}, and these data hold"
+            f" {', '.join(data.labels)}; give the data it was trained on."
+        )
+    serving = serving_model(load_best(run, settings, len(labels)), settings)
     examples = representative(data, parts["train"], settings)
-    truth = np.array([labels.index(data.genres[i]) for i in parts["valid"]])
+    blank = Blank(name=name, settings=settings, labels=labels)
     measured: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as scratch:
 
-        def make(wanted: str) -> Path:
+        def make(wanted: str) -> tuple[Path, Listened]:
             folder = Path(scratch) / wanted
-            folder.mkdir(exist_ok=True)
+            folder.mkdir()
             convert(serving, folder / NETWORK, wanted, examples)
-            preset = calibrate(folder, settings, labels, data, parts, name)
-            found = predict(Analyzer(preset), data, parts["valid"])
-            measured[wanted] = float((found.logits.argmax(axis=1) == truth).mean())
+            found = listen(blank.save(folder), data, parts["valid"])
+            measured[wanted] = accuracy(found, data, labels)
             say(f"{wanted}: {measured[wanted]:.3f} of the validation tracks")
-            return folder
+            return folder, found
 
-        make("fp32")
-        folder, kept = make(precision), precision
+        folder, valid = make("fp32")
+        if precision != "fp32":
+            folder, valid = make(precision)
         if precision == "int8" and measured["int8"] < measured["fp32"] - MAX_LOSS:
             say("int8 loses more than a point, so fp16 is written.")
-            folder, kept = make("fp16"), "fp16"
+            precision = "fp16"
+            folder, valid = make(precision)
         out.mkdir(parents=True, exist_ok=True)
-        for file in folder.iterdir():
-            shutil.copy2(file, out / file.name)
-    shipped = Preset.load(out)
-    known = np.concatenate([parts["train"], parts["valid"]])
-    save_starter(shipped, starter(Analyzer(shipped), data, known))
-    return Exported(preset=shipped, precision=kept, accuracy=measured)
+        shutil.copy2(folder / NETWORK, out / NETWORK)
+    train = listen(blank.save(out), data, parts["train"])
+    shipped = calibrate(blank, out, data, train, valid)
+    tracks = starter(Analyzer(shipped), data, train, valid)
+    if tracks is None:
+        (out / CATALOGUE).unlink(missing_ok=True)
+        say("No track has both artist and title, so there is no starter catalogue.")
+    else:
+        save_starter(shipped, tracks)
+    return Exported(preset=shipped, precision=precision, accuracy=measured)
 
 
 def load_best(run: Path, settings: Settings, labels: int) -> keras.Model:
     """Return a run's network with the weights of its best epoch."""
-    path = run / "best.weights.h5"
+    path = run / BEST
     if not path.exists():
         raise DataError(f"{run} has no weights yet; let `genrec train` finish an epoch first.")
     model, _ = build(replace(settings, weights="none", precision="float32"), labels)
@@ -124,15 +162,14 @@ def serving_model(model: keras.Model, settings: Settings) -> keras.Model:
 
 def convert(model: keras.Model, path: Path, precision: str, examples: Float) -> None:
     """Write a network as a LiteRT file with the signature ``serve``, its batch size free."""
-    shape = (None, *model.input_shape[1:])
-    module = tf.Module()
-    module.model = model
-    module.serve = tf.function(
-        lambda images: model(images, training=False),
-        input_signature=[tf.TensorSpec(shape, tf.float32, name="images")],
+    images = keras.InputSpec(shape=(None, *model.input_shape[1:]), dtype="float32", name="images")
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    archive.add_endpoint(
+        SIGNATURE, lambda images: model(images, training=False), input_signature=[images]
     )
     with tempfile.TemporaryDirectory() as folder:
-        tf.saved_model.save(module, folder, signatures={SIGNATURE: module.serve})
+        archive.write_out(folder, verbose=False)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
         if precision != "fp32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -157,49 +194,77 @@ def representative(data: Dataset, indices: NDArray[np.int64], settings: Settings
     return np.asarray(x[first + rng.integers(0, np.bincount(owner).min(), len(chosen))])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blank:
+    """What a preset is before calibration: its front end and labels round a network."""
+
+    name: str
+    settings: Settings
+    labels: list[str]
+
+    def save(
+        self, folder: Path, calibration: Calibration | None = None, centre: Float | None = None
+    ) -> Preset:
+        """Write the preset round the network file in ``folder``."""
+        if centre is None:
+            centre = np.zeros(Embedder(folder / NETWORK).dimension, dtype=np.float32)
+        return save_preset(
+            folder,
+            name=self.name,
+            arch=self.settings.arch,
+            spectrogram=self.settings.spectrogram,
+            image=self.settings.image,
+            labels=self.labels,
+            calibration=calibration or Calibration(),
+            mel_basis=mel_basis(self.settings.spectrogram),
+            centre=centre,
+        )
+
+
+def listen(preset: Preset, data: Dataset, indices: NDArray[np.int64]) -> Listened:
+    """Hear excerpts from their arrays."""
+    analyzer = Analyzer(preset)
+    heard = [analyzer.see(data.spectrogram(int(i))) for i in indices]
+    return Listened(
+        indices,
+        np.array([each.features for each in heard]),
+        np.array([each.logits for each in heard]),
+    )
+
+
+def accuracy(found: Listened, data: Dataset, labels: list[str]) -> float:
+    """Return the share of excerpts whose genre was heard."""
+    return float((found.logits.argmax(axis=1) == truth_of(found, data, labels)).mean())
+
+
+def truth_of(found: Listened, data: Dataset, labels: list[str]) -> NDArray[np.int64]:
+    """Return the excerpts' genres as places in ``labels``."""
+    return np.array([labels.index(data.genres[i]) for i in found.indices])
+
+
 def calibrate(
-    folder: Path, settings: Settings, labels: list[str], data: Dataset, parts: Parts, name: str
+    blank: Blank, folder: Path, data: Dataset, train: Listened, valid: Listened
 ) -> Preset:
-    """Write the preset round a network: the centre of its space, temperature and cosine scale.
+    """Write the preset with the centre of its space, its temperature and its cosine scale.
 
     The centre is the training tracks' mean; temperature and cosines are fitted on validation
     tracks, which the network has not learned by heart.
     """
-    blank = save_preset(
-        folder,
-        name=name,
-        arch=settings.arch,
-        spectrogram=settings.spectrogram,
-        image=settings.image,
-        labels=labels,
-        calibration=Calibration(),
-        mel_basis=mel_basis(settings.spectrogram),
-        centre=np.zeros(Embedder(folder / NETWORK).dimension, dtype=np.float32),
+    centre = train.features.mean(axis=0)
+    genres = np.array(data.genres)
+    cosines = unit(valid.features - centre) @ unit(train.features - centre).T
+    unrelated = cosines[genres[valid.indices][:, None] != genres[train.indices][None, :]]
+    calibration = Calibration(
+        temperature=temperature(valid.logits, truth_of(valid, data, blank.labels)),
+        cosine_zero=float(unrelated.mean()),
+        cosine_floor=float(np.quantile(unrelated, 0.95)),
     )
-    analyzer = Analyzer(blank)
-    centre = np.mean(
-        [analyzer.see(data.spectrogram(int(i))).features for i in parts["train"]], axis=0
-    )
-    centred = replace(blank, centre=centre.astype(np.float32))
-    analyzer = Analyzer(centred)
-    train, valid = (predict(analyzer, data, parts[part]) for part in ("train", "valid"))
-    truth = np.array([labels.index(data.genres[i]) for i in valid.indices])
-    unrelated = _unrelated_cosines(data, valid, train)
-    return save_preset(
-        folder,
-        name=name,
-        arch=settings.arch,
-        spectrogram=settings.spectrogram,
-        image=settings.image,
-        labels=labels,
-        calibration=Calibration(
-            temperature=temperature(valid.logits, truth),
-            cosine_zero=float(unrelated.mean()),
-            cosine_floor=float(np.quantile(unrelated, 0.95)),
-        ),
-        mel_basis=blank.mel_basis,
-        centre=centred.centre,
-    )
+    return blank.save(folder, calibration, centre)
+
+
+def unit(x: Float) -> Float:
+    """Return the rows of x (n, d) at length 1."""
+    return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12))
 
 
 def temperature(logits: Float, truth: NDArray[np.int64]) -> float:
@@ -213,29 +278,31 @@ def temperature(logits: Float, truth: NDArray[np.int64]) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
 
 
-def starter(analyzer: Analyzer, data: Dataset, indices: NDArray[np.int64]) -> Starter:
-    """Return the tracks with known artist and title as a catalogue, each recording once."""
-    spectrogram = analyzer.preset.spectrogram
-    column_s = spectrogram.column_s * COLUMNS_EACH
-    named = [int(i) for i in indices if data.artists[i] and data.titles[i]]
-    prints = {i: fingerprint(data.spectrogram(i)) for i in named}
-    kept: list[int] = []
-    for i in named:
-        twins = (k for k in kept if data.artist_keys[k] == data.artist_keys[i])
-        if not any(same_recording(prints[i], prints[k], column_s=column_s) for k in twins):
-            kept.append(i)
-    found = predict(analyzer, data, np.array(kept))
+def starter(analyzer: Analyzer, data: Dataset, *heard: Listened) -> Starter | None:
+    """Return the tracks with known artist and title as a catalogue, each recording once.
+
+    Where no track has both, there is no catalogue.
+    """
+    column_s = analyzer.preset.spectrogram.column_s * COLUMNS_EACH
+    kept: dict[int, NDArray[np.int8]] = {}
+    embeddings: list[Float] = []
+    for found in heard:
+        for index, features in zip(found.indices.tolist(), found.features, strict=True):
+            if not (data.artists[index] and data.titles[index]):
+                continue
+            mine = fingerprint(data.spectrogram(index))
+            artist = data.artist_keys[index]
+            twins = (other for k, other in kept.items() if data.artist_keys[k] == artist)
+            if not any(same_recording(mine, other, column_s=column_s) for other in twins):
+                kept[index] = mine
+                embeddings.append(analyzer.embedding(features))
+    if not kept:
+        return None
     return Starter(
         names=[data.names[i] for i in kept],
         titles=[data.titles[i] for i in kept],
         artists=[data.artists[i] for i in kept],
         genres=[data.genres[i] for i in kept],
-        embeddings=found.embeddings,
-        fingerprints=np.stack([prints[i] for i in kept]),
+        embeddings=np.stack(embeddings),
+        fingerprints=np.stack(list(kept.values())),
     )
-
-
-def _unrelated_cosines(data: Dataset, a: Predictions, b: Predictions) -> Float:
-    genres = np.array(data.genres)
-    cosines = a.embeddings @ b.embeddings.T
-    return np.asarray(cosines[genres[a.indices][:, None] != genres[b.indices][None, :]])

@@ -22,10 +22,12 @@ from genrec.errors import DataError
 from genrec.spectrogram import ImageConfig, SpectrogramConfig, images, windows
 from genrec.training.architectures import backbone, classifier, load_weights
 from genrec.training.augment import NONE, Augmentation, crop, damage, mixup
-from genrec.training.dataset import Dataset, Parts
+from genrec.training.dataset import Dataset, Parts, check_front_end, need
 from genrec.training.front_end import band_centres
 
 Float = NDArray[np.float32]
+
+BEST = "best.weights.h5"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,8 @@ class Settings:
     Attributes
     ----------
     arch, weights
-        The network, and where its weights start: ``none``, ``imagenet`` or a file.
+        The network, and where its weights start: ``none``, ``imagenet``, a file, or the folder of
+        a run whose best epoch is trained further.
     trainable
         ``all``; ``head`` (only the dense layer); ``last4`` (the backbone's last four layers too).
     batch_norm
@@ -79,17 +82,20 @@ class Settings:
 def paper(settings: Settings) -> Settings:
     """Return the paper's settings: 224x224x3 pictures, 1/255, Adam, batch 64, dropout 0.2.
 
-    Its VGG16 ran 20 epochs and its ResNet50 30; ``trainable`` chooses between its two experiments,
-    the head alone and the last four layers.
+    Its VGG16 ran 20 epochs and its ResNet50 30, all of them; ``trainable`` chooses between its two
+    experiments, the head alone and the last four layers. Adam's rate is Keras' own.
     """
+    epochs = 20 if settings.arch == "vgg16" else 30
     return replace(
         settings,
         recipe="paper",
         trainable=settings.trainable if settings.trainable in ("head", "last4") else "last4",
         batch_norm=False,
-        epochs=20 if settings.arch == "vgg16" else 30,
+        epochs=epochs,
+        patience=epochs,
         batch=64,
         crops=1,
+        learning_rate=1e-3,
         weight_decay=0.0,
         schedule="constant",
         label_smoothing=0.0,
@@ -122,8 +128,9 @@ class Crops(keras.utils.PyDataset):  # type: ignore[misc]
         )
         rng = np.random.default_rng((s.seed, self.epoch, number))
         chosen = order[number * s.batch : (number + 1) * s.batch]
-        patches = [self._patch(int(self.indices[i]), rng) for i in chosen]
-        x = images(np.stack(patches), s.image, top_db=s.spectrogram.top_db)
+        # One by one: whole excerpts (columns 0) differ in length before they are images.
+        patches = [self._patch(int(self.indices[i]), rng)[np.newaxis] for i in chosen]
+        x = np.concatenate([images(p, s.image, top_db=s.spectrogram.top_db) for p in patches])
         return mixup(x, self.targets[chosen], s.augment, rng)
 
     def _patch(self, index: int, rng: np.random.Generator) -> Float:
@@ -135,9 +142,17 @@ class Crops(keras.utils.PyDataset):  # type: ignore[misc]
         patch = crop(S_db, s.image.columns, s.augment, rng)
         return damage(patch, self.band_hz, s.spectrogram.top_db, s.augment, rng)
 
-    def on_epoch_end(self) -> None:
-        """Throw the dice anew."""
-        self.epoch += 1
+
+class Dice(keras.callbacks.Callback):  # type: ignore[misc]
+    """Throw the dice anew for each epoch, by its number: also after a resume."""
+
+    def __init__(self, crops: Crops) -> None:
+        super().__init__()
+        self.crops = crops
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Tell the batches which epoch they are for."""
+        self.crops.epoch = epoch
 
 
 class TrackValidation(keras.callbacks.Callback):  # type: ignore[misc]
@@ -179,6 +194,11 @@ def all_windows(
 def build(settings: Settings, labels: int) -> tuple[keras.Model, keras.Model]:
     """Return (network, its backbone), the start weights loaded and layers frozen as asked."""
     keras.mixed_precision.set_global_policy(settings.precision)
+    if settings.arch == "vgg16" and settings.batch_norm and settings.trainable != "all":
+        raise DataError(
+            "BatchNorm that is not trained cannot be frozen: give --recipe paper with --trainable"
+            f" {settings.trainable}, or leave --trainable out."
+        )
     body = backbone(settings.arch, settings.image.shape, batch_norm=settings.batch_norm)
     load_weights(body, settings.arch, settings.weights)
     frozen = {"all": 0, "head": len(body.layers), "last4": len(body.layers) - 4}
@@ -221,14 +241,17 @@ def train(
     Raises
     ------
     DataError
-        The split has no training or validation part, or the run's folder has other settings.
+        The split has no training or validation part, the data have another front end, or the run's
+        folder has other settings.
     """
-    if not len(parts["train"]) or not len(parts["valid"]):
-        raise DataError("This split has no train or no valid part; training needs both.")
+    need(parts, "train", "valid")
+    check_front_end(data, settings.spectrogram)
     start(run, settings, data.labels, resume=resume)
     keras.utils.set_random_seed(settings.seed)
     crops = Crops(data, parts["train"], settings)
     model, _ = build(settings, len(data.labels))
+    if Path(settings.weights).is_dir():
+        load_run(model, Path(settings.weights))
     model.compile(
         optimizer(settings, settings.epochs * len(crops)),
         keras.losses.CategoricalCrossentropy(
@@ -238,17 +261,20 @@ def train(
         jit_compile=True,  # a quarter faster on two cores
     )
     history = read_history(run)
-    crops.epoch = len(history)
-    best = min((row["val_loss"] for row in history), default=None)
+    losses = [row["val_loss"] for row in history]
+    best = min(losses, default=None)
+    if losses and len(losses) - 1 - losses.index(min(losses)) >= settings.patience:
+        return run  # it stopped early
     model.fit(
         crops,
         epochs=settings.epochs,
         verbose=verbose,
         callbacks=[
+            Dice(crops),
             TrackValidation(data, parts["valid"], settings),
             keras.callbacks.CSVLogger(str(run / "history.csv"), append=bool(history)),
             keras.callbacks.ModelCheckpoint(
-                str(run / "best.weights.h5"),
+                str(run / BEST),
                 monitor="val_loss",
                 mode="min",
                 save_best_only=True,
@@ -258,10 +284,31 @@ def train(
             keras.callbacks.EarlyStopping(
                 monitor="val_loss", mode="min", patience=settings.patience, baseline=best
             ),
-            keras.callbacks.BackupAndRestore(str(run / "last"), delete_checkpoint=False),
+            keras.callbacks.BackupAndRestore(
+                str(run / "last"),
+                double_checkpoint=True,  # a kill while it is written leaves the one before
+                delete_checkpoint=False,
+            ),
         ],
     )
     return run
+
+
+def load_run(model: keras.Model, run: Path) -> None:
+    """Fill a network with the best epoch of a run of the same architecture.
+
+    Raises
+    ------
+    DataError
+        The run has no weights yet, or is of another architecture.
+    """
+    path = run / BEST
+    if not path.exists():
+        raise DataError(f"{run} has no weights yet; let `genrec train` finish an epoch first.")
+    try:
+        model.load_weights(path)
+    except ValueError as error:
+        raise DataError(f"{run} holds weights of another network: {error}") from error
 
 
 def start(run: Path, settings: Settings, labels: list[str], *, resume: bool) -> None:
@@ -297,4 +344,6 @@ def read_history(run: Path) -> list[dict[str, float]]:
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:
-        return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    # An epoch stands twice where a run was killed after its figures and before its weights.
+    return list({row["epoch"]: row for row in rows}.values())

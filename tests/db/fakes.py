@@ -28,6 +28,10 @@ def fingerprint(seed: int) -> NDArray[np.int8]:
     return np.random.default_rng(seed).integers(-127, 128, (15, 20)).astype(np.int8)
 
 
+def preview(seed: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (64, 20)).astype(np.uint8)
+
+
 def new_track(seed: int, **changes: object) -> NewTrack:
     values: dict[str, object] = {
         "title": f"Song {seed}",
@@ -52,6 +56,7 @@ def hear(data: bytes, model_id: str = MODEL) -> Analysis:
         duration_s=30.0,
         analyzed_s=30.0,
         timings_ms={"decode": 1.0},
+        preview=preview(seed),
     )
 
 

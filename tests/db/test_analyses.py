@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from db.analyses import AnalysisCache
@@ -23,6 +25,16 @@ async def test_an_analysis_comes_back_as_it_was(db: Database) -> None:
         heard.model_id, heard.scores, heard.duration_s, heard.analyzed_s,
     )  # fmt: skip
     assert kept.timings_ms == {}
+    assert kept.preview is not None
+    assert np.array_equal(kept.preview, heard.preview)
+
+
+async def test_an_analysis_without_a_preview_is_kept(db: Database) -> None:
+    cache = AnalysisCache(db)
+    await cache.put("a" * 64, replace(hear(b"a clip"), preview=None))
+    kept = await cache.get("a" * 64, MODEL)
+    assert kept is not None
+    assert kept.preview is None
 
 
 async def test_models_and_contents_do_not_mix(db: Database) -> None:

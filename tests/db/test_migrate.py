@@ -59,6 +59,18 @@ async def test_a_failing_step_leaves_the_version_and_no_trace(tmp_path: Path) ->
         assert list(await connection.execute_fetchall("SELECT x FROM a")) == [(1,), (7,)]
 
 
+async def test_what_was_heard_before_there_were_previews_is_heard_again(tmp_path: Path) -> None:
+    async with aiosqlite.connect(tmp_path / "a.db", isolation_level=None) as connection:
+        await migrate(connection, load_migrations()[:2])
+        await connection.execute(
+            "INSERT INTO analysis VALUES ('a', 'm', x'00', '[]', x'00', 1.0, 1.0, 1)"
+        )
+    async with open_db(tmp_path / "a.db") as db:
+        assert await db.number("SELECT count(*) FROM analysis") == 0
+        columns = await db.all("PRAGMA table_info (analysis)")
+        assert [row[3] for row in columns if row[1] == "preview"] == [0]  # may be null
+
+
 async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     async with open_db(path):

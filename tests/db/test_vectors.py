@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+
 import numpy as np
 import pytest
 
 from db.vectors import (
     pack_fingerprint,
+    pack_preview,
     pack_vector,
     unpack_fingerprint,
     unpack_matrix,
+    unpack_preview,
     unpack_vector,
 )
 from genrec.errors import CatalogueError
-from tests.db.fakes import fingerprint, unit
+from tests.db.fakes import fingerprint, preview, unit
 
 
 def test_a_vector_comes_back_as_it_was() -> None:
@@ -79,3 +84,44 @@ def test_a_damaged_fingerprint_is_refused(blob: bytes) -> None:
 def test_what_is_no_fingerprint_is_refused() -> None:
     with pytest.raises(CatalogueError, match="int8"):
         pack_fingerprint(np.zeros((2, 2), dtype=np.int16))  # type: ignore[arg-type]
+
+
+def test_a_preview_comes_back_as_it_was_and_small() -> None:
+    shown = preview(1)
+    kept = unpack_preview(pack_preview(shown[:, ::2]))
+    assert kept.dtype == np.uint8
+    assert np.array_equal(kept, shown[:, ::2])
+    assert len(pack_preview(np.zeros((64, 200), dtype=np.uint8))) < 100
+
+
+def _deflated(bands: int, columns: int, size: int) -> bytes:
+    return struct.pack("<HH", bands, columns) + zlib.compress(bytes(size))
+
+
+@pytest.mark.parametrize(
+    "blob",
+    [
+        b"",
+        b"\x02\x00\x02\x00none",
+        pack_preview(preview(1))[:-9],
+        _deflated(4, 5, 19),
+        _deflated(4, 5, 21),
+        _deflated(0, 5, 0),
+        _deflated(64, 201, 64 * 201),
+        _deflated(4, 5, 10_000_000),
+    ],
+    ids=["empty", "not deflated", "cut", "short", "long", "no bands", "too wide", "a bomb"],
+)
+def test_a_damaged_preview_is_refused(blob: bytes) -> None:
+    with pytest.raises(CatalogueError, match="damaged"):
+        unpack_preview(blob)
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [np.zeros((4, 5)), np.zeros(4, np.uint8), np.zeros((65, 5), np.uint8)],
+    ids=["floats", "a row", "too high"],
+)
+def test_what_is_no_preview_is_refused(shown: np.ndarray) -> None:
+    with pytest.raises(CatalogueError, match="uint8"):
+        pack_preview(shown)

@@ -40,6 +40,7 @@ def analysis(number: float, **changes: Any) -> Analysis:
         "duration_s": float(number),
         "analyzed_s": 30.0,
         "timings_ms": {"decode": 1.5},
+        "preview": rng.integers(0, 256, (64, 11), np.uint8),
     }
     return Analysis(**fields | changes)
 
@@ -108,6 +109,15 @@ class FakeAnalyzer:
 
     def do_unsure(self) -> Analysis:
         return analysis(0, scores=(GenreScore("jazz", 0.3), GenreScore("blues", 0.3)))
+
+    def do_blind(self) -> Analysis:
+        return analysis(0, preview=None)
+
+    def do_wide(self) -> Analysis:
+        return analysis(0, preview=np.zeros((64, 201), np.uint8))
+
+    def do_deep(self) -> Analysis:
+        return analysis(0, preview=np.zeros((64, 11), np.float32))
 
     def do_strange(self) -> Analysis:
         return analysis(0, model_id="somebody-else")

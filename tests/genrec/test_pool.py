@@ -97,9 +97,16 @@ async def test_an_analysis_arrives_as_it_was_made(make_pool: MakePool, clip: Cli
     assert got.embedding.dtype == np.float32
     assert np.array_equal(got.fingerprint, want.fingerprint)
     assert got.fingerprint.dtype == np.int8
+    assert got.preview is not None
+    assert np.array_equal(got.preview, want.preview)
+    assert got.preview.dtype == np.uint8
     assert (got.scores, got.duration_s, got.analyzed_s) == (want.scores, 7.0, 30.0)
     assert (got.model_id, got.timings_ms) == (MODEL_ID, {"decode": 1.5})
     assert pool.stats.done == pool.stats.started == 1
+
+
+async def test_an_analysis_without_a_preview_arrives(make_pool: MakePool, clip: Clip) -> None:
+    assert (await make_pool().analyze(clip("blind"))).preview is None
 
 
 async def test_a_worker_serves_many_clips_and_knows_their_names(
@@ -155,6 +162,8 @@ async def test_what_is_no_file_is_refused_before_a_worker_sees_it(
         ("nan", "length 1"),
         ("unsure", "sum to 1"),
         ("strange", "another model"),
+        ("wide", "a length that cannot be"),
+        ("deep", "bytes for"),
     ],
 )
 async def test_a_clip_that_breaks_its_worker_fails_alone(

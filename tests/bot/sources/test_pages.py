@@ -17,6 +17,7 @@ import pytest
 import trustme
 
 from bot.sources import SITES, Sources, fetch
+from bot.sources.link import _cookies
 from genrec.errors import (
     ClipTooLarge,
     ClipTooLong,
@@ -367,6 +368,19 @@ async def test_cancelling_kills_the_process(deed, put, local, names, root, origi
         await task
     assert living(root) == []
     assert not any(root.iterdir())
+
+
+def test_only_a_copy_of_the_cookies_is_handed_over(policy, tmp_path, caplog):
+    kept, home = tmp_path / "kept.txt", tmp_path / "home"
+    home.mkdir()
+    kept.write_text("# Netscape HTTP Cookie File\n")
+    given = dataclasses.replace(policy, cookies_file=kept)
+    assert _cookies(home, given) == "cookies.txt"
+    (home / "cookies.txt").write_text("yt-dlp wrote them back")
+    assert kept.read_text() == "# Netscape HTTP Cookie File\n"
+    kept.unlink()
+    assert _cookies(home, given) is None
+    assert "left out" in caplog.text
 
 
 async def test_without_yt_dlp(put, local, names, tmp_path):

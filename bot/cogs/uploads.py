@@ -1,0 +1,82 @@
+"""Clips that are simply uploaded: in a watched channel, with a mention, or in a direct message."""
+
+from __future__ import annotations
+
+import discord
+from discord.ext import commands
+
+from bot.asking import Asking
+from bot.cogs.recommend import source_of
+from bot.delivery import ReplyAnswer
+from bot.error_handler import ErrorHandler
+from bot.hearing import Hearing
+from bot.preferences import Preferences
+from bot.refusals import as_source, is_sound, may_post_in
+from bot.replies import Replies
+from bot.seen import Seen
+from bot.servers import Servers
+from bot.sources import Attachment
+
+
+class Uploads(commands.Cog):
+    """Answers clips that nobody gave a command for."""
+
+    def __init__(
+        self,
+        *,
+        asking: Asking,
+        hearing: Hearing,
+        preferences: Preferences,
+        servers: Servers,
+        replies: Replies,
+        errors: ErrorHandler,
+        seen: Seen,
+    ) -> None:
+        self._asking = asking
+        self._hearing = hearing
+        self._preferences = preferences
+        self._servers = servers
+        self._replies = replies
+        self._errors = errors
+        self._seen = seen
+
+    @commands.Cog.listener()
+    async def on_message(self, message: discord.Message) -> None:
+        """Answer a message that holds a clip and is meant for the bot."""
+        if message.author.bot or message.webhook_id or not self._seen.first_time(message.id):
+            return
+        if not may_post_in(message.channel, message.guild):
+            return
+        locale = str(message.guild.preferred_locale) if message.guild else "en-US"
+        if self._addressed(message):
+            async with self._errors.replying(message, locale):
+                await self._answer(message, source_of(message), locale)
+        elif self._servers.watches(_home(message.channel)):
+            clip = next(filter(is_sound, message.attachments), None)
+            if clip is not None:
+                async with self._errors.replying(message, locale):
+                    await self._answer(message, as_source(clip), locale)
+
+    def _addressed(self, message: discord.Message) -> bool:
+        """Tell whether a message is for the bot; a reply that merely pings it is not."""
+        if message.guild is None:
+            return bool(message.attachments)
+        me = message.guild.me.id
+        return f"<@{me}>" in message.content or f"<@!{me}>" in message.content
+
+    async def _answer(
+        self, message: discord.Message, source: Attachment | str, locale: str
+    ) -> None:
+        self._hearing.check(source)
+        guild_id = message.guild.id if message.guild else None
+        wanted = await self._preferences.wanted(message.author, guild_id, locale)
+        waiting = self._replies.progress("fetching", locale)
+        answer = ReplyAnswer(message, locale=locale, waiting=waiting)
+        await self._asking.ask(answer, "upload", self._hearing.recommend(source, wanted))
+
+
+def _home(channel: discord.abc.MessageableChannel) -> int:
+    """Return the id settings go by: a thread belongs to its channel."""
+    if isinstance(channel, discord.Thread):
+        return channel.parent_id
+    return channel.id

@@ -1,0 +1,32 @@
+"""One bot a database: a second one would call the first one's running answers cut off."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from genrec.errors import CatalogueError
+
+
+@contextmanager
+def only_one(database: Path) -> Iterator[None]:
+    """Hold the database for the block, or refuse; a killed bot holds nothing."""
+    if str(database) == ":memory:":
+        yield
+        return
+    database.parent.mkdir(parents=True, exist_ok=True)
+    lock = os.open(database.with_name(f"{database.name}.bot.lock"), os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CatalogueError(
+                f"Another bot is running with the database {database}: stop it, or give this one a"
+                " database of its own (GENREC_DATABASE)."
+            ) from None
+        yield
+    finally:
+        os.close(lock)

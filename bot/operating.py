@@ -1,0 +1,66 @@
+"""Where an operator looks: /healthz, /readyz and /metrics, on loopback only."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from bot.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+HOST = "127.0.0.1"
+
+
+@asynccontextmanager
+async def operating_pages(
+    *, port: int, metrics: Metrics, ready: Callable[[], str]
+) -> AsyncIterator[str]:
+    """Serve the pages for the length of the block, and give their address.
+
+    ``ready`` says what is missing, "" where nothing is. A port in use costs the pages, not the bot.
+    """
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="alive\n")
+
+    async def readyz(_: web.Request) -> web.Response:
+        missing = ready()
+        return web.Response(text=f"{missing or 'ready'}\n", status=503 if missing else 200)
+
+    async def figures(_: web.Request) -> web.Response:
+        return web.Response(
+            body=metrics.text(),
+            headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
+        )
+
+    app = web.Application()
+    app.add_routes(
+        [
+            web.get("/healthz", healthz),
+            web.get("/readyz", readyz),
+            web.get("/metrics", figures),
+        ]
+    )
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, HOST, port)
+        try:
+            await site.start()
+        except OSError as error:
+            log.warning(
+                "no /healthz, /readyz and /metrics: port %s cannot be used (%s); set"
+                " GENREC_HTTP_PORT to another",
+                port,
+                error.strerror,
+            )
+            yield ""
+            return
+        host, bound = runner.addresses[0][:2]
+        yield f"http://{host}:{bound}"
+    finally:
+        await runner.cleanup()

@@ -1,0 +1,79 @@
+"""From the settings to what may be fetched; each one that cannot work is named by its variable."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from bot.config import PREFIX, Settings, SettingsError
+from bot.sources import SITES, SourcePolicy, stale_ytdlp
+from bot.sources.policy import is_proxy
+from bot.sources.sites import DEFAULT_SITES
+
+log = logging.getLogger(__name__)
+
+
+def source_policy(settings: Settings) -> SourcePolicy:
+    """Return what may be fetched."""
+    if settings.clip_disk_bytes < 2 * settings.max_upload_bytes:
+        raise _unusable(
+            "clip_disk_mb",
+            f"must be {2 * settings.max_upload_mb:g} at least, twice {PREFIX}MAX_UPLOAD_MB",
+        )
+    if settings.link_proxy and not is_proxy(settings.link_proxy):
+        raise _unusable("link_proxy", "must have the form http://host:port, without a password")
+    if settings.ytdlp_dir is not None and not settings.ytdlp_dir.is_dir():
+        raise _unusable("ytdlp_dir", f"there is no folder {settings.ytdlp_dir}")
+    return SourcePolicy(
+        sites=_sites(settings),
+        max_bytes=settings.max_upload_bytes,
+        max_disk_bytes=settings.clip_disk_bytes,
+        max_seconds=settings.max_clip_minutes * 60,
+        download_s=settings.fetch_timeout_s,
+        page_s=settings.fetch_timeout_s,
+        ytdlp_dir=settings.ytdlp_dir,
+        ytdlp_plugins=settings.ytdlp_plugins,
+        js_runtime=_file("js_runtime", settings.js_runtime),
+        cookies_file=_file("cookies_file", settings.cookies_file),
+        upstream_proxy=settings.link_proxy,
+    )
+
+
+def old_ytdlp(settings: Settings, policy: SourcePolicy) -> str:
+    """Return a sentence where yt-dlp is older than the setting allows; nothing where none is set.
+
+    Without yt-dlp the sentence says so.
+    """
+    if not settings.ytdlp_max_age_days:
+        return ""
+    return stale_ytdlp(policy, max_age_days=settings.ytdlp_max_age_days)
+
+
+def warn_of_old_ytdlp(settings: Settings) -> None:
+    """Log what ``old_ytdlp`` says, for a bot that starts."""
+    sentence = old_ytdlp(settings, source_policy(settings))
+    if sentence:
+        log.warning("%s", sentence)
+
+
+def _sites(settings: Settings) -> frozenset[str]:
+    """Return the names of the sites whose pages are read; YouTube has a setting of its own."""
+    asked = frozenset(name.lower() for name in settings.sites)
+    chosen = frozenset[str]() if asked == {"off"} else asked or DEFAULT_SITES
+    if "youtube" in chosen:
+        raise _unusable("sites", f"YouTube is switched on by {PREFIX}YOUTUBE=on instead")
+    unknown = sorted(chosen - SITES.keys())
+    if unknown:
+        known = ", ".join(sorted(DEFAULT_SITES))
+        raise _unusable("sites", f"there is no {', '.join(unknown)}; choose of {known}")
+    return chosen | ({"youtube"} if settings.youtube else frozenset())
+
+
+def _file(name: str, path: Path | None) -> Path | None:
+    if path is not None and not path.is_file():
+        raise _unusable(name, f"there is no file {path}")
+    return path
+
+
+def _unusable(name: str, why: str) -> SettingsError:
+    return SettingsError(f"A setting cannot be used: {PREFIX}{name.upper()}: {why}.")

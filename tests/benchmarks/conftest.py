@@ -1,0 +1,46 @@
+"""The clip and the preset that the stages are timed on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from genrec.pipeline import Analyzer
+from genrec.preset import Preset
+from tests import synth
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def seconds(pytestconfig: pytest.Config) -> float:
+    """Return the clips' length: what people send where times are taken, else as little as works."""
+    return 30.0 if pytestconfig.getoption("benchmark_enable") else 5.0
+
+
+@pytest.fixture(scope="session")
+def music(seconds: float) -> NDArray[np.float32]:
+    """Return a small band at 48 kHz, a rate that every coder takes."""
+    return synth.music(0, seconds, 48000)
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory: pytest.TempPathFactory, music: NDArray[np.float32]) -> dict[str, Path]:
+    """Return the band once in every kind of file genrec reads."""
+    folder = tmp_path_factory.mktemp("clips")
+    return {kind: synth.write(folder / f"{kind}.bin", music, 48000, kind) for kind in synth.WRITERS}
+
+
+@pytest.fixture(scope="session")
+def preset() -> Preset:
+    """Return the preset that genrec ships."""
+    return Preset.load(ROOT / "models" / "vgg16")
+
+
+@pytest.fixture(scope="session")
+def analyzer(preset: Preset) -> Analyzer:
+    """Return that preset on one thread, as a worker has it."""
+    return Analyzer(preset, threads=1)

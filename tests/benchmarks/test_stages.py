@@ -1,0 +1,90 @@
+"""How long each stage takes for a clip of thirty seconds, and all of them together.
+
+In an ordinary test run each is called once, on a shorter clip, and only its result is looked at;
+`make bench` times them. No time is ever asserted: machines differ.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from genrec import fingerprint
+from genrec.audio import decode
+from genrec.pipeline import Analyzer
+from genrec.preset import Preset
+from genrec.spectrogram import images, windows
+from tests import synth
+
+
+@pytest.fixture(scope="module")
+def y(clips: dict[str, Path], preset: Preset) -> NDArray[np.float32]:
+    return decode(clips["wav"], sr=preset.spectrogram.sr).y
+
+
+@pytest.mark.benchmark(group="1 decode")
+@pytest.mark.parametrize("kind", list(synth.WRITERS))
+def test_decode(
+    benchmark: BenchmarkFixture, clips: dict[str, Path], kind: str, seconds: float
+) -> None:
+    decoded = benchmark(decode, clips[kind], sr=22050)
+    assert decoded.y.size / decoded.sr == pytest.approx(seconds, abs=0.2)
+
+
+@pytest.mark.benchmark(group="2 spectrogram")
+def test_log_mel(benchmark: BenchmarkFixture, analyzer: Analyzer, y: NDArray[np.float32]) -> None:
+    S_db = benchmark(analyzer.spectrogram, y)
+    assert S_db.shape == (
+        analyzer.preset.spectrogram.n_mels,
+        1 + y.size // analyzer.preset.spectrogram.hop_length,
+    )
+
+
+@pytest.mark.benchmark(group="2 spectrogram")
+def test_images(benchmark: BenchmarkFixture, analyzer: Analyzer, y: NDArray[np.float32]) -> None:
+    preset, S_db = analyzer.preset, analyzer.spectrogram(y)
+    pictures = benchmark(
+        lambda: images(windows(S_db, preset.image), preset.image, top_db=preset.spectrogram.top_db)
+    )
+    assert pictures.shape[1:] == preset.image.shape
+
+
+@pytest.mark.benchmark(group="3 network")
+def test_network(benchmark: BenchmarkFixture, analyzer: Analyzer, y: NDArray[np.float32]) -> None:
+    S_db = analyzer.spectrogram(y)
+    heard = benchmark(analyzer.see, S_db)
+    assert heard.features.shape == (analyzer.preset.dimension,)
+    assert np.isfinite(heard.logits).all()
+
+
+@pytest.mark.benchmark(group="4 whole clip")
+@pytest.mark.parametrize("kind", ["mp3", "webm"])
+def test_analyze(
+    benchmark: BenchmarkFixture, analyzer: Analyzer, clips: dict[str, Path], kind: str
+) -> None:
+    analysis = benchmark(analyzer.analyze, clips[kind])
+    assert np.linalg.norm(analysis.embedding) == pytest.approx(1, abs=1e-5)
+    assert sum(score.probability for score in analysis.scores) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.benchmark(group="5 start")
+def test_load_preset(benchmark: BenchmarkFixture, preset: Preset) -> None:
+    assert benchmark(Preset.load, preset.folder).model_id == preset.model_id
+
+
+@pytest.mark.benchmark(group="6 same recording")
+def test_match_fifty(
+    benchmark: BenchmarkFixture, analyzer: Analyzer, y: NDArray[np.float32]
+) -> None:
+    prints = [
+        fingerprint.fingerprint(analyzer.spectrogram(y[start:]))
+        for start in range(0, y.size // 2, y.size // 100)
+    ]
+    front_end = analyzer.preset.spectrogram
+    column_s = fingerprint.COLUMNS_EACH * front_end.column_s
+    matches = benchmark(fingerprint.match, prints[0], prints, column_s=column_s)
+    assert matches[0] == pytest.approx(1, abs=1e-3)

@@ -1,0 +1,67 @@
+"""Log lines: their job, their form, and no secret in any of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+import pytest
+
+from bot.jobs import JobDesk
+from bot.logs import JsonFormatter, Redactor, TextFormatter, set_up_logs
+
+TOKEN = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"
+
+
+@pytest.mark.parametrize(
+    ("line", "secret"),
+    [
+        (f"logging in with {TOKEN}", TOKEN),
+        ("POST https://discord.com/api/v10/interactions/12/aW50ZX_t/callback", "aW50ZX_t"),
+        ("PATCH https://discord.com/api/v10/webhooks/12/se-cret_/messages/@original", "se-cret_"),
+        ("received {'id': '1', 'token': 'very-secret', 'version': 1}", "very-secret"),
+        ('received {"token": "very-secret"}', "very-secret"),
+        ("headers {'Authorization': 'Bot very-secret'}", "very-secret"),
+        ("https://cdn.discordapp.com/a/b/c.wav?ex=1&hm=abcdef0123", "abcdef0123"),
+        ("my own password", "password"),
+    ],
+)  # fmt: skip
+def test_secrets_are_blotted_out(line: str, secret: str) -> None:
+    written = Redactor(["password"])(line)
+    assert secret not in written
+    assert "[hidden]" in written
+
+
+def record(message: str, **extra: object) -> logging.LogRecord:
+    made = logging.LogRecord("bot.x", logging.INFO, "x.py", 1, message, (), None)
+    made.__dict__ |= extra
+    return made
+
+
+def test_json_lines() -> None:
+    line = json.loads(JsonFormatter(Redactor()).format(record("hello", job_id="ab12")))
+    assert (line["level"], line["message"], line["job"]) == ("info", "hello", "ab12")
+
+
+def test_tracebacks_are_redacted_too() -> None:
+    try:
+        raise RuntimeError(TOKEN)
+    except RuntimeError:
+        failed = record("failed", exc_info=sys.exc_info())
+    assert TOKEN not in TextFormatter(Redactor()).format(failed)
+    assert TOKEN not in JsonFormatter(Redactor()).format(failed)
+
+
+async def test_each_line_names_its_job(capsys) -> None:
+    root = logging.getLogger()
+    level = root.level
+    handler = set_up_logs(form="json", level="INFO")
+    try:
+        with JobDesk(cooldown_s=0, per_server=1, in_all=1).admitted(1, None) as job:
+            logging.getLogger("bot.test").info("working")
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    assert lines[-1]["job"] == job.id

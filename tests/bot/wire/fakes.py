@@ -1,0 +1,115 @@
+"""A pool that hears anything at once, and a preset with a starter catalogue of made-up songs."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import numpy as np
+
+from bot.config import Settings
+from genrec.errors import GenrecError
+from genrec.preset import Calibration, Preset, Starter, save_preset, save_starter
+from genrec.spectrogram import ImageConfig, SpectrogramConfig
+from genrec.types import Analysis, GenreScore
+
+LABELS = ("blues", "jazz", "metal")
+DIMENSION = 8
+
+
+def unit(seed: int, near: int | None = None) -> np.ndarray:
+    """Return a unit vector; one near another where told."""
+    rng = np.random.default_rng(seed)
+    vector = rng.normal(size=DIMENSION)
+    if near is not None:
+        vector = unit(near) + 0.05 * vector
+    return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
+
+
+def make_preset(folder: Path, *, songs: int = 12, floor: float = -1.0) -> Preset:
+    """Write a preset without a network: it is the pool that hears."""
+    folder.mkdir()
+    (folder / "model.tflite").write_bytes(b"none")
+    preset = save_preset(
+        folder,
+        name="fake",
+        arch="none",
+        spectrogram=SpectrogramConfig(),
+        image=ImageConfig(),
+        labels=list(LABELS),
+        calibration=Calibration(cosine_floor=floor),
+        mel_basis=np.zeros((1, 1), np.float32),
+        centre=np.zeros(DIMENSION, np.float32),
+    )
+    numbers = range(songs)
+    if songs:
+        save_starter(
+            preset,
+            Starter(
+                names=[f"song{n}" for n in numbers],
+                titles=[f"Song {n}" for n in numbers],
+                artists=[f"Artist {n}" for n in numbers],
+                genres=[LABELS[n % 3] for n in numbers],
+                embeddings=np.stack([unit(100 + n, near=1) for n in numbers]),
+                fingerprints=np.stack([_print(100 + n) for n in numbers]),
+            ),
+        )
+    return preset
+
+
+def _print(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(-90, 90, (15, 190)).astype(np.int8)
+
+
+class FakePool:
+    """Hears by the file's hash; tests slow it down, fail it and look at what it was given."""
+
+    def __init__(self) -> None:
+        self.size = 2
+        self.model_id = ""
+        self.heard: list[Path] = []
+        self.delay_s = 0.0
+        self.gate: asyncio.Event | None = None
+        self.error: GenrecError | Exception | None = None
+        self.on_analyze: Callable[[Path], None] = lambda _: None
+        self._slots = asyncio.Semaphore(self.size)
+        self._waiting = 0
+
+    @property
+    def waiting(self) -> int:
+        return self._waiting
+
+    async def analyze(self, path: Path) -> Analysis:
+        self._waiting += 1
+        async with self._slots:
+            self._waiting -= 1
+            self.heard.append(path)
+            self.on_analyze(path)
+            if self.gate is not None:
+                await self.gate.wait()
+            await asyncio.sleep(self.delay_s)
+            if self.error is not None:
+                raise self.error
+            digest = hashlib.sha256(path.read_bytes()).digest()
+        return Analysis(
+            model_id=self.model_id,
+            embedding=unit(digest[0], near=1),
+            scores=(GenreScore("jazz", 0.7), GenreScore("blues", 0.2), GenreScore("metal", 0.1)),
+            fingerprint=_print(digest[0]),
+            duration_s=30.0,
+            analyzed_s=30.0,
+        )
+
+
+def opener(pool: FakePool):
+    """Return what opens this pool for the app."""
+
+    @asynccontextmanager
+    async def open_pool(settings: Settings, preset: Preset) -> AsyncIterator[FakePool]:
+        pool.model_id = preset.model_id
+        yield pool
+
+    return open_pool

@@ -1,0 +1,70 @@
+"""Data sets small enough to train on in a test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from genrec.spectrogram import SpectrogramConfig, log_mel
+from genrec.training.dataset import Dataset, encode_levels
+from genrec.training.front_end import mel_basis
+from tests.synth import STYLES, music
+
+CONFIG = SpectrogramConfig()
+
+
+def blank_data(genres: Sequence[str], *, artists: Sequence[str] = ()) -> Dataset:
+    """Return excerpts without sound: names, genres and artists alone."""
+    count = len(genres)
+    return Dataset(
+        names=[f"{genre}.{i:05}" for i, genre in enumerate(genres)],
+        genres=list(genres),
+        artists=list(artists) or [""] * count,
+        titles=[""] * count,
+        artist_keys=list(artists) or [""] * count,
+        levels=np.zeros((count, CONFIG.n_mels, 4), dtype=np.uint8),
+        range_db=np.full(count, 80, dtype=np.float32),
+        n_columns=np.full(count, 4),
+        audio={},
+    )
+
+
+def played_data(seeds: Sequence[int], *, seconds: float = 6.0, named: bool = True) -> Dataset:
+    """Return what the synthesised band plays, by its styles; the columns differ by one."""
+    basis = mel_basis(CONFIG)
+    spectra = [
+        log_mel(music(seed, seconds + 0.1 * (i % 2), CONFIG.sr), CONFIG, basis)
+        for i, seed in enumerate(seeds)
+    ]
+    width = max(S_db.shape[1] for S_db in spectra)
+    coded = [encode_levels(S_db) for S_db in spectra]
+    levels = [np.pad(each, ((0, 0), (0, width - each.shape[1]))) for each, _ in coded]
+    genres = [STYLES[seed % len(STYLES)].name for seed in seeds]
+    who = [f"Band {seed}" if named else "" for seed in seeds]
+    return Dataset(
+        names=[f"{genre}.{seed:05}" for genre, seed in zip(genres, seeds, strict=True)],
+        genres=genres,
+        artists=who,
+        titles=[f"Song {seed}" if named else "" for seed in seeds],
+        artist_keys=[each.lower() for each in who],
+        levels=np.stack(levels),
+        range_db=np.array([range_db for _, range_db in coded], dtype=np.float32),
+        n_columns=np.array([S_db.shape[1] for S_db in spectra]),
+        audio={},
+    )
+
+
+def write_archive(folder: Path, data: Dataset, **changed: np.ndarray) -> Path:
+    """Write a data set as ``logmel.npz``; ``changed`` replaces keys."""
+    folder.mkdir(parents=True, exist_ok=True)
+    arrays = {
+        "levels": data.levels,
+        "excerpts": np.array(data.names),
+        "genres": np.array(data.genres),
+        "range_db": data.range_db,
+        "n_columns": data.n_columns,
+    }
+    np.savez(folder / "logmel.npz", **{**arrays, **changed})
+    return folder

@@ -1,0 +1,142 @@
+"""Tests for what the papers promise, and for what may lie in the repository."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.repository import ROOT, normal, pins, relative, tracked
+
+MAX_BYTES = 30 * 2**20
+
+
+def commands() -> dict[str, set[str]]:
+    """Return every command of the command line by its full name, with its options."""
+    import typer.main
+
+    from bot.cli import app
+
+    found: dict[str, set[str]] = {}
+
+    def walk(command: object, name: str) -> None:
+        children = getattr(command, "commands", None)
+        if children:
+            for word, child in children.items():
+                walk(child, f"{name} {word}")
+        elif not getattr(command, "hidden", False):
+            options = {flag for p in command.params for flag in p.opts if flag.startswith("--")}  # type: ignore[attr-defined]
+            found[name] = options - {"--help"}
+
+    walk(typer.main.get_command(app), "genrec")
+    return found
+
+
+def test_every_command_and_option_is_documented() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    sections = dict(
+        re.findall(r"^#+ `(genrec(?: [a-z-]+)+)[^`\n]*`\n(.*?)(?=^#|\Z)", page, re.M | re.S)
+    )
+    found = commands()
+    assert set(sections) == set(found)
+    missing = {
+        name: sorted(flag for flag in options if flag not in sections[name])
+        for name, options in found.items()
+    }
+    assert not {name: flags for name, flags in missing.items() if flags}
+
+
+def test_the_table_of_settings_is_the_one_in_the_code() -> None:
+    from bot.config import settings_table
+
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = page.partition("<!-- settings -->\n")[2].partition("<!-- /settings -->")[0]
+    assert shown == settings_table()
+
+
+def anchors(page: str) -> set[str]:
+    """Return the anchors of a Markdown page's headings, as hosts of repositories make them."""
+    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page, flags=re.M | re.S), re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def dead_links(path: Path) -> Iterator[str]:
+    page = path.read_text(encoding="utf-8")
+    for target in re.findall(r"\]\(([^)\s]+)\)|<img[^>]* src=\"([^\"]+)\"", page):
+        link = "".join(target)
+        if re.match(r"[a-z]+:", link):
+            continue
+        name, _, anchor = link.partition("#")
+        goal = (path.parent / name).resolve() if name else path
+        if not goal.exists():
+            yield f"{relative(path)}: {link}"
+        elif anchor and anchor not in anchors(goal.read_text(encoding="utf-8")):
+            yield f"{relative(path)}: {link} (no such heading)"
+
+
+def test_links_lead_somewhere() -> None:
+    pages = [path for path in tracked() if path.suffix == ".md"]
+    assert {"README.md", "CONTRIBUTING.md", "docs/architecture.md"} <= {relative(p) for p in pages}
+    assert not [dead for page in pages for dead in dead_links(page)]
+
+
+def test_every_dependency_is_explained() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"].values()
+    wanted = [*project["dependencies"], *(one for extra in extras for one in extra)]
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    names = [re.split(r"[<>=]", one)[0] for one in wanted]
+    assert not [name for name in names if f"**{name}**" not in page]
+
+
+# What is in the repository
+
+
+def test_locks_agree() -> None:
+    runtime, dev = pins("runtime.lock"), pins("dev.lock")
+    assert runtime.items() <= dev.items()
+    assert not runtime.keys() & {"keras", "librosa", "tensorflow"}
+
+
+def test_locks_pin_by_hash_and_hold_what_the_project_asks_for() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    for lock, wanted in {
+        "runtime.lock": project["dependencies"],
+        "dev.lock": [one for extra in project["optional-dependencies"].values() for one in extra],
+    }.items():
+        names = {normal(re.split(r"[<>=]", one)[0]) for one in wanted}
+        assert names <= pins(lock).keys()
+        text = (ROOT / "requirements" / lock).read_text(encoding="utf-8")
+        requirements = re.findall(r"^\S+==.*\n(?:    --hash=sha256:[0-9a-f]{64}.*\n)+", text, re.M)
+        assert len(requirements) == len(re.findall(r"^[^\s#]", text, re.M))
+        assert "://" not in text
+
+
+def test_no_file_is_too_large() -> None:
+    assert not [relative(path) for path in tracked() if path.stat().st_size > MAX_BYTES]
+
+
+# Written in pieces, so that this file does not hold what it looks for. The address of a registry or
+# a path of one machine in a file binds the project to them.
+FORBIDDEN = re.compile(
+    "|".join(
+        (
+            "py" + r"pi\.org", "python" + r"hosted\.org", "registry" + r"\.npmjs",
+            "/" + r"root/", "/" + r"work/", "/" + r"home/\w", "/" + r"Users/\w",
+            "genrec" + "-venv",
+        )
+    )
+)  # fmt: skip
+
+
+def test_no_registry_and_no_path_of_one_machine() -> None:
+    found = []
+    for path in tracked():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+        lines = enumerate(text.splitlines(), 1)
+        found += [f"{relative(path)}:{n}: {line}" for n, line in lines if FORBIDDEN.search(line)]
+    assert not found
