@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -182,7 +183,9 @@ def convert(model: keras.Model, path: Path, precision: str, examples: Float) -> 
                     yield SIGNATURE, {"images": example[np.newaxis]}
 
             converter.representative_dataset = representative_dataset
-        path.write_bytes(converter.convert())
+        with warnings.catch_warnings():  # TensorFlow calibrates with what it advises against
+            warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated")
+            path.write_bytes(converter.convert())
 
 
 def representative(data: Dataset, indices: NDArray[np.int64], settings: Settings) -> Float:
@@ -304,5 +307,11 @@ def starter(analyzer: Analyzer, data: Dataset, *heard: Listened) -> Starter | No
         artists=[data.artists[i] for i in kept],
         genres=[data.genres[i] for i in kept],
         embeddings=np.stack(embeddings),
-        fingerprints=np.stack(list(kept.values())),
+        fingerprints=padded(list(kept.values())),
     )
+
+
+def padded(fingerprints: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+    """Stack fingerprints (bands, any), zeros after the shorter: they match nothing."""
+    longest = max(each.shape[1] for each in fingerprints)
+    return np.stack([np.pad(e, ((0, 0), (0, longest - e.shape[1]))) for e in fingerprints])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import urllib.error
+import warnings
 from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,9 +30,16 @@ from genrec.training.evaluate import evaluate  # noqa: E402
 from genrec.training.plots import plot_history  # noqa: E402
 
 # Keras asks TensorFlow's variables for arrays in the manner of NumPy 2, which they do not know yet.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings(
+        "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
+    ),
+    # A run that is killed leaves its files open.
+    pytest.mark.filterwarnings(
+        r"ignore:Exception ignored in.*history\.csv:pytest.PytestUnraisableExceptionWarning"
+    ),
+]
 
 SHAPE = (32, 32, 3)
 SMALL = ImageConfig(columns=32, height=32, width=32, hop_columns=32)
@@ -234,7 +242,8 @@ def run(tmp_path_factory: pytest.TempPathFactory, parts: Parts) -> SimpleNamespa
                 raise KeyboardInterrupt
             begun.append((epoch, int(np.asarray(self.model.optimizer.iterations))))
 
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # what is killed leaves its files open
         patch.setattr(train, "Dice", Killed)
         with pytest.raises(KeyboardInterrupt):
             train.train(SETTINGS, DATA, parts, folder, verbose=0)
@@ -377,6 +386,7 @@ def test_without_artists_and_titles_there_is_no_catalogue(parts: Parts) -> None:
     assert named is not None
     assert named.titles == ["Song 0", "Song 3"]
     assert named.embeddings.shape == (2, 4)
+    assert named.fingerprints.shape[0] == 2  # of different lengths, and in one array
 
 
 def test_a_recording_stands_once_in_the_catalogue() -> None:
