@@ -97,9 +97,16 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     """Kill the whole group, also what its leader left behind, and see the leader off."""
     with suppress(ProcessLookupError, PermissionError):  # PermissionError: macOS, all are zombies
         os.killpg(process.pid, signal.SIGKILL)
-    ended = asyncio.ensure_future(process.wait())
+    ended = asyncio.ensure_future(_see_off(process))
     try:
         await asyncio.shield(ended)
     except asyncio.CancelledError:
         await ended  # a killed process takes no time to end, and must not be left unseen
         raise
+
+
+async def _see_off(process: asyncio.subprocess.Process) -> None:
+    """Read what is left and wait: where the reader's buffer was full, wait alone waits for ever."""
+    assert process.stdout is not None
+    await process.stdout.read()
+    await process.wait()
