@@ -35,7 +35,7 @@ from genrec.preset import (
 from genrec.training.architectures import fold
 from genrec.training.dataset import Dataset, Parts, check_front_end, need
 from genrec.training.front_end import mel_basis
-from genrec.training.train import BEST, Settings, all_windows, build, read_settings
+from genrec.training.train import Settings, all_windows, build, load_run, read_settings
 
 Float = NDArray[np.float32]
 Say = Callable[[str], None]
@@ -141,11 +141,8 @@ def export(
 
 def load_best(run: Path, settings: Settings, labels: int) -> keras.Model:
     """Return a run's network with the weights of its best epoch."""
-    path = run / BEST
-    if not path.exists():
-        raise DataError(f"{run} has no weights yet; let `genrec train` finish an epoch first.")
     model, _ = build(replace(settings, weights="none", precision="float32"), labels)
-    model.load_weights(path)
+    load_run(model, run)
     return model
 
 
