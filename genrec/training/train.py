@@ -100,7 +100,9 @@ def paper(settings: Settings) -> Settings:
         schedule="constant",
         label_smoothing=0.0,
         dropout=0.2,
-        image=ImageConfig(columns=0, height=224, width=224, channels="copies", scaling="picture"),
+        image=ImageConfig(
+            columns=0, height=224, width=224, channels="copies", scaling="picture", noise_db=0.0
+        ),
         augment=NONE,
     )
 
@@ -258,7 +260,8 @@ def train(
             from_logits=True, label_smoothing=settings.label_smoothing
         ),
         metrics=["accuracy"],
-        jit_compile=True,  # a quarter faster on two cores
+        # A quarter faster on two cores in float32, half as fast in bfloat16.
+        jit_compile=settings.precision == "float32",
     )
     history = read_history(run)
     losses = [row["val_loss"] for row in history]

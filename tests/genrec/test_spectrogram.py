@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genrec.spectrogram import ImageConfig, SpectrogramConfig, images, log_mel, windows
+from genrec.spectrogram import (
+    ImageConfig,
+    SpectrogramConfig,
+    images,
+    in_noise,
+    log_mel,
+    windows,
+)
 from genrec.training.front_end import mel_basis
 from tests.synth import music, tone
 
@@ -65,17 +72,20 @@ def test_a_whole_excerpt_is_one_window() -> None:
 def test_haar_keeps_the_mean_and_sees_change_in_time_and_frequency() -> None:
     patch = np.zeros((1, 128, 128), dtype=np.float32)
     patch[0, :, 1::2] = -20.0  # every second column is quieter
-    x = images(patch, ImageConfig(), top_db=80)
+    config = ImageConfig(noise_db=0)
+    x = images(patch, config, top_db=80)
     assert x.shape == (1, 64, 64, 3)
     np.testing.assert_allclose(x[..., 0], 0, atol=1e-6)  # centred
     np.testing.assert_allclose(x[..., 1], -1.0, atol=1e-6)  # 20 dB down over time is -1
     np.testing.assert_allclose(x[..., 2], 0, atol=1e-6)
-    turned = images(patch.transpose(0, 2, 1), ImageConfig(), top_db=80)
+    turned = images(patch.transpose(0, 2, 1), config, top_db=80)
     np.testing.assert_allclose(turned[..., 2], -1.0, atol=1e-6)
 
 
 def test_the_papers_picture_is_three_copies_in_0_to_1() -> None:
-    config = ImageConfig(columns=0, height=224, width=224, channels="copies", scaling="picture")
+    config = ImageConfig(
+        columns=0, height=224, width=224, channels="copies", scaling="picture", noise_db=0
+    )
     S_db = log_mel(music(2, 5.0, CONFIG.sr), CONFIG, BASIS)
     x = images(windows(S_db, config), config, top_db=80)
     assert x.shape == (1, 224, 224, 3)
@@ -84,8 +94,29 @@ def test_the_papers_picture_is_three_copies_in_0_to_1() -> None:
     np.testing.assert_array_equal(x[..., 0], x[..., 2])
 
 
+def test_noise_is_added_as_power() -> None:
+    heard = in_noise(np.array([[-np.inf, -80.0, -60.0, 0.0]], dtype=np.float32), -60.0)
+    np.testing.assert_allclose(heard, [[-60.0, -59.957, -56.99, 0.0]], atol=1e-3)
+    assert heard.dtype == np.float32
+
+
+def test_what_a_codec_does_far_below_the_music_changes_an_image_little() -> None:
+    music_db = log_mel(music(2, 12.0, CONFIG.sr), CONFIG, BASIS)[np.newaxis, :, :128]
+    emptied = np.where(music_db < -65, -80.0, music_db).astype(np.float32)
+    assert (emptied != music_db).mean() > 0.05
+
+    def change(noise_db: float) -> float:
+        config = ImageConfig(noise_db=noise_db)
+        seen = [images(patches, config, top_db=80) for patches in (music_db, emptied)]
+        return float(np.abs(seen[0] - seen[1]).mean())
+
+    assert change(-60.0) < 0.4 * change(0.0)
+
+
 def test_resizing_keeps_a_ramp_a_ramp() -> None:
-    config = ImageConfig(columns=0, height=32, width=50, channels="copies", scaling="picture")
+    config = ImageConfig(
+        columns=0, height=32, width=50, channels="copies", scaling="picture", noise_db=0
+    )
     ramp = np.linspace(-80, 0, 100, dtype=np.float32)[np.newaxis, np.newaxis].repeat(16, axis=1)
     row = images(ramp, config, top_db=80)[0, 5, :, 0]
     np.testing.assert_allclose(np.diff(row), np.diff(row).mean(), atol=1e-4)

@@ -14,7 +14,9 @@ from tests.synth import music
 
 CONFIG = SpectrogramConfig()
 BANDS_HZ = band_centres(CONFIG)
-ALWAYS = Augmentation(short=1, stretch=1, pitch=1, band_limit=1, low_cut=1, noise=1, masks=2)
+ALWAYS = Augmentation(
+    short=1, stretch=1, pitch=1, band_limit=1, low_cut=1, noise=1, masks=2, floor=1, coding=1
+)
 S_DB = log_mel(music(0, 20, CONFIG.sr), CONFIG, mel_basis(CONFIG))
 
 
@@ -119,6 +121,24 @@ def test_noise_fills_what_was_silent() -> None:
     noisy = damage(patch, BANDS_HZ, 80.0, replace(NONE, noise=1), dice(1))
     assert np.median(noisy) > -75
     assert abs(float(np.median(noisy[60]))) < 2
+
+
+def test_a_floor_lifts_the_quiet_and_leaves_the_loud() -> None:
+    patch = np.full((128, 40), -80, dtype=np.float32)
+    patch[60] = 0
+    lifted = damage(patch, BANDS_HZ, 80.0, replace(NONE, floor=1), dice(1))
+    assert -75.1 <= float(lifted[0, 0]) <= -40
+    assert np.ptp(lifted[:60]) == 0
+    np.testing.assert_allclose(lifted[60], 0, atol=1e-3)
+
+
+def test_coding_empties_what_is_far_below_the_loudest_of_its_column() -> None:
+    patch = np.linspace(-80, 0, 128, dtype=np.float32)[:, None].repeat(40, axis=1)
+    coded = damage(patch, BANDS_HZ, 80.0, replace(NONE, coding=1), dice(1))
+    kept = coded[:, 0] > -80
+    assert kept[patch[:, 0] > -25].all()
+    assert not kept[patch[:, 0] < -60].any()
+    assert np.array_equal(coded[kept], patch[kept])
 
 
 def test_the_same_seed_gives_the_same_patch_and_another_seed_another() -> None:
