@@ -108,6 +108,10 @@ def evaluate(
     audio: Annotated[
         bool, typer.Option(help="Judge excerpts that have audio end to end, too.")
     ] = True,
+    robustness: Annotated[
+        bool,
+        typer.Option(help="Code, narrow, cut and disturb what has audio, and compare (minutes)."),
+    ] = False,
     plots: Annotated[Path | None, typer.Option(help="Folder for the plots.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random split of an audio folder.")] = 1,
     cache: Cache = CACHE,
@@ -125,6 +129,11 @@ def evaluate(
     with _bar("Hearing") as progress:
         report = measure(analyzer, dataset, parts, part=part, audio=audio, progress=progress)
     report = {"data": str(data), "split": split, **report}
+    if robustness:
+        from genrec.training.robustness import robustness as damage
+
+        with _bar("Changing clips") as progress:
+            report["robustness"] = damage(analyzer, dataset, parts[part], progress)
     if plots is not None:
         from genrec.training.plots import plot_confusion
 
@@ -194,6 +203,30 @@ def _print_report(report: dict[str, Any]) -> None:
         if report[group]:
             figures = ", ".join(f"{name} {_short(v)}" for name, v in report[group].items())
             console.print(f"{group}: {figures}")
+    if report.get("robustness"):
+        _print_robustness(report["robustness"])
+
+
+def _print_robustness(rows: list[dict[str, Any]]) -> None:
+    """Print what each change to the clips changed in the answers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    headings = {
+        "accuracy": "accuracy",
+        "genre_kept": "same genre",
+        "four_of_five": "4 of 5 tracks",
+        "cosine_median": "cosine",
+        "cosine_min": "least",
+    }
+    table = Table(title=f"{rows[0]['clips']} clips, changed", title_justify="left")
+    table.add_column("change", no_wrap=True)
+    for heading in headings.values():
+        table.add_column(heading, justify="right")
+    for row in rows:
+        figures = ("-" if row[key] is None else _short(row[key]) for key in headings)
+        table.add_row(row["change"], *figures)
+    Console(highlight=False).print(table)
 
 
 def _short(value: float) -> str:
