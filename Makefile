@@ -36,7 +36,7 @@ run: $(VENV)/runtime ## start the bot (settings: environment or .env)
 	@$(VENV)/bin/genrec run $(ARGS)
 
 .PHONY: demo
-demo: $(VENV)/runtime ## analyse a clip made on the spot: its genre and five tracks
+demo: $(VENV)/runtime ## talk to the bot on a local Discord: a clip dropped, /recommend, More like this
 	@$(VENV)/bin/genrec demo $(ARGS)
 
 .PHONY: check

@@ -112,7 +112,19 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None) -> Non
 
 
 async def _serve_locally(settings: Settings, stop: asyncio.Event) -> None:
-    """Be on a local Discord with a chat page, where uploads in #music are answered."""
+    """Be on a local Discord with a chat page until told to stop."""
+    async with open_locally(settings) as (local, app):
+        sys.stdout.write(f"genrec is on a local Discord: open {local.page_url}\n")
+        sys.stdout.flush()
+        await converse(app, local.token, stop=stop)
+
+
+@asynccontextmanager
+async def open_locally(settings: Settings) -> AsyncIterator[tuple[LocalDiscord, App]]:
+    """Open everything the bot needs beside a local Discord, where uploads in #music are answered.
+
+    The bot is not on it yet: that is `bot.connection.converse` with the local Discord's token.
+    """
     async with LocalDiscord(port=settings.sandbox_port) as local:
         with local.patch_discord_py():
             async with open_app(
@@ -121,9 +133,7 @@ async def _serve_locally(settings: Settings, stop: asyncio.Event) -> None:
                 guild_id, music = int(local.guild.id), int(local.channel("music").id)
                 known = await app.servers.settings(guild_id)
                 await app.servers.save(replace(known, upload_channels=frozenset({music})))
-                sys.stdout.write(f"genrec is on a local Discord: open {local.page_url}\n")
-                sys.stdout.flush()
-                await converse(app, local.token, stop=stop)
+                yield local, app
 
 
 def local_policy(settings: Settings, local: LocalDiscord) -> SourcePolicy:

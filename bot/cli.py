@@ -83,17 +83,10 @@ def sync() -> None:
 
 @app.command()
 def demo(as_json: AsJson = False) -> None:
-    """Make a clip on the spot, and answer it: its genre and five tracks."""
-    from bot import cli_answers, demo
+    """Talk to the bot on a local Discord: a clip dropped, /recommend, More like this."""
+    from bot import conversation
 
-    with demo.clip() as path:
-        answer = cli_answers.recommend(str(path), count=5, private=True)
-        if not as_json:
-            sys.stdout.write(f"{demo.TELL}\n\n")
-        _put(
-            cli_answers.as_json(answer) if as_json else cli_answers.as_text(answer),
-            as_json=as_json,
-        )
+    conversation.show(as_json=as_json)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The clip of ``genrec demo``: 30 s of a synthesised band, made on the spot."""
+"""A clip to try genrec with: 30 s of a synthesised band, made on the spot."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from pathlib import Path
 
 import soundfile
 
-from bot.band import STYLES, music
+from bot.band import music
 
 SEED = 0
 SECONDS = 30.0
 SR = 44100
-TELL = (
-    f"A clip made on the spot, {SECONDS:.0f} s of a small synthesised band"
-    f" that plays {STYLES[SEED % len(STYLES)].name}:"
-)
 
 
 @contextmanager
