@@ -16,9 +16,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def seconds(pytestconfig: pytest.Config) -> float:
+def timed(pytestconfig: pytest.Config) -> bool:
+    """Tell whether times are taken, or each benchmark only has to work."""
+    return bool(pytestconfig.getoption("benchmark_enable"))
+
+
+@pytest.fixture(scope="session")
+def seconds(timed: bool) -> float:
     """Return the clips' length: what people send where times are taken, else as little as works."""
-    return 30.0 if pytestconfig.getoption("benchmark_enable") else 5.0
+    return 30.0 if timed else 5.0
 
 
 @pytest.fixture(scope="session")
