@@ -201,7 +201,7 @@ class Pages:
                     custom_id="settings:roles",
                     placeholder=voice("settings.pick_roles")[:150],
                     min_values=0,
-                    max_values=MAX_SHOWN,
+                    max_values=1,  # what the database holds
                     default_values=[
                         discord.Object(role, type=discord.Role) for role in state.roles
                     ],

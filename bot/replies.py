@@ -43,7 +43,7 @@ Custom ids, all of at most 100 characters:
 ``settings:uploads:on``        answer uploads in this channel; ``...:off``
 ``settings:private:on``        answers only for who asked; ``...:off``
 ``settings:count``             string select, values "1" to "10"
-``settings:roles``             role select, 0 to 25 roles; none means everyone
+``settings:roles``             role select, one role; none means everyone
 ``settings:model``             string select of presets, only where there are two or more
 =============================  ===================================================================
 """

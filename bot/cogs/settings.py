@@ -145,7 +145,9 @@ class ServerSettings(
             return replace(now, allowed_role=roles[0] if roles else None)
         if what == "count" and values:
             return replace(now, default_count=int(values[0]))
-        if what == "model" and values and values[0] in self._models():
+        if what == "model" and values:
+            if values[0] not in self._models():
+                raise Declined("model_unknown", model=values[0])
             return replace(now, preset=values[0])
         return now
 

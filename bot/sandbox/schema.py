@@ -110,7 +110,7 @@ def _with_string_ids(value: object, key: str = "") -> object:
     """Write ids as strings: Discord takes a number where its description says string."""
     if isinstance(value, dict):
         # A component's id is a number also in the description; it is told by its type.
-        kept = {"id"} if "type" in value else set()
+        kept = {"id"} if isinstance(value.get("type"), int) else set()
         return {k: v if k in kept else _with_string_ids(v, k) for k, v in value.items()}
     if isinstance(value, list):
         return [_with_string_ids(v, key) for v in value]

@@ -99,6 +99,21 @@ async def test_settings_panel(world: World) -> None:
     world.discord.assert_clean()
 
 
+async def test_a_role_is_chosen_in_the_panel_and_taken_back(world: World) -> None:
+    sam = world.discord.person("sam")
+    used = await world.you.slash("settings show")
+    panel = await used.wait_edited()
+    everyone_else = str(int(world.discord.guild.id) + 1)
+    await world.you.select(panel, "settings:roles", [everyone_else])
+    panel = await used.wait_until(lambda m: everyone_else in visible_text(m))
+    refused = await sam.slash("recommend", {"clip": clip()})
+    assert await said(refused, "certain roles")
+    await world.you.select(panel, "settings:roles", [])
+    await used.wait_until(lambda m: everyone_else not in visible_text(m))
+    await answered(await sam.slash("recommend", {"clip": clip()}))
+    world.discord.assert_clean()
+
+
 @pytest.mark.parametrize(
     ("path", "options", "shown"),
     [

@@ -10,8 +10,11 @@ from pathlib import Path
 import discord as library
 import pytest
 
+from bot.app import sync
+from bot.config import Settings, SettingsError
 from bot.sandbox import LocalDiscord, visible_text
-from tests.bot.wire.conftest import WAV, World, answered, bot_on, clip, said
+from tests.bot.wire.conftest import COMMANDS, WAV, World, answered, bot_on, clip, said
+from tests.bot.wire.fakes import make_preset
 
 CALLBACK, ORIGINAL = "/interactions/.*/callback", "/messages/@original"
 
@@ -133,8 +136,6 @@ async def test_a_refused_intent_is_said_once_and_lived_without(
 
 
 async def test_a_wrong_token_is_a_sentence(discord: LocalDiscord, tmp_path: Path) -> None:
-    from bot.config import SettingsError
-
     discord.token, wrong = "wrong.token.value", discord.token
     with pytest.raises(SettingsError, match="GENREC_DISCORD_TOKEN") as refused:
         async with bot_on(discord, tmp_path):
@@ -151,6 +152,36 @@ async def test_commands_are_registered_only_when_they_change(
         async with bot_on(discord, tmp_path):
             pass
     assert len(discord.calls("PUT", "/commands")) == 1
+
+
+async def test_sync_registers_the_commands_and_stays_off_the_gateway(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    make_preset(tmp_path / "preset")
+    settings = Settings(
+        _env_file=None, discord_token=discord.token, preset=tmp_path / "preset", http_port=0
+    )
+    with discord.patch_discord_py():
+        await asyncio.to_thread(sync, settings)
+    await discord.wait_commands(*COMMANDS)
+    assert len(discord.calls("PUT", "/commands")) == 1
+    assert not discord.online
+    discord.assert_clean()
+
+
+@pytest.mark.parametrize(
+    ("token", "says"), [(None, "no token"), ("wrong.token.value", "GENREC_DISCORD_TOKEN")]
+)
+async def test_sync_without_a_token_that_discord_takes_is_a_sentence(
+    discord: LocalDiscord, tmp_path: Path, token: str | None, says: str
+) -> None:
+    make_preset(tmp_path / "preset")
+    settings = Settings(
+        _env_file=None, discord_token=token, preset=tmp_path / "preset", http_port=0
+    )
+    with discord.patch_discord_py(), pytest.raises(SettingsError, match=says):
+        await asyncio.to_thread(sync, settings)
+    assert not discord.calls("PUT", "/commands")
 
 
 async def test_stopping_lets_a_running_question_finish(

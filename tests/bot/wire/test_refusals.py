@@ -12,9 +12,11 @@ from db.jobs import interrupted_jobs
 from genrec.errors import (
     AnalysisTimeout,
     Busy,
+    ClipTooLong,
     ClipTooShort,
     SilentAudio,
     UnreadableAudio,
+    UnsupportedFormat,
     WorkerCrashed,
 )
 from tests.bot.wire.conftest import WAV, World, answered, bot_on, clip, said
@@ -61,7 +63,9 @@ async def test_links_that_are_not_fetched(world: World, link: str, words: str) -
     [
         UnreadableAudio("No sound could be read from that file."),
         SilentAudio("That clip is silent."),
+        UnsupportedFormat("That is not a sound file."),
         ClipTooShort("That clip lasts 0.3 s."),
+        ClipTooLong("That clip lasts 13 hours."),
         Busy("Too many clips are waiting."),
         AnalysisTimeout("It took too long."),
         WorkerCrashed("The decoder died."),
