@@ -157,7 +157,7 @@ class MessageDesk:
                 return [resolve(item) for item in value]
             if not isinstance(value, dict):
                 return value
-            out = dict(value)
+            out = value | _defaults(value)
             if "type" in out:
                 number += 1
                 out["id"] = out.get("id") or number
@@ -195,6 +195,13 @@ class MessageDesk:
         data["mention_roles"] = sorted(roles)
         loud = bool(re.search(r"@(everyone|here)\b", text))
         data["mention_everyone"] = "everyone" in parse and loud
+
+
+def _defaults(menu: Json) -> Json:
+    """Return a menu's default values with their ids as strings: numbers are taken, never given."""
+    if "default_values" not in menu:
+        return {}
+    return {"default_values": [each | {"id": str(each["id"])} for each in menu["default_values"]]}
 
 
 def _media(url: str, by_name: dict[str, Json]) -> tuple[Json, Json]:
