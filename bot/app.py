@@ -125,6 +125,8 @@ async def open_locally(settings: Settings) -> AsyncIterator[tuple[LocalDiscord, 
 
     The bot is not on it yet: that is `bot.connection.converse` with the local Discord's token.
     """
+    # The id of a real server: commands registered there alone would be nowhere here.
+    settings = settings.model_copy(update={"development_server": None})
     async with LocalDiscord(port=settings.sandbox_port) as local:
         with local.patch_discord_py():
             async with open_app(

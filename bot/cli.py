@@ -86,7 +86,7 @@ def demo(as_json: AsJson = False) -> None:
     """Talk to the bot on a local Discord: a clip dropped, /recommend, More like this."""
     from bot import conversation
 
-    conversation.show(as_json=as_json)
+    conversation.show(for_program=as_json)
 
 
 @app.command()

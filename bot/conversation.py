@@ -5,24 +5,26 @@ from __future__ import annotations
 import asyncio
 import io
 import json
-import re
+import signal
 import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import soundfile
+from rich.console import Console
 
 from bot.app import open_locally
 from bot.band import STYLES, music
 from bot.config import Settings, load_settings
 from bot.connection import converse
 from bot.demo import SECONDS, SEED, SR
-from bot.sandbox import LocalDiscord, Upload, buttons, visible_text
+from bot.layouts import QUIET
+from bot.sandbox import LocalDiscord, Upload, buttons
+from bot.transcript import Step, as_json, put, read
 from genrec.errors import GenrecError
 
 ANSWER_S = 60.0
@@ -40,26 +42,7 @@ class DemoFailed(GenrecError):
     code = "demo"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One turn of the conversation.
-
-    Attributes
-    ----------
-    you
-        What the person does.
-    answer
-        What the bot answers, as plain text.
-    seconds
-        From the one to the other.
-    """
-
-    you: str
-    answer: str
-    seconds: float
-
-
-def show(*, as_json: bool) -> None:
+def show(*, for_program: bool) -> None:
     """Hold the conversation and print it, turn by turn or as JSON at its end.
 
     Raises
@@ -67,20 +50,22 @@ def show(*, as_json: bool) -> None:
     GenrecError
         As `conversation`.
     """
-    asyncio.run(_show(as_json=as_json))
+    asyncio.run(_show(for_program=for_program))
 
 
-async def _show(*, as_json: bool) -> None:
+async def _show(*, for_program: bool) -> None:
+    # Whoever ends it does what Ctrl-C does, so that nothing is left behind.
+    asyncio.get_running_loop().add_signal_handler(
+        signal.SIGTERM, signal.raise_signal, signal.SIGINT
+    )
+    console = Console(highlight=False, quiet=for_program)
+    console.print(TELL, soft_wrap=True)
     steps = []
-    if not as_json:
-        sys.stdout.write(f"{TELL}\n")
     async with aclosing(conversation()) as turns:
         async for step in turns:
-            steps.append(asdict(step))
-            if not as_json:
-                sys.stdout.write(f"\n{_as_text(step)}\n")
-                sys.stdout.flush()
-    if as_json:
+            put(console, step)
+            steps.append(as_json(step))
+    if for_program:
         sys.stdout.write(json.dumps({"steps": steps}, ensure_ascii=False, indent=2) + "\n")
 
 
@@ -93,7 +78,7 @@ async def conversation() -> AsyncGenerator[Step, None]:
     Raises
     ------
     DemoFailed
-        A step was not answered within a minute.
+        A step was refused, or not answered within a minute.
     GenrecError
         The bot could not start.
     """
@@ -102,37 +87,22 @@ async def conversation() -> AsyncGenerator[Step, None]:
             you = local.you
             started = time.perf_counter()
             said = await you.say(uploads=[_clip(SEED)])
-            found = await _answer(
-                you.wait_message(lambda m: _replies(m, said) and _done(m), timeout_s=ANSWER_S)
+            found = await _in_time(
+                you.wait_message(lambda m: _replies(m, said) and _final(m), timeout_s=ANSWER_S)
             )
             yield _step(f"drop {_name(SEED)} into #music", found, started)
 
             started = time.perf_counter()
             used = await you.slash("recommend", {"clip": _clip(SECOND_SEED)})
-            found = await _answer(used.wait_until(_done, ANSWER_S))
+            found = await _in_time(used.wait_until(_final, ANSWER_S))
             yield _step(f"use /recommend clip:{_name(SECOND_SEED)}", found, started)
 
             if not any(button.get("label") == MORE for button in buttons(found)):
                 raise DemoFailed("The answer to /recommend has no tracks to ask more about.")
             started = time.perf_counter()
             used = await you.press(found, MORE)
-            found = await _answer(used.wait_until(_done, ANSWER_S))
+            found = await _in_time(used.wait_until(_final, ANSWER_S))
             yield _step(f"press {MORE} beside the first track", found, started)
-
-
-def _as_text(step: Step) -> str:
-    """Return a turn as the terminal shows it."""
-    answer = "\n".join(f"  {line}" for line in step.answer.splitlines())
-    return f"you {step.you}\ngenrec, {step.seconds:.1f} s later\n\n{answer}"
-
-
-def plain(markdown: str) -> str:
-    """Return Discord's markdown as plain text: no marks, links by their words alone."""
-    text = markdown.replace("\u200b", "")
-    text = re.sub(r"\[([^\]]+)\]\(<?[^)]*>?\)", r"\1", text)
-    text = re.sub(r"^(#{1,3}|-#|>) ", "", text, flags=re.MULTILINE)
-    text = re.sub(r"(?<!\\)(\*\*|__|~~|`+|(?<!\w)\*|\*(?!\w))", "", text)
-    return re.sub(r"\\([^\w\s])", r"\1", text)
 
 
 @asynccontextmanager
@@ -146,8 +116,8 @@ async def _on_local_discord(settings: Settings) -> AsyncIterator[LocalDiscord]:
             await asyncio.wait((ready, running), return_when=asyncio.FIRST_COMPLETED)
             if running.done():
                 running.result()
-            await _answer(ready)
-            await _answer(local.wait_commands("recommend", timeout_s=ANSWER_S))
+            await _in_time(ready)
+            await _in_time(local.wait_commands("recommend", timeout_s=ANSWER_S))
             yield local
         finally:
             ready.cancel()
@@ -156,15 +126,15 @@ async def _on_local_discord(settings: Settings) -> AsyncIterator[LocalDiscord]:
 
 
 def _settings(folder: Path) -> Settings:
-    """Return the operator's settings, but for what a demo must not touch."""
-    return load_settings().model_copy(
-        update={
-            "discord_token": None,
-            "database": folder / "genrec.db",
-            "sandbox_port": 0,
-            "http_port": 0,
-            "cooldown_s": 0.0,
-        }
+    """Return the operator's model and processes; all else is for their real server."""
+    given = load_settings()
+    return Settings.model_construct(
+        preset=given.preset,
+        workers=given.workers,
+        database=folder / "genrec.db",
+        sandbox_port=0,
+        http_port=0,
+        cooldown_s=0.0,
     )
 
 
@@ -182,12 +152,17 @@ def _replies(message: dict[str, Any], to: dict[str, Any]) -> bool:
     return bool((message.get("message_reference") or {}).get("message_id") == to["id"])
 
 
-def _done(message: dict[str, Any]) -> bool:
-    """Tell an answer from progress: it has thumbs under it."""
+def _final(message: dict[str, Any]) -> bool:
+    """Tell an answer or a refusal from progress, which alone is quiet and without thumbs."""
+    edges = [c.get("accent_color") for c in message["components"]]
+    return _answered(message) or bool(edges and edges[0] != QUIET)
+
+
+def _answered(message: dict[str, Any]) -> bool:
     return any(b.get("custom_id", "").startswith("thumb:") for b in buttons(message))
 
 
-async def _answer(waiting: Any) -> Any:
+async def _in_time(waiting: Any) -> Any:
     try:
         return await waiting
     except TimeoutError as error:
@@ -198,7 +173,7 @@ async def _answer(waiting: Any) -> Any:
 
 def _step(you: str, message: dict[str, Any], started: float) -> Step:
     seconds = round(time.perf_counter() - started, 3)
-    lines = plain(visible_text(message)).splitlines()
-    # The picture's alt text says nothing where there is no picture.
-    told = [line for line in lines if not line.startswith("Spectrogram of ")]
-    return Step(you=you, answer="\n".join(told), seconds=seconds)
+    if not _answered(message):
+        said = " ".join(read(message).plain.split())
+        raise DemoFailed(f"You {you}, and the bot refused: {said}")
+    return Step(you=you, message=message, seconds=seconds)

@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 import soundfile
 
+from bot.config import Settings
+from bot.conversation import DemoFailed, conversation
 from genrec.errors import by_code
 from tests.bombs import BOMBS, Bomb
 from tests.repository import ROOT
@@ -109,7 +111,14 @@ def test_genre_says_no_tracks(genrec: Genrec, clip: Path) -> None:
 def test_demo_is_a_conversation_that_needs_nothing_and_leaves_nothing(genrec: Genrec) -> None:
     scratch = genrec.folder / "scratch"
     scratch.mkdir()
-    genrec.environment |= {"GENREC_DISCORD_TOKEN": "not.a.token", "TMPDIR": str(scratch)}
+    genrec.environment |= {
+        "TMPDIR": str(scratch),
+        "GENREC_DISCORD_TOKEN": "not.a.token",
+        "GENREC_DEVELOPMENT_SERVER": "123456789012345678",
+        "GENREC_MAX_UPLOAD_MB": "0.01",
+        "GENREC_MESSAGE_CONTENT": "off",
+        "GENREC_SHARDS": "2",
+    }
     code, out, error = genrec("demo")
     assert code == 0, error
     turns = out.split("\nyou ")[1:]
@@ -126,6 +135,34 @@ def test_demo_for_a_program(genrec: Genrec) -> None:
     steps = genrec.json("demo")["steps"]
     assert [sorted(step) for step in steps] == [["answer", "seconds", "you"]] * 3
     assert all(step["seconds"] > 0 and step["answer"] for step in steps)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_ended_leaves_nothing(genrec: Genrec, sent: signal.Signals) -> None:
+    scratch = genrec.folder / "scratch"
+    scratch.mkdir()
+    genrec.environment["TMPDIR"] = str(scratch)
+    with genrec.start("demo") as process:
+        assert process.stdout is not None
+        while not any(scratch.iterdir()):  # by then the bot is being started
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(sent)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert list(scratch.iterdir()) == []
+
+
+async def test_a_demo_that_is_refused_says_what_the_bot_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def tight(folder: Path) -> Settings:
+        wide = {"database": folder / "genrec.db", "sandbox_port": 0, "http_port": 0}
+        return Settings(_env_file=None, max_upload_mb=0.01, workers=1, **wide)
+
+    monkeypatch.setattr("bot.conversation._settings", tight)
+    with pytest.raises(DemoFailed, match=r"^You drop disco\.flac .* refused: .*MB"):
+        await anext(conversation())
 
 
 # Bad input: exit code 3 and one sentence, on stderr and as JSON.

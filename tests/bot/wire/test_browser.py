@@ -86,6 +86,8 @@ async def test_upload_a_clip_see_the_answer_and_ask_for_more(
         await expect(picture).to_be_visible()
         assert await picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 99
         await page.screenshot(path=str(PICTURES / f"genrec-{screen}-answer.png"))
+        await answer.evaluate("message => message.scrollIntoView()")
+        await page.screenshot(path=str(PICTURES / f"genrec-{screen}-genre.png"))
 
         await more.first.click()
         second = page.locator(".message", has_text="Like ").last
