@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 Data = Annotated[
     Path, typer.Option(help="Folder with logmel.npz, or with a folder of audio for each genre.")
 ]
-Split = Annotated[str, typer.Option(help="paper, filtered, or a CSV file: excerpt,part.")]
+Split = Annotated[
+    str, typer.Option(help="paper, filtered, filtered-wide, or a CSV file: excerpt,part.")
+]
 Cache = Annotated[Path, typer.Option(help="Where spectrograms of audio folders are kept.")]
 
 CACHE = Path("runs/cache")

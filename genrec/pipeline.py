@@ -109,13 +109,14 @@ class Analyzer:
         return Heard(features.mean(axis=0), logits.mean(axis=0))
 
     def embedding(self, features: Float) -> Float:
-        """Centre features on the training tracks' mean and bring them to length 1.
+        """Centre features on the training tracks' mean, project them, bring them to length 1.
 
         Uncentred, the features of a rectified layer point the same way for all music: the mean
-        cosine of unrelated tracks is 0.999 before training, the paper's "Similarity: 1.000".
+        cosine of unrelated tracks is 0.999 before training, the paper's "Similarity: 1.000". The
+        projection keeps what tells tracks apart and drops what coding a clip changes.
         """
-        centred = features - self.preset.centre
-        return np.asarray(centred / max(float(np.linalg.norm(centred)), 1e-12), dtype=np.float32)
+        kept = (features - self.preset.centre) @ self.preset.projection
+        return np.asarray(kept / max(float(np.linalg.norm(kept)), 1e-12), dtype=np.float32)
 
     def scores(self, logits: Float) -> tuple[GenreScore, ...]:
         """Return every genre with its calibrated probability, most probable first."""

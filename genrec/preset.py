@@ -17,7 +17,7 @@ from genrec.spectrogram import ImageConfig, SpectrogramConfig
 
 Float = NDArray[np.float32]
 
-FORMAT = 1
+FORMAT = 2
 NETWORK, LABELS, ARRAYS = "model.tflite", "labels.json", "arrays.npz"
 CONFIG, CATALOGUE, METRICS = "config.json", "catalogue.npz", "metrics.json"
 
@@ -91,7 +91,10 @@ class Preset:
     mel_basis
         float32 (n_mels, 1 + n_fft / 2), librosa's mel filter bank.
     centre
-        float32 (d,), mean embedding of the training tracks, taken off each embedding.
+        float32 (features,), the training tracks' mean features, taken off first.
+    projection
+        float32 (features, d), what is kept of centred features: the directions that tell tracks
+        apart and that coding a clip moves least.
     """
 
     folder: Path
@@ -104,6 +107,7 @@ class Preset:
     calibration: Calibration
     mel_basis: Float
     centre: Float
+    projection: Float
 
     @property
     def network(self) -> Path:
@@ -113,7 +117,7 @@ class Preset:
     @property
     def dimension(self) -> int:
         """Numbers in one embedding."""
-        return len(self.centre)
+        return int(self.projection.shape[1])
 
     @classmethod
     def load(cls, folder: Path) -> Preset:
@@ -141,6 +145,7 @@ class Preset:
                 )
             with np.load(folder / ARRAYS) as arrays:
                 mel_basis, centre = arrays["mel_basis"], arrays["centre"]
+                projection = arrays["projection"]
             return cls(
                 folder=folder,
                 name=config["name"],
@@ -152,6 +157,7 @@ class Preset:
                 calibration=Calibration(**config["calibration"]),
                 mel_basis=mel_basis,
                 centre=centre,
+                projection=projection,
             )
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise PresetError(f"The preset {folder} cannot be read: {error}.") from error
@@ -205,15 +211,16 @@ def save_preset(
     calibration: Calibration,
     mel_basis: Float,
     centre: Float,
+    projection: Float,
 ) -> Preset:
     """Write what belongs to the network file that already lies in ``folder``, and its hash."""
-    np.savez_compressed(folder / ARRAYS, mel_basis=mel_basis, centre=centre)
+    np.savez_compressed(folder / ARRAYS, mel_basis=mel_basis, centre=centre, projection=projection)
     _write_json(folder / LABELS, labels)
     config: dict[str, Any] = {
         "format": FORMAT,
         "name": name,
         "arch": arch,
-        "embedding_dim": len(centre),
+        "embedding_dim": int(projection.shape[1]),
         "spectrogram": asdict(spectrogram),
         "image": asdict(image),
         "calibration": asdict(calibration),

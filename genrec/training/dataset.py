@@ -23,7 +23,8 @@ Progress = Callable[[int, int], object]
 """Told (done, of) as work goes on."""
 
 ARCHIVE = "logmel.npz"
-SPLITS = ("paper", "filtered", "all")
+SPLITS = ("paper", "filtered", "filtered-wide", "all")
+HELD_BACK = 10  # one artist in so many picks the epoch where the validation part is trained on
 
 
 def silent(done: int, of: int) -> None:
@@ -153,7 +154,8 @@ def split(dataset: Dataset, folder: Path, name: str, *, seed: int = 1) -> Parts:
         The data and where it lies.
     name
         ``paper`` (``split_paper.csv``, else 80/10/10 by track, a genre at a time), ``filtered``
-        (the fault-filtered, artist-aware split in ``tracks.csv``), ``all`` (every excerpt is
+        (the fault-filtered, artist-aware split in ``tracks.csv``), ``filtered-wide`` (the same test
+        part; of train and valid together every tenth artist is valid), ``all`` (every excerpt is
         test), or a CSV file with the columns ``excerpt`` and ``part``.
     seed
         Decides the 80/10/10 split of a folder that has no ``split_paper.csv``.
@@ -165,7 +167,7 @@ def split(dataset: Dataset, folder: Path, name: str, *, seed: int = 1) -> Parts:
     """
     if name == "all":
         return _parts(["test"] * len(dataset))
-    if name == "filtered":
+    if name in ("filtered", "filtered-wide"):
         tracks = _read_tracks(folder / "tracks.csv")
         chosen = {key: row.get("split_filtered", "") for key, row in tracks.items()}
         where = str(folder / "tracks.csv")
@@ -179,6 +181,8 @@ def split(dataset: Dataset, folder: Path, name: str, *, seed: int = 1) -> Parts:
             )
         chosen = {key: row.get("part", "") for key, row in _read_tracks(path).items()}
         where = str(path)
+    if name == "filtered-wide":
+        chosen = _widened(dataset, chosen, seed)
     parts = _parts([chosen.get(excerpt, "") for excerpt in dataset.names])
     if not any(len(indices) for indices in parts.values()):
         raise DataError(
@@ -191,6 +195,15 @@ def split(dataset: Dataset, folder: Path, name: str, *, seed: int = 1) -> Parts:
 def _parts(named: Sequence[str]) -> Parts:
     array = np.array(named)
     return {part: np.flatnonzero(array == part) for part in ("train", "valid", "test")}
+
+
+def _widened(dataset: Dataset, chosen: dict[str, str], seed: int) -> dict[str, str]:
+    """Give train and valid to train, but for every tenth artist; tracks without one stand alone."""
+    artist = {n: key or n for n, key in zip(dataset.names, dataset.artist_keys, strict=True)}
+    seen = [n for n in dataset.names if chosen.get(n) in ("train", "valid")]
+    artists = sorted({artist[n] for n in seen})
+    kept = set(np.random.default_rng(seed).permutation(artists)[::HELD_BACK].tolist())
+    return chosen | {n: "valid" if artist[n] in kept else "train" for n in seen}
 
 
 def _random_split(dataset: Dataset, seed: int) -> list[str]:

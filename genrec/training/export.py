@@ -35,6 +35,7 @@ from genrec.preset import (
 from genrec.training.architectures import fold
 from genrec.training.dataset import Dataset, Parts, check_front_end, need
 from genrec.training.front_end import mel_basis
+from genrec.training.nuisance import coding_changes, projection
 from genrec.training.train import Settings, all_windows, build, load_run, read_settings
 
 Float = NDArray[np.float32]
@@ -104,18 +105,44 @@ def export(
             f"{run} was trained on {', '.join(labels)}, and these data hold"
             f" {', '.join(data.labels)}; give the data it was trained on."
         )
-    serving = serving_model(load_best(run, settings, len(labels)), settings)
-    examples = representative(data, parts["train"], settings)
+    network = serving_model(load_best(run, settings, len(labels)), settings)
     blank = Blank(name=name, settings=settings, labels=labels)
+    precision, measured, valid = write_network(network, blank, data, parts, out, precision, say)
+    bare = Analyzer(blank.save(out))
+    train = listen(bare.preset, data, parts["train"])
+    changes = coding_changes(bare, data, parts["train"])
+    if not len(changes):
+        say("No training track has audio, so the embedding cannot learn what coding changes.")
+    shipped = calibrate(blank, out, data, train, valid, changes)
+    tracks = starter(Analyzer(shipped), data, train, valid)
+    if tracks is None:
+        (out / CATALOGUE).unlink(missing_ok=True)
+        say("No track has both artist and title, so there is no starter catalogue.")
+    else:
+        save_starter(shipped, tracks)
+    return Exported(preset=shipped, precision=precision, accuracy=measured)
+
+
+def write_network(
+    network: keras.Model,
+    blank: Blank,
+    data: Dataset,
+    parts: Parts,
+    out: Path,
+    precision: str,
+    say: Say,
+) -> tuple[str, dict[str, float], Listened]:
+    """Convert a network, fp16 where int8 loses too much; return what was written, and figures."""
+    examples = representative(data, parts["train"], blank.settings)
     measured: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as scratch:
 
         def make(wanted: str) -> tuple[Path, Listened]:
             folder = Path(scratch) / wanted
             folder.mkdir()
-            convert(serving, folder / NETWORK, wanted, examples)
+            convert(network, folder / NETWORK, wanted, examples)
             found = listen(blank.save(folder), data, parts["valid"])
-            measured[wanted] = accuracy(found, data, labels)
+            measured[wanted] = accuracy(found, data, blank.labels)
             say(f"{wanted}: {measured[wanted]:.3f} of the validation tracks")
             return folder, found
 
@@ -128,15 +155,7 @@ def export(
             folder, valid = make(precision)
         out.mkdir(parents=True, exist_ok=True)
         shutil.copy2(folder / NETWORK, out / NETWORK)
-    train = listen(blank.save(out), data, parts["train"])
-    shipped = calibrate(blank, out, data, train, valid)
-    tracks = starter(Analyzer(shipped), data, train, valid)
-    if tracks is None:
-        (out / CATALOGUE).unlink(missing_ok=True)
-        say("No track has both artist and title, so there is no starter catalogue.")
-    else:
-        save_starter(shipped, tracks)
-    return Exported(preset=shipped, precision=precision, accuracy=measured)
+    return precision, measured, valid
 
 
 def load_best(run: Path, settings: Settings, labels: int) -> keras.Model:
@@ -203,11 +222,15 @@ class Blank:
     labels: list[str]
 
     def save(
-        self, folder: Path, calibration: Calibration | None = None, centre: Float | None = None
+        self,
+        folder: Path,
+        calibration: Calibration | None = None,
+        space: tuple[Float, Float] | None = None,
     ) -> Preset:
-        """Write the preset round the network file in ``folder``."""
-        if centre is None:
-            centre = np.zeros(Embedder(folder / NETWORK).dimension, dtype=np.float32)
+        """Write the preset round the network file in ``folder``; ``space``: centre, projection."""
+        if space is None:
+            features = Embedder(folder / NETWORK).dimension
+            space = np.zeros(features, dtype=np.float32), np.eye(features, dtype=np.float32)
         return save_preset(
             folder,
             name=self.name,
@@ -217,7 +240,8 @@ class Blank:
             labels=self.labels,
             calibration=calibration or Calibration(),
             mel_basis=mel_basis(self.settings.spectrogram),
-            centre=centre,
+            centre=space[0],
+            projection=space[1],
         )
 
 
@@ -243,23 +267,24 @@ def truth_of(found: Listened, data: Dataset, labels: list[str]) -> NDArray[np.in
 
 
 def calibrate(
-    blank: Blank, folder: Path, data: Dataset, train: Listened, valid: Listened
+    blank: Blank, folder: Path, data: Dataset, train: Listened, valid: Listened, changes: Float
 ) -> Preset:
-    """Write the preset with the centre of its space, its temperature and its cosine scale.
+    """Write the preset with its space, its temperature and its cosine scale.
 
-    The centre is the training tracks' mean; temperature and cosines are fitted on validation
-    tracks, which the network has not learned by heart.
+    Centre and projection are the training tracks' and their coded selves'; temperature and cosines
+    are fitted on validation tracks, which the network has not learned by heart.
     """
     centre = train.features.mean(axis=0)
     genres = np.array(data.genres)
-    cosines = unit(valid.features - centre) @ unit(train.features - centre).T
+    kept = projection(train.features, changes)
+    cosines = unit((valid.features - centre) @ kept) @ unit((train.features - centre) @ kept).T
     unrelated = cosines[genres[valid.indices][:, None] != genres[train.indices][None, :]]
     calibration = Calibration(
         temperature=temperature(valid.logits, truth_of(valid, data, blank.labels)),
         cosine_zero=float(unrelated.mean()),
         cosine_floor=float(np.quantile(unrelated, 0.95)),
     )
-    return blank.save(folder, calibration, centre)
+    return blank.save(folder, calibration, (centre, kept))
 
 
 def unit(x: Float) -> Float:

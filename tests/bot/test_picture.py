@@ -141,6 +141,7 @@ def preset(tmp_path) -> Preset:
         calibration=Calibration(),
         mel_basis=np.zeros((1, 1), np.float32),
         centre=np.zeros(8, np.float32),
+        projection=np.eye(8, dtype=np.float32),
     )
 
 

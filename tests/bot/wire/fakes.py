@@ -43,6 +43,7 @@ def make_preset(folder: Path, *, songs: int = 12, floor: float = -1.0) -> Preset
         calibration=Calibration(cosine_floor=floor),
         mel_basis=np.zeros((1, 1), np.float32),
         centre=np.zeros(DIMENSION, np.float32),
+        projection=np.eye(DIMENSION, dtype=np.float32),
     )
     numbers = range(songs)
     if songs:
