@@ -24,8 +24,8 @@ class Augmentation:
     short: float = 0.1
     stretch: float = 0.3
     pitch: float = 0.3
-    band_limit: float = 0.3
-    low_cut: float = 0.05
+    band_limit: float = 0.5
+    low_cut: float = 0.1
     noise: float = 0.15
     floor: float = 0.3
     coding: float = 0.3

@@ -191,6 +191,24 @@ def test_the_filtered_split_is_a_column_of_the_tracks(tmp_path: Path) -> None:
     assert lists(split(DATA, tmp_path, "filtered")) == {"train": [3], "valid": [], "test": [21]}
 
 
+def test_the_wide_split_holds_back_a_tenth_of_the_artists_of_both_parts(tmp_path: Path) -> None:
+    parts = ["train"] * 20 + ["valid"] * 20 + ["test"] * 5 + ["excluded"] * 5
+    write_rows(
+        tmp_path / "tracks.csv",
+        "excerpt,split_filtered",
+        *(f"{name},{part}" for name, part in zip(DATA.names, parts, strict=True)),
+    )
+
+    wide = split(DATA, tmp_path, "filtered-wide")
+
+    assert wide["test"].tolist() == list(range(40, 45))
+    assert sorted([*wide["train"], *wide["valid"]]) == list(range(40))
+    artist = [key or name for key, name in zip(DATA.artist_keys, DATA.names, strict=True)]
+    valid = {artist[i] for i in wide["valid"]}
+    assert len(valid) == -(-len({artist[i] for i in range(40)}) // 10)
+    assert not valid & {artist[i] for i in wide["train"]}
+
+
 def test_all_makes_every_excerpt_test(tmp_path: Path) -> None:
     assert lists(split(DATA, tmp_path, "all")) == {
         "train": [],
@@ -214,7 +232,9 @@ def test_a_file_may_give_the_parts_also_one_saved_by_a_spreadsheet(
 
 
 def test_a_split_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no split file .*nothing\.csv; .*paper, filtered, all\.$"):
+    with pytest.raises(
+        DataError, match=r"no split file .*nothing\.csv; .*paper, filtered, filtered-wide, all\.$"
+    ):
         split(DATA, tmp_path, str(tmp_path / "nothing.csv"))
     with pytest.raises(DataError, match=r"tracks\.csv gives no excerpt of this data a part"):
         split(DATA, tmp_path, "filtered")
