@@ -68,6 +68,7 @@ sides."""
 BY_ARTIST = """\
 The filtered split leaves faulty excerpts out and parts artists, but for a few (Kereliuk, Sturm and
 Larsen 2015)."""
+BY = {"paper": BY_TRACK, "filtered": BY_ARTIST, "filtered-wide": BY_ARTIST}
 BY_FILE = "The split is the file {split}; whether artists stand on both sides, its maker knows."
 
 
@@ -102,7 +103,7 @@ def write_card(
             model_id=preset.model_id,
             split=split,
             data=GTZAN_DATA if gtzan else OTHER_DATA,
-            by={"paper": BY_TRACK, "filtered": BY_ARTIST}.get(split, BY_FILE).format(split=split),
+            by=BY.get(split, BY_FILE).format(split=split),
             genres="Ten genres as GTZAN's author heard them around 2000, mostly Western"
             if gtzan
             else "The genres of its training data",
