@@ -135,9 +135,11 @@ def evaluate(
         with _bar("Changing clips") as progress:
             report["robustness"] = damage(analyzer, dataset, parts[part], progress)
     if plots is not None:
-        from genrec.training.plots import plot_confusion
+        from genrec.training.plots import plot_confusion, plot_reliability, plot_similarity
 
         plot_confusion(report, plots / "confusion.png")
+        plot_reliability(report, plots / "reliability.png")
+        plot_similarity(report, plots / "similarity.png")
     if as_json:
         print(json.dumps(report, ensure_ascii=False, indent=2))
     else:
@@ -203,6 +205,11 @@ def _print_report(report: dict[str, Any]) -> None:
         if report[group]:
             figures = ", ".join(f"{name} {_short(v)}" for name, v in report[group].items())
             console.print(f"{group}: {figures}")
+    for name in ("nearest", "unrelated"):
+        spread = " ".join(f"{each:.2f}" for each in report["similarity"][name])
+        console.print(f"similarity shown, {name}, least, deciles, largest: {spread}")
+    raw = report["raw_cosine_unrelated"]
+    console.print(f"mean cosine of unrelated tracks, not centred: {raw:.4f}")
     if report.get("robustness"):
         _print_robustness(report["robustness"])
 
