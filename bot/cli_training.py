@@ -112,7 +112,9 @@ def evaluate(
     ] = True,
     robustness: Annotated[
         bool,
-        typer.Option(help="Code, narrow, cut and disturb what has audio, and compare (minutes)."),
+        typer.Option(
+            help="Code, narrow, cut and disturb clips and spectrograms, compare (minutes)."
+        ),
     ] = False,
     plots: Annotated[Path | None, typer.Option(help="Folder for the plots.")] = None,
     seed: Annotated[int, typer.Option(help="Of the random split of an audio folder.")] = 1,
@@ -133,13 +135,18 @@ def evaluate(
     report = {"data": str(data), "split": split, **report}
     if robustness:
         from genrec.training.robustness import robustness as damage
+        from genrec.training.robustness_arrays import robustness_arrays as damage_arrays
 
         with _bar("Changing clips") as progress:
             report["robustness"] = damage(analyzer, dataset, parts[part], progress)
+        with _bar("Changing spectrograms") as progress:
+            report["robustness_arrays"] = damage_arrays(analyzer, dataset, parts[part], progress)
     if plots is not None:
-        from genrec.training.plots import plot_confusion
+        from genrec.training.plots import plot_confusion, plot_reliability, plot_similarity
 
         plot_confusion(report, plots / "confusion.png")
+        plot_reliability(report, plots / "reliability.png")
+        plot_similarity(report, plots / "similarity.png")
     if as_json:
         print(json.dumps(report, ensure_ascii=False, indent=2))
     else:
@@ -205,8 +212,15 @@ def _print_report(report: dict[str, Any]) -> None:
         if report[group]:
             figures = ", ".join(f"{name} {_short(v)}" for name, v in report[group].items())
             console.print(f"{group}: {figures}")
+    for name in ("nearest", "unrelated"):
+        spread = " ".join(f"{each:.2f}" for each in report["similarity"][name])
+        console.print(f"similarity shown, {name}, least, deciles, largest: {spread}")
+    raw = report["raw_cosine_unrelated"]
+    console.print(f"mean cosine of unrelated tracks, not centred: {raw:.4f}")
     if report.get("robustness"):
         _print_robustness(report["robustness"])
+    if report.get("robustness_arrays"):
+        _print_robustness_arrays(report["robustness_arrays"])
 
 
 def _print_robustness(rows: list[dict[str, Any]]) -> None:
@@ -228,6 +242,20 @@ def _print_robustness(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         figures = ("-" if row[key] is None else _short(row[key]) for key in headings)
         table.add_row(row["change"], *figures)
+    Console(highlight=False).print(table)
+
+
+def _print_robustness_arrays(rows: list[dict[str, Any]]) -> None:
+    """Print what each change to the spectrograms costs in accuracy."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{rows[0]['tracks']} spectrograms, changed", title_justify="left")
+    table.add_column("change", no_wrap=True)
+    table.add_column("accuracy", justify="right")
+    table.add_column("difference", justify="right")
+    for row in rows:
+        table.add_row(row["change"], f"{row['accuracy']:.3f}", f"{row['difference']:+.3f}")
     Console(highlight=False).print(table)
 
 

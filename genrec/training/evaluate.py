@@ -16,6 +16,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from genrec.errors import DataError, InputRefused
 from genrec.pipeline import Analyzer
 from genrec.training.dataset import Dataset, Parts, Progress, check_front_end, need, silent
+from genrec.training.scores import raw_cosine, reliability, similarity
 
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -35,28 +36,33 @@ class Predictions:
         float32 (n, d), centred and of length 1.
     logits
         float32 (n, labels), before the temperature.
+    features
+        float32 (n, d), what the embeddings are made of.
     """
 
     indices: Ints
     embeddings: Float
     logits: Float
+    features: Float
 
 
 def predict(
     analyzer: Analyzer, data: Dataset, indices: Ints, progress: Progress = silent
 ) -> Predictions:
     """Hear excerpts from their log-mel arrays."""
-    embeddings, logits = [], []
+    embeddings, logits, features = [], [], []
     for done, index in enumerate(indices, start=1):
         heard = analyzer.see(data.spectrogram(int(index)))
         embeddings.append(analyzer.embedding(heard.features))
         logits.append(heard.logits)
+        features.append(heard.features)
         progress(done, len(indices))
     labels = len(analyzer.preset.labels)
     return Predictions(
         np.asarray(indices, dtype=np.int64),
         np.array(embeddings, dtype=np.float32).reshape(len(indices), analyzer.preset.dimension),
         np.array(logits, dtype=np.float32).reshape(len(indices), labels),
+        np.array(features, dtype=np.float32).reshape(len(indices), analyzer.preset.dimension),
     )
 
 
@@ -110,14 +116,23 @@ def evaluate(
     found = predict(analyzer, data, judged, lambda done, _: progress(done, total))
     pool = predict(analyzer, data, others, lambda done, _: progress(len(judged) + done, total))
     truth = np.array([preset.labels.index(data.genres[i]) for i in judged])
+    catalogue = pool if len(others) else found
+    scaled = found.logits / preset.calibration.temperature
+    itself, same_artist, same_genre = _masks(data, found, catalogue)
+    cosines = found.embeddings @ catalogue.embeddings.T
+    unrelated = ~same_genre & ~itself
+    nearest = cosines[_nearest(np.where(itself | same_artist, -np.inf, cosines))]
     return {
         "preset": preset.name,
         "model_id": preset.model_id,
         "part": part,
         "tracks": len(judged),
         **accuracy(truth, found.logits.argmax(axis=1), preset.labels),
-        "calibration": calibration(truth, found.logits / preset.calibration.temperature, preset),
-        "neighbours": neighbours(data, found, pool if len(others) else found),
+        "calibration": calibration(truth, scaled, preset),
+        "reliability": reliability(truth, softmax(scaled)),
+        "neighbours": neighbours(data, found, catalogue),
+        "similarity": similarity(nearest, cosines[unrelated], preset.calibration),
+        "raw_cosine_unrelated": raw_cosine(found.features, catalogue.features, unrelated),
         "audio": from_audio(analyzer, data, judged, found) if audio else None,
         "seconds": round(time.perf_counter() - started, 1),
     }
@@ -178,12 +193,8 @@ def neighbours(data: Dataset, found: Predictions, pool: Predictions) -> dict[str
     skewness of how often a track is among the five nearest (Radovanovic et al. 2010),
     ``never_share`` the share of tracks that never is.
     """
-    genres = np.array(data.genres)
-    artists = np.array([key or f"?{i}" for i, key in enumerate(data.artist_keys)])
+    itself, same_artist, same_genre = _masks(data, found, pool)
     cosines = found.embeddings @ pool.embeddings.T
-    itself = found.indices[:, None] == pool.indices[None, :]
-    same_artist = artists[found.indices][:, None] == artists[pool.indices][None, :]
-    same_genre = genres[found.indices][:, None] == genres[pool.indices][None, :]
     nearest = _nearest(np.where(itself, -np.inf, cosines))
     filtered = _nearest(np.where(itself | same_artist, -np.inf, cosines))
     counts = np.bincount(filtered[1], minlength=len(pool.indices)).astype(float)
@@ -233,6 +244,16 @@ def softmax(logits: Float) -> NDArray[np.float64]:
     """Return probabilities (n, labels) of logits (n, labels)."""
     p = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
     return np.asarray(p / p.sum(axis=1, keepdims=True))
+
+
+def _masks(data: Dataset, found: Predictions, pool: Predictions) -> tuple[NDArray[np.bool_], ...]:
+    """Return which pairs are one track, of one artist, of one genre: bool (found, pool) each."""
+    genres = np.array(data.genres)
+    artists = np.array([key or f"?{i}" for i, key in enumerate(data.artist_keys)])
+    itself = found.indices[:, None] == pool.indices[None, :]
+    same_artist = artists[found.indices][:, None] == artists[pool.indices][None, :]
+    same_genre = genres[found.indices][:, None] == genres[pool.indices][None, :]
+    return itself, same_artist, same_genre
 
 
 def _nearest(cosines: Float) -> tuple[Ints, Ints]:

@@ -47,6 +47,37 @@ def plot_confusion(report: Mapping[str, Any], path: Path) -> None:
     _save(figure, path)
 
 
+def plot_reliability(report: Mapping[str, Any], path: Path) -> None:
+    """Draw how often answers are right against how sure they are; the diagonal is honesty."""
+    rows = report["reliability"]
+    figure = Figure(figsize=(4.8, 4.6), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="grey", linestyle="--")
+    axes.plot([row["confidence"] for row in rows], [row["right"] for row in rows], marker="o")
+    for row in rows:
+        at = (row["confidence"], row["right"])
+        axes.annotate(str(row["tracks"]), at, xytext=(4, -12), textcoords="offset points")
+    error = report["calibration"]["ece"]
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="share that is right")
+    axes.set_title(f"{report['preset']}: calibration error {error:.3f}")
+    axes.grid(alpha=0.3)
+    _save(figure, path)
+
+
+def plot_similarity(report: Mapping[str, Any], path: Path) -> None:
+    """Draw how the similarities shown of nearest and of unrelated tracks are spread."""
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for name, label in (("nearest", "five nearest"), ("unrelated", "different genres")):
+        shares = report["similarity"][f"{name}_histogram"]
+        axes.stairs(shares, np.linspace(0, 1, len(shares) + 1), fill=True, alpha=0.5, label=label)
+    axes.set(xlabel="similarity shown", ylabel="share of pairs", title=report["preset"])
+    axes.legend()
+    _save(figure, path)
+
+
 def _save(figure: Figure, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110, metadata={"Software": None})

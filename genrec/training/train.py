@@ -24,6 +24,7 @@ from genrec.training.architectures import backbone, classifier, load_weights
 from genrec.training.augment import NONE, Augmentation, crop, damage, mixup
 from genrec.training.dataset import Dataset, Parts, check_front_end, need
 from genrec.training.front_end import band_centres
+from genrec.training.frozen import Remembered, WholeCheckpoint, halves, outputs
 
 Float = NDArray[np.float32]
 
@@ -125,15 +126,20 @@ class Crops(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, number: int) -> tuple[Float, Float]:
         s = self.settings
-        order = np.random.default_rng((s.seed, self.epoch)).permutation(
-            np.tile(np.arange(len(self.indices)), s.crops)
-        )
+        chosen = self.chosen(number)
         rng = np.random.default_rng((s.seed, self.epoch, number))
-        chosen = order[number * s.batch : (number + 1) * s.batch]
         # One by one: whole excerpts (columns 0) differ in length before they are images.
         patches = [self._patch(int(self.indices[i]), rng)[np.newaxis] for i in chosen]
         x = np.concatenate([images(p, s.image, top_db=s.spectrogram.top_db) for p in patches])
         return mixup(x, self.targets[chosen], s.augment, rng)
+
+    def chosen(self, number: int) -> NDArray[np.int64]:
+        """Return which of the tracks a batch of this epoch holds, as places in ``indices``."""
+        s = self.settings
+        order = np.random.default_rng((s.seed, self.epoch)).permutation(
+            np.tile(np.arange(len(self.indices)), s.crops)
+        )
+        return order[number * s.batch : (number + 1) * s.batch]
 
     def _patch(self, index: int, rng: np.random.Generator) -> Float:
         s = self.settings
@@ -163,6 +169,7 @@ class TrackValidation(keras.callbacks.Callback):  # type: ignore[misc]
     def __init__(self, data: Dataset, indices: NDArray[np.int64], settings: Settings) -> None:
         super().__init__()
         self.targets = one_hot(data, indices, data.labels)
+        self.x: Float | tuple[Float, ...]
         self.x, self.owner = all_windows(data, indices, settings)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
@@ -254,7 +261,11 @@ def train(
     model, _ = build(settings, len(data.labels))
     if Path(settings.weights).is_dir():
         load_run(model, Path(settings.weights))
-    model.compile(
+    validation = TrackValidation(data, parts["valid"], settings)
+    fitted, batches = model, crops
+    if sees_the_same(settings):
+        fitted, batches = remember(model, crops, validation)
+    fitted.compile(
         optimizer(settings, settings.epochs * len(crops)),
         keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=settings.label_smoothing
@@ -268,15 +279,16 @@ def train(
     best = min(losses, default=None)
     if losses and len(losses) - 1 - losses.index(min(losses)) >= settings.patience:
         return run  # it stopped early
-    model.fit(
-        crops,
+    fitted.fit(
+        batches,
         epochs=settings.epochs,
         verbose=verbose,
         callbacks=[
             Dice(crops),
-            TrackValidation(data, parts["valid"], settings),
+            validation,
             keras.callbacks.CSVLogger(str(run / "history.csv"), append=bool(history)),
-            keras.callbacks.ModelCheckpoint(
+            WholeCheckpoint(
+                model,
                 str(run / BEST),
                 monitor="val_loss",
                 mode="min",
@@ -295,6 +307,24 @@ def train(
         ],
     )
     return run
+
+
+def sees_the_same(settings: Settings) -> bool:
+    """Say whether frozen layers get the same pictures in every epoch: whole excerpts, as is."""
+    whole = settings.image.columns == 0 and settings.augment == NONE
+    return whole and settings.trainable != "all"
+
+
+def remember(
+    model: keras.Model, crops: Crops, validation: TrackValidation
+) -> tuple[keras.Model, Remembered]:
+    """Ask the frozen layers once; return the rest of the network and what it is fitted on."""
+    frozen, rest = halves(model)
+    pieces = np.array_split(crops.indices, -(-len(crops.indices) // 16))
+    pictures = (all_windows(crops.data, piece, crops.settings)[0] for piece in pieces)
+    said = outputs(frozen, pictures)
+    validation.x = outputs(frozen, np.array_split(validation.x, -(-len(validation.x) // 16)))
+    return rest, Remembered(said, crops.targets, crops.chosen, len(crops))
 
 
 def load_run(model: keras.Model, run: Path) -> None:

@@ -42,7 +42,8 @@ def at(degrees: list[float]) -> np.ndarray:
 
 
 def heard(indices: list[int], degrees: list[float]) -> Predictions:
-    return Predictions(np.array(indices), at(degrees), np.zeros((len(indices), 2), np.float32))
+    logits = np.zeros((len(indices), 2), np.float32)
+    return Predictions(np.array(indices), at(degrees), logits, at(degrees))
 
 
 # --- accuracy
@@ -213,6 +214,11 @@ def test_the_report_judges_one_part_and_looks_for_neighbours_in_the_others() -> 
     assert report["calibration"]["ece"] == pytest.approx(0.8 - 2 / 3, abs=1e-6)
     assert report["neighbours"]["catalogue"] == 2
     assert report["neighbours"]["precision_at_5"] == pytest.approx(3 / 6)
+    # Tracks at 5, 80 and 50 degrees; of other genres lie 90, 0 and 90 degrees.
+    unrelated = [cosine(85), cosine(80), cosine(40)]
+    assert report["raw_cosine_unrelated"] == pytest.approx(np.mean(unrelated), abs=1e-6)
+    assert report["similarity"]["unrelated"][::5] == pytest.approx(sorted(unrelated), abs=1e-6)
+    assert sum(row["tracks"] for row in report["reliability"]) == 3
     assert report["audio"] == {"tracks": 2, "accuracy": 0.5, "accuracy_arrays": 1.0}
     assert told == [(done, 5) for done in range(1, 6)]
     assert json.loads(json.dumps(report, allow_nan=False)) == report
