@@ -53,6 +53,8 @@ class NeighbourIndex:
         allowed
             bool (n,): rows that may be answered; all of them by default.
         """
+        if not len(self.ids):
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
         cosines = self.matrix @ embedding
         if allowed is not None:
             # The cosines are masked, not the rows: a filter never copies the matrix.
