@@ -40,7 +40,8 @@ class Served:
 
     async def rows(self) -> CatalogueRows:
         """Return the rows of this moment. They never change: who has them may keep them."""
-        if self._held is None or self._at != await self.catalogue.revision():
+        revision = await self.catalogue.revision()
+        if self._held is None or self._at != revision:
             async with self._lock:
                 await self._bring_up_to_date()
         assert self._held is not None
@@ -66,7 +67,10 @@ class Served:
         except (OSError, CatalogueError) as error:
             log.warning("No snapshot of the tracks was written, so starts are slower: %s", error)
             return False
-        self._kept_at = rows.revision
+        # The file is what is held from now on: it has room for more tracks, and memory that the
+        # system may take back when it is short.
+        async with self._lock:
+            self._held = await self._from_snapshot() or self._held
         return True
 
     @asynccontextmanager

@@ -125,6 +125,44 @@ async def test_a_start_from_the_snapshot_reads_only_what_changed_since(
     await assert_true(rows, db)
 
 
+async def test_what_was_kept_is_held_and_takes_more_without_a_copy(
+    db: Database, loads: list[object]
+) -> None:
+    await serve(db, *range(10))
+    now = Served(db, MODEL)
+    at_first = await now.rows()
+    assert await now.keep()
+    mapped = await now.rows()
+    assert not np.shares_memory(mapped.matrix, at_first.matrix)
+    more = await serve(db, 10)
+    assert np.shares_memory((await now.rows()).matrix, mapped.matrix)
+    assert loads == [None, tuple(more)]
+    await assert_true(await now.rows(), db)
+
+
+async def test_what_changes_while_a_snapshot_is_written_is_not_lost(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await serve(db, *range(10))
+    now = Served(db, MODEL)
+    await now.rows()
+    loop = asyncio.get_running_loop()
+
+    async def change() -> None:
+        await serve(db, 10)
+        await now.catalogue.remove("library", ids[:2])
+        await now.rows()
+
+    def slowly(path: Path, rows: CatalogueRows, token: str) -> None:
+        asyncio.run_coroutine_threadsafe(change(), loop).result(timeout=30)
+        write_snapshot(path, rows, token)
+
+    monkeypatch.setattr(served, "write_snapshot", slowly)
+    assert await now.keep()
+    await assert_true(await now.rows(), db)
+    await assert_true(await Served(db, MODEL).rows(), db)
+
+
 async def test_a_snapshot_that_is_too_old_is_not_used(
     db: Database, loads: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
