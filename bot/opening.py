@@ -61,6 +61,7 @@ async def open_recommender(
             pool = await stack.enter_async_context(open_pool(settings, preset))
         recommender = Recommender(pool=pool, database=db, preset=preset)
         await recommender.open()
+        await stack.enter_async_context(recommender.served.kept())
         yield Opened(settings=settings, preset=preset, db=db, pool=pool, recommender=recommender)
 
 

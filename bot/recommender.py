@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from db.analyses import AnalysisCache
 from db.connection import Database
-from db.rows import CatalogueRows
+from db.served import Served
 from db.starter import replace_starter
-from db.tracks import Catalogue
 from genrec.errors import CatalogueError
 from genrec.fingerprint import COLUMNS_EACH, same_recording
 from genrec.preset import Preset
@@ -54,15 +53,11 @@ class Recommender:
 
     def __init__(self, *, pool: Pool, database: Database, preset: Preset) -> None:
         self.preset = preset
-        self.catalogue = Catalogue(database)
+        self.served = Served(database, preset.model_id)
+        self.catalogue = self.served.catalogue
         self._database = database
         self._pool = pool
         self._cache = AnalysisCache(database)
-        self._rows: CatalogueRows | None = None
-        self._index = NeighbourIndex(
-            np.zeros(0, np.int64), np.zeros((0, preset.dimension), np.float32)
-        )
-        self._loading = asyncio.Lock()
 
     async def open(self) -> None:
         """Put the starter catalogue into the database where it is not yet, and load the index."""
@@ -72,10 +67,8 @@ class Recommender:
         await self.reload()
 
     async def reload(self) -> None:
-        """Load what is served now; searches under way keep the matrix they started with."""
-        async with self._loading:
-            rows = await self.catalogue.load(self.preset.model_id)
-            self._rows, self._index = rows, NeighbourIndex(rows.ids, rows.matrix)
+        """Hold what is served now; searches under way keep the rows they started with."""
+        await self.served.rows()
 
     async def analyze(self, clip: Clip) -> Analysis:
         """Hear a clip, or remember what was heard in the same bytes."""
@@ -146,7 +139,7 @@ class Recommender:
         A track that is served no more is a CatalogueError.
         """
         start = time.perf_counter()
-        rows = await self._served()
+        rows = await self.served.rows()
         place = np.flatnonzero(rows.ids == track_id)
         known = await self.catalogue.tracks(self.preset.model_id, [track_id])
         if not len(place) or track_id not in known:
@@ -183,8 +176,11 @@ class Recommender:
         scopes: Collection[str],
         without: int = 0,
     ) -> tuple[Neighbour, ...]:
-        rows, index = await self._served(), self._index
-        allowed = rows.allowed(scopes, genre) & (rows.ids != without)
+        rows = await self.served.rows()
+        index = NeighbourIndex(rows.ids, rows.matrix)
+        # In a million tracks this too takes long enough to hold up the event loop.
+        allowed = await asyncio.to_thread(rows.allowed, scopes, genre)
+        allowed &= rows.ids != without
         same = partial(same_recording, column_s=self.preset.spectrogram.column_s * COLUMNS_EACH)
         look = max(FIRST_LOOK, 4 * choice.count)
         while True:
@@ -215,13 +211,6 @@ class Recommender:
             for i, cosine in zip(wanted, cosines, strict=True)
             if i in tracks  # removed since the matrix was loaded
         ]
-
-    async def _served(self) -> CatalogueRows:
-        """Return the rows of the index, loaded anew where the catalogue has changed."""
-        if self._rows is None or self._rows.revision != await self.catalogue.revision():
-            await self.reload()
-        assert self._rows is not None
-        return self._rows
 
 
 def shortage(found: int, k: int, genre: str | None) -> str:

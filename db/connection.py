@@ -7,11 +7,13 @@ import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import aiosqlite
 
+from db.beside import checked_beside
 from db.migrate import migrate
 from genrec.errors import CatalogueError
 
@@ -19,6 +21,8 @@ MEMORY = ":memory:"
 # STRICT tables came with this one.
 _OLDEST_SQLITE = (3, 37, 0)
 _WAL_BYTES_KEPT = 64 * 2**20
+# To look through more takes seconds: the bot is up meanwhile.
+_LOOKED_THROUGH_FIRST = 256 * 2**20
 
 _SENTENCES = {
     sqlite3.SQLITE_BUSY: "is being written to by another program: try again in a moment",
@@ -168,8 +172,8 @@ async def open_db(
 ) -> AsyncIterator[Database]:
     """Open the database at ``path``, or in memory for ``":memory:"``, brought up to date.
 
-    Whatever is wrong with the file is a ``CatalogueError``. ``check`` looks for damage first, which
-    reads the whole file.
+    Whatever is wrong with the file is a ``CatalogueError``. ``check`` looks for damage, which reads
+    the whole file: first, or in a large file beside the block, which damage then ends.
     """
     name = str(path)
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
@@ -184,13 +188,16 @@ async def open_db(
             writer = await _connect(stack, name, busy_timeout_s)
             await writer.execute_fetchall("PRAGMA journal_mode = WAL")
             await writer.execute_fetchall(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
-            if check:
+            large = name != MEMORY and _size(Path(name)) > _LOOKED_THROUGH_FIRST
+            if check and not large:
                 await _check(writer, name)
             await migrate(writer)
             reader = writer
             if name != MEMORY:
                 reader = await _connect(stack, name, busy_timeout_s)
                 await reader.execute_fetchall("PRAGMA query_only = ON")
+        if check and large:
+            await stack.enter_async_context(checked_beside(partial(_look_through, name)))
         yield Database(name, writer, reader)
 
 
@@ -227,6 +234,20 @@ async def _check(connection: aiosqlite.Connection, name: str) -> None:
     rows = list(await connection.execute_fetchall("PRAGMA quick_check(1)"))
     if rows[0][0] != "ok":
         raise CatalogueError(f"The catalogue {name} is damaged: {_way_out(name)}.")
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+async def _look_through(name: str) -> None:
+    """Check on a connection of its own: readers and the writer go on meanwhile."""
+    with translated(name):
+        async with aiosqlite.connect(name, isolation_level=None) as connection:
+            try:
+                await _check(connection, name)
+            finally:
+                await connection.interrupt()  # where it is no longer waited for
 
 
 def _way_out(path: str) -> str:

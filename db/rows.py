@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from db.vectors import unpack_matrix
 from genrec.songs import artist_key
 
+NOBODY = 0  # the id of a row whose track is served no more; those of tracks begin at 1
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
@@ -44,8 +46,9 @@ class Labels:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CatalogueRows:
-    """The served tracks of one model at one moment, row by row, in the order of their ids.
+    """The served tracks of one model at one moment, row by row.
 
+    A row with the id ``NOBODY`` is none of them: its track was removed or has another row.
     ``matrix`` is float32 (n, d), contiguous and read-only, of unit rows; ``ids`` int64 (n,).
     ``genres`` are the preset's own, ``artists`` the keys that all spellings share (empty: unknown).
     """
@@ -58,10 +61,17 @@ class CatalogueRows:
     genres: Labels
     scopes: Labels
 
-    def allowed(self, scopes: Collection[str], genre: str | None = None) -> NDArray[np.bool_]:
-        """Return which rows may be answered with, (n,) bool."""
+    def allowed(
+        self, scopes: Collection[str], genre: str | None = None, artist: str | None = None
+    ) -> NDArray[np.bool_]:
+        """Return which rows may be answered with, (n,) bool; ``artist`` is a key."""
         mask = self.scopes.mask(scopes)
-        return mask if genre is None else mask & self.genres.mask((genre,))
+        mask &= self.ids != NOBODY
+        if genre is not None:
+            mask &= self.genres.mask((genre,))
+        if artist is not None:
+            mask &= self.artists.mask((artist,))
+        return mask
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,9 @@ Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Fingerprint = NDArray[np.int8]
 
+# Rows to a block of the selection: its maxima stay in cache, and a block holds few of the nearest.
+_BLOCK = 256
+
 
 class NeighbourIndex:
     """Unit vectors in one matrix; a query is one product at memory bandwidth.
@@ -46,7 +49,7 @@ class NeighbourIndex:
         embedding
             float32 (d,), of length 1.
         k
-            How many; fewer come where fewer are allowed.
+            How many; fewer come where fewer are allowed. Of rows equally near, the first come.
         allowed
             bool (n,): rows that may be answered; all of them by default.
         """
@@ -54,12 +57,28 @@ class NeighbourIndex:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
         cosines = self.matrix @ embedding
         if allowed is not None:
-            cosines = np.where(allowed, cosines, -np.inf)
-        k = min(k, len(cosines))
-        nearest = np.argpartition(-cosines, k - 1)[:k]
-        nearest = nearest[np.argsort(-cosines[nearest], kind="stable")]
-        nearest = nearest[np.isfinite(cosines[nearest])]
+            # The cosines are masked, not the rows: a filter never copies the matrix.
+            np.copyto(cosines, np.float32(-np.inf), where=~allowed)
+        nearest = _largest(cosines, k)
         return self.ids[nearest], cosines[nearest]
+
+
+def _largest(values: Float, k: int) -> NDArray[np.intp]:
+    """Return where the k largest finite values are, largest first, the earlier of equal ones first.
+
+    The k-th largest of the maxima of all blocks is a bound that at least k values reach, and seldom
+    many more. So one pass finds the few that need sorting, where ``argpartition`` moves them all.
+    """
+    blocks = len(values) // _BLOCK
+    tail = values[blocks * _BLOCK :]
+    maxima = np.concatenate([values[: blocks * _BLOCK].reshape(blocks, _BLOCK).max(axis=1), tail])
+    maxima = maxima[np.isfinite(maxima)]
+    if 0 < k <= len(maxima):
+        near = np.flatnonzero(values >= np.partition(maxima, len(maxima) - k)[len(maxima) - k])
+        near = near[np.isfinite(values[near])]
+    else:
+        near = np.flatnonzero(np.isfinite(values))
+    return near[np.argsort(-values[near], kind="stable")[:k]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -172,6 +172,24 @@ async def test_damage_is_found_at_start(tmp_path: Path) -> None:
             pass
 
 
+async def test_damage_in_a_large_file_is_found_while_it_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("db.connection._LOOKED_THROUGH_FIRST", 0)
+    path = tmp_path / "a.db"
+    await _filled(path)
+    async with open_db(path) as db:
+        await asyncio.sleep(0.05)
+        assert await Catalogue(db).count(MODEL) == 300
+    data = bytearray(path.read_bytes())
+    for page in range(20, len(data) // 4096, 2):
+        data[page * 4096 : page * 4096 + 200] = b"\xa5" * 200
+    path.write_bytes(data)
+    with pytest.raises(CatalogueError, match="is damaged: move it away and index"):
+        async with open_db(path):
+            await asyncio.sleep(60)
+
+
 async def test_a_text_file_is_not_a_database(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     path.write_text("These are the tracks I like best. " * 100)

@@ -16,7 +16,7 @@ def units(n: int, d: int = 16) -> np.ndarray:
     return x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("n", [1, 5, 6, 1000])
+@pytest.mark.parametrize("n", [1, 5, 6, 256, 1000, 1024, 5000])
 def test_search_equals_sorting_everything(n: int) -> None:
     matrix, query = units(n), units(1)[0]
     ids = np.arange(n, dtype=np.int64) + 100
@@ -32,6 +32,42 @@ def test_only_allowed_rows_are_found() -> None:
     allowed[[3, 7]] = True
     found, _ = NeighbourIndex(np.arange(50), matrix).search(matrix[5], 5, allowed=allowed)
     assert set(found) == {3, 7}
+
+
+@pytest.mark.parametrize("k", [1, 5, 48, 400, 5000])
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 1.0])
+def test_a_filter_finds_what_sorting_the_allowed_rows_finds(k: int, share: float) -> None:
+    matrix, query = units(3000), units(1)[0]
+    allowed = RNG.random(3000) < share
+    found, cosines = NeighbourIndex(np.arange(3000), matrix).search(query, k, allowed=allowed)
+    rows = np.flatnonzero(allowed)
+    expected = rows[np.argsort(-(matrix @ query)[rows], kind="stable")][:k]
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(cosines, (matrix @ query)[expected])
+
+
+def test_of_rows_equally_near_the_first_come() -> None:
+    matrix = np.repeat(units(1), 2000, axis=0)
+    found, _ = NeighbourIndex(np.arange(2000), matrix).search(matrix[0], 7)
+    assert found.tolist() == list(range(7))
+
+
+def test_what_is_nearest_is_found_wherever_it_stands() -> None:
+    matrix, query = units(2100), units(1)[0]
+    matrix[np.argsort(matrix @ query)] = matrix.copy()
+    for order in (matrix, matrix[::-1].copy(), matrix[np.argsort(matrix @ query)]):
+        found, _ = NeighbourIndex(np.arange(2100), order).search(query, 300)
+        expected = np.argsort(-(order @ query), kind="stable")[:300]
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_a_row_that_is_no_number_is_not_found() -> None:
+    matrix = units(600)
+    matrix[3] = np.nan
+    for k, expected in ((2, 2), (600, 599)):
+        found, _ = NeighbourIndex(np.arange(600), matrix).search(matrix[5], k)
+        assert len(found) == expected
+        assert 3 not in found
 
 
 def test_an_empty_catalogue_finds_nothing() -> None:
