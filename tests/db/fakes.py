@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.generations import NewTrack
+from db.rows import NOBODY, CatalogueRows
 from genrec.errors import GenrecError
 from genrec.types import Analysis, GenreScore
 
@@ -110,3 +111,14 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - the condition is of code under test
             await asyncio.sleep(0.001)
+
+
+def content(rows: CatalogueRows) -> dict[int, tuple[object, ...]]:
+    """Return what rows hold of each track, in a form that compares."""
+    return {
+        int(track_id): (
+            rows.matrix[row].tolist(), rows.artists[row], rows.genres[row], rows.scopes[row]
+        )
+        for row, track_id in enumerate(rows.ids)
+        if track_id != NOBODY
+    }  # fmt: skip

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from db.held import HeldRows, spare
-from db.rows import NOBODY, CatalogueRows, columns
-from tests.db.fakes import DIMENSION, LABELS, MODEL, unit
+from db.rows import CatalogueRows, columns
+from tests.db.fakes import DIMENSION, LABELS, MODEL, content, unit
 
 
 def rows(*ids: int, revision: int = 1, scope: str = "library", seed: int = 0) -> CatalogueRows:
@@ -17,23 +17,12 @@ def rows(*ids: int, revision: int = 1, scope: str = "library", seed: int = 0) ->
     return columns(revision, MODEL, read, DIMENSION)
 
 
-def as_read(held: CatalogueRows) -> dict[int, tuple[object, ...]]:
-    """Return what is held by id, in a form that compares."""
-    return {
-        int(held.ids[row]): (
-            held.matrix[row].tolist(), held.artists[row], held.genres[row], held.scopes[row]
-        )
-        for row in range(len(held.ids))
-        if held.ids[row] != NOBODY
-    }  # fmt: skip
-
-
 def test_what_is_added_removed_and_replaced_is_what_a_load_would_read() -> None:
     held = HeldRows(rows(1, 2, 3, 4, 5))
     held.update(2, rows(6, 7, scope="guild:5"), [2])
     now = held.update(3, rows(4, seed=50), [6, 99])
-    expected = {**as_read(rows(1, 3, 5)), **as_read(rows(7, scope="guild:5"))}
-    assert as_read(now) == {**expected, **as_read(rows(4, seed=50))}
+    expected = {**content(rows(1, 3, 5)), **content(rows(7, scope="guild:5"))}
+    assert content(now) == {**expected, **content(rows(4, seed=50))}
     assert (now.revision, now.model_id) == (3, MODEL)
     assert now.ids[now.allowed(("library",))].tolist() == [1, 3, 5, 4]
     assert now.ids[now.allowed(("library", "guild:5"), LABELS[1])].tolist() == [1, 7, 4]
@@ -45,8 +34,8 @@ def test_a_reader_keeps_what_it_was_given() -> None:
     held = HeldRows(rows(*range(1, 20)))
     views = [held.rows, *(held.update(n, rows(n), [n - 19]) for n in range(20, 40))]
     for n, view in enumerate(views, 19):
-        assert sorted(as_read(view)) == list(range(n - 18, n + 1))
-        assert all(as_read(view)[i] == as_read(rows(i))[i] for i in as_read(view))
+        assert sorted(content(view)) == list(range(n - 18, n + 1))
+        assert all(content(view)[i] == content(rows(i))[i] for i in content(view))
         with pytest.raises(ValueError, match="read-only"):
             view.matrix[0, 0] = 1
 
@@ -66,7 +55,7 @@ def test_room_that_is_there_is_used() -> None:
     room[:2] = rows(1, 2).matrix
     now = HeldRows(rows(1, 2), room).update(2, rows(3), [])
     assert np.shares_memory(now.matrix, room)
-    assert as_read(now) == as_read(rows(1, 2, 3))
+    assert content(now) == content(rows(1, 2, 3))
 
 
 def test_a_removal_leaves_the_matrix_where_it_is_until_much_is_dead() -> None:
@@ -78,14 +67,14 @@ def test_a_removal_leaves_the_matrix_where_it_is_until_much_is_dead() -> None:
     assert some.allowed(("library",)).sum() == 2000
     most = held.update(3, rows(), range(1001, 2001))
     assert most.ids.tolist() == list(range(2001, 3001))
-    assert as_read(most) == as_read(rows(*range(2001, 3001)))
-    assert as_read(held.update(4, rows(9), [])) == as_read(rows(9, *range(2001, 3001)))
+    assert content(most) == content(rows(*range(2001, 3001)))
+    assert content(held.update(4, rows(9), [])) == content(rows(9, *range(2001, 3001)))
 
 
 def test_it_begins_with_nothing_and_can_end_so() -> None:
     held = HeldRows(rows())
-    assert as_read(held.update(2, rows(1, 2), [])) == as_read(rows(1, 2))
-    assert as_read(held.update(3, rows(), [1, 2])) == {}
+    assert content(held.update(2, rows(1, 2), [])) == content(rows(1, 2))
+    assert content(held.update(3, rows(), [1, 2])) == {}
 
 
 def test_a_track_takes_no_more_than_its_vector_and_64_bytes() -> None:
