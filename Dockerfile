@@ -29,7 +29,7 @@ COPY --from=build /app /app
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
-    GENREC_PRESET=/app/models/vgg16 \
+    GENREC_PRESET=/app/models/resnet50 \
     GENREC_DATABASE=/data/genrec.db \
     GENREC_HTTP_PORT=9090
 USER genrec

@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     discord_token: SecretStr | None = Field(
         None, description="The bot's token. Without it genrec runs on its own local Discord."
     )
-    preset: Path = Field(Path("models/vgg16"), description="Folder of the model to answer with.")
+    preset: Path = Field(Path("models/resnet50"), description="Folder of the model to answer with.")
     database: Path = Field(
         Path("data/genrec.db"), description="The SQLite file that keeps tracks, settings and votes."
     )

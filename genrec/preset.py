@@ -265,7 +265,7 @@ def _read_json(path: Path) -> Any:
     except OSError as error:
         raise PresetError(
             f"{path} is missing, so {path.parent} is not a preset; name a folder such as"
-            " models/vgg16, or make one with `genrec export`."
+            " models/resnet50, or make one with `genrec export`."
         ) from error
     except ValueError as error:
         raise PresetError(f"{path} is not JSON: {error}.") from error

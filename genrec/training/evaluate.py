@@ -62,7 +62,7 @@ def predict(
         np.asarray(indices, dtype=np.int64),
         np.array(embeddings, dtype=np.float32).reshape(len(indices), analyzer.preset.dimension),
         np.array(logits, dtype=np.float32).reshape(len(indices), labels),
-        np.array(features, dtype=np.float32).reshape(len(indices), analyzer.preset.dimension),
+        np.array(features, dtype=np.float32).reshape(len(indices), analyzer.embedder.dimension),
     )
 
 

@@ -43,7 +43,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory, music: NDArray[np.float32]) 
 @pytest.fixture(scope="session")
 def preset() -> Preset:
     """Return the preset that genrec ships."""
-    return Preset.load(ROOT / "models" / "vgg16")
+    return Preset.load(ROOT / "models" / "resnet50")
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ class Genrec:
         self.environment = {
             **os.environ,
             "GENREC_DATABASE": str(folder / "genrec.db"),
-            "GENREC_PRESET": str(ROOT / "models" / "vgg16"),
+            "GENREC_PRESET": str(ROOT / "models" / "resnet50"),
             "PYTHONPATH": str(ROOT),
         }
 

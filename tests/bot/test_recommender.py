@@ -16,7 +16,7 @@ from genrec.preset import Preset
 from genrec.types import Analysis, Clip, GenreScore
 from tests.repository import ROOT
 
-PRESET = Preset.load(ROOT / "models" / "vgg16")
+PRESET = Preset.load(ROOT / "models" / "resnet50")
 SCOPES = ("starter", "library")
 
 

@@ -13,7 +13,7 @@ from genrec.pipeline import Analyzer, load_analyzer
 from tests.repository import ROOT
 from tests.synth import music, write
 
-SHIPPED = ROOT / "models" / "vgg16"
+SHIPPED = ROOT / "models" / "resnet50"
 KINDS = ("flac", "mp3", "ogg", "opus", "m4a", "webm")
 
 

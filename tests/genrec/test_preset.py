@@ -13,7 +13,9 @@ from genrec.errors import ModelMismatch, PresetError
 from genrec.preset import ARRAYS, CATALOGUE, CONFIG, LABELS, METRICS, NETWORK, Calibration, Preset
 from tests.repository import ROOT
 
+PRESETS = sorted(path.parent for path in (ROOT / "models").glob("*/config.json"))
 SHIPPED = ROOT / "models" / "vgg16"
+each_preset = pytest.mark.parametrize("shipped", PRESETS, ids=lambda preset: preset.name)
 
 
 @pytest.fixture
@@ -22,17 +24,23 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "vgg16"
 
 
-def test_the_shipped_preset_is_whole() -> None:
-    preset = Preset.load(SHIPPED)
-    assert preset.model_id.startswith("vgg16@")
+def test_both_networks_are_shipped() -> None:
+    assert [preset.name for preset in PRESETS] == ["resnet50", "vgg16"]
+
+
+@each_preset
+def test_a_shipped_preset_is_whole(shipped: Path) -> None:
+    preset = Preset.load(shipped)
+    assert preset.model_id.startswith(f"{preset.arch}@")
     assert len(preset.labels) == 10
     assert preset.mel_basis.shape == (128, 1025)
     assert preset.metrics()["model_id"] == preset.model_id
-    assert (SHIPPED / NETWORK).stat().st_size < 30 * 2**20
+    assert (shipped / NETWORK).stat().st_size < 30 * 2**20
 
 
-def test_its_starter_catalogue_names_real_songs_once() -> None:
-    preset = Preset.load(SHIPPED)
+@each_preset
+def test_its_starter_catalogue_names_real_songs_once(shipped: Path) -> None:
+    preset = Preset.load(shipped)
     starter = preset.starter()
     assert starter is not None
     assert len(starter.names) > 700
