@@ -1,0 +1,81 @@
+"""What starting costs, in seconds and memory: the command line, and the workers of the pool."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from genrec.pool import AnalysisPool
+from genrec.preset import Preset
+
+
+@pytest.mark.benchmark(group="5 start")
+def test_cold_recommend(
+    benchmark: BenchmarkFixture, clips: dict[str, Path], tmp_path: Path, timed: bool
+) -> None:
+    """From an empty shell and database to the answer."""
+    code = "from bot.cli import main; main()"
+    command = [sys.executable, "-c", code, "recommend", str(clips["mp3"])]
+
+    def ask(number: int) -> str:
+        environment = {**os.environ, "GENREC_DATABASE": str(tmp_path / f"{number}.db")}
+        return subprocess.run(
+            command,
+            env=environment,
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+
+    numbers = iter(range(10))
+    out = benchmark.pedantic(lambda: ask(next(numbers)), rounds=5 if timed else 1)
+    assert "Alike" in out
+
+
+@pytest.mark.benchmark(group="5 start")
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers(
+    benchmark: BenchmarkFixture, clips: dict[str, Path], preset: Preset, workers: int, timed: bool
+) -> None:
+    """Time a pool from nothing to its last answer; starts, memory and clips a second beside it."""
+    paths = [clips["mp3"]] * (40 if timed else 2)
+    figures = benchmark.pedantic(
+        lambda: asyncio.run(_serve(preset.folder, workers, paths)), rounds=1
+    )
+    benchmark.extra_info |= figures
+    assert figures["answered"] == len(paths)
+
+
+async def _serve(folder: Path, workers: int, paths: list[Path]) -> dict[str, float]:
+    start = time.perf_counter()
+    async with AnalysisPool(folder, workers=workers) as pool:
+        await pool.warm()
+        await pool.analyze(paths[0])
+        first_s = time.perf_counter() - start
+        start = time.perf_counter()
+        answered = [path async for path, _ in pool.analyze_many(paths)]
+        clips_per_s = len(answered) / (time.perf_counter() - start)
+        memory = max((_resident_mb(pid) for pid in pool.pids), default=0.0)
+        assert pool.stats.done == len(answered) + 1
+    return {
+        "first_answer_s": first_s,
+        "clips_per_s": clips_per_s,
+        "worker_mb": memory,
+        "answered": len(answered),
+    }
+
+
+def _resident_mb(pid: int) -> float:
+    """Return a process' peak memory in MB; 0 where the system does not say."""
+    status = Path(f"/proc/{pid}/status")
+    if not status.exists():
+        return 0.0
+    lines = (line.split() for line in status.read_text().splitlines())
+    return next((int(line[1]) / 1024 for line in lines if line[0] == "VmHWM:"), 0.0)
