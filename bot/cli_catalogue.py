@@ -139,6 +139,7 @@ def report_as_json(report: IngestReport) -> dict[str, Any]:
     return {
         **{name: getattr(report, name) for name in names},
         "seconds": round(report.seconds, 3),
+        "music_s": round(report.music_s, 1),
         "failures": [
             {"path": failure.path, "code": failure.code, "reason": failure.reason}
             for failure in report.failures
@@ -150,7 +151,12 @@ def _show_report(report: IngestReport) -> None:
     for failure in report.failures:
         print(f"{failure.path}: {failure.reason}", file=sys.stderr)
     heard = report.analyzed
-    rate = f", {heard / report.seconds:.1f} files a second" if heard and report.seconds else ""
+    rate = ""
+    if heard and report.seconds:
+        rate = (
+            f", {heard / report.seconds:.1f} files a second,"
+            f" {report.music_s / report.seconds:.0f} times as fast as they play"
+        )
     print(
         f"{report.tracks} tracks are served: {heard} heard, {report.unchanged} unchanged,"
         f" {report.reused + report.resumed} known from before, {report.removed} gone,"

@@ -54,7 +54,10 @@ class Progress:
 
 @dataclass(slots=True)
 class IngestReport:
-    """What a run did: tracks served at its end, numbers of files, and failures with reasons."""
+    """What a run did: tracks served at its end, numbers of files, and failures with reasons.
+
+    ``music_s`` is how long the analysed files play, ``seconds`` how long the run took.
+    """
 
     tracks: int = 0
     analyzed: int = 0
@@ -64,6 +67,7 @@ class IngestReport:
     removed: int = 0
     switched: bool = False
     seconds: float = 0.0
+    music_s: float = 0.0
     backup: Path | None = None
     failures: list[Failure] = field(default_factory=list)
 
@@ -205,6 +209,7 @@ class _Run:
             await remember_failures(tx, scope, model_id, failed)
         hearing.kept(outcomes)
         self.report.analyzed += len(new)
+        self.report.music_s += sum(track.duration_s for track in new)
         self.report.reused += len(known) - len(lost)
         self.report.failures.extend(failed)
         if fatal:

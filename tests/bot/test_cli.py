@@ -212,8 +212,9 @@ def test_a_folder_becomes_tracks_and_comes_out_again(genrec: Genrec, folder: Pat
     report = genrec.json("index", folder)
     assert (report["tracks"], report["analyzed"], len(report["failures"])) == (4, 4, 1)
     assert report["failures"][0]["path"].endswith("notes.mp3")
+    assert report["music_s"] == pytest.approx(4 * 12.0, abs=0.2)  # 6 s at 44.1 kHz, at half speed
     again = genrec.json("index", folder)
-    assert (again["analyzed"], again["unchanged"]) == (0, 4)
+    assert (again["analyzed"], again["unchanged"], again["music_s"]) == (0, 4, 0)
     listed = genrec.json("library", "list", "--scope", "library")
     assert [track["title"] for track in listed["tracks"]] == [f"Song {i}" for i in range(4)]
     stats = genrec.json("library", "stats")

@@ -1,0 +1,70 @@
+"""How fast a music folder becomes tracks: files a second, and how much faster than it plays."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from db.connection import open_db
+from db.ingest import IngestJob, IngestReport, ingest
+from genrec.pool import AnalysisPool
+from genrec.preset import Preset
+from tests import synth
+
+KINDS = ("mp3", "flac", "ogg", "m4a", "webm", "wav")
+STYLES = 4
+
+
+@pytest.mark.benchmark(group="10 index")
+def test_index(
+    benchmark: BenchmarkFixture,
+    preset: Preset,
+    tmp_path: Path,
+    timed: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Mixed formats, three lengths; each file is another one to the index, by its last bytes."""
+    folder = tmp_path / "music"
+    count = _folder(folder, 240 if timed else 6, (30.0, 180.0) if timed else (3.0,))
+    report = benchmark.pedantic(
+        lambda: asyncio.run(_index(folder, tmp_path / "genrec.db", preset)), rounds=1
+    )
+    assert (report.analyzed, report.failures) == (count, [])
+    rate, faster = report.analyzed / report.seconds, report.music_s / report.seconds
+    benchmark.extra_info |= {"files": count, "files_per_s": rate, "real_time_factor": faster}
+    with capsys.disabled():
+        sys.stdout.write(f"\n{count} files: {rate:.1f} a second, {faster:.0f} times real time\n")
+
+
+def _folder(folder: Path, count: int, lengths: tuple[float, ...]) -> int:
+    """Write files of every kind; each music once, then copies that differ in what follows it."""
+    folder.mkdir()
+    made = []
+    for number, kind in enumerate(KINDS):
+        for seconds in lengths:
+            y = synth.music(number % STYLES, seconds, 48000)
+            made.append(synth.write(folder / f"{kind} {seconds:.0f}.{kind}", y, 48000, kind))
+    for number in range(count - len(made)):
+        original = made[number % len(made)]
+        copy = shutil.copy2(original, folder / f"{number} {original.name}")
+        with Path(copy).open("ab") as file:
+            file.write(number.to_bytes(4, "big"))
+    return max(count, len(made))
+
+
+async def _index(folder: Path, database: Path, preset: Preset) -> IngestReport:
+    async with open_db(database) as db, AnalysisPool(preset.folder, workers=2) as pool:
+        await pool.warm()
+        job = IngestJob(
+            folder=folder,
+            model_id=preset.model_id,
+            dimension=preset.dimension,
+            labels=preset.labels,
+            concurrency=pool.size,
+        )
+        return await ingest(db, pool, job)
