@@ -57,12 +57,13 @@ def predict(
         logits.append(heard.logits)
         features.append(heard.features)
         progress(done, len(indices))
-    labels = len(analyzer.preset.labels)
+    preset = analyzer.preset
+    labels = len(preset.labels)
     return Predictions(
         np.asarray(indices, dtype=np.int64),
-        np.array(embeddings, dtype=np.float32).reshape(len(indices), analyzer.preset.dimension),
+        np.array(embeddings, dtype=np.float32).reshape(len(indices), preset.dimension),
         np.array(logits, dtype=np.float32).reshape(len(indices), labels),
-        np.array(features, dtype=np.float32).reshape(len(indices), analyzer.embedder.dimension),
+        np.array(features, dtype=np.float32).reshape(len(indices), len(preset.centre)),
     )
 
 

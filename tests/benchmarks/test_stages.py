@@ -57,7 +57,7 @@ def test_images(benchmark: BenchmarkFixture, analyzer: Analyzer, y: NDArray[np.f
 def test_network(benchmark: BenchmarkFixture, analyzer: Analyzer, y: NDArray[np.float32]) -> None:
     S_db = analyzer.spectrogram(y)
     heard = benchmark(analyzer.see, S_db)
-    assert heard.features.shape == (analyzer.preset.dimension,)
+    assert heard.features.shape == (analyzer.embedder.dimension,)
     assert np.isfinite(heard.logits).all()
 
 

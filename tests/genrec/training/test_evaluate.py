@@ -166,6 +166,7 @@ class KnownAnswers:
             spectrogram=SpectrogramConfig(),
             labels=("jazz", "rock"),
             dimension=features.shape[1],
+            centre=np.zeros(features.shape[1], np.float32),
             calibration=Calibration(temperature=2.0),
         )
 
