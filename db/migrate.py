@@ -75,10 +75,9 @@ async def _apply(connection: aiosqlite.Connection, step: Migration) -> None:
 
 
 async def _refuse_foreign(connection: aiosqlite.Connection) -> None:
-    if await _pragma(connection, "application_id") == APPLICATION_ID:
-        return
+    # The tables first: one that another genrec makes meanwhile comes with its application_id.
     tables = await connection.execute_fetchall("SELECT count(*) FROM sqlite_schema")
-    if next(iter(tables))[0]:
+    if next(iter(tables))[0] and await _pragma(connection, "application_id") != APPLICATION_ID:
         raise CatalogueError(
             "The file is a database of another program: name another file for the catalogue."
         )

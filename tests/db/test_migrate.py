@@ -95,6 +95,34 @@ async def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     assert _version(path) == 0
 
 
+async def test_another_genrec_may_make_the_catalogue_between_two_looks(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+
+    class Late:
+        """A connection whose first answer is old: another genrec makes the catalogue after it."""
+
+        made = False
+
+        def __init__(self, connection: aiosqlite.Connection) -> None:
+            self.connection = connection
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self.connection, name)
+
+        async def execute_fetchall(self, sql: str) -> object:
+            rows = await self.connection.execute_fetchall(sql)
+            if not self.made:
+                self.made = True
+                async with open_db(path):
+                    pass
+            return rows
+
+    async with aiosqlite.connect(path, isolation_level=None) as connection:
+        late = Late(connection)
+        assert await migrate(late) == len(load_migrations())  # type: ignore[arg-type]
+    assert late.made
+
+
 @pytest.mark.parametrize("names", [["0002_a.sql"], ["0001_a.sql", "0001_b.sql"], ["first.sql"]])
 def test_numbers_must_be_without_gaps(tmp_path: Path, names: list[str]) -> None:
     for name in names:
