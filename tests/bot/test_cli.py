@@ -23,9 +23,7 @@ from tests.repository import ROOT
 from tests.synth import music, write
 
 KEYS = {"model_id", "genre", "unsure", "scores", "tracks", "note", "timings_ms"}
-# Known: in quiet music a codec empties the bands under the coding noise, and vgg16, whose windows
-# are centred on a mean that counts those bands, hears another clip. The next training has to
-# augment for it.
+# Quiet and dense music, which coding moves furthest: docs/architecture.md says what holds it.
 NAMES = ("metal.00001", "jazz.00001", "classical.00001")
 CODINGS = ("flac", "mp3", "ogg", "m4a", "webm")
 ALL_CODINGS = [(name, kind) for name in NAMES for kind in CODINGS]
