@@ -44,6 +44,9 @@ def train(
     crops: Annotated[int | None, typer.Option(min=1, help="Windows per track and epoch.")] = None,
     learning_rate: Annotated[float | None, typer.Option()] = None,
     patience: Annotated[int | None, typer.Option(min=1)] = None,
+    teacher: Annotated[
+        list[str] | None, typer.Option(help="A run to learn from; may be given several times.")
+    ] = None,
     precision: Annotated[
         Literal["float32", "mixed_bfloat16", "mixed_float16"],
         typer.Option(help="mixed_bfloat16 pays on GPUs and on CPUs with AVX-512 BF16 or AMX."),
@@ -56,23 +59,25 @@ def train(
     with _training_extra():
         from dataclasses import replace
 
-        from genrec.training import train as training
         from genrec.training.plots import plot_history
+        from genrec.training.settings import RECIPES, Settings, read_history
+        from genrec.training.train import train as fit
     asked: dict[str, Any] = {
         "epochs": epochs,
         "batch": batch,
         "crops": crops,
         "learning_rate": learning_rate,
         "patience": patience,
+        "teachers": tuple(teacher) if teacher else None,
     }
-    settings = training.Settings(arch=arch, weights=weights, seed=seed, precision=precision)
+    settings = Settings(arch=arch, weights=weights, seed=seed, precision=precision)
     settings = replace(settings, trainable=trainable or "all", split=split)
-    settings = training.RECIPES[recipe](settings)
+    settings = RECIPES[recipe](settings)
     settings = replace(settings, **{k: v for k, v in asked.items() if v is not None})
-    dataset, parts = _load(data, split, settings.spectrogram, cache, seed)
+    dataset, parts = _load(data, split, settings.spectrogram, cache)
     folder = run or Path("runs") / f"{arch}-{recipe}-{Path(split).stem}"
-    training.train(settings, dataset, parts, folder, resume=not fresh)
-    plot_history(training.read_history(folder), folder / "history.png")
+    fit(settings, dataset, parts, folder, resume=not fresh)
+    plot_history(read_history(folder), folder / "history.png")
     print(f"Trained: {folder}. Next: genrec export --run {folder} --data {data} --out models/NAME")
 
 
@@ -86,16 +91,16 @@ def export(
     """Turn a training run into a preset: network, calibration, starter catalogue, figures, card."""
     with _training_extra():
         from genrec.pipeline import Analyzer
-        from genrec.training import train as training
         from genrec.training.card import write_card
         from genrec.training.evaluate import evaluate as measure
         from genrec.training.export import export as make
-    settings, _ = training.read_settings(run)
-    dataset, parts = _load(data, settings.split, settings.spectrogram, cache, settings.seed)
+        from genrec.training.settings import read_history, read_settings
+    settings, _ = read_settings(run)
+    dataset, parts = _load(data, settings.split, settings.spectrogram, cache)
     made = make(run, dataset, parts, out, name=out.name, precision=precision, say=print)
     with _bar("Measuring") as progress:
         report = measure(Analyzer(made.preset), dataset, parts, progress=progress)
-    write_card(made, report, settings, training.read_history(run))
+    write_card(made, report, settings, read_history(run))
     _print_report(report)
     print(f"Written: {out} ({made.preset.model_id}, {made.precision})")
 
@@ -117,7 +122,6 @@ def evaluate(
         ),
     ] = False,
     plots: Annotated[Path | None, typer.Option(help="Folder for the plots.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the random split of an audio folder.")] = 1,
     cache: Cache = CACHE,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = (
         False
@@ -129,7 +133,7 @@ def evaluate(
         from genrec.preset import Preset
         from genrec.training.evaluate import evaluate as measure
     analyzer = Analyzer(Preset.load(preset))
-    dataset, parts = _load(data, split, analyzer.preset.spectrogram, cache, seed)
+    dataset, parts = _load(data, split, analyzer.preset.spectrogram, cache)
     with _bar("Hearing") as progress:
         report = measure(analyzer, dataset, parts, part=part, audio=audio, progress=progress)
     report = {"data": str(data), "split": split, **report}
@@ -154,7 +158,7 @@ def evaluate(
 
 
 def _load(
-    folder: Path, split: str, config: SpectrogramConfig, cache: Path, seed: int
+    folder: Path, split: str, config: SpectrogramConfig, cache: Path
 ) -> tuple[Dataset, Parts]:
     from genrec.training import dataset as data
     from genrec.training.cache import load_data
@@ -163,7 +167,7 @@ def _load(
         dataset, refused = load_data(folder, config, cache=cache, progress=progress)
     for path, reason in refused:
         print(f"{path}: {reason}", file=sys.stderr)
-    return dataset, data.split(dataset, folder, split, seed=seed)
+    return dataset, data.split(dataset, folder, split)
 
 
 @contextmanager

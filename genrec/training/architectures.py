@@ -9,11 +9,31 @@ import numpy as np
 from keras import layers
 
 from genrec.errors import DataError
+from genrec.training.settings import Settings
 
 VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 ARCHITECTURES = ("vgg16", "resnet50")
+BEST = "best.weights.h5"
 
 Shape = tuple[int, int, int]
+
+
+def build(settings: Settings, labels: int) -> tuple[keras.Model, keras.Model]:
+    """Return (network, its backbone), the start weights loaded and layers frozen as asked."""
+    keras.mixed_precision.set_global_policy(settings.precision)
+    if settings.arch == "vgg16" and settings.batch_norm and settings.trainable != "all":
+        raise DataError(
+            "BatchNorm that is not trained cannot be frozen: give --recipe paper with --trainable"
+            f" {settings.trainable}, or leave --trainable out."
+        )
+    body = backbone(settings.arch, settings.image.shape, batch_norm=settings.batch_norm)
+    load_weights(body, settings.arch, settings.weights)
+    frozen = {"all": 0, "head": len(body.layers), "last4": len(body.layers) - 4}
+    if settings.trainable not in frozen:
+        raise DataError(f"--trainable is all, head or last4, not {settings.trainable!r}.")
+    for layer in body.layers[: frozen[settings.trainable]]:
+        layer.trainable = False
+    return classifier(body, labels, dropout=settings.dropout), body
 
 
 def backbone(arch: str, shape: Shape, *, batch_norm: bool) -> keras.Model:
@@ -70,6 +90,23 @@ def load_weights(body: keras.Model, arch: str, weights: str) -> None:
             f"{path} does not hold weights of {arch} without its top: {error}"
         ) from error
     _copy(plain, body)
+
+
+def load_run(model: keras.Model, run: Path) -> None:
+    """Fill a network with the best epoch of a run of the same architecture.
+
+    Raises
+    ------
+    DataError
+        The run has no weights yet, or is of another architecture.
+    """
+    path = run / BEST
+    if not path.exists():
+        raise DataError(f"{run} has no weights yet; let `genrec train` finish an epoch first.")
+    try:
+        model.load_weights(path)
+    except ValueError as error:
+        raise DataError(f"{run} holds weights of another network: {error}") from error
 
 
 def fold(model: keras.Model, shape: Shape) -> keras.Model:

@@ -11,7 +11,7 @@ from typing import Any
 from genrec.preset import METRICS
 from genrec.training.export import Exported
 from genrec.training.plots import plot_confusion, plot_history
-from genrec.training.train import Settings
+from genrec.training.settings import Settings
 
 CARD = """\
 # {name}
@@ -31,7 +31,7 @@ saw, with the network as it ships:
 |---|---|
 | accuracy | {accuracy:.3f} |
 | macro F1 | {macro_f1:.3f} |
-| expected calibration error | {ece:.3f} |
+| expected calibration error | {ece:.3f} ({ece_if_honest:.3f} by chance alone) |
 | called unsure | {unsure_share:.0%}; accuracy on the rest {accuracy_when_sure:.3f} |
 | genre precision at 5 among {catalogue} tracks | {precision_at_5:.3f} |
 | the same without the artist's own tracks | {precision_at_5_artist_filtered:.3f} |
@@ -83,13 +83,14 @@ def write_card(
     gtzan = ", ".join(preset.labels) == GTZAN
     # A preset travels: it names the files of its training, not where they lay.
     split, weights = Path(settings.split).name, Path(settings.weights).name
+    taught = [Path(run).name for run in settings.teachers]
     figures = {key: value for key, value in report.items() if key != "seconds"}
     metrics = {
         "split": split,
         **figures,
         "precision": made.precision,
         "validation_accuracy": made.accuracy,
-        "training": {**asdict(settings), "split": split, "weights": weights},
+        "training": {**asdict(settings), "split": split, "weights": weights, "teachers": taught},
     }
     (folder / METRICS).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(

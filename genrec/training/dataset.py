@@ -24,6 +24,7 @@ Progress = Callable[[int, int], object]
 
 ARCHIVE = "logmel.npz"
 SPLITS = ("paper", "filtered", "filtered-wide", "all")
+LOT = 1  # the dice of what is drawn by lot
 HELD_BACK = 10  # one artist in so many picks the epoch where the validation part is trained on
 
 
@@ -145,8 +146,11 @@ def need(parts: Parts, *names: str) -> None:
         )
 
 
-def split(dataset: Dataset, folder: Path, name: str, *, seed: int = 1) -> Parts:
+def split(dataset: Dataset, folder: Path, name: str) -> Parts:
     """Return the indices of each part: ``train``, ``valid`` and ``test``.
+
+    What is drawn by lot is drawn alike for every run, whatever its seed: a run that goes on from
+    another, or learns from it, is never judged by tracks that the other one trained on.
 
     Parameters
     ----------
@@ -157,8 +161,6 @@ def split(dataset: Dataset, folder: Path, name: str, *, seed: int = 1) -> Parts:
         (the fault-filtered, artist-aware split in ``tracks.csv``), ``filtered-wide`` (the same test
         part; of train and valid together every tenth artist is valid), ``all`` (every excerpt is
         test), or a CSV file with the columns ``excerpt`` and ``part``.
-    seed
-        Decides the 80/10/10 split of a folder that has no ``split_paper.csv``.
 
     Raises
     ------
@@ -172,7 +174,7 @@ def split(dataset: Dataset, folder: Path, name: str, *, seed: int = 1) -> Parts:
         chosen = {key: row.get("split_filtered", "") for key, row in tracks.items()}
         where = str(folder / "tracks.csv")
     elif name == "paper" and not (folder / "split_paper.csv").exists():
-        return _parts(_random_split(dataset, seed))
+        return _parts(_random_split(dataset))
     else:
         path = folder / "split_paper.csv" if name == "paper" else Path(name)
         if not path.is_file():
@@ -182,7 +184,7 @@ def split(dataset: Dataset, folder: Path, name: str, *, seed: int = 1) -> Parts:
         chosen = {key: row.get("part", "") for key, row in _read_tracks(path).items()}
         where = str(path)
     if name == "filtered-wide":
-        chosen = _widened(dataset, chosen, seed)
+        chosen = _widened(dataset, chosen)
     parts = _parts([chosen.get(excerpt, "") for excerpt in dataset.names])
     if not any(len(indices) for indices in parts.values()):
         raise DataError(
@@ -197,17 +199,17 @@ def _parts(named: Sequence[str]) -> Parts:
     return {part: np.flatnonzero(array == part) for part in ("train", "valid", "test")}
 
 
-def _widened(dataset: Dataset, chosen: dict[str, str], seed: int) -> dict[str, str]:
+def _widened(dataset: Dataset, chosen: dict[str, str]) -> dict[str, str]:
     """Give train and valid to train, but for every tenth artist; tracks without one stand alone."""
     artist = {n: key or n for n, key in zip(dataset.names, dataset.artist_keys, strict=True)}
     seen = [n for n in dataset.names if chosen.get(n) in ("train", "valid")]
     artists = sorted({artist[n] for n in seen})
-    kept = set(np.random.default_rng(seed).permutation(artists)[::HELD_BACK].tolist())
+    kept = set(np.random.default_rng(LOT).permutation(artists)[::HELD_BACK].tolist())
     return chosen | {n: "valid" if artist[n] in kept else "train" for n in seen}
 
 
-def _random_split(dataset: Dataset, seed: int) -> list[str]:
-    rng = np.random.default_rng(seed)
+def _random_split(dataset: Dataset) -> list[str]:
+    rng = np.random.default_rng(LOT)
     genres = np.array(dataset.genres)
     part = np.full(len(dataset), "train", dtype="<U5")
     for label in dataset.labels:

@@ -16,7 +16,13 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from genrec.errors import DataError, InputRefused
 from genrec.pipeline import Analyzer
 from genrec.training.dataset import Dataset, Parts, Progress, check_front_end, need, silent
-from genrec.training.scores import raw_cosine, reliability, similarity
+from genrec.training.scores import (
+    calibration_error,
+    honest_calibration_error,
+    raw_cosine,
+    reliability,
+    similarity,
+)
 
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -162,23 +168,19 @@ def accuracy(truth: Ints, answer: Ints, labels: tuple[str, ...]) -> dict[str, An
     }
 
 
-def calibration(truth: Ints, scaled: Float, preset: Any, bins: int = 10) -> dict[str, float]:
+def calibration(truth: Ints, scaled: Float, preset: Any) -> dict[str, float]:
     """Return how far probabilities keep their word.
 
-    ``ece`` is the expected calibration error over ten equal bins of confidence (Guo et al. 2017);
+    ``ece`` is the expected calibration error over ten equal bins of confidence (Guo et al. 2017),
+    ``ece_if_honest`` what it would be on average on as many tracks if each probability were true;
     ``unsure_share`` the share of tracks called unsure, ``accuracy_when_sure`` that of the rest.
     """
     p = softmax(scaled)
     confidence, right = p.max(axis=1), p.argmax(axis=1) == truth
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [
-        (place == b).mean() * abs(confidence[place == b].mean() - right[place == b].mean())
-        for b in range(bins)
-        if (place == b).any()
-    ]
     sure = confidence >= preset.calibration.unsure_below
     return {
-        "ece": float(sum(gaps)),
+        "ece": float(calibration_error(confidence, right)),
+        "ece_if_honest": honest_calibration_error(confidence),
         "nll": float(-np.log(np.maximum(p[np.arange(len(truth)), truth], 1e-12)).mean()),
         "temperature": preset.calibration.temperature,
         "unsure_share": float(1 - sure.mean()),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,26 +17,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
 
-from genrec.embedder import SIGNATURE, Embedder
+from genrec.embedder import SIGNATURE
 from genrec.errors import DataError
-from genrec.fingerprint import COLUMNS_EACH, fingerprint, same_recording
 from genrec.pipeline import Analyzer
-from genrec.preset import (
-    CATALOGUE,
-    NETWORK,
-    Calibration,
-    Preset,
-    Starter,
-    save_preset,
-    save_starter,
-)
-from genrec.training.architectures import fold
+from genrec.preset import CATALOGUE, NETWORK, Preset, save_starter
+from genrec.training.architectures import build, fold, load_run
+from genrec.training.batches import all_windows
+from genrec.training.calibrate import Blank, Listened, accuracy, calibrate, listen
 from genrec.training.dataset import Dataset, Parts, check_front_end, need
-from genrec.training.front_end import mel_basis
-from genrec.training.nuisance import coding_changes, projection
-from genrec.training.train import Settings, all_windows, build, load_run, read_settings
+from genrec.training.nuisance import coding_changes
+from genrec.training.settings import Settings, read_settings
+from genrec.training.starter import starter
 
 Float = NDArray[np.float32]
 Say = Callable[[str], None]
@@ -53,23 +45,6 @@ class Exported:
     preset: Preset
     precision: str
     accuracy: dict[str, float]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Listened:
-    """What a network says of excerpts, before anything is calibrated.
-
-    Attributes
-    ----------
-    indices
-        int (n,), the excerpts' places in the data set.
-    features, logits
-        float32 (n, d) and (n, labels), means over the windows.
-    """
-
-    indices: NDArray[np.int64]
-    features: Float
-    logits: Float
 
 
 def export(
@@ -211,129 +186,3 @@ def representative(data: Dataset, indices: NDArray[np.int64], settings: Settings
     x, owner = all_windows(data, chosen, settings)
     first = np.searchsorted(owner, np.arange(len(chosen)))
     return np.asarray(x[first + rng.integers(0, np.bincount(owner).min(), len(chosen))])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blank:
-    """What a preset is before calibration: its front end and labels round a network."""
-
-    name: str
-    settings: Settings
-    labels: list[str]
-
-    def save(
-        self,
-        folder: Path,
-        calibration: Calibration | None = None,
-        space: tuple[Float, Float] | None = None,
-    ) -> Preset:
-        """Write the preset round the network file in ``folder``; ``space``: centre, projection."""
-        if space is None:
-            features = Embedder(folder / NETWORK).dimension
-            space = np.zeros(features, dtype=np.float32), np.eye(features, dtype=np.float32)
-        return save_preset(
-            folder,
-            name=self.name,
-            arch=self.settings.arch,
-            spectrogram=self.settings.spectrogram,
-            image=self.settings.image,
-            labels=self.labels,
-            calibration=calibration or Calibration(),
-            mel_basis=mel_basis(self.settings.spectrogram),
-            centre=space[0],
-            projection=space[1],
-        )
-
-
-def listen(preset: Preset, data: Dataset, indices: NDArray[np.int64]) -> Listened:
-    """Hear excerpts from their arrays."""
-    analyzer = Analyzer(preset)
-    heard = [analyzer.see(data.spectrogram(int(i))) for i in indices]
-    return Listened(
-        indices,
-        np.array([each.features for each in heard]),
-        np.array([each.logits for each in heard]),
-    )
-
-
-def accuracy(found: Listened, data: Dataset, labels: list[str]) -> float:
-    """Return the share of excerpts whose genre was heard."""
-    return float((found.logits.argmax(axis=1) == truth_of(found, data, labels)).mean())
-
-
-def truth_of(found: Listened, data: Dataset, labels: list[str]) -> NDArray[np.int64]:
-    """Return the excerpts' genres as places in ``labels``."""
-    return np.array([labels.index(data.genres[i]) for i in found.indices])
-
-
-def calibrate(
-    blank: Blank, folder: Path, data: Dataset, train: Listened, valid: Listened, changes: Float
-) -> Preset:
-    """Write the preset with its space, its temperature and its cosine scale.
-
-    Centre and projection are the training tracks' and their coded selves'; temperature and cosines
-    are fitted on validation tracks, which the network has not learned by heart.
-    """
-    centre = train.features.mean(axis=0)
-    genres = np.array(data.genres)
-    kept = projection(train.features, changes)
-    cosines = unit((valid.features - centre) @ kept) @ unit((train.features - centre) @ kept).T
-    unrelated = cosines[genres[valid.indices][:, None] != genres[train.indices][None, :]]
-    calibration = Calibration(
-        temperature=temperature(valid.logits, truth_of(valid, data, blank.labels)),
-        cosine_zero=float(unrelated.mean()),
-        cosine_floor=float(np.quantile(unrelated, 0.95)),
-    )
-    return blank.save(folder, calibration, (centre, kept))
-
-
-def unit(x: Float) -> Float:
-    """Return the rows of x (n, d) at length 1."""
-    return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12))
-
-
-def temperature(logits: Float, truth: NDArray[np.int64]) -> float:
-    """Return the temperature with the least cross-entropy (Guo et al. 2017)."""
-    rows = np.arange(len(truth))
-
-    def loss(log_t: float) -> float:
-        scaled = logits.astype(np.float64) / np.exp(log_t)
-        return float((np.logaddexp.reduce(scaled, axis=1) - scaled[rows, truth]).mean())
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
-
-
-def starter(analyzer: Analyzer, data: Dataset, *heard: Listened) -> Starter | None:
-    """Return the tracks with known artist and title as a catalogue, each recording once.
-
-    Where no track has both, there is no catalogue.
-    """
-    column_s = analyzer.preset.spectrogram.column_s * COLUMNS_EACH
-    kept: dict[int, NDArray[np.int8]] = {}
-    embeddings: list[Float] = []
-    for found in heard:
-        for index, features in zip(found.indices.tolist(), found.features, strict=True):
-            if not (data.artists[index] and data.titles[index]):
-                continue
-            mine = fingerprint(data.spectrogram(index))
-            artist = data.artist_keys[index]
-            twins = (other for k, other in kept.items() if data.artist_keys[k] == artist)
-            if not any(same_recording(mine, other, column_s=column_s) for other in twins):
-                kept[index] = mine
-                embeddings.append(analyzer.embedding(features))
-    if not kept:
-        return None
-    return Starter(
-        names=[data.names[i] for i in kept],
-        titles=[data.titles[i] for i in kept],
-        artists=[data.artists[i] for i in kept],
-        genres=[data.genres[i] for i in kept],
-        embeddings=np.stack(embeddings),
-        fingerprints=padded(list(kept.values())),
-    )
-
-
-def padded(fingerprints: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
-    """Stack fingerprints (bands, any), zeros after the shorter: they match nothing."""
-    longest = max(each.shape[1] for each in fingerprints)
-    return np.stack([np.pad(e, ((0, 0), (0, longest - e.shape[1]))) for e in fingerprints])

@@ -84,5 +84,36 @@ def reliability(truth: Array, p: Array, bins: int = BINS) -> list[dict[str, floa
     ]
 
 
+def calibration_error(confidence: Array, right: Array, bins: int = BINS) -> Array:
+    """Return the expected calibration error (Guo et al. 2017): the mean gap, bin by bin.
+
+    Parameters
+    ----------
+    confidence
+        float (n,), 0..1.
+    right
+        bool (..., n): which answers were right; leading axes are judged one by one.
+    bins
+        How many equal bins of confidence.
+
+    Returns
+    -------
+    float (...,)
+    """
+    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    member = np.eye(bins)[place]  # (n, bins)
+    return np.asarray(np.abs((right - confidence) @ member).sum(axis=-1) / len(confidence))
+
+
+def honest_calibration_error(confidence: Array, draws: int = 2000) -> float:
+    """Return the calibration error that chance alone makes on so few tracks, on average.
+
+    Answers are drawn right as often as their confidence says, so the probabilities are true and
+    what is left is the estimate's own error (Roelofs et al. 2022): on 90 tracks some 0.06.
+    """
+    right = np.random.default_rng(0).random((draws, len(confidence))) < confidence
+    return float(calibration_error(confidence, right).mean())
+
+
 def _unit(x: Float) -> Float:
     return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12))

@@ -11,31 +11,20 @@ import pytest
 
 from genrec.training.augment import NONE
 from genrec.training.dataset import split
+from tests.genrec.training.keras_needed import MARKS, keras  # isort: split
+
+from genrec.training import architectures, batches, export, frozen, train
+from genrec.training import settings as setup
 from tests.genrec.training.small import played_data
 
-keras = pytest.importorskip("keras")
-pytest.importorskip("tensorflow")
-
-from genrec.training import export, frozen, train  # noqa: E402
-
-# Keras asks TensorFlow's variables for arrays in the manner of NumPy 2, which they do not know yet.
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings(
-        "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
-    ),
-    # A run that is killed leaves its files open.
-    pytest.mark.filterwarnings(
-        r"ignore:Exception ignored in.*history\.csv:pytest.PytestUnraisableExceptionWarning"
-    ),
-]
+pytestmark = MARKS
 
 DATA = played_data([5 * i + style for style in (0, 3) for i in range(6)], seconds=3)
 PARTS = split(DATA, Path("none"), "paper")
 
 
-def settings(arch: str, trainable: str, epochs: int) -> train.Settings:
-    paper = train.paper(train.Settings(arch=arch, trainable=trainable, seed=3))
+def settings(arch: str, trainable: str, epochs: int) -> setup.Settings:
+    paper = setup.paper(setup.Settings(arch=arch, trainable=trainable, seed=3))
     image = replace(paper.image, height=32, width=32)
     return replace(paper, image=image, epochs=epochs, patience=epochs, batch=4)
 
@@ -52,7 +41,7 @@ def settings(arch: str, trainable: str, epochs: int) -> train.Settings:
 def test_the_network_is_cut_where_it_begins_to_learn(
     arch: str, trainable: str, tensors: int
 ) -> None:
-    model, _ = train.build(settings(arch, trainable, 1), 2)
+    model, _ = architectures.build(settings(arch, trainable, 1), 2)
     first, rest = frozen.halves(model)
     assert len(first.outputs) == tensors
     assert not first.trainable_weights
@@ -72,7 +61,7 @@ def test_the_fast_way_ends_where_the_slow_way_does(
     monkeypatch.setattr(train, "sees_the_same", lambda _: False)
     train.train(wanted, DATA, PARTS, tmp_path / "slow", verbose=0)
     keras.utils.set_random_seed(wanted.seed)
-    start, _ = train.build(wanted, 2)
+    start, _ = architectures.build(wanted, 2)
     fast = export.load_best(tmp_path / "fast", wanted, 2)
     slow = export.load_best(tmp_path / "slow", wanted, 2)
     moved = 0.0
@@ -89,7 +78,7 @@ def test_the_fast_way_ends_where_the_slow_way_does(
         for a, b in zip(start.trainable_weights, fast.trainable_weights, strict=True)
     ]
     assert all(changed)
-    (a,), (b,) = (train.read_history(tmp_path / name) for name in ("fast", "slow"))
+    (a,), (b,) = (setup.read_history(tmp_path / name) for name in ("fast", "slow"))
     assert a == pytest.approx(b, rel=1e-3, abs=1e-4)
 
 
@@ -98,7 +87,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.Monke
     train.train(wanted, DATA, PARTS, tmp_path / "whole", verbose=0)
     begun: list[tuple[int, int]] = []
 
-    class Killed(train.Dice):
+    class Killed(batches.Dice):
         kill = True
 
         def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -115,7 +104,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.Monke
         Killed.kill = False
         train.train(wanted, DATA, PARTS, tmp_path / "killed", verbose=0)
     assert begun == [(0, 0), (1, 2)]
-    whole, killed = (train.read_history(tmp_path / name) for name in ("whole", "killed"))
+    whole, killed = (setup.read_history(tmp_path / name) for name in ("whole", "killed"))
     assert [row["epoch"] for row in killed] == [0, 1]
     assert killed[0] == pytest.approx(whole[0], rel=1e-3, abs=1e-4)
 
@@ -125,5 +114,5 @@ def test_only_whole_excerpts_without_damage_are_remembered() -> None:
     assert train.sees_the_same(paper)
     assert not train.sees_the_same(replace(paper, trainable="all"))
     assert not train.sees_the_same(replace(paper, image=replace(paper.image, columns=128)))
-    assert not train.sees_the_same(replace(paper, augment=train.Settings().augment))
+    assert not train.sees_the_same(replace(paper, augment=setup.Settings().augment))
     assert paper.augment == NONE

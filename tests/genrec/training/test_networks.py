@@ -20,35 +20,38 @@ from genrec.preset import Preset
 from genrec.spectrogram import ImageConfig
 from genrec.training.augment import NONE
 from genrec.training.dataset import Parts, split
+from tests.genrec.training.keras_needed import MARKS, keras  # isort: split
+
+from genrec.training import (
+    architectures,
+    batches,
+    calibrate,
+    card,
+    export,
+    starter,
+    teachers,
+    train,
+)
+from genrec.training import settings as setup
+from genrec.training.evaluate import evaluate
+from genrec.training.plots import plot_history
 from tests.genrec.training.small import blank_data, played_data
 
-keras = pytest.importorskip("keras")
-pytest.importorskip("tensorflow")
-
-from genrec.training import architectures, card, export, train  # noqa: E402
-from genrec.training.evaluate import evaluate  # noqa: E402
-from genrec.training.plots import plot_history  # noqa: E402
-
-# Keras asks TensorFlow's variables for arrays in the manner of NumPy 2, which they do not know yet.
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.filterwarnings(
-        "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
-    ),
-    # A run that is killed leaves its files open.
-    pytest.mark.filterwarnings(
-        r"ignore:Exception ignored in.*history\.csv:pytest.PytestUnraisableExceptionWarning"
-    ),
-]
+pytestmark = MARKS
 
 SHAPE = (32, 32, 3)
 SMALL = ImageConfig(columns=32, height=32, width=32, hop_columns=32)
-SETTINGS = train.Settings(image=SMALL, epochs=3, batch=4, crops=1, seed=3)
+SETTINGS = setup.Settings(image=SMALL, epochs=3, batch=4, crops=1, seed=3)
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def pictures(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 1, (count, *SHAPE)).astype(np.float32)
+
+
+def heard_alike(count: int) -> calibrate.Listened:
+    each = np.ones((count, 4), np.float32)
+    return calibrate.Listened(np.arange(count), each, each[:, :2])
 
 
 def same_weights(a: Any, b: Any) -> bool:
@@ -136,7 +139,7 @@ def test_weights_that_do_not_fit_are_a_sentence(tmp_path: Path) -> None:
 
 def test_the_paper_s_recipe_has_the_paper_s_numbers() -> None:
     for arch, epochs in (("vgg16", 20), ("resnet50", 30)):
-        paper = train.RECIPES["paper"](train.Settings(arch=arch))
+        paper = setup.RECIPES["paper"](setup.Settings(arch=arch))
         assert paper.image.shape == (224, 224, 3)
         assert (paper.image.scaling, paper.image.channels) == ("picture", "copies")
         assert (paper.epochs, paper.patience, paper.batch, paper.dropout) == (
@@ -146,29 +149,29 @@ def test_the_paper_s_recipe_has_the_paper_s_numbers() -> None:
         adam = train.optimizer(paper, 100)
         assert type(adam) is keras.optimizers.Adam
         assert float(adam.learning_rate) == pytest.approx(1e-3)
-    assert train.RECIPES["paper"](train.Settings(trainable="head")).trainable == "head"
+    assert setup.RECIPES["paper"](setup.Settings(trainable="head")).trainable == "head"
 
 
 @pytest.mark.parametrize("arch", ["vgg16", "resnet50"])
 def test_head_freezes_the_backbone_and_last4_all_but_its_last_four_layers(arch: str) -> None:
-    tiny = replace(train.paper(train.Settings(arch=arch)), image=replace(SMALL, channels="copies"))
-    head, body = train.build(replace(tiny, trainable="head"), 2)
+    tiny = replace(setup.paper(setup.Settings(arch=arch)), image=replace(SMALL, channels="copies"))
+    head, body = architectures.build(replace(tiny, trainable="head"), 2)
     assert not any(layer.trainable for layer in body.layers)
     assert [w.path for w in head.trainable_weights] == ["logits/kernel", "logits/bias"]
-    last4, body = train.build(replace(tiny, trainable="last4"), 2)
+    last4, body = architectures.build(replace(tiny, trainable="last4"), 2)
     assert [layer.trainable for layer in body.layers] == [False] * (len(body.layers) - 4) + [
         True
     ] * 4
     assert 2 < len(last4.trainable_weights) < len(last4.weights)
-    every, _ = train.build(replace(tiny, trainable="all"), 2)
+    every, _ = architectures.build(replace(tiny, trainable="all"), 2)
     assert len(every.trainable_weights) > len(last4.trainable_weights)
 
 
 def test_what_cannot_be_trained_is_a_sentence() -> None:
     with pytest.raises(DataError, match=r"BatchNorm .* --recipe paper with --trainable head"):
-        train.build(replace(SETTINGS, trainable="head"), 2)
+        architectures.build(replace(SETTINGS, trainable="head"), 2)
     with pytest.raises(DataError, match="all, head or last4, not 'tail'"):
-        train.build(replace(SETTINGS, batch_norm=False, trainable="tail"), 2)
+        architectures.build(replace(SETTINGS, batch_norm=False, trainable="tail"), 2)
 
 
 def test_the_learning_rate_warms_up_and_decays_to_nothing() -> None:
@@ -189,7 +192,7 @@ def test_batches_hold_training_tracks_alone_and_follow_the_seed_and_the_epoch() 
     image = replace(SMALL, scaling="picture", channels="copies", noise_db=0)
     plain = replace(SETTINGS, augment=NONE, crops=2, image=image)
     indices = np.array([0, 1, 4, 7])
-    crops = train.Crops(data, indices, plain)
+    crops = batches.Crops(data, indices, plain)
     assert len(crops) == 2
     seen = []
     for number in range(len(crops)):
@@ -199,7 +202,7 @@ def test_batches_hold_training_tracks_alone_and_follow_the_seed_and_the_epoch() 
         assert y.argmax(axis=1).tolist() == (tracks % 2).tolist()
         seen += tracks.tolist()
     assert sorted(seen) == [0, 0, 1, 1, 4, 4, 7, 7]
-    again, other = train.Crops(data, indices, plain), train.Crops(data, indices, plain)
+    again, other = batches.Crops(data, indices, plain), batches.Crops(data, indices, plain)
     other.epoch = 1
     assert np.array_equal(again[0][0], crops[0][0])
     assert not np.array_equal(other[0][0], crops[0][0])
@@ -209,7 +212,7 @@ def test_whole_excerpts_of_different_lengths_go_into_one_batch() -> None:
     data = played_data([0, 3], seconds=2)
     assert len(set(data.n_columns.tolist())) == 2
     whole = replace(SETTINGS, augment=NONE, batch=2, image=replace(SMALL, columns=0))
-    x, _ = train.Crops(data, np.arange(2), whole)[0]
+    x, _ = batches.Crops(data, np.arange(2), whole)[0]
     assert x.shape == (2, *SHAPE)
 
 
@@ -232,7 +235,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, parts: Parts) -> SimpleNamespa
     folder = tmp_path_factory.mktemp("runs") / "small"
     begun: list[tuple[int, int]] = []
 
-    class Killed(train.Dice):
+    class Killed(batches.Dice):
         kill = True
 
         def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -247,7 +250,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, parts: Parts) -> SimpleNamespa
         with pytest.raises(KeyboardInterrupt):
             train.train(SETTINGS, DATA, parts, folder, verbose=0)
         Killed.kill = False
-        first = train.read_history(folder)
+        first = setup.read_history(folder)
         train.train(SETTINGS, DATA, parts, folder, verbose=0)
     return SimpleNamespace(folder=folder, begun=begun, first=first)
 
@@ -256,22 +259,22 @@ def test_a_run_that_was_killed_goes_on_after_its_last_epoch(run: SimpleNamespace
     # (epoch, steps taken before): the third epoch alone is trained after the kill, and the
     # optimiser knows that it is not at its beginning.
     assert run.begun == [(0, 0), (1, 2), (2, 4)]
-    history = train.read_history(run.folder)
+    history = setup.read_history(run.folder)
     assert [row["epoch"] for row in history] == [0, 1, 2]
     assert history[:2] == run.first
     assert set(history[0]) == {"epoch", "accuracy", "loss", "val_accuracy", "val_loss"}
     assert all(np.isfinite(list(row.values())).all() for row in history)
-    settings, labels = train.read_settings(run.folder)
+    settings, labels = setup.read_settings(run.folder)
     assert (settings, labels) == (SETTINGS, ["ballad", "disco"])
 
 
 def test_the_best_epoch_is_kept(run: SimpleNamespace, parts: Parts) -> None:
     model = export.load_best(run.folder, SETTINGS, 2)
-    judge = train.TrackValidation(DATA, parts["valid"], SETTINGS)
+    judge = batches.TrackValidation(DATA, parts["valid"], SETTINGS)
     judge.set_model(model)
     logs: dict[str, float] = {}
     judge.on_epoch_end(0, logs)
-    best = min(row["val_loss"] for row in train.read_history(run.folder))
+    best = min(row["val_loss"] for row in setup.read_history(run.folder))
     assert logs["val_loss"] == pytest.approx(best, rel=1e-3, abs=1e-4)
 
 
@@ -285,16 +288,79 @@ def test_a_folder_with_another_run_is_refused(run: SimpleNamespace, parts: Parts
     with pytest.raises(DataError, match="64 mel bands"):
         train.train(SETTINGS, replace(DATA, levels=DATA.levels[:, :64]), parts, run.folder)
     with pytest.raises(DataError, match="not the folder of a training run"):
-        train.read_settings(run.folder / "last")
+        setup.read_settings(run.folder / "last")
+
+
+# --- teachers
+
+
+def test_a_pupil_is_told_what_its_teachers_say_of_the_very_same_images(
+    run: SimpleNamespace, parts: Parts
+) -> None:
+    pupil = replace(SETTINGS, arch="resnet50", teachers=(str(run.folder),), teaching=0.75)
+    teach = teachers.teachers(pupil, DATA.labels)
+    assert teach is not None
+    x, told = batches.Crops(DATA, parts["train"], pupil, teach)[0]
+    same, labelled = batches.Crops(DATA, parts["train"], pupil)[0]
+    assert np.array_equal(x, same)
+
+    logits = export.load_best(run.folder, SETTINGS, 2).predict_on_batch(x)
+    said = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+    assert told == pytest.approx(0.75 * said + 0.25 * labelled, abs=1e-5)
+    assert not np.allclose(said, labelled, atol=0.01)
+
+
+def test_several_teachers_speak_with_one_voice(run: SimpleNamespace, tmp_path: Path) -> None:
+    other = replace(SETTINGS, arch="resnet50")
+    setup.start(tmp_path, other, DATA.labels, resume=True)
+    architectures.build(other, 2)[0].save_weights(tmp_path / architectures.BEST)
+    x = pictures(2)
+    one, two, both = (
+        teachers.teachers(replace(SETTINGS, teachers=names), DATA.labels)
+        for names in (
+            (str(run.folder),),
+            (str(tmp_path),),
+            (str(run.folder), str(tmp_path)),
+        )
+    )
+    assert one is not None
+    assert two is not None
+    assert both is not None
+    assert both(x) == pytest.approx((one(x) + two(x)) / 2, abs=1e-6)
+    assert both(x).sum(axis=1) == pytest.approx(1)
+
+
+def test_who_learned_what_a_pupil_is_judged_by_may_not_teach_it(
+    run: SimpleNamespace, tmp_path: Path
+) -> None:
+    taught = replace(SETTINGS, teachers=(str(run.folder),))
+    for other in (
+        replace(taught, split="filtered"),
+        replace(taught, image=replace(SMALL, columns=64)),
+    ):
+        with pytest.raises(DataError, match="cannot teach this run"):
+            teachers.teachers(other, DATA.labels)
+    with pytest.raises(DataError, match="cannot teach this run"):
+        teachers.teachers(taught, ["ballad", "polka"])
+    with pytest.raises(DataError, match="not the folder of a training run"):
+        teachers.teachers(replace(taught, teachers=(str(tmp_path),)), DATA.labels)
+    assert teachers.teachers(SETTINGS, DATA.labels) is None
+
+
+def test_a_run_remembers_its_teachers(run: SimpleNamespace, parts: Parts, tmp_path: Path) -> None:
+    taught = replace(SETTINGS, teachers=(str(run.folder),), epochs=1)
+    train.train(taught, DATA, parts, tmp_path, verbose=0)
+    assert setup.read_settings(tmp_path)[0] == taught
+    assert np.isfinite(setup.read_history(tmp_path)[0]["loss"])
 
 
 def test_an_epoch_that_was_written_twice_counts_once(tmp_path: Path) -> None:
     (tmp_path / "history.csv").write_text("epoch,val_loss\n0,3.0\n1,2.5\n1,2.0\n")
-    assert train.read_history(tmp_path) == [
+    assert setup.read_history(tmp_path) == [
         {"epoch": 0, "val_loss": 3.0},
         {"epoch": 1, "val_loss": 2.0},
     ]
-    assert train.read_history(tmp_path / "nothing") == []
+    assert setup.read_history(tmp_path / "nothing") == []
 
 
 # --- export
@@ -325,7 +391,7 @@ def test_an_export_hears_what_keras_hears(exported: SimpleNamespace, run: Simple
     assert re.fullmatch(rf"small-{exported.precision}@[0-9a-f]{{12}}", preset.model_id)
     model = export.load_best(run.folder, SETTINGS, 2)
     body = keras.Model(model.input, model.get_layer("embedding").output)
-    x, owner = train.all_windows(DATA, np.arange(len(DATA)), SETTINGS)
+    x, owner = batches.all_windows(DATA, np.arange(len(DATA)), SETTINGS)
     features = np.asarray(body(x, training=False))
     analyzer = Analyzer(preset)
     for i in range(len(DATA)):
@@ -339,7 +405,7 @@ def test_an_export_is_calibrated_on_validation_tracks(
     exported: SimpleNamespace, parts: Parts
 ) -> None:
     preset = exported.made.preset
-    train_part = export.listen(preset, DATA, parts["train"])
+    train_part = calibrate.listen(preset, DATA, parts["train"])
     np.testing.assert_allclose(preset.centre, train_part.features.mean(axis=0), atol=1e-5)
     assert 0.04 < preset.calibration.temperature < 21
     assert -1 <= preset.calibration.cosine_zero <= preset.calibration.cosine_floor <= 1
@@ -375,13 +441,15 @@ def test_an_export_has_figures_a_card_and_plots(exported: SimpleNamespace) -> No
 
 def test_without_artists_and_titles_there_is_no_catalogue(parts: Parts) -> None:
     nameless = played_data([0, 3], seconds=2, named=False)
-    heard = export.Listened(np.arange(2), np.ones((2, 4), np.float32), np.ones((2, 2), np.float32))
+    heard = calibrate.Listened(
+        np.arange(2), np.ones((2, 4), np.float32), np.ones((2, 2), np.float32)
+    )
     analyzer: Any = SimpleNamespace(
         preset=SimpleNamespace(spectrogram=SETTINGS.spectrogram),
         embedding=lambda features: features / 2,
     )
-    assert export.starter(analyzer, nameless, heard) is None
-    named = export.starter(analyzer, played_data([0, 3], seconds=2), heard)
+    assert starter.starter(analyzer, nameless, heard) is None
+    named = starter.starter(analyzer, played_data([0, 3], seconds=2), heard)
     assert named is not None
     assert named.titles == ["Song 0", "Song 3"]
     assert named.embeddings.shape == (2, 4)
@@ -390,11 +458,13 @@ def test_without_artists_and_titles_there_is_no_catalogue(parts: Parts) -> None:
 
 def test_a_recording_stands_once_in_the_catalogue() -> None:
     data = played_data([0, 5, 0], seconds=8)
-    heard = export.Listened(np.arange(3), np.ones((3, 4), np.float32), np.ones((3, 2), np.float32))
+    heard = calibrate.Listened(
+        np.arange(3), np.ones((3, 4), np.float32), np.ones((3, 2), np.float32)
+    )
     analyzer: Any = SimpleNamespace(
         preset=SimpleNamespace(spectrogram=SETTINGS.spectrogram), embedding=lambda each: each
     )
-    found = export.starter(analyzer, data, heard)
+    found = starter.starter(analyzer, data, heard)
     assert found is not None
     assert found.titles == ["Song 0", "Song 5"]
 
@@ -410,7 +480,7 @@ def test_what_cannot_be_exported_is_a_sentence(
     polka = replace(DATA, genres=["polka", *DATA.genres[1:]])
     with pytest.raises(DataError, match="trained on ballad, disco, and these data hold ballad"):
         make(polka)
-    train.start(tmp_path / "new", SETTINGS, DATA.labels, resume=True)
+    setup.start(tmp_path / "new", SETTINGS, DATA.labels, resume=True)
     with pytest.raises(DataError, match="no weights yet"):
         make(folder=tmp_path / "new")
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
@@ -424,9 +494,9 @@ def test_the_temperature_is_the_one_that_probabilities_need() -> None:
     honest = rng.normal(0, 2, (4000, 5))
     p = np.exp(honest) / np.exp(honest).sum(axis=1, keepdims=True)
     truth = np.array([rng.choice(5, p=row) for row in p])
-    assert export.temperature(honest.astype(np.float32), truth) == pytest.approx(1, abs=0.05)
+    assert calibrate.temperature(honest.astype(np.float32), truth) == pytest.approx(1, abs=0.05)
     loud = (3 * honest).astype(np.float32)
-    assert export.temperature(loud, truth) == pytest.approx(3, abs=0.15)
+    assert calibrate.temperature(loud, truth) == pytest.approx(3, abs=0.15)
 
 
 def test_a_history_is_plotted_also_where_it_is_empty(tmp_path: Path) -> None:
@@ -435,7 +505,7 @@ def test_a_history_is_plotted_also_where_it_is_empty(tmp_path: Path) -> None:
 
 
 def test_settings_survive_their_file(tmp_path: Path) -> None:
-    paper = train.paper(train.Settings(arch="resnet50", seed=9))
-    train.start(tmp_path, paper, ["a", "b"], resume=True)
-    assert train.read_settings(tmp_path) == (paper, ["a", "b"])
+    paper = setup.paper(setup.Settings(arch="resnet50", seed=9))
+    setup.start(tmp_path, paper, ["a", "b"], resume=True)
+    assert setup.read_settings(tmp_path) == (paper, ["a", "b"])
     assert asdict(paper)["image"]["columns"] == 0

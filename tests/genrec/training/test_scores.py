@@ -9,7 +9,13 @@ import pytest
 
 from genrec.preset import Calibration
 from genrec.training.plots import plot_reliability, plot_similarity
-from genrec.training.scores import raw_cosine, reliability, similarity
+from genrec.training.scores import (
+    calibration_error,
+    honest_calibration_error,
+    raw_cosine,
+    reliability,
+    similarity,
+)
 
 
 def test_the_spread_is_of_what_people_see() -> None:
@@ -52,3 +58,14 @@ def test_the_plots_are_drawn(tmp_path: Path) -> None:
     plot_similarity(report, tmp_path / "deep" / "similarity.png")
     for path in (tmp_path / "deep").iterdir():
         assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_few_tracks_make_a_calibration_error_of_their_own() -> None:
+    confidence = np.random.default_rng(1).uniform(0.3, 1, 40_000)
+    few, many = (honest_calibration_error(confidence[:n], draws=200) for n in (90, 40_000))
+    assert 0.04 < few < 0.12
+    assert many < 0.006
+    right = np.random.default_rng(2).random(len(confidence)) < confidence
+    assert calibration_error(confidence, right) < 0.02
+    assert calibration_error(confidence, right[::-1]) > 0.1
+    assert calibration_error(confidence, np.stack([right, ~right])).shape == (2,)

@@ -1,0 +1,115 @@
+"""What a network is fed: batches of damaged windows, and whole tracks to judge it by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from genrec.spectrogram import images, windows
+from genrec.training.augment import NONE, crop, damage, mixup
+from genrec.training.dataset import Dataset
+from genrec.training.front_end import band_centres
+from genrec.training.settings import Settings
+
+Float = NDArray[np.float32]
+
+
+class Crops(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of damaged random windows, the same for the same seed and epoch."""
+
+    def __init__(
+        self,
+        data: Dataset,
+        indices: NDArray[np.int64],
+        settings: Settings,
+        teach: Callable[[Float], Float] | None = None,
+    ) -> None:
+        super().__init__(workers=1)
+        self.data, self.indices, self.settings, self.teach = data, indices, settings, teach
+        self.targets = one_hot(data, indices, data.labels)
+        self.band_hz = band_centres(settings.spectrogram)
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return max(1, len(self.indices) * self.settings.crops // self.settings.batch)
+
+    def __getitem__(self, number: int) -> tuple[Float, Float]:
+        s = self.settings
+        chosen = self.chosen(number)
+        rng = np.random.default_rng((s.seed, self.epoch, number))
+        # One by one: whole excerpts (columns 0) differ in length before they are images.
+        patches = [self._patch(int(self.indices[i]), rng)[np.newaxis] for i in chosen]
+        x = np.concatenate([images(p, s.image, top_db=s.spectrogram.top_db) for p in patches])
+        x, y = mixup(x, self.targets[chosen], s.augment, rng)
+        if self.teach is not None:
+            y = s.teaching * self.teach(x) + (1 - s.teaching) * y
+        return x, y
+
+    def chosen(self, number: int) -> NDArray[np.int64]:
+        """Return which of the tracks a batch of this epoch holds, as places in ``indices``."""
+        s = self.settings
+        order = np.random.default_rng((s.seed, self.epoch)).permutation(
+            np.tile(np.arange(len(self.indices)), s.crops)
+        )
+        return order[number * s.batch : (number + 1) * s.batch]
+
+    def _patch(self, index: int, rng: np.random.Generator) -> Float:
+        s = self.settings
+        S_db = self.data.spectrogram(index)
+        if s.augment == NONE:
+            patches = windows(S_db, s.image)
+            return np.asarray(patches[int(rng.integers(len(patches)))])
+        patch = crop(S_db, s.image.columns, s.augment, rng)
+        return damage(patch, self.band_hz, s.spectrogram.top_db, s.augment, rng)
+
+
+class Dice(keras.callbacks.Callback):  # type: ignore[misc]
+    """Throw the dice anew for each epoch, by its number: also after a resume."""
+
+    def __init__(self, crops: Crops) -> None:
+        super().__init__()
+        self.crops = crops
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Tell the batches which epoch they are for."""
+        self.crops.epoch = epoch
+
+
+class TrackValidation(keras.callbacks.Callback):  # type: ignore[misc]
+    """Judge each epoch by whole tracks: the logits of a track's windows are averaged."""
+
+    def __init__(self, data: Dataset, indices: NDArray[np.int64], settings: Settings) -> None:
+        super().__init__()
+        self.targets = one_hot(data, indices, data.labels)
+        self.x: Float | tuple[Float, ...]
+        self.x, self.owner = all_windows(data, indices, settings)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Add ``val_accuracy`` and ``val_loss`` to the figures of the epoch."""
+        logits = np.asarray(self.model.predict(self.x, batch_size=32, verbose=0))
+        scores = np.stack([logits[self.owner == i].mean(axis=0) for i in range(len(self.targets))])
+        log_p = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+        if logs is not None:
+            logs["val_accuracy"] = float((scores.argmax(1) == self.targets.argmax(1)).mean())
+            logs["val_loss"] = float(-(log_p * self.targets).sum(axis=1).mean())
+
+
+def one_hot(data: Dataset, indices: NDArray[np.int64], labels: list[str]) -> Float:
+    """Return float32 (excerpts, labels), 1 where the excerpt has the genre."""
+    number = {label: i for i, label in enumerate(labels)}
+    return np.eye(len(labels), dtype=np.float32)[[number[data.genres[i]] for i in indices]]
+
+
+def all_windows(
+    data: Dataset, indices: NDArray[np.int64], settings: Settings
+) -> tuple[Float, NDArray[np.int64]]:
+    """Return the images of every window of the excerpts, and which excerpt each belongs to."""
+    x, owner = [], []
+    for position, index in enumerate(indices):
+        patches = windows(data.spectrogram(int(index)), settings.image)
+        x.append(images(patches, settings.image, top_db=settings.spectrogram.top_db))
+        owner += [position] * len(patches)
+    return np.concatenate(x), np.array(owner)

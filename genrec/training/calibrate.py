@@ -1,0 +1,127 @@
+"""Fit what a preset knows of its own answers: centre, projection, temperature and cosines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from genrec.embedder import Embedder
+from genrec.pipeline import Analyzer
+from genrec.preset import NETWORK, Calibration, Preset, save_preset
+from genrec.training.dataset import Dataset
+from genrec.training.front_end import mel_basis
+from genrec.training.nuisance import projection
+from genrec.training.settings import Settings
+
+Float = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Listened:
+    """What a network says of excerpts, before anything is calibrated.
+
+    Attributes
+    ----------
+    indices
+        int (n,), the excerpts' places in the data set.
+    features, logits
+        float32 (n, d) and (n, labels), means over the windows.
+    """
+
+    indices: NDArray[np.int64]
+    features: Float
+    logits: Float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blank:
+    """What a preset is before calibration: its front end and labels round a network."""
+
+    name: str
+    settings: Settings
+    labels: list[str]
+
+    def save(
+        self,
+        folder: Path,
+        calibration: Calibration | None = None,
+        space: tuple[Float, Float] | None = None,
+    ) -> Preset:
+        """Write the preset round the network file in ``folder``; ``space``: centre, projection."""
+        if space is None:
+            features = Embedder(folder / NETWORK).dimension
+            space = np.zeros(features, dtype=np.float32), np.eye(features, dtype=np.float32)
+        return save_preset(
+            folder,
+            name=self.name,
+            arch=self.settings.arch,
+            spectrogram=self.settings.spectrogram,
+            image=self.settings.image,
+            labels=self.labels,
+            calibration=calibration or Calibration(),
+            mel_basis=mel_basis(self.settings.spectrogram),
+            centre=space[0],
+            projection=space[1],
+        )
+
+
+def listen(preset: Preset, data: Dataset, indices: NDArray[np.int64]) -> Listened:
+    """Hear excerpts from their arrays."""
+    analyzer = Analyzer(preset)
+    heard = [analyzer.see(data.spectrogram(int(i))) for i in indices]
+    return Listened(
+        indices,
+        np.array([each.features for each in heard]),
+        np.array([each.logits for each in heard]),
+    )
+
+
+def accuracy(found: Listened, data: Dataset, labels: list[str]) -> float:
+    """Return the share of excerpts whose genre was heard."""
+    return float((found.logits.argmax(axis=1) == truth_of(found, data, labels)).mean())
+
+
+def truth_of(found: Listened, data: Dataset, labels: list[str]) -> NDArray[np.int64]:
+    """Return the excerpts' genres as places in ``labels``."""
+    return np.array([labels.index(data.genres[i]) for i in found.indices])
+
+
+def calibrate(
+    blank: Blank, folder: Path, data: Dataset, train: Listened, valid: Listened, changes: Float
+) -> Preset:
+    """Write the preset with its space, its temperature and its cosine scale.
+
+    Centre and projection are the training tracks' and their coded selves'; temperature and cosines
+    are fitted on validation tracks, which the network has not learned by heart.
+    """
+    centre = train.features.mean(axis=0)
+    genres = np.array(data.genres)
+    kept = projection(train.features, changes)
+    cosines = unit((valid.features - centre) @ kept) @ unit((train.features - centre) @ kept).T
+    unrelated = cosines[genres[valid.indices][:, None] != genres[train.indices][None, :]]
+    calibration = Calibration(
+        temperature=temperature(valid.logits, truth_of(valid, data, blank.labels)),
+        cosine_zero=float(unrelated.mean()),
+        cosine_floor=float(np.quantile(unrelated, 0.95)),
+    )
+    return blank.save(folder, calibration, (centre, kept))
+
+
+def unit(x: Float) -> Float:
+    """Return the rows of x (n, d) at length 1."""
+    return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12))
+
+
+def temperature(logits: Float, truth: NDArray[np.int64]) -> float:
+    """Return the temperature with the least cross-entropy (Guo et al. 2017)."""
+    rows = np.arange(len(truth))
+
+    def loss(log_t: float) -> float:
+        scaled = logits.astype(np.float64) / np.exp(log_t)
+        return float((np.logaddexp.reduce(scaled, axis=1) - scaled[rows, truth]).mean())
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
