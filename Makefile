@@ -13,12 +13,13 @@ PYTHON ?=
 
 SUITABLE := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 LOCK := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-        --no-emit-index-url --no-header pyproject.toml requirements/build.in
+        --no-emit-index-url --no-header
+OURS := pyproject.toml requirements/build.in
 
 # A .venv knows its own path: in a clone that was moved or copied it is made again.
 ifneq ($(wildcard $(VENV)/made),)
 ifneq ($(shell cat $(VENV)/made),$(CURDIR))
-$(shell rm -f $(VENV)/made $(VENV)/runtime $(VENV)/dev)
+$(shell rm -f $(VENV)/made $(VENV)/runtime $(VENV)/dev $(VENV)/peers)
 endif
 endif
 
@@ -56,11 +57,17 @@ bench: $(VENV)/dev ## time each stage: a table, and artefacts/benchmarks.json
 	$(PY) -m pytest tests/benchmarks --benchmark-enable \
 	  --benchmark-json=artefacts/benchmarks.json $(ARGS)
 
+.PHONY: peers
+peers: $(VENV)/peers ## install what the benchmarks compare genrec with, if it is there
+	@echo "Ready: make bench compares with faiss, usearch, sqlite-vec, OpenVINO, ONNX Runtime and bliss."
+
 .PHONY: lock
-lock: $(VENV)/dev ## resolve both locks anew from pyproject.toml (ARGS=--upgrade: newest versions)
-	$(LOCK) $(ARGS) --output-file requirements/runtime.lock
-	$(LOCK) $(ARGS) --output-file requirements/dev.lock --extra train --extra dev \
+lock: $(VENV)/dev ## resolve all locks anew (ARGS=--upgrade: newest versions)
+	$(LOCK) $(OURS) $(ARGS) --output-file requirements/runtime.lock
+	$(LOCK) $(OURS) $(ARGS) --output-file requirements/dev.lock --extra train --extra dev \
 	  --constraint requirements/runtime.lock
+	$(LOCK) requirements/peers.in $(ARGS) --output-file requirements/peers.lock \
+	  --constraint requirements/dev.lock
 
 .PHONY: clean
 clean: ## remove .venv, caches and artefacts; presets, data, runs and databases stay
@@ -91,4 +98,9 @@ $(VENV)/runtime: requirements/runtime.lock pyproject.toml | $(VENV)/made
 $(VENV)/dev: requirements/dev.lock $(VENV)/runtime
 	@echo "Installing what training, checks and tests need (some minutes the first time) ..."
 	@$(PIP) install --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(VENV)/peers: requirements/peers.lock $(VENV)/dev
+	@echo "Installing what genrec is compared with ..."
+	@$(PIP) install --require-hashes -r requirements/peers.lock
 	@touch $@

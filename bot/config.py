@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from genrec.errors import GenrecError
+from genrec.types import HEARD_S
 
 PREFIX = "GENREC_"
 
@@ -42,6 +43,13 @@ class Settings(BaseSettings):
         0, ge=0, le=64, description="Analysis processes; 0 means one a processor, four at most."
     )
     queue: int = Field(64, ge=1, le=1000, description="Clips that may wait for a worker.")
+    heard_s: float = Field(
+        HEARD_S,
+        ge=5,
+        le=300,
+        description="Seconds heard of a longer clip or file, from its middle; what was heard "
+        "before a change stays as it was heard.",
+    )
     analysis_timeout_s: float = Field(
         30.0, gt=0, le=600, description="Seconds after which an analysis is ended."
     )

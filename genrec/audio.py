@@ -30,6 +30,7 @@ from genrec.errors import (
     UnsupportedFormat,
 )
 from genrec.ffmpeg import hear_with_ffmpeg
+from genrec.types import HEARD_S
 
 # Telephone to studio: libsndfile would also take 1 Hz and 4 GHz.
 MIN_RATE, MAX_RATE = 8_000, 192_000
@@ -66,7 +67,7 @@ class AudioLimits:
 
     max_bytes: int = 2**30
     min_seconds: float = 1.0
-    max_seconds: float = 30.0
+    max_seconds: float = HEARD_S
     start: Literal["middle", "start"] = "middle"
     max_duration_s: float = 12 * 3600.0
 

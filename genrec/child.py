@@ -39,6 +39,7 @@ class Launch:
 
     preset_dir: Path
     analyzer: str
+    heard_s: float
     memory_bytes: int
     start_timeout_s: float
 
@@ -207,7 +208,7 @@ def _close_unused(opening: asyncio.Task[int]) -> None:
 
 def _spawn(launch: Launch, channel: int, stderr: int) -> subprocess.Popen[bytes]:
     options = ["--channel", str(channel), "--analyzer", launch.analyzer]
-    options += ["--memory", str(launch.memory_bytes)]
+    options += ["--memory", str(launch.memory_bytes), "--heard-s", str(launch.heard_s)]
     return subprocess.Popen(
         lockdown.command("genrec.worker", str(launch.preset_dir), *options),
         stdin=subprocess.DEVNULL,

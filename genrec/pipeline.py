@@ -140,9 +140,12 @@ class Stopwatch:
         return result
 
 
-def load_analyzer(folder: str) -> Analyzer:
-    """Load a preset and warm everything that its first clip would pay for."""
-    analyzer = Analyzer(Preset.load(Path(folder)))
+def load_analyzer(folder: str, heard_s: float) -> Analyzer:
+    """Load a preset and warm everything that its first clip would pay for.
+
+    ``heard_s`` is how many seconds of a longer file are heard, from its middle.
+    """
+    analyzer = Analyzer(Preset.load(Path(folder)), limits=AudioLimits(max_seconds=heard_s))
     sr = analyzer.preset.spectrogram.sr
     noise = np.random.default_rng(0).normal(0, 0.1, 30 * sr).astype(np.float32)
     analyzer.hear(noise)

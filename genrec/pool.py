@@ -25,7 +25,7 @@ from genrec.errors import (
 )
 from genrec.lockdown import MEMORY_BYTES, Measure
 from genrec.starter import Starter, Stats, describe_exit
-from genrec.types import Analysis
+from genrec.types import HEARD_S, Analysis
 from genrec.worker import ANALYZER
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,10 @@ class AnalysisPool:
     memory_bytes
         Memory a worker may fill.
     analyzer
-        What makes the analyzer in the worker: ``module:function``, called with ``preset_dir``.
+        What makes the analyzer in the worker: ``module:function``, called with ``preset_dir`` and
+        ``heard_s``.
+    heard_s
+        Seconds heard of a longer file, from its middle.
     """
 
     def __init__(
@@ -73,12 +76,14 @@ class AnalysisPool:
         expected_model_id: str | None = None,
         memory_bytes: int = MEMORY_BYTES,
         analyzer: str = ANALYZER,
+        heard_s: float = HEARD_S,
     ) -> None:
         self.size = workers or min(MAX_DEFAULT_WORKERS, os.cpu_count() or 1)
         self._queue, self._timeout_s, self._max_jobs = queue, timeout_s, max_jobs
         launch = Launch(
             preset_dir=preset_dir.resolve(),
             analyzer=analyzer,
+            heard_s=heard_s,
             memory_bytes=memory_bytes,
             start_timeout_s=start_timeout_s,
         )

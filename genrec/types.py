@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+HEARD_S = 30.0  # of a longer file, from its middle; unless the operator wants another length
 PREVIEW_BANDS, PREVIEW_COLUMNS = 64, 200  # the most a preview holds
 
 

@@ -22,10 +22,11 @@ from typing import IO, Protocol
 from genrec import lockdown, wire
 from genrec.errors import GenrecError
 from genrec.handover import HandedOver
-from genrec.types import Analysis
+from genrec.types import HEARD_S, Analysis
 
 ANALYZER = "genrec.pipeline:load_analyzer"
-"""What makes the analyzer of a worker: ``module:function``, called with the preset's folder."""
+"""What makes the analyzer of a worker: ``module:function``, called with the preset's folder and the
+seconds of a file to hear."""
 
 _GRACE_S = 5.0  # for the parent, which knows better when and how to end a job
 
@@ -51,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         socket.socket(fileno=os.dup(options.channel)) as channel,
         open(options.channel, "wb", closefd=False) as out,
     ):
-        analyzer = _load(options.analyzer, options.preset, out)
+        analyzer = _load(options, out)
         if analyzer is None:
             return 1
         _send(out, wire.pack_hello(analyzer.model_id, [asdict(each) for each in measures]))
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("preset", type=Path, help="a models/NAME folder")
     parser.add_argument("--channel", type=int, required=True, help="descriptor of the socket")
     parser.add_argument("--analyzer", default=ANALYZER, help="module:function that loads a preset")
+    parser.add_argument("--heard-s", type=float, default=HEARD_S, help="a file's")
     parser.add_argument("--memory", type=int, default=lockdown.MEMORY_BYTES, help="bytes")
     return parser
 
@@ -77,11 +79,12 @@ def _lock_down(options: argparse.Namespace) -> tuple[lockdown.Measure, ...]:
     )
 
 
-def _load(factory: str, preset: Path, out: IO[bytes]) -> Analyzes | None:
+def _load(options: argparse.Namespace, out: IO[bytes]) -> Analyzes | None:
     """Make the analyzer, or tell the parent why there is none."""
-    module, _, function = factory.partition(":")
+    module, _, function = options.analyzer.partition(":")
     try:
-        analyzer: Analyzes = getattr(import_module(module), function)(str(preset))
+        make = getattr(import_module(module), function)
+        analyzer: Analyzes = make(str(options.preset), options.heard_s)
     except GenrecError as error:
         _send(out, wire.pack_error(0, error.code, str(error)))
         return None

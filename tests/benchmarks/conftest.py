@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from genrec.pipeline import Analyzer
 from genrec.preset import Preset
 from tests import synth
+from tests.benchmarks.figures import FIGURES, Figure, Reached, table
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,3 +51,21 @@ def preset() -> Preset:
 def analyzer(preset: Preset) -> Analyzer:
     """Return that preset on one thread, as a worker has it."""
     return Analyzer(preset, threads=1)
+
+
+@pytest.fixture
+def reached(pytestconfig: pytest.Config) -> Reached:
+    """Return what notes a figure for the table that ends `make bench`."""
+    figures = pytestconfig.stash.setdefault(FIGURES, [])
+    return lambda *line: figures.append(Figure(*line))
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print what is wanted beside what was measured, where times were taken."""
+    figures = config.stash.get(FIGURES, [])
+    if figures and config.getoption("benchmark_enable"):
+        terminalreporter.section("wanted and measured")
+        for line in table(figures):
+            terminalreporter.write_line(line)

@@ -14,11 +14,17 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from genrec.pool import AnalysisPool
 from genrec.preset import Preset
+from tests.benchmarks.figures import Reached
+from tests.benchmarks.memory import peak_mb
 
 
 @pytest.mark.benchmark(group="5 start")
 def test_cold_recommend(
-    benchmark: BenchmarkFixture, clips: dict[str, Path], tmp_path: Path, timed: bool
+    benchmark: BenchmarkFixture,
+    clips: dict[str, Path],
+    tmp_path: Path,
+    timed: bool,
+    reached: Reached,
 ) -> None:
     """From an empty shell and database to the answer."""
     code = "from bot.cli import main; main()"
@@ -37,12 +43,25 @@ def test_cold_recommend(
     numbers = iter(range(10))
     out = benchmark.pedantic(lambda: ask(next(numbers)), rounds=5 if timed else 1)
     assert "Alike" in out
+    if timed:
+        cold_s = benchmark.stats.stats.median
+        reached(
+            "`genrec recommend`, cold shell, empty database",
+            "2.5 s",
+            f"{cold_s:.2f} s",
+            cold_s < 2.5,
+        )
 
 
 @pytest.mark.benchmark(group="5 start")
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers(
-    benchmark: BenchmarkFixture, clips: dict[str, Path], preset: Preset, workers: int, timed: bool
+    benchmark: BenchmarkFixture,
+    clips: dict[str, Path],
+    preset: Preset,
+    workers: int,
+    timed: bool,
+    reached: Reached,
 ) -> None:
     """Time a pool from nothing to its last answer; starts, memory and clips a second beside it."""
     paths = [clips["mp3"]] * (40 if timed else 2)
@@ -51,6 +70,10 @@ def test_workers(
     )
     benchmark.extra_info |= figures
     assert figures["answered"] == len(paths)
+    first_s, mb = figures["first_answer_s"], figures["worker_mb"]
+    if workers == 1:
+        reached("memory of a worker at its peak", "250 MB", f"{mb:.0f} MB", mb < 250)
+        reached("start of a worker to its first answer", "1.5 s", f"{first_s:.2f} s", first_s < 1.5)
 
 
 async def _serve(folder: Path, workers: int, paths: list[Path]) -> dict[str, float]:
@@ -62,7 +85,7 @@ async def _serve(folder: Path, workers: int, paths: list[Path]) -> dict[str, flo
         start = time.perf_counter()
         answered = [path async for path, _ in pool.analyze_many(paths)]
         clips_per_s = len(answered) / (time.perf_counter() - start)
-        memory = max((_resident_mb(pid) for pid in pool.pids), default=0.0)
+        memory = max((peak_mb(pid) for pid in pool.pids), default=0.0)
         assert pool.stats.done == len(answered) + 1
     return {
         "first_answer_s": first_s,
@@ -70,12 +93,3 @@ async def _serve(folder: Path, workers: int, paths: list[Path]) -> dict[str, flo
         "worker_mb": memory,
         "answered": len(answered),
     }
-
-
-def _resident_mb(pid: int) -> float:
-    """Return a process' peak memory in MB; 0 where the system does not say."""
-    status = Path(f"/proc/{pid}/status")
-    if not status.exists():
-        return 0.0
-    lines = (line.split() for line in status.read_text().splitlines())
-    return next((int(line[1]) / 1024 for line in lines if line[0] == "VmHWM:"), 0.0)

@@ -174,40 +174,45 @@ def _answer(frame: bytes) -> None:
     os.write(int(sys.argv[sys.argv.index("--channel") + 1]), frame)
 
 
-def load(folder: str) -> FakeAnalyzer:
+def load(folder: str, heard_s: float) -> FakeAnalyzer:
     """Load the preset: its model id is in a file, if there is one."""
     path = Path(folder, "model_id")
     return FakeAnalyzer(path.read_text() if path.exists() else MODEL_ID)
 
 
-def load_decoder(_: str) -> Decoder:
+def load_told(_: str, heard_s: float) -> FakeAnalyzer:
+    """Say in the model id how much of a file is to be heard."""
+    return FakeAnalyzer(f"{heard_s:g} s")
+
+
+def load_decoder(_: str, heard_s: float) -> Decoder:
     from genrec.audio import decode  # slow to import, and only this one needs it
 
     return Decoder(decode)
 
 
-def load_refused(_: str) -> FakeAnalyzer:
+def load_refused(_: str, heard_s: float) -> FakeAnalyzer:
     raise PresetError("The preset is damaged.")
 
 
-def load_broken(_: str) -> FakeAnalyzer:
+def load_broken(_: str, heard_s: float) -> FakeAnalyzer:
     os.write(2, b"what went before\n")
     raise RuntimeError("no such layer")
 
 
-def load_killed(_: str) -> FakeAnalyzer:
+def load_killed(_: str, heard_s: float) -> FakeAnalyzer:
     os.write(2, b"x" * 1_000_000)
     ctypes.string_at(0)
     raise AssertionError
 
 
-def load_never(_: str) -> FakeAnalyzer:
+def load_never(_: str, heard_s: float) -> FakeAnalyzer:
     time.sleep(3600)
     raise AssertionError
 
 
-def load_second_time(folder: str) -> FakeAnalyzer:
+def load_second_time(folder: str, heard_s: float) -> FakeAnalyzer:
     """Die while a file ``down`` lies in the folder."""
     if Path(folder, "down").exists():
         os._exit(7)
-    return load(folder)
+    return load(folder, heard_s)

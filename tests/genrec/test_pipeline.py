@@ -19,7 +19,7 @@ KINDS = ("flac", "mp3", "ogg", "opus", "m4a", "webm")
 
 @pytest.fixture(scope="module")
 def analyzer() -> Analyzer:
-    return load_analyzer(str(SHIPPED))
+    return load_analyzer(str(SHIPPED), heard_s=30.0)
 
 
 def test_stages_entered_alone_agree_with_the_whole(analyzer: Analyzer, tmp_path: Path) -> None:
@@ -45,6 +45,13 @@ def test_an_analysis_is_what_it_promises(analyzer: Analyzer, tmp_path: Path) -> 
     assert {score.label for score in analysis.scores} == set(analyzer.preset.labels)
     assert analysis.duration_s == pytest.approx(12.0, abs=0.05)
     assert analysis.analyzed_s == pytest.approx(12.0, abs=0.05)
+
+
+def test_as_much_of_a_file_is_heard_as_the_operator_wants(tmp_path: Path) -> None:
+    path = write(tmp_path / "long.flac", music(1, 20.0), 44100)
+    short, whole = (load_analyzer(str(SHIPPED), heard_s).analyze(path) for heard_s in (7.5, 30.0))
+    assert (short.duration_s, short.analyzed_s) == (pytest.approx(20), pytest.approx(7.5, abs=0.01))
+    assert whole.analyzed_s == pytest.approx(20)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -109,6 +109,11 @@ async def test_an_analysis_without_a_preview_arrives(make_pool: MakePool, clip: 
     assert (await make_pool().analyze(clip("blind"))).preview is None
 
 
+async def test_a_worker_is_told_how_much_of_a_file_to_hear(make_pool: MakePool, clip: Clip) -> None:
+    assert (await make_pool("load_told").analyze(clip("ok 1"))).model_id == "30 s"
+    assert (await make_pool("load_told", heard_s=12.5).analyze(clip("ok 1"))).model_id == "12.5 s"
+
+
 async def test_a_worker_serves_many_clips_and_knows_their_names(
     make_pool: MakePool, clip: Clip
 ) -> None:

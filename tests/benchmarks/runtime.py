@@ -1,0 +1,86 @@
+"""One clip's images through one runtime, as a process of its own: speed, memory and start.
+
+python -m tests.benchmarks.runtime litert|openvino|onnxruntime NETWORK IMAGES.npy ROUNDS
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.benchmarks.memory import peak_mb
+
+Float = NDArray[np.float32]
+Logits = Callable[[Float], Float]
+
+
+def main() -> None:
+    """Print JSON: seconds to the first answer, median ms, peak MB, and the logits."""
+    start = time.perf_counter()
+    name, network, images, rounds = sys.argv[1:]
+    x = np.load(images)
+    run = RUNTIMES[name](Path(network))
+    logits = run(x)
+    first_s = time.perf_counter() - start
+    taken = []
+    for _ in range(int(rounds)):
+        start = time.perf_counter()
+        run(x)
+        taken.append(time.perf_counter() - start)
+    figures: dict[str, Any] = {
+        "first_s": first_s,
+        "ms": 1000 * float(np.median(taken)),
+        "mb": peak_mb("self"),
+        "logits": np.asarray(logits, dtype=float).tolist(),
+    }
+    sys.stdout.write(json.dumps(figures))
+
+
+def litert(network: Path) -> Logits:
+    """Return what genrec runs."""
+    from genrec.embedder import Embedder
+
+    embedder = Embedder(network)
+    return lambda x: embedder(x)[1]
+
+
+def openvino(network: Path) -> Logits:
+    """Return Intel's runtime, which reads LiteRT files itself."""
+    import openvino as ov
+
+    model = ov.Core().read_model(network)
+    model.reshape({model.inputs[0]: [-1, *list(model.inputs[0].get_partial_shape())[1:]]})
+    one = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
+    compiled = ov.compile_model(model, "CPU", one)
+    # Of the two outputs the logits are the shorter.
+    out = min(compiled.outputs, key=lambda o: o.get_partial_shape()[1].get_length())
+    return lambda x: np.asarray(compiled(x)[out])
+
+
+def onnxruntime(network: Path) -> Logits:
+    """Return Microsoft's runtime, on the file that tf2onnx made of ours."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(network, options)
+    out = min(session.get_outputs(), key=lambda o: o.shape[-1]).name
+    name = session.get_inputs()[0].name
+    return lambda x: np.asarray(session.run([out], {name: x})[0])
+
+
+RUNTIMES: dict[str, Callable[[Path], Logits]] = {
+    "litert": litert,
+    "openvino": openvino,
+    "onnxruntime": onnxruntime,
+}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The same exported network in LiteRT, OpenVINO and ONNX Runtime: speed, memory, start, answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from genrec.pipeline import Analyzer
+from genrec.preset import NETWORK
+from genrec.spectrogram import images, windows
+from tests import synth
+from tests.benchmarks.conftest import ROOT
+from tests.benchmarks.test_peers import one_core
+
+
+def run(*command: object) -> str:
+    """Run a module as its user would, quietly; return what it prints."""
+    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    arguments = [sys.executable, "-m", *map(str, command)]
+    done = subprocess.run(arguments, capture_output=True, text=True, env=quiet, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory, analyzer: Analyzer, timed: bool) -> Path:
+    """Return the windows of one clip, as an answer needs them."""
+    preset = analyzer.preset
+    y = synth.music(0, 30.0 if timed else 5.0, preset.spectrogram.sr)
+    x = images(
+        windows(analyzer.spectrogram(y), preset.image),
+        preset.image,
+        top_db=preset.spectrogram.top_db,
+    )
+    path = tmp_path_factory.mktemp("pictures") / "x.npy"
+    np.save(path, x)
+    return path
+
+
+@pytest.mark.parametrize("arch", ["resnet50", "vgg16"])
+@pytest.mark.timeout(300)
+def test_runtimes(
+    benchmark: BenchmarkFixture,
+    pictures: Path,
+    arch: str,
+    tmp_path: Path,
+    timed: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each in a process of its own, on one core; the int8 file is the one that ships."""
+    benchmark.group = f"3 network, runtimes, {arch}"
+    network = ROOT / "models" / arch / NETWORK
+    files = {"litert": network}
+    if find_spec("openvino"):
+        files["openvino"] = network
+    if find_spec("onnxruntime") and find_spec("tf2onnx"):
+        files["onnxruntime"] = tmp_path / "network.onnx"
+        run("tf2onnx.convert", "--tflite", network, "--output", files["onnxruntime"])
+    found: dict[str, dict[str, Any]] = {}
+
+    def each() -> None:
+        with one_core():
+            for name, path in files.items():
+                told = run("tests.benchmarks.runtime", name, path, pictures, 50 if timed else 1)
+                found[name] = json.loads(told)
+
+    benchmark.pedantic(each, rounds=1)
+    reference = np.array(found["litert"].pop("logits"))
+    lines = []
+    for name, figures in found.items():
+        logits = np.array(figures.pop("logits", reference))
+        figures["logit_difference"] = float(np.abs(logits - reference).max())
+        assert (logits.argmax(axis=1) == reference.argmax(axis=1)).all()
+        lines.append(
+            f"{arch} in {name}: {figures['ms']:.1f} ms a clip, first answer after"
+            f" {figures['first_s']:.2f} s, {figures['mb']:.0f} MB at the peak,"
+            f" logits within {figures['logit_difference']:.2f}"
+        )
+    benchmark.extra_info |= found
+    with capsys.disabled():
+        sys.stdout.write("\n" + "\n".join(lines) + "\n" if timed else "")
