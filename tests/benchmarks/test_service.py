@@ -14,6 +14,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from genrec.pool import AnalysisPool
 from genrec.preset import Preset
+from tests import synth
 from tests.benchmarks.figures import Reached
 from tests.benchmarks.memory import peak_mb
 
@@ -74,6 +75,38 @@ def test_workers(
     if workers == 1:
         reached("memory of a worker at its peak", "250 MB", f"{mb:.0f} MB", mb < 250)
         reached("start of a worker to its first answer", "1.5 s", f"{first_s:.2f} s", first_s < 1.5)
+
+
+@pytest.mark.benchmark(group="5 start")
+@pytest.mark.timeout(900)
+def test_memory_of_a_worker_stays_flat(
+    benchmark: BenchmarkFixture, tmp_path: Path, preset: Preset, timed: bool, reached: Reached
+) -> None:
+    """One worker that is never replaced hears short clips; its peak after many, against a few."""
+    kinds = ("mp3", "m4a", "flac", "webm")
+    paths = [
+        synth.write(tmp_path / kind, synth.music(0, 2.0, 48000), 48000, kind) for kind in kinds
+    ]
+    few, many = (1_000, 20_000) if timed else (4, 8)
+    early, late = benchmark.pedantic(
+        lambda: asyncio.run(_many(preset.folder, paths, few, many)), rounds=1
+    )
+    benchmark.extra_info |= {"early_mb": early, "late_mb": late, "clips": many}
+    said = f"{late:.0f} MB after {many:,}, {early:.0f} MB after {few:,}"
+    reached("memory of a worker over many clips", "flat", said, late <= 1.05 * early)
+    assert (early > 0) == (late > 0)
+
+
+async def _many(folder: Path, paths: list[Path], few: int, many: int) -> tuple[float, float]:
+    async with AnalysisPool(folder, workers=1, max_jobs=many + 1) as pool:
+        peaks = []
+        for count in (few, many - few):
+            clips = (paths[i % len(paths)] for i in range(count))
+            answered = [path async for path, _ in pool.analyze_many(clips)]
+            assert len(answered) == count
+            peaks.append(max((peak_mb(pid) for pid in pool.pids), default=0.0))
+        assert pool.stats.started == 1
+    return peaks[0], peaks[1]
 
 
 async def _serve(folder: Path, workers: int, paths: list[Path]) -> dict[str, float]:
