@@ -100,7 +100,7 @@ def calibrate(
     """
     centre = train.features.mean(axis=0)
     genres = np.array(data.genres)
-    kept = projection(train.features, changes)
+    kept = projection(train.features, genres[train.indices].tolist(), changes)
     cosines = unit((valid.features - centre) @ kept) @ unit((train.features - centre) @ kept).T
     unrelated = cosines[genres[valid.indices][:, None] != genres[train.indices][None, :]]
     calibration = Calibration(

@@ -171,7 +171,7 @@ def _middle(seconds: float) -> Callable[[Float, int], Float]:
 
 
 UNCHANGED = "none"
-CODINGS = ("FLAC", "MP3", "MP3, 64 kbit/s", "Vorbis", "AAC, 128 kbit/s", "Opus, 96 kbit/s")
+LOSSY = ("MP3", "MP3, 64 kbit/s", "Vorbis", "AAC, 128 kbit/s", "Opus, 96 kbit/s")
 CHANGES: dict[str, Write] = {
     UNCHANGED: _file("WAV", "FLOAT"),
     "FLAC": _file("FLAC", "PCM_16"),

@@ -12,7 +12,7 @@ from genrec.pipeline import Analyzer
 from genrec.preset import Preset
 from genrec.training.dataset import Dataset
 from genrec.training.nuisance import DIMENSION, coding_changes, projection
-from genrec.training.robustness import CODINGS
+from genrec.training.robustness import LOSSY
 from tests.repository import ROOT
 from tests.synth import music
 
@@ -26,7 +26,7 @@ def test_a_direction_that_only_coding_moves_is_left_out() -> None:
     changes = np.zeros((50, 200), dtype=np.float32)
     changes[:, 7] = np.random.default_rng(4).normal(0, 5, 50)
 
-    kept = projection(features, changes)
+    kept = projection(features, ["any"] * 400, changes)
 
     assert kept.shape == (200, DIMENSION)
     share = np.linalg.norm(kept, axis=1)
@@ -37,7 +37,7 @@ def test_directions_come_with_the_best_first_and_measured_in_changes() -> None:
     features = _tracks(400, 6) * np.array([1, 1, 1, 1, 1, 9], dtype=np.float32)
     changes = _tracks(300, 6) * np.array([1, 1, 1, 1, 2, 1], dtype=np.float32)
 
-    kept = projection(features, changes)
+    kept = projection(features, ["any"] * 400, changes)
 
     spread = np.var((features - features.mean(axis=0)) @ kept, axis=0)
     assert (np.diff(spread) < 0).all()
@@ -48,12 +48,24 @@ def test_directions_come_with_the_best_first_and_measured_in_changes() -> None:
 def test_without_audio_the_principal_axes_are_kept() -> None:
     features = _tracks(40, 300)
 
-    kept = projection(features, np.zeros((0, 300), dtype=np.float32))
+    kept = projection(features, ["any"] * 40, np.zeros((0, 300), dtype=np.float32))
 
     assert kept.shape == (300, 39)  # forty tracks span no more
-    centred = features - features.mean(axis=0)
-    lengths = np.linalg.norm(centred @ kept, axis=1) / np.linalg.norm(centred, axis=1)
-    assert lengths == pytest.approx(np.full(40, lengths[0]), rel=1e-2)
+    spread = np.linalg.svd(features - features.mean(axis=0))[2][:39]
+    assert np.linalg.matrix_rank(np.vstack([kept.T, spread]), tol=1e-2) == 39
+
+
+def test_what_tells_genres_apart_goes_before_what_tells_their_tracks_apart() -> None:
+    genres = ["blues", "jazz"] * 200
+    features = _tracks(400, 6)
+    features[::2, 2] += 4
+    features[:, 4] *= 3
+
+    kept = projection(features, genres, _tracks(300, 6))
+
+    assert np.abs(kept[:, 0]).argmax() == 2
+    plain = projection(features, ["any"] * 400, _tracks(300, 6))
+    assert np.abs(plain[:, 0]).argmax() == 4
 
 
 @pytest.mark.slow
@@ -76,7 +88,7 @@ def test_only_tracks_with_audio_are_coded(tmp_path: Path) -> None:
 
     changes = coding_changes(analyzer, data, np.array([0, 1]))
 
-    assert changes.shape == (len(CODINGS), analyzer.embedder.dimension)
+    assert changes.shape == (len(LOSSY), analyzer.embedder.dimension)
     by_coding = np.linalg.norm(changes, axis=1)
-    assert by_coding[CODINGS.index("FLAC")] < 0.05 * by_coding[CODINGS.index("Vorbis")]
+    assert (by_coding > 0).all()
     assert not len(coding_changes(analyzer, data, np.array([1])))
