@@ -63,6 +63,8 @@ class Client(commands.AutoShardedBot):
         set_up: Callable[[Client], Awaitable[None]],
         forget_server: Callable[[int], Awaitable[None]],
     ) -> None:
+        # No voice here, so nothing about its libraries in the log either.
+        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         intents = discord.Intents.default()
         intents.message_content = message_content
         intents.typing = False
@@ -80,8 +82,6 @@ class Client(commands.AutoShardedBot):
             max_ratelimit_timeout=30.0,
             tree_cls=lambda client: Tree(client, seen=seen, errors=errors),  # type: ignore[arg-type]
         )
-        # No voice here, so nothing about its libraries in the log either.
-        discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         self._set_up = set_up
         self._forget_server = forget_server
 

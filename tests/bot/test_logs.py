@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from typing import Any
 
+import discord
 import pytest
 
+from bot.client import Client
 from bot.jobs import JobDesk
 from bot.logs import JsonFormatter, Redactor, TextFormatter, set_up_logs
 
@@ -65,3 +68,20 @@ async def test_each_line_names_its_job(capsys) -> None:
         root.setLevel(level)
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert lines[-1]["job"] == job.id
+
+
+def test_a_bot_that_never_speaks_logs_nothing_of_voice_libraries(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for switch in ("warn_nacl", "warn_dave"):
+        monkeypatch.setattr(discord.VoiceClient, switch, True)
+    nothing: Any = None
+    Client(
+        message_content=False,
+        shards=1,
+        seen=nothing,
+        errors=nothing,
+        set_up=nothing,
+        forget_server=nothing,
+    )
+    assert not caplog.records
