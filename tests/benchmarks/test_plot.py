@@ -9,8 +9,8 @@ from tests.benchmarks.plot import draw, times
 
 def timed(way: str, tracks: str, seconds: float) -> dict[str, object]:
     return {
-        "name": f"test_search[{way}-{tracks.replace(',', '')}-128]",
-        "group": f"7 search, {tracks} tracks of 128 dimensions",
+        "name": f"test_search[{way}-{tracks.replace(',', '')}-64]",
+        "group": f"7 search, {tracks} tracks of 64 dimensions",
         "stats": {"median": seconds},
     }
 
@@ -29,6 +29,6 @@ def test_searches_are_drawn_by_way_and_size(tmp_path: Path) -> None:
             timed("plain_numpy", "1,000", 0.002),
         ]
     )
-    assert found == {128: {"genrec": {1000: 1.0, 1_000_000: 200.0}, "plain_numpy": {1000: 2.0}}}
+    assert found == {64: {"genrec": {1000: 1.0, 1_000_000: 200.0}, "plain_numpy": {1000: 2.0}}}
     draw(found, tmp_path / "search.png")
     assert (tmp_path / "search.png").read_bytes().startswith(b"\x89PNG")

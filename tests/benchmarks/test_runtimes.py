@@ -46,6 +46,16 @@ def pictures(tmp_path_factory: pytest.TempPathFactory, analyzer: Analyzer, timed
     return path
 
 
+def multiplications(arch: str, images: int) -> float:
+    """Return what the convolutions multiply for so many images, in thousand million."""
+    keras = pytest.importorskip("keras")
+    size = {"vgg16": keras.applications.VGG16, "resnet50": keras.applications.ResNet50}[arch]
+    network = size(include_top=False, weights=None, input_shape=(64, 64, 3))
+    convolutions = (x for x in network.layers if isinstance(x, keras.layers.Conv2D))
+    each = (np.prod(x.kernel.shape) * np.prod(x.output.shape[1:3]) for x in convolutions)
+    return float(sum(each)) * images / 1e9
+
+
 @pytest.mark.parametrize("arch", ["resnet50", "vgg16"])
 @pytest.mark.timeout(300)
 def test_runtimes(
@@ -75,13 +85,15 @@ def test_runtimes(
 
     benchmark.pedantic(each, rounds=1)
     reference = np.array(found["litert"].pop("logits"))
-    lines = []
+    work = multiplications(arch, len(reference))
+    lines = [f"{arch}, {len(reference)} images: {work:.1f} thousand million multiplications"]
     for name, figures in found.items():
         logits = np.array(figures.pop("logits", reference))
         figures["logit_difference"] = float(np.abs(logits - reference).max())
         assert (logits.argmax(axis=1) == reference.argmax(axis=1)).all()
         lines.append(
-            f"{arch} in {name}: {figures['ms']:.1f} ms a clip, first answer after"
+            f"{arch} in {name}: {figures['ms']:.1f} ms a clip"
+            f" ({1000 * work / figures['ms']:.0f} thousand million a second), first answer after"
             f" {figures['first_s']:.2f} s, {figures['mb']:.0f} MB at the peak,"
             f" logits within {figures['logit_difference']:.2f}"
         )
