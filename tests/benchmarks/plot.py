@@ -51,7 +51,7 @@ def draw(found: Times, path: Path) -> None:
                 axis.loglog(*zip(*points, strict=True), marker="o", ms=4, label=name, **style)
         axis.set(title=f"{dimension} dimensions", xlabel="tracks")
         axis.grid(alpha=0.3)
-    axes[0].set_ylabel("ms for the five nearest, one thread or the library's own")
+    axes[0].set_ylabel("ms for the five nearest")
     axes[0].legend(frameon=False)
     figure.savefig(path, dpi=110)
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ Answer = Callable[[Path], float]
 """Answers a clip and returns the seconds it took."""
 TRACKS = 1_000
 SIDE = 224
+PROCESSES = 4
 
 
 @contextmanager
@@ -40,14 +41,18 @@ def one_core() -> Iterator[None]:
         os.sched_setaffinity(0, allowed)
 
 
-@contextmanager
-def naive(database: Path, *, timed: bool) -> Iterator[Answer]:
-    """Start the naive way beside a library; see :mod:`tests.benchmarks.naive`."""
+def fill(database: Path, *, timed: bool) -> None:
+    """Write a library as the naive way keeps it: a BLOB a track."""
     with sqlite3.connect(database) as db:
         db.execute("CREATE TABLE track (id INTEGER PRIMARY KEY, vector BLOB)")
         shape = (TRACKS if timed else 20, DIMENSION)
         rows = np.random.default_rng(1).normal(size=shape).astype("<f4")
         db.executemany("INSERT INTO track (vector) VALUES (?)", [(row.tobytes(),) for row in rows])
+
+
+@contextmanager
+def naive(database: Path, *, timed: bool) -> Iterator[Answer]:
+    """Start the naive way beside a library; see :mod:`tests.benchmarks.naive`."""
     side = str(SIDE if timed else 32)
     command = [sys.executable, "-m", "tests.benchmarks.naive", str(database), side]
     quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -115,17 +120,25 @@ def test_beside_the_naive_way(
     timed: bool,
     reached: Reached,
 ) -> None:
-    """Librosa, Keras and SQLite as the paper would put them together, against us."""
+    """Librosa, Keras and SQLite as the paper would put them together, against us.
+
+    Several processes of it: Keras' ``predict`` takes 170 ms on one core in some, 330 ms in others.
+    """
     pytest.importorskip("keras")
-    with one_core(), naive(tmp_path / "naive.db", timed=timed) as theirs:
-        ways = {"ours": ours(analyzer, timed), "naive": theirs}
+    fill(tmp_path / "naive.db", timed=timed)
+    with one_core(), ExitStack() as stack:
+        ways = {"ours": ours(analyzer, timed)}
+        for number in range(PROCESSES if timed else 1):
+            theirs = stack.enter_context(naive(tmp_path / "naive.db", timed=timed))
+            ways[f"naive_{number}"] = theirs
         ms = in_turn(benchmark, ways, clips["mp3"], 10 if timed else 1)
-    ratio = ms["naive"] / ms["ours"]
+    taken = sorted(each for name, each in ms.items() if name != "ours")
+    least, most = taken[0] / ms["ours"], taken[-1] / ms["ours"]
     reached(
         "warm answer to a 30 s MP3, one core", "100 ms", f"{ms['ours']:.0f} ms", ms["ours"] < 100
     )
-    said = f"{ratio:.1f} times ({ms['naive']:.0f} ms)"
-    reached("the naive way beside it, same core", "8 times as slow", said, ratio >= 8)
+    said = f"{least:.1f} to {most:.1f} times in {len(taken)} processes"
+    reached("the naive way beside it, same core", "8 times as slow", said, least >= 8)
 
 
 @pytest.mark.benchmark(group="9 peers")
