@@ -12,6 +12,8 @@ from bot.client import Client
 from bot.config import SettingsError
 from bot.features import App, make_client
 from bot.operating import operating_pages
+from genrec.errors import PoolError, PresetError
+from genrec.pool import AnalysisPool
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +38,7 @@ async def converse(app: App, token: str, *, stop: asyncio.Event) -> None:
     )
     async with watch if app.settings.http_port else contextlib.nullcontext():
         _watch_figures(app)
+        warming = asyncio.create_task(_warm(app.pool))
         running = asyncio.create_task(connection.run(token))
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -43,10 +46,11 @@ async def converse(app: App, token: str, *, stop: asyncio.Event) -> None:
             await app.desk.close(finish_s=FINISH_S, correct_s=CORRECT_S)
         finally:
             stopping.cancel()
+            warming.cancel()
             await connection.leave()
             # A shard that cannot connect tries for ever, also when the client is closed.
             running.cancel()
-            await asyncio.wait((running,))
+            await asyncio.wait((running, warming))
         if not running.cancelled():
             running.result()
 
@@ -91,6 +95,14 @@ class _Connection:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
                     await self._client.close()
+
+
+async def _warm(pool: AnalysisPool) -> None:
+    """Start the workers while the bot connects, so that the first clip does not wait for one."""
+    try:
+        await pool.warm()
+    except (PoolError, PresetError) as error:
+        log.warning("the workers could not be started, the next clip tries again: %s", error)
 
 
 def _watch_figures(app: App) -> None:

@@ -72,6 +72,8 @@ class FakePool:
         self.size = 2
         self.model_id = ""
         self.heard: list[Path] = []
+        self.warmed = asyncio.Event()
+        self.cold: GenrecError | None = None
         self.delay_s = 0.0
         self.gate: asyncio.Event | None = None
         self.error: GenrecError | Exception | None = None
@@ -82,6 +84,11 @@ class FakePool:
     @property
     def waiting(self) -> int:
         return self._waiting
+
+    async def warm(self) -> None:
+        self.warmed.set()
+        if self.cold is not None:
+            raise self.cold
 
     async def analyze(self, path: Path) -> Analysis:
         self._waiting += 1

@@ -13,8 +13,9 @@ import pytest
 from bot.app import sync
 from bot.config import Settings, SettingsError
 from bot.sandbox import LocalDiscord, visible_text
+from genrec.errors import WorkerUnavailable
 from tests.bot.wire.conftest import COMMANDS, WAV, World, answered, bot_on, clip, said
-from tests.bot.wire.fakes import make_preset
+from tests.bot.wire.fakes import FakePool, make_preset
 
 CALLBACK, ORIGINAL = "/interactions/.*/callback", "/messages/@original"
 
@@ -53,6 +54,24 @@ async def test_the_answer_survives(world: World, fault: str) -> None:
     await answered(await recommend(world), 20)
     await world.settled()
     assert len(world.discord.calls("PATCH", ORIGINAL)) >= 2
+
+
+async def test_workers_start_before_the_first_question(world: World) -> None:
+    async with asyncio.timeout(10):
+        await world.pool.warmed.wait()
+    assert not world.pool.heard
+
+
+async def test_a_bot_whose_workers_do_not_start_says_so_and_answers_when_they_do(
+    discord: LocalDiscord, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    pool = FakePool()
+    pool.cold = WorkerUnavailable("No worker could be started: no memory is left.")
+    async with bot_on(discord, tmp_path, pool=pool) as world:
+        await answered(await recommend(world))
+    told = [r for r in caplog.records if r.name == "bot.connection"]
+    assert [r.levelname for r in told] == ["WARNING"]
+    assert "the next clip tries again: No worker could be started" in told[0].getMessage()
 
 
 async def test_a_reset_acknowledgement_is_sent_again(world: World) -> None:
