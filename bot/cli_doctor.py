@@ -98,7 +98,8 @@ def _database(settings: Settings) -> str:
 
 def _answer(settings: Settings) -> str:
     async def hear(path: Path) -> str:
-        async with AnalysisPool(find_preset(settings.preset), workers=1) as pool:
+        preset = find_preset(settings.preset)
+        async with AnalysisPool(preset, workers=1, heard_s=settings.heard_s) as pool:
             analysis = await pool.analyze(path)
         took = ", ".join(f"{name} {ms:.0f} ms" for name, ms in analysis.timings_ms.items())
         return f"a worker heard the demo's clip as {analysis.scores[0].label} ({took})"

@@ -109,7 +109,10 @@ def evaluate(
     preset: Annotated[Path, typer.Option(help="Preset folder.")],
     data: Data,
     split: Annotated[
-        str, typer.Option(help="paper, filtered, all (every excerpt is test), or a CSV file.")
+        str,
+        typer.Option(
+            help="paper, filtered, filtered-wide, all (every excerpt is test), or a CSV file."
+        ),
     ] = "paper",
     part: Annotated[Literal["test", "valid", "train"], typer.Option()] = "test",
     audio: Annotated[

@@ -102,7 +102,7 @@ async def _warm(pool: AnalysisPool) -> None:
     try:
         await pool.warm()
     except (PoolError, PresetError) as error:
-        log.warning("the workers could not be started, the next clip tries again: %s", error)
+        log.warning("no worker could be started, clips try again: %s", error)
 
 
 def _watch_figures(app: App) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bot.config import PREFIX, Settings, SettingsError
 from bot.sources import SITES, SourcePolicy, stale_ytdlp
-from bot.sources.policy import is_proxy
+from bot.sources.policy import WANTED_S, is_proxy
 from bot.sources.sites import DEFAULT_SITES
 
 log = logging.getLogger(__name__)
@@ -29,6 +29,7 @@ def source_policy(settings: Settings) -> SourcePolicy:
         max_bytes=settings.max_upload_bytes,
         max_disk_bytes=settings.clip_disk_bytes,
         max_seconds=settings.max_clip_minutes * 60,
+        wanted_s=max(WANTED_S, 2 * settings.heard_s),
         download_s=settings.fetch_timeout_s,
         page_s=settings.fetch_timeout_s,
         ytdlp_dir=settings.ytdlp_dir,

@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("preset", type=Path, help="a models/NAME folder")
     parser.add_argument("--channel", type=int, required=True, help="descriptor of the socket")
     parser.add_argument("--analyzer", default=ANALYZER, help="module:function that loads a preset")
-    parser.add_argument("--heard-s", type=float, default=HEARD_S, help="a file's")
+    parser.add_argument("--heard-s", type=float, default=HEARD_S, help="of a file")
     parser.add_argument("--memory", type=int, default=lockdown.MEMORY_BYTES, help="bytes")
     return parser
 

@@ -10,6 +10,11 @@ from pathlib import Path
 from tests.repository import ROOT, normal, pins, relative, tracked
 
 MAX_BYTES = 30 * 2**20
+PEERS = [
+    line
+    for line in (ROOT / "requirements" / "peers.in").read_text(encoding="utf-8").split("\n")
+    if line and not line.startswith("#")
+]
 
 
 def commands() -> dict[str, set[str]]:
@@ -86,7 +91,7 @@ def test_every_dependency_is_explained() -> None:
     extras = project["optional-dependencies"].values()
     wanted = [*project["dependencies"], *(one for extra in extras for one in extra)]
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    names = [re.split(r"[<>=]", one)[0] for one in wanted]
+    names = [*(re.split(r"[<>=]", one)[0] for one in wanted), *PEERS]
     assert not [name for name in names if f"**{name}**" not in page]
 
 
@@ -97,6 +102,11 @@ def test_locks_agree() -> None:
     runtime, dev = pins("runtime.lock"), pins("dev.lock")
     assert runtime.items() <= dev.items()
     assert not runtime.keys() & {"keras", "librosa", "tensorflow"}
+    peers = pins("peers.lock")
+    assert {name: dev[name] for name in peers.keys() & dev.keys()} == {
+        name: peers[name] for name in peers.keys() & dev.keys()
+    }
+    assert not dev.keys() & {"faiss-cpu", "openvino"}
 
 
 def test_locks_pin_by_hash_and_hold_what_the_project_asks_for() -> None:
@@ -104,6 +114,7 @@ def test_locks_pin_by_hash_and_hold_what_the_project_asks_for() -> None:
     for lock, wanted in {
         "runtime.lock": project["dependencies"],
         "dev.lock": [one for extra in project["optional-dependencies"].values() for one in extra],
+        "peers.lock": PEERS,
     }.items():
         names = {normal(re.split(r"[<>=]", one)[0]) for one in wanted}
         assert names <= pins(lock).keys()

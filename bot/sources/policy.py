@@ -15,6 +15,7 @@ from genrec.errors import LinkRefused, UnsupportedSource
 if TYPE_CHECKING:
     from pathlib import Path
 
+WANTED_S = 120.0  # of a track in pieces, unless more of each file is heard
 MIB = 1 << 20
 
 # ``is_global`` calls these public on Python 3.11. The first five carry an IPv4 address inside,
@@ -61,7 +62,7 @@ class SourcePolicy:
     max_bytes: int = 50 * MIB
     max_disk_bytes: int = 1024 * MIB  # all fetches that run at the same time, together
     max_seconds: float = 3600.0  # of a page's track, by its own word
-    wanted_s: float = 120.0  # of a track that comes in pieces: enough for the middle to be music
+    wanted_s: float = WANTED_S  # of a track that comes in pieces: enough for the middle to be music
     max_redirects: int = 5
     pages_at_once: int = 2  # a yt-dlp process takes about 80 MB and a core
     max_waiting: int = 32

@@ -17,7 +17,7 @@ CARD = """\
 # {name}
 
 {arch} that hears {count} genres in a log-mel spectrogram: {labels}. Trained from {weights} weights
-by `genrec train` and exported as {precision} by `genrec export`. Model id `{model_id}`.
+{taught}by `genrec train` and exported as {precision} by `genrec export`. Model id `{model_id}`.
 
 This page is written by `genrec export`; its figures are those of [metrics.json](metrics.json).
 `genrec evaluate --preset models/{name} --data DIR --split {split}` prints them anew.
@@ -99,6 +99,7 @@ def write_card(
             arch={"vgg16": "VGG16", "resnet50": "ResNet50"}[preset.arch],
             count=len(preset.labels),
             labels=", ".join(preset.labels),
+            taught=f"with {' and '.join(taught)} as teachers " if taught else "",
             weights={"none": "random", "imagenet": "ImageNet"}.get(weights, weights),
             precision=made.precision,
             model_id=preset.model_id,

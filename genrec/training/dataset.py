@@ -150,7 +150,7 @@ def split(dataset: Dataset, folder: Path, name: str) -> Parts:
     """Return the indices of each part: ``train``, ``valid`` and ``test``.
 
     What is drawn by lot is drawn alike for every run, whatever its seed: a run that goes on from
-    another, or learns from it, is never judged by tracks that the other one trained on.
+    another of the same split, or learns from it, is not judged by tracks the other trained on.
 
     Parameters
     ----------

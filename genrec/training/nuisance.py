@@ -1,4 +1,4 @@
-"""What coding a clip changes in its features, and the directions of an embedding that stay."""
+"""The directions of an embedding: where tracks differ, and neither codings nor a genre's own do."""
 
 from __future__ import annotations
 

@@ -109,10 +109,25 @@ def honest_calibration_error(confidence: Array, draws: int = 2000) -> float:
     """Return the calibration error that chance alone makes on so few tracks, on average.
 
     Answers are drawn right as often as their confidence says, so the probabilities are true and
-    what is left is the estimate's own error (Roelofs et al. 2022): on 90 tracks some 0.06.
+    what is left is the estimate's own error (Roelofs et al. 2022).
+
+    Parameters
+    ----------
+    confidence
+        float (n,), 0..1.
+    draws
+        How often all answers are drawn.
+
+    Returns
+    -------
+    0..1; on 90 tracks some 0.07
     """
-    right = np.random.default_rng(0).random((draws, len(confidence))) < confidence
-    return float(calibration_error(confidence, right).mean())
+    rng = np.random.default_rng(0)
+    errors = [
+        calibration_error(confidence, rng.random(len(confidence)) < confidence)
+        for _ in range(draws)
+    ]
+    return float(np.mean(errors))
 
 
 def _unit(x: Float) -> Float:

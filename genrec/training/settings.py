@@ -103,7 +103,7 @@ def start(run: Path, settings: Settings, labels: list[str], *, resume: bool) -> 
     """Write settings.json, or check that a run to resume has the same."""
     text = json.dumps({"labels": labels, **asdict(settings)}, indent=2)
     path = run / "settings.json"
-    if path.exists() and path.read_text(encoding="utf-8") != text:
+    if path.exists() and read_settings(run) != (settings, labels):
         raise DataError(f"{run} holds a run with other settings; give another --run folder.")
     if path.exists() and not resume:
         raise DataError(f"{run} holds a run already; leave out --fresh, or give another folder.")

@@ -1,4 +1,4 @@
-"""Train a network on a data set: settings, data, model, fit, save. Read from top to bottom.
+"""Train a network on a data set: build, fit, keep the best.
 
     genrec train --arch vgg16 --data DIR --split paper
 
@@ -12,12 +12,13 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from genrec.errors import DataError
 from genrec.training.architectures import BEST, build, load_run
 from genrec.training.augment import NONE
 from genrec.training.batches import Crops, Dice, TrackValidation, all_windows
 from genrec.training.dataset import Dataset, Parts, check_front_end, need
 from genrec.training.frozen import Remembered, WholeCheckpoint, halves, outputs
-from genrec.training.settings import Settings, read_history, start
+from genrec.training.settings import Settings, read_history, read_settings, start
 from genrec.training.teachers import teachers
 
 
@@ -54,16 +55,23 @@ def train(
     ------
     DataError
         The split has no training or validation part, the data have another front end, or the run's
-        folder has other settings.
+        folder has other settings; the run to go on from, or a teacher, is not of the same split.
     """
     need(parts, "train", "valid")
     check_front_end(data, settings.spectrogram)
+    before = Path(settings.weights) if Path(settings.weights).is_dir() else None
+    if before is not None and (split := read_settings(before)[0].split) != settings.split:
+        raise DataError(
+            f"{before} learned of the split {split}, so it may know what {settings.split} is judged"
+            " by; go on from a run of the same split."
+        )
+    teach = teachers(settings, data.labels)
     start(run, settings, data.labels, resume=resume)
     keras.utils.set_random_seed(settings.seed)
-    crops = Crops(data, parts["train"], settings, teachers(settings, data.labels))
+    crops = Crops(data, parts["train"], settings, teach)
     model, _ = build(settings, len(data.labels))
-    if Path(settings.weights).is_dir():
-        load_run(model, Path(settings.weights))
+    if before is not None:
+        load_run(model, before)
     validation = TrackValidation(data, parts["valid"], settings)
     fitted, batches = model, crops
     if sees_the_same(settings):
@@ -115,7 +123,8 @@ def train(
 def sees_the_same(settings: Settings) -> bool:
     """Say whether frozen layers get the same pictures in every epoch: whole excerpts, as is."""
     whole = settings.image.columns == 0 and settings.augment == NONE
-    return whole and settings.trainable != "all"
+    # Teachers look at whole pictures: what frozen layers say of them tells them nothing.
+    return whole and settings.trainable != "all" and not settings.teachers
 
 
 def remember(

@@ -9,14 +9,13 @@ import sqlite3
 import sys
 import time
 import warnings
+from contextlib import closing
 from pathlib import Path
 
 import keras
 import librosa
 import numpy as np
 from numpy.typing import NDArray
-
-DIMENSION = 512
 
 
 def main() -> None:
@@ -42,7 +41,7 @@ def answer(path: Path, network: keras.Model, database: Path, side: int) -> NDArr
     bands = np.linspace(0, S_db.shape[0] - 1, side).astype(int)
     image = np.repeat((S_db[np.ix_(bands, at)] / 80 + 1)[..., None], 3, axis=-1)
     features = network.predict(image[None], verbose=0)[0]
-    with sqlite3.connect(database) as db:
+    with closing(sqlite3.connect(database)) as db:
         kept = db.execute("SELECT id, vector FROM track").fetchall()
     matrix = np.stack([np.frombuffer(blob, "<f4") for _, blob in kept])
     lengths = np.linalg.norm(matrix, axis=1) * np.linalg.norm(features)

@@ -41,6 +41,8 @@ def times(benchmarks: Iterable[Mapping[str, Any]]) -> Times:
 
 def draw(found: Times, path: Path) -> None:
     """Draw one panel a dimension, both axes logarithmic: a straight line of slope 1 is linear."""
+    if not found:
+        raise SystemExit("There are no searches in this file: write it with `make bench`.")
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     axes = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
     for axis, (dimension, ways) in zip(axes, sorted(found.items()), strict=True):

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.benchmarks.memory import peak_mb
+from tests.benchmarks.process import memory_mb
 
 Float = NDArray[np.float32]
 Logits = Callable[[Float], Float]
@@ -37,7 +37,7 @@ def main() -> None:
     figures: dict[str, Any] = {
         "first_s": first_s,
         "ms": 1000 * float(np.median(taken)),
-        "mb": peak_mb("self"),
+        "mb": memory_mb("self"),
         "logits": np.asarray(logits, dtype=float).tolist(),
     }
     sys.stdout.write(json.dumps(figures))

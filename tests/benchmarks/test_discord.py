@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from bot.app import open_locally
 from bot.config import Settings
 from bot.connection import converse
 from bot.sandbox import Interaction, Upload, buttons, visible_text
+from tests.benchmarks.figures import Reached
 from tests.synth import music
 
 SR = 22050
@@ -38,32 +38,30 @@ def clip(number: int, seconds: float) -> Upload:
 def test_people_at_once(
     benchmark: BenchmarkFixture,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
     seconds: float,
     people: int,
     timed: bool,
+    reached: Reached,
 ) -> None:
     """The real bot, pool and preset on the local Discord, from its start to its stop."""
     clips = [clip(number, seconds) for number in range(people if timed else min(people, 3))]
     waited = benchmark.pedantic(lambda: asyncio.run(_ask(tmp_path, clips)), rounds=1)
-    assert len(waited) == len(clips)  # none is lost
+    assert any(each.answered for each in waited)
     seconds_of = {
         "acknowledged": [each.acknowledged_s for each in waited],
         "answered": [each.ended_s for each in waited if each.answered],
         "told busy": [each.ended_s for each in waited if not each.answered],
     }
-    lines = []
     for what, taken in seconds_of.items():
         if taken:
             p50, p95, p99 = (float(np.percentile(taken, q)) for q in (50, 95, 99))
             figures = {"count": len(taken), "p50_s": p50, "p95_s": p95, "p99_s": p99}
             benchmark.extra_info[what] = figures
-            lines.append(
-                f"{people} at once, {len(taken)} {what}: {p50:.3f} s (p50), {p95:.3f} s (p95),"
-                f" {p99:.3f} s (p99)"
+            name = f"{len(clips)} at once, {len(taken)} {what}, p50 / p95 / p99"
+            wanted, met = (
+                ("3 s, Discord's limit", p99 < 3) if what == "acknowledged" else ("", None)
             )
-    with capsys.disabled():
-        sys.stdout.write("\n" + "\n".join(lines) + "\n")
+            reached(name, wanted, f"{p50:.3f} / {p95:.3f} / {p99:.3f} s", met)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,32 +18,19 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from genrec.pipeline import Analyzer
 from genrec.similarity import NeighbourIndex
 from tests.benchmarks.figures import Reached
-from tests.benchmarks.naive import DIMENSION
+from tests.benchmarks.process import one_core
 
 Answer = Callable[[Path], float]
 """Answers a clip and returns the seconds it took."""
 TRACKS = 1_000
 SIDE = 224
 PROCESSES = 4
-
-
-@contextmanager
-def one_core() -> Iterator[None]:
-    """Keep this process, and those it starts, on one core where the system can."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    allowed = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {min(allowed)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, allowed)
+DIMENSION = 512
 
 
 def fill(database: Path, *, timed: bool) -> None:
     """Write a library as the naive way keeps it: a BLOB a track."""
-    with sqlite3.connect(database) as db:
+    with closing(sqlite3.connect(database)) as db, db:
         db.execute("CREATE TABLE track (id INTEGER PRIMARY KEY, vector BLOB)")
         shape = (TRACKS if timed else 20, DIMENSION)
         rows = np.random.default_rng(1).normal(size=shape).astype("<f4")
@@ -70,7 +57,9 @@ def naive(database: Path, *, timed: bool) -> Iterator[Answer]:
 
         def answer(path: Path) -> float:
             print(path, file=ask, flush=True)
-            seconds, found = told.readline().split()
+            line = told.readline()
+            assert line, f"the naive way ended: python {' '.join(command[1:])} < PATH says why"
+            seconds, found = line.split()
             assert int(found) == 5
             return float(seconds)
 

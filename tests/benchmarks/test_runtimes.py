@@ -19,7 +19,7 @@ from genrec.preset import NETWORK
 from genrec.spectrogram import images, windows
 from tests import synth
 from tests.benchmarks.conftest import ROOT
-from tests.benchmarks.test_peers import one_core
+from tests.benchmarks.process import one_core
 
 
 def run(*command: object) -> str:
@@ -46,14 +46,14 @@ def pictures(tmp_path_factory: pytest.TempPathFactory, analyzer: Analyzer, timed
     return path
 
 
-def multiplications(arch: str, images: int) -> float:
-    """Return what the convolutions multiply for so many images, in thousand million."""
+def multiplications(arch: str, images: tuple[int, ...]) -> float:
+    """Return what the convolutions multiply for images (n, h, w, 3), in thousand million."""
     keras = pytest.importorskip("keras")
     size = {"vgg16": keras.applications.VGG16, "resnet50": keras.applications.ResNet50}[arch]
-    network = size(include_top=False, weights=None, input_shape=(64, 64, 3))
+    network = size(include_top=False, weights=None, input_shape=images[1:])
     convolutions = (x for x in network.layers if isinstance(x, keras.layers.Conv2D))
     each = (np.prod(x.kernel.shape) * np.prod(x.output.shape[1:3]) for x in convolutions)
-    return float(sum(each)) * images / 1e9
+    return float(sum(each)) * images[0] / 1e9
 
 
 @pytest.mark.parametrize("arch", ["resnet50", "vgg16"])
@@ -67,6 +67,7 @@ def test_runtimes(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Each in a process of its own, on one core; the int8 file is the one that ships."""
+    work = multiplications(arch, np.load(pictures).shape)
     benchmark.group = f"3 network, runtimes, {arch}"
     network = ROOT / "models" / arch / NETWORK
     files = {"litert": network}
@@ -85,7 +86,6 @@ def test_runtimes(
 
     benchmark.pedantic(each, rounds=1)
     reference = np.array(found["litert"].pop("logits"))
-    work = multiplications(arch, len(reference))
     lines = [f"{arch}, {len(reference)} images: {work:.1f} thousand million multiplications"]
     for name, figures in found.items():
         logits = np.array(figures.pop("logits", reference))

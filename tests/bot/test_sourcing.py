@@ -187,3 +187,8 @@ def test_the_container_has_room_for_the_clips() -> None:
     found = re.search(r"- /tmp:size=(\d+)m\b", compose)
     assert found is not None
     assert int(found[1]) >= Settings.model_fields["clip_disk_mb"].default + 100  # and other files
+
+
+def test_as_much_of_a_track_in_pieces_is_fetched_as_its_middle_takes(monkeypatch) -> None:
+    assert source_policy(settings(monkeypatch)).wanted_s == 120
+    assert source_policy(settings(monkeypatch, heard_s=200)).wanted_s == 400

@@ -62,7 +62,7 @@ async def test_workers_start_before_the_first_question(world: World) -> None:
     assert not world.pool.heard
 
 
-async def test_a_bot_whose_workers_do_not_start_says_so_and_answers_when_they_do(
+async def test_a_bot_whose_workers_do_not_start_says_so_and_goes_on(
     discord: LocalDiscord, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     pool = FakePool()
@@ -71,7 +71,7 @@ async def test_a_bot_whose_workers_do_not_start_says_so_and_answers_when_they_do
         await answered(await recommend(world))
     told = [r for r in caplog.records if r.name == "bot.connection"]
     assert [r.levelname for r in told] == ["WARNING"]
-    assert "the next clip tries again: No worker could be started" in told[0].getMessage()
+    assert "clips try again: No worker could be started" in told[0].getMessage()
 
 
 async def test_a_reset_acknowledgement_is_sent_again(world: World) -> None:

@@ -113,6 +113,7 @@ def test_only_whole_excerpts_without_damage_are_remembered() -> None:
     paper = settings("vgg16", "head", 1)
     assert train.sees_the_same(paper)
     assert not train.sees_the_same(replace(paper, trainable="all"))
+    assert not train.sees_the_same(replace(paper, teachers=("runs/one",)))
     assert not train.sees_the_same(replace(paper, image=replace(paper.image, columns=128)))
     assert not train.sees_the_same(replace(paper, augment=setup.Settings().augment))
     assert paper.augment == NONE

@@ -354,6 +354,19 @@ def test_a_run_remembers_its_teachers(run: SimpleNamespace, parts: Parts, tmp_pa
     assert np.isfinite(setup.read_history(tmp_path)[0]["loss"])
 
 
+def test_a_teacher_that_may_not_teach_leaves_no_run_behind(parts: Parts, tmp_path: Path) -> None:
+    wrong = replace(SETTINGS, teachers=(str(tmp_path / "none"),))
+    with pytest.raises(DataError, match="not the folder of a training run"):
+        train.train(wrong, DATA, parts, tmp_path / "run", verbose=0)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_from_one_of_its_own_split_only(run: SimpleNamespace, parts: Parts) -> None:
+    other = replace(SETTINGS, split="filtered", weights=str(run.folder))
+    with pytest.raises(DataError, match="learned of the split paper"):
+        train.train(other, DATA, parts, run.folder.parent / "other", verbose=0)
+
+
 def test_an_epoch_that_was_written_twice_counts_once(tmp_path: Path) -> None:
     (tmp_path / "history.csv").write_text("epoch,val_loss\n0,3.0\n1,2.5\n1,2.0\n")
     assert setup.read_history(tmp_path) == [
@@ -441,9 +454,7 @@ def test_an_export_has_figures_a_card_and_plots(exported: SimpleNamespace) -> No
 
 def test_without_artists_and_titles_there_is_no_catalogue(parts: Parts) -> None:
     nameless = played_data([0, 3], seconds=2, named=False)
-    heard = calibrate.Listened(
-        np.arange(2), np.ones((2, 4), np.float32), np.ones((2, 2), np.float32)
-    )
+    heard = heard_alike(2)
     analyzer: Any = SimpleNamespace(
         preset=SimpleNamespace(spectrogram=SETTINGS.spectrogram),
         embedding=lambda features: features / 2,
@@ -458,9 +469,7 @@ def test_without_artists_and_titles_there_is_no_catalogue(parts: Parts) -> None:
 
 def test_a_recording_stands_once_in_the_catalogue() -> None:
     data = played_data([0, 5, 0], seconds=8)
-    heard = calibrate.Listened(
-        np.arange(3), np.ones((3, 4), np.float32), np.ones((3, 2), np.float32)
-    )
+    heard = heard_alike(3)
     analyzer: Any = SimpleNamespace(
         preset=SimpleNamespace(spectrogram=SETTINGS.spectrogram), embedding=lambda each: each
     )

@@ -45,7 +45,7 @@ def test_directions_come_with_the_best_first_and_measured_in_changes() -> None:
     assert np.abs(kept[:, -1]).argmax() == 4
 
 
-def test_without_audio_the_principal_axes_are_kept() -> None:
+def test_without_audio_all_that_tracks_span_is_kept() -> None:
     features = _tracks(40, 300)
 
     kept = projection(features, ["any"] * 40, np.zeros((0, 300), dtype=np.float32))
