@@ -86,6 +86,10 @@ def export(
     data: Data,
     out: Annotated[Path, typer.Option(help="The preset's folder: models/NAME.")],
     precision: Annotated[Literal["int8", "fp16", "fp32"], typer.Option()] = "int8",
+    epoch: Annotated[
+        Literal["best", "last"],
+        typer.Option(help="last: where too few tracks validate to pick an epoch by them."),
+    ] = "best",
     cache: Cache = CACHE,
 ) -> None:
     """Turn a training run into a preset: network, calibration, starter catalogue, figures, card."""
@@ -97,7 +101,8 @@ def export(
         from genrec.training.settings import read_history, read_settings
     settings, _ = read_settings(run)
     dataset, parts = _load(data, settings.split, settings.spectrogram, cache)
-    made = make(run, dataset, parts, out, name=out.name, precision=precision, say=print)
+    how = {"precision": precision, "epoch": epoch}
+    made = make(run, dataset, parts, out, name=out.name, say=print, **how)
     with _bar("Measuring") as progress:
         report = measure(Analyzer(made.preset), dataset, parts, progress=progress)
     write_card(made, report, settings, read_history(run))

@@ -14,6 +14,7 @@ from genrec.training.settings import Settings
 VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 ARCHITECTURES = ("vgg16", "resnet50")
 BEST = "best.weights.h5"
+EPOCHS = {"best": BEST, "last": "last/latest.weights.h5"}
 
 Shape = tuple[int, int, int]
 
@@ -92,15 +93,15 @@ def load_weights(body: keras.Model, arch: str, weights: str) -> None:
     _copy(plain, body)
 
 
-def load_run(model: keras.Model, run: Path) -> None:
-    """Fill a network with the best epoch of a run of the same architecture.
+def load_run(model: keras.Model, run: Path, epoch: str = "best") -> None:
+    """Fill a network with an epoch of a run of the same architecture: ``best``, or ``last``.
 
     Raises
     ------
     DataError
         The run has no weights yet, or is of another architecture.
     """
-    path = run / BEST
+    path = run / EPOCHS[epoch]
     if not path.exists():
         raise DataError(f"{run} has no weights yet; let `genrec train` finish an epoch first.")
     try:

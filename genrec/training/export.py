@@ -26,8 +26,8 @@ from genrec.training.architectures import build, fold, load_run
 from genrec.training.batches import all_windows
 from genrec.training.calibrate import Blank, Listened, accuracy, calibrate, listen
 from genrec.training.dataset import Dataset, Parts, check_front_end, need
-from genrec.training.nuisance import coding_changes
-from genrec.training.settings import Settings, read_settings
+from genrec.training.nuisance import everyday_changes
+from genrec.training.settings import Settings, read_history, read_settings
 from genrec.training.starter import starter
 
 Float = NDArray[np.float32]
@@ -55,9 +55,13 @@ def export(
     *,
     name: str,
     precision: str = "int8",
+    epoch: str = "best",
     say: Say = lambda line: None,
 ) -> Exported:
-    """Write the best epoch of a run as a preset folder.
+    """Write the best epoch of a run, or its last one, as a preset folder.
+
+    The last epoch is for runs whose validation part is too small to pick one by: it ends a whole
+    schedule, so there is nothing to pick.
 
     ``int8`` is kept where it loses no more than a point of validation accuracy against fp32;
     else fp16 is written, and that is said.
@@ -80,14 +84,14 @@ def export(
             f"{run} was trained on {', '.join(labels)}, and these data hold"
             f" {', '.join(data.labels)}; give the data it was trained on."
         )
-    network = serving_model(load_best(run, settings, len(labels)), settings)
+    network = serving_model(load_epoch(run, settings, len(labels), epoch), settings)
     blank = Blank(name=name, settings=settings, labels=labels)
     precision, measured, valid = write_network(network, blank, data, parts, out, precision, say)
     bare = Analyzer(blank.save(out))
     train = listen(bare.preset, data, parts["train"])
-    changes = coding_changes(bare, data, parts["train"])
+    changes = everyday_changes(bare, data, parts["train"])
     if not len(changes):
-        say("No training track has audio, so the embedding cannot learn what coding changes.")
+        say("No training track has audio, so the embedding learns nothing of codings and noise.")
     shipped = calibrate(blank, out, data, train, valid, changes)
     tracks = starter(Analyzer(shipped), data, train, valid)
     if tracks is None:
@@ -133,10 +137,22 @@ def write_network(
     return precision, measured, valid
 
 
-def load_best(run: Path, settings: Settings, labels: int) -> keras.Model:
-    """Return a run's network with the weights of its best epoch."""
+def load_epoch(run: Path, settings: Settings, labels: int, epoch: str = "best") -> keras.Model:
+    """Return a run's network with the weights of its best epoch, or its last one.
+
+    Raises
+    ------
+    DataError
+        The run has no such weights yet, or its schedule has not ended.
+    """
+    done = len(read_history(run))
+    if epoch == "last" and done < settings.epochs:
+        raise DataError(
+            f"{run} has trained {done} of {settings.epochs} epochs: let `genrec train` end it, or"
+            " export its best epoch."
+        )
     model, _ = build(replace(settings, weights="none", precision="float32"), labels)
-    load_run(model, run)
+    load_run(model, run, epoch)
     return model
 
 

@@ -1,4 +1,4 @@
-"""The directions of an embedding: where tracks differ, and neither codings nor a genre's own do."""
+"""The directions of an embedding: where tracks differ, more than codings and genres make them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from scipy.linalg import eigh
 from genrec.audio import decode
 from genrec.pipeline import Analyzer
 from genrec.training.dataset import Dataset
-from genrec.training.robustness import CHANGES, LOSSY
+from genrec.training.robustness import CHANGES, EVERYDAY
 
 Float = NDArray[np.float32]
 Wide = NDArray[np.float64]
 
 # Chosen on validation tracks and on coded tracks held out: docs/experiments.md has the figures.
 DIMENSION = 64
-WITHIN = 10.0  # weight of what tracks of a genre differ in, against what coding changes
+WITHIN = 10.0  # weight of what tracks of a genre differ in, against everyday changes
 RIDGE = 0.3  # of the mean change, in every direction: 76 tracks cannot show them all
 
 
-def coding_changes(analyzer: Analyzer, data: Dataset, indices: NDArray[np.int64]) -> Float:
-    """Code the excerpts that have audio in every lossy way, and see how their features move.
+def everyday_changes(analyzer: Analyzer, data: Dataset, indices: NDArray[np.int64]) -> Float:
+    """Change the excerpts that have audio in every everyday way, and see how their features move.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def coding_changes(analyzer: Analyzer, data: Dataset, indices: NDArray[np.int64]
                 continue
             y = decode(data.audio[name], sr=sr, limits=analyzer.limits).y
             plain = analyzer.hear(y).features
-            for coding in LOSSY:
+            for coding in EVERYDAY:
                 CHANGES[coding](path, y, sr)
                 coded = decode(path, sr=sr, limits=analyzer.limits).y
                 changes.append(analyzer.hear(coded).features - plain)
@@ -57,7 +57,7 @@ def projection(features: Float, genres: Sequence[str], changes: Float) -> Float:
     """Return the directions in which tracks differ most for what should not count.
 
     The leading generalised eigenvectors of the covariance of tracks against a sum of two: that of
-    the changes coding makes, and that of tracks around the mean of their genre. So it is nuisance
+    everyday changes, and that of tracks around the mean of their genre. So it is nuisance
     attribute projection (Solomonoff et al. 2005), linear discriminant analysis and the whitening of
     both in one.
 

@@ -171,7 +171,16 @@ def _middle(seconds: float) -> Callable[[Float, int], Float]:
 
 
 UNCHANGED = "none"
-LOSSY = ("MP3", "MP3, 64 kbit/s", "Vorbis", "AAC, 128 kbit/s", "Opus, 96 kbit/s")
+EVERYDAY = (
+    "MP3",
+    "MP3, 64 kbit/s",
+    "Vorbis",
+    "AAC, 128 kbit/s",
+    "Opus, 96 kbit/s",
+    "16 kHz",
+    "noise at 20 dB",
+)
+"""What may happen to a clip on its way here and should change no answer."""
 CHANGES: dict[str, Write] = {
     UNCHANGED: _file("WAV", "FLOAT"),
     "FLAC": _file("FLAC", "PCM_16"),

@@ -269,13 +269,26 @@ def test_a_run_that_was_killed_goes_on_after_its_last_epoch(run: SimpleNamespace
 
 
 def test_the_best_epoch_is_kept(run: SimpleNamespace, parts: Parts) -> None:
-    model = export.load_best(run.folder, SETTINGS, 2)
+    model = export.load_epoch(run.folder, SETTINGS, 2)
     judge = batches.TrackValidation(DATA, parts["valid"], SETTINGS)
     judge.set_model(model)
     logs: dict[str, float] = {}
     judge.on_epoch_end(0, logs)
     best = min(row["val_loss"] for row in setup.read_history(run.folder))
     assert logs["val_loss"] == pytest.approx(best, rel=1e-3, abs=1e-4)
+
+
+def test_the_last_epoch_is_there_too_when_the_schedule_has_ended(
+    run: SimpleNamespace, parts: Parts
+) -> None:
+    judge = batches.TrackValidation(DATA, parts["valid"], SETTINGS)
+    judge.set_model(export.load_epoch(run.folder, SETTINGS, 2, "last"))
+    logs: dict[str, float] = {}
+    judge.on_epoch_end(0, logs)
+    last = setup.read_history(run.folder)[-1]["val_loss"]
+    assert logs["val_loss"] == pytest.approx(last, rel=1e-3, abs=1e-4)
+    with pytest.raises(DataError, match="has trained 3 of 9 epochs"):
+        export.load_epoch(run.folder, replace(SETTINGS, epochs=9), 2, "last")
 
 
 def test_a_folder_with_another_run_is_refused(run: SimpleNamespace, parts: Parts) -> None:
@@ -304,7 +317,7 @@ def test_a_pupil_is_told_what_its_teachers_say_of_the_very_same_images(
     same, labelled = batches.Crops(DATA, parts["train"], pupil)[0]
     assert np.array_equal(x, same)
 
-    logits = export.load_best(run.folder, SETTINGS, 2).predict_on_batch(x)
+    logits = export.load_epoch(run.folder, SETTINGS, 2).predict_on_batch(x)
     said = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
     assert told == pytest.approx(0.75 * said + 0.25 * labelled, abs=1e-5)
     assert not np.allclose(said, labelled, atol=0.01)
@@ -402,7 +415,7 @@ def test_an_export_hears_what_keras_hears(exported: SimpleNamespace, run: Simple
     preset = Preset.load(exported.out)
     assert preset.labels == ("ballad", "disco")
     assert re.fullmatch(rf"small-{exported.precision}@[0-9a-f]{{12}}", preset.model_id)
-    model = export.load_best(run.folder, SETTINGS, 2)
+    model = export.load_epoch(run.folder, SETTINGS, 2)
     body = keras.Model(model.input, model.get_layer("embedding").output)
     x, owner = batches.all_windows(DATA, np.arange(len(DATA)), SETTINGS)
     features = np.asarray(body(x, training=False))

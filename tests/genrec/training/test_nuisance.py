@@ -11,8 +11,8 @@ import soundfile
 from genrec.pipeline import Analyzer
 from genrec.preset import Preset
 from genrec.training.dataset import Dataset
-from genrec.training.nuisance import DIMENSION, coding_changes, projection
-from genrec.training.robustness import LOSSY
+from genrec.training.nuisance import DIMENSION, everyday_changes, projection
+from genrec.training.robustness import EVERYDAY
 from tests.repository import ROOT
 from tests.synth import music
 
@@ -86,9 +86,9 @@ def test_only_tracks_with_audio_are_coded(tmp_path: Path) -> None:
         audio={"a": tmp_path / "a.flac"},
     )
 
-    changes = coding_changes(analyzer, data, np.array([0, 1]))
+    changes = everyday_changes(analyzer, data, np.array([0, 1]))
 
-    assert changes.shape == (len(LOSSY), analyzer.embedder.dimension)
+    assert changes.shape == (len(EVERYDAY), analyzer.embedder.dimension)
     by_coding = np.linalg.norm(changes, axis=1)
     assert (by_coding > 0).all()
-    assert not len(coding_changes(analyzer, data, np.array([1])))
+    assert not len(everyday_changes(analyzer, data, np.array([1])))
