@@ -101,8 +101,9 @@ def export(
         from genrec.training.settings import read_history, read_settings
     settings, _ = read_settings(run)
     dataset, parts = _load(data, settings.split, settings.spectrogram, cache)
-    how = {"precision": precision, "epoch": epoch}
-    made = make(run, dataset, parts, out, name=out.name, say=print, **how)
+    made = make(
+        run, dataset, parts, out, name=out.name, precision=precision, epoch=epoch, say=print
+    )
     with _bar("Measuring") as progress:
         report = measure(Analyzer(made.preset), dataset, parts, progress=progress)
     write_card(made, report, settings, read_history(run))

@@ -147,6 +147,6 @@ def load_analyzer(folder: str, heard_s: float) -> Analyzer:
     """
     analyzer = Analyzer(Preset.load(Path(folder)), limits=AudioLimits(max_seconds=heard_s))
     sr = analyzer.preset.spectrogram.sr
-    noise = np.random.default_rng(0).normal(0, 0.1, 30 * sr).astype(np.float32)
+    noise = np.random.default_rng(0).normal(0, 0.1, round(heard_s * sr)).astype(np.float32)
     analyzer.hear(noise)
     return analyzer

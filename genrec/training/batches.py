@@ -7,6 +7,7 @@ from collections.abc import Callable
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from genrec.spectrogram import images, windows
 from genrec.training.augment import NONE, crop, damage, mixup
@@ -91,7 +92,7 @@ class TrackValidation(keras.callbacks.Callback):  # type: ignore[misc]
         """Add ``val_accuracy`` and ``val_loss`` to the figures of the epoch."""
         logits = np.asarray(self.model.predict(self.x, batch_size=32, verbose=0))
         scores = np.stack([logits[self.owner == i].mean(axis=0) for i in range(len(self.targets))])
-        log_p = scores - np.logaddexp.reduce(scores, axis=1, keepdims=True)
+        log_p = log_softmax(scores, axis=1)
         if logs is not None:
             logs["val_accuracy"] = float((scores.argmax(1) == self.targets.argmax(1)).mean())
             logs["val_loss"] = float(-(log_p * self.targets).sum(axis=1).mean())

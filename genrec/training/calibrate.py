@@ -10,31 +10,15 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from genrec.embedder import Embedder
-from genrec.pipeline import Analyzer
 from genrec.preset import NETWORK, Calibration, Preset, save_preset
 from genrec.training.dataset import Dataset
 from genrec.training.front_end import mel_basis
+from genrec.training.hearing import Listened, truth_of
 from genrec.training.nuisance import projection
+from genrec.training.scores import unit
 from genrec.training.settings import Settings
 
 Float = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Listened:
-    """What a network says of excerpts, before anything is calibrated.
-
-    Attributes
-    ----------
-    indices
-        int (n,), the excerpts' places in the data set.
-    features, logits
-        float32 (n, d) and (n, labels), means over the windows.
-    """
-
-    indices: NDArray[np.int64]
-    features: Float
-    logits: Float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,25 +53,9 @@ class Blank:
         )
 
 
-def listen(preset: Preset, data: Dataset, indices: NDArray[np.int64]) -> Listened:
-    """Hear excerpts from their arrays."""
-    analyzer = Analyzer(preset)
-    heard = [analyzer.see(data.spectrogram(int(i))) for i in indices]
-    return Listened(
-        indices,
-        np.array([each.features for each in heard]),
-        np.array([each.logits for each in heard]),
-    )
-
-
 def accuracy(found: Listened, data: Dataset, labels: list[str]) -> float:
     """Return the share of excerpts whose genre was heard."""
-    return float((found.logits.argmax(axis=1) == truth_of(found, data, labels)).mean())
-
-
-def truth_of(found: Listened, data: Dataset, labels: list[str]) -> NDArray[np.int64]:
-    """Return the excerpts' genres as places in ``labels``."""
-    return np.array([labels.index(data.genres[i]) for i in found.indices])
+    return float((found.logits.argmax(axis=1) == truth_of(data, found.indices, labels)).mean())
 
 
 def calibrate(
@@ -104,16 +72,11 @@ def calibrate(
     cosines = unit((valid.features - centre) @ kept) @ unit((train.features - centre) @ kept).T
     unrelated = cosines[genres[valid.indices][:, None] != genres[train.indices][None, :]]
     calibration = Calibration(
-        temperature=temperature(valid.logits, truth_of(valid, data, blank.labels)),
+        temperature=temperature(valid.logits, truth_of(data, valid.indices, blank.labels)),
         cosine_zero=float(unrelated.mean()),
         cosine_floor=float(np.quantile(unrelated, 0.95)),
     )
     return blank.save(folder, calibration, (centre, kept))
-
-
-def unit(x: Float) -> Float:
-    """Return the rows of x (n, d) at length 1."""
-    return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12))
 
 
 def temperature(logits: Float, truth: NDArray[np.int64]) -> float:

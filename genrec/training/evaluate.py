@@ -16,12 +16,14 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from genrec.errors import DataError, InputRefused
 from genrec.pipeline import Analyzer
 from genrec.training.dataset import Dataset, Parts, Progress, check_front_end, need, silent
+from genrec.training.hearing import Listened, listen, truth_of
 from genrec.training.scores import (
     calibration_error,
     honest_calibration_error,
     raw_cosine,
     reliability,
     similarity,
+    softmax,
 )
 
 Float = NDArray[np.float32]
@@ -31,45 +33,23 @@ K = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Predictions:
-    """What a preset hears in some excerpts.
+class Predictions(Listened):
+    """What a preset hears in some excerpts; ``embeddings``: float32 (n, d), of length 1."""
 
-    Attributes
-    ----------
-    indices
-        int (n,), the excerpts' places in the data set.
-    embeddings
-        float32 (n, d), centred and of length 1.
-    logits
-        float32 (n, labels), before the temperature.
-    features
-        float32 (n, d), what the embeddings are made of.
-    """
-
-    indices: Ints
     embeddings: Float
-    logits: Float
-    features: Float
 
 
 def predict(
     analyzer: Analyzer, data: Dataset, indices: Ints, progress: Progress = silent
 ) -> Predictions:
     """Hear excerpts from their log-mel arrays."""
-    embeddings, logits, features = [], [], []
-    for done, index in enumerate(indices, start=1):
-        heard = analyzer.see(data.spectrogram(int(index)))
-        embeddings.append(analyzer.embedding(heard.features))
-        logits.append(heard.logits)
-        features.append(heard.features)
-        progress(done, len(indices))
-    preset = analyzer.preset
-    labels = len(preset.labels)
+    heard = listen(analyzer, data, indices, progress)
+    embeddings = [analyzer.embedding(each) for each in heard.features]
     return Predictions(
-        np.asarray(indices, dtype=np.int64),
-        np.array(embeddings, dtype=np.float32).reshape(len(indices), preset.dimension),
-        np.array(logits, dtype=np.float32).reshape(len(indices), labels),
-        np.array(features, dtype=np.float32).reshape(len(indices), len(preset.centre)),
+        heard.indices,
+        heard.features,
+        heard.logits,
+        np.array(embeddings, dtype=np.float32).reshape(len(indices), analyzer.preset.dimension),
     )
 
 
@@ -122,7 +102,7 @@ def evaluate(
     total = len(judged) + len(others)
     found = predict(analyzer, data, judged, lambda done, _: progress(done, total))
     pool = predict(analyzer, data, others, lambda done, _: progress(len(judged) + done, total))
-    truth = np.array([preset.labels.index(data.genres[i]) for i in judged])
+    truth = truth_of(data, judged, preset.labels)
     catalogue = pool if len(others) else found
     scaled = found.logits / preset.calibration.temperature
     itself, same_artist, same_genre = _masks(data, found, catalogue)
@@ -241,12 +221,6 @@ def from_audio(
         "accuracy": float(np.mean([a == t for a, t in zip(answers, truth, strict=True)])),
         "accuracy_arrays": float(np.mean([a == t for a, t in zip(arrays, truth, strict=True)])),
     }
-
-
-def softmax(logits: Float) -> NDArray[np.float64]:
-    """Return probabilities (n, labels) of logits (n, labels)."""
-    p = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return np.asarray(p / p.sum(axis=1, keepdims=True))
 
 
 def _masks(data: Dataset, found: Predictions, pool: Predictions) -> tuple[NDArray[np.bool_], ...]:

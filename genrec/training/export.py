@@ -24,8 +24,9 @@ from genrec.pipeline import Analyzer
 from genrec.preset import CATALOGUE, NETWORK, Preset, save_starter
 from genrec.training.architectures import build, fold, load_run
 from genrec.training.batches import all_windows
-from genrec.training.calibrate import Blank, Listened, accuracy, calibrate, listen
+from genrec.training.calibrate import Blank, accuracy, calibrate
 from genrec.training.dataset import Dataset, Parts, check_front_end, need
+from genrec.training.hearing import Listened, listen
 from genrec.training.nuisance import everyday_changes
 from genrec.training.settings import Settings, read_history, read_settings
 from genrec.training.starter import starter
@@ -88,7 +89,7 @@ def export(
     blank = Blank(name=name, settings=settings, labels=labels)
     precision, measured, valid = write_network(network, blank, data, parts, out, precision, say)
     bare = Analyzer(blank.save(out))
-    train = listen(bare.preset, data, parts["train"])
+    train = listen(bare, data, parts["train"])
     changes = everyday_changes(bare, data, parts["train"])
     if not len(changes):
         say("No training track has audio, so the embedding learns nothing of codings and noise.")
@@ -120,7 +121,7 @@ def write_network(
             folder = Path(scratch) / wanted
             folder.mkdir()
             convert(network, folder / NETWORK, wanted, examples)
-            found = listen(blank.save(folder), data, parts["valid"])
+            found = listen(Analyzer(blank.save(folder)), data, parts["valid"])
             measured[wanted] = accuracy(found, data, blank.labels)
             say(f"{wanted}: {measured[wanted]:.3f} of the validation tracks")
             return folder, found
@@ -145,8 +146,7 @@ def load_epoch(run: Path, settings: Settings, labels: int, epoch: str = "best") 
     DataError
         The run has no such weights yet, or its schedule has not ended.
     """
-    done = len(read_history(run))
-    if epoch == "last" and done < settings.epochs:
+    if epoch == "last" and (done := len(read_history(run))) < settings.epochs:
         raise DataError(
             f"{run} has trained {done} of {settings.epochs} epochs: let `genrec train` end it, or"
             " export its best epoch."

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 from genrec.preset import Calibration
 
@@ -51,7 +52,7 @@ def raw_cosine(a: Float, b: Float, unrelated: NDArray[np.bool_]) -> float:
     unrelated
         bool (n, m): which pairs count. 0 where none does.
     """
-    cosines = _unit(a) @ _unit(b).T
+    cosines = unit(a) @ unit(b).T
     return float(cosines[unrelated].mean()) if unrelated.any() else 0.0
 
 
@@ -72,7 +73,7 @@ def reliability(truth: Array, p: Array, bins: int = BINS) -> list[dict[str, floa
     A row a bin: ``confidence`` and ``right``, both means of 0..1, and ``tracks``.
     """
     confidence, right = p.max(axis=1), p.argmax(axis=1) == truth
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
+    place = _bins(confidence, bins)
     return [
         {
             "confidence": float(confidence[place == b].mean()),
@@ -100,8 +101,7 @@ def calibration_error(confidence: Array, right: Array, bins: int = BINS) -> Arra
     -------
     float (...,)
     """
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    member = np.eye(bins)[place]  # (n, bins)
+    member = np.eye(bins)[_bins(confidence, bins)]  # (n, bins)
     return np.asarray(np.abs((right - confidence) @ member).sum(axis=-1) / len(confidence))
 
 
@@ -130,5 +130,16 @@ def honest_calibration_error(confidence: Array, draws: int = 2000) -> float:
     return float(np.mean(errors))
 
 
-def _unit(x: Float) -> Float:
+def softmax(logits: Float) -> NDArray[np.float64]:
+    """Return probabilities (..., labels) of logits (..., labels)."""
+    return np.asarray(special.softmax(logits.astype(np.float64), axis=-1))
+
+
+def _bins(confidence: Array, bins: int) -> NDArray[np.int64]:
+    """Return the bin of each confidence, 0..1, of so many equal ones."""
+    return np.minimum((confidence * bins).astype(np.int64), bins - 1)
+
+
+def unit(x: Float) -> Float:
+    """Return the rows of x (n, d) at length 1."""
     return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12))

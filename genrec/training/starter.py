@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from genrec.fingerprint import COLUMNS_EACH, fingerprint, same_recording
 from genrec.pipeline import Analyzer
 from genrec.preset import Starter
-from genrec.training.calibrate import Listened
 from genrec.training.dataset import Dataset
+from genrec.training.hearing import Listened
 
 Float = NDArray[np.float32]
 

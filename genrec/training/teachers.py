@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from genrec.errors import DataError
 from genrec.training.architectures import build, load_run
+from genrec.training.scores import softmax
 from genrec.training.settings import Settings, read_settings
 
 Float = NDArray[np.float32]
@@ -46,9 +47,8 @@ def teachers(settings: Settings, labels: list[str]) -> Teach | None:
         return None
 
     def teach(x: Float) -> Float:
-        logits = np.stack([np.asarray(model.predict_on_batch(x), np.float32) for model in models])
-        log_p = logits - np.logaddexp.reduce(logits, axis=-1, keepdims=True)
-        return np.asarray(np.exp(log_p).mean(axis=0), dtype=np.float32)
+        p = softmax(np.stack([np.asarray(model.predict_on_batch(x)) for model in models]))
+        return np.asarray(p.mean(axis=0), dtype=np.float32)
 
     return teach
 

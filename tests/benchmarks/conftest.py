@@ -12,8 +12,7 @@ from genrec.pipeline import Analyzer
 from genrec.preset import Preset
 from tests import synth
 from tests.benchmarks.figures import FIGURES, Figure, Reached, table
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.repository import ROOT
 
 
 @pytest.fixture(scope="session")

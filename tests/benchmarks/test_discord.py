@@ -103,9 +103,8 @@ async def _ended(used: Interaction, since: float) -> Waited:
     """Wait for the end: thumbs are under an answer; else it was told "busy"."""
 
     def ended(message: dict[str, object]) -> bool:
-        thumbs = any(b.get("custom_id", "").startswith("thumb:") for b in buttons(message))
         return (
-            thumbs
+            _has_thumbs(message)
             or "clips waiting" in visible_text(message)
             or "clips are waiting" in visible_text(message)
         )
@@ -113,5 +112,8 @@ async def _ended(used: Interaction, since: float) -> Waited:
     acknowledged_s = await used.wait_ack(LIMIT_S)
     message = await used.wait_until(ended, LIMIT_S)
     ended_s = time.perf_counter() - since
-    answered = any(b.get("custom_id", "").startswith("thumb:") for b in buttons(message))
-    return Waited(acknowledged_s, ended_s, answered)
+    return Waited(acknowledged_s, ended_s, _has_thumbs(message))
+
+
+def _has_thumbs(message: dict[str, object]) -> bool:
+    return any(b.get("custom_id", "").startswith("thumb:") for b in buttons(message))

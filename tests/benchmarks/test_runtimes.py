@@ -18,8 +18,8 @@ from genrec.pipeline import Analyzer
 from genrec.preset import NETWORK
 from genrec.spectrogram import images, windows
 from tests import synth
-from tests.benchmarks.conftest import ROOT
 from tests.benchmarks.process import one_core
+from tests.repository import ROOT
 
 
 def run(*command: object) -> str:
@@ -32,10 +32,10 @@ def run(*command: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory, analyzer: Analyzer, timed: bool) -> Path:
+def pictures(tmp_path_factory: pytest.TempPathFactory, analyzer: Analyzer, seconds: float) -> Path:
     """Return the windows of one clip, as an answer needs them."""
     preset = analyzer.preset
-    y = synth.music(0, 30.0 if timed else 5.0, preset.spectrogram.sr)
+    y = synth.music(0, seconds, preset.spectrogram.sr)
     x = images(
         windows(analyzer.spectrogram(y), preset.image),
         preset.image,

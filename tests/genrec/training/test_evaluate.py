@@ -24,8 +24,8 @@ from genrec.training.evaluate import (
     calibration,
     evaluate,
     neighbours,
-    softmax,
 )
+from genrec.training.scores import softmax
 from genrec.types import GenreScore
 from tests.genrec.training.small import blank_data
 from tests.repository import ROOT

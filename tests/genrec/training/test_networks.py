@@ -28,6 +28,7 @@ from genrec.training import (
     calibrate,
     card,
     export,
+    hearing,
     starter,
     teachers,
     train,
@@ -49,9 +50,9 @@ def pictures(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(0, 1, (count, *SHAPE)).astype(np.float32)
 
 
-def heard_alike(count: int) -> calibrate.Listened:
+def heard_alike(count: int) -> hearing.Listened:
     each = np.ones((count, 4), np.float32)
-    return calibrate.Listened(np.arange(count), each, each[:, :2])
+    return hearing.Listened(np.arange(count), each, each[:, :2])
 
 
 def same_weights(a: Any, b: Any) -> bool:
@@ -431,7 +432,7 @@ def test_an_export_is_calibrated_on_validation_tracks(
     exported: SimpleNamespace, parts: Parts
 ) -> None:
     preset = exported.made.preset
-    train_part = calibrate.listen(preset, DATA, parts["train"])
+    train_part = hearing.listen(Analyzer(preset), DATA, parts["train"])
     np.testing.assert_allclose(preset.centre, train_part.features.mean(axis=0), atol=1e-5)
     assert 0.04 < preset.calibration.temperature < 21
     assert -1 <= preset.calibration.cosine_zero <= preset.calibration.cosine_floor <= 1
