@@ -43,9 +43,17 @@ def train(
     batch: Annotated[int | None, typer.Option(min=1)] = None,
     crops: Annotated[int | None, typer.Option(min=1, help="Windows per track and epoch.")] = None,
     learning_rate: Annotated[float | None, typer.Option()] = None,
+    keep: Annotated[
+        Literal["best", "last"],
+        typer.Option(help="last: where too few tracks validate to pick an epoch by them."),
+    ] = "best",
     patience: Annotated[int | None, typer.Option(min=1)] = None,
     teacher: Annotated[
         list[str] | None, typer.Option(help="A run to learn from; may be given several times.")
+    ] = None,
+    mixup: Annotated[
+        float | None,
+        typer.Option(min=0, help="How evenly windows are blended; 1 suits a run with teachers."),
     ] = None,
     precision: Annotated[
         Literal["float32", "mixed_bfloat16", "mixed_float16"],
@@ -71,9 +79,11 @@ def train(
         "teachers": tuple(teacher) if teacher else None,
     }
     settings = Settings(arch=arch, weights=weights, seed=seed, precision=precision)
-    settings = replace(settings, trainable=trainable or "all", split=split)
+    settings = replace(settings, trainable=trainable or "all", split=split, keep=keep)
     settings = RECIPES[recipe](settings)
     settings = replace(settings, **{k: v for k, v in asked.items() if v is not None})
+    if mixup is not None:
+        settings = replace(settings, augment=replace(settings.augment, mixup_alpha=mixup))
     dataset, parts = _load(data, split, settings.spectrogram, cache)
     folder = run or Path("runs") / f"{arch}-{recipe}-{Path(split).stem}"
     fit(settings, dataset, parts, folder, resume=not fresh)
@@ -86,10 +96,6 @@ def export(
     data: Data,
     out: Annotated[Path, typer.Option(help="The preset's folder: models/NAME.")],
     precision: Annotated[Literal["int8", "fp16", "fp32"], typer.Option()] = "int8",
-    epoch: Annotated[
-        Literal["best", "last"],
-        typer.Option(help="last: where too few tracks validate to pick an epoch by them."),
-    ] = "best",
     cache: Cache = CACHE,
 ) -> None:
     """Turn a training run into a preset: network, calibration, starter catalogue, figures, card."""
@@ -101,9 +107,7 @@ def export(
         from genrec.training.settings import read_history, read_settings
     settings, _ = read_settings(run)
     dataset, parts = _load(data, settings.split, settings.spectrogram, cache)
-    made = make(
-        run, dataset, parts, out, name=out.name, precision=precision, epoch=epoch, say=print
-    )
+    made = make(run, dataset, parts, out, name=out.name, precision=precision, say=print)
     with _bar("Measuring") as progress:
         report = measure(Analyzer(made.preset), dataset, parts, progress=progress)
     write_card(made, report, settings, read_history(run))

@@ -9,12 +9,11 @@ import numpy as np
 from keras import layers
 
 from genrec.errors import DataError
-from genrec.training.settings import Settings
+from genrec.training.settings import Settings, read_history, read_settings
 
 VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 ARCHITECTURES = ("vgg16", "resnet50")
-BEST = "best.weights.h5"
-EPOCHS = {"best": BEST, "last": "last/latest.weights.h5"}
+KEPT = "kept.weights.h5"
 
 Shape = tuple[int, int, int]
 
@@ -93,15 +92,22 @@ def load_weights(body: keras.Model, arch: str, weights: str) -> None:
     _copy(plain, body)
 
 
-def load_run(model: keras.Model, run: Path, epoch: str = "best") -> None:
-    """Fill a network with an epoch of a run of the same architecture: ``best``, or ``last``.
+def load_run(model: keras.Model, run: Path) -> None:
+    """Fill a network with the epoch that a run of the same architecture keeps.
 
     Raises
     ------
     DataError
-        The run has no weights yet, or is of another architecture.
+        The run has no weights yet, keeps its last epoch and has not come to it, or is of another
+        architecture.
     """
-    path = run / EPOCHS[epoch]
+    settings, _ = read_settings(run)
+    if settings.keep == "last" and (done := len(read_history(run))) < settings.epochs:
+        raise DataError(
+            f"{run} keeps its last epoch and has trained {done} of {settings.epochs}; let `genrec"
+            " train` end it first."
+        )
+    path = run / KEPT
     if not path.exists():
         raise DataError(f"{run} has no weights yet; let `genrec train` finish an epoch first.")
     try:

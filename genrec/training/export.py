@@ -28,7 +28,7 @@ from genrec.training.calibrate import Blank, accuracy, calibrate
 from genrec.training.dataset import Dataset, Parts, check_front_end, need
 from genrec.training.hearing import Listened, listen
 from genrec.training.nuisance import everyday_changes
-from genrec.training.settings import Settings, read_history, read_settings
+from genrec.training.settings import Settings, read_settings
 from genrec.training.starter import starter
 
 Float = NDArray[np.float32]
@@ -56,13 +56,9 @@ def export(
     *,
     name: str,
     precision: str = "int8",
-    epoch: str = "best",
     say: Say = lambda line: None,
 ) -> Exported:
-    """Write the best epoch of a run, or its last one, as a preset folder.
-
-    The last epoch is for runs whose validation part is too small to pick one by: it ends a whole
-    schedule, so there is nothing to pick.
+    """Write the epoch that a run keeps as a preset folder.
 
     ``int8`` is kept where it loses no more than a point of validation accuracy against fp32;
     else fp16 is written, and that is said.
@@ -85,7 +81,7 @@ def export(
             f"{run} was trained on {', '.join(labels)}, and these data hold"
             f" {', '.join(data.labels)}; give the data it was trained on."
         )
-    network = serving_model(load_epoch(run, settings, len(labels), epoch), settings)
+    network = serving_model(load_kept(run, settings, len(labels)), settings)
     blank = Blank(name=name, settings=settings, labels=labels)
     precision, measured, valid = write_network(network, blank, data, parts, out, precision, say)
     bare = Analyzer(blank.save(out))
@@ -138,21 +134,10 @@ def write_network(
     return precision, measured, valid
 
 
-def load_epoch(run: Path, settings: Settings, labels: int, epoch: str = "best") -> keras.Model:
-    """Return a run's network with the weights of its best epoch, or its last one.
-
-    Raises
-    ------
-    DataError
-        The run has no such weights yet, or its schedule has not ended.
-    """
-    if epoch == "last" and (done := len(read_history(run))) < settings.epochs:
-        raise DataError(
-            f"{run} has trained {done} of {settings.epochs} epochs: let `genrec train` end it, or"
-            " export its best epoch."
-        )
+def load_kept(run: Path, settings: Settings, labels: int) -> keras.Model:
+    """Return a run's network in float32, with the weights of the epoch it keeps."""
     model, _ = build(replace(settings, weights="none", precision="float32"), labels)
-    load_run(model, run, epoch)
+    load_run(model, run)
     return model
 
 

@@ -35,9 +35,13 @@ class Settings:
         schedule is the paper's Adam.
     label_smoothing
         GTZAN has about 10 % wrong labels: a network should not be certain of them.
+    keep
+        The epoch a run is known by, to export, go on from and learn from: the ``best`` by
+        validation loss, or the ``last`` of its whole schedule, where too few tracks validate to
+        pick one by them.
     patience
-        Epochs without a better validation loss before a run stops. The loss, not the accuracy:
-        on 90 tracks the accuracy moves in steps of a whole point.
+        Epochs without a better validation loss before a run that keeps its best stops. The loss,
+        not the accuracy: on 90 tracks the accuracy moves in steps of a whole point.
     teachers, teaching
         Folders of runs to learn from, and the share of a target that is theirs; the label's is the
         rest.
@@ -57,6 +61,7 @@ class Settings:
     schedule: str = "cosine"
     label_smoothing: float = 0.05
     dropout: float = 0.2
+    keep: str = "best"
     patience: int = 12
     seed: int = 1
     precision: str = "float32"

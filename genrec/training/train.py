@@ -1,8 +1,8 @@
-"""Train a network on a data set: build, fit, keep the best.
+"""Train a network on a data set: build, fit, keep the best epoch or the last.
 
     genrec train --arch vgg16 --data DIR --split paper
 
-A run folder holds settings.json, history.csv, last/ (to resume), best.weights.h5, labels and plots.
+A run folder holds settings.json, history.csv, last/ (to resume), kept.weights.h5 and a plot.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import keras
 import numpy as np
 
 from genrec.errors import DataError
-from genrec.training.architectures import BEST, build, load_run
+from genrec.training.architectures import KEPT, build, load_run
 from genrec.training.augment import NONE
 from genrec.training.batches import Crops, Dice, TrackValidation, all_windows
 from genrec.training.dataset import Dataset, Parts, check_front_end, need
@@ -47,7 +47,7 @@ def train(
     resume: bool = True,
     verbose: int = 1,
 ) -> Path:
-    """Train, keeping the epoch with the lowest loss on the validation part; return its folder.
+    """Train and keep the epoch the settings ask for; return the run's folder.
 
     A run that was stopped goes on after its last whole epoch; its settings must be the same.
 
@@ -88,7 +88,8 @@ def train(
     history = read_history(run)
     losses = [row["val_loss"] for row in history]
     best = min(losses, default=None)
-    if losses and len(losses) - 1 - losses.index(min(losses)) >= settings.patience:
+    patient = settings.keep == "best"
+    if patient and losses and len(losses) - 1 - losses.index(min(losses)) >= settings.patience:
         return run  # it stopped early
     fitted.fit(
         batches,
@@ -100,15 +101,18 @@ def train(
             keras.callbacks.CSVLogger(str(run / "history.csv"), append=bool(history)),
             WholeCheckpoint(
                 model,
-                str(run / BEST),
+                str(run / KEPT),
                 monitor="val_loss",
                 mode="min",
-                save_best_only=True,
+                save_best_only=patient,
                 save_weights_only=True,
                 initial_value_threshold=best,
             ),
             keras.callbacks.EarlyStopping(
-                monitor="val_loss", mode="min", patience=settings.patience, baseline=best
+                monitor="val_loss",
+                mode="min",
+                patience=settings.patience if patient else settings.epochs,
+                baseline=best,
             ),
             keras.callbacks.BackupAndRestore(
                 str(run / "last"),

@@ -270,26 +270,41 @@ def test_a_run_that_was_killed_goes_on_after_its_last_epoch(run: SimpleNamespace
 
 
 def test_the_best_epoch_is_kept(run: SimpleNamespace, parts: Parts) -> None:
-    model = export.load_epoch(run.folder, SETTINGS, 2)
-    judge = batches.TrackValidation(DATA, parts["valid"], SETTINGS)
-    judge.set_model(model)
-    logs: dict[str, float] = {}
-    judge.on_epoch_end(0, logs)
     best = min(row["val_loss"] for row in setup.read_history(run.folder))
-    assert logs["val_loss"] == pytest.approx(best, rel=1e-3, abs=1e-4)
+    assert kept_loss(run.folder, SETTINGS, parts) == pytest.approx(best, rel=1e-3, abs=1e-4)
 
 
-def test_the_last_epoch_is_there_too_when_the_schedule_has_ended(
-    run: SimpleNamespace, parts: Parts
+def test_the_last_epoch_is_kept_where_that_is_asked(
+    tmp_path: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    judge = batches.TrackValidation(DATA, parts["valid"], SETTINGS)
-    judge.set_model(export.load_epoch(run.folder, SETTINGS, 2, "last"))
+    # The loss rises from epoch to epoch, and still the run has the patience to end its schedule.
+    losses = iter([1.0, 2.0, 3.0])
+
+    class Rising(batches.TrackValidation):
+        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            super().on_epoch_end(epoch, logs)
+            assert logs is not None
+            measured.append(logs["val_loss"])
+            logs["val_loss"] = next(losses)
+
+    measured: list[float] = []
+    monkeypatch.setattr(train, "TrackValidation", Rising)
+    settings = replace(SETTINGS, keep="last", patience=1)
+    train.train(settings, DATA, parts, tmp_path, verbose=0)
+    assert len(setup.read_history(tmp_path)) == SETTINGS.epochs
+    assert kept_loss(tmp_path, settings, parts) == pytest.approx(measured[-1], rel=1e-3, abs=1e-4)
+    (tmp_path / "settings.json").unlink()
+    setup.start(tmp_path, replace(settings, epochs=9), DATA.labels, resume=True)
+    with pytest.raises(DataError, match="has trained 3 of 9; let `genrec"):
+        export.load_kept(tmp_path, settings, 2)
+
+
+def kept_loss(folder: Path, settings: setup.Settings, parts: Parts) -> float:
+    judge = batches.TrackValidation(DATA, parts["valid"], settings)
+    judge.set_model(export.load_kept(folder, settings, 2))
     logs: dict[str, float] = {}
     judge.on_epoch_end(0, logs)
-    last = setup.read_history(run.folder)[-1]["val_loss"]
-    assert logs["val_loss"] == pytest.approx(last, rel=1e-3, abs=1e-4)
-    with pytest.raises(DataError, match="has trained 3 of 9 epochs"):
-        export.load_epoch(run.folder, replace(SETTINGS, epochs=9), 2, "last")
+    return logs["val_loss"]
 
 
 def test_a_folder_with_another_run_is_refused(run: SimpleNamespace, parts: Parts) -> None:
@@ -318,7 +333,7 @@ def test_a_pupil_is_told_what_its_teachers_say_of_the_very_same_images(
     same, labelled = batches.Crops(DATA, parts["train"], pupil)[0]
     assert np.array_equal(x, same)
 
-    logits = export.load_epoch(run.folder, SETTINGS, 2).predict_on_batch(x)
+    logits = export.load_kept(run.folder, SETTINGS, 2).predict_on_batch(x)
     said = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
     assert told == pytest.approx(0.75 * said + 0.25 * labelled, abs=1e-5)
     assert not np.allclose(said, labelled, atol=0.01)
@@ -327,7 +342,7 @@ def test_a_pupil_is_told_what_its_teachers_say_of_the_very_same_images(
 def test_several_teachers_speak_with_one_voice(run: SimpleNamespace, tmp_path: Path) -> None:
     other = replace(SETTINGS, arch="resnet50")
     setup.start(tmp_path, other, DATA.labels, resume=True)
-    architectures.build(other, 2)[0].save_weights(tmp_path / architectures.BEST)
+    architectures.build(other, 2)[0].save_weights(tmp_path / architectures.KEPT)
     x = pictures(2)
     one, two, both = (
         teachers.teachers(replace(SETTINGS, teachers=names), DATA.labels)
@@ -416,7 +431,7 @@ def test_an_export_hears_what_keras_hears(exported: SimpleNamespace, run: Simple
     preset = Preset.load(exported.out)
     assert preset.labels == ("ballad", "disco")
     assert re.fullmatch(rf"small-{exported.precision}@[0-9a-f]{{12}}", preset.model_id)
-    model = export.load_epoch(run.folder, SETTINGS, 2)
+    model = export.load_kept(run.folder, SETTINGS, 2)
     body = keras.Model(model.input, model.get_layer("embedding").output)
     x, owner = batches.all_windows(DATA, np.arange(len(DATA)), SETTINGS)
     features = np.asarray(body(x, training=False))
