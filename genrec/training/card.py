@@ -10,7 +10,12 @@ from typing import Any
 
 from genrec.preset import METRICS
 from genrec.training.export import Exported
-from genrec.training.plots import plot_confusion, plot_history
+from genrec.training.plots import (
+    plot_confusion,
+    plot_history,
+    plot_reliability,
+    plot_similarity,
+)
 from genrec.training.settings import Settings
 
 CARD = """\
@@ -42,6 +47,12 @@ Accuracy on the validation tracks before and after conversion: {conversion}.
 {table}
 
 ![Confusion matrix](confusion.png)
+
+How often an answer is right against how sure it is, and the similarities that people are shown:
+
+![Reliability](reliability.png)
+
+![Similarities shown](similarity.png)
 
 ![Training](history.png)
 
@@ -121,6 +132,8 @@ def write_card(
         encoding="utf-8",
     )
     plot_confusion(report, folder / "confusion.png")
+    plot_reliability(report, folder / "reliability.png")
+    plot_similarity(report, folder / "similarity.png")
     plot_history(history, folder / "history.png")
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +11,7 @@ from scipy.linalg import eigh
 from genrec.audio import decode
 from genrec.pipeline import Analyzer
 from genrec.training.dataset import Dataset
-from genrec.training.robustness import CHANGES, EVERYDAY
+from genrec.training.robustness import EVERYDAY, UNCHANGED, changed
 
 Float = NDArray[np.float32]
 Wide = NDArray[np.float64]
@@ -38,19 +36,15 @@ def everyday_changes(analyzer: Analyzer, data: Dataset, indices: NDArray[np.int6
     -------
     float32 (changes, features); none where no excerpt has audio
     """
-    sr, changes = analyzer.preset.spectrogram.sr, []
-    with tempfile.TemporaryDirectory(prefix="genrec-coding-") as folder:
-        path = Path(folder) / "clip"
-        for name in (data.names[int(i)] for i in indices):
-            if name not in data.audio:
-                continue
-            y = decode(data.audio[name], sr=sr, limits=analyzer.limits).y
-            plain = analyzer.hear(y).features
-            for coding in EVERYDAY:
-                CHANGES[coding](path, y, sr)
-                coded = decode(path, sr=sr, limits=analyzer.limits).y
-                changes.append(analyzer.hear(coded).features - plain)
-    return np.array(changes, dtype=np.float32).reshape(len(changes), analyzer.embedder.dimension)
+    sr, size = analyzer.preset.spectrogram.sr, analyzer.embedder.dimension
+    names = (data.names[int(i)] for i in indices)
+    ways = (UNCHANGED, *EVERYDAY)
+    heard = [
+        analyzer.hear(decode(path, sr=sr, limits=analyzer.limits).y).features
+        for _, _, path in changed(analyzer, data, names, ways)
+    ]
+    features = np.array(heard, dtype=np.float32).reshape(-1, len(ways), size)
+    return (features[:, 1:] - features[:, :1]).reshape(-1, size)
 
 
 def projection(features: Float, genres: Sequence[str], changes: Float) -> Float:

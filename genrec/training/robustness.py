@@ -8,7 +8,7 @@ An answer should be about the music, not about the file it came in.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def robustness(
     data, indices
         The data set, and which excerpts; those without an audio file are left out.
     progress
-        Told (done, of) after each excerpt.
+        Told (done, of) after each changed clip.
 
     Returns
     -------
@@ -65,21 +65,35 @@ def robustness(
     heard = [int(i) for i in indices if data.names[int(i)] in data.audio]
     catalogue = analyzer.preset.starter()
     answers: dict[str, list[Answer]] = {name: [] for name in CHANGES}
-    with tempfile.TemporaryDirectory(prefix="genrec-robustness-") as folder:
-        for done, index in enumerate(heard, start=1):
-            name, sr = data.names[index], analyzer.preset.spectrogram.sr
-            y = decode(data.audio[name], sr=sr, limits=analyzer.limits).y
-            for change, write in CHANGES.items():
-                path = Path(folder) / "clip"
-                write(path, y, sr)
-                answers[change].append(_ask(analyzer, path, catalogue, name))
-            progress(done, len(heard))
+    clips = changed(analyzer, data, [data.names[i] for i in heard], CHANGES)
+    for done, (name, change, path) in enumerate(clips, start=1):
+        answers[change].append(_ask(analyzer, path, catalogue, name))
+        progress(done, len(heard) * len(CHANGES))
     truth = [data.genres[i] for i in heard]
     return (
         [_row(change, found, answers[UNCHANGED], truth) for change, found in answers.items()]
         if heard
         else []
     )
+
+
+def changed(
+    analyzer: Analyzer, data: Dataset, names: Iterable[str], changes: Iterable[str]
+) -> Iterator[tuple[str, str, Path]]:
+    """Change excerpts in ways of `CHANGES`: (excerpt, change, a file that is there until the next).
+
+    Excerpts without audio are left out.
+    """
+    sr, changes = analyzer.preset.spectrogram.sr, tuple(changes)
+    with tempfile.TemporaryDirectory(prefix="genrec-changed-") as folder:
+        path = Path(folder) / "clip"
+        for name in names:
+            if name not in data.audio:
+                continue
+            y = decode(data.audio[name], sr=sr, limits=analyzer.limits).y
+            for change in changes:
+                CHANGES[change](path, y, sr)
+                yield name, change, path
 
 
 def _ask(analyzer: Analyzer, path: Path, catalogue: Starter | None, name: str) -> Answer:

@@ -477,7 +477,7 @@ def test_an_export_has_figures_a_card_and_plots(exported: SimpleNamespace) -> No
     assert "start.h5" in text
     assert "/srv/music-of-mine" not in text + json.dumps(metrics)  # a preset travels
     assert "GTZAN" not in text  # it was not trained on it
-    for plot in ("confusion.png", "history.png"):
+    for plot in ("confusion.png", "reliability.png", "similarity.png", "history.png"):
         assert (exported.out / plot).read_bytes().startswith(PNG)
 
 
