@@ -21,11 +21,14 @@ from genrec.audio import AudioLimits, decode
 from genrec.embedder import Embedder
 from genrec.fingerprint import fingerprint
 from genrec.preset import Preset
-from genrec.spectrogram import images, log_mel, preview, windows
+from genrec.spectrogram import images, log_mel, preview, variants, windows
 from genrec.types import Analysis, GenreScore
 
 Float = NDArray[np.float32]
 T = TypeVar("T")
+
+# Up to 14.9 s with the shipped presets. docs/experiments.md has what three ways to hear bring.
+FEW_WINDOWS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +40,7 @@ class Heard:
     features
         float32 (d,), the mean over the windows of what lies before the classification layer.
     logits
-        float32 (labels,), the mean over the windows.
+        float32 (labels,), the mean over the windows, and over variants of them in a short clip.
     """
 
     features: Float
@@ -101,12 +104,21 @@ class Analyzer:
         return self.see(self.spectrogram(y))
 
     def see(self, S_db: Float) -> Heard:
-        """Look at a log-mel spectrogram (n_mels, columns), dB below its maximum."""
+        """Look at a log-mel spectrogram (n_mels, columns), dB below its maximum.
+
+        The genre of a clip that has few windows is asked three times, which no more than makes it
+        as much work as one of 30 s. The features stay those of the clip as it is.
+        """
         preset = self.preset
         patches = windows(S_db, preset.image)
+        plain = len(patches)
+        if preset.image.columns and plain <= FEW_WINDOWS:
+            patches = np.concatenate(
+                [windows(each, preset.image) for each in (S_db, *variants(S_db))]
+            )
         pictures = images(patches, preset.image, top_db=preset.spectrogram.top_db)
         features, logits = self.embedder(pictures)
-        return Heard(features.mean(axis=0), logits.mean(axis=0))
+        return Heard(features[:plain].mean(axis=0), logits.mean(axis=0))
 
     def embedding(self, features: Float) -> Float:
         """Centre features on the training tracks' mean, project them, bring them to length 1.

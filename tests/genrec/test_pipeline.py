@@ -10,6 +10,7 @@ import pytest
 from genrec.embedder import Embedder
 from genrec.errors import PresetError
 from genrec.pipeline import Analyzer, load_analyzer
+from genrec.spectrogram import images, variants, windows
 from tests.repository import ROOT
 from tests.synth import music, write
 
@@ -66,6 +67,20 @@ def test_another_coding_is_heard_the_same(analyzer: Analyzer, tmp_path: Path, ki
 def test_a_second_is_enough(analyzer: Analyzer) -> None:
     heard = analyzer.hear(music(0, 1.0, analyzer.preset.spectrogram.sr))
     assert np.isfinite(heard.features).all()
+
+
+def test_the_genre_of_a_short_clip_is_asked_three_times(analyzer: Analyzer) -> None:
+    sr, image = analyzer.preset.spectrogram.sr, analyzer.preset.image
+    for seconds, asked in ((10.0, 3), (20.0, 1)):
+        S_db = analyzer.spectrogram(music(0, seconds, sr))
+        ways = [S_db, *variants(S_db)][:asked]
+        answers = [
+            analyzer.embedder(images(windows(way, image), image, top_db=80.0)) for way in ways
+        ]
+        heard = analyzer.see(S_db)
+        np.testing.assert_allclose(heard.features, answers[0][0].mean(axis=0), atol=1e-4)
+        logits = np.concatenate([logits for _, logits in answers]).mean(axis=0)
+        np.testing.assert_allclose(heard.logits, logits, atol=1e-4)
 
 
 def test_different_music_points_elsewhere(analyzer: Analyzer) -> None:

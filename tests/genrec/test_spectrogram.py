@@ -11,6 +11,7 @@ from genrec.spectrogram import (
     images,
     in_noise,
     log_mel,
+    variants,
     windows,
 )
 from genrec.training.front_end import mel_basis
@@ -67,6 +68,13 @@ def test_windows_cover_the_excerpt_evenly(columns: int) -> None:
 def test_a_whole_excerpt_is_one_window() -> None:
     S_db = np.zeros((128, 387), dtype=np.float32)
     assert windows(S_db, ImageConfig(columns=0)).shape == (1, 128, 387)
+
+
+def test_variants_begin_later_a_band_higher_and_lower() -> None:
+    S_db = np.arange(12, dtype=np.float32).reshape(3, 4)  # a third of four columns is one
+    higher, lower = variants(S_db)
+    assert higher.tolist() == [[1, 2, 3, 0], [1, 2, 3, 0], [5, 6, 7, 4]]
+    assert lower.tolist() == [[6, 7, 4, 5], [10, 11, 8, 9], [10, 11, 8, 9]]
 
 
 def test_haar_keeps_the_mean_and_sees_change_in_time_and_frequency() -> None:
