@@ -1,4 +1,4 @@
-"""Data sets small enough to train on in a test."""
+"""Data sets and settings small enough to train with in a test."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from genrec.spectrogram import SpectrogramConfig, log_mel
+from genrec.spectrogram import ImageConfig, SpectrogramConfig, log_mel
 from genrec.training.dataset import Dataset, encode_levels
 from genrec.training.front_end import mel_basis
+from genrec.training.settings import Settings
 from tests.synth import STYLES, music
 
 CONFIG = SpectrogramConfig()
+SHAPE = (32, 32, 3)
+SMALL = ImageConfig(columns=32, height=32, width=32, hop_columns=32)
+SETTINGS = Settings(image=SMALL, epochs=3, batch=4, crops=1, seed=3)
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def blank_data(genres: Sequence[str], *, artists: Sequence[str] = ()) -> Dataset:
@@ -68,3 +73,8 @@ def write_archive(folder: Path, data: Dataset, **changed: np.ndarray) -> Path:
     }
     np.savez(folder / "logmel.npz", **{**arrays, **changed})
     return folder
+
+
+def pictures(count: int, seed: int = 0) -> np.ndarray:
+    """Return noise as float32 (count, *SHAPE)."""
+    return np.random.default_rng(seed).normal(0, 1, (count, *SHAPE)).astype(np.float32)
