@@ -109,7 +109,8 @@ def export(
     dataset, parts = _load(data, settings.split, settings.spectrogram, cache)
     made = make(run, dataset, parts, out, name=out.name, precision=precision, say=print)
     with _bar("Measuring") as progress:
-        report = measure(Analyzer(made.preset), dataset, parts, progress=progress)
+        analyzer = Analyzer(made.preset)
+        report = measure(analyzer, dataset, parts, progress=progress, others=made.heard)
     write_card(made, report, settings, read_history(run))
     _print_report(report)
     print(f"Written: {out} ({made.preset.model_id}, {made.precision})")

@@ -43,13 +43,18 @@ def predict(
     analyzer: Analyzer, data: Dataset, indices: Ints, progress: Progress = silent
 ) -> Predictions:
     """Hear excerpts from their log-mel arrays."""
-    heard = listen(analyzer, data, indices, progress)
+    return embedded(analyzer, listen(analyzer, data, indices, progress))
+
+
+def embedded(analyzer: Analyzer, heard: Listened) -> Predictions:
+    """Add the embeddings to what was heard."""
     embeddings = [analyzer.embedding(each) for each in heard.features]
+    shape = len(embeddings), analyzer.preset.dimension
     return Predictions(
         heard.indices,
         heard.features,
         heard.logits,
-        np.array(embeddings, dtype=np.float32).reshape(len(indices), analyzer.preset.dimension),
+        np.array(embeddings, dtype=np.float32).reshape(shape),
     )
 
 
@@ -61,6 +66,7 @@ def evaluate(
     progress: Progress = silent,
     part: str = "test",
     audio: bool = True,
+    others: Listened | None = None,
 ) -> dict[str, Any]:
     """Return every figure of a preset on one part of a data set.
 
@@ -77,6 +83,8 @@ def evaluate(
         The part to judge.
     audio
         Whether excerpts that have an audio file are judged end to end, too.
+    others
+        What the preset's network heard in the other parts, where that is known already.
 
     Returns
     -------
@@ -98,12 +106,15 @@ def evaluate(
         )
     need(parts, part)
     judged = parts[part]
-    others = np.concatenate([indices for name, indices in parts.items() if name != part])
-    total = len(judged) + len(others)
+    unheard = np.concatenate([indices for name, indices in parts.items() if name != part])
+    total = len(judged) + (len(unheard) if others is None else 0)
     found = predict(analyzer, data, judged, lambda done, _: progress(done, total))
-    pool = predict(analyzer, data, others, lambda done, _: progress(len(judged) + done, total))
+    if others is None:
+        others = listen(
+            analyzer, data, unheard, lambda done, _: progress(len(judged) + done, total)
+        )
     truth = truth_of(data, judged, preset.labels)
-    catalogue = pool if len(others) else found
+    catalogue = embedded(analyzer, others) if len(others.indices) else found
     scaled = found.logits / preset.calibration.temperature
     itself, same_artist, same_genre = _masks(data, found, catalogue)
     cosines = found.embeddings @ catalogue.embeddings.T

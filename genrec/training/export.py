@@ -26,7 +26,7 @@ from genrec.training.architectures import build, fold, load_run
 from genrec.training.batches import all_windows
 from genrec.training.calibrate import Blank, accuracy, calibrate
 from genrec.training.dataset import Dataset, Parts, check_front_end, need
-from genrec.training.hearing import Listened, listen
+from genrec.training.hearing import Listened, listen, together
 from genrec.training.nuisance import everyday_changes
 from genrec.training.settings import Settings, read_settings
 from genrec.training.starter import starter
@@ -41,11 +41,22 @@ REPRESENTATIVE = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """A preset that was written, and the accuracy on validation tracks before and after."""
+    """A preset that was written.
+
+    Attributes
+    ----------
+    preset, precision
+        The preset, and how its network is stored.
+    accuracy
+        On validation tracks, before the conversion and after it.
+    heard
+        What the network says of the training and validation tracks.
+    """
 
     preset: Preset
     precision: str
     accuracy: dict[str, float]
+    heard: Listened
 
 
 def export(
@@ -96,7 +107,8 @@ def export(
         say("No track has both artist and title, so there is no starter catalogue.")
     else:
         save_starter(shipped, tracks)
-    return Exported(preset=shipped, precision=precision, accuracy=measured)
+    heard = together(train, valid)
+    return Exported(preset=shipped, precision=precision, accuracy=measured, heard=heard)
 
 
 def write_network(

@@ -50,6 +50,15 @@ def listen(
     )
 
 
+def together(*heard: Listened) -> Listened:
+    """Return what was heard in several sets of excerpts as one."""
+    return Listened(
+        np.concatenate([each.indices for each in heard]),
+        np.concatenate([each.features for each in heard]),
+        np.concatenate([each.logits for each in heard]),
+    )
+
+
 def truth_of(data: Dataset, indices: Ints, labels: Sequence[str]) -> Ints:
     """Return the excerpts' genres as places in ``labels``."""
     return np.array([labels.index(data.genres[i]) for i in indices])

@@ -132,6 +132,25 @@ def read_settings(run: Path) -> tuple[Settings, list[str]]:
     return Settings(**values, **parts), labels
 
 
+def predecessor(run: Path, settings: Settings, labels: list[str]) -> Settings:
+    """Return the settings of a run that another wants to learn from, or to go on from.
+
+    Raises
+    ------
+    DataError
+        It has another front end, split or set of genres. Of another split it may have learned the
+        very tracks that this one is judged by.
+    """
+    theirs, known = read_settings(run)
+    mine = settings.spectrogram, settings.image, settings.split, labels
+    if (theirs.spectrogram, theirs.image, theirs.split, known) != mine:
+        raise DataError(
+            f"{run} is of another front end, split or set of genres, so this run cannot go on from"
+            " it or have it as a teacher; give a run like this one."
+        )
+    return theirs
+
+
 def read_history(run: Path) -> list[dict[str, float]]:
     """Return the finished epochs of a run, the figures of each by name."""
     path = run / "history.csv"

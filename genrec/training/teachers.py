@@ -15,10 +15,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.errors import DataError
 from genrec.training.architectures import build, load_run
 from genrec.training.scores import softmax
-from genrec.training.settings import Settings, read_settings
+from genrec.training.settings import Settings, predecessor
 
 Float = NDArray[np.float32]
 Teach = Callable[[Float], Float]
@@ -54,12 +53,7 @@ def teachers(settings: Settings, labels: list[str]) -> Teach | None:
 
 
 def _teacher(run: Path, pupil: Settings, labels: list[str]) -> keras.Model:
-    theirs, known = read_settings(run)
-    mine = pupil.spectrogram, pupil.image, pupil.split, labels
-    if (theirs.spectrogram, theirs.image, theirs.split, known) != mine:
-        raise DataError(
-            f"{run} cannot teach this run: it has another front end, split or set of genres."
-        )
+    theirs = predecessor(run, pupil, labels)
     model, _ = build(replace(theirs, weights="none", precision=pupil.precision), len(labels))
     load_run(model, run)
     return model

@@ -12,13 +12,12 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from genrec.errors import DataError
 from genrec.training.architectures import KEPT, build, load_run
 from genrec.training.augment import NONE
 from genrec.training.batches import Crops, Dice, TrackValidation, all_windows
 from genrec.training.dataset import Dataset, Parts, check_front_end, need
 from genrec.training.frozen import Remembered, WholeCheckpoint, halves, outputs
-from genrec.training.settings import Settings, read_history, read_settings, start
+from genrec.training.settings import Settings, predecessor, read_history, start
 from genrec.training.teachers import teachers
 
 
@@ -60,11 +59,8 @@ def train(
     need(parts, "train", "valid")
     check_front_end(data, settings.spectrogram)
     before = Path(settings.weights) if Path(settings.weights).is_dir() else None
-    if before is not None and (split := read_settings(before)[0].split) != settings.split:
-        raise DataError(
-            f"{before} learned of the split {split}, so it may know what {settings.split} is judged"
-            " by; go on from a run of the same split."
-        )
+    if before is not None:
+        predecessor(before, settings, data.labels)
     teach = teachers(settings, data.labels)
     start(run, settings, data.labels, resume=resume)
     keras.utils.set_random_seed(settings.seed)

@@ -182,9 +182,9 @@ def test_who_learned_what_a_pupil_is_judged_by_may_not_teach_it(
         replace(taught, split="filtered"),
         replace(taught, image=replace(SMALL, columns=64)),
     ):
-        with pytest.raises(DataError, match="cannot teach this run"):
+        with pytest.raises(DataError, match="another front end, split or set"):
             teachers.teachers(other, DATA.labels)
-    with pytest.raises(DataError, match="cannot teach this run"):
+    with pytest.raises(DataError, match="another front end, split or set"):
         teachers.teachers(taught, ["ballad", "polka"])
     with pytest.raises(DataError, match="not the folder of a training run"):
         teachers.teachers(replace(taught, teachers=(str(tmp_path),)), DATA.labels)
@@ -207,7 +207,7 @@ def test_a_teacher_that_may_not_teach_leaves_no_run_behind(parts: Parts, tmp_pat
 
 def test_a_run_goes_on_from_one_of_its_own_split_only(run: SimpleNamespace, parts: Parts) -> None:
     other = replace(SETTINGS, split="filtered", weights=str(run.folder))
-    with pytest.raises(DataError, match="learned of the split paper"):
+    with pytest.raises(DataError, match="another front end, split or set"):
         train.train(other, DATA, parts, run.folder.parent / "other", verbose=0)
 
 
@@ -234,7 +234,7 @@ def exported(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "MAX_LOSS", 1.0)  # of two tracks; int8 is wanted here
         made = export.export(run.folder, DATA, parts, out, name=out.name, precision=request.param)
-    report = evaluate(Analyzer(made.preset), DATA, parts)
+    report = evaluate(Analyzer(made.preset), DATA, parts, others=made.heard)
     card.write_card(made, report, replace(SETTINGS, weights="/srv/music-of-mine/start.h5"), [
         {"loss": 2.0, "accuracy": 0.4, "val_loss": 1.5, "val_accuracy": 0.5},
     ])  # fmt: skip
@@ -294,6 +294,13 @@ def test_an_export_has_figures_a_card_and_plots(exported: SimpleNamespace) -> No
     assert "GTZAN" not in text  # it was not trained on it
     for plot in ("confusion.png", "reliability.png", "similarity.png", "history.png"):
         assert (exported.out / plot).read_bytes().startswith(PNG)
+
+
+def test_what_an_export_has_heard_is_not_heard_again(
+    exported: SimpleNamespace, parts: Parts
+) -> None:
+    anew = evaluate(Analyzer(exported.made.preset), DATA, parts)
+    assert {**anew, "seconds": 0} == {**exported.report, "seconds": 0}
 
 
 def test_what_cannot_be_exported_is_a_sentence(
