@@ -91,8 +91,11 @@ async def test_grandchildren_go_too_even_when_their_parent_is_gone(root):
 
 
 async def test_being_cancelled_twice(root):
-    task = asyncio.create_task(call("time.sleep(600)", root))
-    await until(lambda: living(root))
+    # A process can be seen before we know that it has started: it must have heard from us.
+    code = "sys.stdin.readline(); open('started', 'w').close(); time.sleep(600)"
+    task = asyncio.create_task(call(code, root))
+    await until((root / "started").exists)
+    (root / "started").unlink()
     task.cancel()
     await asyncio.sleep(0)
     task.cancel()
