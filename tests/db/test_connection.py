@@ -13,7 +13,7 @@ import pytest
 from db.connection import MEMORY, Database, backup_path, open_db
 from db.tracks import Catalogue
 from genrec.errors import CatalogueError
-from tests.db.fakes import MODEL, new_track
+from tests.db.fakes import MODEL, new_track, until
 
 
 async def test_both_connections_have_the_settings(tmp_path: Path) -> None:
@@ -40,20 +40,17 @@ def _modes(folder: Path) -> dict[str, int]:
 
 
 async def test_no_thread_is_left(tmp_path: Path) -> None:
-    before = threading.active_count()
+    before = set(threading.enumerate())  # not how many: an earlier test's may be about to end
 
     async def fail() -> None:
         async with open_db(tmp_path / "a.db"):
-            assert threading.active_count() == before + 2
+            assert len(set(threading.enumerate()) - before) == 2
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await fail()
-    for _ in range(200):  # a thread ends a moment after it has said so
-        if threading.active_count() == before:
-            break
-        await asyncio.sleep(0.01)
-    assert threading.active_count() == before
+    # A thread ends a moment after it has said so.
+    await until(lambda: set(threading.enumerate()) <= before)
 
 
 async def test_a_failed_block_leaves_nothing(db: Database) -> None:

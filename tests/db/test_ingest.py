@@ -60,7 +60,14 @@ async def _titles(db: Database, scope: str = "library") -> list[str]:
 
 
 async def test_a_folder_becomes_tracks(db: Database, music: Path) -> None:
-    analyser = FakeAnalyser(delay_s=0.002)
+    three = asyncio.Barrier(3)
+
+    class Together(FakeAnalyser):
+        async def analyze(self, path: Path) -> Analysis:
+            await three.wait()  # where reading is slow, three might never be heard at once
+            return await super().analyze(path)
+
+    analyser = Together(delay_s=0.01)
     report = await _index(db, analyser, music, concurrency=3)
     assert (report.tracks, report.analyzed, report.switched) == (12, 12, True)
     assert (report.failures, report.unchanged, report.resumed) == ([], 0, 0)

@@ -87,7 +87,7 @@ async def test_a_late_ack_is_an_unknown_interaction() -> None:
         await discord.wait_for(lambda: statuses(discord, "POST", CALLBACK) == [404])
         assert used.failed
         assert used.original is None
-        with pytest.raises(AssertionError, match=r"acknowledged after 0\.\d+ s"):
+        with pytest.raises(AssertionError, match=r"acknowledged after \d+\.\d+ s"):
             discord.assert_clean()
 
 
@@ -165,15 +165,14 @@ async def test_a_dead_line_is_resumed(discord: LocalDiscord, bot: SmallBot) -> N
 
 async def test_heartbeats_are_counted_and_acknowledged(discord: LocalDiscord) -> None:
     async with running(discord) as bot:
-        await asyncio.sleep(0.5)
-        assert discord.gateway.connections[0].heartbeats >= 2
+        await discord.wait_for(lambda: discord.gateway.connections[0].heartbeats >= 2)
         assert bot.latency < 1
 
 
 async def test_a_repeated_event_reaches_the_bot_twice(discord: LocalDiscord, bot: SmallBot) -> None:
     await discord.you.say("once")
     discord.gateway.repeat_last()
-    await asyncio.sleep(0.3)
+    await discord.wait_for(lambda: len(bot.messages) >= 2)
     assert [m.content for m in bot.messages] == ["once", "once"]
 
 

@@ -9,7 +9,7 @@ import dataclasses
 import pytest
 
 from bot.sources.proxy import FilteringProxy
-from tests.bot.sources.hostile import Origin, listen, response, until
+from tests.bot.sources.hostile import Origin, listen, response
 
 
 def password(proxy: FilteringProxy) -> str:
@@ -158,9 +158,13 @@ async def test_closing_ends_open_connections(policy, names, origin):
 
     origin.routes["/x"] = answer
     async with FilteringProxy(policy=policy, resolve=names, budget=10_000) as proxy:
-        task = asyncio.create_task(ask(proxy, "GET http://music.test/x HTTP/1.1"))
-        await until(lambda: origin.hits["/x"])
-    assert (await task).startswith(b"HTTP/1.1 200")
+        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+        writer.write(f"GET http://music.test/x HTTP/1.1\r\n{password(proxy)}\r\n\r\n".encode())
+        head = await reader.readuntil(b"\r\n\r\n")  # it is open, and has come all the way
+    assert head.startswith(b"HTTP/1.1 200")
+    async with asyncio.timeout(20):  # the origin goes on for longer
+        assert await reader.read() == b""
+    writer.close()
 
 
 async def test_an_operators_proxy_is_given_the_judged_address(policy, names, origin):

@@ -165,7 +165,7 @@ async def test_reindex_shows_progress_and_lists_failures(
     library = music(tmp_path, 6)
 
     async with bot_on(discord, tmp_path, library=library, progress_every_s=0.2) as world:
-        world.pool.delay_s = 0.3
+        world.pool.gate = asyncio.Event()
 
         def fail_third(path: Path) -> None:
             world.pool.error = UnreadableAudio("No sound.") if path.name == "file02.wav" else None
@@ -176,6 +176,7 @@ async def test_reindex_shows_progress_and_lists_failures(
         assert buttons(running)[0]["label"] == "Cancel"
         sam = discord.person("sam", permissions=MANAGE_SERVER | 0x80000C00)
         assert await said(await sam.slash("reindex"), "already")
+        world.pool.gate.set()
         done = await used.wait_until(lambda m: "up to date" in visible_text(m), 30)
         assert "5 added" in visible_text(done)
         table = discord.cdn.read(done["attachments"][0]["url"]).decode("utf-8-sig")

@@ -207,12 +207,13 @@ async def test_stopping_lets_a_running_question_finish(
     discord: LocalDiscord, tmp_path: Path
 ) -> None:
     async with bot_on(discord, tmp_path) as world:
-        world.pool.delay_s = 1.0
+        world.pool.gate = asyncio.Event()
         used = await recommend(world)
         await used.wait_ack()
         world.stop.set()
         sam = discord.person("sam")
         assert await said(await sam.slash("recommend", {"clip": clip()}), "restarting")
+        world.pool.gate.set()
         await answered(used)
         await world.running
 

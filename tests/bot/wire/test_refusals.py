@@ -103,6 +103,7 @@ async def test_one_question_a_person_at_a_time(world: World) -> None:
 
 async def test_cooldown(discord: LocalDiscord, tmp_path: Path) -> None:
     async with bot_on(discord, tmp_path, cooldown_s=600) as world:
+        world.app.desk._clock = lambda: 0.0  # it stands still, however slow the machine
         first = await answered(await world.you.slash("recommend", {"clip": clip()}))
         second = await world.you.slash("recommend", {"clip": clip()})
         assert await said(second, "ask again in 600 seconds")
