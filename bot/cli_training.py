@@ -49,7 +49,8 @@ def train(
     ] = "best",
     patience: Annotated[int | None, typer.Option(min=1)] = None,
     teacher: Annotated[
-        list[str] | None, typer.Option(help="A run to learn from; may be given several times.")
+        list[str] | None,
+        typer.Option(help="A run or a preset to learn from; may be given several times."),
     ] = None,
     mixup: Annotated[
         float | None,

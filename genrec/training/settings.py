@@ -43,8 +43,8 @@ class Settings:
         Epochs without a better validation loss before a run that keeps its best stops. The loss,
         not the accuracy: on 90 tracks the accuracy moves in steps of a whole point.
     teachers, teaching
-        Folders of runs to learn from, and the share of a target that is theirs; the label's is the
-        rest.
+        Folders of runs and presets to learn from, and the share of a target that is theirs; the
+        label's is the rest.
     """
 
     arch: str = "vgg16"
@@ -101,6 +101,7 @@ def paper(settings: Settings) -> Settings:
     )
 
 
+Kind = tuple[SpectrogramConfig, ImageConfig, str, list[str]]
 RECIPES: dict[str, Callable[[Settings], Settings]] = {"genrec": lambda s: s, "paper": paper}
 
 
@@ -142,13 +143,17 @@ def predecessor(run: Path, settings: Settings, labels: list[str]) -> Settings:
         very tracks that this one is judged by.
     """
     theirs, known = read_settings(run)
-    mine = settings.spectrogram, settings.image, settings.split, labels
-    if (theirs.spectrogram, theirs.image, theirs.split, known) != mine:
-        raise DataError(
-            f"{run} is of another front end, split or set of genres, so this run cannot go on from"
-            " it or have it as a teacher; give a run like this one."
-        )
+    check_kind(run, (theirs.spectrogram, theirs.image, theirs.split, known), settings, labels)
     return theirs
+
+
+def check_kind(folder: Path, theirs: Kind, settings: Settings, labels: list[str]) -> None:
+    """Refuse a run or a preset of another front end, split or set of genres."""
+    if theirs != (settings.spectrogram, settings.image, settings.split, labels):
+        raise DataError(
+            f"{folder} is of another front end, split or set of genres, so this run cannot go on"
+            " from it or have it as a teacher; give one like this run."
+        )
 
 
 def read_history(run: Path) -> list[dict[str, float]]:

@@ -7,17 +7,19 @@ good teacher is patient and consistent"). It also softens wrong labels, of which
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from genrec.embedder import Embedder
+from genrec.preset import CONFIG, Preset
 from genrec.training.architectures import build, load_run
 from genrec.training.scores import softmax
-from genrec.training.settings import Settings, predecessor
+from genrec.training.settings import Settings, check_kind, predecessor
 
 Float = NDArray[np.float32]
 Teach = Callable[[Float], Float]
@@ -39,21 +41,33 @@ def teachers(settings: Settings, labels: list[str]) -> Teach | None:
     Raises
     ------
     DataError
-        A folder is no run, or its front end, split or labels are others than the pupil's.
+        A folder is no run and no preset, or its front end, split or labels are others than the
+        pupil's.
+    PresetError
+        A preset cannot be read.
     """
-    models = [_teacher(Path(run), settings, labels) for run in settings.teachers]
-    if not models:
+    every = [_teacher(Path(folder), settings, labels) for folder in settings.teachers]
+    if not every:
         return None
 
     def teach(x: Float) -> Float:
-        p = softmax(np.stack([np.asarray(model.predict_on_batch(x)) for model in models]))
+        p = softmax(np.stack([logits(x) for logits in every]))
         return np.asarray(p.mean(axis=0), dtype=np.float32)
 
     return teach
 
 
-def _teacher(run: Path, pupil: Settings, labels: list[str]) -> keras.Model:
-    theirs = predecessor(run, pupil, labels)
-    model, _ = build(replace(theirs, weights="none", precision=pupil.precision), len(labels))
-    load_run(model, run)
-    return model
+def _teacher(folder: Path, pupil: Settings, labels: list[str]) -> Teach:
+    """Return what gives the logits of a run or a preset."""
+    if (folder / CONFIG).exists():
+        preset = Preset.load(folder)
+        split = str(preset.metrics().get("split"))
+        theirs = preset.spectrogram, preset.image, split, list(preset.labels)
+        # A preset travels: of a split that is a file it knows the name alone.
+        check_kind(folder, theirs, replace(pupil, split=Path(pupil.split).name), labels)
+        embedder = Embedder(preset.network, threads=os.cpu_count() or 1)
+        return lambda x: embedder(x)[1]
+    settings = predecessor(folder, pupil, labels)
+    model, _ = build(replace(settings, weights="none", precision=pupil.precision), len(labels))
+    load_run(model, folder)
+    return lambda x: np.asarray(model.predict_on_batch(x))

@@ -303,6 +303,21 @@ def test_what_an_export_has_heard_is_not_heard_again(
     assert {**anew, "seconds": 0} == {**exported.report, "seconds": 0}
 
 
+def test_a_preset_can_teach_where_its_run_is_gone(
+    exported: SimpleNamespace, run: SimpleNamespace
+) -> None:
+    x = batches.all_windows(DATA, np.arange(4), SETTINGS)[0]
+    taught = replace(SETTINGS, teachers=(str(exported.out),))
+    as_shipped = teachers.teachers(taught, DATA.labels)
+    as_trained = teachers.teachers(replace(SETTINGS, teachers=(str(run.folder),)), DATA.labels)
+    assert as_shipped is not None
+    assert as_trained is not None
+    assert as_shipped(x).sum(axis=1) == pytest.approx(1)
+    assert as_shipped(x) == pytest.approx(as_trained(x), abs=0.05)
+    with pytest.raises(DataError, match="another front end, split or set"):
+        teachers.teachers(replace(taught, split="filtered"), DATA.labels)
+
+
 def test_what_cannot_be_exported_is_a_sentence(
     run: SimpleNamespace, parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
