@@ -54,7 +54,7 @@ def train(
     ] = None,
     mixup: Annotated[
         float | None,
-        typer.Option(min=0, help="How evenly windows are blended; 1 suits a run with teachers."),
+        typer.Option(min=0, help="0: windows are not blended; 1: in any proportion."),
     ] = None,
     precision: Annotated[
         Literal["float32", "mixed_bfloat16", "mixed_float16"],

@@ -106,8 +106,9 @@ class Analyzer:
     def see(self, S_db: Float) -> Heard:
         """Look at a log-mel spectrogram (n_mels, columns), dB below its maximum.
 
-        The genre of a clip that has few windows is asked three times, which no more than makes it
-        as much work as one of 30 s. The features stay those of the clip as it is.
+        The genre of a clip of few windows is asked three times, by `variants`: with the shipped
+        presets that is at most the work of a clip of 30 s. The features stay those of the clip as
+        it is. A preset that takes a whole excerpt for one window asks once.
         """
         preset = self.preset
         patches = windows(S_db, preset.image)

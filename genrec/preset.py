@@ -245,7 +245,7 @@ def save_starter(preset: Preset, starter: Starter) -> None:
 
 
 def content_hash(folder: Path, config: Mapping[str, Any]) -> str:
-    """Return the sha256 of all that decides an embedding or a score."""
+    """Return the sha256 of all in a preset that decides an embedding or a score."""
     digest = hashlib.sha256()
     decisive = {k: v for k, v in config.items() if k != "content_hash"}
     digest.update(json.dumps(decisive, sort_keys=True).encode())

@@ -159,8 +159,8 @@ def windows(S_db: Float, config: ImageConfig) -> Float:
 def variants(S_db: Float) -> tuple[Float, Float]:
     """Return a spectrogram begun a third later and a band higher, and two thirds and a band lower.
 
-    What is cut off at the front follows at the end. It sounds the same to us, and not quite to a
-    network: what a network says of all three is steadier.
+    What is cut off at the front follows at the end. It is nearly the same to us, and less so to a
+    network: what a network says of all three, taken together, is steadier.
 
     Parameters
     ----------

@@ -50,6 +50,15 @@ def test_every_command_and_option_is_documented() -> None:
         for name, options in found.items()
     }
     assert not {name: flags for name, flags in missing.items() if flags}
+    listed = {
+        name: set(re.findall(r"`(--[a-z-]+)", "".join(re.findall(r"^\| `--.*$", text, re.M))))
+        for name, text in sections.items()
+    }
+    gone = {
+        name: sorted(flag for flag in flags if flag.replace("--no-", "--") not in found[name])
+        for name, flags in listed.items()
+    }
+    assert not {name: flags for name, flags in gone.items() if flags}
 
 
 def test_the_table_of_settings_is_the_one_in_the_code() -> None:

@@ -9,11 +9,10 @@ import numpy as np
 from keras import layers
 
 from genrec.errors import DataError
-from genrec.training.settings import Settings, read_history, read_settings
+from genrec.training.settings import Settings, kept_weights
 
 VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 ARCHITECTURES = ("vgg16", "resnet50")
-KEPT = "kept.weights.h5"
 
 Shape = tuple[int, int, int]
 
@@ -101,17 +100,8 @@ def load_run(model: keras.Model, run: Path) -> None:
         The run has no weights yet, keeps its last epoch and has not come to it, or is of another
         architecture.
     """
-    settings, _ = read_settings(run)
-    if settings.keep == "last" and (done := len(read_history(run))) < settings.epochs:
-        raise DataError(
-            f"{run} keeps its last epoch and has trained {done} of {settings.epochs}; let `genrec"
-            " train` end it first."
-        )
-    path = run / KEPT
-    if not path.exists():
-        raise DataError(f"{run} has no weights yet; let `genrec train` finish an epoch first.")
     try:
-        model.load_weights(path)
+        model.load_weights(kept_weights(run))
     except ValueError as error:
         raise DataError(f"{run} holds weights of another network: {error}") from error
 

@@ -24,7 +24,7 @@ class Listened:
     indices
         int (n,), the excerpts' places in the data set.
     features, logits
-        float32 (n, d) and (n, labels), means over the windows.
+        float32 (n, d) and (n, labels), means over the windows as in `genrec.pipeline.Heard`.
     """
 
     indices: Ints

@@ -11,7 +11,7 @@ from scipy.linalg import eigh
 from genrec.audio import decode
 from genrec.pipeline import Analyzer
 from genrec.training.dataset import Dataset
-from genrec.training.robustness import EVERYDAY, UNCHANGED, changed
+from genrec.training.robustness import EVERYDAY, UNCHANGED, changed_clips
 
 Float = NDArray[np.float32]
 Wide = NDArray[np.float64]
@@ -41,7 +41,7 @@ def everyday_changes(analyzer: Analyzer, data: Dataset, indices: NDArray[np.int6
     ways = (UNCHANGED, *EVERYDAY)
     heard = [
         analyzer.hear(decode(path, sr=sr, limits=analyzer.limits).y).features
-        for _, _, path in changed(analyzer, data, names, ways)
+        for _, _, path in changed_clips(analyzer, data, names, ways)
     ]
     features = np.array(heard, dtype=np.float32).reshape(-1, len(ways), size)
     return (features[:, 1:] - features[:, :1]).reshape(-1, size)

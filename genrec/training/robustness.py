@@ -65,7 +65,7 @@ def robustness(
     heard = [int(i) for i in indices if data.names[int(i)] in data.audio]
     catalogue = analyzer.preset.starter()
     answers: dict[str, list[Answer]] = {name: [] for name in CHANGES}
-    clips = changed(analyzer, data, [data.names[i] for i in heard], CHANGES)
+    clips = changed_clips(analyzer, data, [data.names[i] for i in heard], CHANGES)
     for done, (name, change, path) in enumerate(clips, start=1):
         answers[change].append(_ask(analyzer, path, catalogue, name))
         progress(done, len(heard) * len(CHANGES))
@@ -77,12 +77,24 @@ def robustness(
     )
 
 
-def changed(
+def changed_clips(
     analyzer: Analyzer, data: Dataset, names: Iterable[str], changes: Iterable[str]
 ) -> Iterator[tuple[str, str, Path]]:
-    """Change excerpts in ways of `CHANGES`: (excerpt, change, a file that is there until the next).
+    """Write excerpts down after changes, one file at a time.
 
-    Excerpts without audio are left out.
+    Parameters
+    ----------
+    analyzer
+        Whose rate the excerpts are brought to, and whose limits decide which seconds are taken.
+    data, names
+        The data set, and which excerpts; those without audio are left out.
+    changes
+        Keys of `CHANGES`.
+
+    Yields
+    ------
+    (excerpt, change, file), every change of an excerpt before the next excerpt; the file is there
+    until the next is asked for
     """
     sr, changes = analyzer.preset.spectrogram.sr, tuple(changes)
     with tempfile.TemporaryDirectory(prefix="genrec-changed-") as folder:

@@ -7,11 +7,15 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from genrec.errors import DataError
 from genrec.spectrogram import ImageConfig, SpectrogramConfig
 from genrec.training.augment import NONE, Augmentation
+
+KEPT = "kept.weights.h5"
+Kind = tuple[SpectrogramConfig, ImageConfig, str, list[str]]
+"""What a run must share with one that builds on it: front end, images, split and labels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +26,7 @@ class Settings:
     ----------
     arch, weights
         The network, and where its weights start: ``none``, ``imagenet``, a file, or the folder of
-        a run whose best epoch is trained further.
+        a run whose kept epoch is trained further.
     trainable
         ``all``; ``head`` (only the dense layer); ``last4`` (the backbone's last four layers too).
     batch_norm
@@ -61,7 +65,7 @@ class Settings:
     schedule: str = "cosine"
     label_smoothing: float = 0.05
     dropout: float = 0.2
-    keep: str = "best"
+    keep: Literal["best", "last"] = "best"
     patience: int = 12
     seed: int = 1
     precision: str = "float32"
@@ -101,7 +105,6 @@ def paper(settings: Settings) -> Settings:
     )
 
 
-Kind = tuple[SpectrogramConfig, ImageConfig, str, list[str]]
 RECIPES: dict[str, Callable[[Settings], Settings]] = {"genrec": lambda s: s, "paper": paper}
 
 
@@ -139,21 +142,48 @@ def predecessor(run: Path, settings: Settings, labels: list[str]) -> Settings:
     Raises
     ------
     DataError
-        It has another front end, split or set of genres. Of another split it may have learned the
-        very tracks that this one is judged by.
+        It is of another kind than the new run, or has no weights to give.
     """
     theirs, known = read_settings(run)
     check_kind(run, (theirs.spectrogram, theirs.image, theirs.split, known), settings, labels)
+    kept_weights(run)
     return theirs
 
 
 def check_kind(folder: Path, theirs: Kind, settings: Settings, labels: list[str]) -> None:
-    """Refuse a run or a preset of another front end, split or set of genres."""
+    """Let a new run build on none but a run or preset of its own kind.
+
+    Raises
+    ------
+    DataError
+        The folder's front end, split or set of genres is another. Of another split it may have
+        learned the very tracks that the new run is judged by.
+    """
     if theirs != (settings.spectrogram, settings.image, settings.split, labels):
         raise DataError(
             f"{folder} is of another front end, split or set of genres, so this run cannot go on"
             " from it or have it as a teacher; give one like this run."
         )
+
+
+def kept_weights(run: Path) -> Path:
+    """Return the file with the epoch that a run keeps.
+
+    Raises
+    ------
+    DataError
+        There is none yet, or the run keeps its last epoch and has not come to it.
+    """
+    settings, _ = read_settings(run)
+    if settings.keep == "last" and (done := len(read_history(run))) < settings.epochs:
+        raise DataError(
+            f"{run} keeps its last epoch and has trained {done} of {settings.epochs}; let `genrec"
+            " train` end it first."
+        )
+    path = run / KEPT
+    if not path.exists():
+        raise DataError(f"{run} has no weights yet; let `genrec train` finish an epoch first.")
+    return path
 
 
 def read_history(run: Path) -> list[dict[str, float]]:

@@ -16,8 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.embedder import Embedder
+from genrec.errors import DataError
 from genrec.preset import CONFIG, Preset
 from genrec.training.architectures import build, load_run
+from genrec.training.dataset import SPLITS
 from genrec.training.scores import softmax
 from genrec.training.settings import Settings, check_kind, predecessor
 
@@ -42,7 +44,7 @@ def teachers(settings: Settings, labels: list[str]) -> Teach | None:
     ------
     DataError
         A folder is no run and no preset, or its front end, split or labels are others than the
-        pupil's.
+        pupil's; a preset that was trained on a split of its maker's own, a FILE, may not teach.
     PresetError
         A preset cannot be read.
     """
@@ -57,14 +59,18 @@ def teachers(settings: Settings, labels: list[str]) -> Teach | None:
     return teach
 
 
-def _teacher(folder: Path, pupil: Settings, labels: list[str]) -> Teach:
+def _teacher(folder: Path, pupil: Settings, labels: list[str]) -> Callable[[Float], Float]:
     """Return what gives the logits of a run or a preset."""
     if (folder / CONFIG).exists():
         preset = Preset.load(folder)
-        split = str(preset.metrics().get("split"))
-        theirs = preset.spectrogram, preset.image, split, list(preset.labels)
-        # A preset travels: of a split that is a file it knows the name alone.
-        check_kind(folder, theirs, replace(pupil, split=Path(pupil.split).name), labels)
+        split = preset.metrics().get("split")
+        if split not in SPLITS:  # of a file it knows no more than the name
+            raise DataError(
+                f"{folder} does not say by which of {', '.join(SPLITS)} it was trained, so it may"
+                " know what this run is judged by; give the run it was made of as a teacher."
+            )
+        theirs = preset.spectrogram, preset.image, str(split), list(preset.labels)
+        check_kind(folder, theirs, pupil, labels)
         embedder = Embedder(preset.network, threads=os.cpu_count() or 1)
         return lambda x: embedder(x)[1]
     settings = predecessor(folder, pupil, labels)

@@ -7,17 +7,18 @@ A run folder holds settings.json, history.csv, last/ (to resume), kept.weights.h
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from genrec.training.architectures import KEPT, build, load_run
+from genrec.training.architectures import build, load_run
 from genrec.training.augment import NONE
 from genrec.training.batches import Crops, Dice, TrackValidation, all_windows
 from genrec.training.dataset import Dataset, Parts, check_front_end, need
 from genrec.training.frozen import Remembered, WholeCheckpoint, halves, outputs
-from genrec.training.settings import Settings, predecessor, read_history, start
+from genrec.training.settings import KEPT, Settings, predecessor, read_history, start
 from genrec.training.teachers import teachers
 
 
@@ -54,7 +55,10 @@ def train(
     ------
     DataError
         The split has no training or validation part, the data have another front end, or the run's
-        folder has other settings; the run to go on from, or a teacher, is not of the same split.
+        folder has other settings; the run to go on from, or a teacher, has another front end, split
+        or set of genres, or no weights to give.
+    PresetError
+        A preset that is to teach cannot be read.
     """
     need(parts, "train", "valid")
     check_front_end(data, settings.spectrogram)
@@ -63,6 +67,9 @@ def train(
         predecessor(before, settings, data.labels)
     teach = teachers(settings, data.labels)
     start(run, settings, data.labels, resume=resume)
+    history = read_history(run)
+    if settings.keep == "best" and stopped_early(history, settings.patience):
+        return run
     keras.utils.set_random_seed(settings.seed)
     crops = Crops(data, parts["train"], settings, teach)
     model, _ = build(settings, len(data.labels))
@@ -81,43 +88,47 @@ def train(
         # A quarter faster on two cores in float32, half as fast in bfloat16.
         jit_compile=settings.precision == "float32",
     )
-    history = read_history(run)
-    losses = [row["val_loss"] for row in history]
-    best = min(losses, default=None)
-    patient = settings.keep == "best"
-    if patient and losses and len(losses) - 1 - losses.index(min(losses)) >= settings.patience:
-        return run  # it stopped early
-    fitted.fit(
-        batches,
-        epochs=settings.epochs,
-        verbose=verbose,
-        callbacks=[
-            Dice(crops),
-            validation,
-            keras.callbacks.CSVLogger(str(run / "history.csv"), append=bool(history)),
-            WholeCheckpoint(
-                model,
-                str(run / KEPT),
-                monitor="val_loss",
-                mode="min",
-                save_best_only=patient,
-                save_weights_only=True,
-                initial_value_threshold=best,
-            ),
-            keras.callbacks.EarlyStopping(
-                monitor="val_loss",
-                mode="min",
-                patience=settings.patience if patient else settings.epochs,
-                baseline=best,
-            ),
-            keras.callbacks.BackupAndRestore(
-                str(run / "last"),
-                double_checkpoint=True,  # a kill while it is written leaves the one before
-                delete_checkpoint=False,
-            ),
-        ],
-    )
+    watching = [Dice(crops), validation, *keeping(model, settings, run, history)]
+    fitted.fit(batches, epochs=settings.epochs, verbose=verbose, callbacks=watching)
     return run
+
+
+def stopped_early(history: Sequence[Mapping[str, float]], patience: int) -> bool:
+    """Say whether so many epochs have gone by since the one with the lowest validation loss."""
+    losses = [row["val_loss"] for row in history]
+    return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
+
+
+def keeping(
+    model: keras.Model, settings: Settings, run: Path, history: Sequence[Mapping[str, float]]
+) -> list[keras.callbacks.Callback]:
+    """Return what writes a run down, epoch by epoch, and ends it where nothing gets better.
+
+    The weights are written before the figures and the figures before the state to resume from: a
+    kill between them repeats an epoch, and none stands in the history without its weights.
+    """
+    best = min((row["val_loss"] for row in history), default=None)
+    loss = {"monitor": "val_loss", "mode": "min"}
+    callbacks = [
+        WholeCheckpoint(
+            model,
+            str(run / KEPT),
+            save_best_only=settings.keep == "best",
+            save_weights_only=True,
+            initial_value_threshold=best,
+            **loss,
+        ),
+        keras.callbacks.CSVLogger(str(run / "history.csv"), append=bool(history)),
+        keras.callbacks.BackupAndRestore(
+            str(run / "last"),
+            double_checkpoint=True,  # a kill while it is written leaves the one before
+            delete_checkpoint=False,
+        ),
+    ]
+    if settings.keep == "best":
+        stopping = keras.callbacks.EarlyStopping(patience=settings.patience, baseline=best, **loss)
+        callbacks.insert(2, stopping)
+    return callbacks
 
 
 def sees_the_same(settings: Settings) -> bool:

@@ -64,7 +64,9 @@ async def test_a_folder_becomes_tracks(db: Database, music: Path) -> None:
 
     class Together(FakeAnalyser):
         async def analyze(self, path: Path) -> Analysis:
-            await three.wait()  # where reading is slow, three might never be heard at once
+            # Where reading is slow, three might never be heard at once.
+            async with asyncio.timeout(60):
+                await three.wait()
             return await super().analyze(path)
 
     analyser = Together(delay_s=0.01)

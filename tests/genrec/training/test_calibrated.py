@@ -9,17 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.genrec.training.keras_needed import MARKS  # isort: split
-
-from genrec.training import (
-    calibrate,
-    hearing,
-    starter,
-)
+from genrec.training import calibrate, hearing, starter
 from genrec.training.plots import plot_history
 from tests.genrec.training.small import CONFIG, PNG, played_data
-
-pytestmark = MARKS
 
 
 def heard_alike(count: int) -> hearing.Listened:

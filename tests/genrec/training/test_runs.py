@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from genrec.embedder import Embedder
 from genrec.errors import DataError
 from genrec.pipeline import Analyzer
 from genrec.preset import Preset
@@ -30,6 +32,7 @@ from genrec.training import (
 )
 from genrec.training import settings as setup
 from genrec.training.evaluate import evaluate
+from genrec.training.scores import softmax
 from tests.genrec.training.small import PNG, SETTINGS, SMALL, pictures, played_data
 
 pytestmark = MARKS
@@ -107,6 +110,7 @@ def test_the_last_epoch_is_kept_where_that_is_asked(
     settings = replace(SETTINGS, keep="last", patience=1)
     train.train(settings, DATA, parts, tmp_path, verbose=0)
     assert len(setup.read_history(tmp_path)) == SETTINGS.epochs
+    assert measured[-1] != pytest.approx(measured[0], rel=1e-2)
     assert kept_loss(tmp_path, settings, parts) == pytest.approx(measured[-1], rel=1e-3, abs=1e-4)
     (tmp_path / "settings.json").unlink()
     setup.start(tmp_path, replace(settings, epochs=9), DATA.labels, resume=True)
@@ -157,7 +161,7 @@ def test_a_pupil_is_told_what_its_teachers_say_of_the_very_same_images(
 def test_several_teachers_speak_with_one_voice(run: SimpleNamespace, tmp_path: Path) -> None:
     other = replace(SETTINGS, arch="resnet50")
     setup.start(tmp_path, other, DATA.labels, resume=True)
-    architectures.build(other, 2)[0].save_weights(tmp_path / architectures.KEPT)
+    architectures.build(other, 2)[0].save_weights(tmp_path / setup.KEPT)
     x = pictures(2)
     one, two, both = (
         teachers.teachers(replace(SETTINGS, teachers=names), DATA.labels)
@@ -299,23 +303,33 @@ def test_an_export_has_figures_a_card_and_plots(exported: SimpleNamespace) -> No
 def test_what_an_export_has_heard_is_not_heard_again(
     exported: SimpleNamespace, parts: Parts
 ) -> None:
-    anew = evaluate(Analyzer(exported.made.preset), DATA, parts)
+    told: list[tuple[int, int]] = []
+    analyzer = Analyzer(exported.made.preset)
+    anew = evaluate(analyzer, DATA, parts, progress=lambda *done: told.append(done))
     assert {**anew, "seconds": 0} == {**exported.report, "seconds": 0}
+    assert told[-1] == (len(DATA), len(DATA))
+    told.clear()
+    heard = exported.made.heard
+    evaluate(analyzer, DATA, parts, progress=lambda *done: told.append(done), others=heard)
+    assert told[-1] == (len(parts["test"]), len(parts["test"]))
 
 
-def test_a_preset_can_teach_where_its_run_is_gone(
-    exported: SimpleNamespace, run: SimpleNamespace
-) -> None:
+def test_a_preset_teaches_what_it_hears(exported: SimpleNamespace, tmp_path: Path) -> None:
     x = batches.all_windows(DATA, np.arange(4), SETTINGS)[0]
     taught = replace(SETTINGS, teachers=(str(exported.out),))
-    as_shipped = teachers.teachers(taught, DATA.labels)
-    as_trained = teachers.teachers(replace(SETTINGS, teachers=(str(run.folder),)), DATA.labels)
-    assert as_shipped is not None
-    assert as_trained is not None
-    assert as_shipped(x).sum(axis=1) == pytest.approx(1)
-    assert as_shipped(x) == pytest.approx(as_trained(x), abs=0.05)
-    with pytest.raises(DataError, match="another front end, split or set"):
-        teachers.teachers(replace(taught, split="filtered"), DATA.labels)
+    teach = teachers.teachers(taught, DATA.labels)
+    assert teach is not None
+    _, logits = Embedder(exported.made.preset.network)(x)
+    assert teach(x) == pytest.approx(softmax(logits), abs=1e-4)
+    for other in (replace(taught, split="filtered"), replace(taught, image=setup.ImageConfig())):
+        with pytest.raises(DataError, match="another front end, split or set"):
+            teachers.teachers(other, DATA.labels)
+    shutil.copytree(exported.out, tmp_path / "unknown")
+    for metrics in ({}, {"split": "mine.csv"}):
+        (tmp_path / "unknown" / "metrics.json").write_text(json.dumps(metrics))
+        mine = replace(taught, split="mine.csv", teachers=(str(tmp_path / "unknown"),))
+        with pytest.raises(DataError, match="does not say by which of paper, filtered"):
+            teachers.teachers(mine, DATA.labels)
 
 
 def test_what_cannot_be_exported_is_a_sentence(
