@@ -265,7 +265,7 @@ def _print_robustness(rows: list[dict[str, Any]]) -> None:
 
 
 def _print_robustness_arrays(rows: list[dict[str, Any]]) -> None:
-    """Print what each change to the spectrograms costs in accuracy."""
+    """Print what each change to the spectrograms costs in accuracy, and how much it changes."""
     from rich.console import Console
     from rich.table import Table
 
@@ -273,8 +273,10 @@ def _print_robustness_arrays(rows: list[dict[str, Any]]) -> None:
     table.add_column("change", no_wrap=True)
     table.add_column("accuracy", justify="right")
     table.add_column("difference", justify="right")
+    table.add_column("same genre", justify="right")
     for row in rows:
-        table.add_row(row["change"], f"{row['accuracy']:.3f}", f"{row['difference']:+.3f}")
+        accuracy, difference = f"{row['accuracy']:.3f}", f"{row['difference']:+.3f}"
+        table.add_row(row["change"], accuracy, difference, f"{row['genre_kept']:.3f}")
     Console(highlight=False).print(table)
 
 

@@ -16,6 +16,7 @@ from genrec.pipeline import Analyzer
 from genrec.spectrogram import SpectrogramConfig, in_noise
 from genrec.training.dataset import Dataset, Progress, silent
 from genrec.training.front_end import band_centres
+from genrec.training.hearing import truth_of
 
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -38,29 +39,32 @@ def robustness_arrays(
 
     Returns
     -------
-    One row a change, the first is none: ``change``, ``tracks``, ``accuracy`` and ``difference``
-    (to the accuracy on unchanged tracks). Empty where there are no tracks.
+    One row a change, the first is none: ``change``, ``tracks``, ``accuracy``, ``difference`` (to
+    the accuracy on unchanged tracks) and ``genre_kept`` (share of tracks that keep the genre heard
+    in the unchanged one). Empty where there are no tracks.
     """
-    labels, config = analyzer.preset.labels, analyzer.preset.spectrogram
+    config = analyzer.preset.spectrogram
     band_hz = band_centres(config)
-    right: dict[str, list[bool]] = {name: [] for name in ARRAY_CHANGES}
+    answers: dict[str, list[int]] = {name: [] for name in ARRAY_CHANGES}
     for done, index in enumerate(indices, start=1):
         S_db = data.spectrogram(int(index))
         for name in ARRAY_CHANGES:
             heard = analyzer.see(changed(S_db, name, band_hz, config))
-            right[name].append(labels[int(heard.logits.argmax())] == data.genres[int(index)])
+            answers[name].append(int(heard.logits.argmax()))
         progress(done, len(indices))
     if not len(indices):
         return []
-    shares = {name: float(np.mean(each)) for name, each in right.items()}
+    truth, unchanged = truth_of(data, indices, analyzer.preset.labels), answers[UNCHANGED]
+    accuracy = {name: float(np.mean(truth == answer)) for name, answer in answers.items()}
     return [
         {
             "change": name,
             "tracks": len(indices),
-            "accuracy": share,
-            "difference": share - shares[UNCHANGED],
+            "accuracy": accuracy[name],
+            "difference": accuracy[name] - accuracy[UNCHANGED],
+            "genre_kept": float(np.mean(np.equal(answer, unchanged))),
         }
-        for name, share in shares.items()
+        for name, answer in answers.items()
     ]
 
 

@@ -75,14 +75,26 @@ def test_the_table_compares_with_the_tracks_as_they_are() -> None:
     assert [row["change"] for row in rows] == list(ARRAY_CHANGES)
     assert told == [(1, 1)]
     by = {row["change"]: row for row in rows}
-    assert by[UNCHANGED] == {"change": "none", "tracks": 1, "accuracy": 1.0, "difference": 0.0}
+    assert by[UNCHANGED] == {
+        "change": "none", "tracks": 1, "accuracy": 1.0, "difference": 0.0, "genre_kept": 1.0,
+    }  # fmt: skip
     assert (by["up to 8 kHz"]["accuracy"], by["up to 8 kHz"]["difference"]) == (0.0, -1.0)
+    assert by["up to 8 kHz"]["genre_kept"] == 0.0
     assert by["10 s"]["difference"] == 0.0
     json.dumps(rows, allow_nan=False)
     assert robustness_arrays(analyzer, DATA, first[:0]) == []
 
 
+def test_a_wrong_genre_may_be_kept_and_a_right_one_come_of_a_change() -> None:
+    analyzer: Any = Treble()
+    both = robustness_arrays(analyzer, DATA, np.array([0, 1]))
+    by = {row["change"]: (row["accuracy"], row["genre_kept"]) for row in both}
+    assert by["20 dB quieter"] == (0.5, 1.0)
+    assert by["up to 8 kHz"] == (0.5, 0.0)
+
+
 def test_every_key_of_a_row_is_documented() -> None:
     documented = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
-    for key in ("robustness_arrays", "change", "tracks", "accuracy", "difference"):
+    analyzer: Any = Treble()
+    for key in ("robustness_arrays", *robustness_arrays(analyzer, DATA, np.array([0]))[0]):
         assert f"`{key}`" in documented
