@@ -182,8 +182,8 @@ async function use(message, component, values, element) {
   }
 }
 
-function showMenu(message, x, y) {
-  const apps = commands.messageMenus().map((command) => ({
+async function showMenu(message, x, y) {
+  const apps = (await commands.messageMenus()).map((command) => ({
     label: commands.nameOf(command),
     hint: world.bot.username,
     run: async () => outcome(await act("menu", { name: command.name, message: message.id })),

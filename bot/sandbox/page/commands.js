@@ -9,20 +9,26 @@ export class Commands {
     this.world = world;
     this.composer = composer;
     this.all = [];
+    this.asked = 0;
+    this.loaded = undefined;
     this.found = [];
     this.at = 0;
     this.open = null;
   }
 
-  async load() {
-    const channel = this.world.current;
+  /** Ask for the commands of the channel shown; the last to ask is the one that is believed. */
+  load() {
+    this.loaded = this.ask(this.world.current);
+    return this.loaded;
+  }
+
+  async ask(channel) {
     if (!channel) return;
-    try {
-      const { commands } = await act("commands", { channel });
-      if (channel === this.world.current) this.all = commands;
-    } catch {
-      this.all = [];
-    }
+    this.asked += 1;
+    const asked = this.asked;
+    const { commands } = await act("commands", { channel }).catch(() => ({ commands: [] }));
+    if (asked !== this.asked) return;
+    this.all = commands;
     this.close();
     if ($("picker").hidden === false) this.suggest();
   }
@@ -35,7 +41,13 @@ export class Commands {
     return thing.description_localizations?.[locale.value] || thing.description;
   }
 
-  messageMenus() {
+  /** What the menu of a message offers, once the commands of this channel are known. */
+  async messageMenus() {
+    let waited;
+    while (waited !== this.loaded) {
+      waited = this.loaded;
+      await waited;
+    }
     return this.all.filter((command) => command.type === 3);
   }
 

@@ -3,6 +3,9 @@
 import { $, h } from "./dom.js";
 import { markdown } from "./markdown.js";
 
+// The pointer is inside the menu from the start: a button let go outside of a popover closes it.
+const INSIDE = 4;
+
 /** Open a menu of groups [[title, [{label, hint, run}]]] at a place in the window. */
 export function openMenu(x, y, groups, onError) {
   const menu = $("menu");
@@ -19,8 +22,8 @@ export function openMenu(x, y, groups, onError) {
   if (!full.length) menu.append(h("p", {}, "Nothing can be done with this message."));
   menu.showPopover();
   const { width, height } = menu.getBoundingClientRect();
-  menu.style.left = `${Math.max(8, Math.min(x, innerWidth - width - 8))}px`;
-  menu.style.top = `${Math.max(8, Math.min(y, innerHeight - height - 8))}px`;
+  menu.style.left = `${Math.max(8, Math.min(x - INSIDE, innerWidth - width - 8))}px`;
+  menu.style.top = `${Math.max(8, Math.min(y - INSIDE, innerHeight - height - 8))}px`;
   menu.querySelector("button")?.focus();
 }
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from bot.sandbox import LocalDiscord, Upload
 from tests.bot.sandbox.small_bot import SmallBot
@@ -115,6 +116,29 @@ async def test_the_menu_of_a_message_and_a_form(discord: LocalDiscord, browser: 
     await page.locator("#command").get_by_role("button", name="Send").click()
     await page.get_by_label("Make a selection").select_option("jazz")
     await expect(page.locator(".message").last).to_contain_text("You like jazz")
+    assert complaints == []
+
+
+@pytest.mark.usefixtures("bot")
+async def test_a_menu_waits_for_the_commands_of_its_channel(
+    discord: LocalDiscord, browser: Browser
+) -> None:
+    said = await discord.you.say("listen", uploads=[Upload("a.wav", b"RIFF")], channel="general")
+    page = await visit(browser, discord, **DESKTOP)
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        asked.set()
+        await answered.wait()
+        await route.continue_()
+
+    await page.route("**/api/commands", slowly)
+    await page.get_by_role("button", name="general").click()
+    await asked.wait()
+    await page.locator(f"#m{said['id']}").click(button="right")
+    answered.set()
+    await page.get_by_role("menuitem", name="What genre is this?").click()
+    await expect(page.locator(".message").last).to_contain_text("I see a.wav")
     assert complaints == []
 
 
