@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -9,9 +11,10 @@ import numpy as np
 from keras import layers
 
 from genrec.errors import DataError
-from genrec.training.settings import Settings, kept_weights
+from genrec.training.settings import Settings, kept_weights, read_settings
 
 VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
+HEAD = "logits"
 ARCHITECTURES = ("vgg16", "resnet50")
 
 Shape = tuple[int, int, int]
@@ -55,7 +58,7 @@ def classifier(body: keras.Model, labels: int, *, dropout: float) -> keras.Model
     """Put the head on: global average pooling (the embedding), dropout, dense layer (logits)."""
     x = layers.GlobalAveragePooling2D(name="embedding", dtype="float32")(body.output)
     x = layers.Dropout(dropout, name="dropout")(x)
-    logits = layers.Dense(labels, name="logits", dtype="float32")(x)
+    logits = layers.Dense(labels, name=HEAD, dtype="float32")(x)
     return keras.Model(body.input, logits, name=body.name)
 
 
@@ -104,6 +107,25 @@ def load_run(model: keras.Model, run: Path) -> None:
         model.load_weights(kept_weights(run))
     except ValueError as error:
         raise DataError(f"{run} holds weights of another network: {error}") from error
+
+
+def start_from(model: keras.Model, run: Path, settings: Settings, labels: Sequence[str]) -> None:
+    """Fill a new network with what a run has learned; of other labels, with all but the head.
+
+    Raises
+    ------
+    DataError
+        As :func:`load_run`.
+    """
+    _, known = read_settings(run)
+    if known == list(labels):
+        load_run(model, run)
+        return
+    other, _ = build(replace(settings, weights="none"), len(known))
+    load_run(other, run)
+    for mine, theirs in zip(model.layers, other.layers, strict=True):
+        if mine.name != HEAD:
+            mine.set_weights(theirs.get_weights())
 
 
 def fold(model: keras.Model, shape: Shape) -> keras.Model:

@@ -26,7 +26,7 @@ class Settings:
     ----------
     arch, weights
         The network, and where its weights start: ``none``, ``imagenet``, a file, or the folder of
-        a run whose kept epoch is trained further.
+        a run whose kept epoch is trained further; a run of other labels lends all but its head.
     trainable
         ``all``; ``head`` (only the dense layer); ``last4`` (the backbone's last four layers too).
     batch_norm
@@ -136,8 +136,18 @@ def read_settings(run: Path) -> tuple[Settings, list[str]]:
     return Settings(**values, **parts), labels
 
 
-def predecessor(run: Path, settings: Settings, labels: list[str]) -> Settings:
+def predecessor(
+    run: Path, settings: Settings, labels: list[str], *, going_on: bool = False
+) -> Settings:
     """Return the settings of a run that another wants to learn from, or to go on from.
+
+    Parameters
+    ----------
+    run, settings, labels
+        The run that is there, and the new run's settings and labels.
+    going_on
+        The new run starts from its weights: it must be of the same architecture, and may be of
+        other labels; then it learned from other music, by whatever split.
 
     Raises
     ------
@@ -145,7 +155,15 @@ def predecessor(run: Path, settings: Settings, labels: list[str]) -> Settings:
         It is of another kind than the new run, or has no weights to give.
     """
     theirs, known = read_settings(run)
-    check_kind(run, (theirs.spectrogram, theirs.image, theirs.split, known), settings, labels)
+    kind = theirs.spectrogram, theirs.image, theirs.split, known
+    if going_on and theirs.arch != settings.arch:
+        raise DataError(
+            f"{run} trained a {theirs.arch}, which a {settings.arch} cannot go on from; give it as"
+            f" a --teacher, or --arch {theirs.arch}."
+        )
+    if going_on and known != labels:
+        kind = theirs.spectrogram, theirs.image, settings.split, labels
+    check_kind(run, kind, settings, labels)
     kept_weights(run)
     return theirs
 

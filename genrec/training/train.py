@@ -13,7 +13,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from genrec.training.architectures import build, load_run
+from genrec.training.architectures import build, start_from
 from genrec.training.augment import NONE
 from genrec.training.batches import Crops, Dice, TrackValidation, all_windows
 from genrec.training.dataset import Dataset, Parts, check_front_end, need
@@ -64,7 +64,7 @@ def train(
     check_front_end(data, settings.spectrogram)
     before = Path(settings.weights) if Path(settings.weights).is_dir() else None
     if before is not None:
-        predecessor(before, settings, data.labels)
+        predecessor(before, settings, data.labels, going_on=True)
     teach = teachers(settings, data.labels)
     start(run, settings, data.labels, resume=resume)
     history = read_history(run)
@@ -74,7 +74,7 @@ def train(
     crops = Crops(data, parts["train"], settings, teach)
     model, _ = build(settings, len(data.labels))
     if before is not None:
-        load_run(model, before)
+        start_from(model, before, settings, data.labels)
     validation = TrackValidation(data, parts["valid"], settings)
     fitted, batches = model, crops
     if sees_the_same(settings):
