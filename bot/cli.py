@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from bot import cli_catalogue, cli_training
+from bot import cli_bands, cli_catalogue, cli_training
 from genrec.errors import GenrecError, InputRefused
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
 )
 app.command("index")(cli_catalogue.index)
 app.add_typer(cli_catalogue.library, name="library")
-for command in (cli_training.train, cli_training.evaluate, cli_training.export):
+for command in (cli_training.train, cli_training.evaluate, cli_training.export, cli_bands.bands):
     app.command()(command)
 
 Source = Annotated[str, typer.Argument(help="A sound file, or a link to one.", metavar="FILE|URL")]

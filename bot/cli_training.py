@@ -65,7 +65,7 @@ def train(
     cache: Cache = CACHE,
 ) -> None:
     """Train a network; a run that was stopped goes on after its last epoch."""
-    with _training_extra():
+    with training_extra():
         from dataclasses import replace
 
         from genrec.training.plots import plot_history
@@ -100,7 +100,7 @@ def export(
     cache: Cache = CACHE,
 ) -> None:
     """Turn a training run into a preset: network, calibration, starter catalogue, figures, card."""
-    with _training_extra():
+    with training_extra():
         from genrec.pipeline import Analyzer
         from genrec.training.card import write_card
         from genrec.training.evaluate import evaluate as measure
@@ -109,7 +109,7 @@ def export(
     settings, _ = read_settings(run)
     dataset, parts = _load(data, settings.split, settings.spectrogram, cache)
     made = make(run, dataset, parts, out, name=out.name, precision=precision, say=print)
-    with _bar("Measuring") as progress:
+    with progress_bar("Measuring") as progress:
         analyzer = Analyzer(made.preset)
         report = measure(analyzer, dataset, parts, progress=progress, others=made.heard)
     write_card(made, report, settings, read_history(run))
@@ -143,22 +143,22 @@ def evaluate(
     ),
 ) -> None:
     """Measure a preset, as it ships, on a part of a data set."""
-    with _training_extra():
+    with training_extra():
         from genrec.pipeline import Analyzer
         from genrec.preset import Preset
         from genrec.training.evaluate import evaluate as measure
     analyzer = Analyzer(Preset.load(preset))
     dataset, parts = _load(data, split, analyzer.preset.spectrogram, cache)
-    with _bar("Hearing") as progress:
+    with progress_bar("Hearing") as progress:
         report = measure(analyzer, dataset, parts, part=part, audio=audio, progress=progress)
     report = {"data": str(data), "split": split, **report}
     if robustness:
         from genrec.training.robustness import robustness as damage
         from genrec.training.robustness_arrays import robustness_arrays as damage_arrays
 
-        with _bar("Changing clips") as progress:
+        with progress_bar("Changing clips") as progress:
             report["robustness"] = damage(analyzer, dataset, parts[part], progress)
-        with _bar("Changing spectrograms") as progress:
+        with progress_bar("Changing spectrograms") as progress:
             report["robustness_arrays"] = damage_arrays(analyzer, dataset, parts[part], progress)
     if plots is not None:
         from genrec.training.plots import plot_confusion, plot_reliability, plot_similarity
@@ -178,7 +178,7 @@ def _load(
     from genrec.training import dataset as data
     from genrec.training.cache import load_data
 
-    with _bar("Making spectrograms") as progress:
+    with progress_bar("Making spectrograms") as progress:
         dataset, refused = load_data(folder, config, cache=cache, progress=progress)
     for path, reason in refused:
         print(f"{path}: {reason}", file=sys.stderr)
@@ -186,7 +186,8 @@ def _load(
 
 
 @contextmanager
-def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr, where that is a terminal; yield what to tell (done, of)."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -196,7 +197,7 @@ def _bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @contextmanager
-def _training_extra() -> Iterator[None]:
+def training_extra() -> Iterator[None]:
     """Say in a sentence what to install where the extra is missing, and keep TensorFlow quiet."""
     from genrec.errors import DataError
 
@@ -207,6 +208,10 @@ def _training_extra() -> Iterator[None]:
         raise DataError(
             f"{error.name} is not installed; training needs the extra: pip install 'genrec[train]',"
             " or `make test` once in a clone."
+        ) from error
+    except ImportError as error:  # a library of the system that a package speaks to
+        raise DataError(
+            f"{error} Install it: docs/training.md says what each step needs."
         ) from error
 
 

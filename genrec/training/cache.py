@@ -149,7 +149,7 @@ def _hear_all(
     if not excerpts:
         return
     spawn = multiprocessing.get_context("spawn")
-    workers = ProcessPoolExecutor(os.cpu_count(), mp_context=spawn, initializer=_end_with_parent)
+    workers = ProcessPoolExecutor(os.cpu_count(), mp_context=spawn, initializer=end_with_parent)
     try:
         basis = mel_basis(config)
         jobs = {workers.submit(_hear, e.path, kept[e.name], config, basis): e for e in excerpts}
@@ -164,7 +164,7 @@ def _hear_all(
         workers.shutdown(cancel_futures=True)  # Ctrl-C waits for the files at hand, not for all
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Do not wait for work for ever where the parent was killed."""
     parent = multiprocessing.parent_process()
     if parent is None:
