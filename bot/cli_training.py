@@ -209,10 +209,6 @@ def training_extra() -> Iterator[None]:
             f"{error.name} is not installed; training needs the extra: pip install 'genrec[train]',"
             " or `make test` once in a clone."
         ) from error
-    except ImportError as error:  # a library of the system that a package speaks to
-        raise DataError(
-            f"{error} Install it: docs/training.md says what each step needs."
-        ) from error
 
 
 def _print_report(report: dict[str, Any]) -> None:

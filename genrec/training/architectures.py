@@ -110,7 +110,7 @@ def load_run(model: keras.Model, run: Path) -> None:
 
 
 def start_from(model: keras.Model, run: Path, settings: Settings, labels: Sequence[str]) -> None:
-    """Fill a new network with what a run has learned; of other labels, with all but the head.
+    """Fill a new network with what a run has learned; of other labels, all but the head.
 
     Raises
     ------

@@ -142,13 +142,15 @@ class Band:
     Attributes
     ----------
     bpm, rhythm, swing
-        Quarters a minute, a name in RHYTHMS, and how many sixteenths an off-beat is late.
+        Quarters a minute, a name in RHYTHMS, and how many sixteenths the last of four is
+        late; the third, the off-beat, is twice as late.
     chords
         One (program, name in STRUMS) a player.
     progression, bars
         Place in PROGRESSIONS, and bars that a chord lasts.
     density, register, legato
-        Of the melody: share of sixteenths with a note, lowest key, share of a note that sounds.
+        Of the melody: how many of the beats have a note (of off-beats fewer), the key it starts
+        from in C, share of a note that sounds.
     loudness
         Of drums, hats and rattles, bass, first chords, second chords and pad, melody; 1 is forte.
     """

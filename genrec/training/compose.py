@@ -130,7 +130,7 @@ def compose(band: Band, take: tuple[int, ...], seconds: float) -> Piece:
 
 
 def _player(program: int, rng: np.random.Generator) -> int:
-    """Send, one time in four, somebody else of the same family of instruments."""
+    """Draw, one time in four, anybody of the same family of instruments."""
     if rng.random() < 0.75:
         return program
     return program // FAMILY * FAMILY + int(rng.integers(FAMILY))
@@ -188,7 +188,7 @@ def _bass(score: Score, bar: int, chord: Chord) -> None:
     for step, length, above in lines[score.band.bass_line]:
         key = 36 + chord.root + above
         if step < score.steps:
-            score.add(bar, step, length, BASS, key - 12 * (key > 52), 100 * score.loudness[2])
+            score.add(bar, step, length, BASS, key - 12 * (key > 60), 100 * score.loudness[2])
 
 
 def _accompany(score: Score, bar: int, chord: Chord) -> None:
@@ -212,9 +212,11 @@ def _strums(
     steps, legato = score.steps, score.band.legato
     if strum in ("arpeggio", "alberti"):
         order = (0, 2, 1, 2) if strum == "alberti" else (0, 1, 2, 3)
-        for i in range(0, steps, 1 if score.step_s > 0.158 else 2):  # slower than 95 bpm
-            high = 12 if strum == "arpeggio" and i % 8 > 3 else 0
-            yield i, 3 * legato, (chord.tones[order[i % 4] % len(chord.tones)] + high,)
+        pace = 1 if score.step_s > 0.158 else 2  # slower than 95 bpm
+        for place, at in enumerate(range(0, steps, pace)):
+            high = 12 if strum == "arpeggio" and place % 8 > 3 else 0
+            tone = chord.tones[order[place % 4] % len(chord.tones)]
+            yield at, 3 * legato, (tone + high,)
         return
     often = [i for i in range(steps) if score.chance(0.22)]
     hits: dict[str, list[tuple[float, float]]] = {
@@ -232,7 +234,7 @@ def _strums(
 
 
 def _melody(score: Score, bars: int) -> None:
-    """Write a tune of motifs that come again or change, a step of the scale at a time."""
+    """Write a tune: motifs that come again or change, in steps and small leaps of the scale."""
     band = score.band
     if band.lead is None:
         return

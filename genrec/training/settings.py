@@ -15,7 +15,7 @@ from genrec.training.augment import NONE, Augmentation
 
 KEPT = "kept.weights.h5"
 Kind = tuple[SpectrogramConfig, ImageConfig, str, list[str]]
-"""What a run must share with one that builds on it: front end, images, split and labels."""
+"""What a run shares with one that builds on it: front end, images, split and labels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,8 +146,8 @@ def predecessor(
     run, settings, labels
         The run that is there, and the new run's settings and labels.
     going_on
-        The new run starts from its weights: it must be of the same architecture, and may be of
-        other labels; then it learned from other music, by whatever split.
+        The new run starts from its weights: it must be of the same architecture. Where they share
+        no label it learned from other music, by whatever split; its maker answers for that.
 
     Raises
     ------
@@ -161,7 +161,7 @@ def predecessor(
             f"{run} trained a {theirs.arch}, which a {settings.arch} cannot go on from; give it as"
             f" a --teacher, or --arch {theirs.arch}."
         )
-    if going_on and known != labels:
+    if going_on and set(known).isdisjoint(labels):
         kind = theirs.spectrogram, theirs.image, settings.split, labels
     check_kind(run, kind, settings, labels)
     kept_weights(run)
@@ -180,7 +180,8 @@ def check_kind(folder: Path, theirs: Kind, settings: Settings, labels: list[str]
     if theirs != (settings.spectrogram, settings.image, settings.split, labels):
         raise DataError(
             f"{folder} is of another front end, split or set of genres, so this run cannot go on"
-            " from it or have it as a teacher; give one like this run."
+            " from it or have it as a teacher; give one like this run, or start from one of other"
+            " music, which shares no genre with it."
         )
 
 

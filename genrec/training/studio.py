@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -19,14 +21,12 @@ from scipy.signal import butter, sosfilt
 from genrec.errors import DataError
 from genrec.training.bands import DRUMS, Sound, draw_band
 from genrec.training.cache import end_with_parent
-from genrec.training.compose import Piece, compose
+from genrec.training.compose import Note, Piece, compose
 from genrec.training.dataset import Progress, silent
 
 Float = NDArray[np.float32]
 
 SR = 22050
-BLOCK = 64  # samples that FluidSynth works in
-RINGS = 192 * BLOCK  # samples that voices and room sound on for after a reset, and more
 PERCUSSION_BANK = 128
 REVERB_SEND = 91  # the controller
 SOUNDFONTS = ("FluidR3_GM.sf2", "default-GM.sf2", "TimGM6mb.sf2")
@@ -51,35 +51,41 @@ def find_soundfont() -> Path:
     )
 
 
-class Studio:
-    """A synthesiser with a soundfont; plays one piece after the other.
+@contextmanager
+def synthesiser(soundfont: Path) -> Iterator[tuple[fluidsynth.Synth, int]]:
+    """Yield a synthesiser and the number of its soundfont; give the memory back afterwards.
 
     Raises
     ------
     DataError
         The soundfont cannot be read.
     """
-
-    def __init__(self, soundfont: Path) -> None:
-        self.synth = fluidsynth.Synth(samplerate=float(SR), gain=0.5)
-        self.font = self.synth.sfload(str(soundfont))
-        if self.font < 0:
+    synth = fluidsynth.Synth(samplerate=float(SR), gain=0.5)
+    try:
+        font = synth.sfload(str(soundfont))
+        if font < 0:
             raise DataError(f"{soundfont} cannot be read as a soundfont; pass an SF2 file.")
+        yield synth, font
+    finally:
+        synth.delete()
 
-    def play(self, piece: Piece, seconds: float) -> Float:
-        """Return a piece as it sounds: float32 (samples,) at 22,050 Hz, -1..1, mono."""
-        synth = self.synth
-        synth.system_reset()
-        synth.get_samples(RINGS)  # nothing of the piece before is heard in this one
+
+def play(piece: Piece, seconds: float, soundfont: Path) -> Float:
+    """Return a piece as it sounds: float32 (samples,) at 22,050 Hz, -1..1, mono.
+
+    A synthesiser of its own for each piece costs 30 ms; in one that has played before, its room
+    would sound on for seconds.
+    """
+    with synthesiser(soundfont) as (synth, font):
         room = piece.sound.room
         synth.set_reverb(roomsize=room, damping=0.4, width=0.5, level=0.9 * room)
         for channel, program in piece.programs.items():
-            synth.program_select(channel, self.font, 0, program)
+            synth.program_select(channel, font, 0, program)
             synth.cc(channel, REVERB_SEND, int(127 * room))
-        synth.program_select(DRUMS, self.font, PERCUSSION_BANK, piece.kit)
+        synth.program_select(DRUMS, font, PERCUSSION_BANK, piece.kit)
         blocks, played = [], 0
-        for when, velocity, channel, key in _events(piece, seconds):
-            due = int(when * SR) // BLOCK * BLOCK
+        for when, velocity, channel, key in _events(piece.notes, seconds):
+            due = int(when * SR)
             if due > played:
                 blocks.append(synth.get_samples(due - played))
                 played = due
@@ -87,14 +93,17 @@ class Studio:
                 synth.noteon(channel, key, velocity)
             else:
                 synth.noteoff(channel, key)
-        length = int(seconds * SR)
-        blocks.append(synth.get_samples(-(-length // BLOCK) * BLOCK - played))  # whole blocks
-        stereo = np.concatenate(blocks).reshape(-1, 2)[:length]
+        blocks.append(synth.get_samples(int(seconds * SR) - played))
+        stereo = np.concatenate(blocks).reshape(-1, 2)
         return np.asarray(stereo.mean(axis=1) / 32768, dtype=np.float32)
 
 
 def record(y: Float, sound: Sound, rng: np.random.Generator) -> Float:
-    """Return a piece as it was recorded: driven, band-limited, in noise; its peak is 1."""
+    """Return a piece as it was recorded: driven, band-limited, in noise.
+
+    ``y`` and the result are float32 (samples,) at 22,050 Hz; the result's peak is 1, but silence
+    stays silence.
+    """
     y = y / (4 * np.sqrt(np.mean(y**2)) + 1e-6)
     if sound.drive:
         y = np.tanh(y * (1 + 2 * sound.drive))
@@ -115,7 +124,7 @@ def make_bands(
     soundfont: Path,
     progress: Progress = silent,
 ) -> None:
-    """Write ``out/band-NNN/TAKE.flac`` on every core; what is there already stays.
+    """Write ``out/band-NNN/NNN-TAKE.flac`` on every core; what is there already stays.
 
     Parameters
     ----------
@@ -126,23 +135,27 @@ def make_bands(
     soundfont
         A General MIDI soundfont, SF2.
     progress
-        Told (done, of) in bands.
+        Told (done, of) in pieces.
 
     Raises
     ------
     DataError
-        The soundfont cannot be read, or a process that plays died.
+        The soundfont cannot be read, the folder holds pieces of another length or soundfont or
+        cannot be written, or a process that plays died.
     """
-    Studio(soundfont)  # refuses in this process what no other should be started for
+    with synthesiser(soundfont):
+        pass  # refused in this process, no other is started for it
+    _sign(out, {"seconds": seconds, "soundfont": soundfont.name})
+    all_of_them = [(number, take) for number in range(bands) for take in range(pieces)]
+    missing = [each for each in all_of_them if not _path(out, *each).exists()]
+    done = len(all_of_them) - len(missing)
+    progress(done, len(all_of_them))
     spawn = multiprocessing.get_context("spawn")
-    perform = partial(_perform, out, range(pieces), seconds)
-    workers = ProcessPoolExecutor(
-        os.cpu_count(), mp_context=spawn, initializer=_enter, initargs=(soundfont,)
-    )
-    progress(0, bands)
+    workers = ProcessPoolExecutor(os.cpu_count(), mp_context=spawn, initializer=end_with_parent)
     try:
-        for done, _ in enumerate(workers.map(perform, range(bands)), start=1):
-            progress(done, bands)
+        for _ in workers.map(partial(_perform, out, seconds, soundfont), missing):
+            done += 1
+            progress(done, len(all_of_them))
     except BrokenProcessPool as error:
         raise DataError(
             "A process that plays pieces died. Run the command again: it goes on where it stopped."
@@ -151,32 +164,58 @@ def make_bands(
         workers.shutdown(cancel_futures=True)
 
 
-_studio: list[Studio] = []  # a worker's own
+def _sign(out: Path, facts: dict[str, str | float]) -> None:
+    """Write down what all pieces of a folder share, or refuse to mix them with others."""
+    path = out / "bands.json"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else facts
+        path.write_text(json.dumps(facts if before == facts else before), encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read or written: {error}.") from error
+    if before != facts:
+        raise DataError(
+            f"{out} holds pieces of {before.get('seconds')} s played with"
+            f" {before.get('soundfont')}; ask for the same, or give another --out."
+        )
 
 
-def _enter(soundfont: Path) -> None:
-    end_with_parent()
-    _studio.append(Studio(soundfont))
+def _path(out: Path, number: int, take: int) -> Path:
+    return out / f"band-{number:03}" / f"{number:03}-{take:03}.flac"
 
 
-def _perform(out: Path, takes: Sequence[int], seconds: float, number: int) -> None:
-    """Write the pieces of one band that are not there yet, each whole or not at all."""
-    folder = out / f"band-{number:03}"
-    folder.mkdir(parents=True, exist_ok=True)
-    band = draw_band(number)
-    for take in takes:
-        path = folder / f"{number:03}-{take:03}.flac"
-        if path.exists():
-            continue
-        piece = compose(band, (number, take), seconds)
-        y = record(_studio[0].play(piece, seconds), piece.sound, np.random.default_rng((13, take)))
-        half = path.with_suffix(".part")
+def _perform(out: Path, seconds: float, soundfont: Path, which: tuple[int, int]) -> None:
+    """Write a piece of a band, whole or not at all."""
+    piece = compose(draw_band(which[0]), which, seconds)
+    y = record(play(piece, seconds, soundfont), piece.sound, np.random.default_rng((13, *which)))
+    path = _path(out, *which)
+    half = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(half, y, SR, format="FLAC")
         half.replace(path)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise DataError(
+            f"{path} cannot be written: {error}. Make room, or give another --out; what is written"
+            " stays."
+        ) from error
+    finally:
+        half.unlink(missing_ok=True)
 
 
-def _events(piece: Piece, seconds: float) -> list[tuple[float, int, int, int]]:
-    """Return (s, velocity, channel, key) in order; velocity 0 ends a note, and comes first."""
-    events = [(n.start_s, n.velocity, n.channel, n.key) for n in piece.notes]
-    events += [(n.end_s, 0, n.channel, n.key) for n in piece.notes]
-    return sorted(event for event in events if event[0] < seconds)
+def _events(notes: Sequence[Note], seconds: float) -> list[tuple[float, int, int, int]]:
+    """Return (s, velocity, channel, key) in order; velocity 0 ends a note.
+
+    A key that is struck again ends the note before: the synthesiser ends by key, and would end the
+    new note with the old one.
+    """
+    events: list[tuple[float, int, int, int]] = []
+    again: dict[tuple[int, int], float] = {}
+    for note in sorted(notes, reverse=True):
+        struck = again.get((note.channel, note.key), seconds)
+        end = min(note.end_s, struck)
+        if note.start_s < end:
+            again[note.channel, note.key] = note.start_s
+            events.append((note.start_s, note.velocity, note.channel, note.key))
+            events.append((end, 0, note.channel, note.key))
+    return sorted(events)

@@ -55,8 +55,9 @@ def train(
     ------
     DataError
         The split has no training or validation part, the data have another front end, or the run's
-        folder has other settings; the run to go on from, or a teacher, has another front end, split
-        or set of genres, or no weights to give.
+        folder has other settings; a teacher, or the run to go on from, has another front end, split
+        or set of genres, or no weights to give. A run may go on from one that shares no genre with
+        it, whatever its split, and from none of another architecture.
     PresetError
         A preset that is to teach cannot be read.
     """

@@ -183,7 +183,10 @@ async function use(message, component, values, element) {
 }
 
 async function showMenu(message, x, y) {
-  const apps = (await commands.messageMenus()).map((command) => ({
+  const where = world.current;
+  const known = message.ephemeral ? [] : await commands.messageMenus();
+  if (where !== world.current) return;
+  const apps = known.map((command) => ({
     label: commands.nameOf(command),
     hint: world.bot.username,
     run: async () => outcome(await act("menu", { name: command.name, message: message.id })),
@@ -192,7 +195,7 @@ async function showMenu(message, x, y) {
     { label: "Reply", run: async () => composer.replyTo(message) },
     { label: "Copy text", run: async () => navigator.clipboard.writeText(message.content) },
   ];
-  openMenu(x, y, [["Apps", message.ephemeral ? [] : apps], ["Message", message.ephemeral ? [] : own]], notice);
+  openMenu(x, y, [["Apps", apps], ["Message", message.ephemeral ? [] : own]], notice);
 }
 
 // The frame

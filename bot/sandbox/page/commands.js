@@ -26,9 +26,9 @@ export class Commands {
     if (!channel) return;
     this.asked += 1;
     const asked = this.asked;
-    const { commands } = await act("commands", { channel }).catch(() => ({ commands: [] }));
+    const { commands } = await act("commands", { channel }).catch(() => ({}));
     if (asked !== this.asked) return;
-    this.all = commands;
+    this.all = commands || [];
     this.close();
     if ($("picker").hidden === false) this.suggest();
   }

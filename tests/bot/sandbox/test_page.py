@@ -136,6 +136,7 @@ async def test_a_menu_waits_for_the_commands_of_its_channel(
     await page.get_by_role("button", name="general").click()
     await asked.wait()
     await page.locator(f"#m{said['id']}").click(button="right")
+    await expect(page.locator("#menu")).to_be_hidden()
     answered.set()
     await page.get_by_role("menuitem", name="What genre is this?").click()
     await expect(page.locator(".message").last).to_contain_text("I see a.wav")

@@ -132,6 +132,14 @@ def test_off_beats_of_a_band_that_swings_are_late() -> None:
     assert gaps[1][3] < 0.9 * gaps[0][3]
 
 
+@pytest.mark.parametrize("strum", ["arpeggio", "alberti"])
+@pytest.mark.parametrize("bpm", [70.0, 140.0])
+def test_broken_chords_have_all_their_tones(strum: str, bpm: float) -> None:
+    piece = compose(replace(TRIO, bpm=bpm, chords=((0, strum),), progression=11), (2, 0), SECONDS)
+    tones = 3 if strum == "alberti" else 4  # of a seventh chord
+    assert len({key % 12 for key in keys(piece, FIRST)}) == tones
+
+
 @pytest.mark.parametrize("progression", range(len(PROGRESSIONS)))
 def test_chords_follow_the_progression(progression: int) -> None:
     band = replace(TRIO, progression=progression, bass=None, lead=None, rhythm=None)
@@ -185,8 +193,10 @@ def test_every_way_to_strike_chords_is_another_one(strum: str) -> None:
 
 @pytest.mark.parametrize("line", BASS_LINES)
 @pytest.mark.parametrize("rhythm", ["rock", "waltz"])
-def test_the_bass_is_low_and_in_the_harmony(line: str, rhythm: str) -> None:
+def test_the_bass_is_low_and_moves_as_its_line_says(line: str, rhythm: str) -> None:
     piece = compose(replace(TRIO, bass_line=line, rhythm=rhythm), (7, 0), SECONDS)
     heard = keys(piece, BASS)
     assert heard
     assert 30 <= min(heard) <= max(heard) <= 64
+    widest = {"octaves": 12, "syncopated": 12, "roots": 9, "long": 9}.get(line, 7)
+    assert max(heard) - min(heard) >= widest

@@ -63,6 +63,9 @@ def test_what_a_run_cannot_start_from_is_a_sentence(tmp_path: Path) -> None:
     larger = replace(SETTINGS, image=replace(SMALL, height=64))
     with pytest.raises(DataError, match="another front end, split or set"):
         setup.predecessor(folder, larger, OURS, going_on=True)
+    shared, _ = trained(tmp_path / "shared", ["disco", "rock"], split="filtered")
+    with pytest.raises(DataError, match="another front end, split or set"):
+        setup.predecessor(shared, SETTINGS, OURS, going_on=True)  # it may know the same tracks
     with pytest.raises(DataError, match="another front end, split or set"):
         setup.predecessor(folder, SETTINGS, OURS)  # it cannot teach what it has no name for
 
