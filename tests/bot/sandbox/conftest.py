@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import AsyncIterator
 
 import pytest
+from discord.gateway import KeepAliveHandler
 
 from bot.sandbox import LocalDiscord
 from tests.bot.sandbox.small_bot import SmallBot, running
+
+
+@pytest.fixture(autouse=True)
+async def still_hearts() -> AsyncIterator[None]:
+    """Wait for the threads of clients: one that is beating when its loop closes raises in it."""
+    yield
+    for thread in threading.enumerate():
+        if isinstance(thread, KeepAliveHandler):
+            await asyncio.to_thread(thread.join, 30)
+            assert not thread.is_alive(), "a client was not closed"
 
 
 @pytest.fixture
