@@ -14,7 +14,6 @@ from genrec.errors import DataError
 from genrec.training.settings import Settings, kept_weights, read_settings
 
 VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
-HEAD = "logits"
 ARCHITECTURES = ("vgg16", "resnet50")
 
 Shape = tuple[int, int, int]
@@ -58,7 +57,7 @@ def classifier(body: keras.Model, labels: int, *, dropout: float) -> keras.Model
     """Put the head on: global average pooling (the embedding), dropout, dense layer (logits)."""
     x = layers.GlobalAveragePooling2D(name="embedding", dtype="float32")(body.output)
     x = layers.Dropout(dropout, name="dropout")(x)
-    logits = layers.Dense(labels, name=HEAD, dtype="float32")(x)
+    logits = layers.Dense(labels, name="logits", dtype="float32")(x)
     return keras.Model(body.input, logits, name=body.name)
 
 
@@ -121,11 +120,9 @@ def start_from(model: keras.Model, run: Path, settings: Settings, labels: Sequen
     if known == list(labels):
         load_run(model, run)
         return
-    other, _ = build(replace(settings, weights="none"), len(known))
+    other, body = build(replace(settings, weights="none"), len(known))
     load_run(other, run)
-    for mine, theirs in zip(model.layers, other.layers, strict=True):
-        if mine.name != HEAD:
-            mine.set_weights(theirs.get_weights())
+    _copy(body, model)
 
 
 def fold(model: keras.Model, shape: Shape) -> keras.Model:

@@ -8,12 +8,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import multiprocessing
-import os
-import threading
 from collections.abc import Generator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +22,7 @@ from genrec.audio import decode
 from genrec.errors import DataError, InputRefused
 from genrec.songs import artist_key
 from genrec.spectrogram import SpectrogramConfig, log_mel
+from genrec.training.cores import every_core
 from genrec.training.dataset import (
     ARCHIVE,
     Dataset,
@@ -148,33 +145,15 @@ def _hear_all(
     """Hear excerpts on every core; yield each with why it was refused, or nothing."""
     if not excerpts:
         return
-    spawn = multiprocessing.get_context("spawn")
-    workers = ProcessPoolExecutor(os.cpu_count(), mp_context=spawn, initializer=end_with_parent)
-    try:
+    died = (
+        "A process that hears audio files died. Run the command again: it goes on where it"
+        " stopped. If it dies again, one of the files left breaks a decoder; take it out."
+    )
+    with every_core(died) as workers:
         basis = mel_basis(config)
         jobs = {workers.submit(_hear, e.path, kept[e.name], config, basis): e for e in excerpts}
         for job in as_completed(jobs):
             yield jobs[job], job.result()
-    except BrokenProcessPool as error:
-        raise DataError(
-            "A process that hears audio files died. Run the command again: it goes on where it"
-            " stopped. If it dies again, one of the files left breaks a decoder; take it out."
-        ) from error
-    finally:
-        workers.shutdown(cancel_futures=True)  # Ctrl-C waits for the files at hand, not for all
-
-
-def end_with_parent() -> None:
-    """Do not wait for work for ever where the parent was killed."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def _hear(path: Path, shard: Path, config: SpectrogramConfig, basis: NDArray[np.float32]) -> str:

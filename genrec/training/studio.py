@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,8 +16,8 @@ from scipy.signal import butter, sosfilt
 
 from genrec.errors import DataError
 from genrec.training.bands import DRUMS, Sound, draw_band
-from genrec.training.cache import end_with_parent
 from genrec.training.compose import Note, Piece, compose
+from genrec.training.cores import every_core
 from genrec.training.dataset import Progress, silent
 
 Float = NDArray[np.float32]
@@ -150,18 +146,11 @@ def make_bands(
     missing = [each for each in all_of_them if not _path(out, *each).exists()]
     done = len(all_of_them) - len(missing)
     progress(done, len(all_of_them))
-    spawn = multiprocessing.get_context("spawn")
-    workers = ProcessPoolExecutor(os.cpu_count(), mp_context=spawn, initializer=end_with_parent)
-    try:
+    died = "A process that plays pieces died. Run the command again: it goes on where it stopped."
+    with every_core(died) as workers:
         for _ in workers.map(partial(_perform, out, seconds, soundfont), missing):
             done += 1
             progress(done, len(all_of_them))
-    except BrokenProcessPool as error:
-        raise DataError(
-            "A process that plays pieces died. Run the command again: it goes on where it stopped."
-        ) from error
-    finally:
-        workers.shutdown(cancel_futures=True)
 
 
 def _sign(out: Path, facts: dict[str, str | float]) -> None:
@@ -169,8 +158,9 @@ def _sign(out: Path, facts: dict[str, str | float]) -> None:
     path = out / "bands.json"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else facts
-        path.write_text(json.dumps(facts if before == facts else before), encoding="utf-8")
+        if not path.exists():
+            path.write_text(json.dumps(facts), encoding="utf-8")
+        before = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read or written: {error}.") from error
     if before != facts:

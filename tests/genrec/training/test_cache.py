@@ -13,7 +13,7 @@ import pytest
 from genrec.audio import decode
 from genrec.errors import DataError
 from genrec.spectrogram import SpectrogramConfig, log_mel
-from genrec.training import cache
+from genrec.training import cache, cores
 from genrec.training.cache import find_excerpts, load_data
 from genrec.training.dataset import load_archive
 from genrec.training.front_end import mel_basis
@@ -42,7 +42,7 @@ class Hearings(ThreadPoolExecutor):
 @pytest.fixture
 def hearings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(Hearings, "heard", [])
-    monkeypatch.setattr(cache, "ProcessPoolExecutor", Hearings)
+    monkeypatch.setattr(cores, "ProcessPoolExecutor", Hearings)
     return Hearings.heard
 
 
@@ -165,7 +165,7 @@ def test_a_process_that_dies_is_a_sentence(
     write(tmp_path / "jazz" / "a.wav", music(0, 1.5, 22050), 22050)
 
     def die(*_: Any) -> str:
-        raise cache.BrokenProcessPool("it was ended")
+        raise cores.BrokenProcessPool("it was ended")
 
     monkeypatch.setattr(cache, "_hear", die)
     with pytest.raises(DataError, match=r"died\. Run the command again"):
