@@ -82,3 +82,13 @@ def test_training_starts_from_a_run_of_other_labels(tmp_path: Path) -> None:
         kernels.append(model.get_layer("block3_conv1").get_weights()[0])
     before, after = kernels
     np.testing.assert_allclose(after, before, atol=1e-6)
+
+
+def test_other_backends_than_tensorflow_are_left_to_compile_as_they_please(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    by_precision = {p: replace(SETTINGS, precision=p) for p in ("float32", "mixed_bfloat16")}
+    assert train.compiled(by_precision["float32"]) is True
+    assert train.compiled(by_precision["mixed_bfloat16"]) is False
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    assert {train.compiled(settings) for settings in by_precision.values()} == {"auto"}
