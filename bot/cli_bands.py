@@ -15,8 +15,8 @@ from genrec.errors import DataError
 
 def bands(
     out: Annotated[Path, typer.Option(help="Folder for the music; a data folder afterwards.")],
-    bands: Annotated[int, typer.Option(min=2, help="How many bands.")] = 220,
-    pieces: Annotated[int, typer.Option(min=6, help="Pieces of each band.")] = 40,
+    bands: Annotated[int, typer.Option(min=2, help="How many bands.")] = 400,
+    pieces: Annotated[int, typer.Option(min=6, help="Pieces of each band.")] = 24,
     seconds: Annotated[float, typer.Option(min=5, max=600, help="How long each plays.")] = 16,
     soundfont: Annotated[
         Path | None, typer.Option(help="General MIDI, SF2; an installed one by default.")

@@ -21,8 +21,8 @@ from genrec.training.settings import Settings
 CARD = """\
 # {name}
 
-{arch} that hears {count} genres in a log-mel spectrogram: {labels}. Trained from {weights} weights
-{taught}by `genrec train` and exported as {precision} by `genrec export`. Model id `{model_id}`.
+{arch} that hears {count} genres in a log-mel spectrogram: {labels}. Trained from {weights}{taught}
+by `genrec train` and exported as {precision} by `genrec export`. Model id `{model_id}`.
 
 This page is written by `genrec export`; its figures are those of [metrics.json](metrics.json).
 `genrec evaluate --preset models/{name} --data DIR --split {split}` prints them anew.
@@ -68,6 +68,7 @@ silence have no genre, and only silence is refused. Similarity is of sound, not 
 popularity. Not for identifying recordings, rights decisions, or judging people by what they hear.
 """
 
+STARTS = {"none": "random weights", "imagenet": "ImageNet weights"}
 GTZAN = "blues, classical, country, disco, hiphop, jazz, metal, pop, reggae, rock"
 GTZAN_DATA = """\
 GTZAN excerpts of 30 s as log-mel levels. About a tenth of GTZAN is mislabelled, repeated or
@@ -110,8 +111,8 @@ def write_card(
             arch={"vgg16": "VGG16", "resnet50": "ResNet50"}[preset.arch],
             count=len(preset.labels),
             labels=", ".join(preset.labels),
-            taught=f"with {' and '.join(taught)} as teachers " if taught else "",
-            weights={"none": "random", "imagenet": "ImageNet"}.get(weights, weights),
+            taught=f", with {_listed(taught)} as teachers," if taught else "",
+            weights=STARTS.get(weights, f"the weights of `{weights}`"),
             precision=made.precision,
             model_id=preset.model_id,
             split=split,
@@ -135,6 +136,12 @@ def write_card(
     plot_reliability(report, folder / "reliability.png")
     plot_similarity(report, folder / "similarity.png")
     plot_history(history, folder / "history.png")
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return names as a sentence lists them: one, two and three."""
+    *others, last = (f"`{name}`" for name in names)
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _audio(report: Mapping[str, Any]) -> str:

@@ -239,7 +239,9 @@ def exported(
         patch.setattr(export, "MAX_LOSS", 1.0)  # of two tracks; int8 is wanted here
         made = export.export(run.folder, DATA, parts, out, name=out.name, precision=request.param)
     report = evaluate(Analyzer(made.preset), DATA, parts, others=made.heard)
-    card.write_card(made, report, replace(SETTINGS, weights="/srv/music-of-mine/start.h5"), [
+    mine = "/srv/music-of-mine"
+    learned = replace(SETTINGS, weights=f"{mine}/start.h5", teachers=(f"{mine}/a", f"{mine}/b"))
+    card.write_card(made, report, learned, [
         {"loss": 2.0, "accuracy": 0.4, "val_loss": 1.5, "val_accuracy": 0.5},
     ])  # fmt: skip
     return SimpleNamespace(out=out, made=made, report=report, precision=request.param)
@@ -293,7 +295,7 @@ def test_an_export_has_figures_a_card_and_plots(exported: SimpleNamespace) -> No
     text = (exported.out / "README.md").read_text(encoding="utf-8")
     assert exported.made.preset.model_id in text
     assert f"| accuracy | {exported.report['accuracy']:.3f} |" in text
-    assert "start.h5" in text
+    assert "Trained from the weights of `start.h5`, with `a` and `b` as teachers," in text
     assert "/srv/music-of-mine" not in text + json.dumps(metrics)  # a preset travels
     assert "GTZAN" not in text  # it was not trained on it
     for plot in ("confusion.png", "reliability.png", "similarity.png", "history.png"):
