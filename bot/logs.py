@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextvars
 import json
 import logging
 import re
+import secrets
 import sys
 import time
 from collections.abc import Iterable
 from typing import Literal
 
-from bot.jobs import job_id
+job_id: contextvars.ContextVar[str] = contextvars.ContextVar("job_id", default="")
+"""The job that the running task works on, for every log line it writes."""
 
 _HIDDEN = "[hidden]"
 # Discord's bot tokens, interaction and webhook tokens in URLs and payloads, signed CDN links.
@@ -25,6 +28,11 @@ _SECRETS = (
 )
 _PUT_BACK = (_HIDDEN, rf"\1/{_HIDDEN}", rf"\1/{_HIDDEN}", _HIDDEN, rf"\1'{_HIDDEN}'",
              rf"\1{_HIDDEN}", _HIDDEN)  # fmt: skip
+
+
+def new_job_id() -> str:
+    """Return a short name for a job: it is in the log and in an apology."""
+    return secrets.token_hex(4)
 
 
 class Redactor:

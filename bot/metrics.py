@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from bot.declined import Declined
+from bot.errors import Declined
 
 _ACKNOWLEDGED_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
 _ANSWERED_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 300.0)

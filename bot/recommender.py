@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from db.analyses import AnalysisCache
 from db.connection import Database
-from db.served import Served
-from db.starter import replace_starter
+from db.index.live import Served
+from db.starter_catalogue import replace_starter
 from genrec.errors import CatalogueError
 from genrec.fingerprint import COLUMNS_EACH, same_recording
+from genrec.names import artist_key, song_key
 from genrec.preset import Preset
 from genrec.similarity import Candidate, Choice, NeighbourIndex, choose
-from genrec.songs import artist_key, song_key
 from genrec.types import Analysis, Clip, Neighbour, Recommendation
 
 Float = NDArray[np.float32]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from db.connection import Database, Session
 from db.vectors import pack_fingerprint, pack_vector
 from genrec.errors import CatalogueError, ModelMismatch
-from genrec.songs import fold
+from genrec.names import fold
 
 # Rows a transaction may touch where others wait for the write lock.
 BATCH = 500

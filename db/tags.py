@@ -11,7 +11,7 @@ from pathlib import Path
 from tinytag import TinyTag
 
 from db.generations import UNKNOWN_ARTIST
-from genrec.songs import fold
+from genrec.names import fold
 
 LONGEST_NAME = 300
 # "07 Song", "1-07 Song", "10. Song", "1. Song", but neither "99 Problems" nor "7-Eleven".

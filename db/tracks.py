@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db import generations
+from db.columns import CatalogueRows, CatalogueStats, Changes, columns
 from db.connection import Database, Session
 from db.generations import NewTrack
-from db.rows import CatalogueRows, CatalogueStats, Changes, columns
 from db.vectors import unpack_fingerprint
 from genrec.errors import CatalogueError
-from genrec.songs import artist_key, fold
+from genrec.names import artist_key, fold
 from genrec.types import Track
 
 LIBRARY = "library"

@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.audio import AudioLimits, decode
+from genrec.audio.decode import AudioLimits, decode
 from genrec.embedder import Embedder
 from genrec.fingerprint import fingerprint
 from genrec.preset import Preset

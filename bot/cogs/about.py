@@ -9,13 +9,13 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.declined import Declined
-from bot.delivery import acknowledge, say
+from bot.client.buttons import Press
+from bot.client.responders import acknowledge, say
+from bot.errors import Declined
 from bot.metrics import Metrics
-from bot.pages import About as Facts
-from bot.pages import Kept, Pages
-from bot.replies import Replies
-from bot.views import Press
+from bot.ui.messages import Replies
+from bot.ui.pages import About as Facts
+from bot.ui.pages import Kept, Pages
 from db.connection import Database
 from db.feedback import Vote, acceptance, vote
 from db.privacy import forget_user, kept_about

@@ -11,19 +11,19 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot import exports
-from bot.asking import Asking, Reply, Stage, Work
-from bot.declined import Declined
-from bot.delivery import InteractionAnswer, acknowledge, say
-from bot.escaping import clean
-from bot.hearing import Hearing, Listener
-from bot.pages import TRACKS_A_PAGE, LibraryPage, Pages
-from bot.refusals import one_source, require_manager
-from bot.reindexing import Reindexing
-from bot.replies import Replies
+from bot.client.buttons import Press
+from bot.client.checks import one_source, require_manager
+from bot.client.responders import InteractionAnswer, acknowledge, say
+from bot.errors import Declined
+from bot.jobs.handlers import Hearing, Listener
+from bot.jobs.reindex import Reindexing
+from bot.jobs.runner import Asking, Reply, Stage, Work
 from bot.sources import Attachment, Sources
-from bot.ticket import track_ids
-from bot.views import Press
+from bot.ui import track_files
+from bot.ui.custom_ids import track_ids
+from bot.ui.markdown import clean
+from bot.ui.messages import Replies
+from bot.ui.pages import TRACKS_A_PAGE, LibraryPage, Pages
 from db.generations import NewTrack
 from db.tracks import Catalogue, guild_scope
 from genrec.preset import Preset
@@ -233,7 +233,7 @@ class Library(commands.GroupCog, name="library", description="The tracks of this
     async def _send(
         self, interaction: discord.Interaction, tracks: Sequence[Track], form: str
     ) -> None:
-        data, name = exports.WRITERS[form](tracks), f"tracks.{form}"
+        data, name = track_files.WRITERS[form](tracks), f"tracks.{form}"
         view = self._replies.attached(name, interaction.locale, count=len(tracks))
         await say(interaction, view, files=[lambda: discord.File(io.BytesIO(data), name)])
 

@@ -9,14 +9,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.asking import Asking
-from bot.declined import Declined
-from bot.delivery import InteractionAnswer
-from bot.hearing import Hearing
-from bot.preferences import Preferences
-from bot.refusals import as_source, could_be_sound, is_sound, one_source
+from bot.client.buttons import Press
+from bot.client.checks import as_source, could_be_sound, is_sound, one_source
+from bot.client.responders import InteractionAnswer
+from bot.errors import Declined
+from bot.jobs.handlers import Hearing
+from bot.jobs.options import Preferences
+from bot.jobs.runner import Asking
 from bot.sources import Attachment
-from bot.views import Press
 
 _LINK = re.compile(r"https?://[^\s<>]+")
 _CLIP = "A sound or video file"

@@ -10,14 +10,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.declined import Declined
-from bot.delivery import acknowledge, say
-from bot.pages import Pages, SettingsState
-from bot.refusals import may_post_in, require_manager
-from bot.replies import Replies
-from bot.servers import Servers
-from bot.views import Press, chosen
-from db.guilds import GuildSettings
+from bot.client.buttons import Press, chosen
+from bot.client.checks import may_post_in, require_manager
+from bot.client.responders import acknowledge, say
+from bot.errors import Declined
+from bot.jobs.guild_settings import Servers
+from bot.ui.messages import Replies
+from bot.ui.pages import Pages, SettingsState
+from db.guild_settings import GuildSettings
 from genrec.preset import Preset
 
 log = logging.getLogger(__name__)

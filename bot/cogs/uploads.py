@@ -5,17 +5,17 @@ from __future__ import annotations
 import discord
 from discord.ext import commands
 
-from bot.asking import Asking
+from bot.client.checks import as_source, is_sound, may_post_in
+from bot.client.dedup import Seen
+from bot.client.error_handler import ErrorHandler
+from bot.client.responders import ReplyAnswer
 from bot.cogs.recommend import source_of
-from bot.delivery import ReplyAnswer
-from bot.error_handler import ErrorHandler
-from bot.hearing import Hearing
-from bot.preferences import Preferences
-from bot.refusals import as_source, is_sound, may_post_in
-from bot.replies import Replies
-from bot.seen import Seen
-from bot.servers import Servers
+from bot.jobs.guild_settings import Servers
+from bot.jobs.handlers import Hearing
+from bot.jobs.options import Preferences
+from bot.jobs.runner import Asking
 from bot.sources import Attachment
+from bot.ui.messages import Replies
 
 
 class Uploads(commands.Cog):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
-    from bot.sources.dial import Resolve
+    from bot.sources.resolver import Resolve
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from bot.sources.dial import Resolve, resolve_public
-from bot.sources.failures import NO_ROOM
 from bot.sources.media import HEAD_BYTES, refusal, suffix_of
 from bot.sources.policy import SourcePolicy, check_endpoint, known_sites
+from bot.sources.resolver import Resolve, resolve_public
+from bot.sources.ytdlp_errors import NO_ROOM
 from genrec.errors import Busy, ClipTooLarge, GenrecError, LinkRefused
 
 if TYPE_CHECKING:

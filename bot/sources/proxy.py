@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from yarl import URL
 
-from bot.sources.dial import Resolve, Streams, open_checked
+from bot.sources.resolver import Resolve, Streams, open_checked
 from genrec.errors import LinkRefused
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
 """Fetch one page's sound with yt-dlp: a program of its own, locked in before it meets the network.
 
-Run by ``bot.sources.child`` and never imported by it. One line of JSON comes in on stdin, one goes
-out on stdout; stdin then stays open as a lifeline, and its end is this process group's end. Needs
-nothing of genrec, so that it runs with ``-I`` from any directory, and nothing of yt-dlp until
-the locks are in place.
+Run by ``bot.sources.ytdlp_process`` and never imported by it. One line of JSON comes in on stdin,
+one goes out on stdout; stdin then stays open as a lifeline, and its end is this process group's
+end. Needs nothing of genrec, so that it runs with ``-I`` from any directory, and nothing of yt-dlp
+until the locks are in place.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from genrec.spectrogram import images, windows
-from genrec.training.augment import NONE, crop, damage, mixup
-from genrec.training.dataset import Dataset
+from genrec.training.data.augment import NONE, crop, damage, mixup
+from genrec.training.data.dataset import Dataset
 from genrec.training.front_end import band_centres
 from genrec.training.settings import Settings
 

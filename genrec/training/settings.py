@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from genrec.errors import DataError
 from genrec.spectrogram import ImageConfig, SpectrogramConfig
-from genrec.training.augment import NONE, Augmentation
+from genrec.training.data.augment import NONE, Augmentation
 
 KEPT = "kept.weights.h5"
 Kind = tuple[SpectrogramConfig, ImageConfig, str, list[str]]

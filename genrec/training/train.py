@@ -14,12 +14,12 @@ import keras
 import numpy as np
 
 from genrec.training.architectures import build, start_from
-from genrec.training.augment import NONE
 from genrec.training.batches import Crops, Dice, TrackValidation, all_windows
-from genrec.training.dataset import Dataset, Parts, check_front_end, need
-from genrec.training.frozen import Remembered, WholeCheckpoint, halves, outputs
+from genrec.training.bottleneck import Remembered, WholeCheckpoint, halves, outputs
+from genrec.training.data.augment import NONE
+from genrec.training.data.dataset import Dataset, Parts, check_front_end, need
+from genrec.training.distillation import teachers
 from genrec.training.settings import KEPT, Settings, predecessor, read_history, start
-from genrec.training.teachers import teachers
 
 
 def optimizer(settings: Settings, steps: int) -> keras.optimizers.Optimizer:

@@ -13,10 +13,10 @@ import pytest
 import soundfile
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from bot.app import open_locally
 from bot.config import Settings
-from bot.connection import converse
-from bot.sandbox import Interaction, Upload, buttons, visible_text
+from bot.local_discord import Interaction, Upload, buttons, visible_text
+from bot.runtime.app import open_locally
+from bot.runtime.lifecycle import converse
 from tests.benchmarks.figures import Reached
 from tests.synth import music
 

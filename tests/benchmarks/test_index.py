@@ -11,9 +11,9 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from db.connection import open_db
-from db.ingest import IngestJob, IngestReport, ingest
-from genrec.pool import AnalysisPool
+from db.ingest.run import IngestJob, IngestReport, ingest
 from genrec.preset import Preset
+from genrec.workers.pool import AnalysisPool
 from tests import synth
 
 KINDS = ("mp3", "flac", "ogg", "m4a", "webm", "wav")

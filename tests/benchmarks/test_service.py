@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from genrec.pool import AnalysisPool
 from genrec.preset import Preset
+from genrec.workers.pool import AnalysisPool
 from tests import synth
 from tests.benchmarks.figures import Reached
 from tests.benchmarks.process import memory_mb

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from genrec import fingerprint
-from genrec.audio import decode
+from genrec.audio.decode import decode
 from genrec.pipeline import Analyzer
 from genrec.preset import Preset
 from genrec.spectrogram import images, windows

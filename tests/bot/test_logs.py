@@ -10,8 +10,8 @@ from typing import Any
 import discord
 import pytest
 
-from bot.client import Client
-from bot.jobs import JobDesk
+from bot.client.client import Client
+from bot.jobs.admission import JobDesk
 from bot.logs import JsonFormatter, Redactor, TextFormatter, set_up_logs
 
 TOKEN = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from db.columns import NOBODY, CatalogueRows
 from db.generations import NewTrack
-from db.rows import NOBODY, CatalogueRows
 from genrec.errors import GenrecError
 from genrec.types import Analysis, GenreScore
 

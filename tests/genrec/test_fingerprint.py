@@ -9,7 +9,7 @@ import pytest
 
 from genrec.fingerprint import COLUMNS_EACH, SAME_RECORDING, fingerprint, match, same_recording
 from genrec.spectrogram import SpectrogramConfig, log_mel
-from genrec.training.dataset import duplicate_pairs, load_archive
+from genrec.training.data.dataset import duplicate_pairs, load_archive
 from genrec.training.front_end import mel_basis
 from tests.synth import music
 

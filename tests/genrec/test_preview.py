@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genrec import wire
 from genrec.spectrogram import preview
 from genrec.types import Analysis, GenreScore
+from genrec.workers import protocol
 
 
 def test_thirty_seconds_become_means_over_two_bands_and_two_columns() -> None:
@@ -52,13 +52,13 @@ def sent(packed: bytes, **lies: Any) -> Analysis:
     """Return what the parent makes of a frame, with some of its head changed."""
     text_length, _ = struct.unpack_from("<II", packed)
     head = json.loads(packed[8 : 8 + text_length]) | lies
-    return wire.unpack_analysis(head, packed[8 + text_length :], model_id="m@1")
+    return protocol.unpack_analysis(head, packed[8 + text_length :], model_id="m@1")
 
 
 @pytest.mark.parametrize("shape", [(64, 200), (1, 1), (64, 7)])
 def test_a_preview_arrives_as_it_was_sent(shape: tuple[int, int]) -> None:
     shown = np.random.default_rng(2).integers(0, 256, shape, np.uint8)
-    got = sent(wire.pack_analysis(1, analysis(shown[:, ::-1])))
+    got = sent(protocol.pack_analysis(1, analysis(shown[:, ::-1])))
     assert got.preview is not None
     assert got.preview.dtype == np.uint8
     assert got.preview.flags.writeable  # a copy: it does not keep the whole frame alive
@@ -67,7 +67,7 @@ def test_a_preview_arrives_as_it_was_sent(shape: tuple[int, int]) -> None:
 
 
 def test_no_preview_arrives_as_none() -> None:
-    assert sent(wire.pack_analysis(1, analysis(None))).preview is None
+    assert sent(protocol.pack_analysis(1, analysis(None))).preview is None
 
 
 @pytest.mark.parametrize(
@@ -79,12 +79,12 @@ def test_no_preview_arrives_as_none() -> None:
     ids=repr,
 )  # fmt: skip
 def test_a_lie_about_the_preview_is_refused(shape: object) -> None:
-    packed = wire.pack_analysis(1, analysis(np.zeros((4, 4), np.uint8)))
+    packed = protocol.pack_analysis(1, analysis(np.zeros((4, 4), np.uint8)))
     assert sent(packed).preview is not None
-    with pytest.raises(wire.BadFrame):
+    with pytest.raises(protocol.BadFrame):
         sent(packed, preview=shape)
 
 
 def test_a_preview_that_did_not_come_is_refused() -> None:
-    with pytest.raises(wire.BadFrame):
-        sent(wire.pack_analysis(1, analysis(None)), preview=[4, 4])
+    with pytest.raises(protocol.BadFrame):
+        sent(protocol.pack_analysis(1, analysis(None)), preview=[4, 4])

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from bot.sources import Attachment, Site, SourcePolicy, Sources, fetch
-from bot.sources.dial import Endpoint
+from bot.sources.resolver import Endpoint
 from genrec.errors import GenrecError, InputRefused, LinkRefused
 
 Handler = Callable[["Request", asyncio.StreamWriter], Awaitable[None]]

@@ -12,8 +12,8 @@ import pytest
 import trustme
 
 from bot.sources import fetch
-from bot.sources.dial import SystemResolver
 from bot.sources.download import guarded_session
+from bot.sources.resolver import SystemResolver
 from genrec.errors import (
     LinkRefused,
     UnsupportedSource,

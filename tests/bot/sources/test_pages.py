@@ -17,7 +17,7 @@ import pytest
 import trustme
 
 from bot.sources import SITES, Sources, fetch
-from bot.sources.link import _cookies
+from bot.sources.page import _cookies
 from genrec.errors import (
     ClipTooLarge,
     ClipTooLong,

@@ -11,7 +11,7 @@ import random
 import pytest
 
 from bot.sources import Sources
-from bot.sources.scratch import size_of
+from bot.sources.tempdirs import size_of
 from tests.bot.sources.hostile import living, plugged, refusal, wav
 
 

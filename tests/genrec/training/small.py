@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from genrec.spectrogram import ImageConfig, SpectrogramConfig, log_mel
-from genrec.training.dataset import Dataset, encode_levels
+from genrec.training.data.dataset import Dataset, encode_levels
 from genrec.training.front_end import mel_basis
 from genrec.training.settings import Settings
 from tests.synth import STYLES, music

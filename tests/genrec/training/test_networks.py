@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from genrec.errors import DataError
-from genrec.training.augment import NONE
+from genrec.training.data.augment import NONE
 from tests.genrec.training.keras_needed import MARKS, keras  # isort: split
 
 from genrec.training import (

@@ -18,21 +18,15 @@ from genrec.embedder import Embedder
 from genrec.errors import DataError
 from genrec.pipeline import Analyzer
 from genrec.preset import Preset
-from genrec.training.dataset import Parts, split
+from genrec.training.data.dataset import Parts, split
 from tests.genrec.training.keras_needed import MARKS, keras  # isort: split
 
-from genrec.training import (
-    architectures,
-    batches,
-    card,
-    export,
-    hearing,
-    teachers,
-    train,
-)
+from genrec.training import architectures, batches, distillation, train
 from genrec.training import settings as setup
-from genrec.training.evaluate import evaluate
-from genrec.training.scores import softmax
+from genrec.training.evaluation import predict
+from genrec.training.evaluation.evaluate import evaluate
+from genrec.training.evaluation.metrics import softmax
+from genrec.training.export import export, model_card
 from tests.genrec.training.small import PNG, SETTINGS, SMALL, pictures, played_data
 
 pytestmark = MARKS
@@ -146,7 +140,7 @@ def test_a_pupil_is_told_what_its_teachers_say_of_the_very_same_images(
     run: SimpleNamespace, parts: Parts
 ) -> None:
     pupil = replace(SETTINGS, arch="resnet50", teachers=(str(run.folder),), teaching=0.75)
-    teach = teachers.teachers(pupil, DATA.labels)
+    teach = distillation.teachers(pupil, DATA.labels)
     assert teach is not None
     x, told = batches.Crops(DATA, parts["train"], pupil, teach)[0]
     same, labelled = batches.Crops(DATA, parts["train"], pupil)[0]
@@ -164,7 +158,7 @@ def test_several_teachers_speak_with_one_voice(run: SimpleNamespace, tmp_path: P
     architectures.build(other, 2)[0].save_weights(tmp_path / setup.KEPT)
     x = pictures(2)
     one, two, both = (
-        teachers.teachers(replace(SETTINGS, teachers=names), DATA.labels)
+        distillation.teachers(replace(SETTINGS, teachers=names), DATA.labels)
         for names in (
             (str(run.folder),),
             (str(tmp_path),),
@@ -187,12 +181,12 @@ def test_who_learned_what_a_pupil_is_judged_by_may_not_teach_it(
         replace(taught, image=replace(SMALL, columns=64)),
     ):
         with pytest.raises(DataError, match="another front end, split or set"):
-            teachers.teachers(other, DATA.labels)
+            distillation.teachers(other, DATA.labels)
     with pytest.raises(DataError, match="another front end, split or set"):
-        teachers.teachers(taught, ["ballad", "polka"])
+        distillation.teachers(taught, ["ballad", "polka"])
     with pytest.raises(DataError, match="not the folder of a training run"):
-        teachers.teachers(replace(taught, teachers=(str(tmp_path),)), DATA.labels)
-    assert teachers.teachers(SETTINGS, DATA.labels) is None
+        distillation.teachers(replace(taught, teachers=(str(tmp_path),)), DATA.labels)
+    assert distillation.teachers(SETTINGS, DATA.labels) is None
 
 
 def test_a_run_remembers_its_teachers(run: SimpleNamespace, parts: Parts, tmp_path: Path) -> None:
@@ -241,7 +235,7 @@ def exported(
     report = evaluate(Analyzer(made.preset), DATA, parts, others=made.heard)
     mine = "/srv/music-of-mine"
     learned = replace(SETTINGS, weights=f"{mine}/start.h5", teachers=(f"{mine}/a", f"{mine}/b"))
-    card.write_card(made, report, learned, [
+    model_card.write_card(made, report, learned, [
         {"loss": 2.0, "accuracy": 0.4, "val_loss": 1.5, "val_accuracy": 0.5},
     ])  # fmt: skip
     return SimpleNamespace(out=out, made=made, report=report, precision=request.param)
@@ -268,7 +262,7 @@ def test_an_export_is_calibrated_on_validation_tracks(
     exported: SimpleNamespace, parts: Parts
 ) -> None:
     preset = exported.made.preset
-    train_part = hearing.listen(Analyzer(preset), DATA, parts["train"])
+    train_part = predict.listen(Analyzer(preset), DATA, parts["train"])
     np.testing.assert_allclose(preset.centre, train_part.features.mean(axis=0), atol=1e-5)
     assert 0.04 < preset.calibration.temperature < 21
     assert -1 <= preset.calibration.cosine_zero <= preset.calibration.cosine_floor <= 1
@@ -319,19 +313,19 @@ def test_what_an_export_has_heard_is_not_heard_again(
 def test_a_preset_teaches_what_it_hears(exported: SimpleNamespace, tmp_path: Path) -> None:
     x = batches.all_windows(DATA, np.arange(4), SETTINGS)[0]
     taught = replace(SETTINGS, teachers=(str(exported.out),))
-    teach = teachers.teachers(taught, DATA.labels)
+    teach = distillation.teachers(taught, DATA.labels)
     assert teach is not None
     _, logits = Embedder(exported.made.preset.network)(x)
     assert teach(x) == pytest.approx(softmax(logits), abs=1e-4)
     for other in (replace(taught, split="filtered"), replace(taught, image=setup.ImageConfig())):
         with pytest.raises(DataError, match="another front end, split or set"):
-            teachers.teachers(other, DATA.labels)
+            distillation.teachers(other, DATA.labels)
     shutil.copytree(exported.out, tmp_path / "unknown")
     for metrics in ({}, {"split": "mine.csv"}):
         (tmp_path / "unknown" / "metrics.json").write_text(json.dumps(metrics))
         mine = replace(taught, split="mine.csv", teachers=(str(tmp_path / "unknown"),))
         with pytest.raises(DataError, match="does not say by which of paper, filtered"):
-            teachers.teachers(mine, DATA.labels)
+            distillation.teachers(mine, DATA.labels)
 
 
 def test_what_cannot_be_exported_is_a_sentence(

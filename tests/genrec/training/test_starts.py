@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from genrec.errors import DataError
-from genrec.training.dataset import split
+from genrec.training.data.dataset import split
 from tests.genrec.training.keras_needed import MARKS, keras  # isort: split
 
 from genrec.training import architectures, train

@@ -1,0 +1,179 @@
+"""``genrec recommend`` and ``genrec genre``: one clip, answered in the terminal or as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bot.config import Settings, load_settings
+from bot.runtime.resources import open_recommender
+from db.tags import read_tags
+from genrec.errors import DataError, FileMissing
+from genrec.types import Clip, Recommendation
+
+BAR = 24  # characters of a full probability bar
+
+
+def recommend(
+    source: str,
+    *,
+    count: int,
+    genre: str | None = None,
+    per_artist: int = 1,
+    preset: Path | None = None,
+    private: bool = False,
+) -> Recommendation:
+    """Answer one clip; ``private`` keeps nothing of it and uses the starter catalogue alone."""
+    if not private:
+        return asyncio.run(_recommend(_settings(preset), source, count, genre, per_artist))
+    with tempfile.TemporaryDirectory(prefix="genrec-") as folder:
+        settings = replace_database(_settings(preset), Path(folder) / "genrec.db")
+        return asyncio.run(_recommend(settings, source, count, genre, per_artist))
+
+
+def genre(source: str, *, preset: Path | None = None) -> Recommendation:
+    """Hear one clip; the answer has no tracks."""
+    return asyncio.run(_genre(_settings(preset), source))
+
+
+def replace_database(settings: Settings, database: Path) -> Settings:
+    """Return the settings with another database."""
+    return settings.model_copy(update={"database": database})
+
+
+def as_json(answer: Recommendation, *, tracks: bool = True) -> dict[str, Any]:
+    """Return the documented object; its keys are stable."""
+    found: dict[str, Any] = {
+        "model_id": answer.model_id,
+        "genre": answer.genre,
+        "unsure": answer.unsure,
+        "scores": {score.label: round(score.probability, 6) for score in answer.scores},
+    }
+    if tracks:
+        found["tracks"] = [
+            {
+                "title": neighbour.track.title,
+                "artist": neighbour.track.artist,
+                "genre": neighbour.track.genre,
+                "similarity": round(neighbour.similarity, 4),
+                "source": neighbour.track.source,
+            }
+            for neighbour in answer.tracks
+        ]
+        found["note"] = answer.note
+    return {**found, "timings_ms": dict(answer.timings_ms)}
+
+
+def as_text(answer: Recommendation) -> str:
+    """Return what a person reads: bars for the three likeliest genres, and the tracks."""
+    console = Console(highlight=False)
+    with console.capture() as capture:
+        heading = f"Unsure, perhaps {answer.genre}" if answer.unsure else answer.genre
+        console.print(f"[bold]{escape(heading)}[/bold]")
+        for score in answer.scores[:3]:
+            filled = round(score.probability * BAR)
+            bar = f"[cyan]{'█' * filled}[/cyan][dim]{'░' * (BAR - filled)}[/dim]"
+            console.print(f"  {escape(score.label):<10} {bar} {score.probability:4.0%}")
+        if answer.tracks:
+            console.print(_tracks(answer))
+        if answer.note:
+            console.print(f"\n{escape(answer.note)}")
+    return capture.get()
+
+
+def _tracks(answer: Recommendation) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title_justify="left")
+    table.add_column("", justify="right", style="dim")
+    for heading in ("Artist", "Title", "Genre"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("Alike", justify="right")
+    for place, neighbour in enumerate(answer.tracks, start=1):
+        track = neighbour.track
+        table.add_row(
+            str(place),
+            escape(track.artist),
+            escape(track.title),
+            escape(track.genre),
+            f"{neighbour.similarity:.2f}",
+        )
+    return table
+
+
+async def _recommend(
+    settings: Settings, source: str, count: int, genre: str | None, per_artist: int
+) -> Recommendation:
+    start = time.perf_counter()
+    async with _clip(settings, source) as clip:
+        fetched = time.perf_counter()
+        async with open_recommender(settings, workers=1) as opened:
+            labels = opened.preset.labels
+            if genre is not None and genre not in labels:
+                raise DataError(f"There is no genre {genre!r} here; choose of {', '.join(labels)}.")
+            opening = _ms(fetched)
+            answer = await opened.recommender.recommend(
+                clip, k=count, genre=genre, per_artist=per_artist
+            )
+            return _timed(answer, start, opening)
+
+
+async def _genre(settings: Settings, source: str) -> Recommendation:
+    start = time.perf_counter()
+    async with _clip(settings, source) as clip:
+        fetched = time.perf_counter()
+        async with open_recommender(settings, workers=1) as opened:
+            opening = _ms(fetched)
+            answer = await opened.recommender.genre(clip)
+            return _timed(answer, start, opening)
+
+
+def _timed(answer: Recommendation, start: float, opening: float) -> Recommendation:
+    timings = {"open": opening, **answer.timings_ms, "total": _ms(start)}
+    return replace(answer, timings_ms=timings)
+
+
+@asynccontextmanager
+async def _clip(settings: Settings, source: str) -> AsyncIterator[Clip]:
+    """Yield the clip behind a path or a link; before anything else is opened, as it may fail."""
+    if "://" in source:
+        from bot.runtime.source_policy import source_policy
+        from bot.sources import fetch
+
+        async with fetch(source, policy=source_policy(settings)) as clip:
+            yield clip
+        return
+    yield await asyncio.to_thread(_file, source)
+
+
+def _file(name: str) -> Clip:
+    path = Path(name).expanduser()
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise FileMissing(
+            f"{path} cannot be opened ({reason}); name a sound file that is there."
+        ) from error
+    tags = read_tags(path, path.parent)
+    return Clip(path, digest, title=tags.title, artist=tags.artist, source=str(path))
+
+
+def _settings(preset: Path | None) -> Settings:
+    settings = load_settings()
+    return settings if preset is None else settings.model_copy(update={"preset": preset})
+
+
+def _ms(since: float) -> float:
+    return round(1000 * (time.perf_counter() - since), 3)

@@ -1,0 +1,125 @@
+"""``genrec doctor``: is everything there that answering takes, and what is in force."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from bot.config import Settings, SettingsError, load_settings
+from bot.demo.clip import clip
+from bot.runtime.resources import find_preset, open_catalogue
+from bot.runtime.source_policy import old_ytdlp, source_policy
+from bot.sources.policy import known_sites
+from bot.sources.ytdlp_version import NO_YTDLP, ytdlp_version
+from db.tracks import Catalogue
+from genrec.errors import GenrecError
+from genrec.preset import Preset
+from genrec.workers import sandbox
+from genrec.workers.pool import AnalysisPool
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at; ``vital`` where genrec cannot answer without it."""
+
+    name: str
+    ok: bool
+    note: str
+    vital: bool = True
+
+
+def examine(preset: Path | None = None) -> list[Finding]:
+    """Look at settings, preset, database, workers and what they give up."""
+    settings = load_settings()
+    if preset is not None:
+        settings = settings.model_copy(update={"preset": preset})
+    checks: tuple[tuple[str, Callable[[Settings], str]], ...] = (
+        ("python", lambda _: f"{platform.python_version()} on {platform.platform()}"),
+        ("preset", _preset),
+        ("database", _database),
+        ("answer", _answer),
+        ("links", lambda settings: known_sites(source_policy(settings))),
+    )
+    findings = [_check(name, check, settings) for name, check in checks]
+    return [*findings, *_ytdlp(settings), *_lockdown()]
+
+
+def healthy(findings: list[Finding]) -> bool:
+    """Say whether genrec can answer."""
+    return all(finding.ok for finding in findings if finding.vital)
+
+
+def as_json(findings: list[Finding]) -> dict[str, Any]:
+    """Return the documented object."""
+    return {"healthy": healthy(findings), "findings": [asdict(finding) for finding in findings]}
+
+
+def show(findings: list[Finding]) -> None:
+    """Print a line for each finding."""
+    console = Console(highlight=False)
+    for finding in findings:
+        mark = (
+            "[green]ok  [/]"
+            if finding.ok
+            else ("[red]BAD [/]" if finding.vital else "[yellow]no  [/]")
+        )
+        console.print(f"{mark} {finding.name:<14} {escape(finding.note)}", soft_wrap=True)
+
+
+def _check(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
+    try:
+        return Finding(name, ok=True, note=check(settings))
+    except GenrecError as error:
+        return Finding(name, ok=False, note=str(error))
+
+
+def _preset(settings: Settings) -> str:
+    preset = Preset.load(find_preset(settings.preset))
+    accuracy = preset.metrics().get("accuracy")
+    measured = f", measured accuracy {accuracy:.3f}" if accuracy is not None else ""
+    return f"{preset.model_id}, {preset.dimension} dimensions{measured}"
+
+
+def _database(settings: Settings) -> str:
+    async def count() -> str:
+        async with open_catalogue(settings) as (preset, db):
+            tracks = await Catalogue(db).count(preset.model_id)
+            return f"{settings.database} serves {tracks} tracks"
+
+    return asyncio.run(count())
+
+
+def _answer(settings: Settings) -> str:
+    async def hear(path: Path) -> str:
+        preset = find_preset(settings.preset)
+        async with AnalysisPool(preset, workers=1, heard_s=settings.heard_s) as pool:
+            analysis = await pool.analyze(path)
+        took = ", ".join(f"{name} {ms:.0f} ms" for name, ms in analysis.timings_ms.items())
+        return f"a worker heard the demo's clip as {analysis.scores[0].label} ({took})"
+
+    with clip() as path:
+        return asyncio.run(hear(path))
+
+
+def _ytdlp(settings: Settings) -> Iterator[Finding]:
+    """Say which yt-dlp reads pages; uploads and direct links do without."""
+    try:
+        policy = source_policy(settings)
+    except SettingsError:  # said already, of the links
+        return
+    version = ytdlp_version(policy)
+    wrong = old_ytdlp(settings, policy) or ("" if version else NO_YTDLP)
+    yield Finding("yt-dlp", ok=not wrong, note=wrong or version, vital=False)
+
+
+def _lockdown() -> Iterator[Finding]:
+    for measure in sandbox.report():
+        note = measure.note or ("in force" if measure.in_force else "not in force")
+        yield Finding(measure.name, ok=measure.in_force, note=note, vital=False)

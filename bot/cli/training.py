@@ -1,0 +1,289 @@
+"""``genrec train``, ``evaluate`` and ``export``: the networks; they need the extra ``train``."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from genrec.spectrogram import SpectrogramConfig
+    from genrec.training.data.dataset import Dataset, Parts
+
+Data = Annotated[
+    Path, typer.Option(help="Folder with logmel.npz, or with a folder of audio for each genre.")
+]
+Split = Annotated[
+    str, typer.Option(help="paper, filtered, filtered-wide, or a CSV file: excerpt,part.")
+]
+Cache = Annotated[Path, typer.Option(help="Where spectrograms of audio folders are kept.")]
+
+CACHE = Path("runs/cache")
+
+
+def train(
+    data: Data,
+    arch: Annotated[Literal["vgg16", "resnet50"], typer.Option()] = "vgg16",
+    split: Split = "paper",
+    run: Annotated[
+        Path | None, typer.Option(help="The run's folder; runs/ARCH-RECIPE-SPLIT by default.")
+    ] = None,
+    recipe: Annotated[Literal["genrec", "paper"], typer.Option()] = "genrec",
+    weights: Annotated[
+        str, typer.Option(help="imagenet, none, a weights file, or a run to go on from.")
+    ] = "none",
+    trainable: Annotated[Literal["all", "head", "last4"] | None, typer.Option()] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="The recipe's own by default.")] = None,
+    batch: Annotated[int | None, typer.Option(min=1)] = None,
+    crops: Annotated[int | None, typer.Option(min=1, help="Windows per track and epoch.")] = None,
+    learning_rate: Annotated[float | None, typer.Option()] = None,
+    keep: Annotated[
+        Literal["best", "last"],
+        typer.Option(help="last: where too few tracks validate to pick an epoch by them."),
+    ] = "best",
+    patience: Annotated[int | None, typer.Option(min=1)] = None,
+    teacher: Annotated[
+        list[str] | None,
+        typer.Option(help="A run or a preset to learn from; may be given several times."),
+    ] = None,
+    mixup: Annotated[
+        float | None,
+        typer.Option(min=0, help="0: windows are not blended; 1: in any proportion."),
+    ] = None,
+    precision: Annotated[
+        Literal["float32", "mixed_bfloat16", "mixed_float16"],
+        typer.Option(help="mixed_bfloat16 pays on GPUs and on CPUs with AVX-512 BF16 or AMX."),
+    ] = "float32",
+    seed: Annotated[int, typer.Option()] = 1,
+    fresh: Annotated[bool, typer.Option(help="Refuse to go on with a run that is there.")] = False,
+    cache: Cache = CACHE,
+) -> None:
+    """Train a network; a run that was stopped goes on after its last epoch."""
+    with training_extra():
+        from dataclasses import replace
+
+        from genrec.training.evaluation.plots import plot_history
+        from genrec.training.settings import RECIPES, Settings, read_history
+        from genrec.training.train import train as fit
+    asked: dict[str, Any] = {
+        "epochs": epochs,
+        "batch": batch,
+        "crops": crops,
+        "learning_rate": learning_rate,
+        "patience": patience,
+        "teachers": tuple(teacher) if teacher else None,
+    }
+    settings = Settings(arch=arch, weights=weights, seed=seed, precision=precision)
+    settings = replace(settings, trainable=trainable or "all", split=split, keep=keep)
+    settings = RECIPES[recipe](settings)
+    settings = replace(settings, **{k: v for k, v in asked.items() if v is not None})
+    if mixup is not None:
+        settings = replace(settings, augment=replace(settings.augment, mixup_alpha=mixup))
+    dataset, parts = _load(data, split, settings.spectrogram, cache)
+    folder = run or Path("runs") / f"{arch}-{recipe}-{Path(split).stem}"
+    fit(settings, dataset, parts, folder, resume=not fresh)
+    plot_history(read_history(folder), folder / "history.png")
+    print(f"Trained: {folder}. Next: genrec export --run {folder} --data {data} --out models/NAME")
+
+
+def export(
+    run: Annotated[Path, typer.Option(help="Folder of a training run.")],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="The preset's folder: models/NAME.")],
+    precision: Annotated[Literal["int8", "fp16", "fp32"], typer.Option()] = "int8",
+    cache: Cache = CACHE,
+) -> None:
+    """Turn a training run into a preset: network, calibration, starter catalogue, figures, card."""
+    with training_extra():
+        from genrec.pipeline import Analyzer
+        from genrec.training.evaluation.evaluate import evaluate as measure
+        from genrec.training.export.export import export as make
+        from genrec.training.export.model_card import write_card
+        from genrec.training.settings import read_history, read_settings
+    settings, _ = read_settings(run)
+    dataset, parts = _load(data, settings.split, settings.spectrogram, cache)
+    made = make(run, dataset, parts, out, name=out.name, precision=precision, say=print)
+    with progress_bar("Measuring") as progress:
+        analyzer = Analyzer(made.preset)
+        report = measure(analyzer, dataset, parts, progress=progress, others=made.heard)
+    write_card(made, report, settings, read_history(run))
+    _print_report(report)
+    print(f"Written: {out} ({made.preset.model_id}, {made.precision})")
+
+
+def evaluate(
+    preset: Annotated[Path, typer.Option(help="Preset folder.")],
+    data: Data,
+    split: Annotated[
+        str,
+        typer.Option(
+            help="paper, filtered, filtered-wide, all (every excerpt is test), or a CSV file."
+        ),
+    ] = "paper",
+    part: Annotated[Literal["test", "valid", "train"], typer.Option()] = "test",
+    audio: Annotated[
+        bool, typer.Option(help="Judge excerpts that have audio end to end, too.")
+    ] = True,
+    robustness: Annotated[
+        bool,
+        typer.Option(
+            help="Code, narrow, cut and disturb clips and spectrograms, compare (minutes)."
+        ),
+    ] = False,
+    plots: Annotated[Path | None, typer.Option(help="Folder for the plots.")] = None,
+    cache: Cache = CACHE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = (
+        False
+    ),
+) -> None:
+    """Measure a preset, as it ships, on a part of a data set."""
+    with training_extra():
+        from genrec.pipeline import Analyzer
+        from genrec.preset import Preset
+        from genrec.training.evaluation.evaluate import evaluate as measure
+    analyzer = Analyzer(Preset.load(preset))
+    dataset, parts = _load(data, split, analyzer.preset.spectrogram, cache)
+    with progress_bar("Hearing") as progress:
+        report = measure(analyzer, dataset, parts, part=part, audio=audio, progress=progress)
+    report = {"data": str(data), "split": split, **report}
+    if robustness:
+        from genrec.training.evaluation.robustness import robustness as damage
+        from genrec.training.evaluation.robustness_arrays import robustness_arrays as damage_arrays
+
+        with progress_bar("Changing clips") as progress:
+            report["robustness"] = damage(analyzer, dataset, parts[part], progress)
+        with progress_bar("Changing spectrograms") as progress:
+            report["robustness_arrays"] = damage_arrays(analyzer, dataset, parts[part], progress)
+    if plots is not None:
+        from genrec.training.evaluation.plots import (
+            plot_confusion,
+            plot_reliability,
+            plot_similarity,
+        )
+
+        plot_confusion(report, plots / "confusion.png")
+        plot_reliability(report, plots / "reliability.png")
+        plot_similarity(report, plots / "similarity.png")
+    if as_json:
+        print(json.dumps(report, ensure_ascii=False, indent=2))
+    else:
+        _print_report(report)
+
+
+def _load(
+    folder: Path, split: str, config: SpectrogramConfig, cache: Path
+) -> tuple[Dataset, Parts]:
+    from genrec.training.data import dataset as data
+    from genrec.training.data.archive import load_data
+
+    with progress_bar("Making spectrograms") as progress:
+        dataset, refused = load_data(folder, config, cache=cache, progress=progress)
+    for path, reason in refused:
+        print(f"{path}: {reason}", file=sys.stderr)
+    return dataset, data.split(dataset, folder, split)
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar on stderr, where that is a terminal; yield what to tell (done, of)."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
+
+
+@contextmanager
+def training_extra() -> Iterator[None]:
+    """Say in a sentence what to install where the extra is missing, and keep TensorFlow quiet."""
+    from genrec.errors import DataError
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise DataError(
+            f"{error.name} is not installed; training needs the extra: pip install 'genrec[train]',"
+            " or `make test` once in a clone."
+        ) from error
+
+
+def _print_report(report: dict[str, Any]) -> None:
+    """Print the figures as the paper's tables: per genre precision, recall and F1."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    table = Table(title=f"{report['preset']}, {report['part']} part", title_justify="left")
+    for heading in ("genre", "precision", "recall", "F1", "tracks"):
+        table.add_column(heading, justify="left" if heading == "genre" else "right")
+    for label, row in report["per_class"].items():
+        cells = (f"{row[name]:.2f}" for name in ("precision", "recall", "f1"))
+        table.add_row(label, *cells, str(row["support"]))
+    console.print(table)
+    console.print(
+        f"accuracy {report['accuracy']:.3f} on {report['tracks']} tracks,"
+        f" macro F1 {report['macro_f1']:.3f}"
+    )
+    for group in ("calibration", "neighbours", "audio"):
+        if report[group]:
+            figures = ", ".join(f"{name} {_short(v)}" for name, v in report[group].items())
+            console.print(f"{group}: {figures}")
+    for name in ("nearest", "unrelated"):
+        spread = " ".join(f"{each:.2f}" for each in report["similarity"][name])
+        console.print(f"similarity shown, {name}, least, deciles, largest: {spread}")
+    raw = report["raw_cosine_unrelated"]
+    console.print(f"mean cosine of unrelated tracks, not centred: {raw:.4f}")
+    if report.get("robustness"):
+        _print_robustness(report["robustness"])
+    if report.get("robustness_arrays"):
+        _print_robustness_arrays(report["robustness_arrays"])
+
+
+def _print_robustness(rows: list[dict[str, Any]]) -> None:
+    """Print what each change to the clips changed in the answers."""
+    from rich.console import Console
+    from rich.table import Table
+
+    headings = {
+        "accuracy": "accuracy",
+        "genre_kept": "same genre",
+        "four_of_five": "4 of 5 tracks",
+        "cosine_median": "cosine",
+        "cosine_min": "least",
+    }
+    table = Table(title=f"{rows[0]['clips']} clips, changed", title_justify="left")
+    table.add_column("change", no_wrap=True)
+    for heading in headings.values():
+        table.add_column(heading, justify="right")
+    for row in rows:
+        figures = ("-" if row[key] is None else _short(row[key]) for key in headings)
+        table.add_row(row["change"], *figures)
+    Console(highlight=False).print(table)
+
+
+def _print_robustness_arrays(rows: list[dict[str, Any]]) -> None:
+    """Print what each change to the spectrograms costs in accuracy, and how much it changes."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{rows[0]['tracks']} spectrograms, changed", title_justify="left")
+    table.add_column("change", no_wrap=True)
+    table.add_column("accuracy", justify="right")
+    table.add_column("difference", justify="right")
+    table.add_column("same genre", justify="right")
+    for row in rows:
+        accuracy, difference = f"{row['accuracy']:.3f}", f"{row['difference']:+.3f}"
+        table.add_row(row["change"], accuracy, difference, f"{row['genre_kept']:.3f}")
+    Console(highlight=False).print(table)
+
+
+def _short(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""`genrec demo`: a scripted conversation with the bot on the local Discord."""

@@ -1,0 +1,113 @@
+"""A conversation with the bot as text: Discord's markdown read, for a terminal or a pipe."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.panel import Panel
+from rich.style import Style
+from rich.text import Text
+
+from bot.local_discord.reading import TEXT_DISPLAY, walk
+
+WIDTH = 80
+LEAST_S = 0.1
+_NO_MENTION = "\u200b"  # what keeps an @ in a name from being a mention
+_HEAD = re.compile(r"(#{1,3}|-#|>) ")
+_HEADS = {"-#": "dim", ">": "italic"}
+_MARKS = re.compile(
+    r"\\(?P<letter>[^\w\s]|_)|\[(?P<label>(?:\\.|[^\]\\])+)\]\(<?(?P<url>[^\s)>]*)>?\)"
+    r"|(?P<mark>\*\*|__|~~|`+|\*)"
+)
+_STYLES = {"**": Style(bold=True), "__": Style(underline=True), "*": Style(italic=True)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One turn of the conversation.
+
+    Attributes
+    ----------
+    you
+        What the person does.
+    message
+        What the bot answers, as Discord hands it out.
+    seconds
+        From the one to the other.
+    """
+
+    you: str
+    message: dict[str, Any]
+    seconds: float
+
+
+def as_json(step: Step) -> dict[str, Any]:
+    """Return a turn for a program."""
+    return {"you": step.you, "answer": read(step.message).plain, "seconds": step.seconds}
+
+
+def put(console: Console, step: Step) -> None:
+    """Print a turn: framed and in colours in a terminal, plain elsewhere."""
+    # No answer says that it took no time at all, so neither does its heading.
+    heading = f"genrec, {max(step.seconds, LEAST_S):.1f} s later"
+    answer = read(step.message)
+    console.print()
+    console.print(Text.assemble(("you ", "bold"), step.you), soft_wrap=True)
+    if console.is_terminal:
+        frame = Panel(
+            answer,
+            title=Text(heading, "bold"),
+            title_align="left",
+            border_style=_colour(step.message),
+            width=min(WIDTH, console.width),
+        )
+        console.print(frame)
+        return
+    console.print(f"{heading}\n", markup=False, soft_wrap=True)
+    for line in answer.split("\n"):
+        console.print(Text("  ") + line, soft_wrap=True)
+
+
+def read(message: dict[str, Any]) -> Text:
+    """Return the words of a message, Discord's marks turned into styles."""
+    texts = [c["content"] for c in walk(message["components"]) if c["type"] == TEXT_DISPLAY]
+    lines, code = "\n".join(texts).replace(_NO_MENTION, "").splitlines(), _colour(message)
+    return Text("\n").join(_line(line, code) for line in lines)
+
+
+def _line(markdown: str, code: Style) -> Text:
+    head = _HEAD.match(markdown)
+    if head is None:
+        return _inline(markdown, code)
+    line = _inline(markdown[head.end() :], code)
+    line.stylize_before(_HEADS.get(head[1], "bold"))
+    return line
+
+
+def _inline(markdown: str, code: Style) -> Text:
+    """Read the marks within a line; a mark opens its style, and again closes it."""
+    out, style, at = Text(), Style(), 0
+    opened: set[str] = set()
+    for found in _MARKS.finditer(markdown):
+        out.append(markdown[at : found.start()], style)
+        at = found.end()
+        if mark := found["mark"]:
+            opened ^= {mark}
+            styles = [code if m[0] == "`" else _STYLES[m] for m in opened]
+            style = Style.combine([Style(), *styles])
+        elif found["label"]:
+            link = Style(underline=True, link=found["url"])
+            out.append(_inline(found["label"], code).plain, style + link)
+        else:
+            out.append(found["letter"], style)
+    out.append(markdown[at:], style)
+    return out
+
+
+def _colour(message: dict[str, Any]) -> Style:
+    """Return the colour of a message's edge."""
+    colours = [c["accent_color"] for c in message["components"] if c.get("accent_color")]
+    return Style(color=f"#{colours[0]:06x}") if colours else Style()

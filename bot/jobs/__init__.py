@@ -1,0 +1,1 @@
+"""Requests in work: admission, handlers, progress, recovery after a restart, re-indexing."""

@@ -1,0 +1,155 @@
+"""The routes of an interaction: its first answer, its original message and its follow-ups."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bot.local_discord.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction
+from bot.local_discord.rest import Call, RouteTable
+from bot.local_discord.rules import EPHEMERAL
+from bot.local_discord.wire import ApiError, Files, Json, invalid
+
+if TYPE_CHECKING:
+    from bot.local_discord.services import Services
+    from bot.local_discord.state import Message
+
+MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE, CHOICES, FORM = 4, 5, 6, 7, 8, 9
+ALLOWED = {
+    COMMAND: (MESSAGE, DEFERRED, FORM),
+    COMPONENT: (MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE, FORM),
+    AUTOCOMPLETE: (CHOICES,),
+    MODAL: (MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE),
+}
+MAX_USER_INSTALL_FOLLOWUPS = 5
+_WEBHOOK = "/webhooks/{webhook_id}/{webhook_token}"
+
+table = RouteTable()
+
+
+@table.on("POST", "/interactions/{interaction_id}/{interaction_token}/callback", bot_only=False)
+async def callback(call: Call) -> object:
+    """Take the first answer to an interaction."""
+    services, params = call.services, call.params
+    interaction = services.interactions.for_callback(
+        params["interaction_id"], params["interaction_token"]
+    )
+    kind, data = call.body["type"], call.body.get("data") or {}
+    if kind not in ALLOWED[interaction.kind]:
+        raise invalid("type", f"Response type {kind} does not answer type {interaction.kind}.")
+    if kind in (UPDATE, DEFERRED_UPDATE) and interaction.source is None:
+        raise invalid("type", "There is no message to update.")
+    if interaction.acked_at is None:
+        _apply(services, interaction, kind, data, call.files)
+    services.interactions.acknowledge(interaction, kind)
+    interaction.record()
+    services.world.touch()
+    if call.query.get("with_response") not in ("1", "true"):
+        return None
+    return _with_response(interaction, kind)
+
+
+def _apply(services: Services, interaction: Interaction, kind: int, data: Json, f: Files) -> None:
+    if kind in (MESSAGE, DEFERRED):
+        message = _write(services, interaction, data, f, thinking=kind == DEFERRED)
+        interaction.original_message = services.world.post(message)
+    elif kind in (UPDATE, DEFERRED_UPDATE):
+        interaction.original_message = interaction.source
+        if kind == UPDATE and interaction.source is not None:
+            services.messages.edit(interaction.source, data, f)
+    elif kind == CHOICES:
+        interaction.choices = data.get("choices") or []
+        if len(interaction.choices) > 25:
+            raise invalid("choices", "Must be 25 or fewer in length.")
+    else:
+        interaction.modal = data
+
+
+def _write(
+    services: Services, interaction: Interaction, data: Json, files: Files, *, thinking: bool
+) -> Message:
+    ephemeral = (data.get("flags") or 0) & EPHEMERAL
+    message = services.messages.write(
+        services.world.bot,
+        interaction.channel,
+        data,
+        files,
+        only_for=interaction.user if ephemeral else None,
+        thinking=thinking,
+        application_id=services.world.bot.id,
+        webhook_id=services.world.bot.id,
+        interaction_metadata=interaction.metadata(),
+    )
+    message.data["type"] = 20 if interaction.kind == COMMAND else 0
+    return message
+
+
+def _with_response(interaction: Interaction, kind: int) -> Json:
+    about: Json = {"id": interaction.id, "type": interaction.kind}
+    if interaction.original_message is None:
+        return {"interaction": about}
+    about |= {
+        "response_message_id": interaction.original_message.id,
+        "response_message_loading": interaction.thinking,
+        "response_message_ephemeral": interaction.ephemeral,
+    }
+    # Discord names a deferral by what it will become.
+    named = MESSAGE if kind in (MESSAGE, DEFERRED) else UPDATE
+    return {
+        "interaction": about,
+        "resource": {"type": named, "message": interaction.original_message.data},
+    }
+
+
+def _interaction(call: Call) -> Interaction:
+    return call.services.interactions.for_webhook(call.params["webhook_token"])
+
+
+def _find(call: Call, interaction: Interaction) -> Message:
+    wanted = call.params.get("message_id", "@original")
+    original = interaction.original_message
+    named = [original] if original and wanted in ("@original", original.id) else []
+    named += [message for message in interaction.follow_ups if message.id == wanted]
+    for message in named:
+        if message.id in message.channel.messages:
+            return message
+    raise ApiError(404, 10008, "Unknown Message")
+
+
+@table.on("GET", _WEBHOOK + "/messages/{message_id}", bot_only=False)
+async def get_answer(call: Call) -> object:
+    """Give the original or a follow-up."""
+    return _find(call, _interaction(call)).data
+
+
+@table.on("PATCH", _WEBHOOK + "/messages/{message_id}", bot_only=False)
+async def edit_answer(call: Call) -> object:
+    """Edit the original or a follow-up."""
+    interaction = _interaction(call)
+    message = _find(call, interaction)
+    call.services.messages.edit(message, call.body or {}, call.files)
+    if message is interaction.original_message:
+        interaction.record()
+        call.services.world.touch()
+    return message.data
+
+
+@table.on("DELETE", _WEBHOOK + "/messages/{message_id}", bot_only=False)
+async def delete_answer(call: Call) -> None:
+    """Delete the original or a follow-up."""
+    call.services.world.delete(_find(call, _interaction(call)))
+
+
+@table.on("POST", _WEBHOOK, bot_only=False)
+async def follow_up(call: Call) -> object:
+    """Post a follow-up; after a deferral the first one fills the original."""
+    services, interaction = call.services, _interaction(call)
+    body = call.body or {}
+    if interaction.thinking and interaction.original_message is not None:
+        services.messages.edit(interaction.original_message, body, call.files)
+        interaction.record()
+        return interaction.original
+    if interaction.user_installed and len(interaction.follow_ups) >= MAX_USER_INSTALL_FOLLOWUPS:
+        raise ApiError(400, 40094, "This interaction has reached its maximum of follow-ups.")
+    message = _write(services, interaction, body, call.files, thinking=False)
+    interaction.follow_ups.append(message)
+    return services.world.post(message).data

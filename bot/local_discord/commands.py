@@ -1,0 +1,192 @@
+"""The commands a bot registered, and what Discord's own client lets a person do with them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bot.local_discord.cdn import Upload
+from bot.local_discord.wire import Json, invalid, snowflake
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.local_discord.state import Channel, User, World
+
+SLASH, USER_MENU, MESSAGE_MENU = 1, 2, 3
+SUBCOMMAND, GROUP = 1, 2
+STRING, INTEGER, BOOLEAN, NUMBER, ATTACHMENT = 3, 4, 5, 10, 11
+LIMITS = {SLASH: 100, USER_MENU: 15, MESSAGE_MENU: 15}
+
+
+class NotOffered(Exception):
+    """Discord's client would not let the person do this; the sentence says why."""
+
+
+class CommandBook:
+    """Registered commands by scope: None is global, else a guild's id."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._scopes: dict[str | None, dict[str, Json]] = {}
+        self.writes = 0
+
+    def all(self, scope: str | None = None) -> list[Json]:
+        """List the commands of a scope."""
+        return list(self._scopes.get(scope, {}).values())
+
+    def get(self, scope: str | None, command_id: str) -> Json | None:
+        """Find a command by its id."""
+        return self._scopes.get(scope, {}).get(command_id)
+
+    def replace(self, scope: str | None, bodies: list[Json]) -> list[Json]:
+        """Register exactly these; a command that keeps name and type keeps its id."""
+        old = {(c["name"], c["type"]): c["id"] for c in self.all(scope)}
+        stored = [self._stored(scope, body, old) for body in bodies]
+        for kind, limit in LIMITS.items():
+            names = [c["name"] for c in stored if c["type"] == kind]
+            if len(names) > limit or len(names) != len(set(names)):
+                raise invalid("name", f"At most {limit} commands of type {kind}, each name once.")
+        self._scopes[scope] = {c["id"]: c for c in stored}
+        self._changed()
+        return stored
+
+    def add(self, scope: str | None, body: Json) -> Json:
+        """Register one more, or replace the one of the same name and type."""
+        old = {(c["name"], c["type"]): c["id"] for c in self.all(scope)}
+        command = self._stored(scope, body, old)
+        self._scopes.setdefault(scope, {})[command["id"]] = command
+        self._changed()
+        return command
+
+    def remove(self, scope: str | None, command_id: str) -> None:
+        """Forget one."""
+        self._scopes.get(scope, {}).pop(command_id, None)
+        self._changed()
+
+    def _changed(self) -> None:
+        self.writes += 1
+        self._world.touch()
+
+    def _stored(self, scope: str | None, body: Json, old: Mapping[tuple[str, int], str]) -> Json:
+        kind = body.get("type") or SLASH
+        permissions = body.get("default_member_permissions")
+        stored: Json = {
+            "description": "",
+            "options": [],
+            "nsfw": False,
+            "integration_types": [0],
+            "contexts": None,
+            **{key: value for key, value in body.items() if value is not None},
+            "type": kind,
+            "id": old.get((body["name"], kind)) or snowflake(),
+            "application_id": self._world.bot.id,
+            "version": snowflake(),
+            "default_member_permissions": None if permissions is None else str(permissions),
+        }
+        if scope:
+            stored["guild_id"] = scope
+        else:
+            stored["dm_permission"] = body.get("dm_permission") is not False
+        return stored
+
+    def offered(self, person: User, channel: Channel) -> list[Json]:
+        """List what this person sees in this channel."""
+        guild = channel.guild
+        everything = self.all() + (self.all(guild.id) if guild else [])
+        return [c for c in everything if self.refusal(c, person, channel) is None]
+
+    def refusal(self, command: Json, person: User, channel: Channel) -> str | None:
+        """Say why Discord would hide a command, or None."""
+        name, guild = command["name"], channel.guild
+        context = 0 if guild else 1
+        contexts = command["contexts"]
+        if contexts is None:
+            contexts = [0, 1] if command.get("dm_permission", True) else [0]
+        if context not in contexts:
+            return f"{name} is not available in {'servers' if guild else 'direct messages'}."
+        if guild and not guild.with_bot and 1 not in command["integration_types"]:
+            return f"{name} needs the bot to be a member of the server."
+        needed = command["default_member_permissions"]
+        if guild and needed is not None:
+            have = self._world.permissions(person, channel)
+            if (int(needed) & have) != int(needed) or (int(needed) == 0 and not have & 8):
+                return f"{name} is hidden from {person.name}, who lacks the permission."
+        return None
+
+    def find(
+        self, path: str, kind: int, person: User, channel: Channel, *, force: bool = False
+    ) -> tuple[Json, list[str], list[Json]]:
+        """Find ``"library add"``: the command, the path inside it and the options it declares."""
+        for length in range(len(path.split()), 0, -1):
+            words = path.split() if kind == SLASH else [path]
+            name, inside = (" ".join(words[:length]), words[length:])
+            command = self._named(name, kind, channel)
+            if command is not None:
+                break
+        else:
+            known = sorted(c["name"] for scope in self._scopes for c in self.all(scope))
+            raise NotOffered(f"No command {path!r} is registered; known are {known}.")
+        if not force and (sentence := self.refusal(command, person, channel)):
+            raise NotOffered(sentence)
+        options = command["options"]
+        for word in inside:
+            step = next((o for o in options if o["name"] == word and o["type"] <= GROUP), None)
+            if step is None:
+                raise NotOffered(f"{command['name']} has no subcommand {word!r}.")
+            options = step.get("options") or []
+        if any(o["type"] <= GROUP for o in options):
+            raise NotOffered(f"{path} needs one of {[o['name'] for o in options]}.")
+        return command, inside, options
+
+    def _named(self, name: str, kind: int, channel: Channel) -> Json | None:
+        scopes = ([channel.guild.id] if channel.guild else []) + [None]
+        for scope in scopes:
+            for command in self.all(scope):
+                if command["name"] == name and command["type"] == kind:
+                    return command
+        return None
+
+
+def check_options(declared: list[Json], given: Mapping[str, Any]) -> None:
+    """Refuse what Discord's client would not send."""
+    by_name = {option["name"]: option for option in declared}
+    if unknown := sorted(set(given) - set(by_name)):
+        raise NotOffered(f"No such option: {unknown}; there are {sorted(by_name)}.")
+    missing = [o["name"] for o in declared if o.get("required") and o["name"] not in given]
+    if missing:
+        raise NotOffered(f"Required: {', '.join(missing)}.")
+    for name, value in given.items():
+        _check_value(by_name[name], value)
+
+
+def _check_value(option: Json, value: object) -> None:
+    name, kind = option["name"], option["type"]
+    wanted: dict[int, tuple[type, ...]] = {
+        STRING: (str,),
+        INTEGER: (int,),
+        BOOLEAN: (bool,),
+        NUMBER: (int, float),
+        ATTACHMENT: (Upload,),
+    }
+    fits = isinstance(value, wanted.get(kind, (str,)))
+    if not fits or (isinstance(value, bool) and kind != BOOLEAN):
+        raise NotOffered(f"{name}: {value!r} does not fit its type.")
+    choices = option.get("choices")
+    if choices and value not in [choice["value"] for choice in choices]:
+        raise NotOffered(f"{name}: {value!r} is none of its choices.")
+    if isinstance(value, int | float) and kind in (INTEGER, NUMBER):
+        low, high = option.get("min_value"), option.get("max_value")
+        if (low is not None and value < low) or (high is not None and value > high):
+            raise NotOffered(f"{name}: {value} is outside {low} to {high}.")
+    if isinstance(value, str):
+        shortest, longest = option.get("min_length", 0), option.get("max_length", 6000)
+        if not shortest <= len(value) <= longest:
+            raise NotOffered(f"{name}: {len(value)} characters are outside {shortest}-{longest}.")
+
+
+def nested(inside: list[str], options: list[Json]) -> list[Json]:
+    """Wrap options into the subcommand (and group) they belong to."""
+    for depth, word in reversed(list(enumerate(inside))):
+        kind = GROUP if len(inside) == 2 and depth == 0 else SUBCOMMAND
+        options = [{"name": word, "type": kind, "options": options}]
+    return options

@@ -1,0 +1,113 @@
+"""Faults of Discord's REST API, played on request: limits, bans, errors, resets, lost answers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from bot.local_discord.wire import Json, answer
+
+CLOUDFLARE_PAGE = "<!DOCTYPE html><title>Access denied | Cloudflare</title><h1>Error 1015</h1>"
+
+
+@dataclass
+class Fault:
+    """What happens to the next ``times`` matching calls, before or instead of their handler."""
+
+    method: str
+    """GET, POST, ... or * for any."""
+    path: str
+    """A regular expression, searched in the path below /api/v10."""
+    times: int = 1
+    status: int | None = None
+    body: Json | str | None = None
+    """A string is sent as HTML."""
+    headers: dict[str, str] = field(default_factory=dict)
+    delay_s: float = 0.0
+    drop: bool = False
+    """Break the connection instead of answering."""
+    applied: bool = False
+    """The call takes effect first, only its answer is lost."""
+
+    def answer(self) -> web.Response:
+        """Write the answer that replaces the real one."""
+        status = self.status or 500
+        if isinstance(self.body, str):
+            return web.Response(
+                status=status, text=self.body, content_type="text/html", headers=self.headers
+            )
+        body = self.body or {"message": f"{status}: injected", "code": 0}
+        return answer(body, status, self.headers)
+
+
+class Faults:
+    """The faults that wait for their call."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Fault] = []
+
+    def add(self, fault: Fault) -> Fault:
+        """Arm any fault."""
+        self.waiting.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """Disarm all."""
+        self.waiting.clear()
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """Give the fault for this call, if one is armed, and count it."""
+        for fault in self.waiting:
+            if fault.times and fault.method in (method, "*") and re.search(fault.path, path):
+                fault.times -= 1
+                return fault
+        return None
+
+    def rate_limited(
+        self,
+        method: str,
+        path: str,
+        retry_after_s: float = 0.5,
+        *,
+        times: int = 1,
+        via: bool = True,
+        is_global: bool = False,
+    ) -> Fault:
+        """Answer 429; without ``via`` discord.py takes it for a Cloudflare ban and raises."""
+        headers = {
+            "Retry-After": str(max(1, round(retry_after_s))),
+            "X-RateLimit-Remaining": "0",
+            "X-RateLimit-Scope": "global" if is_global else "user",
+        }
+        if via:
+            headers["Via"] = "1.1 google"
+        if is_global:
+            headers["X-RateLimit-Global"] = "true"
+        body: Json = {
+            "message": "You are being rate limited.",
+            "retry_after": round(retry_after_s, 3),
+            "global": is_global,
+        }
+        return self.add(Fault(method, path, times, 429, body, headers))
+
+    def cloudflare_ban(self, method: str, path: str, *, times: int = 1) -> Fault:
+        """Answer 429 with a page of HTML, as Cloudflare does to a banned address."""
+        return self.add(Fault(method, path, times, 429, CLOUDFLARE_PAGE, {"Retry-After": "1"}))
+
+    def server_error(self, method: str, path: str, status: int = 502, *, times: int = 1) -> Fault:
+        """Answer 5xx without doing anything."""
+        return self.add(Fault(method, path, times, status))
+
+    def reset(self, method: str, path: str, *, times: int = 1, applied: bool = False) -> Fault:
+        """Break the connection without an answer."""
+        return self.add(Fault(method, path, times, drop=True, applied=applied))
+
+    def lost_answer(self, method: str, path: str, status: int = 502, *, times: int = 1) -> Fault:
+        """Do what is asked, then answer with an error: a repeated call meets its own trace."""
+        return self.add(Fault(method, path, times, status, applied=True))
+
+    def delay(self, method: str, path: str, seconds: float, *, times: int = 1) -> Fault:
+        """Answer rightly, but late."""
+        return self.add(Fault(method, path, times, delay_s=seconds))

@@ -1,0 +1,36 @@
+"""A form (modal) of the bot as a person sends it back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bot.local_discord.commands import NotOffered
+from bot.local_discord.reading import INTERACTIVE, SELECTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bot.local_discord.wire import Json
+
+TEXT_INPUT = 4
+
+
+def filled(component: Json, values: Mapping[str, Any]) -> Json:
+    """Give a form's component as the client sends it back: with what was entered."""
+    if "component" in component:
+        inner = filled(component["component"], values)
+        return {"type": component["type"], "id": component.get("id", 0), "component": inner}
+    if "components" in component:
+        inside = [filled(inner, values) for inner in component["components"]]
+        return {"type": component["type"], "id": component.get("id", 0), "components": inside}
+    kind = component["type"]
+    if kind not in (TEXT_INPUT, *INTERACTIVE):
+        return {"type": kind, "id": component.get("id", 0)}
+    custom_id = component["custom_id"]
+    entered = {"type": kind, "id": component.get("id", 0), "custom_id": custom_id}
+    if kind in SELECTS:
+        return entered | {"values": list(values.get(custom_id, []))}
+    value = values.get(custom_id, component.get("value") or "")
+    if not value and component.get("required", True):
+        raise NotOffered(f"{custom_id} must be filled in.")
+    return entered | {"value": value}

@@ -1,0 +1,251 @@
+"""The gateway: the websocket that tells the bot what happens, with sessions that can be resumed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from aiohttp import WSMsgType, web
+
+from bot.local_discord import payloads
+from bot.local_discord.sessions import KEPT_EVENTS, Connection, Session, zstandard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bot.local_discord.state import Channel, Message, World
+    from bot.local_discord.wire import Json
+
+GUILDS, GUILD_MEMBERS, PRESENCES = 1 << 0, 1 << 1, 1 << 8
+GUILD_MESSAGES, DIRECT_MESSAGES, MESSAGE_CONTENT = 1 << 9, 1 << 12, 1 << 15
+HIDDEN = {"content": "", "embeds": [], "attachments": [], "components": []}
+DISPATCH, HEARTBEAT, IDENTIFY, RESUME, RECONNECT = 0, 1, 2, 6, 7
+REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
+KEPT_SESSIONS = 20
+
+
+class Gateway:
+    """All sessions and connections, what they are told, and the faults of a gateway."""
+
+    def __init__(
+        self,
+        world: World,
+        *,
+        token: str,
+        message_content: bool,
+        heartbeat_s: float,
+    ) -> None:
+        self._world = world
+        self._token = token
+        # The list of members and their presences are no business of this bot's: never granted.
+        self._refused_intents = GUILD_MEMBERS | PRESENCES
+        if not message_content:
+            self._refused_intents |= MESSAGE_CONTENT
+        self._application_flags = payloads.MESSAGE_CONTENT_LIMITED if message_content else 0
+        self._heartbeat_s = heartbeat_s
+        self.compression = True
+        self._lossy = False
+        self.shards = 1
+        self.url = ""
+        self.refuse = False
+        """Answer 503 to a new websocket."""
+        self.acknowledge_heartbeats = True
+        self.sessions: dict[str, Session] = {}
+        self.connections: list[Connection] = []
+        self.log: deque[Json] = deque(maxlen=KEPT_EVENTS)
+        world.listeners.append(self._on_message)
+
+    @property
+    def online(self) -> bool:
+        """Whether a bot is connected and identified."""
+        return any(session.connection for session in self.sessions.values())
+
+    def dispatch(self, event: str, data: Json, channel: Channel | None = None) -> None:
+        """Tell every session whose shard it concerns."""
+        for session in self.sessions.values():
+            if self._concerns(session, channel):
+                self._send(session, event, data)
+
+    @staticmethod
+    def _concerns(session: Session, channel: Channel | None) -> bool:
+        if channel is None:
+            return True
+        index, count = session.shard
+        guild = channel.guild
+        return index == ((int(guild.id) >> 22) % count if guild else 0)
+
+    def _send(self, session: Session, event: str, data: Json) -> None:
+        data = json.loads(json.dumps(data))  # as it is now: messages change before they are sent
+        session.seq += 1
+        payload = {"op": DISPATCH, "t": event, "s": session.seq, "d": data}
+        session.sent.append(payload)
+        if session.connection and not self._lossy:
+            session.connection.send(payload)
+
+    def _on_message(self, what: str, message: Message) -> None:
+        """Tell the bot of a message it may see, without content where the intent is missing."""
+        channel, guild = message.channel, message.channel.guild
+        if message.only_for is not None or (guild and not guild.with_bot):
+            return
+        where: Json = {"guild_id": guild.id} if guild else {}
+        author = message.data["author"]["id"]
+        if guild and author in guild.members and "webhook_id" not in message.data:
+            whole = payloads.member(guild.members[author])
+            where["member"] = {key: value for key, value in whole.items() if key != "user"}
+        for session in list(self.sessions.values()):
+            wanted = session.intents & (GUILD_MESSAGES if guild else DIRECT_MESSAGES)
+            if not wanted or not self._concerns(session, channel):
+                continue
+            if what == "delete":
+                data = {"id": message.id, "channel_id": channel.id, **where}
+                self._send(session, "MESSAGE_DELETE", data)
+                continue
+            data = message.data | where
+            mine = author == self._world.bot.id or guild is None
+            mentioned = any(m["id"] == self._world.bot.id for m in data["mentions"])
+            if not (mine or mentioned or session.intents & MESSAGE_CONTENT):
+                data |= HIDDEN
+            self._send(session, f"MESSAGE_{what.upper()}", data)
+
+    def reconnect(self) -> None:
+        """Ask every bot to reconnect and resume (op 7)."""
+        for connection in self.connections:
+            connection.send({"op": RECONNECT, "d": None})
+
+    def invalidate(self, *, resumable: bool = False) -> None:
+        """Call every session invalid (op 9)."""
+        for connection in self.connections:
+            if connection.session and not resumable:
+                self.sessions.pop(connection.session.id, None)
+            connection.send({"op": INVALID_SESSION, "d": resumable})
+
+    async def close(self, code: int = 4000) -> None:
+        """Close every websocket with a code."""
+        for connection in list(self.connections):
+            await connection.socket.close(code=code)
+
+    def abort(self) -> None:
+        """Drop every connection without a close frame, as a dead network does."""
+        for connection in list(self.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    def repeat_last(self) -> None:
+        """Deliver the last event once more."""
+        for session in self.sessions.values():
+            if session.connection and session.sent:
+                session.connection.send(session.sent[-1])
+
+    @contextmanager
+    def losing(self) -> Iterator[None]:
+        """Lose every event meanwhile: only a resume brings them."""
+        self._lossy = True
+        try:
+            yield
+        finally:
+            self._lossy = False
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Hold one websocket from hello to its end."""
+        if self.refuse:
+            return web.Response(status=503)
+        compress = request.query.get("compress", "") if self.compression else ""
+        if compress == "zstd-stream" and zstandard is None:
+            return web.Response(status=400, text="Install zstandard: the client wants zstd-stream.")
+        socket = web.WebSocketResponse(max_msg_size=4096)
+        await socket.prepare(request)
+        connection = Connection(socket, request, compress)
+        self.connections.append(connection)
+        self.log.append({"event": "open", "query": dict(request.query)})
+        hello = {"heartbeat_interval": int(self._heartbeat_s * 1000), "_trace": []}
+        connection.send({"op": HELLO, "d": hello})
+        pump = asyncio.create_task(connection.pump())
+        try:
+            async for raw in socket:
+                if raw.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                    break
+                payload = json.loads(raw.data)
+                if payload["op"] != HEARTBEAT:
+                    self.log.append({"event": "received", "op": payload["op"]})
+                await self._receive(connection, payload["op"], payload.get("d"))
+                self._world.touch()
+        finally:
+            pump.cancel()
+            self._forget(connection)
+        return socket
+
+    def _forget(self, connection: Connection) -> None:
+        self.connections.remove(connection)
+        session = connection.session
+        if session and session.connection is connection:
+            session.connection = None
+        self.log.append({"event": "close", "code": connection.socket.close_code})
+        self._world.touch()
+
+    async def _receive(self, connection: Connection, op: int, data: Json) -> None:
+        if op == HEARTBEAT:
+            connection.heartbeats += 1
+            if self.acknowledge_heartbeats:
+                connection.send({"op": HEARTBEAT_ACK, "d": None})
+        elif op == IDENTIFY:
+            await self._identify(connection, data)
+        elif op == RESUME:
+            self._resume(connection, data)
+        elif op == REQUEST_MEMBERS and connection.session:
+            self._members(connection.session, data)
+
+    async def _identify(self, connection: Connection, data: Json) -> None:
+        if data["token"] != self._token:
+            await connection.socket.close(code=4004, message=b"Authentication failed.")
+            return
+        if data["intents"] & self._refused_intents:
+            await connection.socket.close(code=4014, message=b"Disallowed intent(s).")
+            return
+        session = Session(data["intents"], data.get("shard") or [0, 1])
+        self.sessions[session.id] = session
+        for old in list(self.sessions.values())[:-KEPT_SESSIONS]:
+            if old.connection is None:
+                del self.sessions[old.id]
+        connection.session, session.connection = session, connection
+        index, count = session.shard
+        known = [guild for guild in self._world.guilds.values() if guild.with_bot]
+        guilds = [guild for guild in known if (int(guild.id) >> 22) % count == index]
+        ready = {
+            "v": 10,
+            "user": payloads.user(self._world.bot),
+            "guilds": [{"id": guild.id, "unavailable": True} for guild in guilds],
+            "session_id": session.id,
+            "resume_gateway_url": self.url,
+            "application": {"id": self._world.bot.id, "flags": self._application_flags},
+            "shard": session.shard,
+            "_trace": [],
+        }
+        self._send(session, "READY", ready)
+        for guild in guilds if session.intents & GUILDS else []:
+            self._send(session, "GUILD_CREATE", payloads.guild_create(guild, self._world.bot))
+
+    def _resume(self, connection: Connection, data: Json) -> None:
+        session = self.sessions.get(data["session_id"])
+        if session is None or data["token"] != self._token:
+            connection.send({"op": INVALID_SESSION, "d": False})
+            return
+        connection.session, session.connection = session, connection
+        for payload in session.sent:
+            if payload["s"] > (data["seq"] or 0):
+                connection.send(payload)
+        self._send(session, "RESUMED", {"_trace": []})
+
+    def _members(self, session: Session, data: Json) -> None:
+        guild = self._world.guilds[str(data["guild_id"])]
+        wanted = set(map(str, data.get("user_ids") or guild.members))
+        chunk = {
+            "guild_id": guild.id,
+            "members": [payloads.member(guild.members[i]) for i in wanted & set(guild.members)],
+            "chunk_index": 0,
+            "chunk_count": 1,
+            "nonce": data.get("nonce"),
+        }
+        self._send(session, "GUILD_MEMBERS_CHUNK", chunk)

@@ -1,0 +1,245 @@
+"""One use of a command, button, menu or form: from the click to its last edit."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bot.local_discord import payloads
+from bot.local_discord.rules import LOADING
+from bot.local_discord.state import EVERYONE_PERMISSIONS, Channel, Message, User, World
+from bot.local_discord.wire import ApiError, Json, snowflake
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+COMMAND, COMPONENT, AUTOCOMPLETE, MODAL = 2, 3, 4, 5
+FILE_LIMIT_BYTES = 10 << 20
+KEPT_INTERACTIONS = 5_000
+
+
+@dataclass(eq=False)
+class Interaction:
+    """What the bot was asked, and what came of it."""
+
+    world: World
+    kind: int
+    name: str
+    user: User
+    channel: Channel
+    source: Message | None = None
+    """The message whose button was pressed."""
+    user_installed: bool = False
+    opened_by: Interaction | None = None
+    """The interaction that opened the form which this one sends."""
+    id: str = field(default_factory=snowflake)
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(48))
+    created: float = field(default_factory=time.monotonic)
+    acked_at: float | None = None
+    ack_type: int | None = None
+    failed: bool = False
+    original_message: Message | None = None
+    follow_ups: list[Message] = field(default_factory=list)
+    history: list[Json] = field(default_factory=list)
+    """The original as it stood after each change, "thinking" left out."""
+    choices: list[Json] | None = None
+    modal: Json | None = None
+
+    @property
+    def original(self) -> Json | None:
+        """The message behind @original, as it stands."""
+        return self.original_message.data if self.original_message else None
+
+    @property
+    def followups(self) -> list[Json]:
+        """The follow-up messages, as they stand."""
+        return [message.data for message in self.follow_ups]
+
+    @property
+    def thinking(self) -> bool:
+        """Whether the answer was promised and is not there yet."""
+        return bool(self.original and self.original["flags"] & LOADING)
+
+    @property
+    def ephemeral(self) -> bool:
+        """Whether only the person sees the answer."""
+        return self.original_message is not None and self.original_message.only_for is not None
+
+    def metadata(self) -> Json:
+        """Write the interaction_metadata of its messages."""
+        about: Json = {
+            "id": self.id,
+            "type": self.kind,
+            "user": payloads.user(self.user),
+            "authorizing_integration_owners": self.owners(),
+            "name": self.name,
+        }
+        if self.kind == COMPONENT and self.source is not None:
+            about["interacted_message_id"] = self.source.id
+        if self.opened_by is not None:
+            about["triggering_interaction_metadata"] = self.opened_by.metadata()
+        return about
+
+    def owners(self) -> Json:
+        """Tell by whom the bot was installed where it is used."""
+        guild = self.channel.guild
+        if self.user_installed:
+            return {"1": self.user.id}
+        return {"0": guild.id if guild else "0"}
+
+    def record(self) -> None:
+        """Keep the original as it stands now."""
+        if self.original and not self.thinking:
+            self.history.append(copy.deepcopy(self.original))
+
+    def expire(self) -> None:
+        """Let its token be 15 minutes old."""
+        self.created -= 3600
+
+    async def wait_ack(self, timeout_s: float = 10.0) -> float:
+        """Wait for the first answer; give the seconds it took."""
+        acked = await self.world.wait_for(lambda: self.acked_at, timeout_s)
+        assert acked is not None
+        return acked - self.created
+
+    async def wait_edited(self, timeout_s: float = 15.0) -> Json:
+        """Wait for the first real content of the original (for a button: the first change)."""
+        await self.world.wait_for(lambda: self.history, timeout_s)
+        assert self.original is not None
+        return self.original
+
+    async def wait_until(self, test: Callable[[Json], object], timeout_s: float = 15.0) -> Json:
+        """Wait until the original satisfies ``test``; on time-out the error shows it."""
+        try:
+            await self.world.wait_for(
+                lambda: self.original and not self.thinking and test(self.original), timeout_s
+            )
+        except TimeoutError:
+            raise TimeoutError(f"/{self.name} stands at {self.original}") from None
+        assert self.original is not None
+        return self.original
+
+    async def wait_followup(self, count: int = 1, timeout_s: float = 15.0) -> Json:
+        """Wait for the ``count``-th follow-up."""
+        await self.world.wait_for(lambda: len(self.follow_ups) >= count, timeout_s)
+        return self.followups[count - 1]
+
+    async def wait_choices(self, timeout_s: float = 10.0) -> list[Json]:
+        """Wait for the suggestions of an autocomplete."""
+        await self.world.wait_for(lambda: self.choices is not None, timeout_s)
+        return self.choices or []
+
+    async def wait_modal(self, timeout_s: float = 10.0) -> Json:
+        """Wait for the form the bot opens."""
+        await self.world.wait_for(lambda: self.modal, timeout_s)
+        assert self.modal is not None
+        return self.modal
+
+
+class InteractionDesk:
+    """Opens interactions, finds them by token, and fails those nobody answers in time."""
+
+    def __init__(self, world: World, *, ack_deadline_s: float, token_lifetime_s: float) -> None:
+        self._world = world
+        self.ack_deadline_s = ack_deadline_s
+        self.token_lifetime_s = token_lifetime_s
+        self.by_token: dict[str, Interaction] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def open(
+        self, kind: int, name: str, user: User, channel: Channel, source: Message | None = None
+    ) -> Interaction:
+        """Begin an interaction; its 3 seconds run from now."""
+        guild = channel.guild
+        stranger = guild is not None and not guild.with_bot
+        interaction = Interaction(
+            self._world, kind, name, user, channel, source, user_installed=stranger
+        )
+        self.by_token[interaction.token] = interaction
+        if len(self.by_token) > KEPT_INTERACTIONS:
+            del self.by_token[next(iter(self.by_token))]
+        loop = asyncio.get_running_loop()
+        handle = loop.call_later(self.ack_deadline_s, self._lapse, interaction)
+        self._timers[interaction.id] = handle
+        return interaction
+
+    def close(self) -> None:
+        """Stop all clocks."""
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def acknowledge(self, interaction: Interaction, kind: int) -> None:
+        """Note the first answer, or refuse a second one."""
+        if interaction.acked_at is not None:
+            self._world.violations.append(f"{interaction.name} was acknowledged twice")
+            raise ApiError(400, 40060, "Interaction has already been acknowledged.")
+        interaction.acked_at, interaction.ack_type = time.monotonic(), kind
+        if timer := self._timers.pop(interaction.id, None):
+            timer.cancel()
+
+    def _lapse(self, interaction: Interaction) -> None:
+        self._timers.pop(interaction.id, None)
+        interaction.failed = True
+        self._world.touch()
+
+    def for_callback(self, interaction_id: str, token: str) -> Interaction:
+        """Find the interaction that a first answer is for."""
+        interaction = self.by_token.get(token)
+        if interaction is None or interaction.id != interaction_id:
+            raise ApiError(404, 10062, "Unknown interaction")
+        age = time.monotonic() - interaction.created
+        if interaction.acked_at is None and age > self.ack_deadline_s:
+            self._world.violations.append(
+                f"{interaction.name} was acknowledged after {age:.2f} s "
+                f"(the limit is {self.ack_deadline_s} s)"
+            )
+            raise ApiError(404, 10062, "Unknown interaction")
+        return interaction
+
+    def for_webhook(self, token: str) -> Interaction:
+        """Find the interaction that an edit or follow-up is for."""
+        interaction = self.by_token.get(token)
+        if interaction is None or interaction.acked_at is None:
+            raise ApiError(404, 10015, "Unknown Webhook")
+        if time.monotonic() - interaction.created > self.token_lifetime_s:
+            raise ApiError(401, 50027, "Invalid Webhook Token")
+        return interaction
+
+    def payload(self, interaction: Interaction, data: Json, locale: str) -> Json:
+        """Write the INTERACTION_CREATE event; discord.py fails without attachment_size_limit."""
+        channel, user, bot = interaction.channel, interaction.user, self._world.bot
+        guild = channel.guild
+        allowed = self._world.permissions(bot, channel) or EVERYONE_PERMISSIONS
+        payload: Json = {
+            "id": interaction.id,
+            "application_id": bot.id,
+            "type": interaction.kind,
+            "token": interaction.token,
+            "version": 1,
+            "data": data,
+            "channel_id": channel.id,
+            "channel": payloads.channel(channel, bot),
+            "app_permissions": str(allowed),
+            "locale": locale,
+            "entitlements": [],
+            "attachment_size_limit": FILE_LIMIT_BYTES,
+            "authorizing_integration_owners": interaction.owners(),
+            "context": 0 if guild else 1,
+        }
+        if interaction.source is not None:
+            payload["message"] = interaction.source.data
+        if guild is None:
+            return payload | {"user": payloads.user(user)}
+        member = guild.members.get(user.id) or payloads.stranger(user)
+        resolved = str(self._world.permissions(user, channel))
+        return payload | {
+            "guild_id": guild.id,
+            "guild": {"id": guild.id, "locale": "en-US", "features": []},
+            "guild_locale": "en-US",
+            "member": payloads.member(member) | {"permissions": resolved},
+        }

@@ -1,0 +1,225 @@
+"""Messages from request bodies: what is stored, shown and pinged when the bot or a person posts."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from bot.local_discord import payloads
+from bot.local_discord.cdn import Cdn, Upload
+from bot.local_discord.reading import FILE, TEXT_DISPLAY, walk
+from bot.local_discord.rules import COMPONENTS_V2, EPHEMERAL, LOADING, check_message
+from bot.local_discord.state import Channel, Message, User, World
+from bot.local_discord.wire import Files, Json, invalid, snowflake, timestamp
+
+VOICE = 1 << 13
+KEPT_FLAGS = 4 | EPHEMERAL | 4096 | COMPONENTS_V2
+
+
+class MessageDesk:
+    """Writes and edits messages for the routes and for persons."""
+
+    def __init__(self, world: World, cdn: Cdn) -> None:
+        self._world = world
+        self._cdn = cdn
+
+    def blank(self, author: User, channel: Channel, **extra: object) -> Json:
+        """Make a message without any content."""
+        return {
+            "id": snowflake(),
+            "type": 0,
+            "channel_id": channel.id,
+            "author": payloads.user(author),
+            "content": "",
+            "timestamp": timestamp(),
+            "edited_timestamp": None,
+            "tts": False,
+            "mention_everyone": False,
+            "mentions": [],
+            "mention_roles": [],
+            "attachments": [],
+            "embeds": [],
+            "components": [],
+            "pinned": False,
+            "flags": 0,
+            **extra,
+        }
+
+    def write(
+        self,
+        author: User,
+        channel: Channel,
+        body: Json,
+        files: Files,
+        *,
+        only_for: User | None = None,
+        thinking: bool = False,
+        **extra: object,
+    ) -> Message:
+        """Make a message of a request body; it is not posted yet."""
+        flags = (body.get("flags") or 0) & KEPT_FLAGS
+        check_message(body, files, v2=bool(flags & COMPONENTS_V2), empty_allowed=thinking)
+        data = self.blank(author, channel, **extra)
+        data["flags"] = flags | (LOADING if thinking else 0)
+        self._fill(data, body, files, channel)
+        return Message(data, channel, only_for)
+
+    def edit(self, message: Message, body: Json, files: Files) -> None:
+        """Change a message as a PATCH would, and announce it."""
+        data = message.data
+        v2 = (data["flags"] | (body.get("flags") or 0)) & COMPONENTS_V2
+        merged = {key: data[key] for key in ("content", "embeds", "components")} | body
+        check_message(merged, files, v2=bool(v2), empty_allowed=True)
+        changed = dict(data)
+        changed["flags"] = (data["flags"] & ~LOADING) | v2
+        if "attachments" in body:
+            kept = {str(a.get("id")) for a in body["attachments"] or []}
+            changed["attachments"] = [a for a in data["attachments"] if a["id"] in kept]
+        self._fill(changed, body, files, message.channel)
+        changed["edited_timestamp"] = timestamp()
+        data.update(changed)
+        self._world.announce("update", message)
+
+    def say(
+        self,
+        author: User,
+        channel: Channel,
+        content: str,
+        uploads: list[Upload],
+        reply_to: Message | None = None,
+        *,
+        voice: bool = False,
+    ) -> Message:
+        """Post what a person wrote, or spoke."""
+        data = self.blank(author, channel)
+        data["content"] = content
+        data["attachments"] = [self._cdn.attach(channel.id, upload) for upload in uploads]
+        if voice:
+            data["flags"] = VOICE
+            data["attachments"][0] |= {"duration_secs": 3.0, "waveform": "AAAA"}
+        if reply_to is not None:
+            self._refer(data, reply_to)
+        self._mention(data, None, reply_to)
+        return self._world.post(Message(data, channel))
+
+    def reply(self, message: Message, body: Json) -> None:
+        """Mark a written message as the reply that its body asks for."""
+        reference = body.get("message_reference")
+        if not reference:
+            return
+        original = message.channel.messages.get(str(reference["message_id"]))
+        if original is None or original.only_for is not None:
+            if reference.get("fail_if_not_exists", True):
+                raise invalid("message_reference", "Unknown message")
+            return
+        self._refer(message.data, original)
+        self._mention(message.data, body.get("allowed_mentions"), original)
+
+    @staticmethod
+    def _refer(data: Json, original: Message) -> None:
+        guild = original.channel.guild
+        reference = {"type": 0, "message_id": original.id, "channel_id": original.channel.id}
+        data["message_reference"] = reference | ({"guild_id": guild.id} if guild else {})
+        data["type"] = 19
+        referenced = dict(original.data)
+        referenced.pop("referenced_message", None)
+        data["referenced_message"] = referenced
+
+    def _fill(self, data: Json, body: Json, files: Files, channel: Channel) -> None:
+        data["attachments"] = data["attachments"] + self._uploaded(body, files, channel)
+        if "content" in body:
+            data["content"] = body["content"] or ""
+        if "embeds" in body:
+            data["embeds"] = [{"type": "rich", **embed} for embed in body["embeds"] or []]
+        if "components" in body:
+            data["components"] = self._resolved(body["components"] or [], data["attachments"])
+        self._mention(data, body.get("allowed_mentions"), None)
+
+    def _uploaded(self, body: Json, files: Files, channel: Channel) -> list[Json]:
+        told = {str(a.get("id")): a for a in body.get("attachments") or []}
+        attachments = []
+        for name, (filename, content) in files.items():
+            about = told.get(re.sub(r"\D", "", name), {})
+            upload = Upload(about.get("filename") or filename, content)
+            attachments.append(
+                self._cdn.attach(channel.id, upload, description=about.get("description"))
+            )
+        return attachments
+
+    def _resolved(self, components: list[Json], attachments: list[Json]) -> list[Json]:
+        """Give components numbers, and addresses for attachment://, as Discord does."""
+        by_name = {a["filename"]: a for a in attachments}
+        number = 0
+
+        def resolve(value: object) -> Any:
+            nonlocal number
+            if isinstance(value, list):
+                return [resolve(item) for item in value]
+            if not isinstance(value, dict):
+                return value
+            out = value | _defaults(value)
+            if "type" in out:
+                number += 1
+                out["id"] = out.get("id") or number
+            if "emoji" in out and not out["emoji"].get("id"):  # a Unicode emoji has no id
+                out["emoji"] = {k: v for k, v in out["emoji"].items() if k != "id"}
+            for key, inner in value.items():
+                if key in ("media", "file") and isinstance(inner, dict) and "url" in inner:
+                    out[key], about = _media(inner["url"], by_name)
+                    if out.get("type") == FILE:
+                        out |= about
+                elif key in ("components", "accessory", "component", "items"):
+                    out[key] = resolve(inner)
+            return out
+
+        resolved: list[Json] = resolve(components)
+        return resolved
+
+    def _mention(self, data: Json, allowed: Json | None, replied: Message | None) -> None:
+        """Work out who is pinged: by content and text displays, never by embeds."""
+        shown = [c["content"] for c in walk(data["components"]) if c["type"] == TEXT_DISPLAY]
+        text = "\n".join([data["content"], *shown])
+        everything = ["users", "roles", "everyone"]
+        parse = everything if allowed is None else allowed.get("parse") or []
+        named = allowed or {}
+        users = set(re.findall(r"<@!?(\d+)>", text))
+        if "users" not in parse:
+            users &= set(map(str, named.get("users") or []))
+        if replied is not None and (allowed is None or named.get("replied_user")):
+            users.add(replied.data["author"]["id"])
+        known = [self._world.users[id_] for id_ in sorted(users) if id_ in self._world.users]
+        data["mentions"] = [payloads.user(user) for user in known]
+        roles = set(re.findall(r"<@&(\d+)>", text))
+        if "roles" not in parse:
+            roles &= set(map(str, named.get("roles") or []))
+        data["mention_roles"] = sorted(roles)
+        loud = bool(re.search(r"@(everyone|here)\b", text))
+        data["mention_everyone"] = "everyone" in parse and loud
+
+
+def _defaults(menu: Json) -> Json:
+    """Return a menu's default values with their ids as strings: numbers are taken, never given."""
+    if "default_values" not in menu:
+        return {}
+    return {"default_values": [each | {"id": str(each["id"])} for each in menu["default_values"]]}
+
+
+def _media(url: str, by_name: dict[str, Json]) -> tuple[Json, Json]:
+    if not url.startswith("attachment://"):
+        return {"id": snowflake(), "url": url, "proxy_url": url}, {
+            "name": url.rsplit("/", 1)[-1],
+            "size": 0,
+        }
+    attachment = by_name.get(url.removeprefix("attachment://"))
+    if attachment is None:
+        raise invalid("url", f"The referenced attachment {url!r} was not uploaded.")
+    media = {
+        "id": attachment["id"],
+        "url": attachment["url"],
+        "proxy_url": attachment["proxy_url"],
+        "width": attachment.get("width"),
+        "height": attachment.get("height"),
+        "content_type": attachment["content_type"],
+        "attachment_id": attachment["id"],
+    }
+    return media, {"name": attachment["filename"], "size": attachment["size"]}

@@ -1,0 +1,283 @@
+"""What the chat page asks of the server; every word of it goes through the person "you"."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import WSCloseCode, web
+
+from bot.local_discord import payloads
+from bot.local_discord.cdn import Upload
+from bot.local_discord.commands import NotOffered
+from bot.local_discord.guard import allowed_hosts, same_origin
+from bot.local_discord.wire import Json
+
+if TYPE_CHECKING:
+    from bot.local_discord.interactions import Interaction
+    from bot.local_discord.person import Person
+    from bot.local_discord.services import Services
+    from bot.local_discord.state import Channel, Message
+
+FOLDER = Path(__file__).parent / "page"
+KINDS = {
+    ".html": "text/html",
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+}
+KEPT_FORMS = 20
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+Uploads = dict[str, Upload]
+Action = Callable[[Json, Uploads], Awaitable[Json]]
+
+
+class Page:
+    """Serves the page's files, its actions and its live updates, to who knows the key."""
+
+    def __init__(self, services: Services, you: Person) -> None:
+        self._services = services
+        self._you = you
+        self._key = secrets.token_urlsafe(18)
+        self._live: dict[web.WebSocketResponse, asyncio.Queue[Json]] = {}
+        self._forms: dict[str, Interaction] = {}
+        self._actions: dict[str, Action] = {
+            "say": self._say,
+            "command": self._command,
+            "menu": self._menu,
+            "autocomplete": self._autocomplete,
+            "press": self._press,
+            "select": self._select,
+            "submit": self._submit,
+            "commands": self._commands,
+        }
+        services.world.listeners.append(self._on_message)
+
+    @property
+    def path(self) -> str:
+        """The page's path, key included."""
+        return f"/page/{self._key}/"
+
+    def add_to(self, app: web.Application) -> None:
+        """Add the page's routes."""
+        app[allowed_hosts] = set()
+        app.router.add_get("/page/{key}/live", self._serve_live)
+        app.router.add_post("/page/{key}/api/{action}", self._serve_action)
+        app.router.add_get("/page/{key}/{file:[a-z_]*[.]?[a-z]*}", self._serve_file)
+
+    async def close(self) -> None:
+        """Say goodbye to every open page."""
+        for socket in list(self._live):
+            await socket.close(code=WSCloseCode.GOING_AWAY)
+
+    def _admit(self, request: web.Request, *, browser: bool) -> None:
+        given = request.match_info["key"].encode()
+        if not secrets.compare_digest(given, self._key.encode()):
+            raise web.HTTPNotFound(text="Open the page at the address genrec printed.")
+        if browser and not same_origin(request):
+            raise web.HTTPForbidden(text="Only the chat page itself may ask this.")
+
+    async def _serve_file(self, request: web.Request) -> web.StreamResponse:
+        self._admit(request, browser=False)
+        file = FOLDER / (request.match_info["file"] or "index.html")
+        if file.suffix not in KINDS or not file.is_file():
+            raise web.HTTPNotFound
+        kind = f"{KINDS[file.suffix]}; charset=utf-8"
+        return web.Response(body=file.read_bytes(), headers={**HEADERS, "Content-Type": kind})
+
+    async def _serve_action(self, request: web.Request) -> web.StreamResponse:
+        self._admit(request, browser=True)
+        action = self._actions.get(request.match_info["action"])
+        if action is None:
+            raise web.HTTPNotFound
+        body, uploads = await _read(request)
+        self._you.locale = body.get("locale") or self._you.locale
+        try:
+            result = await action(body, uploads)
+        except NotOffered as error:
+            return web.json_response({"error": str(error)}, status=400, headers=HEADERS)
+        return web.json_response(result, headers=HEADERS)
+
+    # What a person does
+
+    async def _say(self, body: Json, uploads: Uploads) -> Json:
+        where = self._you.where(body["channel"])
+        reply = where.messages.get(body.get("reply_to") or "")
+        return await self._you.say(
+            body.get("content") or "",
+            uploads=list(uploads.values()),
+            channel=where,
+            reply_to=reply.data if reply else None,
+        )
+
+    async def _command(self, body: Json, uploads: Uploads) -> Json:
+        options = {**body["options"], **uploads}
+        used = await self._you.slash(body["path"], options, channel=body["channel"])
+        return await self._outcome(used)
+
+    async def _menu(self, body: Json, _: Uploads) -> Json:
+        return await self._outcome(await self._you.menu(body["name"], {"id": body["message"]}))
+
+    async def _autocomplete(self, body: Json, _: Uploads) -> Json:
+        with contextlib.suppress(TimeoutError):
+            choices = await self._you.autocomplete(
+                body["path"],
+                body["option"],
+                body["typed"],
+                body.get("options"),
+                channel=body["channel"],
+            )
+            return {"choices": choices}
+        return {"choices": [], "failed": True}
+
+    async def _press(self, body: Json, _: Uploads) -> Json:
+        used = await self._you.press({"id": body["message"]}, body["custom_id"])
+        return await self._outcome(used)
+
+    async def _select(self, body: Json, _: Uploads) -> Json:
+        message = {"id": body["message"]}
+        return await self._outcome(
+            await self._you.select(message, body["custom_id"], body["values"])
+        )
+
+    async def _submit(self, body: Json, _: Uploads) -> Json:
+        form = self._forms.get(body["form"])
+        if form is None:
+            raise NotOffered("That form is no longer open.")
+        return await self._outcome(await self._you.submit(form, body["values"]))
+
+    async def _commands(self, body: Json, _: Uploads) -> Json:
+        where = self._you.where(body["channel"])
+        return {"commands": self._services.commands.offered(self._you.user, where)}
+
+    async def _outcome(self, used: Interaction) -> Json:
+        """Wait for the bot's first answer, as Discord's client does before it says "failed"."""
+        limit = self._services.interactions.ack_deadline_s + 5
+        with contextlib.suppress(TimeoutError):
+            await used.world.wait_for(lambda: used.acked_at or used.failed, limit)
+        if used.acked_at is None:
+            return {"failed": True}
+        if used.modal is not None:
+            self._forms[used.id] = used
+            for old in list(self._forms)[:-KEPT_FORMS]:
+                del self._forms[old]
+        return {"failed": False, "form": used.modal and {**used.modal, "form": used.id}}
+
+    # What a person sees
+
+    def _shown(self, message: Message) -> Json | None:
+        channel = message.channel
+        mine = channel.recipient in (None, self._you.user) and (
+            channel.guild in (None, self._services.world.guild)
+        )
+        if not mine or message.only_for not in (None, self._you.user):
+            return None
+        return message.data | {"ephemeral": message.only_for is not None}
+
+    def _on_message(self, what: str, message: Message) -> None:
+        shown = self._shown(message)
+        if shown is None:
+            return
+        # Written out now: the payload may change before it is sent.
+        event = json.loads(json.dumps({"type": what, "message": shown}))
+        for queue in self._live.values():
+            queue.put_nowait(event)
+
+    def _snapshot(self) -> Json:
+        world = self._services.world
+        channels = [*world.guild.channels.values(), world.dm(self._you.user)]
+        return {
+            "type": "snapshot",
+            "you": payloads.user(world.you),
+            "bot": payloads.user(world.bot),
+            "guild": world.guild.name,
+            "users": {id_: user.name for id_, user in world.users.items()},
+            "channels": [self._channel(channel) for channel in channels],
+            "online": self._services.gateway.online,
+        }
+
+    def _channel(self, channel: Channel) -> Json:
+        shown = [self._shown(message) for message in channel.messages.values()]
+        return {
+            "id": channel.id,
+            "name": self._services.world.bot.name if channel.recipient else channel.name,
+            "direct": channel.recipient is not None,
+            "topic": channel.topic,
+            "messages": [message for message in shown[-200:] if message],
+        }
+
+    async def _serve_live(self, request: web.Request) -> web.StreamResponse:
+        self._admit(request, browser=True)
+        socket = web.WebSocketResponse(heartbeat=20.0)
+        await socket.prepare(request)
+        queue: asyncio.Queue[Json] = asyncio.Queue()
+        self._live[socket] = queue
+        queue.put_nowait(json.loads(json.dumps(self._snapshot())))
+        tasks = [
+            asyncio.create_task(_pump(socket, queue)),
+            asyncio.create_task(self._watch(queue)),
+        ]
+        try:
+            async for _ in socket:
+                pass
+        finally:
+            for task in tasks:
+                task.cancel()
+            del self._live[socket]
+        return socket
+
+    async def _watch(self, queue: asyncio.Queue[Json]) -> None:
+        """Tell the page when the bot comes or goes and when its commands change."""
+        services = self._services
+
+        def news(known: tuple[bool, int]) -> tuple[bool, int] | None:
+            now = services.gateway.online, services.commands.writes
+            return None if now == known else now
+
+        known = services.gateway.online, services.commands.writes
+        while True:
+            with contextlib.suppress(TimeoutError):
+                changed = await services.world.wait_for(partial(news, known), 60)
+                assert changed is not None
+                known = changed
+                queue.put_nowait({"type": "status", "online": known[0]})
+
+
+async def _pump(socket: web.WebSocketResponse, queue: asyncio.Queue[Json]) -> None:
+    while not socket.closed:
+        event = await queue.get()
+        try:
+            await socket.send_json(event)
+        except (ConnectionError, RuntimeError):
+            return
+
+
+async def _read(request: web.Request) -> tuple[Json, Uploads]:
+    """Read JSON, or a form of a field ``json`` and files."""
+    if request.content_type != "multipart/form-data":
+        body: Any = await request.json()
+        return body, {}
+    form = await request.post()
+    uploads: Uploads = {}
+    for name, value in form.items():
+        if isinstance(value, web.FileField):
+            kind = value.content_type
+            known = None if kind == "application/octet-stream" else kind
+            uploads[name] = Upload(value.filename, value.file.read(), known)
+    return json.loads(str(form["json"])), uploads

@@ -1,0 +1,280 @@
+"""A person on the local Discord: types, uploads, uses commands, presses buttons, reads answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bot.local_discord import payloads
+from bot.local_discord.cdn import Upload
+from bot.local_discord.commands import (
+    ATTACHMENT,
+    MESSAGE_MENU,
+    SLASH,
+    NotOffered,
+    check_options,
+    nested,
+)
+from bot.local_discord.forms import filled
+from bot.local_discord.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction
+from bot.local_discord.reading import BUTTON, SELECTS, walk
+from bot.local_discord.state import SEND_MESSAGES, Channel, Message, User
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from bot.local_discord.services import Services
+    from bot.local_discord.wire import Json
+
+LINK_BUTTON = 5
+
+
+class Person:
+    """Acts as one user, within what Discord's own client would allow."""
+
+    def __init__(self, services: Services, user: User) -> None:
+        self._services = services
+        self.user = user
+
+    @property
+    def id(self) -> str:
+        """The user's id."""
+        return self.user.id
+
+    @property
+    def locale(self) -> str:
+        """The language of the person's client."""
+        return self.user.locale
+
+    @locale.setter
+    def locale(self, value: str) -> None:
+        self.user.locale = value
+
+    def where(self, channel: Channel | str) -> Channel:
+        """Find a channel by its name or id; "dm" is the conversation with the bot."""
+        world = self._services.world
+        if isinstance(channel, Channel):
+            return channel
+        if channel == "dm":
+            return world.dm(self.user)
+        found = world.channels.get(channel)
+        if found is None:
+            found = next((c for c in world.guild.channels.values() if c.name == channel), None)
+        if found is None or found.recipient not in (None, self.user):
+            raise NotOffered(f"There is no channel {channel!r} for {self.user.name}.")
+        return found
+
+    def sees(self, channel: Channel | str = "music") -> list[Json]:
+        """List the messages this person sees, oldest first."""
+        found = self.where(channel).messages.values()
+        return [m.data for m in found if m.only_for in (None, self.user)]
+
+    async def say(
+        self,
+        text: str = "",
+        *,
+        uploads: Sequence[Upload] = (),
+        channel: Channel | str = "music",
+        reply_to: Json | None = None,
+        voice: bool = False,
+    ) -> Json:
+        """Post a message; with ``voice`` its upload is a voice message."""
+        where = self.where(channel)
+        if not text and not uploads:
+            raise NotOffered("An empty message cannot be sent.")
+        if not self._services.world.permissions(self.user, where) & SEND_MESSAGES:
+            raise NotOffered(f"{self.user.name} may not write in {where.name}.")
+        original = where.messages.get(reply_to["id"]) if reply_to else None
+        message = self._services.messages.say(
+            self.user, where, text, list(uploads), original, voice=voice
+        )
+        return message.data
+
+    async def slash(
+        self,
+        path: str,
+        options: Mapping[str, Any] | None = None,
+        *,
+        channel: Channel | str = "music",
+        force: bool = False,
+    ) -> Interaction:
+        """Use a slash command; ``force`` as if an admin had overridden who may see it."""
+        where, given = self.where(channel), dict(options or {})
+        book = self._services.commands
+        command, inside, declared = book.find(path, SLASH, self.user, where, force=force)
+        check_options(declared, given)
+        interaction = self._open(COMMAND, path, where)
+        data = self._command_data(command, inside, declared, given, where)
+        return self._send(interaction, data)
+
+    async def menu(
+        self, name: str, message: Json, *, kind: int = MESSAGE_MENU, force: bool = False
+    ) -> Interaction:
+        """Use a message's menu: Apps > ``name``."""
+        found = self._find(message["id"])
+        where = found.channel
+        command, _, _ = self._services.commands.find(name, kind, self.user, where, force=force)
+        interaction = self._open(COMMAND, name, where)
+        data = self._head(command) | {
+            "target_id": found.id,
+            "resolved": {"messages": {found.id: found.data}},
+        }
+        return self._send(interaction, data)
+
+    async def autocomplete(
+        self,
+        path: str,
+        option: str,
+        typed: str,
+        options: Mapping[str, Any] | None = None,
+        *,
+        channel: Channel | str = "music",
+        timeout_s: float = 10.0,
+    ) -> list[Json]:
+        """Ask for suggestions while typing into an option."""
+        where = self.where(channel)
+        book = self._services.commands
+        command, inside, declared = book.find(path, SLASH, self.user, where)
+        kinds = {o["name"]: o for o in declared}
+        if not kinds.get(option, {}).get("autocomplete"):
+            raise NotOffered(f"{path} does not complete {option!r}.")
+        interaction = self._open(AUTOCOMPLETE, path, where)
+        given = {k: v for k, v in (options or {}).items() if k in kinds and k != option}
+        data = self._command_data(command, inside, declared, given, where)
+        focused = {"name": option, "type": kinds[option]["type"], "value": typed, "focused": True}
+        innermost = data["options"]
+        for _ in inside:
+            innermost = innermost[0]["options"]
+        innermost.append(focused)
+        self._send(interaction, data)
+        return await interaction.wait_choices(timeout_s)
+
+    async def press(self, message: Json, button: str) -> Interaction:
+        """Press a button, named by its label or custom_id."""
+        found = self._find(message["id"])
+        for component in walk(found.data["components"]):
+            if component["type"] == BUTTON and button in (
+                component.get("custom_id"),
+                component.get("label"),
+            ):
+                break
+        else:
+            raise NotOffered(f"The message has no button {button!r}.")
+        if component.get("style") == LINK_BUTTON:
+            raise NotOffered(f"{button!r} is a link: it asks the bot nothing.")
+        return self._use(found, component, {})
+
+    async def select(self, message: Json, custom_id: str, values: Sequence[str]) -> Interaction:
+        """Choose from a select menu."""
+        found = self._find(message["id"])
+        for component in walk(found.data["components"]):
+            if component["type"] in SELECTS and component["custom_id"] == custom_id:
+                break
+        else:
+            raise NotOffered(f"The message has no menu {custom_id!r}.")
+        offered = [option["value"] for option in component.get("options") or []]
+        low, high = component.get("min_values", 1), component.get("max_values", 1)
+        if not low <= len(values) <= high or (offered and not set(values) <= set(offered)):
+            raise NotOffered(f"The menu takes {low} to {high} of {offered}.")
+        return self._use(found, component, {"values": list(values)})
+
+    def _use(self, message: Message, component: Json, extra: Json) -> Interaction:
+        if component.get("disabled"):
+            raise NotOffered("It is disabled.")
+        interaction = self._open(
+            COMPONENT, component.get("label") or component["custom_id"], message.channel, message
+        )
+        data = {
+            "component_type": component["type"],
+            "custom_id": component["custom_id"],
+            "id": component["id"],
+        }
+        return self._send(interaction, data | extra)
+
+    async def submit(self, opened: Interaction, values: Mapping[str, Any]) -> Interaction:
+        """Send the form that ``opened`` was answered with; values by custom_id."""
+        if opened.modal is None:
+            raise NotOffered("No form is open.")
+        interaction = self._open(MODAL, opened.name, opened.channel, opened.source)
+        interaction.opened_by = opened
+        components = [filled(c, values) for c in opened.modal["components"]]
+        data = {"custom_id": opened.modal["custom_id"], "components": components}
+        return self._send(interaction, data)
+
+    async def wait_message(
+        self,
+        test: Callable[[Json], object],
+        *,
+        channel: Channel | str = "music",
+        timeout_s: float = 15.0,
+    ) -> Json:
+        """Wait for a message that satisfies ``test``; the newest one counts."""
+
+        def newest() -> Json | None:
+            return next((m for m in reversed(self.sees(channel)) if test(m)), None)
+
+        found = await self._services.world.wait_for(newest, timeout_s)
+        assert found is not None
+        return found
+
+    def _find(self, message_id: str) -> Message:
+        for channel in self._services.world.channels.values():
+            found = channel.messages.get(message_id)
+            if found is not None and found.only_for in (None, self.user):
+                return found
+        raise NotOffered(f"{self.user.name} sees no message {message_id}.")
+
+    def _open(
+        self, kind: int, name: str, where: Channel, source: Message | None = None
+    ) -> Interaction:
+        if not self._services.gateway.sessions:
+            raise NotOffered("The bot is not connected, so nobody would answer.")
+        return self._services.interactions.open(kind, name, self.user, where, source)
+
+    def _send(self, interaction: Interaction, data: Json) -> Interaction:
+        payload = self._services.interactions.payload(interaction, data, self.locale)
+        self._services.gateway.dispatch("INTERACTION_CREATE", payload, interaction.channel)
+        return interaction
+
+    @staticmethod
+    def _head(command: Json) -> Json:
+        head: Json = {"id": command["id"], "name": command["name"], "type": command["type"]}
+        return head | ({"guild_id": command["guild_id"]} if "guild_id" in command else {})
+
+    def _command_data(
+        self,
+        command: Json,
+        inside: list[str],
+        declared: list[Json],
+        given: Mapping[str, Any],
+        where: Channel,
+    ) -> Json:
+        kinds = {option["name"]: option["type"] for option in declared}
+        attachments: dict[str, Json] = {}
+        options: list[Json] = []
+        for name, value in given.items():
+            sent = value
+            if kinds[name] == ATTACHMENT and isinstance(value, Upload):
+                stored = self._services.cdn.attach(where.id, value, ephemeral=True)
+                attachments[stored["id"]] = stored
+                sent = stored["id"]
+            options.append({"name": name, "type": kinds[name], "value": sent})
+        data = self._head(command) | {"options": nested(inside, options)}
+        resolved: Json = {"attachments": attachments} if attachments else {}
+        mentioned = self._mentioned(given, kinds)
+        if resolved | mentioned:
+            data["resolved"] = resolved | mentioned
+        return data
+
+    def _mentioned(self, given: Mapping[str, Any], kinds: Mapping[str, int]) -> Json:
+        world = self._services.world
+        users = [v for n, v in given.items() if kinds[n] == 6]
+        channels = [v for n, v in given.items() if kinds[n] == 7]
+        found: Json = {}
+        if users:
+            found["users"] = {i: payloads.user(world.users[i]) for i in users}
+        if channels:
+            found["channels"] = {
+                i: payloads.channel(world.channels[i], world.bot) | {"permissions": "0"}
+                for i in channels
+            }
+        return found

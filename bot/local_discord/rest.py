@@ -1,0 +1,197 @@
+"""The REST API's machinery: reading a request, faults, authority, validation, answer, and a log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from aiohttp import web
+
+from bot.local_discord.wire import ApiError, Files, Json, answer
+
+if TYPE_CHECKING:
+    from bot.local_discord.faults import Fault, Faults
+    from bot.local_discord.services import Services
+
+KEPT_REQUESTS = 20_000
+
+
+class BodySchema(Protocol):
+    """What can tell whether a request body is one Discord describes."""
+
+    def request_errors(self, method: str, template: str, body: object) -> list[str]:
+        """List what is wrong with a body."""
+
+    def response_errors(self, method: str, template: str, body: object) -> list[str]:
+        """List what is wrong with an answer of ours."""
+
+
+@dataclass
+class Request:
+    """One call as it was logged."""
+
+    method: str
+    path: str
+    at: float = field(default_factory=time.monotonic)
+    status: int | str | None = None
+    body: Any = None
+    error: Json | None = None
+    fault: Fault | None = None
+
+
+@dataclass
+class Call:
+    """One call as a route sees it."""
+
+    services: Services
+    params: dict[str, str]
+    query: dict[str, str]
+    body: Any
+    files: Files
+
+
+Handler = Callable[[Call], Awaitable[object]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """A path of the API and who serves it."""
+
+    method: str
+    template: str
+    pattern: re.Pattern[str]
+    handler: Handler
+    bot_only: bool
+
+
+class RouteTable:
+    """The paths that are imitated."""
+
+    def __init__(self) -> None:
+        self.routes: list[Route] = []
+
+    def on(
+        self, method: str, template: str, *, bot_only: bool = True
+    ) -> Callable[[Handler], Handler]:
+        """Serve a path with the decorated coroutine; without ``bot_only`` no token is asked."""
+        pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(template))
+
+        def register(handler: Handler) -> Handler:
+            compiled = re.compile(f"^{pattern}$")
+            self.routes.append(Route(method, template, compiled, handler, bot_only))
+            return handler
+
+        return register
+
+
+class Rest:
+    """Serves /api/v10."""
+
+    def __init__(
+        self,
+        services: Services,
+        tables: Sequence[RouteTable],
+        faults: Faults,
+        schema: BodySchema | None,
+    ) -> None:
+        self._services = services
+        self._routes = [route for table in tables for route in table.routes]
+        self._faults = faults
+        self._schema = schema
+        self.requests: deque[Request] = deque(maxlen=KEPT_REQUESTS)
+
+    async def serve(self, request: web.Request) -> web.StreamResponse:
+        """Answer one call, faithfully or with an armed fault."""
+        path = "/" + request.match_info["tail"]
+        entry = Request(request.method, path, fault=self._faults.take(request.method, path))
+        self.requests.append(entry)
+        try:
+            entry.body, files = await _read(request)
+            if entry.fault is not None:
+                return await self._faulty(request, entry, entry.fault, files)
+            return await self._serve(request, entry, files)
+        except ApiError as error:
+            entry.status, entry.error = error.status, error.body
+            return answer(error.body, error.status)
+        finally:
+            self._services.world.touch()
+
+    async def _faulty(
+        self, request: web.Request, entry: Request, fault: Fault, files: Files
+    ) -> web.StreamResponse:
+        await asyncio.sleep(fault.delay_s)
+        if not fault.drop and fault.status is None:
+            return await self._serve(request, entry, files)
+        if fault.applied:
+            await self._serve(request, entry, files)
+        if fault.drop:
+            entry.status = "reset"
+            if request.transport is not None:
+                request.transport.abort()
+            return web.Response()
+        entry.status = fault.status
+        return fault.answer()
+
+    async def _serve(self, request: web.Request, entry: Request, files: Files) -> web.Response:
+        found = self._find(entry.method, entry.path)
+        if found is None:
+            sentence = f"{entry.method} {entry.path} is not imitated"
+            self._services.world.violations.append(sentence)
+            raise ApiError(404, 0, f"404: Not Found ({sentence})")
+        route, params = found
+        expected = f"Bot {self._services.token}"
+        if route.bot_only and request.headers.get("Authorization") != expected:
+            raise ApiError(401, 0, "401: Unauthorized")
+        self._validate(route, entry.body)
+        query = dict(request.query)
+        result = await route.handler(Call(self._services, params, query, entry.body, files))
+        entry.status = 204 if result is None else 200
+        if self._schema is not None and result is not None:
+            errors = self._schema.response_errors(route.method, route.template, result)
+            self._services.world.violations += [
+                f"OUR OWN ANSWER to {route.method} {route.template}: {error}" for error in errors
+            ]
+        return web.Response(status=204) if result is None else answer(result)
+
+    def _find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
+        for route in self._routes:
+            match = route.pattern.match(path)
+            if match and route.method == method:
+                return route, match.groupdict()
+        return None
+
+    def _validate(self, route: Route, body: object) -> None:
+        if self._schema is None or body is None:
+            return
+        errors = self._schema.request_errors(route.method, route.template, body)
+        if errors:
+            self._services.world.violations += [
+                f"{route.method} {route.template}: {error}" for error in errors
+            ]
+            raise ApiError(400, 50035, "Invalid Form Body", {"_errors": errors})
+
+
+async def _read(request: web.Request) -> tuple[Any, Files]:
+    files: Files = {}
+    if request.content_type == "multipart/form-data":
+        body: Any = None
+        form = await request.post()
+        for name, value in form.items():
+            if name == "payload_json":
+                body = json.loads(str(value))
+            elif isinstance(value, web.FileField):
+                files[name] = (value.filename, value.file.read())
+        return body, files
+    raw = await request.read()
+    if not raw or request.content_type != "application/json":
+        return None, files
+    try:
+        return json.loads(raw), files
+    except ValueError:
+        raise ApiError(400, 50109, "The request body contains invalid JSON.") from None

@@ -1,0 +1,230 @@
+"""The routes about the bot itself, its commands, guilds, channels and channel messages."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from bot.local_discord import payloads
+from bot.local_discord.rest import Call, RouteTable
+from bot.local_discord.state import (
+    ADD_REACTIONS,
+    ATTACH_FILES,
+    READ_MESSAGE_HISTORY,
+    SEND_MESSAGES,
+    Channel,
+    Message,
+)
+from bot.local_discord.wire import ApiError, Json
+
+table = RouteTable()
+
+
+def _needs(call: Call, channel: Channel, permission: int) -> None:
+    world = call.services.world
+    if not world.permissions(world.bot, channel) & permission:
+        raise ApiError(403, 50013, "Missing Permissions")
+
+
+@table.on("GET", "/users/@me")
+async def me(call: Call) -> object:
+    """Give the bot's own account."""
+    about = {"mfa_enabled": False, "locale": "en-US", "verified": True, "email": None}
+    return payloads.user(call.services.world.bot) | about
+
+
+@table.on("GET", "/applications/@me")
+@table.on("GET", "/oauth2/applications/@me")
+async def application(call: Call) -> object:
+    """Give the bot's application."""
+    services = call.services
+    return payloads.application(services.world, message_content=services.message_content)
+
+
+@table.on("GET", "/users/{user_id}")
+async def user(call: Call) -> object:
+    """Give any account."""
+    found = call.services.world.users.get(call.params["user_id"])
+    if found is None:
+        raise ApiError(404, 10013, "Unknown User")
+    return payloads.user(found)
+
+
+@table.on("POST", "/users/@me/channels")
+async def open_dm(call: Call) -> object:
+    """Open the direct conversation with a person."""
+    world = call.services.world
+    found = world.users.get(str(call.body["recipient_id"]))
+    if found is None:
+        raise ApiError(404, 10013, "Unknown User")
+    return payloads.channel(world.dm(found), world.bot)
+
+
+@table.on("GET", "/gateway", bot_only=False)
+async def gateway(call: Call) -> object:
+    """Give the gateway's address."""
+    return {"url": call.services.gateway.url}
+
+
+@table.on("GET", "/gateway/bot")
+async def gateway_bot(call: Call) -> object:
+    """Give the gateway's address and how many shards to open."""
+    limit = {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 16}
+    about = call.services.gateway
+    return {"url": about.url, "shards": about.shards, "session_start_limit": limit}
+
+
+@table.on("GET", "/guilds/{guild_id}")
+async def guild(call: Call) -> object:
+    """Give a guild the bot is a member of."""
+    world = call.services.world
+    found = world.guilds.get(call.params["guild_id"])
+    if found is None or not found.with_bot:
+        raise ApiError(404, 10004, "Unknown Guild")
+    return payloads.guild(found)
+
+
+@table.on("GET", "/guilds/{guild_id}/members/{user_id}")
+async def member(call: Call) -> object:
+    """Give a member of a guild."""
+    found = call.services.world.guilds.get(call.params["guild_id"])
+    who = found.members.get(call.params["user_id"]) if found else None
+    if who is None:
+        raise ApiError(404, 10007, "Unknown Member")
+    return payloads.member(who)
+
+
+@table.on("PUT", "/applications/{application_id}/commands")
+@table.on("PUT", "/applications/{application_id}/guilds/{guild_id}/commands")
+async def replace_commands(call: Call) -> object:
+    """Register exactly these commands."""
+    return call.services.commands.replace(call.params.get("guild_id"), call.body or [])
+
+
+@table.on("GET", "/applications/{application_id}/commands")
+@table.on("GET", "/applications/{application_id}/guilds/{guild_id}/commands")
+async def list_commands(call: Call) -> object:
+    """List the registered commands."""
+    return call.services.commands.all(call.params.get("guild_id"))
+
+
+@table.on("POST", "/applications/{application_id}/commands")
+@table.on("POST", "/applications/{application_id}/guilds/{guild_id}/commands")
+async def add_command(call: Call) -> object:
+    """Register one more command."""
+    return call.services.commands.add(call.params.get("guild_id"), call.body)
+
+
+def _command(call: Call) -> Json:
+    scope = call.params.get("guild_id")
+    found = call.services.commands.get(scope, call.params["command_id"])
+    if found is None:
+        raise ApiError(404, 10063, "Unknown application command")
+    return found
+
+
+@table.on("GET", "/applications/{application_id}/commands/{command_id}")
+@table.on("GET", "/applications/{application_id}/guilds/{guild_id}/commands/{command_id}")
+async def get_command(call: Call) -> object:
+    """Give one command."""
+    return _command(call)
+
+
+@table.on("DELETE", "/applications/{application_id}/commands/{command_id}")
+@table.on("DELETE", "/applications/{application_id}/guilds/{guild_id}/commands/{command_id}")
+async def remove_command(call: Call) -> None:
+    """Forget one command."""
+    call.services.commands.remove(call.params.get("guild_id"), _command(call)["id"])
+
+
+@table.on("GET", "/channels/{channel_id}")
+async def channel(call: Call) -> object:
+    """Give a channel."""
+    world = call.services.world
+    return payloads.channel(world.channel(call.params["channel_id"]), world.bot)
+
+
+@table.on("POST", "/channels/{channel_id}/typing")
+async def typing(call: Call) -> None:
+    """Take note that the bot is typing."""
+    call.services.world.channel(call.params["channel_id"])
+
+
+@table.on("GET", "/channels/{channel_id}/messages")
+async def history(call: Call) -> object:
+    """List messages, newest first, between ``before`` and ``after``."""
+    found = call.services.world.channel(call.params["channel_id"])
+    _needs(call, found, READ_MESSAGE_HISTORY)
+    before, after = (int(call.query.get(key, 0)) for key in ("before", "after"))
+    limit = int(call.query.get("limit", 50))
+    seen = [
+        m.data
+        for m in found.messages.values()
+        if m.only_for is None and int(m.id) > after and (not before or int(m.id) < before)
+    ]
+    nearest = seen[:limit] if after and not before else seen[-limit:]
+    return nearest[::-1]
+
+
+@table.on("POST", "/channels/{channel_id}/messages")
+async def send(call: Call) -> object:
+    """Post a message of the bot; a repeated nonce gives the message it made before."""
+    services, body = call.services, call.body or {}
+    where = services.world.channel(call.params["channel_id"])
+    _needs(call, where, SEND_MESSAGES)
+    if call.files:
+        _needs(call, where, ATTACH_FILES)
+    if body.get("enforce_nonce"):
+        for old in where.messages.values():
+            if old.data.get("nonce") == body.get("nonce"):
+                return old.data
+    extra = {"nonce": body["nonce"]} if "nonce" in body else {}
+    bot = services.world.bot
+    message = services.messages.write(bot, where, body, call.files, **extra)
+    services.messages.reply(message, body)
+    return services.world.post(message).data
+
+
+def _message(call: Call) -> Message:
+    return call.services.world.message(call.params["channel_id"], call.params["message_id"])
+
+
+@table.on("GET", "/channels/{channel_id}/messages/{message_id}")
+async def get_message(call: Call) -> object:
+    """Give one message."""
+    return _message(call).data
+
+
+@table.on("PATCH", "/channels/{channel_id}/messages/{message_id}")
+async def edit_message(call: Call) -> object:
+    """Edit a message of the bot."""
+    message = _message(call)
+    if message.data["author"]["id"] != call.services.world.bot.id:
+        raise ApiError(403, 50005, "Cannot edit a message authored by another user")
+    call.services.messages.edit(message, call.body or {}, call.files)
+    return message.data
+
+
+@table.on("DELETE", "/channels/{channel_id}/messages/{message_id}")
+async def delete_message(call: Call) -> None:
+    """Delete a message of the bot."""
+    message = _message(call)
+    if message.data["author"]["id"] != call.services.world.bot.id:
+        raise ApiError(403, 50013, "Missing Permissions")
+    call.services.world.delete(message)
+
+
+@table.on("PUT", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me")
+@table.on("DELETE", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me")
+async def toggle_reaction(call: Call) -> None:
+    """Add or take back a reaction of the bot; the message shows at most one of each."""
+    message = _message(call)
+    _needs(call, message.channel, ADD_REACTIONS)
+    emoji = unquote(call.params["emoji"])
+    others = [r for r in message.data.get("reactions", []) if r["emoji"]["name"] != emoji]
+    present = len(others) < len(message.data.get("reactions", []))
+    if not present:
+        about = {"burst_colors": [], "count_details": {"burst": 0, "normal": 1}}
+        seen = {"count": 1, "me": True, "me_burst": False}
+        others.append({"emoji": {"id": None, "name": emoji}, **seen, **about})
+    message.data["reactions"] = others
+    call.services.world.announce("update", message)

@@ -1,0 +1,214 @@
+"""The local Discord as a whole: one loopback port for REST, gateway, attachments and the page."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from aiohttp import web
+
+from bot.local_discord import answers, routes
+from bot.local_discord.cdn import Cdn
+from bot.local_discord.commands import CommandBook
+from bot.local_discord.faults import Faults
+from bot.local_discord.gateway import Gateway
+from bot.local_discord.guard import allowed_hosts, guard_host
+from bot.local_discord.interactions import InteractionDesk
+from bot.local_discord.messages import MessageDesk
+from bot.local_discord.page_api import Page
+from bot.local_discord.patch import is_loopback, pointed_at
+from bot.local_discord.person import Person
+from bot.local_discord.rest import BodySchema, Request, Rest
+from bot.local_discord.services import Services
+from bot.local_discord.state import EVERYONE_PERMISSIONS, Channel, Guild, Member, World
+from genrec.errors import GenrecError
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+
+MAX_REQUEST_BYTES = 256 << 20  # of a person's upload; the bot's are held to Discord's 10 MiB
+
+T = TypeVar("T")
+
+
+class LocalDiscord:
+    """A Discord of one's own; see the package's docstring for what it offers."""
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        token: str | None = None,
+        message_content: bool = True,
+        schema: BodySchema | None = None,
+        ack_deadline_s: float = 3.0,
+        token_lifetime_s: float = 900.0,
+        heartbeat_s: float = 41.25,
+    ) -> None:
+        if not is_loopback(host):
+            raise ValueError(
+                f"{host} is not a loopback address: the local Discord stays on this "
+                "machine. Use 127.0.0.1."
+            )
+        self.host, self.port = host, port
+        self.token = token or f"local.{secrets.token_urlsafe(16)}"
+        self.world = World()
+        self.cdn = Cdn()
+        self.faults = Faults()
+        self.commands = CommandBook(self.world)
+        self.gateway = Gateway(
+            self.world,
+            token=self.token,
+            message_content=message_content,
+            heartbeat_s=heartbeat_s,
+        )
+        self.interactions = InteractionDesk(
+            self.world, ack_deadline_s=ack_deadline_s, token_lifetime_s=token_lifetime_s
+        )
+        self._services = Services(
+            world=self.world,
+            cdn=self.cdn,
+            messages=MessageDesk(self.world, self.cdn),
+            commands=self.commands,
+            interactions=self.interactions,
+            gateway=self.gateway,
+            token=self.token,
+            message_content=message_content,
+        )
+        self._rest = Rest(self._services, (routes.table, answers.table), self.faults, schema)
+        self.you = Person(self._services, self.world.you)
+        self._page = Page(self._services, self.you)
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        app = web.Application(client_max_size=MAX_REQUEST_BYTES, middlewares=[guard_host])
+        app.router.add_route("*", "/api/v10/{tail:.*}", self._rest.serve)
+        app.router.add_get("/gateway", self.gateway.serve)
+        app.router.add_get("/gateway/", self.gateway.serve)
+        app.router.add_get("/cdn/{key:.*}", self.cdn.serve)
+        self._page.add_to(app)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self.host, self.port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise GenrecError(
+                f"Port {self.port} of {self.host} cannot be used ({error.strerror}). "
+                "Choose another one, or 0 for any that is free."
+            ) from error
+        self.port = self._runner.addresses[0][1]
+        app[allowed_hosts].update({f"{name}:{self.port}" for name in self._names()})
+        self.gateway.url = f"{self.url.replace('http', 'ws', 1)}/gateway/"
+        self.cdn.base = self.cdn_url
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.interactions.close()
+        await self._page.close()
+        await self.gateway.close(1001)
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def _names(self) -> set[str]:
+        return {"127.0.0.1", "localhost", "[::1]", self._url_host}
+
+    @property
+    def _url_host(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://{self._url_host}:{self.port}"
+
+    @property
+    def cdn_url(self) -> str:
+        """What the address of every attachment begins with."""
+        return f"{self.url}/cdn"
+
+    @property
+    def page_url(self) -> str:
+        """The chat page, with the key that lets one in."""
+        return f"{self.url}{self._page.path}"
+
+    def patch_discord_py(self) -> AbstractContextManager[None]:
+        """Let discord.py in this process talk to this Discord, and restore it after."""
+        return pointed_at(self.url)
+
+    @property
+    def guild(self) -> Guild:
+        """The server everyone is in."""
+        return self.world.guild
+
+    def channel(self, name: str) -> Channel:
+        """Find a channel of ``guild`` by its name: music, general or bot-corner."""
+        return self.guild.channel(name)
+
+    def dm(self, person: Person) -> Channel:
+        """Give the direct conversation of a person and the bot."""
+        return self.world.dm(person.user)
+
+    def person(self, name: str, *, permissions: int = EVERYONE_PERMISSIONS) -> Person:
+        """Let another person in, as a member of every guild; an ordinary one unless told."""
+        user = self.world.add_user(name)
+        for guild in self.world.guilds.values():
+            guild.members[user.id] = Member(user, permissions)
+        return Person(self._services, user)
+
+    def add_guild(
+        self, name: str, *, with_bot: bool = True, channels: tuple[str, ...] = ("music",)
+    ) -> Guild:
+        """Found another server of yours, before the bot connects."""
+        return self.world.add_guild(
+            name, owner=self.world.you, with_bot=with_bot, channels=channels
+        )
+
+    @property
+    def online(self) -> bool:
+        """Whether the bot is connected."""
+        return self.gateway.online
+
+    async def wait_for(self, test: Callable[[], T], timeout_s: float = 10.0) -> T:
+        """Wait until ``test()`` is true after some change."""
+        return await self.world.wait_for(test, timeout_s)
+
+    async def wait_ready(self, timeout_s: float = 10.0) -> None:
+        """Wait until the bot has identified."""
+        await self.wait_for(lambda: self.online, timeout_s)
+
+    async def wait_commands(self, *names: str, timeout_s: float = 10.0) -> None:
+        """Wait until these commands are registered, globally or in ``guild``."""
+        await self.wait_for(lambda: set(names) <= set(self._registered()), timeout_s)
+
+    def _registered(self) -> Iterator[str]:
+        for scope in (None, self.guild.id):
+            yield from (command["name"] for command in self.commands.all(scope))
+
+    @property
+    def requests(self) -> deque[Request]:
+        """Every REST call, oldest first."""
+        return self._rest.requests
+
+    def calls(self, method: str, path: str) -> list[Request]:
+        """List the REST calls whose path matches a regular expression."""
+        return [r for r in self.requests if r.method == method and re.search(path, r.path)]
+
+    @property
+    def violations(self) -> list[str]:
+        """Rules the bot broke."""
+        return self.world.violations
+
+    def assert_clean(self) -> None:
+        """Fail with every rule the bot broke."""
+        assert not self.violations, "\n".join(self.violations)

@@ -1,0 +1,74 @@
+"""A bot's session on the gateway, and the connection that carries it for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+import zlib
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from aiohttp import web
+
+    from bot.local_discord.wire import Json
+
+try:
+    import zstandard as _zstandard
+except ImportError:  # optional: without it discord.py asks for zlib-stream
+    zstandard: ModuleType | None = None
+else:
+    zstandard = _zstandard
+
+KEPT_EVENTS = 1_000
+
+
+class Session:
+    """What a bot identified as; it outlives its connection and keeps what was sent."""
+
+    def __init__(self, intents: int, shard: list[int]) -> None:
+        self.id = secrets.token_hex(16)
+        self.intents = intents
+        self.shard = shard
+        self.seq = 0
+        self.sent: deque[Json] = deque(maxlen=KEPT_EVENTS)
+        self.connection: Connection | None = None
+
+
+class Connection:
+    """One websocket; what is sent goes through a queue, so order is kept and nobody waits."""
+
+    def __init__(self, socket: web.WebSocketResponse, request: web.Request, compress: str) -> None:
+        self.socket = socket
+        self.transport = request.transport
+        self.compress = compress
+        self.session: Session | None = None
+        self.heartbeats = 0
+        self._queue: asyncio.Queue[Json] = asyncio.Queue()
+        self._zlib = zlib.compressobj()
+        if compress == "zstd-stream" and zstandard is not None:
+            self._zstd = zstandard.ZstdCompressor().compressobj()
+
+    def send(self, payload: Json) -> None:
+        """Queue a payload."""
+        self._queue.put_nowait(payload)
+
+    async def pump(self) -> None:
+        """Send what is queued, until cancelled or gone."""
+        while not self.socket.closed:
+            raw = json.dumps(await self._queue.get()).encode()
+            try:
+                if self.compress == "zlib-stream":  # each message ends in 00 00 ff ff
+                    packed = self._zlib.compress(raw) + self._zlib.flush(zlib.Z_SYNC_FLUSH)
+                    await self.socket.send_bytes(packed)
+                elif self.compress == "zstd-stream" and zstandard is not None:
+                    packed = self._zstd.compress(raw)
+                    packed += self._zstd.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+                    await self.socket.send_bytes(packed)
+                else:
+                    await self.socket.send_str(raw.decode())
+            except (ConnectionError, RuntimeError):
+                return

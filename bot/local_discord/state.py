@@ -1,0 +1,229 @@
+"""What the local Discord remembers: guilds, channels, members, messages and who watches them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from bot.local_discord.wire import ApiError, Json, snowflake, timestamp
+
+ADMINISTRATOR = 1 << 3
+MANAGE_GUILD = 1 << 5
+ADD_REACTIONS = 1 << 6
+VIEW_CHANNEL = 1 << 10
+SEND_MESSAGES = 1 << 11
+EMBED_LINKS = 1 << 14
+ATTACH_FILES = 1 << 15
+READ_MESSAGE_HISTORY = 1 << 16
+USE_APPLICATION_COMMANDS = 1 << 31
+ALL_PERMISSIONS = (1 << 51) - 1
+EVERYONE_PERMISSIONS = (
+    ADD_REACTIONS
+    | VIEW_CHANNEL
+    | SEND_MESSAGES
+    | EMBED_LINKS
+    | ATTACH_FILES
+    | READ_MESSAGE_HISTORY
+    | USE_APPLICATION_COMMANDS
+)
+
+# Fixed, so that what a bot keeps by id (settings of a guild or channel) survives a restart here.
+BOT_ID = "1100000000000000001"
+YOU_ID = "1100000000000000002"
+GUILD_ID = "1100000000000000010"
+CHANNEL_IDS = {
+    "music": "1100000000000000011",
+    "general": "1100000000000000012",
+    "bot-corner": "1100000000000000013",
+}
+DM_ID = "1100000000000000020"
+KEPT_MESSAGES = 2_000  # of each channel: a soak of many thousand answers stays flat
+
+T = TypeVar("T")
+Listener = Callable[[str, "Message"], None]
+
+
+@dataclass(eq=False)
+class User:
+    """A person or the bot."""
+
+    id: str
+    name: str
+    bot: bool = False
+    locale: str = "en-US"
+
+
+@dataclass(eq=False)
+class Member:
+    """A user in a guild, with the permissions that a role of their own gives."""
+
+    user: User
+    permissions: int = EVERYONE_PERMISSIONS
+    joined_at: str = field(default_factory=timestamp)
+
+    @property
+    def resolved(self) -> int:
+        """Permissions as Discord resolves them: an administrator has them all."""
+        everything = self.permissions & ADMINISTRATOR
+        return ALL_PERMISSIONS if everything else self.permissions | EVERYONE_PERMISSIONS
+
+
+@dataclass(eq=False)
+class Channel:
+    """A text channel of a guild, or the conversation of one person with the bot."""
+
+    id: str
+    name: str
+    guild: Guild | None = None
+    recipient: User | None = None
+    topic: str = ""
+    denied_to_bot: int = 0
+    messages: dict[str, Message] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Guild:
+    """A server; ``with_bot`` is False where the bot is only installed by a user."""
+
+    id: str
+    name: str
+    owner: User
+    with_bot: bool = True
+    channels: dict[str, Channel] = field(default_factory=dict)
+    members: dict[str, Member] = field(default_factory=dict)
+
+    def channel(self, name: str) -> Channel:
+        """Find a channel by its name."""
+        return next(c for c in self.channels.values() if c.name == name)
+
+
+@dataclass(eq=False)
+class Message:
+    """A message: its payload on the wire, where it is, and for whom if it is ephemeral."""
+
+    data: Json
+    channel: Channel
+    only_for: User | None = None
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return str(self.data["id"])
+
+
+class World:
+    """Everything there is, and the place where changes are announced."""
+
+    def __init__(self) -> None:
+        self.users: dict[str, User] = {}
+        self.guilds: dict[str, Guild] = {}
+        self.channels: dict[str, Channel] = {}
+        self.bot = self.add_user("genrec", user_id=BOT_ID, bot=True)
+        self.you = self.add_user("you", user_id=YOU_ID)
+        self.listeners: list[Listener] = []
+        self.violations: list[str] = []
+        self._changed = asyncio.Event()
+        home = self.add_guild("Local Discord", owner=self.you, guild_id=GUILD_ID, channels=())
+        topics = {"music": "Drop a clip here, or try /recommend"}
+        for name, id_ in CHANNEL_IDS.items():
+            self.add_channel(home, name, channel_id=id_, topic=topics.get(name, ""))
+        self.guild = home
+
+    def add_user(self, name: str, *, user_id: str | None = None, bot: bool = False) -> User:
+        """Make an account."""
+        user = User(user_id or snowflake(), name, bot)
+        self.users[user.id] = user
+        return user
+
+    def add_guild(
+        self,
+        name: str,
+        *,
+        owner: User,
+        guild_id: str | None = None,
+        with_bot: bool = True,
+        channels: tuple[str, ...] = ("music",),
+    ) -> Guild:
+        """Found a guild with its owner, and the bot if it is a member."""
+        guild = Guild(guild_id or snowflake(), name, owner, with_bot)
+        self.guilds[guild.id] = guild
+        guild.members[owner.id] = Member(owner, ALL_PERMISSIONS)
+        if with_bot:
+            guild.members[self.bot.id] = Member(self.bot)
+        for channel in channels:
+            self.add_channel(guild, channel)
+        return guild
+
+    def add_channel(
+        self, guild: Guild, name: str, *, channel_id: str | None = None, topic: str = ""
+    ) -> Channel:
+        """Open a text channel."""
+        channel = Channel(channel_id or snowflake(), name, guild, topic=topic)
+        guild.channels[channel.id] = self.channels[channel.id] = channel
+        return channel
+
+    def dm(self, user: User) -> Channel:
+        """Give the direct conversation of the bot and this person."""
+        for channel in self.channels.values():
+            if channel.recipient is user:
+                return channel
+        id_ = DM_ID if user is self.you else snowflake()
+        channel = Channel(id_, user.name, recipient=user)
+        self.channels[id_] = channel
+        return channel
+
+    def channel(self, channel_id: str) -> Channel:
+        """Find a channel the bot can reach, or refuse as Discord does."""
+        channel = self.channels.get(channel_id)
+        if channel is None or (channel.guild and not channel.guild.with_bot):
+            raise ApiError(404, 10003, "Unknown Channel")
+        return channel
+
+    def message(self, channel_id: str, message_id: str) -> Message:
+        """Find a message that is not ephemeral, or refuse as Discord does."""
+        message = self.channel(channel_id).messages.get(message_id)
+        if message is None or message.only_for is not None:
+            raise ApiError(404, 10008, "Unknown Message")
+        return message
+
+    def permissions(self, user: User, channel: Channel) -> int:
+        """Resolve what a user may do in a channel."""
+        if channel.guild is None:
+            return EVERYONE_PERMISSIONS
+        member = channel.guild.members.get(user.id)
+        granted = member.resolved if member else 0
+        return granted & ~channel.denied_to_bot if user is self.bot else granted
+
+    def post(self, message: Message) -> Message:
+        """Add a message and announce it."""
+        kept = message.channel.messages
+        kept[message.id] = message
+        if len(kept) > KEPT_MESSAGES:
+            del kept[next(iter(kept))]
+        self.announce("create", message)
+        return message
+
+    def delete(self, message: Message) -> None:
+        """Take a message away and announce it."""
+        message.channel.messages.pop(message.id, None)
+        self.announce("delete", message)
+
+    def announce(self, what: str, message: Message) -> None:
+        """Tell the gateway, the page and whoever waits; ``what`` is create, update or delete."""
+        for listener in self.listeners:
+            listener(what, message)
+        self.touch()
+
+    def touch(self) -> None:
+        """Wake everyone who waits for a change."""
+        old, self._changed = self._changed, asyncio.Event()
+        old.set()
+
+    async def wait_for(self, test: Callable[[], T], timeout_s: float) -> T:
+        """Wait until ``test()`` is true after some change, and give what it returned."""
+        async with asyncio.timeout(timeout_s):
+            while not (result := test()):
+                await self._changed.wait()
+            return result

@@ -1,0 +1,72 @@
+"""Open what answering takes, without Discord: database, worker pool and recommender."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.config import Settings
+from bot.recommender import Recommender
+from db.connection import Database, open_db
+from db.starter_catalogue import replace_starter
+from genrec.preset import Preset
+from genrec.workers.pool import AnalysisPool
+
+OpenPool = Callable[[Settings, Preset], AbstractAsyncContextManager[AnalysisPool]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What is open."""
+
+    settings: Settings
+    preset: Preset
+    db: Database
+    pool: AnalysisPool
+    recommender: Recommender
+
+
+@asynccontextmanager
+async def open_catalogue(settings: Settings) -> AsyncIterator[tuple[Preset, Database]]:
+    """Open preset and database alone, with the starter catalogue in it."""
+    preset = await asyncio.to_thread(Preset.load, find_preset(settings.preset))
+    async with open_db(settings.database) as db:
+        starter = await asyncio.to_thread(preset.starter)
+        if starter is not None:
+            await replace_starter(db, preset.model_id, starter)
+        yield preset, db
+
+
+@asynccontextmanager
+async def open_recommender(
+    settings: Settings, *, workers: int = 0, open_pool: OpenPool | None = None
+) -> AsyncIterator[Opened]:
+    """Open all of it; ``workers`` overrides the setting, ``open_pool`` is for tests."""
+    async with AsyncExitStack() as stack:
+        preset = await asyncio.to_thread(Preset.load, find_preset(settings.preset))
+        db = await stack.enter_async_context(open_db(settings.database))
+        if open_pool is None:
+            pool = AnalysisPool(
+                preset.folder,
+                workers=workers or settings.worker_count,
+                queue=settings.queue,
+                timeout_s=settings.analysis_timeout_s,
+                heard_s=settings.heard_s,
+                expected_model_id=preset.model_id,
+            )
+            await stack.enter_async_context(pool)
+        else:
+            pool = await stack.enter_async_context(open_pool(settings, preset))
+        recommender = Recommender(pool=pool, database=db, preset=preset)
+        await recommender.open()
+        await stack.enter_async_context(recommender.served.kept())
+        yield Opened(settings=settings, preset=preset, db=db, pool=pool, recommender=recommender)
+
+
+def find_preset(path: Path) -> Path:
+    """Return a preset's folder; a relative one is also looked for beside the program."""
+    beside = Path(__file__).resolve().parents[2] / path
+    return beside if not path.exists() and beside.exists() else path

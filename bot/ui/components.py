@@ -1,0 +1,131 @@
+"""The pieces every message of the bot is made of: voice, colours, bars, buttons and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import discord
+from discord import ui
+
+from bot.i18n import Words
+from bot.ui.markdown import escape
+from genrec.types import Track
+
+Item = ui.Item[Any]
+
+MAX_COMPONENTS = 40
+MAX_CHARACTERS = 4000
+MAX_LABEL = 80
+MAX_OPTION = 100
+
+QUIET, CAREFUL, BAD, GOOD = 0x5865F2, 0xE0A030, 0xDA3E44, 0x2FA35B
+UNSURE = 0x99A0AA
+GENRE_COLOURS = {
+    "blues": 0x3B82F6,
+    "classical": 0xC9A227,
+    "country": 0xB7793E,
+    "disco": 0xD946EF,
+    "hiphop": 0xF97316,
+    "jazz": 0x8B5CF6,
+    "metal": 0x64748B,
+    "pop": 0xFB7FB5,
+    "reggae": 0x22A55B,
+    "rock": 0xDC3B3B,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """The words, spoken in one reader's language."""
+
+    words: Words
+    locale: object
+
+    def __call__(self, key: str, **values: object) -> str:
+        """Return a text; strings among the values must be escaped already."""
+        return self.words.text(key, self.locale, **values)
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """Write a number."""
+        return self.words.number(value, self.locale, digits=digits)
+
+    def percent(self, share: float) -> str:
+        """Write a share of 0..1; one that is not quite all or nothing is not rounded to it."""
+        shown = share if share in (0, 1) else min(max(share, 0.01), 0.99)
+        return self.words.percent(shown, self.locale)
+
+    def duration(self, seconds: float) -> str:
+        """Write a length of time."""
+        return self.words.duration(seconds, self.locale)
+
+    def genre(self, label: str) -> str:
+        """Return a genre's name; a label without a translation is shown as it is, escaped."""
+        key = f"genres.{label}"
+        return self(key) if self.words.has(key) else escape(label.capitalize(), 40)
+
+    def title(self, track: Track, limit: int) -> str:
+        """Return a track's title, escaped."""
+        return escape(track.title, limit, otherwise=self("answer.untitled"))
+
+    def artist(self, track: Track, limit: int) -> str:
+        """Return a track's artist, escaped."""
+        return escape(track.artist, limit, otherwise=self("answer.unknown_artist"))
+
+
+def layout(colour: int, items: Iterable[Item]) -> ui.LayoutView:
+    """Return the message, stopped: discord.py then keeps no reference, clicks go by custom_id."""
+    view = ui.LayoutView(timeout=None)
+    view.add_item(ui.Container(*items, accent_colour=colour))
+    view.stop()
+    return view
+
+
+def text(content: str) -> Item:
+    """Return a text display, cut to what one message may hold."""
+    fits = len(content) <= MAX_CHARACTERS
+    return ui.TextDisplay(content if fits else content[: MAX_CHARACTERS - 1] + "…")
+
+
+def button(
+    custom_id: str,
+    label: str | None = None,
+    *,
+    style: discord.ButtonStyle = discord.ButtonStyle.secondary,
+    emoji: str | None = None,
+    disabled: bool = False,
+) -> ui.Button[Any]:
+    """Return a button that acts by its custom_id."""
+    if len(custom_id) > 100:
+        raise ValueError(
+            f"custom_id {custom_id!r} has {len(custom_id)} characters; 100 is the most"
+        )
+    return ui.Button(
+        custom_id=custom_id,
+        label=label[:MAX_LABEL] if label else None,
+        style=style,
+        emoji=emoji,
+        disabled=disabled,
+    )
+
+
+def row(*items: Item) -> Item:
+    """Return buttons beside each other, five at most, or one select."""
+    return ui.ActionRow(*items)
+
+
+def rule() -> Item:
+    """Return a thin line."""
+    return ui.Separator()
+
+
+def bar(share: float, cells: int = 12) -> str:
+    """Return a bar of blocks for a share of 0..1."""
+    full = round(cells * min(max(share, 0.0), 1.0))
+    return "`" + "█" * full + "░" * (cells - full) + "`"
+
+
+def small(line: str) -> str:
+    """Return a line in small print."""
+    return f"-# {line}"

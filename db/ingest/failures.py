@@ -1,0 +1,62 @@
+"""Files that could not be analysed, and why: they are not tried again until they change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from db.connection import Database, Session
+from db.ingest.scan import Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that is not in the catalogue; ``lasting`` where only a change of it can help."""
+
+    path: str
+    stamp: Stamp
+    code: str
+    reason: str
+    lasting: bool = True
+
+
+async def failures(db: Database, scope: str, model_id: str) -> list[Failure]:
+    """List the files that are known to fail, by path."""
+    async with db.snapshot() as session:
+        return list((await known_failures(session, scope, model_id)).values())
+
+
+async def known_failures(session: Session, scope: str, model_id: str) -> dict[str, Failure]:
+    """Return the files that are known to fail, by path."""
+    rows = await session.all(
+        "SELECT path, size, mtime_ns, code, reason FROM failure"
+        " WHERE scope = ? AND model_id = ? ORDER BY path",
+        (scope, model_id),
+    )
+    return {row[0]: Failure(row[0], Stamp(row[1], row[2]), row[3], row[4]) for row in rows}
+
+
+async def remember_failures(
+    tx: Session, scope: str, model_id: str, found: Iterable[Failure]
+) -> None:
+    """Keep the failures that will last."""
+    await tx.many(
+        "INSERT OR REPLACE INTO failure (scope, model_id, path, size, mtime_ns, code, reason)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                scope, model_id, failure.path, failure.stamp.size, failure.stamp.mtime_ns,
+                failure.code, failure.reason,
+            )
+            for failure in found
+            if failure.lasting
+        ],
+    )  # fmt: skip
+
+
+async def forget_failures(tx: Session, scope: str, model_id: str, paths: Iterable[str]) -> None:
+    """Drop what is known about these files: they succeeded, changed or are gone."""
+    await tx.many(
+        "DELETE FROM failure WHERE scope = ? AND model_id = ? AND path = ?",
+        [(scope, model_id, path) for path in paths],
+    )

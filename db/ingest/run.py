@@ -1,0 +1,243 @@
+"""A music folder becomes tracks: only what changed is analysed, and a killed run is resumed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from db import generations
+from db.connection import Database, Session
+from db.generations import BATCH, Generation, KnownTrack, NewTrack
+from db.ingest.analyze import Analyser, Hearing, Outcome
+from db.ingest.failures import Failure, forget_failures, known_failures, remember_failures
+from db.ingest.plan import Held, Known, Plan, make_plan, refuse_sudden_emptiness
+from db.ingest.scan import Found, Stamp, look_through, open_folder
+from db.ingest.scope_lock import scope_lock
+from db.tracks import LIBRARY
+from genrec.errors import FileMissing, ModelMismatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IngestJob:
+    """What to index.
+
+    ``labels`` are the preset's genres, ``concurrency`` is how many files are in work at once.
+    ``allow_empty`` lets a folder without music take its tracks out of the catalogue.
+    """
+
+    folder: Path
+    model_id: str
+    dimension: int
+    labels: Sequence[str] = ()
+    scope: str = LIBRARY
+    concurrency: int = 4
+    retry_failed: bool = False
+    allow_empty: bool = False
+    backup: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is: files, the last one finished, files a second, and an estimate."""
+
+    done: int
+    total: int
+    failed: int
+    current: str
+    rate: float
+    seconds_left: float | None
+
+
+@dataclass(slots=True)
+class IngestReport:
+    """What a run did: tracks served at its end, numbers of files, and failures with reasons.
+
+    ``music_s`` is how long the analysed files play, ``seconds`` how long the run took.
+    """
+
+    tracks: int = 0
+    analyzed: int = 0
+    reused: int = 0
+    unchanged: int = 0
+    resumed: int = 0
+    removed: int = 0
+    switched: bool = False
+    seconds: float = 0.0
+    music_s: float = 0.0
+    backup: Path | None = None
+    failures: list[Failure] = field(default_factory=list)
+
+
+async def ingest(
+    db: Database,
+    analyser: Analyser,
+    job: IngestJob,
+    progress: Callable[[Progress], None] | None = None,
+) -> IngestReport:
+    """Bring a scope's tracks in step with a folder, and serve them all at once at the end.
+
+    Tracks from elsewhere stay. Cancelled or killed, the run changes nothing that is served, and
+    leaves what it has done to the next one.
+    """
+    started = time.monotonic()
+    folder = await asyncio.to_thread(open_folder, job.folder)
+    async with scope_lock(db, job.scope):
+        await generations.sweep(db)
+        found = await asyncio.to_thread(look_through, folder)
+        run = _Run(db, job, folder, found)
+        if await run.prepare():
+            await run.work(analyser, progress)
+            await run.switch()
+            await generations.sweep(db)
+            if job.backup:
+                run.report.backup = await db.backup()
+    run.report.seconds = time.monotonic() - started
+    return run.report
+
+
+class _Run:
+    def __init__(self, db: Database, job: IngestJob, folder: Path, found: Found) -> None:
+        self.db = db
+        self.job = job
+        self.folder = folder
+        self.found = found
+        self.report = IngestReport()
+        self.todo: deque[str] = deque()
+        self.total = 0
+        self.current = ""
+        self.seen: set[int] = set()
+        self.new: Generation
+
+    async def prepare(self) -> bool:
+        """Take over what is unchanged; return whether there is anything else to do."""
+        job, report = self.job, self.report
+        async with self.db.transaction() as tx:
+            old = await generations.find(tx, job.scope, job.model_id, "active")
+            self.new = await generations.ensure(
+                tx, job.scope, job.model_id, job.dimension, "building"
+            )
+            known = Known(
+                served=await _held(tx, old),
+                built=await _held(tx, self.new),
+                failed=await known_failures(tx, job.scope, job.model_id),
+            )
+        if old is not None and old.dimension != job.dimension:
+            raise ModelMismatch(
+                f"The tracks of {job.scope} have {old.dimension} dimensions and the model"
+                f" {job.model_id} makes {job.dimension}: install the preset again."
+            )
+        if not job.allow_empty:
+            refuse_sudden_emptiness(self.folder, self.found, known)
+        plan = make_plan(self.folder, self.found, known, retry_failed=job.retry_failed)
+        self.todo.extend(plan.todo)
+        self.seen = {held.track_id for held in known.served.values()}
+        self.total = len(plan.todo) + len(plan.copied) + plan.resumed + len(plan.failed)
+        report.unchanged, report.resumed = len(plan.copied), plan.resumed
+        report.removed = plan.removed
+        report.failures = [*plan.failed, *self._unreadable()]
+        async with self.db.transaction() as tx:
+            await forget_failures(tx, job.scope, job.model_id, plan.forgiven)
+        if old is not None and plan.is_idle:
+            report.tracks = old.tracks
+            return False
+        await self._take_over(plan, old)
+        return True
+
+    async def _take_over(self, plan: Plan, old: Generation | None) -> None:
+        """Bring what a cut-off run left up to date, and add what is served and unchanged."""
+        await self._in_batches(plan.stale, lambda tx, ids: generations.drop(tx, self.new, ids))
+        if old is not None:
+            await self._in_batches(
+                plan.copied, lambda tx, ids: generations.copy(tx, old, self.new, ids)
+            )
+
+    async def work(self, analyser: Analyser, progress: Callable[[Progress], None] | None) -> None:
+        """Analyse what is new, some files at a time, and keep each result at once."""
+        started, rest = time.monotonic(), len(self.todo)
+        worked = 0
+        pending: set[asyncio.Task[Outcome]] = set()
+        hearing = Hearing(self.db, analyser, self.folder, self.job.model_id, self.job.labels)
+        try:
+            while True:
+                while self.todo and len(pending) < max(1, self.job.concurrency):
+                    pending.add(asyncio.create_task(hearing.hear(self.todo.popleft())))
+                if progress is not None:
+                    rate = worked / max(time.monotonic() - started, 1e-6)
+                    left = (rest - worked) / rate if rate else None
+                    done = self.total - rest + worked
+                    failed = len(self.report.failures)
+                    progress(Progress(done, self.total, failed, self.current, rate, left))
+                if not pending:
+                    break
+                done_now, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                again = await self._keep(hearing, done_now)
+                self.todo.extend(again)
+                worked += len(done_now) - len(again)
+        finally:
+            for task in pending:
+                task.cancel()
+            await asyncio.gather(*pending, return_exceptions=True)
+
+    async def switch(self) -> None:
+        """Serve the new generation instead of the old one."""
+        async with self.db.transaction(durable=True) as tx:
+            old = await generations.find(tx, self.job.scope, self.job.model_id, "active")
+            if old is not None:
+                # What somebody added meanwhile is not lost.
+                late = [held.track_id for held in (await _held(tx, old)).values()]
+                await generations.copy(tx, old, self.new, set(late) - self.seen)
+            self.report.tracks = await generations.activate(tx, self.new)
+        self.report.switched = True
+
+    async def _keep(self, hearing: Hearing, tasks: set[asyncio.Task[Outcome]]) -> list[str]:
+        """Write down what became of files, and return those that must be worked on again."""
+        fatal = [error for task in tasks if (error := task.exception()) is not None]
+        outcomes = [task.result() for task in tasks if task.exception() is None]
+        results = [outcome.result for outcome in outcomes]
+        new = [result for result in results if isinstance(result, NewTrack)]
+        known = [result for result in results if isinstance(result, KnownTrack)]
+        failed = [result for result in results if isinstance(result, Failure)]
+        scope, model_id = self.job.scope, self.job.model_id
+        async with self.db.transaction() as tx:
+            await generations.put(tx, self.new, new)
+            lost = await generations.put_known(tx, self.new, known)
+            await forget_failures(tx, scope, model_id, [outcome.path for outcome in outcomes])
+            await remember_failures(tx, scope, model_id, failed)
+        hearing.kept(outcomes)
+        self.report.analyzed += len(new)
+        self.report.music_s += sum(track.duration_s for track in new)
+        self.report.reused += len(known) - len(lost)
+        self.report.failures.extend(failed)
+        if fatal:
+            raise fatal[0]
+        self.current = outcomes[-1].path
+        return [track.source for track in lost]
+
+    async def _in_batches(
+        self, track_ids: list[int], step: Callable[[Session, list[int]], Awaitable[None]]
+    ) -> None:
+        for start in range(0, len(track_ids), BATCH):
+            async with self.db.transaction() as tx:
+                await step(tx, track_ids[start : start + BATCH])
+
+    def _unreadable(self) -> list[Failure]:
+        return [
+            Failure(path, Stamp(0, 0), FileMissing.code, reason, lasting=False)
+            for path, reason in self.found.unreadable.items()
+        ]
+
+
+async def _held(session: Session, generation: Generation | None) -> dict[str, Held]:
+    rows = await session.all(
+        "SELECT t.source, e.track_id, e.size, e.mtime_ns FROM entry AS e"
+        " JOIN track AS t ON t.id = e.track_id WHERE e.generation_id = ?",
+        (generation.id if generation else None,),
+    )
+    return {
+        source: Held(track_id, None if size is None else Stamp(size, mtime_ns))
+        for source, track_id, size, mtime_ns in rows
+    }

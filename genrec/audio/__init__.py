@@ -1,0 +1,1 @@
+"""Decoding: any supported sound file to mono float32 samples."""

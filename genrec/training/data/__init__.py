@@ -1,0 +1,1 @@
+"""Training data: the spectrogram archive, its splits, and augmentation."""

@@ -1,0 +1,1 @@
+"""Synthetic music for pretraining: arrangement, composition, rendering."""

@@ -1,0 +1,267 @@
+"""A piece of a band: its notes, drawn by lot within what the band is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from genrec.training.synthetic.arrangement import (
+    DRUMS,
+    FAMILY,
+    PROGRESSIONS,
+    QUALITIES,
+    RHYTHMS,
+    SCALES,
+    Band,
+    Sound,
+    draw_sound,
+)
+
+BASS, FIRST, PAD, LEAD, SECOND = 0, 1, 3, 4, 5  # channels; 2 is the second player of chords
+KICK, STICK, SNARE, HAT, OPEN_HAT, CRASH, RIDE = 36, 37, 38, 42, 46, 49, 51
+TOMS = (38, 45, 47, 50)
+
+
+class Note(NamedTuple):
+    """From when to when in s, which channel, key and velocity (1..127)."""
+
+    start_s: float
+    end_s: float
+    channel: int
+    key: int
+    velocity: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Notes, the General MIDI program of each channel, the drum kit and the recording's sound."""
+
+    notes: list[Note]
+    programs: dict[int, int]
+    kit: int
+    sound: Sound
+
+
+class Chord(NamedTuple):
+    """A chord of one bar: pitch class of its root, and semitones above it."""
+
+    root: int
+    tones: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class Score:
+    """A piece while it is written.
+
+    Attributes
+    ----------
+    band, rng, seconds
+        Who plays, the dice, and how long.
+    steps, step_s
+        Sixteenths of a bar, and seconds of one.
+    loudness
+        The band's, as it is today.
+    transposed
+        Semitones from C.
+    """
+
+    band: Band
+    rng: np.random.Generator
+    seconds: float
+    steps: int = 16
+    step_s: float = 0.125
+    loudness: tuple[float, ...] = ()
+    transposed: int = 0
+    notes: list[Note] = field(default_factory=list)
+
+    def chance(self, share: float) -> bool:
+        """Say yes in so many cases of one."""
+        return bool(self.rng.random() < share)
+
+    def at(self, bar: int, step: float) -> float:
+        """Return when a sixteenth is due, in s: off-beats of a band that swings are late."""
+        late = {2: 2.0, 3: 1.0}.get(int(step) % 4, 0.0) * self.band.swing
+        return (bar * self.steps + step + late) * self.step_s + float(self.rng.normal(0, 0.003))
+
+    def add(
+        self, bar: int, step: float, length: float, channel: int, key: int, velocity: float
+    ) -> None:
+        """Write a note down; its length is in sixteenths, its velocity varies a little."""
+        start = max(0.0, self.at(bar, step))
+        loud = int(np.clip(velocity + self.rng.normal(0, 6), 8, 127))
+        end = start + max(0.03, length * self.step_s)
+        if start < self.seconds:
+            self.notes.append(Note(start, end, channel, int(np.clip(key, 12, 115)), loud))
+
+
+def compose(band: Band, take: tuple[int, ...], seconds: float) -> Piece:
+    """Return one piece of a band: its key, tempo, melody, players and room are of this take.
+
+    Parameters
+    ----------
+    band
+        Who plays.
+    take
+        The dice: the same numbers give the same piece.
+    seconds
+        How long it plays.
+    """
+    rng = np.random.default_rng((11, *take))
+    score = Score(band, rng, seconds)
+    score.steps = len(RHYTHMS[band.rhythm][0]) if band.rhythm else 16
+    score.step_s = 15 / (band.bpm * float(rng.uniform(0.9, 1.1)))
+    score.loudness = tuple(float(v * rng.uniform(0.85, 1.1)) for v in band.loudness)
+    score.transposed = int(rng.integers(-6, 6))
+    bars = int(np.ceil(seconds / (score.steps * score.step_s)))
+    for bar, chord in enumerate(_harmony(score, bars)):
+        _rattle(score, bar)
+        _drum(score, bar)
+        _bass(score, bar, chord)
+        _accompany(score, bar, chord)
+    _melody(score, bars)
+    sound = draw_sound(rng) if score.chance(0.6) else band.sound  # another room, another tape
+    players = {BASS: band.bass, PAD: band.pad, LEAD: band.lead, SECOND: band.second}
+    players |= {FIRST + i: program for i, (program, _) in enumerate(band.chords)}
+    programs = {ch: _player(program, rng) for ch, program in players.items() if program is not None}
+    return Piece(score.notes, programs, band.kit, sound)
+
+
+def _player(program: int, rng: np.random.Generator) -> int:
+    """Draw, one time in four, anybody of the same family of instruments."""
+    if rng.random() < 0.75:
+        return program
+    return program // FAMILY * FAMILY + int(rng.integers(FAMILY))
+
+
+def _harmony(score: Score, bars: int) -> Iterator[Chord]:
+    line = PROGRESSIONS[score.band.progression]
+    shift = int(score.rng.integers(len(line)))
+    for bar in range(bars):
+        root, quality = line[(bar // score.band.bars + shift) % len(line)].split(":")
+        yield Chord((int(root) + score.transposed) % 12, QUALITIES[quality])
+
+
+def _rattle(score: Score, bar: int) -> None:
+    for place, key in enumerate(score.band.rattles):
+        for step in range(place % 2, score.steps, 2 if place == 0 else 4):
+            if score.chance(0.7):
+                score.add(bar, step, 0.5, DRUMS, key, 80 * score.loudness[1])
+
+
+def _drum(score: Score, bar: int) -> None:
+    band, (drums, hats) = score.band, score.loudness[:2]
+    if band.rhythm is None:
+        return
+    snare = STICK if band.rhythm == "bossa" else SNARE
+    hat = {"swing": RIDE, "four": OPEN_HAT}.get(band.rhythm, HAT)
+    for key, row in zip((KICK, snare, hat), RHYTHMS[band.rhythm], strict=True):
+        for step in (at for at, mark in enumerate(row) if mark == "x"):
+            strong = 110 * drums if key != hat else (70 + 18 * (step % 4 == 0)) * hats
+            if key != snare or score.chance(0.95):
+                score.add(bar, step, 0.5, DRUMS, key, strong)
+    if bar % 8 == 7 or (bar % 4 == 3 and score.chance(0.4)):
+        for step in range(score.steps - 4, score.steps):
+            score.add(bar, step, 0.5, DRUMS, int(score.rng.choice(TOMS)), 100 * drums)
+    if bar % 8 == 0 and score.chance(0.4):
+        score.add(bar, 0, 8, DRUMS, CRASH, 100 * hats)
+
+
+def _bass(score: Score, bar: int, chord: Chord) -> None:
+    if score.band.bass is None:
+        return
+    fifth = 7 if score.chance(0.7) else -5
+    walk = score.rng.choice(chord.tones, 4)
+    # (sixteenth, length, semitones above the root)
+    lines: dict[str, list[tuple[float, float, int]]] = {
+        "roots": [(0, 7, 0), (8, 7, 0)],
+        "eighths": [(i, 1.8, 0) for i in range(0, score.steps, 2)],
+        "sixteenths": [(i, 0.9, 0) for i in range(score.steps)],
+        "octaves": [(i, 1.5, 12 * (i // 2 % 2)) for i in range(0, score.steps, 2)],
+        "fifths": [(0, 6, 0), (8, 6, fifth)],
+        "long": [(0, score.steps, 0)],
+        "syncopated": [(0, 2, 0), (3, 2, 0), (6, 2, 12), (10, 2, 7), (13, 2, 10)],
+        "walking": [(4 * i, 3.8, int(walk[i]) if i else 0) for i in range(score.steps // 4)],
+    }
+    for step, length, above in lines[score.band.bass_line]:
+        key = 36 + chord.root + above
+        if step < score.steps:
+            score.add(bar, step, length, BASS, key - 12 * (key > 60), 100 * score.loudness[2])
+
+
+def _accompany(score: Score, bar: int, chord: Chord) -> None:
+    band = score.band
+    for player, (_, strum) in enumerate(band.chords):
+        base = 48 + chord.root + 12 * player - 12 * (chord.tones == QUALITIES["5"])
+        loud = 82 * score.loudness[3 + player]
+        for step, length, tones in _strums(score, strum, chord):
+            roll = float(score.rng.uniform(0, 0.02)) / score.step_s
+            for place, tone in enumerate(tones):
+                score.add(bar, step + place * roll, length, FIRST + player, base + tone, loud)
+    if band.pad is not None:
+        for tone in chord.tones[:3]:
+            score.add(bar, 0, score.steps, PAD, 48 + chord.root + tone, 62 * score.loudness[4])
+
+
+def _strums(
+    score: Score, strum: str, chord: Chord
+) -> Iterator[tuple[float, float, tuple[int, ...]]]:
+    """Yield (sixteenth, length, semitones above the root) of what is struck in a bar."""
+    steps, legato = score.steps, score.band.legato
+    if strum in ("arpeggio", "alberti"):
+        order = (0, 2, 1, 2) if strum == "alberti" else (0, 1, 2, 3)
+        pace = 1 if score.step_s > 0.158 else 2  # slower than 95 bpm
+        for place, at in enumerate(range(0, steps, pace)):
+            high = 12 if strum == "arpeggio" and place % 8 > 3 else 0
+            tone = chord.tones[order[place % 4] % len(chord.tones)]
+            yield at, 3 * legato, (tone + high,)
+        return
+    often = [i for i in range(steps) if score.chance(0.22)]
+    hits: dict[str, list[tuple[float, float]]] = {
+        "long": [(0, steps)],
+        "quarters": [(i, 3 * legato) for i in range(0, steps, 4)],
+        "offbeats": [(i, 2 * legato) for i in range(2, steps, 4)],
+        "skank": [(i + late, 1 - 0.2 * late) for i in range(4, steps, 8) for late in (0, 1)],
+        "eighths": [(i, 1.8 * legato) for i in range(0, steps, 2)],
+        "sixteenths": [(i, 0.8) for i in range(steps) if i % 4 != 1],
+        "comping": [(i, float(score.rng.uniform(1, 4))) for i in often],
+        "stabs": [(0, 1.5), (6, 1.5), (11, 1)],
+    }
+    for step, length in hits[strum]:
+        yield step, length, chord.tones
+
+
+def _melody(score: Score, bars: int) -> None:
+    """Write a tune: motifs that come again or change, in steps and small leaps of the scale."""
+    band = score.band
+    if band.lead is None:
+        return
+    scale = SCALES[band.scale]
+    motif, degree = _motif(score), int(score.rng.integers(5))
+    for bar in range(bars):
+        if not score.chance(0.88):  # a bar's rest
+            continue
+        if score.chance(0.5):
+            motif = _motif(score)
+        ends = [*(step for step, _ in motif), score.steps][1:]
+        for (step, move), end in zip(motif, ends, strict=True):
+            degree = int(np.clip(degree + move, -4, 2 * len(scale)))
+            octave, place = divmod(degree, len(scale))
+            key = band.register + score.transposed + 12 * octave + scale[place]
+            length = (end - step) * min(1.0, band.legato)
+            score.add(bar, step, length, LEAD, key, 96 * score.loudness[5])
+            if band.second is not None:
+                below = int(score.rng.choice((3, 4, 5, 12)))
+                score.add(bar, step, length, SECOND, key - below, 80 * score.loudness[5])
+
+
+def _motif(score: Score) -> list[tuple[int, int]]:
+    """Return (sixteenth, steps of the scale to move) of a bar, on the beat more often than off."""
+    weight = {0: 0.9, 2: 0.55}
+    return [
+        (step, int(score.rng.integers(-3, 4)))
+        for step in range(score.steps)
+        if score.chance(score.band.density * weight.get(step % 4, 0.3))
+    ]

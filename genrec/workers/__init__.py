@@ -1,0 +1,1 @@
+"""Analysis in sandboxed worker processes: pool, protocol, supervisor, sandbox."""

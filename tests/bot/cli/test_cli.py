@@ -1,0 +1,290 @@
+"""The command line as people and programs meet it: answers, sentences, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+
+from bot.config import Settings
+from bot.demo.script import DemoFailed, conversation
+from genrec.errors import by_code
+from tests.hostile_files import BOMBS, Bomb
+from tests.repository import ROOT
+from tests.synth import music, write
+
+KEYS = {"model_id", "genre", "unsure", "scores", "tracks", "note", "timings_ms"}
+# Quiet and dense music, which coding moves furthest: docs/architecture.md says what holds it.
+NAMES = ("metal.00001", "jazz.00001", "classical.00001")
+CODINGS = ("flac", "mp3", "ogg", "m4a", "webm")
+ALL_CODINGS = [(name, kind) for name in NAMES for kind in CODINGS]
+
+
+class Genrec:
+    """Runs the real command in a process of its own, with a catalogue of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            **os.environ,
+            "GENREC_DATABASE": str(folder / "genrec.db"),
+            "GENREC_PRESET": str(ROOT / "models" / "resnet50"),
+            "PYTHONPATH": str(ROOT),
+        }
+
+    def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "bot", *map(str, arguments)],
+            cwd=self.folder, env=self.environment, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+
+    def __call__(self, *arguments: str | Path) -> tuple[int, str, str]:
+        with self.start(*arguments) as process:
+            out, error = process.communicate(timeout=250)
+        return process.returncode, out, error
+
+    def json(self, *arguments: str | Path, code: int = 0) -> Any:
+        returned, out, error = self(*arguments, "--json")
+        assert returned == code, error
+        return json.loads(out)
+
+
+@pytest.fixture
+def genrec(tmp_path: Path) -> Genrec:
+    return Genrec(tmp_path)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write(tmp_path / "clip.flac", music(0, 12.0), 44100)
+
+
+def test_recommend_prints_the_documented_object(genrec: Genrec, clip: Path) -> None:
+    answer = genrec.json("recommend", clip)
+    assert set(answer) == KEYS
+    assert answer["genre"] == max(answer["scores"], key=answer["scores"].get)
+    assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-4)
+    for track in answer["tracks"]:
+        assert set(track) == {"title", "artist", "genre", "similarity", "source"}
+        assert 0 <= track["similarity"] <= 1
+    assert {"decode", "spectrogram", "network", "search", "total"} <= set(answer["timings_ms"])
+
+
+def test_recommend_reads_well_for_people(genrec: Genrec, clip: Path) -> None:
+    code, out, error = genrec("recommend", clip, "--count", "3")
+    assert code == 0
+    assert error == ""
+    assert "%" in out
+    assert "█" in out
+
+
+def test_genre_says_no_tracks(genrec: Genrec, clip: Path) -> None:
+    assert set(genrec.json("genre", clip)) == KEYS - {"tracks", "note"}
+
+
+def test_demo_is_a_conversation_that_needs_nothing_and_leaves_nothing(genrec: Genrec) -> None:
+    scratch = genrec.folder / "scratch"
+    scratch.mkdir()
+    genrec.environment |= {
+        "TMPDIR": str(scratch),
+        "GENREC_DISCORD_TOKEN": "not.a.token",
+        "GENREC_DEVELOPMENT_SERVER": "123456789012345678",
+        "GENREC_MAX_UPLOAD_MB": "0.01",
+        "GENREC_MESSAGE_CONTENT": "off",
+        "GENREC_SHARDS": "2",
+    }
+    code, out, error = genrec("demo")
+    assert code == 0, error
+    turns = out.split("\nyou ")[1:]
+    assert [turn.split()[0] for turn in turns] == ["drop", "use", "press"]
+    assert "█" in turns[0]
+    assert turns[1].count("similarity 0.") == 5
+    assert turns[2].count("similarity") >= 1
+    assert "Like " in turns[2]
+    assert not re.search(r"\*\*|\]\(|\\", out)  # no markdown is left
+    assert [path.name for path in genrec.folder.rglob("*")] == ["scratch"]
+
+
+def test_demo_for_a_program(genrec: Genrec) -> None:
+    steps = genrec.json("demo")["steps"]
+    assert [sorted(step) for step in steps] == [["answer", "seconds", "you"]] * 3
+    assert all(step["seconds"] > 0 and step["answer"] for step in steps)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_a_demo_that_is_ended_leaves_nothing(genrec: Genrec, sent: signal.Signals) -> None:
+    scratch = genrec.folder / "scratch"
+    scratch.mkdir()
+    genrec.environment["TMPDIR"] = str(scratch)
+    with genrec.start("demo") as process:
+        assert process.stdout is not None
+        while not any(scratch.iterdir()):  # by then the bot is being started
+            assert process.poll() is None
+            time.sleep(0.01)
+        process.send_signal(sent)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert list(scratch.iterdir()) == []
+
+
+async def test_a_demo_that_is_refused_says_what_the_bot_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def tight(folder: Path) -> Settings:
+        wide = {"database": folder / "genrec.db", "sandbox_port": 0, "http_port": 0}
+        return Settings(_env_file=None, max_upload_mb=0.01, workers=1, **wide)
+
+    monkeypatch.setattr("bot.demo.script._settings", tight)
+    with pytest.raises(DemoFailed, match=r"^You drop disco\.flac .* refused: .*MB"):
+        await anext(conversation())
+
+
+# Bad input: exit code 3 and one sentence, on stderr and as JSON.
+
+
+@pytest.mark.parametrize("bomb", BOMBS, ids=lambda bomb: bomb.name)
+def test_every_refusal_is_a_sentence_and_exit_code_3(genrec: Genrec, bomb: Bomb) -> None:
+    path = bomb.plant(genrec.folder)
+    code, out, error = genrec("recommend", path, "--json")
+    assert code == 3, error
+    told = json.loads(out)["error"]
+    assert told["message"] == error.strip()
+    assert isinstance(by_code(told["code"], ""), bomb.error)
+    assert bomb.says in error
+    assert error.count("\n") == 1
+
+
+def test_a_missing_file_is_named(genrec: Genrec) -> None:
+    code, out, error = genrec("genre", "nowhere.mp3")
+    assert (code, out) == (3, "")
+    assert "nowhere.mp3" in error
+
+
+def test_bad_usage_is_exit_code_2(genrec: Genrec, clip: Path) -> None:
+    assert genrec("recommend")[0] == 2
+    assert genrec("recommend", clip, "--count", "0")[0] == 2
+    code, _, error = genrec("recommend", clip, "--genre", "polka")
+    assert code == 2
+    assert "polka" in error
+
+
+def test_a_broken_preset_is_exit_code_1(genrec: Genrec, clip: Path) -> None:
+    genrec.environment["GENREC_PRESET"] = str(genrec.folder / "none")
+    code, _, error = genrec("recommend", clip)
+    assert code == 1
+    assert "is not a preset" in error
+
+
+def test_a_wrong_setting_names_its_variable(genrec: Genrec, clip: Path) -> None:
+    genrec.environment["GENREC_WORKERS"] = "many"
+    code, _, error = genrec("recommend", clip)
+    assert code == 2
+    assert "GENREC_WORKERS" in error
+
+
+# The catalogue
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Four tracks of music and one file that is none."""
+    music_folder = tmp_path / "music"
+    music_folder.mkdir()
+    for seed in range(4):
+        write(music_folder / f"Band {seed} - Song {seed}.flac", music(seed, 6.0), 22050)
+    (music_folder / "notes.mp3").write_text("not music " * 50)
+    return music_folder
+
+
+def test_a_folder_becomes_tracks_and_comes_out_again(genrec: Genrec, folder: Path) -> None:
+    report = genrec.json("index", folder)
+    assert (report["tracks"], report["analyzed"], len(report["failures"])) == (4, 4, 1)
+    assert report["failures"][0]["path"].endswith("notes.mp3")
+    assert report["music_s"] == pytest.approx(4 * 12.0, abs=0.2)  # 6 s at 44.1 kHz, at half speed
+    again = genrec.json("index", folder)
+    assert (again["analyzed"], again["unchanged"], again["music_s"]) == (0, 4, 0)
+    listed = genrec.json("library", "list", "--scope", "library")
+    assert [track["title"] for track in listed["tracks"]] == [f"Song {i}" for i in range(4)]
+    stats = genrec.json("library", "stats")
+    assert stats["by_scope"]["library"] == 4
+    assert stats["by_scope"]["starter"] > 700
+    out = genrec.folder / "library.json"
+    assert genrec("library", "export", out, "--scope", "library")[0] == 0
+    assert genrec.json("library", "remove", str(listed["tracks"][0]["id"])) == {"removed": 1}
+    assert genrec.json("library", "import", out)["imported"] == 4
+    assert genrec.json("library", "stats")["by_scope"]["library"] == 4
+
+
+@pytest.mark.parametrize("ending", ["m3u8", "csv", "json"])
+def test_export_writes_each_form(genrec: Genrec, ending: str) -> None:
+    out = genrec.folder / f"all.{ending}"
+    code, _, error = genrec("library", "export", out)
+    assert code == 0, error
+    text = out.read_text(encoding="utf-8")
+    if ending == "m3u8":  # starter tracks have no file to play
+        assert text == "#EXTM3U\n"
+    else:
+        assert text.count("starter:") > 700
+    assert not list(genrec.folder.glob(".*.part"))
+
+
+def test_export_to_an_unknown_form_is_bad_usage(genrec: Genrec) -> None:
+    assert genrec("library", "export", genrec.folder / "all.docx")[0] == 2
+
+
+@pytest.mark.slow
+def test_kill_during_index_leaves_a_whole_catalogue_and_is_resumed(genrec: Genrec) -> None:
+    folder = genrec.folder / "music"
+    folder.mkdir()
+    for seed in range(24):
+        write(folder / f"Band {seed} - Song {seed}.flac", music(seed, 4.0), 22050)
+    assert genrec.json("index", folder)["tracks"] == 24
+    for path in folder.iterdir():  # all are new again
+        y, sr = soundfile.read(path, dtype="float32")
+        soundfile.write(path, 0.5 * y, sr)
+    with genrec.start("index", folder) as process:
+        time.sleep(2.5)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert genrec.json("library", "stats")["by_scope"]["library"] == 24
+    report = genrec.json("index", folder)
+    assert report["tracks"] == 24
+    assert report["analyzed"] + report["resumed"] + report["reused"] + report["unchanged"] == 24
+    assert genrec.json("library", "stats")["by_scope"]["library"] == 24
+
+
+def test_doctor_says_that_all_is_well(genrec: Genrec) -> None:
+    found = genrec.json("doctor")
+    assert found["healthy"]
+    assert {"python", "preset", "database", "answer"} <= {f["name"] for f in found["findings"]}
+
+
+# Real excerpts
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(("name", "kind"), ALL_CODINGS)
+def test_a_real_excerpt_in_any_coding_gets_the_same_answer(
+    genrec: Genrec, shared: Path, name: str, kind: str
+) -> None:
+    y, sr = soundfile.read(shared / "gtzan" / "audio" / f"{name}.flac", dtype="float32")
+    plain, coded = (
+        genrec.json("recommend", write(genrec.folder / f"clip.{each}", y, sr, each))
+        for each in ("wav", kind)
+    )
+    for answer in (plain, coded):
+        assert len(answer["tracks"]) == 5
+        assert all(track["title"] and track["artist"] for track in answer["tracks"])
+        assert f"starter:{name}" not in [track["source"] for track in answer["tracks"]]
+    assert coded["genre"] == plain["genre"]
+    ours, theirs = ({track["source"] for track in a["tracks"]} for a in (plain, coded))
+    assert len(ours & theirs) >= 4

@@ -1,0 +1,190 @@
+"""``genrec recommend URL`` and ``genrec genre URL``: the same door, answered in a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import html
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot import cli, sources
+from bot.cli import ask
+from bot.config import PREFIX, Settings
+from bot.runtime import source_policy
+from tests.bot.end_to_end.fakes import FakePool, make_preset, opener
+from tests.bot.sources.hostile import wav
+from tests.repository import ROOT
+
+REFUSED = (
+    ("https://127.0.0.1/x.wav", "link_refused", "not a number"),
+    ("https://localhost/x.wav", "link_refused", "name a site"),
+    ("https://[::1]/x.wav", "link_refused", "not a number"),
+    ("https://0x7f.1/x.wav", "link_refused", "not a number"),
+    ("https://169.254.169.254/latest/meta-data/", "link_refused", "not a number"),
+    ("http://169.254.169.254/latest/meta-data/", "link_refused", "kind http:"),
+    ("https://me:secret@music.test/x.wav", "link_refused", "password"),
+    ("file:///etc/passwd", "link_refused", "kind file:"),
+    ("ftp://music.test/x.wav", "link_refused", "kind ftp:"),
+    ("https://www.youtube.com/watch?v=x", "unsupported_source", "switched off"),
+)
+
+
+@pytest.fixture(autouse=True)
+def _at_home(monkeypatch, tmp_path: Path) -> None:
+    """Give the command a preset without a network, a database, and no settings but these."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
+    make_preset(tmp_path / "preset", songs=12)
+    monkeypatch.setenv("GENREC_PRESET", str(tmp_path / "preset"))
+    monkeypatch.setenv("GENREC_DATABASE", str(tmp_path / "genrec.db"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def pool(monkeypatch) -> FakePool:
+    """Let a pool hear that takes no processes."""
+    pool = FakePool()
+    opened = functools.partial(ask.open_recommender, open_pool=opener(pool))
+    monkeypatch.setattr(ask, "open_recommender", opened)
+    return pool
+
+
+@pytest.fixture
+def opened(monkeypatch, policy, names) -> None:
+    """Open the policy for the test's own listener, and play name server."""
+    monkeypatch.setattr(source_policy, "source_policy", lambda _: policy)
+    monkeypatch.setattr(sources, "fetch", functools.partial(sources.fetch, resolve=names))
+
+
+@pytest.fixture
+def genrec(monkeypatch, capsys):
+    """Return a function that runs the command here: its exit code, stdout and stderr."""
+
+    async def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["genrec", *words])
+        with pytest.raises(SystemExit) as left:
+            await asyncio.to_thread(cli.main)
+        written = capsys.readouterr()
+        return int(left.value.code or 0), written.out, written.err
+
+    return run
+
+
+def failure(printed: str) -> tuple[str, str]:
+    """Return code and sentence of the one JSON object that was printed."""
+    found = json.loads(printed)
+    assert found.keys() == {"error"}
+    assert found["error"].keys() == {"code", "message"}
+    return found["error"]["code"], found["error"]["message"]
+
+
+def check_sentence(sentence: str, words: str) -> None:
+    assert words in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+    assert "secret" not in sentence
+
+
+@pytest.mark.parametrize("command", ["recommend", "genre"])
+@pytest.mark.parametrize(("link", "code", "words"), REFUSED)
+async def test_a_link_that_is_refused(command, link, code, words, genrec, pool) -> None:
+    left, out, err = await genrec(command, link, "--json")
+    assert left == 3
+    assert failure(out) == (code, err.rstrip("\n"))
+    check_sentence(err.rstrip("\n"), words)
+    left, out, err = await genrec(command, link)
+    assert (left, out) == (3, "")
+    check_sentence(err.rstrip("\n"), words)
+    assert pool.heard == []
+
+
+@pytest.mark.parametrize(
+    ("command", "link"),
+    [("recommend", "https://169.254.169.254/x.wav"), ("genre", "file:///etc/passwd")],
+)
+def test_the_command_itself_refuses_before_it_opens_anything(command, link, tmp_path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GENREC_PRESET": str(tmp_path / "none")}
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", command, link, "--json"],
+        cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 3
+    code, message = failure(done.stdout)
+    assert code == "link_refused"
+    assert done.stderr == message + "\n"
+    assert not (tmp_path / "genrec.db").exists()
+
+
+@pytest.mark.usefixtures("opened")
+async def test_a_link_that_leads_inside(origin, genrec, pool) -> None:
+    origin.redirect("/away", "http://inside.test/secret")
+    for link in ("http://inside.test/x.wav", "http://music.test/away"):
+        left, out, _ = await genrec("recommend", link, "--json")
+        assert left == 3
+        code, message = failure(out)
+        assert code == "link_refused"
+        check_sentence(message, "private network")
+    assert pool.heard == []
+
+
+@pytest.mark.usefixtures("opened")
+async def test_a_page_of_no_known_site(origin, genrec, pool) -> None:
+    origin.serve("/page", b"<!doctype html><html><title>A blog</title>", "Content-Type: text/html")
+    left, out, _ = await genrec("genre", "http://music.test/page", "--json")
+    assert left == 3
+    code, message = failure(out)
+    assert code == "unsupported_source"
+    check_sentence(message, "page genrec cannot read")
+    assert pool.heard == []
+
+
+@pytest.mark.usefixtures("opened")
+async def test_a_link_to_a_sound_file_is_answered(origin, genrec, pool, root) -> None:
+    origin.serve("/Some_Song.wav", wav())
+    left, out, err = await genrec("recommend", "http://music.test/Some_Song.wav", "--json")
+    assert (left, err) == (0, "")
+    answer = json.loads(out)
+    assert (answer["genre"], len(answer["tracks"])) == ("jazz", 5)
+    left, out, _ = await genrec("genre", "http://music.test/Some_Song.wav")
+    assert left == 0
+    assert out.startswith("jazz\n")
+    # The second time the analysis is remembered by the bytes, though they were fetched anew.
+    assert origin.hits["/Some_Song.wav"] == 2
+    (heard,) = pool.heard
+    assert heard.is_relative_to(root)
+    assert not heard.exists()
+
+
+@pytest.mark.usefixtures("opened", "pool")
+async def test_a_page_says_which_song_it_is(origin, names, genrec) -> None:
+    """The song itself is no answer to it, and only its page told whose it is."""
+    for host in ("someone.bandcamp.com", "t4.bcbits.com"):
+        names.set(host, [("127.0.0.1", origin.port)])
+    info = {"title": "Song 3 (live)", "track_id": 7, "file": {"mp3-128": "http://t4.bcbits.com/s"}}
+    data = {
+        "id": 7,
+        "artist": "Artist 3",
+        "trackinfo": [info],
+        "current": {"title": "Song 3 (live)"},
+    }
+    page = (
+        f'<script data-tralbum="{html.escape(json.dumps(data))}"'
+        f' data-embed="{html.escape(json.dumps({"artist": "Artist 3"}))}"></script>'
+    )
+    origin.serve("/track/song", page.encode())
+    origin.serve("/s", b"ID3\4\0\0" + bytes(5000), "Content-Type: audio/mpeg")
+    origin.serve("/nameless.wav", wav())
+    titles = []
+    for link in ("http://music.test/nameless.wav", "http://someone.bandcamp.com/track/song"):
+        left, out, _ = await genrec("recommend", link, "-n", "12", "--json")
+        assert left == 0
+        titles.append({track["title"] for track in json.loads(out)["tracks"]})
+    everything, others = titles
+    assert everything - others == {"Song 3"}
+    assert len(others) == 11

@@ -1,0 +1,89 @@
+"""Calls to Discord end in time, and are repeated only where that may help."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+
+import aiohttp
+import discord
+import pytest
+
+from bot.client.retry import reliably, until
+
+
+def http_error(status: int, kind: type[discord.HTTPException] = discord.HTTPException):
+    response = SimpleNamespace(status=status, reason="", headers={"Retry-After": "0"})
+    return kind(response, {"code": 0, "message": ""})
+
+
+class Call:
+    """A call with the outcomes it will have, one after the other."""
+
+    def __init__(self, *outcomes: object) -> None:
+        self.outcomes, self.made = list(outcomes), 0
+
+    async def __call__(self) -> object:
+        self.made += 1
+        outcome = self.outcomes.pop(0)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        return outcome
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ConnectionResetError(104, "reset"),
+        aiohttp.ServerDisconnectedError(),
+        http_error(429),
+        TypeError("string indices must be integers, not 'str'"),
+    ],
+    ids=["reset", "disconnected", "429", "html 429"],
+)
+async def test_what_the_wire_broke_is_repeated(failure: Exception) -> None:
+    call = Call(failure, "done")
+    assert await reliably(call) == "done"
+    assert call.made == 2
+
+
+@pytest.mark.parametrize(
+    "failure", [http_error(404), http_error(400), TypeError("unexpected keyword")],
+    ids=["404", "400", "our mistake"],
+)  # fmt: skip
+async def test_what_discord_refuses_is_not_repeated(failure: Exception) -> None:
+    call = Call(failure)
+    with pytest.raises(type(failure)):
+        await reliably(call)
+    assert call.made == 1
+
+
+async def test_it_gives_up_after_some_attempts() -> None:
+    call = Call(*[ConnectionResetError()] * 9)
+    with pytest.raises(ConnectionResetError):
+        await reliably(call, attempts=2)
+    assert call.made == 2
+
+
+async def test_it_ends_in_time() -> None:
+    with pytest.raises(TimeoutError):
+        await reliably(lambda: asyncio.sleep(60), timeout_s=0.05)
+
+
+async def test_the_last_word_outlasts_an_outage() -> None:
+    outage = [http_error(503, discord.DiscordServerError) for _ in range(3)]
+    call = Call(*outage, "done")
+    deadline = asyncio.get_running_loop().time() + 10
+    assert await until(deadline, call, first_pause_s=0.01) == "done"
+    assert call.made == 4
+
+
+async def test_the_last_word_has_a_deadline_and_takes_a_no() -> None:
+    now = asyncio.get_running_loop().time()
+    call = Call(http_error(503, discord.DiscordServerError))
+    with pytest.raises(discord.DiscordServerError):
+        await until(now, call)
+    call = Call(http_error(404, discord.NotFound))
+    with pytest.raises(discord.NotFound):
+        await until(now + 10, call)
+    assert call.made == 1

@@ -1,0 +1,120 @@
+"""The real bot on the local Discord, with a pool that hears at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.config import Settings
+from bot.local_discord import Interaction, LocalDiscord, Person, Upload, buttons, visible_text
+from bot.local_discord.schema import Schema
+from bot.runtime.app import local_policy, open_app
+from bot.runtime.lifecycle import converse
+from bot.runtime.wiring import App
+from tests.bot.end_to_end.fakes import FakePool, make_preset, opener
+
+OPENAPI = Path(__file__).resolve().parents[4] / "shared" / "discord" / "openapi.json"
+WAV = b"RIFF" + bytes(2000)
+COMMANDS = ("recommend", "genre", "library", "reindex", "settings", "about", "privacy", "help")
+
+
+def clip(name: str = "clip.wav", data: bytes = WAV, **lies: object) -> Upload:
+    return Upload(name, data, **lies)
+
+
+async def answered(used: Interaction, timeout_s: float = 15.0) -> dict[str, Any]:
+    """Wait for the answer to a clip: what has thumbs under it, after any progress."""
+    return await used.wait_until(
+        lambda m: any(b["custom_id"].startswith("thumb:") for b in buttons(m)), timeout_s
+    )
+
+
+async def said(used: Interaction, words: str, timeout_s: float = 15.0) -> str:
+    """Wait until the message says these words, and return all it says."""
+    message = await used.wait_until(lambda m: words in visible_text(m), timeout_s)
+    return visible_text(message)
+
+
+@dataclass
+class World:
+    """A running bot and the Discord it is on."""
+
+    discord: LocalDiscord
+    app: App
+    pool: FakePool
+    stop: asyncio.Event
+    running: asyncio.Task[None]
+
+    @property
+    def you(self) -> Person:
+        return self.discord.you
+
+    async def settled(self) -> None:
+        """Wait until nothing is in work."""
+        async with asyncio.timeout(10):
+            while self.app.desk.running:  # noqa: ASYNC110 - the desk tells nobody
+                await asyncio.sleep(0.01)
+
+    async def end(self) -> None:
+        """Stop the bot as a signal would."""
+        self.stop.set()
+        await self.running
+
+
+@asynccontextmanager
+async def bot_on(
+    discord: LocalDiscord, folder: Path, *, songs: int = 12, floor: float = -1.0,
+    pool: FakePool | None = None, draw=None, progress_every_s: float = 3.0, **settings: object,
+) -> AsyncIterator[World]:  # fmt: skip
+    pool = pool or FakePool()
+    given = {"cooldown_s": 0, "http_port": 0, "database": folder / "genrec.db"} | settings
+    preset = folder / "preset"
+    if not preset.exists():
+        make_preset(preset, songs=songs, floor=floor)
+    given["preset"] = preset
+    config = Settings(_env_file=None, **given)
+    with discord.patch_discord_py():
+        async with open_app(
+            config,
+            policy=local_policy(config, discord),
+            open_pool=opener(pool),
+            draw=draw,
+            progress_every_s=progress_every_s,
+        ) as app:
+            stop = asyncio.Event()
+            running = asyncio.create_task(converse(app, discord.token, stop=stop))
+            world = World(discord, app, pool, stop, running)
+            ready = asyncio.create_task(discord.wait_ready())
+            await asyncio.wait((ready, running), return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                ready.cancel()
+                running.result()
+            await discord.wait_commands(*COMMANDS)
+            try:
+                yield world
+            finally:
+                await world.end()
+
+
+@pytest.fixture(scope="session")
+def schema() -> Schema | None:
+    """Discord's own description of its requests, where it is on this machine."""
+    return Schema(OPENAPI) if OPENAPI.exists() else None
+
+
+@pytest.fixture
+async def discord(schema: Schema | None) -> AsyncIterator[LocalDiscord]:
+    async with LocalDiscord(schema=schema) as local:
+        yield local
+
+
+@pytest.fixture
+async def world(discord: LocalDiscord, tmp_path: Path) -> AsyncIterator[World]:
+    async with bot_on(discord, tmp_path) as running:
+        yield running

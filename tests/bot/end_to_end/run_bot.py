@@ -1,0 +1,44 @@
+"""The bot as a process of its own, to be killed: python run_bot.py URL TOKEN FOLDER DELAY_S."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
+
+from bot.config import Settings
+from bot.local_discord import pointed_at
+from bot.logs import set_up_logs
+from bot.runtime.app import open_app
+from bot.runtime.lifecycle import converse
+from bot.runtime.source_policy import source_policy
+from tests.bot.end_to_end.fakes import FakePool, opener
+
+
+async def main(url: str, token: str, folder: Path, delay_s: float) -> None:
+    stop, pool = asyncio.Event(), FakePool()
+    pool.delay_s = delay_s
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    settings = Settings(
+        _env_file=None, http_port=0, database=folder / "genrec.db", preset=folder / "preset"
+    )
+    host, port = urlsplit(url).hostname or "", urlsplit(url).port or 0
+    policy = replace(
+        source_policy(settings),
+        schemes=frozenset({"http"}),
+        attachment_hosts=frozenset({host}),
+        open_endpoints=frozenset({(host, port)}),
+    )
+    with pointed_at(url):
+        async with open_app(settings, policy=policy, open_pool=opener(pool)) as app:
+            await converse(app, token, stop=stop)
+
+
+if __name__ == "__main__":
+    set_up_logs(form="json", level="INFO", secrets=[sys.argv[2]])
+    asyncio.run(main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), float(sys.argv[4])))

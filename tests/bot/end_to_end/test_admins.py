@@ -1,0 +1,215 @@
+"""What admins do: /settings, /library and /reindex, and who is not let in."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+
+from bot.local_discord import LocalDiscord, NotOffered, buttons, visible_text
+from tests.bot.end_to_end.conftest import WAV, World, answered, bot_on, clip, said
+
+MANAGE_SERVER = 1 << 5
+
+
+async def test_library_add_list_export_and_remove(world: World) -> None:
+    added = await world.you.slash(
+        "library add", {"clip": clip(), "title": "=Blue *Note*", "artist": "@everyone"}
+    )
+    assert "Blue" in await said(added, "Added")
+    listed = await said(await world.you.slash("library list"), "one track")
+    assert "Blue" in listed
+    assert "**=Blue" not in listed or "*Note*" not in listed
+    answer = await answered(await world.you.slash("recommend", {"clip": clip(data=WAV + b"2")}))
+    assert "Artist" in visible_text(answer)
+    sent = await (await world.you.slash("library export", {"format": "csv"})).wait_until(
+        lambda m: m["attachments"]
+    )
+    table = world.discord.cdn.read(sent["attachments"][0]["url"]).decode("utf-8-sig")
+    assert "'=Blue" in table
+    assert "'@everyone" in table
+    choices = await world.you.autocomplete("library remove", "track", "blue")
+    assert len(choices) == 1
+    removed = await world.you.slash("library remove", {"track": choices[0]["value"]})
+    assert await said(removed, "Removed")
+    assert await said(await world.you.slash("library list"), "No tracks yet")
+    world.discord.assert_clean()
+
+
+async def test_adding_the_same_clip_again_is_noticed(world: World) -> None:
+    await said(await world.you.slash("library add", {"clip": clip()}), "Added")
+    again = await world.you.slash("library add", {"clip": clip()})
+    assert await said(again, "already")
+
+
+async def test_tracks_of_one_server_are_not_recommended_in_another(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    other = discord.add_guild("Other")
+    elsewhere = next(iter(other.channels.values()))
+    async with bot_on(discord, tmp_path, songs=0) as world:
+        added = {"clip": clip(data=WAV + b"3"), "title": "Ours", "artist": "Us"}
+        await said(await world.you.slash("library add", added), "Added")
+        here = await answered(await world.you.slash("recommend", {"clip": clip()}))
+        assert "Ours" in visible_text(here)
+        there = await answered(
+            await world.you.slash("recommend", {"clip": clip()}, channel=elsewhere)
+        )
+        assert "Ours" not in visible_text(there)
+
+
+async def test_pages_of_the_library_turn(world: World) -> None:
+    for n in range(11):
+        data = {
+            "clip": clip(data=WAV + bytes([n])),
+            "title": f"Title {n:02}",
+            "artist": f"By {n:02}",
+        }
+        await said(await world.you.slash("library add", data), "Added")
+    listed = await world.you.slash("library list")
+    first = await listed.wait_until(lambda m: "page 1" in visible_text(m))
+    assert "Title 10" not in visible_text(first)
+    await world.you.press(first, "Next")
+    second = await listed.wait_until(lambda m: "page 2" in visible_text(m))
+    assert "Title 10" in visible_text(second)
+    world.discord.assert_clean()
+
+
+async def test_removing_what_is_not_there(world: World) -> None:
+    used = await world.you.slash("library remove", {"track": "9999"})
+    assert await said(used, "no such track")
+
+
+async def test_settings_panel(world: World) -> None:
+    used = await world.you.slash("settings show")
+    panel = await used.wait_edited()
+    assert "in no channel" in visible_text(panel)
+    assert "Message Content" not in visible_text(panel)
+    await world.you.press(panel, "Answer uploads here")
+    panel = await used.wait_until(lambda m: "answered in:" in visible_text(m))
+    await world.you.select(panel, "settings:count", ["3"])
+    panel = await used.wait_until(lambda m: "answer: 3" in visible_text(m))
+    await world.you.press(panel, "Make answers private")
+    await used.wait_until(lambda m: "who asked only" in visible_text(m))
+    asked = await world.you.slash("recommend", {"clip": clip()})
+    assert visible_text(await answered(asked)).count("Artist ") == 3
+    assert asked.ephemeral
+    world.discord.assert_clean()
+
+
+async def test_a_role_is_chosen_in_the_panel_and_taken_back(world: World) -> None:
+    sam = world.discord.person("sam")
+    used = await world.you.slash("settings show")
+    panel = await used.wait_edited()
+    everyone_else = str(int(world.discord.guild.id) + 1)
+    await world.you.select(panel, "settings:roles", [everyone_else])
+    panel = await used.wait_until(lambda m: everyone_else in visible_text(m))
+    refused = await sam.slash("recommend", {"clip": clip()})
+    assert await said(refused, "certain roles")
+    await world.you.select(panel, "settings:roles", [])
+    await used.wait_until(lambda m: everyone_else not in visible_text(m))
+    await answered(await sam.slash("recommend", {"clip": clip()}))
+    world.discord.assert_clean()
+
+
+@pytest.mark.parametrize(
+    ("path", "options", "shown"),
+    [
+        ("settings count", {"count": 7}, "answer: 7"),
+        ("settings answers", {"private": True}, "who asked only"),
+        ("settings access", {}, "everyone"),
+        ("settings model", {"model": "fake"}, "Model: fake"),
+        ("settings uploads", {"enabled": True}, "answered in: <#"),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value.startswith("settings") else "",
+)
+async def test_settings_commands(
+    world: World, path: str, options: dict[str, object], shown: str
+) -> None:
+    await (await world.you.slash(path, options)).wait_edited()
+    panel = await (await world.you.slash("settings show")).wait_edited()
+    assert shown in visible_text(panel)
+    world.discord.assert_clean()
+
+
+@pytest.mark.parametrize("path", ["settings show", "settings uploads", "reindex"])
+async def test_we_check_permissions_ourselves(world: World, path: str) -> None:
+    sam = world.discord.person("sam")
+    with pytest.raises(NotOffered):
+        await sam.slash(path)
+    used = await sam.slash(path, force=True)
+    assert await said(used, "manage this server")
+    assert used.ephemeral
+
+
+async def test_reindex_without_a_library(world: World) -> None:
+    assert await said(await world.you.slash("reindex"), "No music folder")
+
+
+def music(folder: Path, count: int) -> Path:
+    library = folder / "music"
+    library.mkdir()
+    for n in range(count):
+        (library / f"file{n:02}.wav").write_bytes(WAV + bytes([n]))
+    return library
+
+
+async def test_reindex_shows_progress_and_lists_failures(
+    discord: LocalDiscord, tmp_path: Path, caplog
+) -> None:
+    from genrec.errors import UnreadableAudio
+
+    caplog.set_level(logging.INFO)
+    library = music(tmp_path, 6)
+
+    async with bot_on(discord, tmp_path, library=library, progress_every_s=0.2) as world:
+        world.pool.gate = asyncio.Event()
+
+        def fail_third(path: Path) -> None:
+            world.pool.error = UnreadableAudio("No sound.") if path.name == "file02.wav" else None
+
+        world.pool.on_analyze = fail_third
+        used = await world.you.slash("reindex", {"scope": "library"})
+        running = await used.wait_until(lambda m: "of 6 files" in visible_text(m))
+        assert buttons(running)[0]["label"] == "Cancel"
+        sam = discord.person("sam", permissions=MANAGE_SERVER | 0x80000C00)
+        assert await said(await sam.slash("reindex"), "already")
+        world.pool.gate.set()
+        done = await used.wait_until(lambda m: "up to date" in visible_text(m), 30)
+        assert "5 added" in visible_text(done)
+        table = discord.cdn.read(done["attachments"][0]["url"]).decode("utf-8-sig")
+        assert "file02.wav,unreadable_audio" in table
+        assert any("/reindex library by user" in r.getMessage() for r in caplog.records)
+        discord.assert_clean()
+
+
+async def test_reindex_is_cancelled_by_its_button(discord: LocalDiscord, tmp_path: Path) -> None:
+    library = music(tmp_path, 6)
+    async with bot_on(discord, tmp_path, library=library, progress_every_s=0.2) as world:
+        world.pool.gate = asyncio.Event()
+        used = await world.you.slash("reindex")
+        running = await used.wait_until(buttons)
+        sam = discord.person("sam")
+        assert await said(await sam.press(running, "Cancel"), "manage this server")
+        await said(await world.you.press(running, "Cancel"), "Stopping")
+        await used.wait_until(lambda m: "Stopped" in visible_text(m))
+        world.pool.gate.set()
+        again = await world.you.slash("reindex")
+        await again.wait_until(lambda m: "up to date" in visible_text(m), 30)
+        discord.assert_clean()
+
+
+async def test_reindexing_a_servers_tracks(world: World) -> None:
+    await said(await world.you.slash("library add", {"clip": clip()}), "Added")
+    used = await world.you.slash("reindex", {"scope": "server"})
+    assert "1 unchanged" in await said(used, "up to date")
+
+
+async def test_only_chosen_servers_reindex_the_library(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    library = music(tmp_path, 1)
+    async with bot_on(discord, tmp_path, library=library, admin_servers="42") as world:
+        assert await said(await world.you.slash("reindex"), "operator chose")

@@ -1,0 +1,98 @@
+"""The whole product as a newcomer meets it: the real bot, pool and preset, in a real browser."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import soundfile
+from playwright.async_api import async_playwright, expect
+
+from bot.config import Settings
+from bot.demo.synth import music
+from bot.local_discord import LocalDiscord
+from bot.runtime.app import open_locally
+from bot.runtime.lifecycle import converse
+
+pytestmark = pytest.mark.browser
+
+PICTURES = Path(__file__).resolve().parents[3] / "artefacts" / "page"
+WAIT_MS = 60_000
+SCREENS = {
+    "desktop": {"viewport": {"width": 1180, "height": 1000}, "color_scheme": "dark"},
+    "phone": {
+        "viewport": {"width": 390, "height": 844},
+        "color_scheme": "light",
+        "is_mobile": True,
+        "has_touch": True,
+        "device_scale_factor": 2,
+    },
+}
+
+
+def clip() -> dict[str, object]:
+    file = io.BytesIO()
+    soundfile.write(file, music(0, 20, 44100), 44100, format="FLAC")
+    return {"name": "band.flac", "mimeType": "audio/flac", "buffer": file.getvalue()}
+
+
+@pytest.fixture
+async def local(tmp_path: Path) -> AsyncIterator[LocalDiscord]:
+    """Start the bot as `genrec run` does without a token."""
+    settings = Settings(
+        _env_file=None,
+        database=tmp_path / "genrec.db",
+        http_port=0,
+        sandbox_port=0,
+        cooldown_s=0,
+        workers=1,
+    )
+    async with open_locally(settings) as (discord, app):
+        stop = asyncio.Event()
+        running = asyncio.create_task(converse(app, discord.token, stop=stop))
+        try:
+            await discord.wait_ready(60)
+            await discord.wait_commands("recommend", timeout_s=60)
+            yield discord
+        finally:
+            stop.set()
+            await running
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_upload_a_clip_see_the_answer_and_ask_for_more(
+    local: LocalDiscord, chromium: Path, screen: str
+) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(chromium))
+        page = await (await browser.new_context(**SCREENS[screen])).new_page()
+        page.set_default_timeout(WAIT_MS)
+        failures: list[str] = []
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        await page.goto(local.page_url)
+        await expect(page.locator("#status")).to_have_text("genrec is online", timeout=WAIT_MS)
+
+        await page.set_input_files("#file", clip())
+        await page.get_by_role("button", name="Send").click()
+        answer = page.locator(".message", has=page.locator(".container")).first
+        more = answer.get_by_role("button", name="More like this")
+        await expect(more).to_have_count(5, timeout=WAIT_MS)
+        await expect(answer).to_contain_text("5 tracks that sound alike")
+        picture = answer.locator("img[alt^='Spectrogram']")
+        await expect(picture).to_be_visible()
+        assert await picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 99
+        await page.screenshot(path=str(PICTURES / f"genrec-{screen}-answer.png"))
+        await answer.evaluate("message => message.scrollIntoView()")
+        await page.screenshot(path=str(PICTURES / f"genrec-{screen}-genre.png"))
+
+        await more.first.click()
+        second = page.locator(".message", has_text="Like ").last
+        await expect(second.get_by_role("button", name="More like this").first).to_be_visible()
+        await page.screenshot(path=str(PICTURES / f"genrec-{screen}-more.png"))
+        await browser.close()
+    assert failures == []
+    local.assert_clean()

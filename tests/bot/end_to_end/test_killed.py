@@ -1,0 +1,125 @@
+"""The bot as a process: killed in the middle of a job, stopped, started twice, and crowded."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+import sys
+import time
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+from bot.local_discord import LocalDiscord, visible_text
+from tests.bot.end_to_end.conftest import COMMANDS, answered, clip, said
+from tests.bot.end_to_end.fakes import make_preset
+
+log = logging.getLogger(__name__)
+
+RUN_BOT = Path(__file__).parent / "run_bot.py"
+
+
+async def start(discord: LocalDiscord, folder: Path, delay_s: float) -> Process:
+    if not (folder / "preset").exists():
+        make_preset(folder / "preset")
+    return await asyncio.create_subprocess_exec(
+        sys.executable, str(RUN_BOT), discord.url, discord.token, str(folder), str(delay_s),
+        stderr=PIPE,
+    )  # fmt: skip
+
+
+async def finish(process: Process, by: signal.Signals) -> str:
+    process.send_signal(by)
+    _, errors = await process.communicate()
+    return errors.decode()
+
+
+async def test_killed_in_the_middle_and_started_again(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    process = await start(discord, tmp_path, 3600)
+    await discord.wait_commands(*COMMANDS, timeout_s=60)
+    await discord.wait_ready(60)
+    asked = await discord.you.slash("recommend", {"clip": clip()})
+    await asked.wait_ack()
+    await discord.you.say(uploads=[clip()], channel="dm")
+    sam = discord.person("sam")
+    other = await sam.slash("genre", {"clip": clip()})
+    await other.wait_ack()
+    refused = await discord.you.wait_message(lambda m: m["components"], channel="dm")
+    assert "still in work" in visible_text(refused)
+    for one in (asked, other):  # noted in the journal by then; when acknowledged, perhaps not yet
+        await said(one, "Listening", 30)
+    await finish(process, signal.SIGKILL)
+    await discord.wait_for(lambda: not discord.online, 30)
+    assert "Listening" in visible_text(asked.original)
+
+    process = await start(discord, tmp_path, 0)
+    try:
+        for one in (asked, other):
+            await one.wait_until(lambda m: "restarted" in visible_text(m), 60)
+        await discord.wait_ready(60)
+        await answered(await discord.you.slash("recommend", {"clip": clip()}), 30)
+    finally:
+        log = await finish(process, signal.SIGTERM)
+    assert process.returncode == 0
+    assert asked.token not in log
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    assert any(line.get("job") for line in lines)
+    discord.assert_clean()
+
+
+async def test_a_signal_stops_it_within_twenty_seconds(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    process = await start(discord, tmp_path, 3600)
+    await discord.wait_commands(*COMMANDS, timeout_s=60)
+    await discord.wait_ready(60)
+    asked = await discord.you.slash("recommend", {"clip": clip()})
+    await asked.wait_ack()
+    began = time.monotonic()
+    await finish(process, signal.SIGTERM)
+    assert time.monotonic() - began < 20
+    assert process.returncode == 0
+    assert "restarted" in visible_text(asked.original)
+
+
+async def test_two_bots_do_not_share_a_database(discord: LocalDiscord, tmp_path: Path) -> None:
+    first = await start(discord, tmp_path, 0)
+    try:
+        await discord.wait_ready(60)
+        second = await start(discord, tmp_path, 0)
+        _, errors = await second.communicate()
+        assert second.returncode != 0
+        assert "Another bot is running" in errors.decode()
+        await answered(await discord.you.slash("recommend", {"clip": clip()}), 30)
+    finally:
+        await finish(first, signal.SIGTERM)
+
+
+async def test_one_hundred_people_at_once(tmp_path: Path, caplog) -> None:
+    caplog.set_level(logging.INFO, log.name)
+    async with LocalDiscord() as discord:
+        people = [discord.person(f"p{n}") for n in range(100)]
+        process = await start(discord, tmp_path, 0)
+        try:
+            await discord.wait_commands(*COMMANDS, timeout_s=60)
+            await discord.wait_ready(60)
+            await answered(await discord.you.slash("recommend", {"clip": clip()}), 30)
+            used = [
+                await who.slash("recommend", {"clip": clip(data=bytes([n]) * 2000)})
+                for n, who in enumerate(people)
+            ]
+            waits = sorted([await one.wait_ack(10) for one in used])
+            for one in used:
+                await one.wait_until(
+                    lambda m: "Jazz" in visible_text(m) or "waiting" in visible_text(m), 60
+                )
+        finally:
+            await finish(process, signal.SIGTERM)
+    figures = (waits[50], waits[98], waits[99])
+    log.info("acknowledged within: median %.3f s, 99th %.3f s, worst %.3f s", *figures)
+    # Under 1 s on an idle machine; a test machine may be busy, and Discord's own limit is 3 s.
+    assert waits[-1] < 3.0
+    assert not any(one.failed for one in used)

@@ -1,0 +1,68 @@
+"""/help, /about and /privacy."""
+
+from __future__ import annotations
+
+from bot.client.client import add_features
+from bot.i18n.commands import differences
+from bot.runtime.wiring import features, make_client
+from tests.bot.end_to_end.conftest import World, answered, clip, said
+
+
+async def test_help_for_everyone_and_for_admins(world: World) -> None:
+    assert "/reindex" in await said(await world.you.slash("help"), "/recommend")
+    sam = world.discord.person("sam")
+    used = await sam.slash("help")
+    assert "/reindex" not in await said(used, "/recommend")
+    assert used.ephemeral
+    world.discord.assert_clean()
+
+
+async def test_about(world: World) -> None:
+    text = await said(await world.you.slash("about"), "fake")
+    assert "12 tracks" in text
+    assert "Thumbs: none yet" in text
+    await said(await world.you.slash("about", channel="dm"), "fake")
+
+
+async def test_privacy_shows_and_deletes(world: World) -> None:
+    assert "nothing is kept" in await said(
+        await world.you.slash("privacy show"), "What genrec keeps"
+    )
+    answer = await answered(await world.you.slash("recommend", {"clip": clip()}))
+    thumb = next(
+        c["custom_id"]
+        for row in answer["components"][0]["components"]
+        for c in row.get("components", ())
+        if c.get("custom_id", "").startswith("thumb:up")
+    )
+    await said(await world.you.press(answer, thumb), "Noted")
+    assert "one vote" in await said(await world.you.slash("privacy show"), "What genrec keeps")
+    asked = await world.you.slash("privacy delete")
+    page = await asked.wait_edited()
+    await world.you.press(page, "Keep it")
+    await said(asked, "Nothing was deleted")
+    asked = await world.you.slash("privacy delete")
+    page = await asked.wait_edited()
+    await world.you.press(page, "Delete it all")
+    await said(asked, "deleted")
+    assert "nothing is kept" in await said(
+        await world.you.slash("privacy show"), "What genrec keeps"
+    )
+    world.discord.assert_clean()
+
+
+async def test_commands_say_what_the_words_say(world: World) -> None:
+    app = world.app
+    client = make_client(app, sees_uploads=True)
+    cogs = features(app, sees_uploads=True)
+    await add_features(client, cogs, seen=app.seen, errors=app.errors)
+    assert differences(client.tree, world.app.words) == []
+
+
+async def test_commands_are_translated(world: World) -> None:
+    registered = {c["name"]: c for c in world.discord.commands.all(None)}
+    recommend = registered["recommend"]
+    assert recommend["description_localizations"]["de"]
+    assert recommend["integration_types"] == [0, 1]
+    assert set(recommend["contexts"]) == {0, 1, 2}
+    assert registered["reindex"]["contexts"] == [0]

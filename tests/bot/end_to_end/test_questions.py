@@ -1,0 +1,209 @@
+"""Every way to ask, over the wire: commands, menus, uploads and buttons."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from bot.local_discord import LocalDiscord, buttons, visible_text
+from tests.bot.end_to_end.conftest import WAV, World, answered, bot_on, clip
+
+
+async def test_recommend_answers_with_genre_and_five_tracks(world: World) -> None:
+    used = await world.you.slash("recommend", {"clip": clip()})
+    assert await used.wait_ack() < 1.0
+    answer = await answered(used)
+    text = visible_text(answer)
+    assert "Jazz" in text
+    assert text.count("Artist ") == 5
+    assert [b["custom_id"].partition(":")[0] for b in buttons(answer)] == [
+        *["more"] * 5, "thumb", "thumb", "export",
+    ]  # fmt: skip
+    world.discord.assert_clean()
+
+
+async def test_count_and_genre_are_obeyed(world: World) -> None:
+    used = await world.you.slash("recommend", {"clip": clip(), "count": 2, "genre": "metal"})
+    text = visible_text(await answered(used))
+    assert text.count("Artist ") == 2
+    assert {f"Song {n}" for n in range(12) if f"Song {n}\n" in text or f"Song {n}*" in text} <= {
+        f"Song {n}" for n in (2, 5, 8, 11)
+    }
+
+
+async def test_genre_is_completed_while_typing(world: World) -> None:
+    choices = await world.you.autocomplete("recommend", "genre", "me")
+    assert [choice["value"] for choice in choices] == ["metal"]
+    used = await world.you.slash("recommend", {"clip": clip(), "genre": "polka"})
+    assert "polka" in visible_text(await used.wait_edited())
+    assert used.ephemeral
+
+
+async def test_genre_command(world: World) -> None:
+    used = await world.you.slash("genre", {"clip": clip()})
+    answer = await answered(used)
+    assert "Jazz" in visible_text(answer)
+    assert "Artist" not in visible_text(answer)
+    assert [b["custom_id"].partition(":")[0] for b in buttons(answer)] == ["thumb", "thumb"]
+    world.discord.assert_clean()
+
+
+async def test_private_answers_are_seen_by_who_asked_only(world: World) -> None:
+    used = await world.you.slash("recommend", {"clip": clip(), "private": True})
+    await answered(used)
+    assert used.ephemeral
+    used = await world.you.slash("recommend", {"clip": clip()})
+    await answered(used)
+    assert not used.ephemeral
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("Recommend from this message", "Artist"), ("What genre is this?", "Jazz")],
+    ids=["recommend", "genre"],
+)
+async def test_message_menus(world: World, name: str, expected: str) -> None:
+    sam = world.discord.person("sam")
+    message = await sam.say("listen", uploads=[clip()])
+    used = await world.you.menu(name, message)
+    assert expected in visible_text(await answered(used))
+    world.discord.assert_clean()
+
+
+async def test_menu_on_a_message_without_sound(world: World) -> None:
+    message = await world.you.say("hello")
+    used = await world.you.menu("What genre is this?", message)
+    assert "no audio" in visible_text(await used.wait_edited())
+    assert used.ephemeral
+
+
+async def test_uploads_are_answered_where_an_admin_said_so(world: World) -> None:
+    silent = await world.you.say(uploads=[clip()])
+    await (await world.you.slash("settings uploads")).wait_edited()
+    message = await world.you.say(uploads=[clip()])
+    answer = await world.you.wait_message(lambda m: "Jazz" in visible_text(m))
+    assert answer["message_reference"]["message_id"] == message["id"]
+    assert not answer["mentions"]
+    replied = [m for m in world.you.sees() if m.get("message_reference")]
+    assert all(m["message_reference"]["message_id"] != silent["id"] for m in replied)
+    world.discord.assert_clean()
+
+
+async def test_a_mention_with_a_clip_works_everywhere(world: World) -> None:
+    bot = world.discord.world.bot.id
+    await world.you.say(f"<@{bot}> what is it?", uploads=[clip()], channel="general")
+    answer = await world.you.wait_message(lambda m: "Jazz" in visible_text(m), channel="general")
+    assert answer["message_reference"]
+
+
+async def test_a_mention_without_a_clip_is_told_what_is_missing(world: World) -> None:
+    bot = world.discord.world.bot.id
+    await world.you.say(f"<@{bot}> hello")
+    await world.you.wait_message(lambda m: "no audio" in visible_text(m))
+
+
+async def test_direct_messages(world: World) -> None:
+    await world.you.say(uploads=[clip()], channel="dm")
+    await world.you.wait_message(lambda m: "Jazz" in visible_text(m), channel="dm")
+    used = await world.you.slash("recommend", {"clip": clip()}, channel="dm")
+    await answered(used)
+    world.discord.assert_clean()
+
+
+async def test_more_like_this(world: World) -> None:
+    used = await world.you.slash("recommend", {"clip": clip()})
+    answer = await answered(used)
+    first = visible_text(answer).split("1. ")[1].split("**")[0]
+    pressed = await world.you.press(answer, buttons(answer)[0]["custom_id"])
+    more = visible_text(await pressed.wait_until(lambda m: "Artist" in visible_text(m)))
+    assert first in more
+    assert more.count("Artist ") == 6  # the track itself, and five others
+    world.discord.assert_clean()
+
+
+async def test_more_like_a_track_that_is_gone(world: World) -> None:
+    used = await world.you.slash("recommend", {"clip": clip()})
+    answer = await answered(used)
+    button = buttons(answer)[0]["custom_id"]
+    await world.app.recommender.catalogue.remove("starter", [int(button.partition(":")[2])])
+    pressed = await world.you.press(answer, button)
+    text = await pressed.wait_until(lambda m: "no longer" in visible_text(m))
+    assert text
+
+
+async def test_thumbs_are_kept_counted_and_taken_back(world: World) -> None:
+    used = await world.you.slash("recommend", {"clip": clip()})
+    answer = await answered(used)
+    up, down = (b["custom_id"] for b in buttons(answer) if b["custom_id"].startswith("thumb"))
+    for button, said in ((up, "good"), (down, "bad"), (down, "withdrawn"), (up, "good")):
+        pressed = await world.you.press(answer, button)
+        await pressed.wait_until(lambda m, said=said: said in visible_text(m))
+        assert pressed.ephemeral
+    about = await (await world.you.slash("about")).wait_edited()
+    assert "1 up, 0 down" in visible_text(about)
+    assert b'genrec_votes_total{verdict="up"} 2.0' in world.app.metrics.text()
+
+
+async def test_export_under_an_answer(world: World) -> None:
+    used = await world.you.slash("recommend", {"clip": clip()})
+    answer = await answered(used)
+    pressed = await world.you.press(answer, "Export")
+    sent = await pressed.wait_until(lambda m: m["attachments"])
+    attached = sent["attachments"][0]
+    assert attached["filename"] == "tracks.m3u8"
+    playlist = world.discord.cdn.read(attached["url"]).decode()
+    assert playlist.count("#EXTINF") == 5
+    world.discord.assert_clean()
+
+
+async def test_the_same_bytes_are_heard_once(world: World) -> None:
+    for _ in range(2):
+        await answered(await world.you.slash("recommend", {"clip": clip()}))
+    assert len(world.pool.heard) == 1
+
+
+async def test_answers_are_in_the_language_of_who_asks(world: World) -> None:
+    world.you.locale = "de"
+    used = await world.you.slash("recommend")
+    assert world.app.words.text("refusals.no_clip", "de") in visible_text(await used.wait_edited())
+
+
+async def test_hostile_names_are_harmless(world: World) -> None:
+    name = "@everyone <@1> **x** [a](https:__evil.example) \u202etxt.wav"
+    used = await world.you.slash("recommend", {"clip": clip(name)})
+    answer = await answered(used)
+    text = visible_text(answer)
+    assert "\u202e" not in text
+    assert "**x**" not in text
+    assert "[a](" not in text
+    assert not answer["mention_everyone"]
+    assert not answer["mentions"]
+    world.discord.assert_clean()
+
+
+async def test_the_picture_has_alt_text(discord: LocalDiscord, tmp_path: Path) -> None:
+    png = b"\x89PNG\r\n\x1a\n" + bytes(64)
+    async with bot_on(discord, tmp_path, draw=lambda _: png) as world:
+        used = await world.you.slash("recommend", {"clip": clip()})
+        answer = await answered(used)
+        assert answer["attachments"][0]["filename"] == "spectrogram.png"
+        assert "Spectrogram of clip" in visible_text(answer)
+        discord.assert_clean()
+
+
+async def test_progress_is_shown_before_the_answer(discord: LocalDiscord, tmp_path: Path) -> None:
+    async with bot_on(discord, tmp_path, progress_every_s=0.2) as world:
+        world.pool.gate = asyncio.Event()
+        people = (world.you, discord.person("sam"), discord.person("kim"), discord.person("lee"))
+        used = [
+            await who.slash("recommend", {"clip": clip(data=WAV + bytes([n]))})
+            for n, who in enumerate(people)
+        ]
+        await used[0].wait_until(lambda m: "Listening" in visible_text(m))
+        await used[3].wait_until(lambda m: "place 2" in visible_text(m))
+        world.pool.gate.set()
+        for one in used:
+            await answered(one)
+        discord.assert_clean()

@@ -1,0 +1,133 @@
+"""The commands as Discord shows them: names and descriptions from the catalogues, by its rules."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from inspect import signature
+from pkgutil import iter_modules
+from unittest.mock import MagicMock
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+import bot.cogs
+from bot.i18n import ENGLISH, LANGUAGES, Words
+from bot.i18n.commands import CatalogueTranslator, differences
+
+WORDS = Words.load()
+OTHERS = [code for code in LANGUAGES if code != ENGLISH]
+ENGLISH_TEXTS = WORDS.catalogues[ENGLISH].texts
+
+
+# A small tree as the bot would build it, so that this test needs no cogs.
+@app_commands.command(name="help", description="How to use genrec")
+async def help_(interaction: discord.Interaction) -> None:
+    """Do nothing."""
+
+
+library = app_commands.Group(name="library", description="The tracks of this server")
+
+
+@library.command(name="export", description="Download the list of this server's tracks")
+@app_commands.describe(format="The kind of file")
+@app_commands.choices(format=[app_commands.Choice(name="table (CSV)", value="csv")])
+async def export(interaction: discord.Interaction, format: str) -> None:
+    """Do nothing."""
+
+
+async def nothing(interaction: discord.Interaction, message: discord.Message) -> None:
+    """Do nothing."""
+
+
+def tree(*commands) -> app_commands.CommandTree:
+    built = app_commands.CommandTree(discord.Client(intents=discord.Intents.none()))
+    for command in commands:
+        built.add_command(command)
+    return built
+
+
+async def test_the_translator_fills_in_every_localization():
+    menu = app_commands.ContextMenu(name="What genre is this?", callback=nothing)
+    built = tree(help_, library, menu)
+    translator = CatalogueTranslator(WORDS)
+    help_data = await help_.get_translated_payload(built, translator)
+    assert help_data["name_localizations"]["de"] == "hilfe"
+    assert help_data["description_localizations"]["pt-BR"] == "Como usar o genrec"
+    assert set(help_data["name_localizations"]) == {
+        name for code in OTHERS for name in WORDS.catalogues[code].locales
+    }
+    data = await library.get_translated_payload(built, translator)
+    exported = data["options"][0]
+    assert data["name_localizations"]["ja"] == "ライブラリ"
+    assert exported["name_localizations"]["id"] == "ekspor"
+    option = exported["options"][0]
+    assert option["name_localizations"]["ja"] == "形式"
+    assert option["description_localizations"]["fr"] == "Le type de fichier"
+    assert option["choices"][0]["name_localizations"]["es-419"] == "tabla (CSV)"
+    menu_data = await menu.get_translated_payload(built, translator)
+    assert menu_data["name_localizations"]["de"] == "Welches Genre ist das?"
+
+
+def test_differences_finds_where_the_code_and_the_words_part():
+    menu = app_commands.ContextMenu(name="What genre is this?", callback=nothing)
+    assert differences(tree(help_, library, menu), WORDS) == []
+
+    @app_commands.command(name="about", description="Something else")
+    async def about(interaction: discord.Interaction) -> None:
+        """Do nothing."""
+
+    odd = app_commands.ContextMenu(name="Odd", callback=nothing)
+    found = differences(tree(about, odd), WORDS)
+    assert [line.split(":")[0] for line in found] == ["menus.(Odd)", "commands.about.description"]
+
+
+async def real_tree() -> app_commands.CommandTree:
+    """Return the bot's own commands; what their cogs are given does not matter here."""
+    client = commands.Bot("!", intents=discord.Intents(guilds=True))
+    for module in iter_modules(bot.cogs.__path__, "bot.cogs."):
+        for cog in vars(import_module(module.name)).values():
+            if isinstance(cog, commands.CogMeta) and cog.__module__ == module.name:
+                made = cog(**{name: MagicMock() for name in signature(cog).parameters})
+                await client.add_cog(made)
+                for menu in getattr(made, "menus", ()):
+                    client.tree.add_command(menu)
+    return client.tree
+
+
+async def test_the_code_says_in_english_what_the_words_say():
+    assert differences(await real_tree(), WORDS) == []
+
+
+async def test_no_command_option_or_menu_is_translated_in_vain():
+    built = await real_tree()
+    used = {
+        f"menus.{menu.name}" for menu in built.get_commands(type=discord.AppCommandType.message)
+    }
+    for command in built.walk_commands():
+        key = "commands." + command.qualified_name.replace(" ", ".")
+        used.add(key)
+        if isinstance(command, app_commands.Command):
+            used |= {f"{key}.options.{option.name}" for option in command.parameters}
+    written = {key.rpartition(".")[0] for key in ENGLISH_TEXTS if key.startswith("commands.")}
+    assert written == {key for key in used if key.startswith("commands.")}
+    menus = [text for key, text in ENGLISH_TEXTS.items() if key.startswith("menus.")]
+    assert {f"menus.{text}" for text in menus} == {key for key in used if key.startswith("menus.")}
+
+
+async def test_every_command_as_registered_keeps_discords_rules():
+    built = await real_tree()
+    translator = CatalogueTranslator(WORDS)
+    payloads = [await c.get_translated_payload(built, translator) for c in built.get_commands()]
+    assert len(payloads) > 5
+    for payload in payloads:
+        for node in nested(payload):
+            assert set(node.get("name_localizations") or {}) >= {"de", "ja", "id"}, node["name"]
+            for name in (node["name"], *node["name_localizations"].values()):
+                assert 1 <= len(name) <= (32 if "type" in node else 100)
+
+
+def nested(node: dict):
+    yield node
+    for child in (*node.get("options", ()), *node.get("choices", ())):
+        yield from nested(child)

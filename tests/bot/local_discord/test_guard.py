@@ -1,0 +1,113 @@
+"""The local Discord belongs to this machine: no other host, no other web site, no wrong key."""
+
+from __future__ import annotations
+
+import aiohttp
+import discord as library
+import pytest
+
+from bot.local_discord import LocalDiscord, Upload, pointed_at
+from genrec.errors import GenrecError
+
+
+def test_only_loopback_is_bound() -> None:
+    with pytest.raises(ValueError, match="not a loopback address"):
+        LocalDiscord(host="0.0.0.0")
+    with pytest.raises(ValueError, match="not on loopback"), pointed_at("http://192.0.2.1:80"):
+        pass
+
+
+async def test_a_taken_port_is_explained(discord: LocalDiscord) -> None:
+    with pytest.raises(GenrecError, match=f"Port {discord.port} of 127.0.0.1 cannot be used"):
+        async with LocalDiscord(port=discord.port):
+            pass
+
+
+async def test_discord_py_is_pointed_here_and_back(discord: LocalDiscord) -> None:
+    before = library.http.Route.BASE
+    with discord.patch_discord_py():
+        assert discord.url + "/api/v10" == library.http.Route.BASE
+    assert before == library.http.Route.BASE == "https://discord.com/api/v10"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 403),
+        ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://evil.example", "Host": "evil.example"}, 421),
+    ],
+)
+async def test_other_web_sites_may_not_act(
+    discord: LocalDiscord, headers: dict[str, str], status: int
+) -> None:
+    body = {"channel": discord.channel("music").id, "content": "hello"}
+    async with aiohttp.ClientSession() as session:
+        address = f"{discord.page_url}api/say"
+        refused = await session.post(address, json=body, headers=headers)
+        assert refused.status == status
+        live = {"Connection": "Upgrade", "Upgrade": "websocket", **headers}
+        assert (await session.get(f"{discord.page_url}live", headers=live)).status == status
+        assert discord.you.sees() == []
+        allowed = await session.post(address, json=body, headers={"Origin": discord.url})
+        assert allowed.status == 200
+        assert [message["content"] for message in discord.you.sees()] == ["hello"]
+
+
+async def test_the_page_needs_its_key_and_shows_only_its_files(discord: LocalDiscord) -> None:
+    async with aiohttp.ClientSession() as session:
+        page = await session.get(discord.page_url)
+        assert page.status == 200
+        assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+        assert page.headers["Referrer-Policy"] == "no-referrer"
+        for address in (
+            f"{discord.url}/page/guess/",
+            f"{discord.url}/page/",
+            f"{discord.page_url}..%2fserver.py",
+            f"{discord.page_url}__init__.py",
+            discord.url,
+        ):
+            assert (await session.get(address)).status == 404
+
+
+async def test_a_strange_host_is_refused_everywhere(discord: LocalDiscord) -> None:
+    async with aiohttp.ClientSession() as session:
+        for path in ("/api/v10/gateway", "/cdn/attachments/1/2/a", "/gateway"):
+            rebound = await session.get(discord.url + path, headers={"Host": "evil.example"})
+            assert rebound.status == 421
+
+
+async def test_uploads_cannot_become_pages_of_this_origin(discord: LocalDiscord) -> None:
+    said = await discord.you.say(uploads=[Upload("x.html", b"<script>alert(1)</script>")])
+    async with aiohttp.ClientSession() as session:
+        got = await session.get(said["attachments"][0]["url"])
+        assert got.headers["Content-Disposition"] == "attachment"
+        assert "sandbox" in got.headers["Content-Security-Policy"]
+        assert got.headers["X-Content-Type-Options"] == "nosniff"
+
+
+async def test_the_api_needs_the_bots_token(discord: LocalDiscord) -> None:
+    async with aiohttp.ClientSession() as session:
+        address = f"{discord.url}/api/v10/users/@me"
+        assert (await session.get(address)).status == 401
+        known = {"Authorization": f"Bot {discord.token}"}
+        assert (await session.get(address, headers=known)).status == 200
+        unknown = await session.get(f"{discord.url}/api/v10/voice/regions", headers=known)
+        assert unknown.status == 404
+    with pytest.raises(AssertionError, match="GET /voice/regions is not imitated"):
+        discord.assert_clean()
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "body"),
+    [("bytes=2-4", 206, b"234"), ("bytes=7-", 206, b"789"), ("bytes=99-", 416, b"")],
+)
+async def test_a_player_may_seek(
+    discord: LocalDiscord, asked: str, status: int, body: bytes
+) -> None:
+    said = await discord.you.say(uploads=[Upload("a.wav", b"0123456789")])
+    async with aiohttp.ClientSession() as session:
+        url = said["attachments"][0]["url"]
+        got = await session.get(url, headers={"Range": asked})
+        assert (got.status, await got.read()) == (status, body)

@@ -1,0 +1,89 @@
+"""Sentences, titles and signatures: what strangers say, in words of our own."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.sources.media import plain_name, suffix_of, title_of
+from bot.sources.ytdlp_errors import explain
+from genrec.errors import LinkRefused
+from tests.bot.sources.hostile import wav
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ("ERROR: [youtube] x: Private video. Sign in if you've been granted access", "private"),
+        ("[vimeo] Use --cookies or log in", "sign-in"),
+        ("Sign in to confirm you're not a bot", "sign-in"),
+        ("[youtube] x: Video unavailable. This video has been removed by the uploader", "removed"),
+        ("Unable to download JSON metadata: HTTP Error 404: Not Found", "removed"),
+        ("HTTP Error 429: Too Many Requests", "too often"),
+        ("The uploader has not made this video available in your country", "country"),
+        ("This video is DRM protected", "copy-protected"),
+        ("Unable to download webpage: HTTP Error 403: Forbidden", "let genrec in"),
+        ("The read operation timed out", "does not answer"),
+        ("This live event will begin in 3 hours", "live stream"),
+        ("No suitable extractor (Generic) found for URL http://x/", "single tracks"),
+        ("unable to write data: [Errno 27] File too large", "larger"),
+        ("unable to write data: [Errno 28] No space left on device", "no room"),
+        ("Requested format is not available", "no form"),
+        ("KeyError('x'); please report this issue", "could not be read"),
+        ("", "could not be read"),
+    ],
+)
+def test_what_yt_dlp_says_becomes_a_sentence(words, part):
+    sentence = str(explain("yt_dlp", words))
+    assert part in sentence
+    assert sentence.endswith(".")
+
+
+def test_what_the_proxy_refused_explains_a_failed_connection():
+    inside = LinkRefused("inside")
+    assert explain("yt_dlp", "Unable to connect to proxy", inside) is inside
+    assert "private" in str(explain("yt_dlp", "This track is private", inside))
+
+
+@pytest.mark.parametrize(
+    ("head", "suffix"),
+    [
+        (b"fLaC\0\0\0\x22", ".flac"),
+        (b"OggS\0", ".ogg"),
+        (wav()[:64], ".wav"),
+        (b"FORM\0\0\0\0AIFC", ".aiff"),
+        (b"\x1aE\xdf\xa3", ".webm"),
+        (b"\0\0\0\x20ftypM4A ", ".m4a"),
+        (b"ID3\4\0", ".mp3"),
+        (b"\xff\xfb\x90\x64", ".mp3"),
+        (b"\xff\xf1\x50\x80", ".aac"),
+        (b"\xff\xff\xff\xff", ""),
+        (b"\xff\xe8\0\0", ""),
+        (b"\xff\xd8\xff\xe0", ""),  # a JPEG
+        (b"RIFF\0\0\0\0WEBP", ""),
+        (b"G@\0\x10", ""),  # MPEG-TS
+        (b"#EXTM3U\n", ""),
+        (b"", ""),
+    ],
+)
+def test_signatures(head, suffix):
+    assert suffix_of(head) == suffix
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("My_Song.mp3", "My Song"),
+        ("../../etc/passwd", "passwd"),
+        ("C:\\music\\a.b.flac", "a.b"),
+        ("\u202e3pm.exe.mp3", "3pm.exe"),
+        (".mp3", ""),
+        ("a\tb\n\nc", "a b c"),
+        ("x" * 900, "x" * 200),
+    ],
+)
+def test_titles(name, title):
+    assert title_of(name) == title
+
+
+def test_no_name_but_text():
+    assert plain_name(None) == plain_name(["x"]) == plain_name("\0\u200b") == ""

@@ -1,0 +1,212 @@
+"""The parent's side of the yt-dlp process, with processes that are nothing like yt-dlp."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bot.sources.page import fetch_page
+from bot.sources.policy import check_url
+from bot.sources.sites import SITES
+from bot.sources.ytdlp_process import ChildFailedError, ChildStoppedError, run_child
+from genrec.errors import ClipTooLarge, GenrecError, LinkRefused, UnsupportedFormat
+from tests.bot.sources.hostile import living, until, wav
+
+
+def python(code: str) -> tuple[str, ...]:
+    return (sys.executable, "-I", "-c", "import os, sys, time\n" + code)
+
+
+async def call(code: str, folder: Path, **settings: object) -> dict[str, object]:
+    settings = {"timeout_s": 10.0, "over_limit": lambda: False} | settings
+    return await run_child(
+        {"a": 1}, folder=folder, environment={}, command=python(code), **settings
+    )
+
+
+async def test_a_reply(root):
+    code = "print(sys.stdin.readline().strip(), flush=True); time.sleep(600)"
+    assert await call(code, root) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "sys.exit(3)",
+        "os.close(1); time.sleep(0.1)",
+        "print('no json', flush=True)",
+        "print('[1]', flush=True)",
+        "sys.stdout.write('{\"half\":'); sys.stdout.flush(); os._exit(0)",
+        "os.write(1, b'x' * 500_000); time.sleep(600)",
+        "os.write(1, b'\\xff\\xfe\\n')",
+        "os.kill(os.getpid(), 9)",
+        "raise SystemExit",
+    ],
+)
+async def test_nonsense_instead_of_a_reply(code, root):
+    with pytest.raises(ChildFailedError):
+        await call(code, root)
+
+
+async def test_no_reply_in_time(root):
+    with pytest.raises(TimeoutError):
+        await call("time.sleep(600)", root, timeout_s=0.3)
+
+
+async def test_a_limit_ends_it(root):
+    with pytest.raises(ChildStoppedError):
+        await call("time.sleep(600)", root, over_limit=lambda: True)
+
+
+async def test_a_child_that_reads_nothing_of_a_long_job(root):
+    with pytest.raises(TimeoutError):
+        await run_child(
+            {"a": "x" * 1_000_000},
+            folder=root,
+            environment={},
+            timeout_s=0.3,
+            over_limit=lambda: False,
+            command=python("time.sleep(600)"),
+        )
+
+
+async def test_grandchildren_go_too_even_when_their_parent_is_gone(root):
+    code = (
+        "import subprocess\n"
+        "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
+        "print('{}', flush=True)"
+    )
+    assert await call(code, root) == {}
+    await asyncio.sleep(0.05)
+    assert living(root) == []
+
+
+async def test_being_cancelled_twice(root):
+    # A process can be seen before we know that it has started: it must have heard from us.
+    code = "sys.stdin.readline(); open('started', 'w').close(); time.sleep(600)"
+    task = asyncio.create_task(call(code, root))
+    await until((root / "started").exists)
+    (root / "started").unlink()
+    task.cancel()
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert living(root) == []
+
+
+def test_the_runner_dies_with_its_parent(root):
+    """A parent that is killed outright can end nobody: the runner has to notice by itself."""
+    runner = Path(sys.modules["bot.sources.ytdlp_process"].__file__).with_name("ytdlp_runner.py")
+    (root / "yt_dlp.py").write_text("import time\ntime.sleep(600)\n")
+    told = {"max_bytes": 1000, "js_runtime": None, "proxy_port": 1, "ytdlp_dir": str(root)}
+    job = json.dumps(told | dict.fromkeys(("url", "proxy", "extractors", "own_ca")))
+    code = (
+        "import subprocess, sys, time\n"
+        "p = subprocess.Popen(sys.argv[1:3], stdin=-1, stdout=-1, start_new_session=True)\n"
+        "p.stdin.write(sys.argv[3].encode() + b'\\n'); p.stdin.flush(); time.sleep(600)"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code, sys.executable, str(runner), job], cwd=root
+    )
+    try:
+        deadline = time.monotonic() + 10
+        while len(living(root)) < 2:
+            assert time.monotonic() < deadline, "the runner did not start"
+            time.sleep(0.02)
+        time.sleep(0.3)
+        assert len(living(root)) == 2
+    finally:
+        os.kill(parent.pid, signal.SIGKILL)
+        parent.wait()
+    while living(root):
+        assert time.monotonic() < deadline, "the runner outlived its parent"
+        time.sleep(0.02)
+    (root / "yt_dlp.py").unlink()
+
+
+# --- a process that was taken over: its word and its files are data -----------------------------
+
+
+async def lie(code: str, policy, names, root) -> GenrecError:
+    """Fetch a page by a process that runs ``code`` instead of yt-dlp."""
+    url = check_url("http://someone.bandcamp.com/track/x", policy)
+    folder = root / "job"
+    folder.mkdir()
+    try:
+        with pytest.raises(GenrecError) as caught:
+            await fetch_page(
+                url,
+                SITES["bandcamp"],
+                folder,
+                policy=policy,
+                resolve=names,
+                command=python("import json\n" + code),
+            )
+    finally:
+        shutil.rmtree(folder)
+    return caught.value
+
+
+SAY = "print(json.dumps({'file': %s, 'title': 'x'}), flush=True); time.sleep(600)"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/etc/passwd", "../../../etc/passwd", "clip.mp3", "", ".", "clip..", "clip.a/../../x", "c\0"],
+)
+async def test_files_that_are_not_there_to_take(name, policy, names, root):
+    error = await lie(SAY % repr(name), policy, names, root)
+    assert type(error) is LinkRefused
+
+
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [
+        ("os.symlink('/etc/passwd', 'clip.mp3')", LinkRefused),
+        ("os.mkdir('clip.mp3')", LinkRefused),
+        ("os.mkfifo('clip.mp3')", LinkRefused),
+        ("open('clip.mp3', 'wb').truncate(200_001)", ClipTooLarge),
+        ("open('clip.mp3', 'w').write('ffconcat version 1.0')", UnsupportedFormat),
+        ("open('clip.mp3', 'w')", UnsupportedFormat),
+    ],
+)
+async def test_files_that_are_not_what_they_seem(make, kind, policy, names, root):
+    error = await lie(make + "\n" + SAY % "'clip.mp3'", policy, names, root)
+    assert isinstance(error, kind)
+
+
+async def test_files_that_fill_the_disk(policy, names, root):
+    code = "n = 0\nwhile True:\n open(f'f{n}', 'wb').write(b'x' * 100_000); n += 1; time.sleep(.01)"
+    assert isinstance(await lie(code, policy, names, root), ClipTooLarge)
+
+
+async def test_a_source_that_is_no_plain_link_is_not_passed_on(policy, names, root):
+    (root / "job").mkdir()
+    body = repr(wav())
+    for page in ("javascript:alert(1)", "http://127.0.0.1/", "http://u:p@music.test/", None):
+        code = (
+            f"import json; open('clip.wav', 'wb').write({body})\n"
+            f"print(json.dumps({{'file': 'clip.wav', 'page': {page!r}}}), flush=True)"
+        )
+        url = check_url("http://someone.bandcamp.com/track/x", policy)
+        clip = await fetch_page(
+            url,
+            SITES["bandcamp"],
+            root / "job",
+            policy=policy,
+            resolve=names,
+            command=python(code),
+        )
+        assert clip.source == str(url)
+        shutil.rmtree(root / "job" / "page")
+    (root / "job").rmdir()

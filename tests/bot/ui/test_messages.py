@@ -1,0 +1,342 @@
+"""The answers: within Discord's limits in every language, harmless, and saying what they should."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bot.i18n import ENGLISH, LANGUAGES, Words
+from bot.local_discord.reading import BUTTON, FILE, MEDIA_GALLERY, walk
+from bot.local_discord.rules import MAX_COMPONENTS
+from bot.local_discord.schema import Schema
+from bot.ui.answer import CLOSENESS
+from bot.ui.components import GENRE_COLOURS, UNSURE
+from bot.ui.messages import STAGES, Limits, Reindex, Replies
+from genrec import errors
+from genrec.types import Analysis, GenreScore, Neighbour
+from tests.bot.ui.visible import (
+    HOSTILE,
+    LONG,
+    ZALGO,
+    assert_harmless,
+    body,
+    components,
+    custom_ids,
+    recommendation,
+    seen,
+    track,
+)
+
+WORDS = Words.load()
+REPLIES = Replies(WORDS, limits=Limits(min_seconds=1.0, max_minutes=20, max_mb=25))
+SECTION, CONTAINER = 9, 17
+KEY = "k" * 80
+
+
+def answer(rec=None, locale="en-US", **options):
+    options = {"key": "abc", "name": "clip.mp3", "heard_s": 30.0, "picture": True, **options}
+    return REPLIES.recommendation(rec or recommendation(), locale, **options)
+
+
+def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
+    """Give every layout of Replies once."""
+    tracks = tuple(
+        Neighbour(track(i, title=name, artist=name, genre=name), 0.8) for i in range(1, count + 1)
+    )
+    rec = recommendation(tracks=tracks, note=name, model_id=name)
+    yield answer(rec, locale, name=name, key=KEY, asked=10)
+    yield answer(rec, locale, seed=track(99, title=name, artist=name, genre=name), picture=False)
+    yield answer(recommendation(0, scores=()), locale, name=name)
+    yield REPLIES.genre(analysis(), locale, key=KEY, name=name, picture=True)
+    for stage in STAGES:
+        yield REPLIES.progress(stage, locale, place=3, name=name)
+    for code in error_classes():
+        yield REPLIES.refusal(code(name), locale)
+    for key in WORDS.catalogues[ENGLISH].texts:
+        part, _, rest = key.partition(".")
+        if part in ("refusals", "notices"):
+            say = REPLIES.decline if part == "refusals" else REPLIES.notice
+            values = dict.fromkeys(("title", "artist", "genre", "model", "id"), name)
+            yield say(rest, locale, count=3, done=1, total=2, **values)
+    yield REPLIES.apology(name, locale)
+    yield REPLIES.attached("tracks.m3u8", locale, count=5)
+    state = Reindex("library", 120, 1000, 3, 4, 5, 6, 60.0, 400.0, name)
+    yield REPLIES.reindex_progress(state, locale, key=KEY)
+    yield REPLIES.reindex_progress(Reindex("server"), locale, key=KEY)
+    yield REPLIES.reindex_done(state, locale, csv="failures.csv")
+    yield REPLIES.reindex_done(state, locale, cancelled=True)
+
+
+def analysis(first: float = 0.8) -> Analysis:
+    scores = (GenreScore("jazz", first), GenreScore("blues", 1 - first))
+    none = np.zeros(0)
+    return Analysis("m-1", none.astype(np.float32), scores, none.astype(np.int8), 60.0, 30.0)
+
+
+def error_classes() -> list[type[errors.GenrecError]]:
+    classes = [errors.GenrecError]
+    for cls in classes:
+        classes += [sub for sub in cls.__subclasses__() if sub.__module__ == "genrec.errors"]
+    return classes
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("name", ["", HOSTILE, LONG], ids=["none", "hostile", "long"])
+def test_every_layout_keeps_discords_limits_and_is_harmless(code, name):
+    layouts = [body(view) for view in all_layouts(code, name)]
+    assert len(layouts) > 60
+    for message in layouts:
+        for component in walk(message["components"]):
+            if "content" in component:
+                assert_harmless(component["content"])
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("name", [HOSTILE, LONG, "*" * 500], ids=["hostile", "long", "stars"])
+@pytest.mark.parametrize("count", [1, 9, 10])
+def test_answers_of_every_length_keep_discords_limits(code, name, count):
+    body(next(all_layouts(code, name, count)))
+
+
+async def test_discord_py_keeps_no_reference_to_a_layout():
+    assert all(view.is_finished() for view in all_layouts("en-US"))
+
+
+@pytest.mark.shared
+def test_every_layout_fits_discords_own_description(shared: Path):
+    schema = Schema(shared / "discord" / "openapi.json")
+    for view in [*all_layouts("de"), *all_layouts("en-US", HOSTILE, 10)]:
+        found = schema.request_errors("POST", "/channels/{channel_id}/messages", body(view))
+        assert found == []
+
+
+def test_ten_tracks_use_at_most_forty_components():
+    assert len(list(walk(body(answer(recommendation(10)))["components"]))) <= MAX_COMPONENTS
+
+
+def test_an_answer_says_genre_tracks_similarity_and_reason():
+    text = seen(answer())
+    for words in (
+        "## Rock",
+        "**Rock** 72%",
+        "Metal 20%",
+        "Blues 5%",
+        "heard in 30 s of **clip.mp3**",
+        "5 tracks that sound alike",
+        "**1. Song 1**\nBand 1\n",
+        "similarity 0.90 · same genre, timbre very close",
+        "similarity 0.50 · same genre, timbre close",
+        "vgg16-0123abcd · answered in 0.8 s",
+    ):
+        assert words in text
+    assert "Pop" not in text  # the top three only
+    assert "unsure" not in text.lower()
+
+
+def test_an_answer_has_its_buttons_picture_and_colour():
+    view = answer()
+    assert custom_ids(view) == [
+        *(f"more:{i}" for i in range(1, 6)),
+        *("thumb:up:abc", "thumb:down:abc", "export:abc"),
+    ]
+    assert [b.get("label") for b in components(view, BUTTON)][:5] == ["More like this"] * 5
+    assert components(view, CONTAINER)[0]["accent_color"] == GENRE_COLOURS["rock"]
+    (item,) = components(view, MEDIA_GALLERY)[0]["items"]
+    assert item["media"]["url"] == "attachment://spectrogram.png"
+    assert item["description"].startswith("Spectrogram of clip.mp3")
+    assert components(answer(picture=False), MEDIA_GALLERY) == []
+
+
+def test_bars_are_as_long_as_the_probability():
+    lines = [line for line in seen(answer()).splitlines() if line.startswith("`")]
+    assert [line.count("█") for line in lines] == [9, 2, 1]
+    assert {len(line.split("`")[1]) for line in lines} == {12}
+
+
+def test_an_unsure_answer_says_so():
+    view = answer(recommendation(unsure=True))
+    assert "## Unsure, perhaps Rock" in seen(view)
+    assert "same genre" not in seen(view)
+    assert components(view, CONTAINER)[0]["accent_color"] == UNSURE
+
+
+@pytest.mark.parametrize(
+    ("genre", "words"),
+    [
+        ("rock", "same genre"),
+        ("metal", "Metal, heard in your clip too"),
+        ("blues", "filed under Blues"),  # 5 % is not heard
+        ("vapor_wave", r"filed under Vapor\_wave"),
+    ],
+)
+def test_the_reason_follows_the_genres(genre, words):
+    rec = recommendation(tracks=(Neighbour(track(1, genre=genre), 0.6),))
+    assert f" · {words}, timbre close · " in seen(answer(rec, asked=1))
+
+
+def test_a_track_without_genre_gives_timbre_only():
+    rec = recommendation(tracks=(Neighbour(track(1, genre=""), 0.1),))
+    assert "similarity 0.10 · timbre related · " in seen(answer(rec, asked=1))
+
+
+def test_closeness_covers_every_similarity():
+    bounds = [least for least, _ in CLOSENESS]
+    assert bounds == sorted(bounds, reverse=True)
+    assert bounds[-1] <= -1.0
+
+
+def test_links_lead_to_the_source_or_to_a_search():
+    page = track(1, source="https://www.soundcloud.com/x/y")
+    local = track(2, title="Thunder & Co", artist="AC/DC", source="/music/private/a.flac")
+    rec = recommendation(tracks=(Neighbour(page, 0.9), Neighbour(local, 0.8)))
+    text = seen(answer(rec))
+    assert "[listen on soundcloud.com](https://www.soundcloud.com/x/y)" in text
+    assert "[search](https://www.youtube.com/results?search_query=AC%2FDC+Thunder+%26+Co)" in text
+    assert "/music/private" not in text
+
+
+def test_fewer_tracks_than_asked_are_explained():
+    assert "Only 2 tracks sound enough like it." in seen(answer(recommendation(2)))
+    assert "Because of this." in seen(answer(recommendation(2, note="Because of this.")))
+    german = seen(answer(recommendation(2, note="Because of this."), "de"))
+    assert "Nur 2 Titel klingen ähnlich genug." in german
+    assert "Because" not in german
+    assert "Only" not in seen(answer(recommendation(2), asked=2))
+
+
+def test_no_tracks_are_explained_and_cannot_be_exported():
+    view = answer(recommendation(0))
+    assert "Nothing in the library sounds enough like it." in seen(view)
+    assert custom_ids(view) == ["thumb:up:abc", "thumb:down:abc"]
+
+
+def test_more_like_this_names_its_track():
+    text = seen(answer(recommendation(scores=()), seed=track(9), picture=False))
+    assert "## Like Song 9" in text
+    assert "Band 9 · Rock" in text
+    metal = answer(seed=track(9, genre="metal"), picture=False)
+    assert "filed under Rock" in seen(metal)
+    assert "your clip" not in seen(metal)
+
+
+def test_long_names_are_shortened_before_links_are_dropped():
+    tracks = tuple(Neighbour(track(i, title=LONG, artist=LONG), 0.8) for i in range(1, 6))
+    text = seen(answer(recommendation(tracks=tracks)))
+    assert text.count("[search](") == 5
+    ten = tuple(Neighbour(track(i, title=LONG, artist=LONG), 0.8) for i in range(1, 11))
+    assert seen(answer(recommendation(tracks=ten))).count("ウ") > 200
+
+
+@pytest.mark.parametrize("key", ["", "k" * 81])
+def test_a_key_that_custom_ids_cannot_hold_is_refused(key):
+    with pytest.raises(ValueError, match="key"):
+        answer(key=key)
+
+
+def test_genre_alone_names_the_genre():
+    text = seen(REPLIES.genre(analysis(), "de", key="x", name="a.wav"))
+    assert "## Jazz" in text
+    assert "**Jazz** 80\u00a0%" in text
+    assert "gehört in 30 s von **a.wav**" in text
+    assert "Unsure" in seen(REPLIES.genre(analysis(0.4), "en-US", key="x"))
+    assert "Unsure" not in seen(REPLIES.genre(analysis(0.4), "en-US", key="x", unsure=False))
+
+
+def test_progress_tells_the_place_and_then_the_work():
+    assert "place 3" in seen(REPLIES.progress("queued", "en-US", place=3))
+    assert "Next in the queue" in seen(REPLIES.progress("queued", "en-US", place=1))
+    assert "Listening" in seen(REPLIES.progress("listening", "en-US", name="a.wav"))
+    assert "a.wav" in seen(REPLIES.progress("listening", "en-US", name="a.wav"))
+    with pytest.raises(ValueError, match="stage"):
+        REPLIES.progress("sleeping", "en-US")
+
+
+@pytest.mark.parametrize("cls", error_classes(), ids=lambda cls: cls.code)
+@pytest.mark.parametrize("code", [code for code in LANGUAGES if code != ENGLISH])
+def test_every_error_has_its_own_sentence_in_every_language(cls, code):
+    sentence = REPLIES.sentence(cls("English cause."), code)
+    assert sentence
+    assert "English" not in sentence
+    others = [REPLIES.sentence(other("x"), code) for other in error_classes() if other is not cls]
+    assert sentence not in others
+
+
+def test_sentences_name_the_limits():
+    assert "25 MB" in REPLIES.sentence(errors.ClipTooLarge("x"), "de")
+    assert "20 Minuten" in REPLIES.sentence(errors.ClipTooLong("x"), "de")
+    assert "1 s" in REPLIES.sentence(errors.ClipTooShort("x"), "fr")
+
+
+def test_refused_input_explains_itself_in_english_but_our_faults_do_not():
+    short = errors.ClipTooShort("The clip is 0.3 s long; at least 1 s is needed. Send more.")
+    assert REPLIES.sentence(short, "en-GB") == str(short)
+    preset = errors.PresetError("/srv/genrec/models/vgg16 has no config.json.")
+    assert "/srv" not in REPLIES.sentence(preset, "en-US")
+    missing = errors.FileMissing("/tmp/genrec-1/clip is gone.")
+    assert "/tmp" not in REPLIES.sentence(missing, "en-US")
+
+
+def test_an_unknown_code_keeps_its_english_sentence():
+    class Odd(errors.GenrecError):
+        code = "odd"
+
+    assert REPLIES.sentence(Odd("Odd *thing*."), "de") == r"Odd \*thing\*."
+
+
+def test_refusals_with_many_causes_add_the_english_one():
+    error = errors.LinkRefused("Links to port 22 are not fetched.")
+    german = seen(REPLIES.refusal(error, "de"))
+    assert "Dieser Link ließ sich nicht abrufen." in german
+    assert "-# Links to port 22 are not fetched." in german
+    assert seen(REPLIES.refusal(error, "en-US")) == str(error)
+    assert "-#" not in seen(REPLIES.refusal(errors.SilentAudio("x"), "de"))
+
+
+def test_values_of_refusals_and_notices_are_escaped():
+    assert r"“a\*b”" in seen(REPLIES.decline("genre_unknown", "en-US", genre="a*b"))
+    added = REPLIES.notice("library_added", "en-US", title="[x]", artist="@here", genre="Rock")
+    assert r"**\[x\]** by @" in seen(added)
+    assert "3f2a" in seen(REPLIES.apology("3f2a", "ja"))
+
+
+def test_reindex_shows_percent_rate_time_left_file_and_cancel():
+    state = Reindex("library", 250, 1000, failed=2, elapsed_s=50, left_s=150, current="a/b.mp3")
+    view = REPLIES.reindex_progress(state, "en-US", key="job")
+    text = seen(view)
+    for words in ("25%", "250 of 1,000 files", "5.0 a second", "2 min left", "now: a/b.mp3",
+                  "2 failures so far"):  # fmt: skip
+        assert words in text
+    assert custom_ids(view) == ["cancel:job"]
+    done = REPLIES.reindex_done(state, "en-US", csv="failures.csv")
+    assert components(done, FILE)[0]["file"]["url"] == "attachment://failures.csv"
+    assert custom_ids(done) == []
+
+
+def test_an_export_shows_its_file():
+    view = REPLIES.attached("tracks.csv", "en-US", count=1)
+    assert "One track" in seen(view)
+    assert components(view, FILE)[0]["file"]["url"] == "attachment://tracks.csv"
+
+
+def test_the_picture_carries_its_alt_text():
+    file = REPLIES.picture(b"png", "de", name="a_b.mp3")
+    assert file.filename == "spectrogram.png"
+    assert file.description is not None
+    assert file.description.startswith("Spektrogramm von a_b.mp3")
+    assert isinstance(file.fp, io.BytesIO)
+
+
+@pytest.mark.parametrize("name", [HOSTILE, LONG, ZALGO, ""])
+def test_labels_are_plain_and_short(name):
+    label = REPLIES.label(track(7, title=name, artist=name))
+    assert 1 <= len(label) <= 100
+    assert "\n" not in label
+    assert "\u202e" not in label
+
+
+def test_labels_say_title_and_artist():
+    assert REPLIES.label(track(7)) == "Song 7 — Band 7"
+    assert REPLIES.label(track(7, artist="")) == "Song 7"

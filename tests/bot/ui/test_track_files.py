@@ -1,0 +1,53 @@
+"""Exported lists: what other programs read, and nothing they would run; and keys of answers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import pytest
+
+from bot.ui.custom_ids import LONGEST, answer_key, track_ids
+from bot.ui.track_files import as_csv, as_json, as_m3u8
+from genrec.types import Track
+
+TRACKS = [
+    Track(1, "=cmd|' /C calc'!A0", "@home", "jazz", "https://example.com/a b"),
+    Track(2, "Two\nlines\u202e", "", "rock", "/srv/music-of-mine/music/secret.mp3"),
+    Track(3, "#EXTM3U", "../../x", "pop", "javascript:alert(1)"),
+]
+
+
+def test_no_cell_is_a_formula_and_no_path_leaves() -> None:
+    text = as_csv(TRACKS).decode("utf-8-sig")
+    rows = list(csv.reader(io.StringIO(text)))
+    assert len(rows) == 4
+    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row)
+    assert "secret" not in text
+    assert "javascript" not in text
+
+
+def test_a_playlist_has_two_lines_a_track() -> None:
+    lines = as_m3u8(TRACKS).decode().splitlines()
+    assert lines[0] == "#EXTM3U"
+    assert len(lines) == 1 + 2 * len(TRACKS)
+    assert lines[2].startswith("https://example.com/")
+    assert all(not line.startswith(("#", "/", "..")) for line in lines[2::2])
+
+
+def test_json_has_the_keys_it_promises() -> None:
+    rows = json.loads(as_json(TRACKS))
+    assert [set(row) for row in rows] == [{"title", "artist", "genre", "source"}] * 3
+
+
+@pytest.mark.parametrize("ids", [(), (1,), (35, 36, 2**40), tuple(range(2**52, 2**52 + 6))])
+def test_keys_bring_the_tracks_back(ids: tuple[int, ...]) -> None:
+    key = answer_key(ids)
+    assert 0 < len(key) <= LONGEST
+    assert track_ids(key) == ids
+
+
+@pytest.mark.parametrize("key", ["", "0", "../etc", "1..2", "z" * 60, "1.2;drop"])
+def test_a_key_that_is_not_ours_has_no_tracks(key: str) -> None:
+    assert track_ids(key) == ()

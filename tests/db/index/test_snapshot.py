@@ -1,0 +1,145 @@
+"""A snapshot is read as it was written, or not at all; a kill leaves the one before."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from db.columns import NOBODY, CatalogueRows, columns
+from db.index import snapshot
+from db.index.growable import HeldRows
+from db.index.snapshot import read_snapshot, write_snapshot
+from tests.db.fakes import DIMENSION, MODEL, content, unit
+from tests.repository import ROOT
+
+OTHER_MODEL = "fake@000000000002"
+TOKEN = "a token"
+WRITER = f"""
+import sys
+from pathlib import Path
+from db.index.snapshot import read_snapshot, write_snapshot
+
+path = Path(sys.argv[1])
+held = read_snapshot(path, model_id="{MODEL}", token="{TOKEN}")
+print("begun", flush=True)
+while True:
+    write_snapshot(path, held.rows, "{TOKEN}")
+"""
+
+
+@pytest.fixture
+def rows() -> CatalogueRows:
+    """Return thirty tracks, one of them dead."""
+    read_rows = [(n, unit(n).tobytes(), f"Artist {n % 7}", "rock", "library") for n in range(1, 31)]
+    held = HeldRows(columns(7, MODEL, read_rows, DIMENSION))
+    return held.update(7, columns(7, MODEL, [], DIMENSION), [1])
+
+
+def read(path: Path, model_id: str = MODEL, known_as: str = TOKEN) -> CatalogueRows | None:
+    held = read_snapshot(path, model_id=model_id, token=known_as)
+    return held and held.rows
+
+
+def test_what_is_written_is_read_without_the_dead(tmp_path: Path, rows: CatalogueRows) -> None:
+    path = tmp_path / "a.db-tracks"
+    write_snapshot(path, rows, TOKEN)
+    again = read(path)
+    assert again is not None
+    assert content(again) == content(rows)
+    assert (len(again.ids), again.revision, again.model_id) == (29, rows.revision, MODEL)
+    assert again.matrix.dtype == np.float32
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert list(tmp_path.glob("a.db-tracks*")) == [path]
+    assert read(path, model_id=OTHER_MODEL) is None
+    assert read(path, known_as="another") is None
+    path.unlink()
+    assert read(path) is None
+    assert again.matrix.sum() == pytest.approx(content_sum(rows), rel=1e-4)
+
+
+def content_sum(rows: CatalogueRows) -> float:
+    return float(rows.matrix[rows.ids != NOBODY].sum())
+
+
+def test_what_is_added_to_a_mapped_matrix_stays_in_memory(
+    tmp_path: Path, rows: CatalogueRows
+) -> None:
+    path = tmp_path / "a.db-tracks"
+    write_snapshot(path, rows, TOKEN)
+    written = path.read_bytes()
+    held = read_snapshot(path, model_id=MODEL, token=TOKEN)
+    assert held is not None
+    before = held.rows.matrix
+    now = held.update(99, rows, [])
+    assert np.shares_memory(now.matrix, before)
+    assert content(now) == {**content(held.rows), **content(rows)}
+    assert path.read_bytes() == written
+
+
+def test_damage_anywhere_is_seen(tmp_path: Path, rows: CatalogueRows) -> None:
+    path = tmp_path / "a.db-tracks"
+    write_snapshot(path, rows, TOKEN)
+    whole = path.read_bytes()
+    # Where nothing is written, between the columns and in the room to spare, nothing can break.
+    used = np.flatnonzero(np.frombuffer(whole, np.uint8))
+    for place in [*used[:: max(1, len(used) // 300)].tolist(), int(used[-1])]:
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x10
+        path.write_bytes(damaged)
+        assert read(path) is None, f"byte {place}"
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 0.999])
+def test_half_a_file_is_none(tmp_path: Path, rows: CatalogueRows, share: float) -> None:
+    path = tmp_path / "a.db-tracks"
+    write_snapshot(path, rows, TOKEN)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    assert read(path) is None
+    path.write_bytes(bytes(len(whole)))
+    assert read(path) is None
+
+
+@pytest.mark.parametrize("at", ["fsync", "replace"])
+def test_killed_while_writing_the_old_one_stays(
+    tmp_path: Path, rows: CatalogueRows, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    path = tmp_path / "a.db-tracks"
+    write_snapshot(path, rows, "the old one")
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshot.os if at == "fsync" else snapshot.Path, at, killed)
+        patch.setattr(snapshot.Path, "unlink", lambda *_, **__: None)  # a kill cleans nothing up
+        with pytest.raises(KeyboardInterrupt):
+            write_snapshot(path, rows, TOKEN)
+    assert read(path, known_as="the old one") is not None
+    assert len(list(tmp_path.glob("*.part"))) == 1
+    write_snapshot(path, rows, TOKEN)
+    assert list(tmp_path.glob("*.part")) == []
+    assert read(path) is not None
+
+
+def test_killed_at_any_moment_there_is_a_whole_one(tmp_path: Path, rows: CatalogueRows) -> None:
+    path = tmp_path / "a.db-tracks"
+    write_snapshot(path, rows, TOKEN)
+    for number in range(5):
+        with subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path)], cwd=ROOT, stdout=subprocess.PIPE
+        ) as writer:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+            time.sleep(0.007 * number)
+            writer.kill()
+        again = read(path)
+        assert again is not None
+        assert content(again) == content(rows)
+    assert len(list(tmp_path.glob("*.part"))) <= 1, "the next writer removes what was left"

@@ -1,0 +1,125 @@
+"""What is kept for Discord: settings, votes, owed answers, single values, and its deletion."""
+
+from __future__ import annotations
+
+import pytest
+
+from db.connection import Database
+from db.feedback import Vote, acceptance, vote
+from db.guild_settings import (
+    GuildSettings,
+    forget_guild,
+    load_settings,
+    save_settings,
+    upload_channels,
+)
+from db.key_values import get_value, set_value
+from db.pending_replies import Job, begin_job, end_job, interrupted_jobs
+from db.privacy import KeptAbout, forget_user, kept_about
+from db.tracks import Catalogue, guild_scope
+from genrec.errors import CatalogueError
+from tests.db.fakes import MODEL, new_track
+
+GUILD, USER = 1_200_000_000_000_000_001, 900_000_000_000_000_007  # as large as Discord's ids
+
+
+async def test_settings_start_with_defaults_and_come_back(db: Database) -> None:
+    assert await load_settings(db, GUILD) == GuildSettings(guild_id=GUILD)
+    settings = GuildSettings(
+        guild_id=GUILD, default_count=10, private=True, preset="resnet50", allowed_role=3,
+        upload_channels=frozenset({11, 12}),
+    )  # fmt: skip
+    await save_settings(db, settings)
+    await save_settings(db, GuildSettings(guild_id=2, upload_channels=frozenset({21})))
+    assert await load_settings(db, GUILD) == settings
+    assert await upload_channels(db) == {11: GUILD, 12: GUILD, 21: 2}
+    await save_settings(db, GuildSettings(guild_id=GUILD, upload_channels=frozenset({12})))
+    assert await upload_channels(db) == {12: GUILD, 21: 2}
+    assert (await load_settings(db, GUILD)).allowed_role is None
+
+
+@pytest.mark.parametrize("count", [0, 11])
+async def test_a_count_out_of_bounds_is_refused(db: Database, count: int) -> None:
+    with pytest.raises(CatalogueError, match="1 to 10 tracks"):
+        await save_settings(db, GuildSettings(guild_id=GUILD, default_count=count))
+
+
+def _vote(message_id: int, verdict: int, user_id: int = USER, guild_id: int | None = GUILD) -> Vote:
+    assert verdict in {-1, 1}
+    return Vote(
+        message_id=message_id, user_id=user_id, guild_id=guild_id, model_id=MODEL,
+        verdict=1 if verdict == 1 else -1,
+    )  # fmt: skip
+
+
+async def test_a_user_has_one_vote_an_answer(db: Database) -> None:
+    assert (await acceptance(db)).share is None
+    assert await vote(db, _vote(1, 1))
+    assert await vote(db, _vote(1, -1))
+    assert await vote(db, _vote(2, 1))
+    assert await vote(db, _vote(1, 1, user_id=8, guild_id=None))
+    figures = await acceptance(db)
+    assert (figures.up, figures.down, figures.share) == (2, 1, pytest.approx(2 / 3))
+    assert (await acceptance(db, guild_id=GUILD)).up == 1
+    assert (await acceptance(db, message_id=1)).down == 1
+    assert (await acceptance(db, model_id="other")).share is None
+    assert not await vote(db, _vote(2, 1))  # the same again takes it back
+    assert (await acceptance(db, message_id=2)).up == 0
+
+
+async def test_owed_answers_are_found_by_the_next_run(db: Database) -> None:
+    job = Job(
+        run_id="first", kind="recommend", user_id=USER, created_at=1e9, application_id=4,
+        token="secret", guild_id=GUILD, channel_id=5,
+    )  # fmt: skip
+    given = await begin_job(db, job)
+    owed = await begin_job(db, job)
+    await end_job(db, given)
+    mine = await begin_job(db, Job(run_id="second", kind="upload", user_id=USER, created_at=2e9))
+    (found,) = await interrupted_jobs(db, "second")
+    assert (found.id, found.token, found.created_at, found.message_id) == (
+        owed,
+        "secret",
+        1e9,
+        None,
+    )
+    assert "secret" not in repr(found)
+    await end_job(db, owed)
+    assert await interrupted_jobs(db, "second") == []
+    assert [job.id for job in await interrupted_jobs(db, "third")] == [mine]
+    assert await db.number("SELECT count(*) FROM job WHERE token IS NOT NULL") == 0
+
+
+async def test_values_are_kept_by_name(db: Database) -> None:
+    assert await get_value(db, "commands") is None
+    await set_value(db, "commands", "abc")
+    await set_value(db, "commands", "def")
+    assert await get_value(db, "commands") == "def"
+
+
+async def _use(db: Database) -> None:
+    await vote(db, _vote(1, 1))
+    await begin_job(db, Job(run_id="a", kind="genre", user_id=USER, created_at=0, guild_id=GUILD))
+    await Catalogue(db).add(guild_scope(GUILD), MODEL, [new_track(1, added_by=USER)])
+    await save_settings(db, GuildSettings(guild_id=GUILD, upload_channels=frozenset({1})))
+
+
+async def test_a_user_is_shown_and_forgotten(db: Database) -> None:
+    await _use(db)
+    assert await kept_about(db, USER) == KeptAbout(votes=1, tracks_added=1, answers_owed=1)
+    await forget_user(db, USER)
+    assert await kept_about(db, USER) == KeptAbout(0, 0, 0)
+    assert await Catalogue(db).count(MODEL, guild_scope(GUILD)) == 1
+    for table in ("feedback", "job", "entry"):
+        rows = await db.all(f"SELECT * FROM {table}")
+        assert not any(USER in row for row in rows)
+
+
+async def test_a_server_is_forgotten(db: Database) -> None:
+    await _use(db)
+    await Catalogue(db).add("library", MODEL, [new_track(2)])
+    await forget_guild(db, GUILD)
+    assert await load_settings(db, GUILD) == GuildSettings(guild_id=GUILD)
+    assert await upload_channels(db) == {}
+    assert (await acceptance(db)).share is None
+    assert await Catalogue(db).count(MODEL) == 1

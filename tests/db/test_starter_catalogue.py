@@ -1,0 +1,77 @@
+"""The starter catalogue is served as a whole, and again only when it is another."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from db.connection import Database
+from db.starter_catalogue import replace_starter
+from db.tracks import Catalogue
+from genrec.errors import CatalogueError
+from genrec.preset import Starter
+from tests.db.fakes import MODEL, fingerprint, new_track, unit
+
+
+def _starter(count: int, offset: int = 0) -> Starter:
+    seeds = range(offset, offset + count)
+    return Starter(
+        names=[f"blues.{seed:05}" for seed in seeds],
+        titles=[f"Title {seed}" if seed % 2 else "" for seed in seeds],
+        artists=[f"Artist {seed}" for seed in seeds],
+        genres=["blues" for _ in seeds],
+        embeddings=np.array([unit(seed) for seed in seeds], dtype=np.float32).reshape(count, -1),
+        fingerprints=np.array([fingerprint(seed) for seed in seeds], dtype=np.int8),
+    )
+
+
+async def test_it_is_served_beside_the_rest(db: Database) -> None:
+    catalogue = Catalogue(db)
+    await catalogue.add("library", MODEL, [new_track(50)])
+    assert await replace_starter(db, MODEL, _starter(4))
+    tracks = await catalogue.browse(MODEL, "starter")
+    assert [(track.title, track.source) for track in tracks] == [
+        ("blues.00000", "starter:blues.00000"),
+        ("Title 1", "starter:blues.00001"),
+        ("blues.00002", "starter:blues.00002"),
+        ("Title 3", "starter:blues.00003"),
+    ]
+    assert len((await catalogue.load(MODEL)).ids) == 5
+    assert len(await catalogue.fingerprints(MODEL, [track.id for track in tracks])) == 4
+
+
+async def test_the_same_one_changes_nothing(db: Database) -> None:
+    await replace_starter(db, MODEL, _starter(4))
+    revision = await Catalogue(db).revision()
+    assert not await replace_starter(db, MODEL, _starter(4))
+    assert await Catalogue(db).revision() == revision
+
+
+async def test_another_one_takes_its_place_and_ids_stay(db: Database) -> None:
+    catalogue = Catalogue(db)
+    await replace_starter(db, MODEL, _starter(4))
+    before = {track.source: track.id for track in await catalogue.browse(MODEL, "starter")}
+    rows = await catalogue.load(MODEL)
+    assert await replace_starter(db, MODEL, _starter(4, offset=2))
+    after = {track.source: track.id for track in await catalogue.browse(MODEL, "starter")}
+    assert len(after) == 4
+    assert {source: before[source] for source in before.keys() & after.keys()} == {
+        source: after[source] for source in before.keys() & after.keys()
+    }
+    assert (await catalogue.changes_since(MODEL, rows.revision)).reload
+    assert await db.number("SELECT count(*) FROM embedding") == 4
+    assert await db.number("SELECT count(*) FROM generation") == 1
+
+
+async def test_a_bad_one_leaves_the_old_one(db: Database) -> None:
+    await replace_starter(db, MODEL, _starter(4))
+    bad = _starter(6)
+    bad.embeddings[5] = np.nan
+    with pytest.raises(CatalogueError, match="length 1"):
+        await replace_starter(db, MODEL, bad)
+    with pytest.raises(CatalogueError, match="empty"):
+        await replace_starter(db, MODEL, dataclasses.replace(_starter(1), names=[]))
+    assert await Catalogue(db).count(MODEL, "starter") == 4
+    assert await db.number("SELECT count(*) FROM generation") == 1

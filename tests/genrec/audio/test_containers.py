@@ -1,0 +1,106 @@
+"""Containers are told by their bytes."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+
+from genrec.audio import containers
+from genrec.audio.containers import Container, describe, sniff
+from tests.hostile_files import id3
+
+
+def mp3_frame(head: bytes, size: int) -> bytes:
+    return head + bytes(size - len(head))
+
+
+# Header and length in bytes, as the standards give them.
+MPEG_FRAMES = {
+    "mpeg1-layer3-128k-44100": (b"\xff\xfb\x90\x00", 417),
+    "mpeg1-layer3-padded": (b"\xff\xfb\x92\x00", 418),
+    "mpeg1-layer3-320k-48000": (b"\xff\xfb\xe4\x00", 960),
+    "mpeg1-layer2-192k-48000": (b"\xff\xfd\xa4\x00", 576),
+    "mpeg1-layer1-32k-32000": (b"\xff\xff\x18\x00", 48),
+    "mpeg2-layer3-64k-22050": (b"\xff\xf3\x80\x00", 208),
+    "mpeg2.5-layer3-8k-8000": (b"\xff\xe3\x18\x00", 72),
+}
+ADTS_FRAME = b"\xff\xf1\x50\x80\x02\x9f\xfc" + bytes(13)  # 20 bytes
+
+
+def sniffed(data: bytes) -> Container | None:
+    return sniff(io.BytesIO(data))
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b"RIFF\x24\0\0\0WAVEfmt ", containers.WAV),
+        (b"RIFX\0\0\0\x24WAVEfmt ", containers.WAV),
+        (b"RF64\xff\xff\xff\xffWAVEds64", containers.WAV),
+        (b"FORM\0\0\0\x24AIFFCOMM", containers.AIFF),
+        (b"FORM\0\0\0\x24AIFCFVER", containers.AIFF),
+        (b"fLaC\0\0\0\x22", containers.FLAC),
+        (b"OggS\0\2" + bytes(20) + b"\1\x1e\x01vorbis", containers.OGG),
+        (b"OggS\0\2" + bytes(20) + b"\1\x13OpusHead", containers.OGG),
+        (b"\0\0\0\x20ftypM4A ", containers.MP4),
+        (b"\x1a\x45\xdf\xa3\x9f\x42\x86", containers.MATROSKA),
+        (b"RIFF\x24\0\0\0AVI LIST", None),
+        (b"FORM\0\0\0\x24ILBM", None),
+        (b"", None),
+        (b"RIFF", None),
+    ],
+)
+@pytest.mark.parametrize("tag", [b"", id3(3000)], ids=["bare", "tagged"])
+def test_magic_bytes(head: bytes, expected: Container | None, tag: bytes) -> None:
+    if expected is containers.OGG and b"OpusHead" in head:
+        expected = containers.OPUS
+    assert sniffed(tag + head) == expected
+
+
+@pytest.mark.parametrize("name", MPEG_FRAMES)
+def test_mpeg_audio_frames(name: str) -> None:
+    frame = mp3_frame(*MPEG_FRAMES[name])
+    assert sniffed(frame * 2) == containers.MP3
+    assert sniffed(b"rubbish" + frame * 2) == containers.MP3
+    assert sniffed(id3(1000) + bytes(2000) + frame * 2) == containers.MP3
+    assert sniffed(b"rubbish" + frame) is None
+    assert sniffed(frame[:-1] + frame + b"rubbish") is None
+
+
+def test_one_frame_may_be_all_there_is() -> None:
+    assert sniffed(mp3_frame(*MPEG_FRAMES["mpeg1-layer3-128k-44100"])) == containers.MP3
+
+
+def test_adts_frames() -> None:
+    assert sniffed(ADTS_FRAME * 3) == containers.AAC
+    assert sniffed(b"rubbish" + ADTS_FRAME * 2) == containers.AAC
+    assert sniffed(b"rubbish" + ADTS_FRAME) is None
+
+
+def test_endless_tags_are_not_followed() -> None:
+    assert sniffed(id3(0) * 1000 + b"fLaC\0\0\0\x22") is None
+
+
+def test_noise_is_no_container() -> None:
+    rng = np.random.default_rng(0)
+    assert [sniffed(rng.bytes(12_000)) for _ in range(20)] == [None] * 20
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"#EXTM3U\n", "a playlist"),
+        (b"\xef\xbb\xbf#EXTM3U\n", "a playlist"),
+        (b"\nffconcat version 1.0\n", "a playlist"),
+        (b"[playlist]\n", "a playlist"),
+        (b"PK\x03\x04", "a ZIP archive"),
+        (b"\x89PNG\r\n", "a picture"),
+        ("Grüße\r\n\t".encode(), "text and not sound"),
+        (b"\x00\x01", "in no sound format"),
+        (b"", "in no sound format"),
+    ],
+)
+def test_strangers_are_named(data: bytes, words: str) -> None:
+    assert describe(io.BytesIO(data)).startswith(words)

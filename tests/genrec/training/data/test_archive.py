@@ -1,0 +1,191 @@
+"""A folder of audio becomes an archive: as serving hears it, once, and with the refused named."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from genrec.audio.decode import decode
+from genrec.errors import DataError
+from genrec.spectrogram import SpectrogramConfig, log_mel
+from genrec.training.data import archive, parallel
+from genrec.training.data.archive import find_excerpts, load_data
+from genrec.training.data.dataset import load_archive
+from genrec.training.front_end import mel_basis
+from tests.genrec.training.small import blank_data, write_archive
+from tests.synth import music, write, write_av
+
+CONFIG = SpectrogramConfig()
+
+
+class Hearings(ThreadPoolExecutor):
+    """Hear in threads, where it can be counted: ProcessPoolExecutor's stand-in."""
+
+    heard: list[str] = []  # noqa: RUF012 - one list for all of a test
+
+    def __init__(self, count: int | None, **options: Any) -> None:
+        super().__init__(1)
+
+    def submit(self, hear: Any, /, path: Path, *rest: Any) -> Future[Any]:
+        def counted() -> str:
+            self.heard.append(path.name)
+            return str(hear(path, *rest))
+
+        return super().submit(counted)
+
+
+@pytest.fixture
+def hearings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(Hearings, "heard", [])
+    monkeypatch.setattr(parallel, "ProcessPoolExecutor", Hearings)
+    return Hearings.heard
+
+
+@pytest.fixture(scope="module")
+def music_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five clips of two genres, two that are refused, and what is no audio."""
+    folder = tmp_path_factory.mktemp("data") / "mine"
+    for seed, name in [(0, "disco/a.wav"), (5, "disco/b.flac"), (3, "ballad/a.flac")]:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write(folder / name, music(seed, 2 + 0.5 * seed, 44100), 44100)
+    write(folder / "ballad" / "c.ogg", music(8, 3, 22050), 22050)
+    write_av(
+        folder / "ballad" / "d.m4a", music(13, 3, 44100), 44100,
+        container="ipod", codec="aac", title="A Slow Song",
+    )  # fmt: skip
+    (folder / "ballad" / "text.mp3").write_text("no music at all, only words\n" * 50)
+    write(folder / "disco" / "short.wav", music(0, 0.3, 44100), 44100)
+    for ignored in ("notes.txt", "ballad/cover.jpg", "ballad/.hidden.wav"):
+        (folder / ignored).write_text("not audio")
+    return folder
+
+
+def test_files_are_found_by_genre_and_their_names_are_unique(music_folder: Path) -> None:
+    found = [(excerpt.name, excerpt.genre) for excerpt in find_excerpts(music_folder)]
+    assert found == [
+        ("ballad.a.flac", "ballad"),
+        ("c", "ballad"),
+        ("d", "ballad"),
+        ("text", "ballad"),
+        ("disco.a.wav", "disco"),
+        ("b", "disco"),
+        ("short", "disco"),
+    ]
+
+
+def test_worker_processes_make_what_serving_hears(music_folder: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    data, refused = load_data(
+        music_folder, CONFIG, cache=tmp_path, progress=lambda done, of: told.append((done, of))
+    )
+    assert told == [(done, 7) for done in range(8)]
+    assert data.names == ["ballad.a.flac", "c", "d", "disco.a.wav", "b"]
+    assert data.genres == ["ballad"] * 3 + ["disco"] * 2
+    assert data.titles[2] == "A Slow Song"
+    basis = mel_basis(CONFIG)
+    for i, name in enumerate(data.names):
+        y = decode(data.audio[name], sr=CONFIG.sr).y
+        expected, heard = log_mel(y, CONFIG, basis), data.spectrogram(i)
+        assert heard.shape == expected.shape
+        assert np.abs(heard - expected).max() <= data.range_db[i] / 256 + 1e-3
+    assert [path.name for path, _ in refused] == ["text.mp3", "short.wav"]
+    assert all(reason.endswith(".") and len(reason) > 20 for _, reason in refused)
+    # What lies there now is an archive like any other.
+    [made] = tmp_path.iterdir()
+    assert load_archive(made).names == data.names
+
+
+def test_a_run_that_was_stopped_hears_only_what_is_left(
+    music_folder: Path, tmp_path: Path, hearings: list[str]
+) -> None:
+    def stop_after_two(done: int, of: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load_data(music_folder, CONFIG, cache=tmp_path, progress=stop_after_two)
+    first = list(hearings)
+    assert 2 <= len(first) < 7  # the files that waited were not heard after all
+    hearings.clear()
+    data, refused = load_data(music_folder, CONFIG, cache=tmp_path)
+    kept = {name for name in first if name not in {"text.mp3", "short.wav"}}
+    assert not kept & set(hearings)
+    assert len(hearings) == 7 - len(kept)
+    assert (len(data), len(refused)) == (5, 2)
+    hearings.clear()
+    load_data(music_folder, CONFIG, cache=tmp_path)
+    assert sorted(hearings) == ["short.wav", "text.mp3"]  # refused before, so tried again
+
+
+def test_a_changed_file_and_another_front_end_are_heard_anew(
+    tmp_path: Path, hearings: list[str]
+) -> None:
+    folder = tmp_path / "data"
+    (folder / "disco").mkdir(parents=True)
+    for name in ("a.wav", "b.wav"):
+        write(folder / "disco" / name, music(0, 1.5, 22050), 22050)
+    load_data(folder, CONFIG, cache=tmp_path / "cache")
+    hearings.clear()
+    write(folder / "disco" / "b.wav", music(5, 1.7, 22050), 22050)
+    load_data(folder, CONFIG, cache=tmp_path / "cache")
+    assert hearings == ["b.wav"]
+    hearings.clear()
+    other, _ = load_data(folder, SpectrogramConfig(n_mels=64), cache=tmp_path / "cache")
+    assert hearings == ["a.wav", "b.wav"]
+    assert other.levels.shape[1] == 64
+
+
+def test_an_archive_is_taken_as_it_is(tmp_path: Path, hearings: list[str]) -> None:
+    data = blank_data(["jazz", "rock"])
+    loaded, refused = load_data(
+        write_archive(tmp_path / "made", data), CONFIG, cache=tmp_path / "cache"
+    )
+    assert (loaded.names, refused, hearings) == (data.names, [], [])
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_folder_with_nothing_to_hear_is_a_sentence(tmp_path: Path, hearings: list[str]) -> None:
+    with pytest.raises(DataError, match=r"neither logmel\.npz nor folders of audio"):
+        load_data(tmp_path, CONFIG, cache=tmp_path / "cache")
+    (tmp_path / "jazz").mkdir()
+    (tmp_path / "jazz" / "text.mp3").write_text("no music at all, only words\n" * 50)
+    with pytest.raises(DataError, match="None of the 1 audio files could be heard: "):
+        load_data(tmp_path, CONFIG, cache=tmp_path / "cache")
+
+
+def test_a_process_that_dies_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hearings: list[str]
+) -> None:
+    (tmp_path / "jazz").mkdir()
+    write(tmp_path / "jazz" / "a.wav", music(0, 1.5, 22050), 22050)
+
+    def die(*_: Any) -> str:
+        raise parallel.BrokenProcessPool("it was ended")
+
+    monkeypatch.setattr(archive, "_hear", die)
+    with pytest.raises(DataError, match=r"died\. Run the command again"):
+        load_data(tmp_path, CONFIG, cache=tmp_path / "cache")
+
+
+def test_an_excerpt_that_was_half_written_does_not_count(
+    tmp_path: Path, hearings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "data"
+    (folder / "disco").mkdir(parents=True)
+    write(folder / "disco" / "a.wav", music(0, 1.5, 22050), 22050)
+
+    def full(file: Path, **arrays: Any) -> None:
+        file.write_bytes(b"PK half of it")
+        raise OSError(28, os.strerror(28))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(archive.np, "savez", full)
+        with pytest.raises(OSError, match="No space left"):
+            load_data(folder, CONFIG, cache=tmp_path / "cache")
+    data, _ = load_data(folder, CONFIG, cache=tmp_path / "cache")
+    assert data.spectrogram(0).shape[0] == 128

@@ -1,0 +1,218 @@
+"""An analyzer without a network, which does what the clip says: for tests of the worker pool.
+
+A clip is a text of one line: a command and its arguments. Workers import this module by its name,
+so the folder must be on ``sys.path``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from genrec.errors import PoolClosed, PresetError, SilentAudio, UnreadableAudio
+from genrec.types import Analysis, GenreScore
+
+if TYPE_CHECKING:
+    from genrec.audio.decode import Decoded
+
+MODEL_ID = "fake-0001"
+DIMENSIONS = 8
+
+
+def analysis(number: float, **changes: Any) -> Analysis:
+    """Return the analysis of the clip ``ok NUMBER``: the same for the same number."""
+    rng = np.random.default_rng(int(number))
+    embedding = rng.normal(size=DIMENSIONS)
+    fields: dict[str, Any] = {
+        "model_id": MODEL_ID,
+        "embedding": (embedding / np.linalg.norm(embedding)).astype(np.float32),
+        "scores": (GenreScore("jazz", 0.75), GenreScore("blues", 0.25)),
+        "fingerprint": rng.integers(-128, 128, (4, 9), np.int8),
+        "duration_s": float(number),
+        "analyzed_s": 30.0,
+        "timings_ms": {"decode": 1.5},
+        "preview": rng.integers(0, 256, (64, 11), np.uint8),
+    }
+    return Analysis(**fields | changes)
+
+
+class FakeAnalyzer:
+    """Does what a clip says."""
+
+    def __init__(self, model_id: str) -> None:
+        self.model_id = model_id
+
+    def analyze(self, path: Path) -> Analysis:
+        self.path = path
+        with path.open("rb") as file:
+            command, *arguments = file.read().decode().split()
+        return getattr(self, f"do_{command}")(*arguments) or analysis(0, model_id=self.model_id)
+
+    def do_ok(self, number: str, seconds: str = "0") -> Analysis:
+        time.sleep(float(seconds))
+        return analysis(float(number), model_id=self.model_id)
+
+    def do_refuse(self) -> None:
+        raise SilentAudio("There is nothing to hear in this clip: it is silent.\x1b[2J")
+
+    def do_segv(self) -> None:
+        ctypes.string_at(0)
+
+    def do_exit(self, code: str) -> None:
+        os._exit(int(code))
+
+    def do_hang(self) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        ctypes.CDLL(None).sleep(3600)
+
+    def do_spin(self) -> None:
+        os.kill(os.getpid(), signal.SIGXCPU)
+
+    def do_oom(self) -> None:
+        bytearray(1 << 40)
+
+    def do_fill(self) -> None:
+        kept = []
+        while True:
+            kept.append(np.ones(1 << 20))
+
+    def do_bug(self) -> None:
+        raise ValueError("an axis too many")
+
+    def do_noise(self) -> None:
+        os.write(1, b"noise on stdout " * 20_000)
+        os.write(2, b"noise on stderr " * 20_000)
+
+    def do_claim(self) -> None:
+        raise PoolClosed("Give up.")
+
+    def do_garbage(self) -> None:
+        _answer(b"\xff" * 100)
+
+    def do_oversized(self) -> None:
+        _answer(b"\x02\x00\x00\x00" + b"\x00\x00\x00\x40" + b"{}")
+
+    def do_unasked(self) -> None:
+        _answer(b"\x0b\x00\x00\x00" + b"\x00\x00\x00\x00" + b'{"job": 99}')
+
+    def do_nan(self) -> Analysis:
+        return analysis(0, embedding=np.full(DIMENSIONS, np.nan, np.float32))
+
+    def do_unsure(self) -> Analysis:
+        return analysis(0, scores=(GenreScore("jazz", 0.3), GenreScore("blues", 0.3)))
+
+    def do_blind(self) -> Analysis:
+        return analysis(0, preview=None)
+
+    def do_wide(self) -> Analysis:
+        return analysis(0, preview=np.zeros((64, 201), np.uint8))
+
+    def do_deep(self) -> Analysis:
+        return analysis(0, preview=np.zeros((64, 11), np.float32))
+
+    def do_strange(self) -> Analysis:
+        return analysis(0, model_id="somebody-else")
+
+    def do_environment(self) -> None:
+        raise UnreadableAudio(" ".join(sorted(os.environ)))
+
+    def do_name(self) -> None:
+        raise UnreadableAudio(self.path.name)
+
+    def do_pid(self) -> Analysis:
+        return analysis(os.getpid(), model_id=self.model_id)
+
+    def do_read(self, path: str) -> None:
+        self._try(lambda: Path(path).read_bytes())
+
+    def do_write(self, path: str) -> None:
+        self._try(lambda: Path(path).write_bytes(b"x"))
+
+    def do_connect(self, port: str) -> None:
+        self._try(lambda: socket.create_connection(("127.0.0.1", int(port))).close())
+
+    def do_run(self, program: str) -> None:
+        self._try(lambda: os.execv(program, [program]))
+
+    def do_fork(self) -> None:
+        self._try(lambda: os.fork() or time.sleep(3600))
+
+    def do_kill(self, pid: str) -> None:
+        self._try(lambda: os.kill(int(pid), 0))
+
+    def _try(self, attempt: Any) -> None:
+        try:
+            attempt()
+        except OSError as error:
+            raise UnreadableAudio(type(error).__name__) from error
+
+
+class Decoder:
+    """Decodes the clip for real, with all that the decoders need of a locked process."""
+
+    model_id = MODEL_ID
+
+    def __init__(self, decode: Callable[..., Decoded]) -> None:
+        self.decode = decode
+
+    def analyze(self, path: Path) -> Analysis:
+        heard = self.decode(path, sr=22050)
+        return analysis(0, duration_s=heard.duration_s, analyzed_s=len(heard.y) / heard.sr)
+
+
+def _answer(frame: bytes) -> None:
+    """Say something to the parent behind the worker's back."""
+    os.write(int(sys.argv[sys.argv.index("--channel") + 1]), frame)
+
+
+def load(folder: str, heard_s: float) -> FakeAnalyzer:
+    """Load the preset: its model id is in a file, if there is one."""
+    path = Path(folder, "model_id")
+    return FakeAnalyzer(path.read_text() if path.exists() else MODEL_ID)
+
+
+def load_told(_: str, heard_s: float) -> FakeAnalyzer:
+    """Say in the model id how much of a file is to be heard."""
+    return FakeAnalyzer(f"{heard_s:g} s")
+
+
+def load_decoder(_: str, heard_s: float) -> Decoder:
+    from genrec.audio.decode import decode  # slow to import, and only this one needs it
+
+    return Decoder(decode)
+
+
+def load_refused(_: str, heard_s: float) -> FakeAnalyzer:
+    raise PresetError("The preset is damaged.")
+
+
+def load_broken(_: str, heard_s: float) -> FakeAnalyzer:
+    os.write(2, b"what went before\n")
+    raise RuntimeError("no such layer")
+
+
+def load_killed(_: str, heard_s: float) -> FakeAnalyzer:
+    os.write(2, b"x" * 1_000_000)
+    ctypes.string_at(0)
+    raise AssertionError
+
+
+def load_never(_: str, heard_s: float) -> FakeAnalyzer:
+    time.sleep(3600)
+    raise AssertionError
+
+
+def load_second_time(folder: str, heard_s: float) -> FakeAnalyzer:
+    """Die while a file ``down`` lies in the folder."""
+    if Path(folder, "down").exists():
+        os._exit(7)
+    return load(folder, heard_s)
