@@ -7,35 +7,25 @@ import time
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from db.analyses import AnalysisCache
 from db.connection import Database
-from db.index.live import Served
+from db.index.live import LiveIndex
 from db.starter_catalogue import replace_starter
 from genrec.errors import CatalogueError
 from genrec.fingerprint import COLUMNS_EACH, same_recording
 from genrec.names import artist_key, song_key
 from genrec.preset import Preset
-from genrec.similarity import Candidate, Choice, NeighbourIndex, choose
-from genrec.types import Analysis, Clip, Neighbour, Recommendation
+from genrec.similarity import Candidate, NeighbourIndex, SelectionRules, select_neighbours
+from genrec.types import Analysis, Analyzer, Clip, Neighbour, Recommendation
 
 Float = NDArray[np.float32]
 
 FIRST_LOOK = 48  # candidates fetched at first; more only where the choice uses them up
 NO_FINGERPRINT = np.zeros((15, 1), dtype=np.int8)
-
-
-class Pool(Protocol):
-    """What hears clips: the worker pool, or a stand-in in a test."""
-
-    async def analyze(self, path: Path) -> Analysis:
-        """Hear one file."""
-        ...
 
 
 class Recommender:
@@ -51,9 +41,9 @@ class Recommender:
         The model; its starter catalogue is served from the start.
     """
 
-    def __init__(self, *, pool: Pool, database: Database, preset: Preset) -> None:
+    def __init__(self, *, pool: Analyzer, database: Database, preset: Preset) -> None:
         self.preset = preset
-        self.served = Served(database, preset.model_id)
+        self.served = LiveIndex(database, preset.model_id)
         self.catalogue = self.served.catalogue
         self._database = database
         self._pool = pool
@@ -94,7 +84,9 @@ class Recommender:
         heard = time.perf_counter()
         tracks = await self._neighbours(
             analysis.embedding,
-            Choice(count=k, per_artist=per_artist, floor=self.preset.calibration.cosine_floor),
+            SelectionRules(
+                count=k, per_artist=per_artist, floor=self.preset.calibration.cosine_floor
+            ),
             clip=analysis.fingerprint,
             clip_song=(artist_key(clip.artist), song_key(clip.title)),
             genre=genre,
@@ -148,7 +140,9 @@ class Recommender:
         prints = await self.catalogue.fingerprints(self.preset.model_id, [track_id])
         tracks = await self._neighbours(
             rows.matrix[place[0]],
-            Choice(count=k, per_artist=per_artist, floor=self.preset.calibration.cosine_floor),
+            SelectionRules(
+                count=k, per_artist=per_artist, floor=self.preset.calibration.cosine_floor
+            ),
             clip=prints.get(track_id),
             clip_song=(artist_key(seed.artist), song_key(seed.title)),
             genre=genre,
@@ -168,7 +162,7 @@ class Recommender:
     async def _neighbours(
         self,
         embedding: Float,
-        choice: Choice,
+        choice: SelectionRules,
         *,
         clip: NDArray[np.int8] | None,
         clip_song: tuple[str, str],
@@ -187,7 +181,12 @@ class Recommender:
             ids, cosines = await asyncio.to_thread(index.search, embedding, look, allowed=allowed)
             candidates = await self._candidates(ids, cosines)
             chosen = await asyncio.to_thread(
-                choose, candidates, choice, same_recording=same, clip=clip, clip_song=clip_song
+                select_neighbours,
+                candidates,
+                choice,
+                same_recording=same,
+                clip=clip,
+                clip_song=clip_song,
             )
             exhausted = len(ids) < look or cosines[-1] < choice.floor
             if len(chosen) == choice.count or exhausted:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from db.vectors import unpack_matrix
 from genrec.names import artist_key
 
-NOBODY = 0  # the id of a row whose track is served no more; those of tracks begin at 1
+REMOVED = 0  # the id of a row whose track is served no more; those of tracks begin at 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +48,7 @@ class Labels:
 class CatalogueRows:
     """The served tracks of one model at one moment, row by row.
 
-    A row with the id ``NOBODY`` is none of them: its track was removed or has another row.
+    A row with the id ``REMOVED`` is none of them: its track was removed or has another row.
     ``matrix`` is float32 (n, d), contiguous and read-only, of unit rows; ``ids`` int64 (n,).
     ``genres`` are the preset's own, ``artists`` the keys that all spellings share (empty: unknown).
     """
@@ -66,7 +66,7 @@ class CatalogueRows:
     ) -> NDArray[np.bool_]:
         """Return which rows may be answered with, (n,) bool; ``artist`` is a key."""
         mask = self.scopes.mask(scopes)
-        mask &= self.ids != NOBODY
+        mask &= self.ids != REMOVED
         if genre is not None:
             mask &= self.genres.mask((genre,))
         if artist is not None:

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import aiosqlite
 
-from db.beside import checked_beside
+from db.beside import watched_by
 from db.migrate import migrate
 from genrec.errors import CatalogueError
 
@@ -37,7 +37,7 @@ _SENTENCES = {
 }
 
 
-class Session:
+class SqlSession:
     """Statements on one connection."""
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
@@ -94,7 +94,7 @@ class Database:
         return self.path == MEMORY
 
     @asynccontextmanager
-    async def transaction(self, *, durable: bool = False) -> AsyncIterator[Session]:
+    async def transaction(self, *, durable: bool = False) -> AsyncIterator[SqlSession]:
         """Do all of the block or nothing; ``durable`` also outlives a loss of power.
 
         Keep it short and without waiting for anything but the session: there is one writer.
@@ -107,7 +107,7 @@ class Database:
                     # Queued statements run even when their caller is cancelled, and in order; so
                     # the rollback comes after whatever was begun, and before the next block.
                     await self._writer.execute_fetchall("BEGIN IMMEDIATE")
-                    yield Session(self._writer)
+                    yield SqlSession(self._writer)
                     await self._writer.commit()
                 except BaseException:
                     await self._writer.rollback()
@@ -117,13 +117,13 @@ class Database:
                         await self._writer.execute_fetchall("PRAGMA synchronous = NORMAL")
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Session]:
+    async def snapshot(self) -> AsyncIterator[SqlSession]:
         """Read several things as they were at one moment."""
         async with self._read_lock:
             with translated(self.path):
                 try:
                     await self._reader.execute_fetchall("BEGIN")
-                    yield Session(self._reader)
+                    yield SqlSession(self._reader)
                 finally:
                     await self._reader.rollback()
 
@@ -131,7 +131,7 @@ class Database:
         """Return the rows of one query."""
         async with self._read_lock:
             with translated(self.path):
-                return await Session(self._reader).all(sql, parameters)
+                return await SqlSession(self._reader).all(sql, parameters)
 
     async def one(self, sql: str, parameters: Iterable[Any] = ()) -> tuple[Any, ...] | None:
         """Return the first row of one query, if there is one."""
@@ -197,7 +197,7 @@ async def open_db(
                 reader = await _connect(stack, name, busy_timeout_s)
                 await reader.execute_fetchall("PRAGMA query_only = ON")
         if check and large:
-            await stack.enter_async_context(checked_beside(partial(_look_through, name)))
+            await stack.enter_async_context(watched_by(partial(_look_through, name)))
         yield Database(name, writer, reader)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from db.connection import Database, Session
+from db.connection import Database, SqlSession
 from db.vectors import pack_fingerprint, pack_vector
 from genrec.errors import CatalogueError, ModelMismatch
 from genrec.names import fold
@@ -73,7 +73,7 @@ class Generation:
     tracks: int
 
 
-async def find(session: Session, scope: str, model_id: str, state: str) -> Generation | None:
+async def find(session: SqlSession, scope: str, model_id: str, state: str) -> Generation | None:
     """Return the generation of a scope and model that is ``active`` or ``building``."""
     row = await session.one(
         "SELECT id, scope, model_id, dimension, state, tracks FROM generation"
@@ -83,7 +83,9 @@ async def find(session: Session, scope: str, model_id: str, state: str) -> Gener
     return Generation(*row) if row else None
 
 
-async def ensure(tx: Session, scope: str, model_id: str, dimension: int, state: str) -> Generation:
+async def ensure(
+    tx: SqlSession, scope: str, model_id: str, dimension: int, state: str
+) -> Generation:
     """Return that generation, made where there is none; refuse one of another dimension."""
     generation = await find(tx, scope, model_id, state)
     if generation is None:
@@ -100,7 +102,7 @@ async def ensure(tx: Session, scope: str, model_id: str, dimension: int, state: 
     return generation
 
 
-async def put(tx: Session, generation: Generation, tracks: Sequence[NewTrack]) -> list[int]:
+async def put(tx: SqlSession, generation: Generation, tracks: Sequence[NewTrack]) -> list[int]:
     """Write tracks and their embeddings into a generation, and return the tracks' ids."""
     known, embeddings, prints = [], [], []
     for track in tracks:
@@ -133,7 +135,7 @@ async def put(tx: Session, generation: Generation, tracks: Sequence[NewTrack]) -
 
 
 async def put_known(
-    tx: Session, generation: Generation, tracks: Sequence[KnownTrack]
+    tx: SqlSession, generation: Generation, tracks: Sequence[KnownTrack]
 ) -> list[KnownTrack]:
     """Write tracks whose embeddings are kept already, and return those whose are not."""
     rows = await tx.all(
@@ -157,7 +159,7 @@ async def put_known(
     return [track for track in tracks if track.content not in kept]
 
 
-async def drop(tx: Session, generation: Generation, track_ids: Iterable[int]) -> None:
+async def drop(tx: SqlSession, generation: Generation, track_ids: Iterable[int]) -> None:
     """Take tracks out of a generation."""
     await tx.many(
         "DELETE FROM entry WHERE generation_id = ? AND track_id = ?",
@@ -187,7 +189,7 @@ def _entry(generation: Generation, track: KnownTrack) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-async def _track_ids(tx: Session, scope: str, sources: Sequence[str]) -> list[int]:
+async def _track_ids(tx: SqlSession, scope: str, sources: Sequence[str]) -> list[int]:
     rows = await tx.all(
         "SELECT source, id FROM track WHERE scope = ?"
         " AND source IN (SELECT value FROM json_each(?))",
@@ -197,7 +199,7 @@ async def _track_ids(tx: Session, scope: str, sources: Sequence[str]) -> list[in
     return [ids[source] for source in sources]
 
 
-async def copy(tx: Session, old: Generation, new: Generation, track_ids: Iterable[int]) -> None:
+async def copy(tx: SqlSession, old: Generation, new: Generation, track_ids: Iterable[int]) -> None:
     """Take tracks over from one generation of a scope and model to the next."""
     await tx.many(
         "INSERT OR REPLACE INTO entry SELECT ?, track_id, embedding_id, title, artist, genre,"
@@ -207,7 +209,7 @@ async def copy(tx: Session, old: Generation, new: Generation, track_ids: Iterabl
     )
 
 
-async def recount(tx: Session, generation: Generation) -> int:
+async def recount(tx: SqlSession, generation: Generation) -> int:
     """Bring the number in the generation's row up to date, and return it."""
     return await tx.number(
         "UPDATE generation SET tracks = (SELECT count(*) FROM entry WHERE generation_id = ?1)"
@@ -216,7 +218,7 @@ async def recount(tx: Session, generation: Generation) -> int:
     )
 
 
-async def activate(tx: Session, generation: Generation, digest: str = "") -> int:
+async def activate(tx: SqlSession, generation: Generation, digest: str = "") -> int:
     """Serve a generation instead of the one before, and return its number of tracks."""
     await tx.run(
         "UPDATE generation SET state = 'retired'"
@@ -232,7 +234,7 @@ async def activate(tx: Session, generation: Generation, digest: str = "") -> int
 
 
 async def note(
-    tx: Session, model_id: str, kind: str, track_ids: Sequence[int | None] = (None,)
+    tx: SqlSession, model_id: str, kind: str, track_ids: Sequence[int | None] = (None,)
 ) -> None:
     """Tell indexes in memory what happened: ``put``, ``remove`` or ``switch``."""
     await tx.many(

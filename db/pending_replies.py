@@ -8,7 +8,7 @@ from db.connection import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class PendingReply:
     """An answer that is owed.
 
     It is given by editing the response of the interaction (``application_id``, ``token``) or the
@@ -33,7 +33,7 @@ _COLUMNS = (
 )
 
 
-async def begin_job(db: Database, job: Job) -> int:
+async def add_pending_reply(db: Database, job: PendingReply) -> int:
     """Note down an answer that is owed, and return its id."""
     async with db.transaction() as tx:
         return await tx.number(
@@ -45,13 +45,13 @@ async def begin_job(db: Database, job: Job) -> int:
         )  # fmt: skip
 
 
-async def end_job(db: Database, job_id: int) -> None:
+async def delete_pending_reply(db: Database, job_id: int) -> None:
     """Strike out an answer that was given; its token goes with it."""
     await db.run("DELETE FROM job WHERE id = ?", (job_id,))
 
 
-async def interrupted_jobs(db: Database, run_id: str) -> list[Job]:
-    """Return the answers that other runs owe, oldest first; ``end_job`` those that are repaired."""
+async def interrupted_replies(db: Database, run_id: str) -> list[PendingReply]:
+    """Return the pending replies of other runs, oldest first."""
     rows = await db.all(f"SELECT id, {_COLUMNS} FROM job WHERE run_id <> ? ORDER BY id", (run_id,))
     names = ("id", *_COLUMNS.split(", "))
-    return [Job(**dict(zip(names, row, strict=True))) for row in rows]
+    return [PendingReply(**dict(zip(names, row, strict=True))) for row in rows]

@@ -12,10 +12,10 @@ from db.connection import Database
 from db.generations import NewTrack
 from db.tracks import STARTER
 from genrec.errors import CatalogueError
-from genrec.preset import Starter
+from genrec.preset import StarterCatalogue
 
 
-async def replace_starter(db: Database, model_id: str, starter: Starter) -> bool:
+async def replace_starter(db: Database, model_id: str, starter: StarterCatalogue) -> bool:
     """Serve this starter catalogue, switched in one transaction; return whether it is another."""
     if not starter.names:
         raise CatalogueError("The preset's starter catalogue is empty: install the preset again.")
@@ -35,7 +35,7 @@ async def replace_starter(db: Database, model_id: str, starter: Starter) -> bool
     return True
 
 
-def starter_tracks(starter: Starter) -> list[NewTrack]:
+def starter_tracks(starter: StarterCatalogue) -> list[NewTrack]:
     """Turn a starter catalogue's columns into tracks."""
     columns = zip(
         starter.names, starter.titles, starter.artists, starter.genres,
@@ -47,7 +47,7 @@ def starter_tracks(starter: Starter) -> list[NewTrack]:
     ]
 
 
-def _digest(starter: Starter) -> str:
+def _digest(starter: StarterCatalogue) -> str:
     digest = hashlib.sha256()
     for column in (starter.names, starter.titles, starter.artists, starter.genres):
         digest.update(repr(column).encode())

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from db import generations
 from db.columns import CatalogueRows, CatalogueStats, Changes, columns
-from db.connection import Database, Session
+from db.connection import Database, SqlSession
 from db.generations import NewTrack
 from db.vectors import unpack_fingerprint
 from genrec.errors import CatalogueError
@@ -171,7 +171,7 @@ class Catalogue:
         return removed
 
     async def _forget(
-        self, tx: Session, generation_id: int, embedding_id: int, track_id: int
+        self, tx: SqlSession, generation_id: int, embedding_id: int, track_id: int
     ) -> None:
         row = await tx.one(
             "UPDATE generation SET tracks = tracks - 1 WHERE id = ? AND state = 'active'"

@@ -2,8 +2,9 @@
 
     file -> y -> log-mel spectrogram -> windows -> images -> network -> embedding, genre scores
 
-Each stage can be entered alone: :meth:`Analyzer.analyze` takes a file, :meth:`Analyzer.hear` takes
-samples, :meth:`Analyzer.see` takes a spectrogram.
+Each stage can be called alone: :meth:`PresetAnalyzer.analyze` takes a file,
+:meth:`PresetAnalyzer.predict` takes samples, :meth:`PresetAnalyzer.predict_spectrogram` takes a
+log-mel spectrogram.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from genrec.audio.decode import AudioLimits, decode
 from genrec.embedder import Embedder
 from genrec.fingerprint import fingerprint
 from genrec.preset import Preset
-from genrec.spectrogram import images, log_mel, preview, variants, windows
+from genrec.spectrogram import images, log_mel, preview, tta_variants, windows
 from genrec.types import Analysis, GenreScore
 
 Float = NDArray[np.float32]
@@ -32,7 +33,7 @@ FEW_WINDOWS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class Prediction:
     """What the network says of one spectrogram.
 
     Attributes
@@ -47,7 +48,7 @@ class Heard:
     logits: Float
 
 
-class Analyzer:
+class PresetAnalyzer:
     """A preset, ready to hear clips.
 
     Parameters
@@ -83,7 +84,7 @@ class Analyzer:
         preset, clock = self.preset, Stopwatch()
         sound = clock("decode", lambda: decode(path, sr=preset.spectrogram.sr, limits=self.limits))
         S_db = clock("spectrogram", lambda: self.spectrogram(sound.y))
-        heard = clock("network", lambda: self.see(S_db))
+        heard = clock("network", lambda: self.predict_spectrogram(S_db))
         return Analysis(
             model_id=preset.model_id,
             embedding=self.embedding(heard.features),
@@ -99,27 +100,28 @@ class Analyzer:
         """Return the log-mel spectrogram (n_mels, columns) in dB of samples (n,)."""
         return log_mel(y, self.preset.spectrogram, self.preset.mel_basis)
 
-    def hear(self, y: Float) -> Heard:
+    def predict(self, y: Float) -> Prediction:
         """Hear samples, float32 (n,) mono at the preset's rate."""
-        return self.see(self.spectrogram(y))
+        return self.predict_spectrogram(self.spectrogram(y))
 
-    def see(self, S_db: Float) -> Heard:
+    def predict_spectrogram(self, S_db: Float) -> Prediction:
         """Look at a log-mel spectrogram (n_mels, columns), dB below its maximum.
 
-        The genre of a clip of few windows is asked three times, by `variants`: with the shipped
-        presets that is at most the work of a clip of 30 s. The features stay those of the clip as
-        it is. A preset that takes a whole excerpt for one window asks once.
+        A clip of few windows gets test-time augmentation: its logits are the mean over the clip and
+        its `tta_variants`. With the shipped presets that costs at most as much as a clip of 30 s.
+        The features are those of the unchanged clip. A preset whose window is a whole excerpt uses
+        no augmentation.
         """
         preset = self.preset
         patches = windows(S_db, preset.image)
         plain = len(patches)
         if preset.image.columns and plain <= FEW_WINDOWS:
             patches = np.concatenate(
-                [windows(each, preset.image) for each in (S_db, *variants(S_db))]
+                [windows(each, preset.image) for each in (S_db, *tta_variants(S_db))]
             )
         pictures = images(patches, preset.image, top_db=preset.spectrogram.top_db)
         features, logits = self.embedder(pictures)
-        return Heard(features[:plain].mean(axis=0), logits.mean(axis=0))
+        return Prediction(features[:plain].mean(axis=0), logits.mean(axis=0))
 
     def embedding(self, features: Float) -> Float:
         """Centre features on the training tracks' mean, project them, bring them to length 1.
@@ -153,13 +155,13 @@ class Stopwatch:
         return result
 
 
-def load_analyzer(folder: str, heard_s: float) -> Analyzer:
+def load_analyzer(folder: str, heard_s: float) -> PresetAnalyzer:
     """Load a preset and warm everything that its first clip would pay for.
 
     ``heard_s`` is how many seconds of a longer file are heard, from its middle.
     """
-    analyzer = Analyzer(Preset.load(Path(folder)), limits=AudioLimits(max_seconds=heard_s))
+    analyzer = PresetAnalyzer(Preset.load(Path(folder)), limits=AudioLimits(max_seconds=heard_s))
     sr = analyzer.preset.spectrogram.sr
     noise = np.random.default_rng(0).normal(0, 0.1, round(heard_s * sr)).astype(np.float32)
-    analyzer.hear(noise)
+    analyzer.predict(noise)
     return analyzer

@@ -49,7 +49,7 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Starter:
+class StarterCatalogue:
     """The starter catalogue: what a fresh install can recommend.
 
     Attributes
@@ -167,7 +167,7 @@ class Preset:
         path = self.folder / METRICS
         return dict(_read_json(path)) if path.exists() else {}
 
-    def starter(self) -> Starter | None:
+    def starter(self) -> StarterCatalogue | None:
         """Return the starter catalogue, or nothing where the preset has none.
 
         Raises
@@ -188,7 +188,7 @@ class Preset:
                     " `genrec export` to make the catalogue anew."
                 )
             embeddings = rows["embeddings"].astype(np.float32)
-            return Starter(
+            return StarterCatalogue(
                 names=rows["names"].tolist(),
                 titles=rows["titles"].tolist(),
                 artists=rows["artists"].tolist(),
@@ -230,7 +230,7 @@ def save_preset(
     return Preset.load(folder)
 
 
-def save_starter(preset: Preset, starter: Starter) -> None:
+def save_starter(preset: Preset, starter: StarterCatalogue) -> None:
     """Write the starter catalogue of a preset; embeddings as float16, a quarter of a megabyte."""
     np.savez_compressed(
         preset.folder / CATALOGUE,

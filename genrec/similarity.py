@@ -103,7 +103,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class SelectionRules:
     """How neighbours become an answer.
 
     Attributes
@@ -121,9 +121,9 @@ class Choice:
     floor: float = 0.0
 
 
-def choose(
+def select_neighbours(
     candidates: Iterable[Candidate],
-    choice: Choice,
+    choice: SelectionRules,
     *,
     same_recording: Callable[[Fingerprint, Fingerprint], bool],
     clip: Fingerprint | None = None,

@@ -156,7 +156,7 @@ def windows(S_db: Float, config: ImageConfig) -> Float:
     return np.stack([S_db[:, start : start + width] for start in starts])
 
 
-def variants(S_db: Float) -> tuple[Float, Float]:
+def tta_variants(S_db: Float) -> tuple[Float, Float]:
     """Return a spectrogram begun a third later and a band higher, and two thirds and a band lower.
 
     What is cut off at the front follows at the end. It is nearly the same to us, and less so to a
@@ -193,7 +193,7 @@ def images(patches: Float, config: ImageConfig, *, top_db: float) -> Float:
     float32 (windows, height, width, 3)
     """
     if config.noise_db:
-        patches = in_noise(patches, config.noise_db)
+        patches = add_noise_floor(patches, config.noise_db)
     if config.scaling == "picture":
         scaled = patches / top_db + 1.0
     else:
@@ -204,7 +204,7 @@ def images(patches: Float, config: ImageConfig, *, top_db: float) -> Float:
     return np.repeat(picture[..., np.newaxis], 3, axis=-1)
 
 
-def in_noise(S_db: Float, noise_db: float) -> Float:
+def add_noise_floor(S_db: Float, noise_db: float) -> Float:
     """Add the power of an even noise to a spectrogram in dB: a floor without an edge.
 
     Parameters

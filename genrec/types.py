@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,3 +143,17 @@ class Recommendation:
     tracks: tuple[Neighbour, ...]
     note: str = ""
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+
+
+class Analyzer(Protocol):
+    """Analyses files without blocking the event loop: the worker pool, or a fake in a test."""
+
+    async def analyze(self, path: Path) -> Analysis:
+        """Analyse one file.
+
+        Raises
+        ------
+        GenrecError
+            The file cannot be analysed, or no worker is free; the sentence says why.
+        """
+        ...

@@ -87,7 +87,7 @@ def imported_packages(node: ast.AST) -> list[str]:
 def test_help_imports_nothing_heavy() -> None:
     code = """
 import json, sys
-from bot.cli import main
+from bot.cli.main import main
 sys.argv = ["genrec", "--help"]
 try:
     main()

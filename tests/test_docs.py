@@ -21,7 +21,7 @@ def commands() -> dict[str, set[str]]:
     """Return every command of the command line by its full name, with its options."""
     import typer.main
 
-    from bot.cli import app
+    from bot.cli.main import app
 
     found: dict[str, set[str]] = {}
 

@@ -177,8 +177,7 @@ async def _index(
 
     from bot.config import load_settings
     from bot.runtime.resources import open_recommender
-    from db.ingest.run import IngestJob, ingest
-    from db.ingest.run import Progress as Done
+    from db.ingest.run import IngestJob, IngestProgress, ingest
 
     bar = Progress(
         TextColumn("{task.description}"),
@@ -202,7 +201,7 @@ async def _index(
         with bar:
             task = bar.add_task("Looking through the folder", total=None)
 
-            def show(done: Done) -> None:
+            def show(done: IngestProgress) -> None:
                 bar.update(
                     task,
                     completed=done.done,

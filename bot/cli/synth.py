@@ -24,10 +24,10 @@ def bands(
 ) -> None:
     """Let bands that never were play: a network can learn to hear from them before genres."""
     with training_extra(), _fluidsynth():
-        from genrec.training.synthetic.renderer import find_soundfont, make_bands
+        from genrec.training.synthetic.renderer import find_soundfont, make_ensembles
     font = soundfont or find_soundfont()
     with progress_bar("Playing") as progress:
-        make_bands(
+        make_ensembles(
             out, bands=bands, pieces=pieces, seconds=seconds, soundfont=font, progress=progress
         )
     print(f"Written: {out}. Next: genrec train --data {out} --keep last --run runs/bands")

@@ -69,7 +69,7 @@ def train(
         from dataclasses import replace
 
         from genrec.training.evaluation.plots import plot_history
-        from genrec.training.settings import RECIPES, Settings, read_history
+        from genrec.training.settings import RECIPES, TrainingSettings, read_history
         from genrec.training.train import train as fit
     asked: dict[str, Any] = {
         "epochs": epochs,
@@ -79,7 +79,7 @@ def train(
         "patience": patience,
         "teachers": tuple(teacher) if teacher else None,
     }
-    settings = Settings(arch=arch, weights=weights, seed=seed, precision=precision)
+    settings = TrainingSettings(arch=arch, weights=weights, seed=seed, precision=precision)
     settings = replace(settings, trainable=trainable or "all", split=split, keep=keep)
     settings = RECIPES[recipe](settings)
     settings = replace(settings, **{k: v for k, v in asked.items() if v is not None})
@@ -101,7 +101,7 @@ def export(
 ) -> None:
     """Turn a training run into a preset: network, calibration, starter catalogue, figures, card."""
     with training_extra():
-        from genrec.pipeline import Analyzer
+        from genrec.pipeline import PresetAnalyzer
         from genrec.training.evaluation.evaluate import evaluate as measure
         from genrec.training.export.export import export as make
         from genrec.training.export.model_card import write_card
@@ -110,7 +110,7 @@ def export(
     dataset, parts = _load(data, settings.split, settings.spectrogram, cache)
     made = make(run, dataset, parts, out, name=out.name, precision=precision, say=print)
     with progress_bar("Measuring") as progress:
-        analyzer = Analyzer(made.preset)
+        analyzer = PresetAnalyzer(made.preset)
         report = measure(analyzer, dataset, parts, progress=progress, others=made.heard)
     write_card(made, report, settings, read_history(run))
     _print_report(report)
@@ -144,10 +144,10 @@ def evaluate(
 ) -> None:
     """Measure a preset, as it ships, on a part of a data set."""
     with training_extra():
-        from genrec.pipeline import Analyzer
+        from genrec.pipeline import PresetAnalyzer
         from genrec.preset import Preset
         from genrec.training.evaluation.evaluate import evaluate as measure
-    analyzer = Analyzer(Preset.load(preset))
+    analyzer = PresetAnalyzer(Preset.load(preset))
     dataset, parts = _load(data, split, analyzer.preset.spectrogram, cache)
     with progress_bar("Hearing") as progress:
         report = measure(analyzer, dataset, parts, part=part, audio=audio, progress=progress)

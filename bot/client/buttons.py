@@ -9,7 +9,7 @@ from typing import Any, Self
 import discord
 from discord import ui
 
-from bot.client.dedup import Seen
+from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
 
 Press = Callable[[discord.Interaction, tuple[str, ...]], Awaitable[None]]
@@ -17,7 +17,7 @@ Press = Callable[[discord.Interaction, tuple[str, ...]], Awaitable[None]]
 
 
 def control_class(
-    presses: Mapping[str, Press], *, seen: Seen, errors: ErrorHandler
+    presses: Mapping[str, Press], *, dedup: EventDedup, errors: ErrorHandler
 ) -> type[ui.DynamicItem[ui.Item[Any]]]:
     """Return the class for ``client.add_dynamic_items``: one for all, told apart by a word.
 
@@ -40,7 +40,7 @@ def control_class(
             return cls(item, match["word"], match["rest"])
 
         async def interaction_check(self, interaction: discord.Interaction, /) -> bool:
-            return seen.first_time(interaction.id)
+            return dedup.is_new(interaction.id)
 
         async def callback(self, interaction: discord.Interaction) -> None:
             async with errors.answering(interaction):

@@ -39,7 +39,7 @@ def is_sound(attachment: discord.Attachment) -> bool:
     return kind.startswith(("audio/", "video/")) or kind == "application/ogg"
 
 
-def require_manager(interaction: discord.Interaction) -> int:
+def require_manage_guild(interaction: discord.Interaction) -> int:
     """Return the server's id, if the person may manage it: what Discord shows is no protection."""
     if interaction.guild_id is None:
         raise Declined("guild_only")

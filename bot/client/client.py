@@ -13,9 +13,9 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client.buttons import Press, control_class
-from bot.client.dedup import Seen
+from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
-from bot.client.retry import reliably
+from bot.client.retry import with_retry
 from db.connection import Database
 from db.key_values import get_value, set_value
 
@@ -28,14 +28,14 @@ _GUILD_READY_S = 2.0
 class Tree(app_commands.CommandTree["Client"]):
     """The commands; repeated events are dropped, and errors are told by the one handler."""
 
-    def __init__(self, client: Client, *, seen: Seen, errors: ErrorHandler) -> None:
+    def __init__(self, client: Client, *, dedup: EventDedup, errors: ErrorHandler) -> None:
         super().__init__(client)
-        self._seen = seen
+        self._dedup = dedup
         self._errors = errors
 
     async def interaction_check(self, interaction: discord.Interaction[Client], /) -> bool:
         """Let each interaction through once."""
-        return self._seen.first_time(interaction.id)
+        return self._dedup.is_new(interaction.id)
 
     async def on_error(
         self, interaction: discord.Interaction[Client], error: app_commands.AppCommandError, /
@@ -58,7 +58,7 @@ class Client(commands.AutoShardedBot):
         *,
         message_content: bool,
         shards: int,
-        seen: Seen,
+        dedup: EventDedup,
         errors: ErrorHandler,
         set_up: Callable[[Client], Awaitable[None]],
         forget_server: Callable[[int], Awaitable[None]],
@@ -80,7 +80,7 @@ class Client(commands.AutoShardedBot):
             member_cache_flags=discord.MemberCacheFlags.none(),
             guild_ready_timeout=_GUILD_READY_S,
             max_ratelimit_timeout=30.0,
-            tree_cls=lambda client: Tree(client, seen=seen, errors=errors),  # type: ignore[arg-type]
+            tree_cls=lambda client: Tree(client, dedup=dedup, errors=errors),  # type: ignore[arg-type]
         )
         self._set_up = set_up
         self._forget_server = forget_server
@@ -99,7 +99,7 @@ class Client(commands.AutoShardedBot):
 
 
 async def add_features(
-    client: Client, features: Sequence[commands.Cog], *, seen: Seen, errors: ErrorHandler
+    client: Client, features: Sequence[commands.Cog], *, dedup: EventDedup, errors: ErrorHandler
 ) -> None:
     """Add cogs with their message menus, and one class for all their buttons."""
     presses: dict[str, Press] = {}
@@ -108,7 +108,7 @@ async def add_features(
         presses |= getattr(cog, "presses", {})
         for menu in getattr(cog, "menus", ()):
             client.tree.add_command(menu)
-    client.add_dynamic_items(control_class(presses, seen=seen, errors=errors))
+    client.add_dynamic_items(control_class(presses, dedup=dedup, errors=errors))
 
 
 async def sync_commands(
@@ -126,7 +126,7 @@ async def sync_commands(
     name = f"commands:{client.application_id}:{server_id or 'everywhere'}"
     if not force and await get_value(db, name) == digest:
         return False
-    await reliably(lambda: tree.sync(guild=guild), timeout_s=_SYNC_S)
+    await with_retry(lambda: tree.sync(guild=guild), timeout_s=_SYNC_S)
     await set_value(db, name, digest)
     log.info("commands registered %s", f"on server {server_id}" if server_id else "everywhere")
     return True

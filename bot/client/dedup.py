@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 
-class Seen:
+class EventDedup:
     """The ids of the last events, oldest forgotten first."""
 
     def __init__(self, *, remembered: int = 10_000, repeated: Callable[[], None]) -> None:
@@ -14,7 +14,7 @@ class Seen:
         self._remembered = remembered
         self._repeated = repeated
 
-    def first_time(self, event_id: int) -> bool:
+    def is_new(self, event_id: int) -> bool:
         """Tell whether an id is new, and remember it."""
         if event_id in self._ids:
             self._repeated()

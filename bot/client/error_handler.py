@@ -13,7 +13,7 @@ from discord.ui import LayoutView
 
 from bot.client.checks import may_post_in
 from bot.client.responders import say
-from bot.client.retry import GONE, reliably
+from bot.client.retry import GONE, with_retry
 from bot.errors import Declined
 from bot.logs import job_id, new_job_id
 from bot.ui.messages import Replies
@@ -70,7 +70,7 @@ class ErrorHandler:
             view = self.explain(error, locale)
             if may_post_in(message.channel, message.guild):
                 reference = message.to_reference(fail_if_not_exists=False)
-                await reliably(
+                await with_retry(
                     lambda: message.channel.send(
                         view=view, reference=reference, nonce=message.id, silent=True
                     )

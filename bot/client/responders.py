@@ -11,7 +11,7 @@ from typing import Protocol
 import discord
 from discord.ui import LayoutView
 
-from bot.client.retry import ALREADY_ACKNOWLEDGED, GONE, reliably, until
+from bot.client.retry import ALREADY_ACKNOWLEDGED, GONE, retry_until, with_retry
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ _REPLY_S = 15 * 60
 
 
 @dataclass(frozen=True, slots=True)
-class Debt:
+class ReplyTarget:
     """Which message a restarted bot has to correct."""
 
     application_id: int | None = None
@@ -35,7 +35,7 @@ class Debt:
     message_id: int | None = None
 
 
-class Answer(Protocol):
+class Responder(Protocol):
     """Where the answer to one question is shown."""
 
     user_id: int
@@ -56,11 +56,11 @@ class Answer(Protocol):
         """Replace what is shown for good, also through an outage of some minutes."""
 
     @property
-    def debt(self) -> Debt:
+    def target(self) -> ReplyTarget:
         """What a restarted bot needs to correct the message."""
 
 
-class InteractionAnswer:
+class InteractionResponder:
     """The answer to a command, a menu or a button."""
 
     known_at_once = True
@@ -75,9 +75,9 @@ class InteractionAnswer:
         self._message_id: int | None = None
 
     @property
-    def debt(self) -> Debt:
+    def target(self) -> ReplyTarget:
         """The interaction's token, which edits its answer for 15 minutes."""
-        return Debt(self._interaction.application_id, self._interaction.token)
+        return ReplyTarget(self._interaction.application_id, self._interaction.token)
 
     async def acknowledge(self) -> None:
         """Defer; an acknowledgement that was applied and whose answer was lost is one too."""
@@ -86,7 +86,7 @@ class InteractionAnswer:
     async def show(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
         """Edit the original response."""
         edit = self._edit_as_message if self._interaction.is_expired() else self._edit
-        await reliably(lambda: edit(view, files), timeout_s=_PROGRESS_S)
+        await with_retry(lambda: edit(view, files), timeout_s=_PROGRESS_S)
 
     async def finish(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
         """Edit the original response; where its token has run out, the message it became."""
@@ -94,7 +94,7 @@ class InteractionAnswer:
         left_s = (self._interaction.expires_at - discord.utils.utcnow()).total_seconds()
         try:
             if left_s > _MARGIN_S:
-                await until(loop.time() + left_s - _MARGIN_S, lambda: self._edit(view, files))
+                await retry_until(loop.time() + left_s - _MARGIN_S, lambda: self._edit(view, files))
                 return
         except discord.HTTPException as error:
             if error.code not in GONE:
@@ -103,14 +103,14 @@ class InteractionAnswer:
 
     async def _finish_late(self, view: LayoutView, files: Sequence[MakeFile]) -> None:
         try:
-            await reliably(lambda: self._edit_as_message(view, files))
+            await with_retry(lambda: self._edit_as_message(view, files))
         except discord.HTTPException as error:
             log.warning("an answer was ready after its token had run out: %s", error)
             channel = self._interaction.channel
             if self.private or not isinstance(channel, discord.abc.Messageable):
                 return
             nonce = self._interaction.id
-            await reliably(
+            await with_retry(
                 lambda: channel.send(view=view, files=[make() for make in files], nonce=nonce)
             )
 
@@ -126,7 +126,7 @@ class InteractionAnswer:
         await message.edit(view=view, attachments=[make() for make in files])
 
 
-class ReplyAnswer:
+class MessageResponder:
     """The answer to an uploaded clip: a reply in its channel."""
 
     private = False
@@ -142,14 +142,14 @@ class ReplyAnswer:
         self.locale = locale
 
     @property
-    def debt(self) -> Debt:
+    def target(self) -> ReplyTarget:
         """The reply; it is known once it has been posted."""
-        return Debt(message_id=self._reply.id if self._reply else None)
+        return ReplyTarget(message_id=self._reply.id if self._reply else None)
 
     async def acknowledge(self) -> None:
         """Reply that the clip is being looked at; never twice, also where the call is repeated."""
         reference = self._message.to_reference(fail_if_not_exists=False)
-        self._reply = await reliably(
+        self._reply = await with_retry(
             lambda: self._message.channel.send(
                 view=self._waiting,
                 reference=reference,
@@ -161,12 +161,12 @@ class ReplyAnswer:
 
     async def show(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
         """Edit the reply."""
-        await reliably(lambda: self._edit(view, files), timeout_s=_PROGRESS_S)
+        await with_retry(lambda: self._edit(view, files), timeout_s=_PROGRESS_S)
 
     async def finish(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
         """Edit the reply."""
         deadline = asyncio.get_running_loop().time() + _REPLY_S
-        await until(deadline, lambda: self._edit(view, files))
+        await retry_until(deadline, lambda: self._edit(view, files))
 
     async def _edit(self, view: LayoutView, files: Sequence[MakeFile]) -> None:
         assert self._reply is not None, "acknowledge() comes first"
@@ -178,7 +178,7 @@ async def acknowledge(
 ) -> int | None:
     """Defer an interaction in the time Discord gives; return the message's id, where told."""
     try:
-        response = await reliably(
+        response = await with_retry(
             lambda: interaction.response.defer(ephemeral=private, thinking=thinking),
             timeout_s=_ACKNOWLEDGE_S,
         )
@@ -198,14 +198,14 @@ async def say(
 ) -> None:
     """Answer an interaction at once, or after all where it was deferred."""
     if interaction.response.is_done():
-        await reliably(
+        await with_retry(
             lambda: interaction.edit_original_response(
                 view=view, attachments=[make() for make in files]
             )
         )
         return
     try:
-        await reliably(
+        await with_retry(
             lambda: interaction.response.send_message(
                 view=view, files=[make() for make in files], ephemeral=private
             ),
@@ -215,7 +215,7 @@ async def say(
         if error.code != ALREADY_ACKNOWLEDGED:
             raise
         # Acknowledged, though the answer to that was lost on its way: the message is still empty.
-        await reliably(
+        await with_retry(
             lambda: interaction.edit_original_response(
                 view=view, attachments=[make() for make in files]
             )

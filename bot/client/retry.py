@@ -21,7 +21,7 @@ _LONGEST_PAUSE_S = 5.0
 log = logging.getLogger(__name__)
 
 
-async def reliably(
+async def with_retry(
     call: Callable[[], Awaitable[T]], *, timeout_s: float = 10.0, attempts: int = 4
 ) -> T:
     """Await ``call()``, again where a connection broke, for ``timeout_s`` seconds in all.
@@ -62,7 +62,7 @@ def _retry_after(error: discord.HTTPException) -> float:
         return 1.0
 
 
-async def until(
+async def retry_until(
     deadline: float, call: Callable[[], Awaitable[T]], *, first_pause_s: float = 2.0
 ) -> T:
     """Repeat a failing call with growing pauses until the event loop's clock says ``deadline``.
@@ -73,7 +73,7 @@ async def until(
     loop, pause_s = asyncio.get_running_loop(), first_pause_s
     while True:
         try:
-            return await reliably(call)
+            return await with_retry(call)
         except (discord.DiscordServerError, TimeoutError, OSError, aiohttp.ClientError) as error:
             if loop.time() + pause_s > deadline:
                 raise

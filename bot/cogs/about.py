@@ -14,8 +14,7 @@ from bot.client.responders import acknowledge, say
 from bot.errors import Declined
 from bot.metrics import Metrics
 from bot.ui.messages import Replies
-from bot.ui.pages import About as Facts
-from bot.ui.pages import Kept, Pages
+from bot.ui.pages import AboutFacts, Kept, Pages
 from db.connection import Database
 from db.feedback import Vote, acceptance, vote
 from db.privacy import forget_user, kept_about
@@ -24,7 +23,7 @@ from genrec.preset import Preset
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class BotInfo:
     """What /about says of the running bot."""
 
     version: str
@@ -45,7 +44,7 @@ class About(commands.Cog):
         replies: Replies,
         pages: Pages,
         metrics: Metrics,
-        machine: Machine,
+        machine: BotInfo,
     ) -> None:
         self._db = db
         self._catalogue = catalogue
@@ -66,12 +65,12 @@ class About(commands.Cog):
             interaction, self._pages.about(await self._facts(interaction), interaction.locale)
         )
 
-    async def _facts(self, interaction: discord.Interaction) -> Facts:
+    async def _facts(self, interaction: discord.Interaction) -> AboutFacts:
         model_id, guild_id = self._preset.model_id, interaction.guild_id
         counted = (await self._catalogue.stats(model_id)).by_scope
         thumbs = await acceptance(self._db, model_id=model_id)
         accuracy, tested = measured(self._preset.metrics())
-        return Facts(
+        return AboutFacts(
             version=self._machine.version,
             model_id=model_id,
             library=counted.get(STARTER, 0) + counted.get(LIBRARY, 0),

@@ -12,12 +12,12 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client.buttons import Press
-from bot.client.checks import one_source, require_manager
-from bot.client.responders import InteractionAnswer, acknowledge, say
+from bot.client.checks import one_source, require_manage_guild
+from bot.client.responders import InteractionResponder, acknowledge, say
 from bot.errors import Declined
-from bot.jobs.handlers import Hearing, Listener
+from bot.jobs.handlers import Listener, RequestHandlers
 from bot.jobs.reindex import Reindexing
-from bot.jobs.runner import Asking, Reply, Stage, Work
+from bot.jobs.runner import Handler, JobRunner, Progress, Response
 from bot.sources import Attachment, Sources
 from bot.ui import track_files
 from bot.ui.custom_ids import track_ids
@@ -44,8 +44,8 @@ class Library(commands.GroupCog, name="library", description="The tracks of this
     def __init__(
         self,
         *,
-        asking: Asking,
-        hearing: Hearing,
+        runner: JobRunner,
+        handlers: RequestHandlers,
         sources: Sources,
         recommender: Listener,
         catalogue: Catalogue,
@@ -53,8 +53,8 @@ class Library(commands.GroupCog, name="library", description="The tracks of this
         replies: Replies,
         pages: Pages,
     ) -> None:
-        self._asking = asking
-        self._hearing = hearing
+        self._runner = runner
+        self._handlers = handlers
         self._sources = sources
         self._recommender = recommender
         self._catalogue = catalogue
@@ -83,24 +83,24 @@ class Library(commands.GroupCog, name="library", description="The tracks of this
     ) -> None:
         """Answer /library add."""
         source, guild_id = one_source(clip, link), _server_of(interaction)
-        self._hearing.check(source)
-        answer = InteractionAnswer(interaction, private=True)
+        self._handlers.check(source)
+        answer = InteractionResponder(interaction, private=True)
         work = self._adding(source, guild_id, answer, title or "", artist or "")
-        await self._asking.ask(answer, "library add", work)
+        await self._runner.run(answer, "library add", work)
 
     def _adding(
         self,
         source: Attachment | str,
         guild_id: int,
-        answer: InteractionAnswer,
+        answer: InteractionResponder,
         title: str,
         artist: str,
-    ) -> Work:
+    ) -> Handler:
         scope = guild_scope(guild_id)
 
-        async def work(stage: Stage) -> Reply:
+        async def work(progress: Progress) -> Response:
             async with self._sources.fetch(source) as clip:
-                stage.now("listening")
+                progress.now("listening")
                 heard = await self._recommender.analyze(clip)
             genre = heard.scores[0].label
             new = NewTrack(
@@ -109,20 +109,20 @@ class Library(commands.GroupCog, name="library", description="The tracks of this
                 genre, heard.embedding, heard.fingerprint, source=clip.source, content=clip.sha256,
                 label=genre, heard=genre, duration_s=heard.duration_s, added_by=answer.user_id,
             )  # fmt: skip
-            stage.now("comparing")
+            progress.now("comparing")
             before = await self._catalogue.count(self._preset.model_id, scope)
             await self._catalogue.add(scope, self._preset.model_id, [new])
             known = await self._catalogue.count(self._preset.model_id, scope) == before
             await self._recommender.reload()
-            return Reply(
+            return Response(
                 self._replies.notice(
                     "library_known" if known else "library_added",
                     answer.locale,
                     title=new.title,
                     artist=new.artist
-                    or self._replies.words.text("answer.unknown_artist", answer.locale),
-                    genre=self._replies.words.text(f"genres.{genre}", answer.locale)
-                    if self._replies.words.has(f"genres.{genre}")
+                    or self._replies.translations.text("answer.unknown_artist", answer.locale),
+                    genre=self._replies.translations.text(f"genres.{genre}", answer.locale)
+                    if self._replies.translations.has(f"genres.{genre}")
                     else genre,
                 )
             )
@@ -244,12 +244,12 @@ class Reindex(commands.Cog):
     def __init__(
         self,
         *,
-        asking: Asking,
+        runner: JobRunner,
         reindexing: Reindexing,
         replies: Replies,
         admin_servers: Sequence[int],
     ) -> None:
-        self._asking = asking
+        self._runner = runner
         self._reindexing = reindexing
         self._replies = replies
         self._admin_servers = frozenset(admin_servers)
@@ -273,9 +273,9 @@ class Reindex(commands.Cog):
         target = None if scope == "library" else guild_id
         self._reindexing.check(target)
         log.info("/reindex %s by user %s of server %s", scope, interaction.user.id, guild_id)
-        answer = InteractionAnswer(interaction, private=False)
+        answer = InteractionResponder(interaction, private=False)
         work = self._reindexing.work(target, answer.locale)
-        await self._asking.ask_aside(answer, "reindex", work)
+        await self._runner.run_background(answer, "reindex", work)
 
     async def cancel(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
         """Answer the Cancel button."""
@@ -288,7 +288,7 @@ class Reindex(commands.Cog):
         await say(interaction, self._replies.notice("cancelling", interaction.locale))
 
     def _allowed(self, interaction: discord.Interaction, *, library: bool) -> int:
-        guild_id = require_manager(interaction)
+        guild_id = require_manage_guild(interaction)
         if library and self._admin_servers and guild_id not in self._admin_servers:
             raise Declined("not_operator")
         return guild_id

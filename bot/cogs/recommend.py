@@ -11,11 +11,11 @@ from discord.ext import commands
 
 from bot.client.buttons import Press
 from bot.client.checks import as_source, could_be_sound, is_sound, one_source
-from bot.client.responders import InteractionAnswer
+from bot.client.responders import InteractionResponder
 from bot.errors import Declined
-from bot.jobs.handlers import Hearing
+from bot.jobs.handlers import RequestHandlers
 from bot.jobs.options import Preferences
-from bot.jobs.runner import Asking
+from bot.jobs.runner import JobRunner
 from bot.sources import Attachment
 
 _LINK = re.compile(r"https?://[^\s<>]+")
@@ -27,9 +27,11 @@ _PRIVATE = "Show the answer to you only"
 class Recommend(commands.Cog):
     """The questions people ask about a clip."""
 
-    def __init__(self, *, asking: Asking, hearing: Hearing, preferences: Preferences) -> None:
-        self._asking = asking
-        self._hearing = hearing
+    def __init__(
+        self, *, runner: JobRunner, handlers: RequestHandlers, preferences: Preferences
+    ) -> None:
+        self._runner = runner
+        self._handlers = handlers
         self._preferences = preferences
         self.menus = [
             _everywhere(app_commands.ContextMenu(name=name, callback=callback))
@@ -107,9 +109,9 @@ class Recommend(commands.Cog):
         # Who asked in private goes on in private.
         hidden = bool(interaction.message and interaction.message.flags.ephemeral)
         private = await self._preferences.private(interaction.guild_id, True if hidden else None)
-        answer = InteractionAnswer(interaction, private=private)
-        work = self._hearing.more(int(parts[0]), wanted)
-        await self._asking.ask(answer, "more", work, at_once=True)
+        answer = InteractionResponder(interaction, private=private)
+        work = self._handlers.more(int(parts[0]), wanted)
+        await self._runner.run(answer, "more", work, at_once=True)
 
     async def _recommend(
         self,
@@ -120,13 +122,13 @@ class Recommend(commands.Cog):
         genre: str | None = None,
         private: bool | None = None,
     ) -> None:
-        self._hearing.check(source)
+        self._handlers.check(source)
         wanted = await self._preferences.wanted(
             interaction.user, interaction.guild_id, interaction.locale, count=count, genre=genre
         )
         hidden = await self._preferences.private(interaction.guild_id, private)
-        answer = InteractionAnswer(interaction, private=hidden)
-        await self._asking.ask(answer, "recommend", self._hearing.recommend(source, wanted))
+        answer = InteractionResponder(interaction, private=hidden)
+        await self._runner.run(answer, "recommend", self._handlers.recommend(source, wanted))
 
     async def _genre(
         self,
@@ -135,13 +137,13 @@ class Recommend(commands.Cog):
         *,
         private: bool | None = None,
     ) -> None:
-        self._hearing.check(source)
+        self._handlers.check(source)
         wanted = await self._preferences.wanted(
             interaction.user, interaction.guild_id, interaction.locale
         )
         hidden = await self._preferences.private(interaction.guild_id, private)
-        answer = InteractionAnswer(interaction, private=hidden)
-        await self._asking.ask(answer, "genre", self._hearing.genre(source, wanted))
+        answer = InteractionResponder(interaction, private=hidden)
+        await self._runner.run(answer, "genre", self._handlers.genre(source, wanted))
 
 
 def source_of(message: discord.Message) -> Attachment | str:

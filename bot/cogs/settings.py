@@ -11,10 +11,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client.buttons import Press, chosen
-from bot.client.checks import may_post_in, require_manager
+from bot.client.checks import may_post_in, require_manage_guild
 from bot.client.responders import acknowledge, say
 from bot.errors import Declined
-from bot.jobs.guild_settings import Servers
+from bot.jobs.guild_settings import GuildSettingsCache
 from bot.ui.messages import Replies
 from bot.ui.pages import Pages, SettingsState
 from db.guild_settings import GuildSettings
@@ -33,7 +33,7 @@ class ServerSettings(
     def __init__(
         self,
         *,
-        servers: Servers,
+        servers: GuildSettingsCache,
         replies: Replies,
         pages: Pages,
         preset: Preset,
@@ -49,7 +49,7 @@ class ServerSettings(
     @app_commands.command(description="Show the settings, with buttons to change them")
     async def show(self, interaction: discord.Interaction) -> None:
         """Answer /settings show."""
-        guild_id = require_manager(interaction)
+        guild_id = require_manage_guild(interaction)
         await acknowledge(interaction, private=True)
         await self._show(interaction, await self._servers.settings(guild_id))
 
@@ -62,7 +62,7 @@ class ServerSettings(
         channel: discord.TextChannel | None = None,
     ) -> None:
         """Answer /settings uploads: one click switches this channel on."""
-        guild_id = require_manager(interaction)
+        guild_id = require_manage_guild(interaction)
         where = channel.id if channel else _home(interaction)
         if enabled and not _may_post(interaction, channel):
             raise Declined("cannot_post")
@@ -77,7 +77,7 @@ class ServerSettings(
         self, interaction: discord.Interaction, role: discord.Role | None = None
     ) -> None:
         """Answer /settings access."""
-        guild_id = require_manager(interaction)
+        guild_id = require_manage_guild(interaction)
         everyone = role is None or role.id == guild_id
         await self._set(interaction, allowed_role=None if everyone or role is None else role.id)
 
@@ -87,14 +87,14 @@ class ServerSettings(
         self, interaction: discord.Interaction, count: app_commands.Range[int, 1, 10]
     ) -> None:
         """Answer /settings count."""
-        require_manager(interaction)
+        require_manage_guild(interaction)
         await self._set(interaction, default_count=count)
 
     @app_commands.command(description="Choose the model that listens")
     @app_commands.describe(model="One of the installed models")
     async def model(self, interaction: discord.Interaction, model: str) -> None:
         """Answer /settings model."""
-        require_manager(interaction)
+        require_manage_guild(interaction)
         if model not in self._models():
             raise Declined("model_unknown", model=model)
         await self._set(interaction, preset=model)
@@ -118,14 +118,14 @@ class ServerSettings(
         private: bool,
     ) -> None:
         """Answer /settings answers."""
-        require_manager(interaction)
+        require_manage_guild(interaction)
         await self._set(interaction, private=private)
 
     async def changed_in_panel(
         self, interaction: discord.Interaction, parts: tuple[str, ...]
     ) -> None:
         """Take up a button or menu of the panel, and show it anew in its place."""
-        guild_id = require_manager(interaction)
+        guild_id = require_manage_guild(interaction)
         await acknowledge(interaction, private=True, thinking=False)
         now = await self._settings(guild_id)
         changed = self._change(now, parts, chosen(interaction), _home(interaction))

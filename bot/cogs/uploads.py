@@ -6,14 +6,14 @@ import discord
 from discord.ext import commands
 
 from bot.client.checks import as_source, is_sound, may_post_in
-from bot.client.dedup import Seen
+from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
-from bot.client.responders import ReplyAnswer
+from bot.client.responders import MessageResponder
 from bot.cogs.recommend import source_of
-from bot.jobs.guild_settings import Servers
-from bot.jobs.handlers import Hearing
+from bot.jobs.guild_settings import GuildSettingsCache
+from bot.jobs.handlers import RequestHandlers
 from bot.jobs.options import Preferences
-from bot.jobs.runner import Asking
+from bot.jobs.runner import JobRunner
 from bot.sources import Attachment
 from bot.ui.messages import Replies
 
@@ -24,26 +24,26 @@ class Uploads(commands.Cog):
     def __init__(
         self,
         *,
-        asking: Asking,
-        hearing: Hearing,
+        runner: JobRunner,
+        handlers: RequestHandlers,
         preferences: Preferences,
-        servers: Servers,
+        servers: GuildSettingsCache,
         replies: Replies,
         errors: ErrorHandler,
-        seen: Seen,
+        dedup: EventDedup,
     ) -> None:
-        self._asking = asking
-        self._hearing = hearing
+        self._runner = runner
+        self._handlers = handlers
         self._preferences = preferences
         self._servers = servers
         self._replies = replies
         self._errors = errors
-        self._seen = seen
+        self._dedup = dedup
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
         """Answer a message that holds a clip and is meant for the bot."""
-        if message.author.bot or message.webhook_id or not self._seen.first_time(message.id):
+        if message.author.bot or message.webhook_id or not self._dedup.is_new(message.id):
             return
         if not may_post_in(message.channel, message.guild):
             return
@@ -67,12 +67,12 @@ class Uploads(commands.Cog):
     async def _answer(
         self, message: discord.Message, source: Attachment | str, locale: str
     ) -> None:
-        self._hearing.check(source)
+        self._handlers.check(source)
         guild_id = message.guild.id if message.guild else None
         wanted = await self._preferences.wanted(message.author, guild_id, locale)
         waiting = self._replies.progress("fetching", locale)
-        answer = ReplyAnswer(message, locale=locale, waiting=waiting)
-        await self._asking.ask(answer, "upload", self._hearing.recommend(source, wanted))
+        answer = MessageResponder(message, locale=locale, waiting=waiting)
+        await self._runner.run(answer, "upload", self._handlers.recommend(source, wanted))
 
 
 def _home(channel: discord.abc.MessageableChannel) -> int:

@@ -22,8 +22,8 @@ from bot.demo.clip import SECONDS, SEED, SR
 from bot.demo.synth import STYLES, music
 from bot.demo.transcript import Step, as_json, put, read
 from bot.local_discord import LocalDiscord, Upload, buttons
-from bot.runtime.app import open_locally
-from bot.runtime.lifecycle import converse
+from bot.runtime.app import open_local
+from bot.runtime.lifecycle import run_until_stopped
 from bot.ui.components import QUIET
 from genrec.errors import GenrecError
 
@@ -108,9 +108,9 @@ async def conversation() -> AsyncGenerator[Step, None]:
 @asynccontextmanager
 async def _on_local_discord(settings: Settings) -> AsyncIterator[LocalDiscord]:
     """Run the bot on a local Discord until the block ends."""
-    async with open_locally(settings) as (local, app):
+    async with open_local(settings) as (local, app):
         stop = asyncio.Event()
-        running = asyncio.create_task(converse(app, local.token, stop=stop))
+        running = asyncio.create_task(run_until_stopped(app, local.token, stop=stop))
         ready = asyncio.create_task(local.wait_ready(ANSWER_S))
         try:
             await asyncio.wait((ready, running), return_when=asyncio.FIRST_COMPLETED)

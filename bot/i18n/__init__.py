@@ -35,7 +35,7 @@ PLURALS: dict[str, Callable[[object], str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class Translation:
     """The texts of one language, by dotted key; a text with plural forms is a mapping."""
 
     code: str
@@ -47,7 +47,7 @@ class Catalogue:
     texts: Mapping[str, str | Mapping[str, str]]
 
     @classmethod
-    def parse(cls, code: str, toml: str) -> Catalogue:
+    def parse(cls, code: str, toml: str) -> Translation:
         """Read a catalogue file; tomllib's and KeyError's words name what is wrong in it."""
         data = tomllib.loads(toml)
         language, numbers = data.pop("language"), data.pop("numbers")
@@ -69,26 +69,26 @@ class Catalogue:
         return text[PLURALS[self.plurals](values["count"])]
 
 
-class Words:
+class Translations:
     """All catalogues, and which of them a locale reads."""
 
-    def __init__(self, catalogues: Mapping[str, Catalogue]) -> None:
+    def __init__(self, catalogues: Mapping[str, Translation]) -> None:
         self.catalogues = catalogues
         self._english = catalogues[ENGLISH]
         self._of_locale = {name: c for c in catalogues.values() for name in (c.code, *c.locales)}
 
     @classmethod
-    def load(cls) -> Words:
+    def load(cls) -> Translations:
         """Read the catalogue files that lie in this package."""
         folder = resources.files(__name__)
         return cls(
             {
-                code: Catalogue.parse(code, (folder / f"{code}.toml").read_text("utf-8"))
+                code: Translation.parse(code, (folder / f"{code}.toml").read_text("utf-8"))
                 for code in LANGUAGES
             }
         )
 
-    def catalogue(self, locale: object) -> Catalogue:
+    def catalogue(self, locale: object) -> Translation:
         """Return the catalogue a locale reads; English for a language without one."""
         return self._of_locale.get(str(locale), self._english)
 
@@ -151,7 +151,7 @@ class Words:
 class _Values(dict[str, object]):
     """The values of a text's placeholders, and on demand {/command}: that command's name."""
 
-    def __init__(self, values: Mapping[str, object], words: Words, locale: object) -> None:
+    def __init__(self, values: Mapping[str, object], words: Translations, locale: object) -> None:
         super().__init__(values)
         self._words, self._locale = words, locale
 

@@ -9,19 +9,19 @@ import discord
 from discord import app_commands
 from discord.app_commands import TranslationContextLocation as Place
 
-from bot.i18n import ENGLISH, Words
+from bot.i18n import ENGLISH, Translations
 
 AnyCommand = app_commands.Command[Any, ..., Any] | app_commands.Group | app_commands.ContextMenu
 
 
-class CatalogueTranslator(app_commands.Translator):
+class CommandTranslator(app_commands.Translator):
     """Gives discord.py the catalogues' texts when it registers the commands.
 
-    ``await tree.set_translator(CatalogueTranslator(words))``, before ``tree.sync``. English is
+    ``await tree.set_translator(CommandTranslator(words))``, before ``tree.sync``. English is
     what the code says (``differences`` compares it with ``en.toml``), so it is not repeated.
     """
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: Translations) -> None:
         self._words = words
         self._menus = {
             str(text): key
@@ -58,7 +58,10 @@ class CatalogueTranslator(app_commands.Translator):
 
 
 def differences(
-    tree: app_commands.CommandTree[Any], words: Words, *, guild: discord.abc.Snowflake | None = None
+    tree: app_commands.CommandTree[Any],
+    words: Translations,
+    *,
+    guild: discord.abc.Snowflake | None = None,
 ) -> list[str]:
     """Return, a line each, where a tree's English differs from ``en.toml`` or is missing there."""
     english = words.catalogues[ENGLISH].texts

@@ -28,7 +28,7 @@ class Job:
     analysing: bool = False
 
 
-class JobDesk:
+class Admission:
     """Admits questions and knows those in work; it holds no result and speaks to nobody."""
 
     def __init__(
@@ -46,7 +46,7 @@ class JobDesk:
         self._workers = workers
         self._clock = clock
         self._jobs: dict[str, Job] = {}
-        self._asking: dict[int, Job] = {}
+        self._runner: dict[int, Job] = {}
         self._servers: Counter[int | None] = Counter()
         self._last_asked: dict[int, float] = {}
         self._closing = False
@@ -64,9 +64,7 @@ class JobDesk:
         return self._closing
 
     @contextmanager
-    def admitted(
-        self, user_id: int, guild_id: int | None, *, at_once: bool = False
-    ) -> Iterator[Job]:
+    def admit(self, user_id: int, guild_id: int | None, *, at_once: bool = False) -> Iterator[Job]:
         """Take a question in for the length of the block, or decline it with a sentence.
 
         ``at_once`` is for what costs next to nothing: it need not wait for the cooldown.
@@ -74,7 +72,7 @@ class JobDesk:
         self._check_open()
         self._check(user_id, guild_id, at_once=at_once)
         with self._at_work(user_id, guild_id) as job:
-            self._asking[user_id] = job
+            self._runner[user_id] = job
             self._servers[guild_id] += 1
             try:
                 yield job
@@ -83,16 +81,16 @@ class JobDesk:
 
     def release(self, job: Job) -> None:
         """Let the person ask again: the answer is ready, if not yet delivered."""
-        if self._asking.get(job.user_id) is not job:
+        if self._runner.get(job.user_id) is not job:
             return
-        del self._asking[job.user_id]
+        del self._runner[job.user_id]
         self._last_asked[job.user_id] = self._clock()
         self._servers[job.guild_id] -= 1
         if not self._servers[job.guild_id]:
             del self._servers[job.guild_id]
 
     @contextmanager
-    def admitted_aside(self, user_id: int, guild_id: int | None) -> Iterator[Job]:
+    def admit_background(self, user_id: int, guild_id: int | None) -> Iterator[Job]:
         """Take in a long task, such as a re-index, that keeps nobody from asking."""
         self._check_open()
         with self._at_work(user_id, guild_id) as job:
@@ -117,14 +115,14 @@ class JobDesk:
             raise PoolClosed("The bot is restarting. Try again in a minute.")
 
     def _check(self, user_id: int, guild_id: int | None, *, at_once: bool) -> None:
-        if user_id in self._asking:
+        if user_id in self._runner:
             raise Declined("own_job_running")
         wait_s = self._last_asked.get(user_id, -math.inf) + self._cooldown_s - self._clock()
         if wait_s > 0 and not at_once:
             raise Declined("cooldown", count=math.ceil(wait_s))
         if guild_id is not None and self._servers[guild_id] >= self._per_server:
             raise Declined("server_busy")
-        if len(self._asking) >= self._in_all:
+        if len(self._runner) >= self._in_all:
             raise Declined("everyone_busy")
         if len(self._last_asked) > _FORGET_ABOVE:
             self._forget()

@@ -17,7 +17,7 @@ from db.guild_settings import (
 _REMEMBERED = 2_000
 
 
-class Servers:
+class GuildSettingsCache:
     """Settings of servers; commands are checked against them before any waiting."""
 
     def __init__(self, *, db: Database, channels: dict[int, int]) -> None:

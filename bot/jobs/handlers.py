@@ -10,10 +10,10 @@ from typing import Protocol
 
 from bot.client.responders import MakeFile
 from bot.errors import Declined
-from bot.jobs.runner import Reply, Stage, Work
+from bot.jobs.runner import Handler, Progress, Response
 from bot.sources import Attachment, SourcePolicy, Sources, check_attachment
 from bot.sources.policy import check_url, site_of
-from bot.ui.custom_ids import answer_key
+from bot.ui.custom_ids import reply_key
 from bot.ui.messages import Replies
 from db.tracks import Catalogue
 from genrec.preset import Preset
@@ -52,7 +52,7 @@ class Wanted:
     scopes: tuple[str, ...] = ("starter", "library")
 
 
-class Hearing:
+class RequestHandlers:
     """Makes the work for each kind of question."""
 
     def __init__(
@@ -81,17 +81,17 @@ class Hearing:
         else:
             site_of(check_url(source, self._policy), self._policy)
 
-    def recommend(self, source: Attachment | str, wanted: Wanted) -> Work:
+    def recommend(self, source: Attachment | str, wanted: Wanted) -> Handler:
         """Hear a clip and name tracks that sound like it."""
 
-        async def work(stage: Stage) -> Reply:
+        async def work(progress: Progress) -> Response:
             began = time.monotonic()
             if not await self._catalogue.count(self._preset.model_id):
                 raise Declined("library_empty")
             async with self._sources.fetch(source) as clip:
-                stage.now("listening")
+                progress.now("listening")
                 analysis = await self._recommender.analyze(clip)
-                stage.now("comparing")
+                progress.now("comparing")
                 found = await self._recommender.recommend(
                     clip, k=wanted.count, genre=wanted.genre, scopes=wanted.scopes
                 )
@@ -99,42 +99,42 @@ class Hearing:
             view = self._replies.recommendation(
                 _timed(found, began),
                 wanted.locale,
-                key=answer_key(neighbour.track.id for neighbour in found.tracks),
+                key=reply_key(neighbour.track.id for neighbour in found.tracks),
                 name=clip.title,
                 asked=wanted.count,
                 heard_s=analysis.analyzed_s,
                 picture=bool(files),
             )
-            return Reply(view, files)
+            return Response(view, files)
 
         return work
 
-    def genre(self, source: Attachment | str, wanted: Wanted) -> Work:
+    def genre(self, source: Attachment | str, wanted: Wanted) -> Handler:
         """Hear a clip and tell its genre."""
 
-        async def work(stage: Stage) -> Reply:
+        async def work(progress: Progress) -> Response:
             async with self._sources.fetch(source) as clip:
-                stage.now("listening")
+                progress.now("listening")
                 analysis = await self._recommender.analyze(clip)
-            stage.now("comparing")
+            progress.now("comparing")
             files = await self._picture(clip, analysis, wanted.locale)
             view = self._replies.genre(
                 analysis,
                 wanted.locale,
-                key=answer_key(()),
+                key=reply_key(()),
                 name=clip.title,
                 picture=bool(files),
                 unsure=analysis.scores[0].probability < self._preset.calibration.unsure_below,
             )
-            return Reply(view, files)
+            return Response(view, files)
 
         return work
 
-    def more(self, track_id: int, wanted: Wanted) -> Work:
+    def more(self, track_id: int, wanted: Wanted) -> Handler:
         """Name tracks that sound like one of the catalogue."""
 
-        async def work(stage: Stage) -> Reply:
-            stage.now("comparing")
+        async def work(progress: Progress) -> Response:
+            progress.now("comparing")
             known = await self._catalogue.tracks(self._preset.model_id, [track_id])
             seed = known.get(track_id)
             if seed is None:
@@ -145,14 +145,14 @@ class Hearing:
             view = self._replies.recommendation(
                 found,
                 wanted.locale,
-                key=answer_key(neighbour.track.id for neighbour in found.tracks),
+                key=reply_key(neighbour.track.id for neighbour in found.tracks),
                 name=seed.title,
                 asked=wanted.count,
                 heard_s=None,
                 picture=False,
                 seed=seed,
             )
-            return Reply(view)
+            return Response(view)
 
         return work
 

@@ -9,10 +9,10 @@ from discord import app_commands
 
 from bot.client.checks import require_role
 from bot.errors import Declined
-from bot.i18n import Words
-from bot.jobs.guild_settings import Servers
+from bot.i18n import Translations
+from bot.jobs.guild_settings import GuildSettingsCache
 from bot.jobs.handlers import Wanted
-from bot.ui.components import Voice
+from bot.ui.components import Localizer
 from db.tracks import LIBRARY, STARTER, guild_scope
 
 MOST_CHOICES = 25
@@ -21,9 +21,11 @@ MOST_CHOICES = 25
 class Preferences:
     """Puts a person's wish and a server's settings together."""
 
-    def __init__(self, *, servers: Servers, words: Words, labels: Sequence[str]) -> None:
+    def __init__(
+        self, *, servers: GuildSettingsCache, translations: Translations, labels: Sequence[str]
+    ) -> None:
         self._servers = servers
-        self._words = words
+        self._words = translations
         self._labels = tuple(labels)
 
     async def wanted(
@@ -55,8 +57,8 @@ class Preferences:
 
     def genres(self, typed: str, locale: object) -> list[app_commands.Choice[str]]:
         """Complete a genre while it is typed, in the language of who types."""
-        voice, begun = Voice(self._words, locale), typed.casefold().strip()
-        named = [(voice.genre(label), label) for label in self._labels]
+        localizer, begun = Localizer(self._words, locale), typed.casefold().strip()
+        named = [(localizer.genre(label), label) for label in self._labels]
         return [
             app_commands.Choice(name=name[:100], value=label)
             for name, label in named
@@ -64,8 +66,8 @@ class Preferences:
         ][:MOST_CHOICES]
 
     def _label(self, typed: str, locale: object) -> str:
-        voice, wanted = Voice(self._words, locale), typed.casefold().strip()
+        localizer, wanted = Localizer(self._words, locale), typed.casefold().strip()
         for label in self._labels:
-            if wanted in (label, voice.genre(label).casefold()):
+            if wanted in (label, localizer.genre(label).casefold()):
                 return label
         raise Declined("genre_unknown", genre=typed)

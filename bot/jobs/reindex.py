@@ -13,14 +13,14 @@ import discord
 
 from bot.errors import Declined
 from bot.jobs.handlers import Listener
-from bot.jobs.runner import Reply, Stage, Work
+from bot.jobs.runner import Handler, Progress, Response
 from bot.sources import Sources
 from bot.ui.markdown import web_address
-from bot.ui.messages import Reindex, Replies
+from bot.ui.messages import ReindexState, Replies
 from bot.ui.track_files import table
 from db.connection import Database
 from db.generations import NewTrack
-from db.ingest.run import IngestJob, IngestReport, Progress, ingest
+from db.ingest.run import IngestJob, IngestProgress, IngestReport, ingest
 from db.tracks import LIBRARY, Catalogue, guild_scope
 from genrec.errors import GenrecError
 from genrec.preset import Preset
@@ -35,7 +35,7 @@ _AUDIO_GONE = "its audio is not kept, only what an older model heard in it: add 
 @dataclass(slots=True)
 class _Run:
     key: str
-    state: Reindex
+    state: ReindexState
     failures: list[tuple[str, str, str]] = field(default_factory=list)
     task: asyncio.Task[None] | None = None
     cancelled: bool = False
@@ -83,14 +83,16 @@ class Reindexing:
         run.cancelled = True
         run.task.cancel()
 
-    def work(self, guild_id: int | None, locale: str) -> Work:
+    def work(self, guild_id: int | None, locale: str) -> Handler:
         """Return the work of one run."""
 
-        async def work(stage: Stage) -> Reply:
+        async def work(progress: Progress) -> Response:
             self.check(guild_id)
-            run = _Run(_key(guild_id), Reindex("library" if guild_id is None else "server"))
+            run = _Run(_key(guild_id), ReindexState("library" if guild_id is None else "server"))
             self._runs[run.key] = run
-            stage.picture = lambda: self._replies.reindex_progress(run.state, locale, key=run.key)
+            progress.picture = lambda: self._replies.reindex_progress(
+                run.state, locale, key=run.key
+            )
             body = self._folder(run) if guild_id is None else self._server(run, guild_id)
             began = time.monotonic()
             run.task = asyncio.create_task(_timed(body, run, began))
@@ -112,18 +114,18 @@ class Reindexing:
                 raise
         await self._recommender.reload()
 
-    def _report(self, run: _Run, locale: str) -> Reply:
+    def _report(self, run: _Run, locale: str) -> Response:
         name = FAILURES if run.failures else None
         view = self._replies.reindex_done(run.state, locale, csv=name, cancelled=run.cancelled)
         if name is None:
-            return Reply(view)
+            return Response(view)
         data = table(("file", "code", "reason"), run.failures[:_MOST_FAILURES])
-        return Reply(view, (lambda: discord.File(io.BytesIO(data), FAILURES),))
+        return Response(view, (lambda: discord.File(io.BytesIO(data), FAILURES),))
 
     async def _folder(self, run: _Run) -> None:
         assert self._library is not None
 
-        def progressed(now: Progress) -> None:
+        def progressed(now: IngestProgress) -> None:
             run.state = replace(
                 run.state,
                 done=now.done,
@@ -205,7 +207,7 @@ async def _timed(body: Awaitable[None], run: _Run, began: float) -> None:
         run.state = replace(run.state, elapsed_s=time.monotonic() - began)
 
 
-def _summed(state: Reindex, report: IngestReport) -> Reindex:
+def _summed(state: ReindexState, report: IngestReport) -> ReindexState:
     return replace(
         state,
         added=report.analyzed + report.reused,

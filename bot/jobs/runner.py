@@ -13,10 +13,10 @@ import discord
 from discord.ui import LayoutView
 
 from bot.client.error_handler import ErrorHandler, outcome_of
-from bot.client.responders import Answer, MakeFile
+from bot.client.responders import MakeFile, Responder
 from bot.client.retry import GONE
-from bot.jobs.admission import Job, JobDesk
-from bot.jobs.recovery import Journal
+from bot.jobs.admission import Admission, Job
+from bot.jobs.recovery import ReplyRecovery
 from bot.metrics import Metrics
 from bot.ui.messages import Replies
 
@@ -28,7 +28,7 @@ _LAST_WORD_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """What is shown at the end."""
 
     view: LayoutView
@@ -36,7 +36,7 @@ class Reply:
 
 
 @dataclass(slots=True)
-class Stage:
+class Progress:
     """What is being done for a question just now; the work sets it, the progress shows it."""
 
     job: Job
@@ -50,104 +50,106 @@ class Stage:
         self.job.analysing = step == "listening"
 
 
-Work = Callable[[Stage], Awaitable[Reply]]
+Handler = Callable[[Progress], Awaitable[Response]]
 
 
-class Asking:
+class JobRunner:
     """Runs questions: acknowledged in time, noted in the journal, answered or corrected."""
 
     def __init__(
         self,
         *,
-        desk: JobDesk,
-        journal: Journal,
+        admission: Admission,
+        recovery: ReplyRecovery,
         replies: Replies,
         errors: ErrorHandler,
         metrics: Metrics,
         progress_every_s: float = _PROGRESS_EVERY_S,
     ) -> None:
-        self._desk = desk
-        self._journal = journal
+        self._admission = admission
+        self._recovery = recovery
         self._replies = replies
         self._errors = errors
         self._metrics = metrics
         self._progress_every_s = progress_every_s
 
-    async def ask(self, answer: Answer, kind: str, work: Work, *, at_once: bool = False) -> None:
+    async def run(
+        self, answer: Responder, kind: str, work: Handler, *, at_once: bool = False
+    ) -> None:
         """Admit, acknowledge, work and answer; what goes wrong on the way is said in the answer.
 
         Only what is declined before the acknowledgement is raised: it is told to the person alone.
         """
         with (
             self._metrics.declining(),
-            self._desk.admitted(answer.user_id, answer.guild_id, at_once=at_once) as job,
+            self._admission.admit(answer.user_id, answer.guild_id, at_once=at_once) as job,
         ):
             await self._see_through(answer, kind, work, job)
 
-    async def ask_aside(self, answer: Answer, kind: str, work: Work) -> None:
+    async def run_background(self, answer: Responder, kind: str, work: Handler) -> None:
         """Do the same for a long task, which counts against nobody's questions."""
-        with self._desk.admitted_aside(answer.user_id, answer.guild_id) as job:
+        with self._admission.admit_background(answer.user_id, answer.guild_id) as job:
             await self._see_through(answer, kind, work, job)
 
-    async def _see_through(self, answer: Answer, kind: str, work: Work, job: Job) -> None:
+    async def _see_through(self, answer: Responder, kind: str, work: Handler, job: Job) -> None:
         with self._metrics.asked(kind) as asked:
             entry = await self._open(answer, kind, asked.acknowledged)
             try:
-                reply = await self._worked(answer, work, Stage(job))
+                reply = await self._worked(answer, work, Progress(job))
             except asyncio.CancelledError:
                 asked.outcome = "interrupted"
                 await self._interrupted(answer, entry)
                 raise
             except Exception as error:  # noqa: BLE001 - each becomes words: no answer stays owed
                 asked.outcome = outcome_of(error)
-                reply = Reply(self._errors.explain(error, answer.locale))
+                reply = Response(self._errors.explain(error, answer.locale))
             # Before the answer is seen, or a quick reader's next question would be declined.
-            self._desk.release(job)
+            self._admission.release(job)
             await self._close(answer, entry, reply)
         log.info("%s: %s", kind, asked.outcome)
 
-    async def _open(self, answer: Answer, kind: str, acknowledged: Callable[[], None]) -> int:
+    async def _open(self, answer: Responder, kind: str, acknowledged: Callable[[], None]) -> int:
         """Acknowledge and note the debt at the same time: neither may wait for the other."""
         if not answer.known_at_once:
             await answer.acknowledge()
             acknowledged()
-            return await self._journal.open(kind, answer)
-        noted = asyncio.create_task(self._journal.open(kind, answer))
+            return await self._recovery.open(kind, answer)
+        noted = asyncio.create_task(self._recovery.open(kind, answer))
         try:
             await answer.acknowledge()
             acknowledged()
         except BaseException:
-            await self._journal.close(await noted)
+            await self._recovery.close(await noted)
             raise
         return await noted
 
-    async def _worked(self, answer: Answer, work: Work, stage: Stage) -> Reply:
-        async with self._progress(answer, stage):
-            return await work(stage)
+    async def _worked(self, answer: Responder, work: Handler, progress: Progress) -> Response:
+        async with self._progress(answer, progress):
+            return await work(progress)
 
-    async def _close(self, answer: Answer, entry: int, reply: Reply) -> None:
+    async def _close(self, answer: Responder, entry: int, reply: Response) -> None:
         try:
             await answer.finish(reply.view, reply.files)
         except discord.HTTPException as error:
             if error.code not in GONE and error.status != 404:
                 # Discord did not take the answer as it was: the person still gets a word.
                 await answer.finish(self._errors.explain(error, answer.locale))
-        await self._journal.close(entry)
+        await self._recovery.close(entry)
 
-    async def _interrupted(self, answer: Answer, entry: int) -> None:
+    async def _interrupted(self, answer: Responder, entry: int) -> None:
         """Say that the bot is stopping; what cannot be said in time stays in the journal."""
         view = self._replies.decline("interrupted", answer.locale)
         try:
             async with asyncio.timeout(_LAST_WORD_S):
                 await answer.show(view)
-                await self._journal.close(entry)
+                await self._recovery.close(entry)
         except (discord.HTTPException, OSError, TimeoutError) as error:
             log.warning("an interrupted answer is left to the next start: %s", error)
 
     @asynccontextmanager
-    async def _progress(self, answer: Answer, stage: Stage) -> AsyncIterator[None]:
+    async def _progress(self, answer: Responder, progress: Progress) -> AsyncIterator[None]:
         done = asyncio.Event()
-        shower = asyncio.create_task(self._show_progress(answer, stage, done))
+        shower = asyncio.create_task(self._show_progress(answer, progress, done))
         try:
             yield
         finally:
@@ -155,22 +157,24 @@ class Asking:
             done.set()
             await asyncio.wait([shower])
 
-    async def _show_progress(self, answer: Answer, stage: Stage, done: asyncio.Event) -> None:
+    async def _show_progress(
+        self, answer: Responder, progress: Progress, done: asyncio.Event
+    ) -> None:
         shown: tuple[str, int] | None = None
         pause_s = min(_FIRST_PROGRESS_S, self._progress_every_s)
         while not await _happens(done, pause_s):
             pause_s = self._progress_every_s
-            if stage.picture is not None:
-                await self._try_to_show(answer, stage.picture())
+            if progress.picture is not None:
+                await self._try_to_show(answer, progress.picture())
                 continue
-            place = self._desk.place(stage.job) if stage.step == "listening" else 0
-            now = ("queued", place) if place else (stage.step, 0)
+            place = self._admission.place(progress.job) if progress.step == "listening" else 0
+            now = ("queued", place) if place else (progress.step, 0)
             if now != shown:
                 shown = now
                 view = self._replies.progress(now[0], answer.locale, place=place)
                 await self._try_to_show(answer, view)
 
-    async def _try_to_show(self, answer: Answer, view: LayoutView) -> None:
+    async def _try_to_show(self, answer: Responder, view: LayoutView) -> None:
         try:
             await answer.show(view)
         except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import WSMsgType, web
 
 from bot.local_discord import payloads
-from bot.local_discord.sessions import KEPT_EVENTS, Connection, Session, zstandard
+from bot.local_discord.sessions import KEPT_EVENTS, Connection, GatewaySession, zstandard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,7 +53,7 @@ class Gateway:
         self.refuse = False
         """Answer 503 to a new websocket."""
         self.acknowledge_heartbeats = True
-        self.sessions: dict[str, Session] = {}
+        self.sessions: dict[str, GatewaySession] = {}
         self.connections: list[Connection] = []
         self.log: deque[Json] = deque(maxlen=KEPT_EVENTS)
         world.listeners.append(self._on_message)
@@ -70,14 +70,14 @@ class Gateway:
                 self._send(session, event, data)
 
     @staticmethod
-    def _concerns(session: Session, channel: Channel | None) -> bool:
+    def _concerns(session: GatewaySession, channel: Channel | None) -> bool:
         if channel is None:
             return True
         index, count = session.shard
         guild = channel.guild
         return index == ((int(guild.id) >> 22) % count if guild else 0)
 
-    def _send(self, session: Session, event: str, data: Json) -> None:
+    def _send(self, session: GatewaySession, event: str, data: Json) -> None:
         data = json.loads(json.dumps(data))  # as it is now: messages change before they are sent
         session.seq += 1
         payload = {"op": DISPATCH, "t": event, "s": session.seq, "d": data}
@@ -204,7 +204,7 @@ class Gateway:
         if data["intents"] & self._refused_intents:
             await connection.socket.close(code=4014, message=b"Disallowed intent(s).")
             return
-        session = Session(data["intents"], data.get("shard") or [0, 1])
+        session = GatewaySession(data["intents"], data.get("shard") or [0, 1])
         self.sessions[session.id] = session
         for old in list(self.sessions.values())[:-KEPT_SESSIONS]:
             if old.connection is None:
@@ -238,7 +238,7 @@ class Gateway:
                 connection.send(payload)
         self._send(session, "RESUMED", {"_trace": []})
 
-    def _members(self, session: Session, data: Json) -> None:
+    def _members(self, session: GatewaySession, data: Json) -> None:
         guild = self._world.guilds[str(data["guild_id"])]
         wanted = set(map(str, data.get("user_ids") or guild.members))
         chunk = {

@@ -26,7 +26,7 @@ else:
 KEPT_EVENTS = 1_000
 
 
-class Session:
+class GatewaySession:
     """What a bot identified as; it outlives its connection and keeps what was sent."""
 
     def __init__(self, intents: int, shard: list[int]) -> None:
@@ -45,7 +45,7 @@ class Connection:
         self.socket = socket
         self.transport = request.transport
         self.compress = compress
-        self.session: Session | None = None
+        self.session: GatewaySession | None = None
         self.heartbeats = 0
         self._queue: asyncio.Queue[Json] = asyncio.Queue()
         self._zlib = zlib.compressobj()

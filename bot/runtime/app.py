@@ -13,20 +13,20 @@ from pathlib import Path
 
 import discord
 
-from bot.client.dedup import Seen
+from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
 from bot.config import Settings, SettingsError
-from bot.i18n import Words
-from bot.jobs.admission import JobDesk
-from bot.jobs.guild_settings import Servers
+from bot.i18n import Translations
+from bot.jobs.admission import Admission
+from bot.jobs.guild_settings import GuildSettingsCache
 from bot.jobs.handlers import DrawPicture
-from bot.jobs.recovery import Journal
-from bot.jobs.runner import Asking
+from bot.jobs.recovery import ReplyRecovery
+from bot.jobs.runner import JobRunner
 from bot.local_discord import LocalDiscord
 from bot.logs import set_up_logs
 from bot.metrics import Metrics
-from bot.runtime.instance_lock import only_one
-from bot.runtime.lifecycle import LOGIN_REFUSED, converse
+from bot.runtime.instance_lock import instance_lock
+from bot.runtime.lifecycle import LOGIN_REFUSED, run_until_stopped
 from bot.runtime.resources import OpenPool, open_recommender
 from bot.runtime.source_policy import source_policy, warn_of_old_ytdlp
 from bot.runtime.wiring import App, make_client
@@ -53,16 +53,16 @@ async def open_app(
     ``fresh_discord`` is one that has forgotten all commands: they are registered at every start.
     """
     async with AsyncExitStack() as stack:
-        stack.enter_context(only_one(settings.database))
+        stack.enter_context(instance_lock(settings.database))
         opened = await stack.enter_async_context(open_recommender(settings, open_pool=open_pool))
         db = opened.db
         sources = await stack.enter_async_context(Sources(policy))
-        words, metrics = Words.load(), Metrics()
+        translations, metrics = Translations.load(), Metrics()
         limits = Limits(max_minutes=settings.max_clip_minutes, max_mb=settings.max_upload_mb)
-        replies = Replies(words, limits=limits)
+        replies = Replies(translations, limits=limits)
         errors = ErrorHandler(replies=replies)
-        journal = Journal(db=db, replies=replies)
-        desk = JobDesk(
+        recovery = ReplyRecovery(db=db, replies=replies)
+        admission = Admission(
             cooldown_s=settings.cooldown_s,
             per_server=settings.jobs_per_server,
             in_all=settings.jobs_in_all,
@@ -76,23 +76,23 @@ async def open_app(
             pool=opened.pool,
             recommender=opened.recommender,
             sources=sources,
-            servers=await Servers.load(db),
-            words=words,
+            servers=await GuildSettingsCache.load(db),
+            translations=translations,
             replies=replies,
-            pages=Pages(words, limits=limits),
+            pages=Pages(translations, limits=limits),
             metrics=metrics,
             errors=errors,
-            desk=desk,
-            journal=journal,
-            asking=Asking(
-                desk=desk,
-                journal=journal,
+            admission=admission,
+            recovery=recovery,
+            runner=JobRunner(
+                admission=admission,
+                recovery=recovery,
                 replies=replies,
                 errors=errors,
                 metrics=metrics,
                 progress_every_s=progress_every_s,
             ),
-            seen=Seen(repeated=metrics.repeated),
+            dedup=EventDedup(repeated=metrics.repeated),
             draw=draw or partial(draw_preview, preset=opened.preset),
             fresh_discord=fresh_discord,
         )
@@ -106,24 +106,24 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None) -> Non
         loop.add_signal_handler(name, stop.set)
     if settings.token:
         async with open_app(settings, policy=source_policy(settings)) as app:
-            await converse(app, settings.token, stop=stop)
+            await run_until_stopped(app, settings.token, stop=stop)
         return
     await _serve_locally(settings, stop)
 
 
 async def _serve_locally(settings: Settings, stop: asyncio.Event) -> None:
     """Be on a local Discord with a chat page until told to stop."""
-    async with open_locally(settings) as (local, app):
+    async with open_local(settings) as (local, app):
         sys.stdout.write(f"genrec is on a local Discord: open {local.page_url}\n")
         sys.stdout.flush()
-        await converse(app, local.token, stop=stop)
+        await run_until_stopped(app, local.token, stop=stop)
 
 
 @asynccontextmanager
-async def open_locally(settings: Settings) -> AsyncIterator[tuple[LocalDiscord, App]]:
+async def open_local(settings: Settings) -> AsyncIterator[tuple[LocalDiscord, App]]:
     """Open everything the bot needs beside a local Discord, where uploads in #music are answered.
 
-    The bot is not on it yet: that is `bot.runtime.lifecycle.converse` with the local
+    The bot is not on it yet: that is `bot.runtime.lifecycle.run_until_stopped` with the local
     Discord's token.
     """
     # The id of a real server: commands registered there alone would be nowhere here.

@@ -16,7 +16,7 @@ HOST = "127.0.0.1"
 
 
 @asynccontextmanager
-async def operating_pages(
+async def serve_health(
     *, port: int, metrics: Metrics, ready: Callable[[], str]
 ) -> AsyncIterator[str]:
     """Serve the pages for the length of the block, and give their address.

@@ -12,7 +12,7 @@ from genrec.errors import CatalogueError
 
 
 @contextmanager
-def only_one(database: Path) -> Iterator[None]:
+def instance_lock(database: Path) -> Iterator[None]:
     """Hold the database for the block, or refuse; a killed bot holds nothing."""
     if str(database) == ":memory:":
         yield

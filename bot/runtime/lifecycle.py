@@ -10,7 +10,7 @@ import discord
 
 from bot.client.client import Client
 from bot.config import SettingsError
-from bot.runtime.health import operating_pages
+from bot.runtime.health import serve_health
 from bot.runtime.wiring import App, make_client
 from genrec.errors import PoolError, PresetError
 from genrec.workers.pool import AnalysisPool
@@ -30,10 +30,10 @@ _BLIND = (
 )
 
 
-async def converse(app: App, token: str, *, stop: asyncio.Event) -> None:
+async def run_until_stopped(app: App, token: str, *, stop: asyncio.Event) -> None:
     """Be on Discord until ``stop``; then finish or correct what is in work, and leave."""
     connection = _Connection(app)
-    watch = operating_pages(
+    watch = serve_health(
         port=app.settings.http_port, metrics=app.metrics, ready=lambda: connection.missing
     )
     async with watch if app.settings.http_port else contextlib.nullcontext():
@@ -43,7 +43,7 @@ async def converse(app: App, token: str, *, stop: asyncio.Event) -> None:
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
-            await app.desk.close(finish_s=FINISH_S, correct_s=CORRECT_S)
+            await app.admission.close(finish_s=FINISH_S, correct_s=CORRECT_S)
         finally:
             stopping.cancel()
             warming.cancel()
@@ -106,6 +106,8 @@ async def _warm(pool: AnalysisPool) -> None:
 
 
 def _watch_figures(app: App) -> None:
-    app.metrics.watch("genrec_in_work", "Questions in work or waiting", lambda: app.desk.running)
+    app.metrics.watch(
+        "genrec_in_work", "Questions in work or waiting", lambda: app.admission.running
+    )
     app.metrics.watch("genrec_waiting", "Clips waiting for a worker", lambda: app.pool.waiting)
     app.metrics.watch("genrec_workers", "Analysis processes", lambda: app.pool.size)

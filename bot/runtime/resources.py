@@ -19,7 +19,7 @@ OpenPool = Callable[[Settings, Preset], AbstractAsyncContextManager[AnalysisPool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
+class Resources:
     """What is open."""
 
     settings: Settings
@@ -43,7 +43,7 @@ async def open_catalogue(settings: Settings) -> AsyncIterator[tuple[Preset, Data
 @asynccontextmanager
 async def open_recommender(
     settings: Settings, *, workers: int = 0, open_pool: OpenPool | None = None
-) -> AsyncIterator[Opened]:
+) -> AsyncIterator[Resources]:
     """Open all of it; ``workers`` overrides the setting, ``open_pool`` is for tests."""
     async with AsyncExitStack() as stack:
         preset = await asyncio.to_thread(Preset.load, find_preset(settings.preset))
@@ -63,7 +63,7 @@ async def open_recommender(
         recommender = Recommender(pool=pool, database=db, preset=preset)
         await recommender.open()
         await stack.enter_async_context(recommender.served.kept())
-        yield Opened(settings=settings, preset=preset, db=db, pool=pool, recommender=recommender)
+        yield Resources(settings=settings, preset=preset, db=db, pool=pool, recommender=recommender)
 
 
 def find_preset(path: Path) -> Path:

@@ -9,23 +9,23 @@ from importlib.metadata import PackageNotFoundError, version
 from discord.ext import commands
 
 from bot.client.client import Client, add_features, sync_commands
-from bot.client.dedup import Seen
+from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
-from bot.cogs.about import About, Machine, Privacy
+from bot.cogs.about import About, BotInfo, Privacy
 from bot.cogs.library import Library, Reindex
 from bot.cogs.recommend import Recommend
 from bot.cogs.settings import ServerSettings
 from bot.cogs.uploads import Uploads
 from bot.config import Settings
-from bot.i18n import Words
-from bot.i18n.commands import CatalogueTranslator
-from bot.jobs.admission import JobDesk
-from bot.jobs.guild_settings import Servers
-from bot.jobs.handlers import DrawPicture, Hearing
+from bot.i18n import Translations
+from bot.i18n.commands import CommandTranslator
+from bot.jobs.admission import Admission
+from bot.jobs.guild_settings import GuildSettingsCache
+from bot.jobs.handlers import DrawPicture, RequestHandlers
 from bot.jobs.options import Preferences
-from bot.jobs.recovery import Journal
+from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.reindex import Reindexing
-from bot.jobs.runner import Asking
+from bot.jobs.runner import JobRunner
 from bot.metrics import Metrics
 from bot.recommender import Recommender
 from bot.sources import SourcePolicy, Sources
@@ -47,23 +47,23 @@ class App:
     pool: AnalysisPool
     recommender: Recommender
     sources: Sources
-    servers: Servers
-    words: Words
+    servers: GuildSettingsCache
+    translations: Translations
     replies: Replies
     pages: Pages
     metrics: Metrics
     errors: ErrorHandler
-    desk: JobDesk
-    journal: Journal
-    asking: Asking
-    seen: Seen
+    admission: Admission
+    recovery: ReplyRecovery
+    runner: JobRunner
+    dedup: EventDedup
     draw: DrawPicture
     fresh_discord: bool
 
 
 def features(app: App, *, sees_uploads: bool) -> Sequence[commands.Cog]:
     """Make the cogs; each gets what it uses, by name."""
-    hearing = Hearing(
+    handlers = RequestHandlers(
         sources=app.sources,
         policy=app.policy,
         recommender=app.recommender,
@@ -72,7 +72,9 @@ def features(app: App, *, sees_uploads: bool) -> Sequence[commands.Cog]:
         replies=app.replies,
         draw=app.draw,
     )
-    preferences = Preferences(servers=app.servers, words=app.words, labels=app.preset.labels)
+    preferences = Preferences(
+        servers=app.servers, translations=app.translations, labels=app.preset.labels
+    )
     reindexing = Reindexing(
         db=app.db,
         pool=app.pool,
@@ -83,26 +85,26 @@ def features(app: App, *, sees_uploads: bool) -> Sequence[commands.Cog]:
         replies=app.replies,
         library=app.settings.library,
     )
-    machine = Machine(
+    machine = BotInfo(
         version=_version(),
         workers=app.pool.size,
         waiting=lambda: app.pool.waiting,
         support_url=app.settings.support_url,
     )
     return (
-        Recommend(asking=app.asking, hearing=hearing, preferences=preferences),
+        Recommend(runner=app.runner, handlers=handlers, preferences=preferences),
         Uploads(
-            asking=app.asking,
-            hearing=hearing,
+            runner=app.runner,
+            handlers=handlers,
             preferences=preferences,
             servers=app.servers,
             replies=app.replies,
             errors=app.errors,
-            seen=app.seen,
+            dedup=app.dedup,
         ),
         Library(
-            asking=app.asking,
-            hearing=hearing,
+            runner=app.runner,
+            handlers=handlers,
             sources=app.sources,
             recommender=app.recommender,
             catalogue=app.recommender.catalogue,
@@ -111,7 +113,7 @@ def features(app: App, *, sees_uploads: bool) -> Sequence[commands.Cog]:
             pages=app.pages,
         ),
         Reindex(
-            asking=app.asking,
+            runner=app.runner,
             reindexing=reindexing,
             replies=app.replies,
             admin_servers=app.settings.admin_servers,
@@ -143,11 +145,11 @@ def make_client(app: App, *, sees_uploads: bool, only_sync: bool = False) -> Cli
     """
 
     async def set_up(client: Client) -> None:
-        await client.tree.set_translator(CatalogueTranslator(app.words))
+        await client.tree.set_translator(CommandTranslator(app.translations))
         cogs = features(app, sees_uploads=sees_uploads)
-        await add_features(client, cogs, seen=app.seen, errors=app.errors)
+        await add_features(client, cogs, dedup=app.dedup, errors=app.errors)
         if not only_sync:
-            await app.journal.repair(client)
+            await app.recovery.repair(client)
         server_id = app.settings.development_server
         force = only_sync or app.fresh_discord
         await sync_commands(client, db=app.db, server_id=server_id, force=force)
@@ -155,7 +157,7 @@ def make_client(app: App, *, sees_uploads: bool, only_sync: bool = False) -> Cli
     return Client(
         message_content=sees_uploads,
         shards=app.settings.shards,
-        seen=app.seen,
+        dedup=app.dedup,
         errors=app.errors,
         set_up=set_up,
         forget_server=app.servers.forget,

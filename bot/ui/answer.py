@@ -13,7 +13,7 @@ from bot.ui.components import (
     QUIET,
     UNSURE,
     Item,
-    Voice,
+    Localizer,
     bar,
     button,
     layout,
@@ -39,7 +39,7 @@ NAME_IN_HEADING = 80
 
 
 def recommendation(
-    voice: Voice,
+    localizer: Localizer,
     rec: Recommendation,
     *,
     key: str,
@@ -52,27 +52,27 @@ def recommendation(
 ) -> ui.LayoutView:
     """Lay out a recommendation; ``seed`` is the track whose neighbours these are, if it is one."""
     if seed is None:
-        head = genre_block(voice, rec.scores, unsure=rec.unsure, name=name, heard_s=heard_s)
+        head = genre_block(localizer, rec.scores, unsure=rec.unsure, name=name, heard_s=heard_s)
         colour = genre_colour(rec.genre, unsure=rec.unsure)
     else:
-        head, colour = _seed_block(voice, seed), genre_colour(seed.genre, unsure=False)
-    alike, foot = _heading(voice, rec, asked), _footer(voice, rec)
+        head, colour = _seed_block(localizer, seed), genre_colour(seed.genre, unsure=False)
+    alike, foot = _heading(localizer, rec, asked), _footer(localizer, rec)
     around = len(head) + len(alike) + len(foot)
-    reasons = [reason(voice, neighbour, rec, seed) for neighbour in rec.tracks]
-    texts = _fitted(voice, rec.tracks, reasons, search_url, MAX_CHARACTERS - around)
+    reasons = [reason(localizer, neighbour, rec, seed) for neighbour in rec.tracks]
+    texts = _fitted(localizer, rec.tracks, reasons, search_url, MAX_CHARACTERS - around)
     items: list[Item] = [text(head)]
     if picture:
-        items.append(gallery(voice, name))
+        items.append(gallery(localizer, name))
     items.append(text(alike))
     for neighbour, content in zip(rec.tracks, texts, strict=True):
-        more = button(f"more:{neighbour.track.id}", voice("button.more"))
+        more = button(f"more:{neighbour.track.id}", localizer("button.more"))
         items.append(ui.Section(ui.TextDisplay(content), accessory=more))
-    items += [rule(), text(foot), _thumbs(voice, key, export=bool(rec.tracks))]
+    items += [rule(), text(foot), _thumbs(localizer, key, export=bool(rec.tracks))]
     return layout(colour, items)
 
 
 def genre_only(
-    voice: Voice,
+    localizer: Localizer,
     scores: Sequence[GenreScore],
     *,
     unsure: bool,
@@ -83,11 +83,11 @@ def genre_only(
     model_id: str,
 ) -> ui.LayoutView:
     """Lay out the answer to /genre."""
-    head = genre_block(voice, scores, unsure=unsure, name=name, heard_s=heard_s)
+    head = genre_block(localizer, scores, unsure=unsure, name=name, heard_s=heard_s)
     items: list[Item] = [text(head)]
     if picture:
-        items.append(gallery(voice, name))
-    items += [text(small(escape(model_id, 60))), _thumbs(voice, key, export=False)]
+        items.append(gallery(localizer, name))
+    items += [text(small(escape(model_id, 60))), _thumbs(localizer, key, export=False)]
     return layout(genre_colour(scores[0].label if scores else "", unsure=unsure), items)
 
 
@@ -97,7 +97,7 @@ def genre_colour(label: str, *, unsure: bool) -> int:
 
 
 def genre_block(
-    voice: Voice,
+    localizer: Localizer,
     scores: Sequence[GenreScore],
     *,
     unsure: bool,
@@ -105,79 +105,83 @@ def genre_block(
     heard_s: float | None,
 ) -> str:
     """Return the genre as a heading, what was heard, and bars for the most probable genres."""
-    shown = escape(name, NAME_IN_HEADING, otherwise=voice("answer.your_clip"))
+    shown = escape(name, NAME_IN_HEADING, otherwise=localizer("answer.your_clip"))
     if heard_s is None:
-        lines = [small(voice("answer.heard", name=shown))]
+        lines = [small(localizer("answer.heard", name=shown))]
     else:
-        seconds = voice.duration(heard_s)
-        lines = [small(voice("answer.heard_for", name=shown, seconds=seconds))]
+        seconds = localizer.duration(heard_s)
+        lines = [small(localizer("answer.heard_for", name=shown, seconds=seconds))]
     if scores:
-        first = voice.genre(scores[0].label)
-        lines.insert(0, "## " + (voice("answer.unsure", genre=first) if unsure else first))
+        first = localizer.genre(scores[0].label)
+        lines.insert(0, "## " + (localizer("answer.unsure", genre=first) if unsure else first))
     for place, score in enumerate(scores[:GENRES_SHOWN]):
-        label, share = voice.genre(score.label), voice.percent(score.probability)
+        label, share = localizer.genre(score.label), localizer.percent(score.probability)
         label = f"**{label}**" if place == 0 and not unsure else label
         lines.append(f"{bar(score.probability)} {label} {share}")
     return "\n".join(lines)
 
 
-def gallery(voice: Voice, name: str) -> Item:
+def gallery(localizer: Localizer, name: str) -> Item:
     """Return the picture that is sent along as ``spectrogram.png``, with its alt text."""
     media = discord.MediaGalleryItem(
-        f"attachment://{PICTURE_NAME}", description=alt_text(voice, name)
+        f"attachment://{PICTURE_NAME}", description=alt_text(localizer, name)
     )
     return ui.MediaGallery(media)
 
 
-def alt_text(voice: Voice, name: str) -> str:
+def alt_text(localizer: Localizer, name: str) -> str:
     """Return what the picture shows, in words; alt texts know no markup."""
-    shown = clean(name, NAME_IN_HEADING, otherwise=voice("answer.your_clip"))
-    return voice("answer.alt", name=shown)[:1024]
+    shown = clean(name, NAME_IN_HEADING, otherwise=localizer("answer.your_clip"))
+    return localizer("answer.alt", name=shown)[:1024]
 
 
 def reason(
-    voice: Voice, neighbour: Neighbour, rec: Recommendation, seed: Track | None = None
+    localizer: Localizer, neighbour: Neighbour, rec: Recommendation, seed: Track | None = None
 ) -> str:
     """Say in a few words why a track is in the answer, as far as the data allows."""
     label = neighbour.track.genre
     closeness = next(word for least, word in CLOSENESS if neighbour.similarity >= least)
-    words = [voice(f"reason.{closeness}")]
+    words = [localizer(f"reason.{closeness}")]
     if label:
-        words.insert(0, _genre_reason(voice, label, rec, seed))
+        words.insert(0, _genre_reason(localizer, label, rec, seed))
     return ", ".join(words)
 
 
-def _genre_reason(voice: Voice, label: str, rec: Recommendation, seed: Track | None) -> str:
+def _genre_reason(localizer: Localizer, label: str, rec: Recommendation, seed: Track | None) -> str:
     heard = {score.label for score in rec.scores[:GENRES_SHOWN] if score.probability >= HEARD}
     same = label == seed.genre if seed else label == rec.genre and not rec.unsure
     if same:
-        return voice("reason.same_genre")
+        return localizer("reason.same_genre")
     if seed is None and label in heard:
-        return voice("reason.also_heard", genre=voice.genre(label))
-    return voice("reason.other_genre", genre=voice.genre(label))
+        return localizer("reason.also_heard", genre=localizer.genre(label))
+    return localizer("reason.other_genre", genre=localizer.genre(label))
 
 
-def link(voice: Voice, track: Track, search_url: str, limit: int) -> str:
+def link(localizer: Localizer, track: Track, search_url: str, limit: int) -> str:
     """Return a link to the track's page, or to a search for it; "" where ``limit`` is too short.
 
     The label names the page's host: nobody is led to a place that the words hide.
     """
     page = web_address(track.source)
     if page and len(page) <= limit:
-        return f"[{voice('answer.listen', host=host_of(page))}]({page})"
+        return f"[{localizer('answer.listen', host=host_of(page))}]({page})"
     wanted = query(f"{track.artist} {track.title}", limit - len(search_url))
-    return f"[{voice('answer.search')}]({search_url}{wanted})" if wanted else ""
+    return f"[{localizer('answer.search')}]({search_url}{wanted})" if wanted else ""
 
 
 def _fitted(
-    voice: Voice, tracks: Sequence[Neighbour], reasons: Sequence[str], search_url: str, room: int
+    localizer: Localizer,
+    tracks: Sequence[Neighbour],
+    reasons: Sequence[str],
+    search_url: str,
+    room: int,
 ) -> list[str]:
     """Return the tracks' texts, names and links shortened until all fit into ``room``."""
     texts: list[str] = []
     for name_limit, link_limit in FITS:
         texts = [
-            _track_text(voice, place, neighbour, why, name_limit)
-            + _linked(link(voice, neighbour.track, search_url, link_limit))
+            _track_text(localizer, place, neighbour, why, name_limit)
+            + _linked(link(localizer, neighbour.track, search_url, link_limit))
             for place, (neighbour, why) in enumerate(zip(tracks, reasons, strict=True), start=1)
         ]
         if sum(map(len, texts)) <= room:
@@ -185,9 +189,14 @@ def _fitted(
     return [content[: room // len(texts)] for content in texts]
 
 
-def _track_text(voice: Voice, place: int, neighbour: Neighbour, why: str, limit: int) -> str:
-    title, artist = voice.title(neighbour.track, limit), voice.artist(neighbour.track, limit)
-    similarity = voice("answer.similarity", number=voice.number(neighbour.similarity, 2))
+def _track_text(
+    localizer: Localizer, place: int, neighbour: Neighbour, why: str, limit: int
+) -> str:
+    title, artist = (
+        localizer.title(neighbour.track, limit),
+        localizer.artist(neighbour.track, limit),
+    )
+    similarity = localizer("answer.similarity", number=localizer.number(neighbour.similarity, 2))
     return f"**{place}. {title}**\n{artist}\n{small(f'{similarity} · {why}')}"
 
 
@@ -195,33 +204,39 @@ def _linked(markdown: str) -> str:
     return f" · {markdown}" if markdown else ""
 
 
-def _seed_block(voice: Voice, seed: Track) -> str:
-    title, artist = voice.title(seed, NAME_IN_HEADING), voice.artist(seed, NAME_IN_HEADING)
-    heading = "## " + voice("answer.like", title=title)
-    line = f"{artist} · {voice.genre(seed.genre)}" if seed.genre else artist
+def _seed_block(localizer: Localizer, seed: Track) -> str:
+    title, artist = localizer.title(seed, NAME_IN_HEADING), localizer.artist(seed, NAME_IN_HEADING)
+    heading = "## " + localizer("answer.like", title=title)
+    line = f"{artist} · {localizer.genre(seed.genre)}" if seed.genre else artist
     return f"{heading}\n{small(line)}"
 
 
-def _heading(voice: Voice, rec: Recommendation, asked: int) -> str:
+def _heading(localizer: Localizer, rec: Recommendation, asked: int) -> str:
     count = len(rec.tracks)
     # The note of the core says more, but in English only.
-    note = escape(rec.note, 300) if voice.words.catalogue(voice.locale).code == "en" else ""
+    note = (
+        escape(rec.note, 300)
+        if localizer.translations.catalogue(localizer.locale).code == "en"
+        else ""
+    )
     if count == 0:
-        return note or voice("answer.nothing_alike")
-    heading = "### " + voice("answer.heading", count=count)
+        return note or localizer("answer.nothing_alike")
+    heading = "### " + localizer("answer.heading", count=count)
     if count < asked:
-        heading += "\n" + small(note or voice("answer.fewer", count=count))
+        heading += "\n" + small(note or localizer("answer.fewer", count=count))
     return heading
 
 
-def _footer(voice: Voice, rec: Recommendation) -> str:
+def _footer(localizer: Localizer, rec: Recommendation) -> str:
     model, total_ms = escape(rec.model_id, 60), rec.timings_ms.get("total")
     if total_ms is None:
         return small(model)
-    return small(voice("answer.footer", model=model, seconds=voice.duration(total_ms / 1000)))
+    return small(
+        localizer("answer.footer", model=model, seconds=localizer.duration(total_ms / 1000))
+    )
 
 
-def _thumbs(voice: Voice, key: str, *, export: bool) -> Item:
+def _thumbs(localizer: Localizer, key: str, *, export: bool) -> Item:
     if not 0 < len(key) <= MAX_KEY:
         raise ValueError(f"key {key!r} has {len(key)} characters; 1 to {MAX_KEY} are needed")
     buttons: list[Item] = [
@@ -229,5 +244,5 @@ def _thumbs(voice: Voice, key: str, *, export: bool) -> Item:
         button(f"thumb:down:{key}", emoji="👎"),
     ]
     if export:
-        buttons.append(button(f"export:{key}", voice("button.export")))
+        buttons.append(button(f"export:{key}", localizer("button.export")))
     return row(*buttons)

@@ -9,7 +9,7 @@ from typing import Any
 import discord
 from discord import ui
 
-from bot.i18n import Words
+from bot.i18n import Translations
 from bot.ui.markdown import escape
 from genrec.types import Track
 
@@ -37,33 +37,33 @@ GENRE_COLOURS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class Localizer:
     """The words, spoken in one reader's language."""
 
-    words: Words
+    translations: Translations
     locale: object
 
     def __call__(self, key: str, **values: object) -> str:
         """Return a text; strings among the values must be escaped already."""
-        return self.words.text(key, self.locale, **values)
+        return self.translations.text(key, self.locale, **values)
 
     def number(self, value: float, digits: int = 0) -> str:
         """Write a number."""
-        return self.words.number(value, self.locale, digits=digits)
+        return self.translations.number(value, self.locale, digits=digits)
 
     def percent(self, share: float) -> str:
         """Write a share of 0..1; one that is not quite all or nothing is not rounded to it."""
         shown = share if share in (0, 1) else min(max(share, 0.01), 0.99)
-        return self.words.percent(shown, self.locale)
+        return self.translations.percent(shown, self.locale)
 
     def duration(self, seconds: float) -> str:
         """Write a length of time."""
-        return self.words.duration(seconds, self.locale)
+        return self.translations.duration(seconds, self.locale)
 
     def genre(self, label: str) -> str:
         """Return a genre's name; a label without a translation is shown as it is, escaped."""
         key = f"genres.{label}"
-        return self(key) if self.words.has(key) else escape(label.capitalize(), 40)
+        return self(key) if self.translations.has(key) else escape(label.capitalize(), 40)
 
     def title(self, track: Track, limit: int) -> str:
         """Return a track's title, escaped."""

@@ -10,7 +10,7 @@ _KEY = re.compile(r"[0-9a-z]{1,12}(\.[0-9a-z]{1,12}){0,15}")
 LONGEST = 80
 
 
-def answer_key(track_ids: Iterable[int]) -> str:
+def reply_key(track_ids: Iterable[int]) -> str:
     """Return a key of at most 80 characters; "0" for an answer without tracks."""
     key = ".".join(_base36(track_id) for track_id in track_ids) or "0"
     while len(key) > LONGEST:

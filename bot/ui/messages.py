@@ -25,8 +25,8 @@ strange text are escaped here: callers hand them over raw.
     replies.notice("thumb_up", locale)             # any key of [notices] in words/en.toml
     replies.apology("3f2a", locale)                # our fault, with the id that is in the log
     replies.attached("tracks.m3u8", locale, count=5)       # the message round an exported file
-    replies.reindex_progress(Reindex(...), locale, key=key)
-    replies.reindex_done(Reindex(...), locale, csv="failures.csv" or None, cancelled=False)
+    replies.reindex_progress(ReindexState(...), locale, key=key)
+    replies.reindex_done(ReindexState(...), locale, csv="failures.csv" or None, cancelled=False)
 
 ``locale`` is an ``interaction.locale`` (or its string); an unknown one is answered in English.
 ``key`` names the answer in the custom ids and holds at most 80 characters.
@@ -57,7 +57,7 @@ from io import BytesIO
 import discord
 from discord import ui
 
-from bot.i18n import ENGLISH, Words
+from bot.i18n import ENGLISH, Translations
 from bot.ui import answer
 from bot.ui.answer import PICTURE_NAME
 from bot.ui.components import (
@@ -67,7 +67,7 @@ from bot.ui.components import (
     MAX_OPTION,
     QUIET,
     Item,
-    Voice,
+    Localizer,
     bar,
     button,
     layout,
@@ -96,7 +96,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Reindex:
+class ReindexState:
     """How far a /reindex is, or how it ended.
 
     ``scope`` is "library" or "server"; ``total`` is 0 while the files are being counted;
@@ -119,9 +119,13 @@ class Replies:
     """The answers, in whatever language they are asked for."""
 
     def __init__(
-        self, words: Words, *, search_url: str = SEARCH_URL, limits: Limits | None = None
+        self,
+        translations: Translations,
+        *,
+        search_url: str = SEARCH_URL,
+        limits: Limits | None = None,
     ) -> None:
-        self.words = words
+        self.translations = translations
         self._search_url = search_url
         self._limits = limits or Limits()
 
@@ -143,7 +147,7 @@ class Replies:
         ``picture`` tells that ``spectrogram.png`` is sent along.
         """
         return answer.recommendation(
-            Voice(self.words, locale),
+            Localizer(self.translations, locale),
             rec,
             key=key,
             name=name,
@@ -166,7 +170,7 @@ class Replies:
     ) -> ui.LayoutView:
         """Lay out the answer to /genre; unsure, unless told, where wrong is likelier than right."""
         return answer.genre_only(
-            Voice(self.words, locale),
+            Localizer(self.translations, locale),
             analysis.scores,
             unsure=_is_unsure(analysis.scores) if unsure is None else unsure,
             key=key,
@@ -178,7 +182,7 @@ class Replies:
 
     def picture(self, png: bytes, locale: object, *, name: str = "") -> discord.File:
         """Return the file that goes with ``picture=True``, with its alt text."""
-        alt = answer.alt_text(Voice(self.words, locale), name)
+        alt = answer.alt_text(Localizer(self.translations, locale), name)
         return discord.File(BytesIO(png), filename=PICTURE_NAME, description=alt)
 
     def progress(
@@ -187,13 +191,17 @@ class Replies:
         """Lay out what is being done: one of STAGES; ``place`` in the queue counts from 1."""
         if stage not in STAGES:
             raise ValueError(f"stage {stage!r} is none of {STAGES}")
-        voice = Voice(self.words, locale)
+        localizer = Localizer(self.translations, locale)
         if stage == "queued":
-            line = voice("progress.queued", place=place) if place > 1 else voice("progress.next")
+            line = (
+                localizer("progress.queued", place=place)
+                if place > 1
+                else localizer("progress.next")
+            )
         else:
-            line = voice(f"progress.{stage}")
+            line = localizer(f"progress.{stage}")
         shown = escape(name, answer.NAME_IN_HEADING)
-        below = f"{shown} · {voice('progress.hint')}" if shown else voice("progress.hint")
+        below = f"{shown} · {localizer('progress.hint')}" if shown else localizer("progress.hint")
         return layout(QUIET, [text(f"{line}\n{small(below)}")])
 
     def sentence(self, error: GenrecError, locale: object) -> str:
@@ -203,11 +211,11 @@ class Replies:
         reader's doing, have a sentence for each code. A code without one keeps its own sentence.
         """
         key = f"errors.{error.code}"
-        english = self.words.catalogue(locale).code == ENGLISH
+        english = self.translations.catalogue(locale).code == ENGLISH
         explains_itself = isinstance(error, InputRefused) and not isinstance(error, FileMissing)
-        if (english and explains_itself and str(error)) or not self.words.has(key):
+        if (english and explains_itself and str(error)) or not self.translations.has(key):
             return escape(str(error), 600)
-        return self.words.text(
+        return self.translations.text(
             key,
             locale,
             min_seconds=self._limits.min_seconds,
@@ -236,7 +244,7 @@ class Replies:
 
     def attached(self, filename: str, locale: object, *, count: int) -> ui.LayoutView:
         """Lay out the message round an exported file that is sent along."""
-        line = text(self.words.text("notices.exported", locale, count=count))
+        line = text(self.translations.text("notices.exported", locale, count=count))
         return layout(GOOD, [line, ui.File(f"attachment://{filename}")])
 
     def label(self, track: Track, limit: int = MAX_OPTION) -> str:
@@ -244,48 +252,53 @@ class Replies:
         title, artist = clean(track.title, limit), clean(track.artist, limit)
         return clean(f"{title} — {artist}" if artist else title, limit, otherwise=f"#{track.id}")
 
-    def reindex_progress(self, state: Reindex, locale: object, *, key: str) -> ui.LayoutView:
+    def reindex_progress(self, state: ReindexState, locale: object, *, key: str) -> ui.LayoutView:
         """Lay out a running /reindex with its Cancel button."""
-        voice = Voice(self.words, locale)
-        lines = ["### " + voice(_reindex_title(state))]
+        localizer = Localizer(self.translations, locale)
+        lines = ["### " + localizer(_reindex_title(state))]
         if state.total:
             share = state.done / state.total
-            lines.append(f"{bar(share, 20)} {voice.words.percent(share, locale)}")
+            lines.append(f"{bar(share, 20)} {localizer.translations.percent(share, locale)}")
         counts = {"done": state.done, "total": state.total}
         if state.left_s is None or not state.elapsed_s:
-            lines.append(voice("reindex.counts_open", **counts))
+            lines.append(localizer("reindex.counts_open", **counts))
         else:
-            rate = voice.number(state.done / state.elapsed_s, 1)
-            left = voice.duration(state.left_s)
-            lines.append(voice("reindex.counts", **counts, rate=rate, left=left))
+            rate = localizer.number(state.done / state.elapsed_s, 1)
+            left = localizer.duration(state.left_s)
+            lines.append(localizer("reindex.counts", **counts, rate=rate, left=left))
         if current := escape(state.current, 80):
-            lines.append(small(voice("reindex.current", name=current)))
+            lines.append(small(localizer("reindex.current", name=current)))
         if state.failed:
-            lines.append(small(voice("reindex.failed", count=state.failed)))
-        stop = button(f"cancel:{key}", voice("button.cancel"), style=discord.ButtonStyle.danger)
+            lines.append(small(localizer("reindex.failed", count=state.failed)))
+        stop = button(f"cancel:{key}", localizer("button.cancel"), style=discord.ButtonStyle.danger)
         return layout(QUIET, [text("\n".join(lines)), row(stop)])
 
     def reindex_done(
-        self, state: Reindex, locale: object, *, csv: str | None = None, cancelled: bool = False
+        self,
+        state: ReindexState,
+        locale: object,
+        *,
+        csv: str | None = None,
+        cancelled: bool = False,
     ) -> ui.LayoutView:
         """Lay out how a /reindex ended; ``csv`` is the file name of the failures sent along."""
-        voice = Voice(self.words, locale)
-        summary = voice(
+        localizer = Localizer(self.translations, locale)
+        summary = localizer(
             "reindex.summary",
             added=state.added,
             unchanged=state.unchanged,
             removed=state.removed,
             failed=state.failed,
-            seconds=voice.duration(state.elapsed_s),
+            seconds=localizer.duration(state.elapsed_s),
         )
-        title = "### " + voice("reindex.cancelled" if cancelled else "reindex.done")
+        title = "### " + localizer("reindex.cancelled" if cancelled else "reindex.done")
         items: list[Item] = [text(f"{title}\n{summary}")]
         if csv:
-            items += [text(voice("reindex.failures")), ui.File(f"attachment://{csv}")]
+            items += [text(localizer("reindex.failures")), ui.File(f"attachment://{csv}")]
         return layout(CAREFUL if cancelled else GOOD, items)
 
     def _filled(self, key: str, locale: object, values: dict[str, object]) -> str:
-        return self.words.text(
+        return self.translations.text(
             key,
             locale,
             **{name: _harmless(value) for name, value in values.items()},
@@ -300,5 +313,5 @@ def _is_unsure(scores: Sequence[GenreScore]) -> bool:
     return not scores or scores[0].probability < 0.5
 
 
-def _reindex_title(state: Reindex) -> str:
+def _reindex_title(state: ReindexState) -> str:
     return "reindex.title" if state.scope == "library" else "reindex.title_server"

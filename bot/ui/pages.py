@@ -4,7 +4,7 @@
 
     pages = Pages(words)                                       # limits= if not the defaults
     pages.help(locale, bot="genrec", admin=True, support_url="")
-    pages.about(About(...), locale)
+    pages.about(AboutFacts(...), locale)
     pages.privacy(Kept(...), locale)
     pages.confirm_delete(locale)
     pages.settings(SettingsState(...), locale)
@@ -20,13 +20,13 @@ from dataclasses import dataclass
 import discord
 from discord import ui
 
-from bot.i18n import Words
+from bot.i18n import Translations
 from bot.ui.components import (
     CAREFUL,
     MAX_OPTION,
     QUIET,
     Item,
-    Voice,
+    Localizer,
     button,
     layout,
     row,
@@ -53,7 +53,7 @@ MAX_SHOWN = 25
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class AboutFacts:
     """The facts of /about; ``accuracy`` is a share of ``tested`` tracks, None where unmeasured."""
 
     version: str
@@ -113,93 +113,100 @@ class LibraryPage:
 class Pages:
     """The pages, in whatever language they are asked for."""
 
-    def __init__(self, words: Words, *, limits: Limits | None = None) -> None:
-        self.words = words
+    def __init__(self, translations: Translations, *, limits: Limits | None = None) -> None:
+        self.translations = translations
         self._limits = limits or Limits()
 
     def help(
         self, locale: object, *, bot: str = "@genrec", admin: bool = False, support_url: str = ""
     ) -> ui.LayoutView:
         """Lay out /help; ``bot`` is the bot's name as a message mentions it, raw."""
-        voice = Voice(self.words, locale)
-        menus = {f"menu_{name}": voice(f"menus.{name}.name") for name in ("recommend", "genre")}
+        localizer = Localizer(self.translations, locale)
+        menus = {f"menu_{name}": localizer(f"menus.{name}.name") for name in ("recommend", "genre")}
         items: list[Item] = [
-            text(f"## {voice('help.title')}\n{voice('help.intro')}"),
-            text("\n".join(self._command(name, voice) for name in EVERYONE)),
+            text(f"## {localizer('help.title')}\n{localizer('help.intro')}"),
+            text("\n".join(self._command(name, localizer) for name in EVERYONE)),
             text(
-                f"{voice('help.menu', **menus)}\n"
-                + voice("help.mention", bot=f"**{escape(bot, 40)}**")
+                f"{localizer('help.menu', **menus)}\n"
+                + localizer("help.mention", bot=f"**{escape(bot, 40)}**")
             ),
         ]
         if admin:
-            lines = [f"### {voice('help.admins')}", *(self._command(c, voice) for c in ADMINS)]
+            lines = [
+                f"### {localizer('help.admins')}",
+                *(self._command(c, localizer) for c in ADMINS),
+            ]
             items.append(text("\n".join(lines)))
         limits = {"min_seconds": self._limits.min_seconds, "max_mb": self._limits.max_mb}
-        lines = [small(voice("help.formats", **limits))]
+        lines = [small(localizer("help.formats", **limits))]
         if url := web_address(support_url):
-            lines.append(voice("help.report", url=url))
+            lines.append(localizer("help.report", url=url))
         return layout(QUIET, [*items, rule(), text("\n".join(lines))])
 
-    def about(self, facts: About, locale: object) -> ui.LayoutView:
+    def about(self, facts: AboutFacts, locale: object) -> ui.LayoutView:
         """Lay out /about."""
-        voice = Voice(self.words, locale)
-        lines = [f"## {voice('about.title', version=escape(facts.version, 40))}"]
-        lines.append(voice("about.model", model=escape(facts.model_id, 60)))
+        localizer = Localizer(self.translations, locale)
+        lines = [f"## {localizer('about.title', version=escape(facts.version, 40))}"]
+        lines.append(localizer("about.model", model=escape(facts.model_id, 60)))
         if facts.accuracy is not None:
-            percent = self.words.percent(facts.accuracy, locale, digits=1)
+            percent = self.translations.percent(facts.accuracy, locale, digits=1)
             if facts.tested:
-                lines.append(voice("about.accuracy", percent=percent, count=facts.tested))
+                lines.append(localizer("about.accuracy", percent=percent, count=facts.tested))
             else:
-                lines.append(voice("about.accuracy_plain", percent=percent))
-        lines.append(voice("about.library", count=facts.library))
+                lines.append(localizer("about.accuracy_plain", percent=percent))
+        lines.append(localizer("about.library", count=facts.library))
         if facts.server is not None:
-            lines.append(voice("about.server", count=facts.server))
-        lines.append(voice("about.queue", waiting=facts.waiting, workers=facts.workers))
-        lines.append(_votes(voice, facts))
+            lines.append(localizer("about.server", count=facts.server))
+        lines.append(localizer("about.queue", waiting=facts.waiting, workers=facts.workers))
+        lines.append(_votes(localizer, facts))
         links = (("about.source", facts.source_url), ("help.report", facts.support_url))
-        shown = [voice(key, url=web_address(url)) for key, url in links if web_address(url)]
+        shown = [localizer(key, url=web_address(url)) for key, url in links if web_address(url)]
         if shown:
             lines.append(" · ".join(shown))
         return layout(QUIET, [text("\n".join(lines))])
 
     def privacy(self, kept: Kept, locale: object) -> ui.LayoutView:
         """Lay out /privacy show: what is kept at all, and how much about this person."""
-        voice = Voice(self.words, locale)
+        localizer = Localizer(self.translations, locale)
         counts = {"votes": kept.votes, "tracks": kept.tracks, "jobs": kept.jobs}
-        own = [voice(f"privacy.{what}", count=count) for what, count in counts.items() if count]
-        lines = [f"## {voice('privacy.title')}", voice("privacy.clips"), voice("privacy.analyses")]
-        lines += own or [voice("privacy.nothing")]
-        items: list[Item] = [text("\n".join([*lines, small(voice("privacy.how"))]))]
+        own = [localizer(f"privacy.{what}", count=count) for what, count in counts.items() if count]
+        lines = [
+            f"## {localizer('privacy.title')}",
+            localizer("privacy.clips"),
+            localizer("privacy.analyses"),
+        ]
+        lines += own or [localizer("privacy.nothing")]
+        items: list[Item] = [text("\n".join([*lines, small(localizer("privacy.how"))]))]
         return layout(QUIET, items)
 
     def confirm_delete(self, locale: object) -> ui.LayoutView:
         """Lay out the question before /privacy delete does it."""
-        voice = Voice(self.words, locale)
+        localizer = Localizer(self.translations, locale)
         danger = discord.ButtonStyle.danger
         buttons = (
-            button("privacy:delete:yes", voice("button.delete"), style=danger),
-            button("privacy:delete:no", voice("button.keep")),
+            button("privacy:delete:yes", localizer("button.delete"), style=danger),
+            button("privacy:delete:no", localizer("button.keep")),
         )
-        return layout(CAREFUL, [text(voice("privacy.confirm")), row(*buttons)])
+        return layout(CAREFUL, [text(localizer("privacy.confirm")), row(*buttons)])
 
     def settings(self, state: SettingsState, locale: object) -> ui.LayoutView:
         """Lay out /settings: what holds, and the controls that change it."""
-        voice = Voice(self.words, locale)
-        items: list[Item] = [text("\n".join(_settings_lines(voice, state)))]
+        localizer = Localizer(self.translations, locale)
+        items: list[Item] = [text("\n".join(_settings_lines(localizer, state)))]
         if not state.sees_uploads:
-            items.append(text(small(voice("settings.uploads_blind"))))
+            items.append(text(small(localizer("settings.uploads_blind"))))
         uploads, private = _switch(state.here), _switch(state.private)
         items += [
             rule(),
             row(
-                button(f"settings:uploads:{uploads}", voice(f"button.uploads_{uploads}")),
-                button(f"settings:private:{private}", voice(f"button.private_{private}")),
+                button(f"settings:uploads:{uploads}", localizer(f"button.uploads_{uploads}")),
+                button(f"settings:private:{private}", localizer(f"button.private_{private}")),
             ),
-            row(_count_select(voice, state.count)),
+            row(_count_select(localizer, state.count)),
             row(
                 ui.RoleSelect(
                     custom_id="settings:roles",
-                    placeholder=voice("settings.pick_roles")[:150],
+                    placeholder=localizer("settings.pick_roles")[:150],
                     min_values=0,
                     max_values=1,  # what the database holds
                     default_values=[
@@ -209,57 +216,57 @@ class Pages:
             ),
         ]
         if len(state.models) > 1:
-            items.append(row(_model_select(voice, state)))
+            items.append(row(_model_select(localizer, state)))
         return layout(QUIET, items)
 
     def library(self, page: LibraryPage, locale: object) -> ui.LayoutView:
         """Lay out a page of /library list with Back and Next."""
-        voice = Voice(self.words, locale)
+        localizer = Localizer(self.translations, locale)
         title = "library.title" if page.server else "library.title_operator"
-        lines = [f"## {voice(title)}"]
+        lines = [f"## {localizer(title)}"]
         if query := escape(page.query, 60):
-            lines.append(small(voice("library.found", query=query)))
+            lines.append(small(localizer("library.found", query=query)))
         for place, track in enumerate(page.tracks, start=1 + page.page * TRACKS_A_PAGE):
-            parts = [f"**{voice.title(track, 60)}**", voice.artist(track, 40)]
-            parts += [voice.genre(track.genre)] if track.genre else []
+            parts = [f"**{localizer.title(track, 60)}**", localizer.artist(track, 40)]
+            parts += [localizer.genre(track.genre)] if track.genre else []
             lines.append(f"{place}. {' · '.join(parts)}")
         if not page.tracks:
-            lines.append(voice("library.no_match" if page.query else "library.empty"))
+            lines.append(localizer("library.no_match" if page.query else "library.empty"))
         items: list[Item] = [text("\n".join(lines))]
         if page.pages > 1:
-            total = voice("library.total", count=page.total)
-            where = voice("library.page", page=page.page + 1, pages=page.pages)
-            items += [text(small(f"{total} · {where}")), row(*_turning(voice, page))]
+            total = localizer("library.total", count=page.total)
+            where = localizer("library.page", page=page.page + 1, pages=page.pages)
+            items += [text(small(f"{total} · {where}")), row(*_turning(localizer, page))]
         elif page.tracks:
-            items.append(text(small(voice("library.total", count=page.total))))
+            items.append(text(small(localizer("library.total", count=page.total))))
         return layout(QUIET, items)
 
-    def _command(self, name: str, voice: Voice) -> str:
+    def _command(self, name: str, localizer: Localizer) -> str:
         key = "commands." + name.replace(" ", ".")
-        typed = self.words.command(name, voice.locale)
-        return f"`{typed}` {voice(f'{key}.description')}"
+        typed = self.translations.command(name, localizer.locale)
+        return f"`{typed}` {localizer(f'{key}.description')}"
 
 
-def _votes(voice: Voice, facts: About) -> str:
+def _votes(localizer: Localizer, facts: AboutFacts) -> str:
     up, down = facts.thumbs_up, facts.thumbs_down
     if not up + down:
-        return voice("about.no_votes")
-    return voice("about.votes", up=up, down=down, percent=voice.percent(up / (up + down)))
+        return localizer("about.no_votes")
+    return localizer("about.votes", up=up, down=down, percent=localizer.percent(up / (up + down)))
 
 
-def _settings_lines(voice: Voice, state: SettingsState) -> list[str]:
+def _settings_lines(localizer: Localizer, state: SettingsState) -> list[str]:
     # <#id> only links to a channel. A role is named, not mentioned.
     channels = ", ".join(f"<#{channel}>" for channel in state.channels[:MAX_SHOWN])
     roles = ", ".join(f"**{escape(name, 60)}**" for name in list(state.roles.values())[:MAX_SHOWN])
     return [
-        f"## {voice('settings.title')}",
-        voice("settings.uploads", channels=channels)
+        f"## {localizer('settings.title')}",
+        localizer("settings.uploads", channels=channels)
         if channels
-        else voice("settings.uploads_nowhere"),
-        voice("settings.roles", roles=roles) if roles else voice("settings.everyone"),
-        voice("settings.count", count=state.count),
-        voice("settings.model", model=escape(state.model, 60)),
-        voice("settings.private" if state.private else "settings.public"),
+        else localizer("settings.uploads_nowhere"),
+        localizer("settings.roles", roles=roles) if roles else localizer("settings.everyone"),
+        localizer("settings.count", count=state.count),
+        localizer("settings.model", model=escape(state.model, 60)),
+        localizer("settings.private" if state.private else "settings.public"),
     ]
 
 
@@ -267,8 +274,8 @@ def _switch(now: bool) -> str:
     return "off" if now else "on"
 
 
-def _count_select(voice: Voice, count: int) -> Item:
-    label = voice("settings.pick_count")
+def _count_select(localizer: Localizer, count: int) -> Item:
+    label = localizer("settings.pick_count")
     options = [
         discord.SelectOption(label=f"{label}: {n}", value=str(n), default=n == count)
         for n in range(1, MAX_COUNT + 1)
@@ -276,8 +283,8 @@ def _count_select(voice: Voice, count: int) -> Item:
     return ui.Select(custom_id="settings:count", placeholder=label[:150], options=options)
 
 
-def _model_select(voice: Voice, state: SettingsState) -> Item:
-    label = voice("settings.pick_model")
+def _model_select(localizer: Localizer, state: SettingsState) -> Item:
+    label = localizer("settings.pick_model")
     options = [
         discord.SelectOption(
             label=clean(f"{label}: {model}", MAX_OPTION),
@@ -289,10 +296,12 @@ def _model_select(voice: Voice, state: SettingsState) -> Item:
     return ui.Select(custom_id="settings:model", placeholder=label[:150], options=options)
 
 
-def _turning(voice: Voice, page: LibraryPage) -> list[Item]:
+def _turning(localizer: Localizer, page: LibraryPage) -> list[Item]:
     back, on = page.page - 1, page.page + 1
     query = clean(page.query, 60)
     return [
-        button(f"library:page:{max(back, 0)}:{query}", voice("button.previous"), disabled=back < 0),
-        button(f"library:page:{on}:{query}", voice("button.next"), disabled=on >= page.pages),
+        button(
+            f"library:page:{max(back, 0)}:{query}", localizer("button.previous"), disabled=back < 0
+        ),
+        button(f"library:page:{on}:{query}", localizer("button.next"), disabled=on >= page.pages),
     ]

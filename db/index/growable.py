@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from db.columns import NOBODY, CatalogueRows, Labels
+from db.columns import REMOVED, CatalogueRows, Labels
 
 Array = NDArray[Any]
 
 
-class HeldRows:
+class GrowableIndex:
     """Columns with room to spare, and ``rows``, the view of them that readers are given.
 
     A view never changes: what is added is written behind its end, and what must change in front of
@@ -41,7 +41,7 @@ class HeldRows:
         gone = set(gone) | set(added.ids.tolist())
         dead = np.isin(self.rows.ids, np.fromiter(gone, np.int64, count=len(gone)))
         if dead.any():
-            self._ids = np.where(dead, NOBODY, self.rows.ids)
+            self._ids = np.where(dead, REMOVED, self.rows.ids)
         start, end = len(self.rows.ids), len(self.rows.ids) + len(added.ids)
         self._matrix = _put(self._matrix, start, added.matrix)
         self._ids = _put(self._ids, start, added.ids)
@@ -50,7 +50,7 @@ class HeldRows:
         ):  # fmt: skip
             self._words[name].put(start, labels)
         self._publish(revision, end)
-        if np.count_nonzero(self.rows.ids == NOBODY) > max(1024, end // 4):
+        if np.count_nonzero(self.rows.ids == REMOVED) > max(1024, end // 4):
             self._compact()
         return self.rows
 
@@ -64,7 +64,7 @@ class HeldRows:
         )
 
     def _compact(self) -> None:
-        live = np.flatnonzero(self.rows.ids != NOBODY)
+        live = np.flatnonzero(self.rows.ids != REMOVED)
         self._matrix, self._ids = self.rows.matrix[live], self.rows.ids[live]
         for words in self._words.values():
             words.codes = words.codes[live]

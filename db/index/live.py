@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 
 from db.columns import CatalogueRows
 from db.connection import Database
-from db.index.growable import HeldRows
+from db.index.growable import GrowableIndex
 from db.index.snapshot import read_snapshot, snapshot_path, write_snapshot
 from db.key_values import get_value, set_value
 from db.tracks import Catalogue
@@ -26,14 +26,14 @@ _REWRITE_AFTER = 4_000
 _LOOK_EVERY_S = 300.0
 
 
-class Served:
+class LiveIndex:
     """The served tracks of a model; ``rows`` brings them up to date first."""
 
     def __init__(self, database: Database, model_id: str) -> None:
         self.catalogue = Catalogue(database)
         self._db = database
         self._model_id = model_id
-        self._held: HeldRows | None = None
+        self._held: GrowableIndex | None = None
         self._at = -1  # the revision that the rows are of
         self._kept_at: int | None = None  # and that of the snapshot, where there is one
         self._lock = asyncio.Lock()
@@ -77,12 +77,12 @@ class Served:
     async def kept(self) -> AsyncIterator[None]:
         """Keep a snapshot beside the database while the block runs, and once more at its end."""
         stop = asyncio.Event()
-        keeping = asyncio.create_task(self._keep_until(stop))
+        training_callbacks = asyncio.create_task(self._keep_until(stop))
         try:
             yield
         finally:
             stop.set()
-            await keeping
+            await training_callbacks
 
     async def _keep_until(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -96,9 +96,9 @@ class Served:
             self._held = await self._from_snapshot()
         if self._held is None or not await self._catch_up(self._held):
             rows = await self.catalogue.load(self._model_id)
-            self._held, self._at, self._kept_at = HeldRows(rows), rows.revision, None
+            self._held, self._at, self._kept_at = GrowableIndex(rows), rows.revision, None
 
-    async def _from_snapshot(self) -> HeldRows | None:
+    async def _from_snapshot(self) -> GrowableIndex | None:
         # A database that was put back from a backup, or is another one, does not know the token.
         token = None if self._db.in_memory else await get_value(self._db, _KNOWN_AS)
         if token is None:
@@ -109,7 +109,7 @@ class Served:
             self._at = self._kept_at = held.rows.revision
         return held
 
-    async def _catch_up(self, held: HeldRows) -> bool:
+    async def _catch_up(self, held: GrowableIndex) -> bool:
         """Apply what has changed since, or tell that everything must be read anew."""
         changes = await self.catalogue.changes_since(self._model_id, self._at)
         if changes.reload:

@@ -20,8 +20,8 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from db.columns import NOBODY, CatalogueRows, Labels
-from db.index.growable import HeldRows, spare
+from db.columns import REMOVED, CatalogueRows, Labels
+from db.index.growable import GrowableIndex, spare
 
 _MAGIC = b"genrec tracks 1\n"
 _HEAD = struct.Struct("<16sQ32s")
@@ -55,7 +55,7 @@ def write_snapshot(path: Path, rows: CatalogueRows, token: str) -> None:
         Path(draft).unlink(missing_ok=True)
 
 
-def read_snapshot(path: Path, *, model_id: str, token: str) -> HeldRows | None:
+def read_snapshot(path: Path, *, model_id: str, token: str) -> GrowableIndex | None:
     """Map a snapshot into memory; nothing where there is none, or it is damaged or another's.
 
     All of it is read, to see whether it is what was written; that also makes the first search fast.
@@ -78,7 +78,7 @@ def _sweep(path: Path) -> None:
 
 
 def _write(file: BinaryIO, rows: CatalogueRows, token: str) -> None:
-    live = np.flatnonzero(rows.ids != NOBODY)
+    live = np.flatnonzero(rows.ids != REMOVED)
     count, dimension = len(live), rows.matrix.shape[1]
     small = {"ids": rows.ids[live]} | {name: getattr(rows, name).codes[live] for name in _WORDS}
     described: dict[str, Any] = {
@@ -119,7 +119,7 @@ def _description(file: BinaryIO) -> tuple[dict[str, Any], int]:
     return json.loads(packed), length
 
 
-def _held(mapped: mmap.mmap, described: dict[str, Any], length: int) -> HeldRows:
+def _held(mapped: mmap.mmap, described: dict[str, Any], length: int) -> GrowableIndex:
     count, dimension = described["count"], described["dimension"]
     places = _places(length, count, dimension)
     small: dict[str, NDArray[Any]] = {}
@@ -142,7 +142,7 @@ def _held(mapped: mmap.mmap, described: dict[str, Any], length: int) -> HeldRows
         matrix=matrix,
         **labels,
     )
-    return HeldRows(rows, room)
+    return GrowableIndex(rows, room)
 
 
 def _packed(described: dict[str, Any]) -> bytes:

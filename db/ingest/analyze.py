@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from db.connection import Database
 from db.generations import KnownTrack, NewTrack
@@ -26,21 +25,13 @@ from genrec.errors import (
     WorkerCrashed,
     WorkerUnavailable,
 )
-from genrec.types import Analysis
+from genrec.types import Analysis, Analyzer
 
 # Not a file's fault: these end the run, and the next one resumes it.
 _FATAL = (PoolClosed, WorkerUnavailable, PresetError, CatalogueError, DataError)
 # A file's fault: remembered until the file changes. A timeout may have been the machine's.
 _LASTING = (InputRefused, WorkerCrashed)
 _LONGEST_PAUSE_S = 2.0
-
-
-class Analyser(Protocol):
-    """Whatever analyses a file, and several at once: the worker pool, or a fake."""
-
-    async def analyze(self, path: Path) -> Analysis:
-        """Return what is heard in a file, or raise a ``GenrecError``."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +43,19 @@ class Outcome:
     result: NewTrack | KnownTrack | Failure
 
 
-class Hearing:
+class FileAnalyzer:
     """Hears the files of one run. Whoever has kept outcomes says so with ``kept``."""
 
     def __init__(
         self,
         db: Database,
-        analyser: Analyser,
+        analyzer: Analyzer,
         folder: Path,
         model_id: str,
         labels: Sequence[str],
     ) -> None:
         self._db = db
-        self._analyser = analyser
+        self._analyzer = analyzer
         self._folder = folder
         self._model_id = model_id
         self._labels = labels
@@ -131,7 +122,7 @@ class Hearing:
         analysis: Analysis | None = None
         while analysis is None:
             try:
-                analysis = await self._analyser.analyze(path)
+                analysis = await self._analyzer.analyze(path)
             except Busy:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from db.connection import Database, Session
+from db.connection import Database, SqlSession
 from db.ingest.scan import Stamp
 
 
@@ -26,7 +26,7 @@ async def failures(db: Database, scope: str, model_id: str) -> list[Failure]:
         return list((await known_failures(session, scope, model_id)).values())
 
 
-async def known_failures(session: Session, scope: str, model_id: str) -> dict[str, Failure]:
+async def known_failures(session: SqlSession, scope: str, model_id: str) -> dict[str, Failure]:
     """Return the files that are known to fail, by path."""
     rows = await session.all(
         "SELECT path, size, mtime_ns, code, reason FROM failure"
@@ -37,7 +37,7 @@ async def known_failures(session: Session, scope: str, model_id: str) -> dict[st
 
 
 async def remember_failures(
-    tx: Session, scope: str, model_id: str, found: Iterable[Failure]
+    tx: SqlSession, scope: str, model_id: str, found: Iterable[Failure]
 ) -> None:
     """Keep the failures that will last."""
     await tx.many(
@@ -54,7 +54,7 @@ async def remember_failures(
     )  # fmt: skip
 
 
-async def forget_failures(tx: Session, scope: str, model_id: str, paths: Iterable[str]) -> None:
+async def forget_failures(tx: SqlSession, scope: str, model_id: str, paths: Iterable[str]) -> None:
     """Drop what is known about these files: they succeeded, changed or are gone."""
     await tx.many(
         "DELETE FROM failure WHERE scope = ? AND model_id = ? AND path = ?",

@@ -12,7 +12,7 @@ from genrec.errors import InputRefused
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class IndexedTrack:
     """A track that a generation holds, and the stamp of its file, if it came from one."""
 
     track_id: int
@@ -20,20 +20,20 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownFiles:
     """What the database knows of a scope, each by path.
 
     ``served`` is the active generation, ``built`` what a cut-off run left, ``failed`` the files not
     to try again.
     """
 
-    served: Mapping[str, Held]
-    built: Mapping[str, Held]
+    served: Mapping[str, IndexedTrack]
+    built: Mapping[str, IndexedTrack]
     failed: Mapping[str, Failure]
 
 
 @dataclass(slots=True)
-class Plan:
+class IngestPlan:
     """What to do: files to work on, tracks to take over and to drop; and what stays as it is."""
 
     todo: list[str] = field(default_factory=list)
@@ -50,9 +50,11 @@ class Plan:
         return not (self.todo or self.stale or self.resumed or self.removed)
 
 
-def make_plan(folder: Path, found: Found, known: Known, *, retry_failed: bool = False) -> Plan:
+def make_plan(
+    folder: Path, found: Found, known: KnownFiles, *, retry_failed: bool = False
+) -> IngestPlan:
     """Decide what to do with every file that was found or is known."""
-    plan = Plan()
+    plan = IngestPlan()
     wanted: dict[str, Stamp | None] = dict(found.files)
     for path, held in known.served.items():
         if path not in wanted and not _is_ours(path, folder, found):
@@ -78,7 +80,7 @@ def make_plan(folder: Path, found: Found, known: Known, *, retry_failed: bool = 
     return plan
 
 
-def refuse_sudden_emptiness(folder: Path, found: Found, known: Known) -> None:
+def refuse_sudden_emptiness(folder: Path, found: Found, known: KnownFiles) -> None:
     """Refuse to empty the catalogue because a disk is not mounted."""
     if found.files or not any(Path(path).is_relative_to(folder) for path in known.served):
         return

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from db import generations
-from db.connection import Database, Session
+from db.connection import Database, SqlSession
 from db.generations import BATCH, Generation, KnownTrack, NewTrack
-from db.ingest.analyze import Analyser, Hearing, Outcome
+from db.ingest.analyze import FileAnalyzer, Outcome
 from db.ingest.failures import Failure, forget_failures, known_failures, remember_failures
-from db.ingest.plan import Held, Known, Plan, make_plan, refuse_sudden_emptiness
+from db.ingest.plan import IndexedTrack, IngestPlan, KnownFiles, make_plan, refuse_sudden_emptiness
 from db.ingest.scan import Found, Stamp, look_through, open_folder
 from db.ingest.scope_lock import scope_lock
 from db.tracks import LIBRARY
 from genrec.errors import FileMissing, ModelMismatch
+from genrec.types import Analyzer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class IngestJob:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class IngestProgress:
     """How far a run is: files, the last one finished, files a second, and an estimate."""
 
     done: int
@@ -74,9 +75,9 @@ class IngestReport:
 
 async def ingest(
     db: Database,
-    analyser: Analyser,
+    analyzer: Analyzer,
     job: IngestJob,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[IngestProgress], None] | None = None,
 ) -> IngestReport:
     """Bring a scope's tracks in step with a folder, and serve them all at once at the end.
 
@@ -90,7 +91,7 @@ async def ingest(
         found = await asyncio.to_thread(look_through, folder)
         run = _Run(db, job, folder, found)
         if await run.prepare():
-            await run.work(analyser, progress)
+            await run.work(analyzer, progress)
             await run.switch()
             await generations.sweep(db)
             if job.backup:
@@ -120,7 +121,7 @@ class _Run:
             self.new = await generations.ensure(
                 tx, job.scope, job.model_id, job.dimension, "building"
             )
-            known = Known(
+            known = KnownFiles(
                 served=await _held(tx, old),
                 built=await _held(tx, self.new),
                 failed=await known_failures(tx, job.scope, job.model_id),
@@ -147,7 +148,7 @@ class _Run:
         await self._take_over(plan, old)
         return True
 
-    async def _take_over(self, plan: Plan, old: Generation | None) -> None:
+    async def _take_over(self, plan: IngestPlan, old: Generation | None) -> None:
         """Bring what a cut-off run left up to date, and add what is served and unchanged."""
         await self._in_batches(plan.stale, lambda tx, ids: generations.drop(tx, self.new, ids))
         if old is not None:
@@ -155,12 +156,14 @@ class _Run:
                 plan.copied, lambda tx, ids: generations.copy(tx, old, self.new, ids)
             )
 
-    async def work(self, analyser: Analyser, progress: Callable[[Progress], None] | None) -> None:
+    async def work(
+        self, analyzer: Analyzer, progress: Callable[[IngestProgress], None] | None
+    ) -> None:
         """Analyse what is new, some files at a time, and keep each result at once."""
         started, rest = time.monotonic(), len(self.todo)
         worked = 0
         pending: set[asyncio.Task[Outcome]] = set()
-        hearing = Hearing(self.db, analyser, self.folder, self.job.model_id, self.job.labels)
+        hearing = FileAnalyzer(self.db, analyzer, self.folder, self.job.model_id, self.job.labels)
         try:
             while True:
                 while self.todo and len(pending) < max(1, self.job.concurrency):
@@ -170,7 +173,7 @@ class _Run:
                     left = (rest - worked) / rate if rate else None
                     done = self.total - rest + worked
                     failed = len(self.report.failures)
-                    progress(Progress(done, self.total, failed, self.current, rate, left))
+                    progress(IngestProgress(done, self.total, failed, self.current, rate, left))
                 if not pending:
                     break
                 done_now, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
@@ -193,7 +196,7 @@ class _Run:
             self.report.tracks = await generations.activate(tx, self.new)
         self.report.switched = True
 
-    async def _keep(self, hearing: Hearing, tasks: set[asyncio.Task[Outcome]]) -> list[str]:
+    async def _keep(self, hearing: FileAnalyzer, tasks: set[asyncio.Task[Outcome]]) -> list[str]:
         """Write down what became of files, and return those that must be worked on again."""
         fatal = [error for task in tasks if (error := task.exception()) is not None]
         outcomes = [task.result() for task in tasks if task.exception() is None]
@@ -218,7 +221,7 @@ class _Run:
         return [track.source for track in lost]
 
     async def _in_batches(
-        self, track_ids: list[int], step: Callable[[Session, list[int]], Awaitable[None]]
+        self, track_ids: list[int], step: Callable[[SqlSession, list[int]], Awaitable[None]]
     ) -> None:
         for start in range(0, len(track_ids), BATCH):
             async with self.db.transaction() as tx:
@@ -231,13 +234,13 @@ class _Run:
         ]
 
 
-async def _held(session: Session, generation: Generation | None) -> dict[str, Held]:
+async def _held(session: SqlSession, generation: Generation | None) -> dict[str, IndexedTrack]:
     rows = await session.all(
         "SELECT t.source, e.track_id, e.size, e.mtime_ns FROM entry AS e"
         " JOIN track AS t ON t.id = e.track_id WHERE e.generation_id = ?",
         (generation.id if generation else None,),
     )
     return {
-        source: Held(track_id, None if size is None else Stamp(size, mtime_ns))
+        source: IndexedTrack(track_id, None if size is None else Stamp(size, mtime_ns))
         for source, track_id, size, mtime_ns in rows
     }

@@ -19,8 +19,8 @@ import soxr
 from numpy.typing import NDArray
 
 from genrec.audio import containers
-from genrec.audio.ffmpeg import hear_with_ffmpeg
-from genrec.audio.libsndfile import Heard, hear_with_libsndfile
+from genrec.audio.ffmpeg import decode_with_ffmpeg
+from genrec.audio.libsndfile import DecoderOutput, decode_with_libsndfile
 from genrec.errors import (
     ClipTooLarge,
     ClipTooLong,
@@ -163,7 +163,7 @@ def _open(path: Path, limits: AudioLimits) -> Iterator[BinaryIO]:
         yield file
 
 
-def _hear(file: BinaryIO, limits: AudioLimits) -> Heard:
+def _hear(file: BinaryIO, limits: AudioLimits) -> DecoderOutput:
     """Decode with whichever library reads this container best."""
     container = containers.sniff(file)
     if container is None:
@@ -172,10 +172,10 @@ def _hear(file: BinaryIO, limits: AudioLimits) -> Heard:
         )
     plan = partial(_plan, limits)
     flac = container is containers.FLAC
-    heard = hear_with_libsndfile(file, plan, check_end=flac) if container.libsndfile else None
+    heard = decode_with_libsndfile(file, plan, check_end=flac) if container.libsndfile else None
     if heard is None or not (heard.complete or flac):
         # FFmpeg gets further in damaged files, and knows rare codecs in a WAV.
-        heard = hear_with_ffmpeg(file, plan, demuxer=container.demuxer)
+        heard = decode_with_ffmpeg(file, plan, demuxer=container.demuxer)
     if flac and not heard.complete:
         raise UnreadableAudio(
             "This FLAC file is damaged or incomplete: not all of the "
@@ -211,7 +211,7 @@ def _plan(
     return start_s, limits.max_seconds
 
 
-def _check(heard: Heard, limits: AudioLimits) -> None:
+def _check(heard: DecoderOutput, limits: AudioLimits) -> None:
     """Refuse what is too short, not numbers, or silent."""
     y = heard.y
     if y.size == 0:

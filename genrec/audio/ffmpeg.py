@@ -12,7 +12,7 @@ import av
 import av.container
 import numpy as np
 
-from genrec.audio.libsndfile import Heard, Plan, Samples, mean_of_channels
+from genrec.audio.libsndfile import DecodePlan, DecoderOutput, Samples, mean_of_channels
 from genrec.errors import UnreadableAudio, UnsupportedFormat
 
 # Every codec that music comes in, and no other, as each can be attacked; FFmpeg's notation.
@@ -34,7 +34,7 @@ MAX_BAD_PACKETS = 100
 AV_ERRORS = (av.FFmpegError, ValueError, RuntimeError, OSError)
 
 
-def hear_with_ffmpeg(file: BinaryIO, plan: Plan, *, demuxer: str) -> Heard:
+def decode_with_ffmpeg(file: BinaryIO, plan: DecodePlan, *, demuxer: str) -> DecoderOutput:
     """Decode the planned part of a file with FFmpeg's ``demuxer`` and no other.
 
     Parameters
@@ -91,7 +91,7 @@ def _open_container(file: BinaryIO, demuxer: str) -> av.container.InputContainer
     )
 
 
-def _hear_stream(container: av.container.InputContainer, plan: Plan) -> Heard:
+def _hear_stream(container: av.container.InputContainer, plan: DecodePlan) -> DecoderOutput:
     stream = _sound_stream(container)
     context = stream.codec_context
     context.thread_count = 1  # threads do not speed up audio, and a worker has one core
@@ -106,7 +106,7 @@ def _hear_stream(container: av.container.InputContainer, plan: Plan) -> Heard:
         y = max(y, from_start, key=len)
     # Headers round, and count what encoders pad: 50 ms may be missing of a whole file.
     complete = duration_s is None or y.size >= (promised_s - 0.05) * rate
-    return Heard(y, rate, duration_s, complete)
+    return DecoderOutput(y, rate, duration_s, complete)
 
 
 def _sound_stream(container: av.container.InputContainer) -> av.AudioStream:
@@ -136,7 +136,7 @@ def _duration(container: av.container.InputContainer, stream: av.AudioStream) ->
 def _hear_part(
     container: av.container.InputContainer,
     stream: av.AudioStream,
-    plan: Plan,
+    plan: DecodePlan,
     start_s: float,
     length_s: float,
 ) -> tuple[Samples, int]:

@@ -1,7 +1,7 @@
 """What the two decoders have in common, and the first of them: libsndfile.
 
 Neither is ever given a path: they read an open file, so that nothing in it can name another one.
-What may be decoded, and which part, is asked of a `Plan` as soon as the header is known.
+What may be decoded, and which part, is asked of a `DecodePlan` as soon as the header is known.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 Samples = NDArray[np.float32]
 # (sample rate, channels, seconds or None if unknown) -> (start, length) of the part to hear, in
 # seconds. It raises what the user should read if the file is out of bounds.
-Plan = Callable[[int, int, float | None], tuple[float, float]]
+DecodePlan = Callable[[int, int, float | None], tuple[float, float]]
 
 # Frames decoded at a time, 2 MB of stereo. soundfile seeks after each read: in blocks of 16,384
 # an MP3 takes 40 % longer.
@@ -28,7 +28,7 @@ UNKNOWN_FRAMES = 2**62
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Heard:
+class DecoderOutput:
     """What a decoder gave: the mean of the channels, at the file's own rate.
 
     Attributes
@@ -49,7 +49,9 @@ class Heard:
     complete: bool
 
 
-def hear_with_libsndfile(file: BinaryIO, plan: Plan, *, check_end: bool) -> Heard | None:
+def decode_with_libsndfile(
+    file: BinaryIO, plan: DecodePlan, *, check_end: bool
+) -> DecoderOutput | None:
     """Decode the planned part of a file with libsndfile.
 
     Parameters
@@ -83,7 +85,7 @@ def hear_with_libsndfile(file: BinaryIO, plan: Plan, *, check_end: bool) -> Hear
         y = np.empty(wanted, np.float32)
         end = frames - 1 if check_end and start + wanted < frames else None
         got = _fill(sound, y, start, end)
-        return Heard(y[:got], rate, frames / rate, complete=got == wanted)
+        return DecoderOutput(y[:got], rate, frames / rate, complete=got == wanted)
 
 
 def _fill(sound: soundfile.SoundFile, y: Samples, start: int, end: int | None) -> int:

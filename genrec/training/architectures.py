@@ -11,7 +11,7 @@ import numpy as np
 from keras import layers
 
 from genrec.errors import DataError
-from genrec.training.settings import Settings, kept_weights, read_settings
+from genrec.training.settings import TrainingSettings, best_weights, read_settings
 
 VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 ARCHITECTURES = ("vgg16", "resnet50")
@@ -19,7 +19,7 @@ ARCHITECTURES = ("vgg16", "resnet50")
 Shape = tuple[int, int, int]
 
 
-def build(settings: Settings, labels: int) -> tuple[keras.Model, keras.Model]:
+def build(settings: TrainingSettings, labels: int) -> tuple[keras.Model, keras.Model]:
     """Return (network, its backbone), the start weights loaded and layers frozen as asked."""
     keras.mixed_precision.set_global_policy(settings.precision)
     if settings.arch == "vgg16" and settings.batch_norm and settings.trainable != "all":
@@ -103,12 +103,14 @@ def load_run(model: keras.Model, run: Path) -> None:
         architecture.
     """
     try:
-        model.load_weights(kept_weights(run))
+        model.load_weights(best_weights(run))
     except ValueError as error:
         raise DataError(f"{run} holds weights of another network: {error}") from error
 
 
-def start_from(model: keras.Model, run: Path, settings: Settings, labels: Sequence[str]) -> None:
+def init_from(
+    model: keras.Model, run: Path, settings: TrainingSettings, labels: Sequence[str]
+) -> None:
     """Fill a new network with what a run has learned; of other labels, all but the head.
 
     Raises

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax
 
 from genrec.spectrogram import images, windows
-from genrec.training.data.augment import NONE, crop, damage, mixup
+from genrec.training.data.augment import NONE, augment_patch, crop, mixup
 from genrec.training.data.dataset import Dataset
 from genrec.training.front_end import band_centres
-from genrec.training.settings import Settings
+from genrec.training.settings import TrainingSettings
 
 Float = NDArray[np.float32]
 
@@ -25,7 +25,7 @@ class Crops(keras.utils.PyDataset):  # type: ignore[misc]
         self,
         data: Dataset,
         indices: NDArray[np.int64],
-        settings: Settings,
+        settings: TrainingSettings,
         teach: Callable[[Float], Float] | None = None,
     ) -> None:
         super().__init__(workers=1)
@@ -64,10 +64,10 @@ class Crops(keras.utils.PyDataset):  # type: ignore[misc]
             patches = windows(S_db, s.image)
             return np.asarray(patches[int(rng.integers(len(patches)))])
         patch = crop(S_db, s.image.columns, s.augment, rng)
-        return damage(patch, self.band_hz, s.spectrogram.top_db, s.augment, rng)
+        return augment_patch(patch, self.band_hz, s.spectrogram.top_db, s.augment, rng)
 
 
-class Dice(keras.callbacks.Callback):  # type: ignore[misc]
+class EpochSeed(keras.callbacks.Callback):  # type: ignore[misc]
     """Throw the dice anew for each epoch, by its number: also after a resume."""
 
     def __init__(self, crops: Crops) -> None:
@@ -82,7 +82,9 @@ class Dice(keras.callbacks.Callback):  # type: ignore[misc]
 class TrackValidation(keras.callbacks.Callback):  # type: ignore[misc]
     """Judge each epoch by whole tracks: the logits of a track's windows are averaged."""
 
-    def __init__(self, data: Dataset, indices: NDArray[np.int64], settings: Settings) -> None:
+    def __init__(
+        self, data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings
+    ) -> None:
         super().__init__()
         self.targets = one_hot(data, indices, data.labels)
         self.x: Float | tuple[Float, ...]
@@ -105,7 +107,7 @@ def one_hot(data: Dataset, indices: NDArray[np.int64], labels: list[str]) -> Flo
 
 
 def all_windows(
-    data: Dataset, indices: NDArray[np.int64], settings: Settings
+    data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings
 ) -> tuple[Float, NDArray[np.int64]]:
     """Return the images of every window of the excerpts, and which excerpt each belongs to."""
     x, owner = [], []

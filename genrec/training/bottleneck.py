@@ -16,7 +16,7 @@ Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 
-def halves(model: keras.Model) -> tuple[keras.Model, keras.Model]:
+def split_at_frozen(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     """Cut a network before its first layer that learns or drops out.
 
     The mathematics stays: frozen BatchNormalization runs in inference mode, also while the rest
@@ -54,7 +54,7 @@ def outputs(frozen: keras.Model, batches: Iterable[Float]) -> tuple[Float, ...]:
     Parameters
     ----------
     frozen
-        The first of :func:`halves`.
+        The first of :func:`split_at_frozen`.
     batches
         float32 (n, height, width, 3) each; a few at a time, since pictures are large.
 
@@ -69,7 +69,7 @@ def outputs(frozen: keras.Model, batches: Iterable[Float]) -> tuple[Float, ...]:
     )
 
 
-class Remembered(keras.utils.PyDataset):  # type: ignore[misc]
+class BottleneckBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """Batches of remembered outputs.
 
     Parameters

@@ -21,13 +21,13 @@ from genrec.preset import CONFIG, Preset
 from genrec.training.architectures import build, load_run
 from genrec.training.data.dataset import SPLITS
 from genrec.training.evaluation.metrics import softmax
-from genrec.training.settings import Settings, check_kind, predecessor
+from genrec.training.settings import TrainingSettings, check_init_run, check_kind
 
 Float = NDArray[np.float32]
 Teach = Callable[[Float], Float]
 
 
-def teachers(settings: Settings, labels: list[str]) -> Teach | None:
+def teachers(settings: TrainingSettings, labels: list[str]) -> Teach | None:
     """Return what the teachers of a run say of images: the mean of their probabilities.
 
     Parameters
@@ -59,7 +59,7 @@ def teachers(settings: Settings, labels: list[str]) -> Teach | None:
     return teach
 
 
-def _teacher(folder: Path, pupil: Settings, labels: list[str]) -> Callable[[Float], Float]:
+def _teacher(folder: Path, pupil: TrainingSettings, labels: list[str]) -> Callable[[Float], Float]:
     """Return what gives the logits of a run or a preset."""
     if (folder / CONFIG).exists():
         preset = Preset.load(folder)
@@ -73,7 +73,7 @@ def _teacher(folder: Path, pupil: Settings, labels: list[str]) -> Callable[[Floa
         check_kind(folder, theirs, pupil, labels)
         embedder = Embedder(preset.network, threads=os.cpu_count() or 1)
         return lambda x: embedder(x)[1]
-    settings = predecessor(folder, pupil, labels)
+    settings = check_init_run(folder, pupil, labels)
     model, _ = build(replace(settings, weights="none", precision=pupil.precision), len(labels))
     load_run(model, folder)
     return lambda x: np.asarray(model.predict_on_batch(x))

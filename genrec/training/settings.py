@@ -19,7 +19,7 @@ Kind = tuple[SpectrogramConfig, ImageConfig, str, list[str]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class TrainingSettings:
     """Everything that decides a run, with the default recipe's reasons.
 
     Attributes
@@ -77,7 +77,7 @@ class Settings:
     augment: Augmentation = field(default_factory=Augmentation)
 
 
-def paper(settings: Settings) -> Settings:
+def paper(settings: TrainingSettings) -> TrainingSettings:
     """Return the paper's settings: 224x224x3 pictures, 1/255, Adam, batch 64, dropout 0.2.
 
     Its VGG16 ran 20 epochs and its ResNet50 30, all of them; ``trainable`` chooses between its two
@@ -105,10 +105,13 @@ def paper(settings: Settings) -> Settings:
     )
 
 
-RECIPES: dict[str, Callable[[Settings], Settings]] = {"genrec": lambda s: s, "paper": paper}
+RECIPES: dict[str, Callable[[TrainingSettings], TrainingSettings]] = {
+    "genrec": lambda s: s,
+    "paper": paper,
+}
 
 
-def start(run: Path, settings: Settings, labels: list[str], *, resume: bool) -> None:
+def start(run: Path, settings: TrainingSettings, labels: list[str], *, resume: bool) -> None:
     """Write settings.json, or check that a run to resume has the same."""
     text = json.dumps({"labels": labels, **asdict(settings)}, indent=2)
     path = run / "settings.json"
@@ -120,7 +123,7 @@ def start(run: Path, settings: Settings, labels: list[str], *, resume: bool) -> 
     path.write_text(text, encoding="utf-8")
 
 
-def read_settings(run: Path) -> tuple[Settings, list[str]]:
+def read_settings(run: Path) -> tuple[TrainingSettings, list[str]]:
     """Return the settings and the labels of a run."""
     try:
         values: dict[str, Any] = json.loads((run / "settings.json").read_text(encoding="utf-8"))
@@ -133,12 +136,12 @@ def read_settings(run: Path) -> tuple[Settings, list[str]]:
         "augment": Augmentation(**values.pop("augment")),
         "teachers": tuple(values.pop("teachers", ())),
     }
-    return Settings(**values, **parts), labels
+    return TrainingSettings(**values, **parts), labels
 
 
-def predecessor(
-    run: Path, settings: Settings, labels: list[str], *, going_on: bool = False
-) -> Settings:
+def check_init_run(
+    run: Path, settings: TrainingSettings, labels: list[str], *, going_on: bool = False
+) -> TrainingSettings:
     """Return the settings of a run that another wants to learn from, or to go on from.
 
     Parameters
@@ -164,11 +167,11 @@ def predecessor(
     if going_on and set(known).isdisjoint(labels):
         kind = theirs.spectrogram, theirs.image, settings.split, labels
     check_kind(run, kind, settings, labels)
-    kept_weights(run)
+    best_weights(run)
     return theirs
 
 
-def check_kind(folder: Path, theirs: Kind, settings: Settings, labels: list[str]) -> None:
+def check_kind(folder: Path, theirs: Kind, settings: TrainingSettings, labels: list[str]) -> None:
     """Let a new run build on none but a run or preset of its own kind.
 
     Raises
@@ -185,7 +188,7 @@ def check_kind(folder: Path, theirs: Kind, settings: Settings, labels: list[str]
         )
 
 
-def kept_weights(run: Path) -> Path:
+def best_weights(run: Path) -> Path:
     """Return the file with the epoch that a run keeps.
 
     Raises

@@ -13,16 +13,16 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from genrec.training.architectures import build, start_from
-from genrec.training.batches import Crops, Dice, TrackValidation, all_windows
-from genrec.training.bottleneck import Remembered, WholeCheckpoint, halves, outputs
+from genrec.training.architectures import build, init_from
+from genrec.training.batches import Crops, EpochSeed, TrackValidation, all_windows
+from genrec.training.bottleneck import BottleneckBatches, WholeCheckpoint, outputs, split_at_frozen
 from genrec.training.data.augment import NONE
 from genrec.training.data.dataset import Dataset, Parts, check_front_end, need
 from genrec.training.distillation import teachers
-from genrec.training.settings import KEPT, Settings, predecessor, read_history, start
+from genrec.training.settings import KEPT, TrainingSettings, check_init_run, read_history, start
 
 
-def optimizer(settings: Settings, steps: int) -> keras.optimizers.Optimizer:
+def optimizer(settings: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
     """Return the paper's Adam, or AdamW with warm-up and cosine decay over all steps."""
     if settings.schedule == "constant":
         return keras.optimizers.Adam(settings.learning_rate)
@@ -39,7 +39,7 @@ def optimizer(settings: Settings, steps: int) -> keras.optimizers.Optimizer:
 
 
 def train(
-    settings: Settings,
+    settings: TrainingSettings,
     data: Dataset,
     parts: Parts,
     run: Path,
@@ -65,7 +65,7 @@ def train(
     check_front_end(data, settings.spectrogram)
     before = Path(settings.weights) if Path(settings.weights).is_dir() else None
     if before is not None:
-        predecessor(before, settings, data.labels, going_on=True)
+        check_init_run(before, settings, data.labels, going_on=True)
     teach = teachers(settings, data.labels)
     start(run, settings, data.labels, resume=resume)
     history = read_history(run)
@@ -75,11 +75,11 @@ def train(
     crops = Crops(data, parts["train"], settings, teach)
     model, _ = build(settings, len(data.labels))
     if before is not None:
-        start_from(model, before, settings, data.labels)
+        init_from(model, before, settings, data.labels)
     validation = TrackValidation(data, parts["valid"], settings)
     fitted, batches = model, crops
     if sees_the_same(settings):
-        fitted, batches = remember(model, crops, validation)
+        fitted, batches = with_bottleneck(model, crops, validation)
     fitted.compile(
         optimizer(settings, settings.epochs * len(crops)),
         keras.losses.CategoricalCrossentropy(
@@ -88,12 +88,12 @@ def train(
         metrics=["accuracy"],
         jit_compile=compiled(settings),
     )
-    watching = [Dice(crops), validation, *keeping(model, settings, run, history)]
+    watching = [EpochSeed(crops), validation, *training_callbacks(model, settings, run, history)]
     fitted.fit(batches, epochs=settings.epochs, verbose=verbose, callbacks=watching)
     return run
 
 
-def compiled(settings: Settings) -> bool | str:
+def compiled(settings: TrainingSettings) -> bool | str:
     """Say whether Keras shall compile a step: on TensorFlow, where that pays on two cores.
 
     It is a quarter faster there in float32 and half as fast in bfloat16. On JAX a step that is not
@@ -110,8 +110,11 @@ def stopped_early(history: Sequence[Mapping[str, float]], patience: int) -> bool
     return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
 
-def keeping(
-    model: keras.Model, settings: Settings, run: Path, history: Sequence[Mapping[str, float]]
+def training_callbacks(
+    model: keras.Model,
+    settings: TrainingSettings,
+    run: Path,
+    history: Sequence[Mapping[str, float]],
 ) -> list[keras.callbacks.Callback]:
     """Return what writes a run down, epoch by epoch, and ends it where nothing gets better.
 
@@ -142,20 +145,20 @@ def keeping(
     return callbacks
 
 
-def sees_the_same(settings: Settings) -> bool:
+def sees_the_same(settings: TrainingSettings) -> bool:
     """Say whether frozen layers get the same pictures in every epoch: whole excerpts, as is."""
     whole = settings.image.columns == 0 and settings.augment == NONE
     # Teachers look at whole pictures: what frozen layers say of them tells them nothing.
     return whole and settings.trainable != "all" and not settings.teachers
 
 
-def remember(
+def with_bottleneck(
     model: keras.Model, crops: Crops, validation: TrackValidation
-) -> tuple[keras.Model, Remembered]:
+) -> tuple[keras.Model, BottleneckBatches]:
     """Ask the frozen layers once; return the rest of the network and what it is fitted on."""
-    frozen, rest = halves(model)
+    frozen, rest = split_at_frozen(model)
     pieces = np.array_split(crops.indices, -(-len(crops.indices) // 16))
     pictures = (all_windows(crops.data, piece, crops.settings)[0] for piece in pieces)
     said = outputs(frozen, pictures)
     validation.x = outputs(frozen, np.array_split(validation.x, -(-len(validation.x) // 16)))
-    return rest, Remembered(said, crops.targets, crops.chosen, len(crops))
+    return rest, BottleneckBatches(said, crops.targets, crops.chosen, len(crops))

@@ -13,13 +13,13 @@ from typing import BinaryIO
 from genrec.errors import FileMissing
 
 
-class HandedOver(PosixPath):
+class FdPath(PosixPath):
     """The path of a file that is open already: `stat` and `open` use its descriptor."""
 
     fd: int
 
     @classmethod
-    def at(cls, fd: int, name: str) -> HandedOver:
+    def at(cls, fd: int, name: str) -> FdPath:
         """Return the file behind ``fd``, to be called ``name`` in sentences."""
         path = cls(name)
         path.fd = fd

@@ -23,9 +23,9 @@ from genrec.errors import (
     WorkerCrashed,
 )
 from genrec.types import HEARD_S, Analysis
-from genrec.workers.process import Child, ChildBroken, ChildGone, Launch
+from genrec.workers.process import Launch, ProtocolError, WorkerExited, WorkerProcess
 from genrec.workers.sandbox import MEMORY_BYTES, Measure
-from genrec.workers.supervisor import Starter, Stats, describe_exit
+from genrec.workers.supervisor import Stats, WorkerSupervisor, describe_exit
 from genrec.workers.worker import ANALYZER
 
 log = logging.getLogger(__name__)
@@ -88,9 +88,11 @@ class AnalysisPool:
             start_timeout_s=start_timeout_s,
         )
         self._stats = Stats()
-        self._starter = Starter(launch, expected_model_id=expected_model_id, stats=self._stats)
+        self._starter = WorkerSupervisor(
+            launch, expected_model_id=expected_model_id, stats=self._stats
+        )
         self._slots = asyncio.Semaphore(self.size)  # fair: first come, first served
-        self._idle: list[Child] = []
+        self._idle: list[WorkerProcess] = []
         self._waiting = 0
         self._measures: tuple[Measure, ...] = ()
         self._gone: asyncio.Task[None] | None = None
@@ -240,7 +242,7 @@ class AnalysisPool:
 
     async def _analyze(self, path: Path) -> Analysis:
         await self._take_slot()
-        child: Child | None = None
+        child: WorkerProcess | None = None
         fit = False
         try:
             child = await self._ready_child()
@@ -264,7 +266,7 @@ class AnalysisPool:
             self._slots.release()
             self._starter.check_open()
 
-    async def _ready_child(self) -> Child:
+    async def _ready_child(self) -> WorkerProcess:
         while self._idle:
             child = self._idle.pop()
             if child.alive:
@@ -273,12 +275,12 @@ class AnalysisPool:
             log.warning("Worker %d ended while idle: %s.", child.pid, describe_exit(code))
         return await self._start()
 
-    async def _start(self) -> Child:
+    async def _start(self) -> WorkerProcess:
         child = await self._starter.start()
         self._measures = child.measures
         return child
 
-    async def _ask(self, child: Child, path: Path) -> Analysis:
+    async def _ask(self, child: WorkerProcess, path: Path) -> Analysis:
         """Have one clip analysed, and put what can go wrong into words."""
         try:
             analysis = await child.analyze(path, timeout_s=self._timeout_s)
@@ -287,13 +289,13 @@ class AnalysisPool:
             raise
         except TimeoutError as error:
             raise self._too_slow() from error
-        except ChildGone as error:
+        except WorkerExited as error:
             code = await child.end()
             self._starter.check_open()
             if code in _OUT_OF_TIME:
                 raise self._too_slow() from error
             raise self._crashed(child, describe_exit(code)) from error
-        except ChildBroken as error:
+        except ProtocolError as error:
             raise self._crashed(child, str(error)) from error
         self._stats.done += 1
         return analysis
@@ -305,7 +307,7 @@ class AnalysisPool:
             "Send a shorter clip, or save it in another format."
         )
 
-    def _crashed(self, child: Child, reason: str) -> WorkerCrashed:
+    def _crashed(self, child: WorkerProcess, reason: str) -> WorkerCrashed:
         self._stats.crashed += 1
         log.warning("Worker %d failed: %s. Its stderr ends:\n%s", child.pid, reason, child.tail)
         return WorkerCrashed(
@@ -313,7 +315,7 @@ class AnalysisPool:
             "another format, or send another one."
         )
 
-    async def _give_back(self, child: Child | None, *, fit: bool) -> None:
+    async def _give_back(self, child: WorkerProcess | None, *, fit: bool) -> None:
         """Return a slot, and with it the child if that may be used again; end it otherwise."""
         worn = child is not None and child.jobs >= self._max_jobs
         self._stats.recycled += fit and worn

@@ -25,11 +25,11 @@ _REAP_S = 5.0  # a killed process is gone within milliseconds, unless it hangs i
 _PRESET_CODES = ("preset", "model_mismatch")
 
 
-class ChildGone(Exception):
+class WorkerExited(Exception):
     """The worker ended, by itself or by somebody else's hand."""
 
 
-class ChildBroken(Exception):
+class ProtocolError(Exception):
     """The worker said something that cannot be, or met an exception that nobody foresaw."""
 
 
@@ -44,7 +44,7 @@ class Launch:
     start_timeout_s: float
 
 
-class Child:
+class WorkerProcess:
     """A worker process with a channel, a stderr and a process group of its own.
 
     No lock, queue or pipe is shared between workers, so that one that is killed at any instant can
@@ -52,7 +52,7 @@ class Child:
     gone.
     """
 
-    def __init__(self, launch: Launch, *, on_end: Callable[[Child], None]) -> None:
+    def __init__(self, launch: Launch, *, on_end: Callable[[WorkerProcess], None]) -> None:
         self._launch, self._on_end = launch, on_end
         self._channel, theirs = socket.socketpair()
         theirs.setblocking(True)  # whatever the process' default is
@@ -104,7 +104,7 @@ class Child:
         ------
         PresetError
             It refused the preset, and says why.
-        ChildGone, ChildBroken, TimeoutError
+        WorkerExited, ProtocolError, TimeoutError
             It did not come up.
         """
         async with asyncio.timeout(self._launch.start_timeout_s):
@@ -115,7 +115,7 @@ class Child:
         try:
             self.model_id, measures = protocol.unpack_hello(head)
         except protocol.BadFrame as error:
-            raise ChildBroken(str(error)) from error
+            raise ProtocolError(str(error)) from error
         self.measures = tuple(sandbox.Measure(*measure) for measure in measures)
 
     async def analyze(self, path: Path, *, timeout_s: float) -> Analysis:
@@ -125,7 +125,7 @@ class Child:
         ------
         InputRefused
             The clip is at fault; after this, and only this, the worker may be used again.
-        ChildGone, ChildBroken, TimeoutError
+        WorkerExited, ProtocolError, TimeoutError
             The worker is at fault.
         """
         async with asyncio.timeout(timeout_s):
@@ -136,7 +136,7 @@ class Child:
                 # Some hundred bytes into an empty buffer: this cannot block.
                 socket.send_fds(self._channel, [protocol.pack(job)], [clip])
             except OSError as error:
-                raise ChildGone from error
+                raise WorkerExited from error
             finally:
                 os.close(clip)
             assert self._reader is not None, "hello comes first"
@@ -144,7 +144,7 @@ class Child:
         try:
             return protocol.unpack_analysis(head, blob, model_id=self.model_id)
         except protocol.BadFrame as error:
-            raise ChildBroken(str(error)) from error
+            raise ProtocolError(str(error)) from error
 
     def kill(self) -> None:
         """End the worker and all it started, now; `end` clears up after it."""
@@ -232,11 +232,11 @@ async def _receive(
         message = protocol.bug(head)
         error = None if message is not None else protocol.unpack_error(head, codes=codes)
     except protocol.BadFrame as bad:
-        raise ChildBroken(str(bad)) from bad
+        raise ProtocolError(str(bad)) from bad
     except (asyncio.IncompleteReadError, ConnectionError) as gone:
-        raise ChildGone from gone
+        raise WorkerExited from gone
     if message is not None:
-        raise ChildBroken(message)
+        raise ProtocolError(message)
     if error is not None:
         raise error
     return head, blob

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class SyscallTable:
     """How the kernel numbers system calls on one kind of processor."""
 
     audit_arch: int
@@ -21,8 +21,8 @@ class Machine:
 
 
 MACHINES = {
-    "x86_64": Machine(audit_arch=0xC000003E, column=0, x32=True),
-    "aarch64": Machine(audit_arch=0xC00000B7, column=1, x32=False),
+    "x86_64": SyscallTable(audit_arch=0xC000003E, column=0, x32=True),
+    "aarch64": SyscallTable(audit_arch=0xC00000B7, column=1, x32=False),
 }
 
 # Numbers on x86_64 and aarch64; -1 where that processor has no such call.
@@ -108,7 +108,7 @@ _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
 
 
-def program(machine: Machine, pid: int) -> list[Instruction]:
+def program(machine: SyscallTable, pid: int) -> list[Instruction]:
     """Return the filter for a process ``pid`` on ``machine``: everything but the list is allowed.
 
     A list of what is allowed would be safer on paper, and would break with every new C library.

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from genrec.errors import GenrecError, ModelMismatch, PoolClosed, PresetError, WorkerUnavailable
-from genrec.workers.process import Child, ChildBroken, ChildGone, Launch
+from genrec.workers.process import Launch, ProtocolError, WorkerExited, WorkerProcess
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Stats:
     recycled: int = 0
 
 
-class Starter:
+class WorkerSupervisor:
     """Starts the workers of one pool.
 
     Parameters
@@ -66,7 +66,7 @@ class Starter:
         self._launch, self._model_id, self._stats = launch, expected_model_id, stats
         self._failures, self._pause_until, self._reason = 0, 0.0, ""  # of starts in a row
         self._closing = asyncio.Event()
-        self.children: set[Child] = set()
+        self.children: set[WorkerProcess] = set()
         """Every worker that is not gone: starting, idle, at work or ending."""
 
     @property
@@ -75,7 +75,7 @@ class Starter:
         return self._closing.is_set()
 
     def close(self) -> None:
-        """Start no more workers, and end those there are; `Child.end` clears up after them."""
+        """Start no more workers, and kill the running ones; `WorkerProcess.end` reaps them."""
         self._closing.set()
         for child in self.children:
             child.kill()
@@ -85,7 +85,7 @@ class Starter:
         if self.closed:
             raise PoolClosed("genrec is shutting down. Ask again when it is back.")
 
-    async def start(self) -> Child:
+    async def start(self) -> WorkerProcess:
         """Start a worker, with a few attempts: no clip has been near it, so none can be at fault.
 
         Raises
@@ -102,7 +102,7 @@ class Starter:
                 return await self._attempt()
         return await self._attempt()
 
-    async def _attempt(self) -> Child:
+    async def _attempt(self) -> WorkerProcess:
         await self._pause()
         try:
             child = await self._spawn()
@@ -131,9 +131,9 @@ class Starter:
         self._pause_until = asyncio.get_running_loop().time() + pause_s
         self._reason = str(error)
 
-    async def _spawn(self) -> Child:
+    async def _spawn(self) -> WorkerProcess:
         try:
-            child = Child(self._launch, on_end=self.children.discard)
+            child = WorkerProcess(self._launch, on_end=self.children.discard)
         except OSError as error:
             raise WorkerUnavailable(
                 f"No process could be started to analyse the clip: {error.strerror}. "
@@ -148,9 +148,9 @@ class Starter:
         except TimeoutError as error:
             await child.end()
             raise self._unavailable(child, "it did not load its preset in time") from error
-        except (ChildGone, OSError) as error:  # OSError: this process is out of descriptors
+        except (WorkerExited, OSError) as error:  # OSError: this process is out of descriptors
             raise self._unavailable(child, describe_exit(await child.end())) from error
-        except ChildBroken as error:
+        except ProtocolError as error:
             await child.end()
             raise self._unavailable(child, str(error)) from error
         finally:
@@ -158,14 +158,14 @@ class Starter:
                 await child.end()
         return child
 
-    def _unavailable(self, child: Child, reason: str) -> WorkerUnavailable:
+    def _unavailable(self, child: WorkerProcess, reason: str) -> WorkerUnavailable:
         log.warning("Worker %d did not start: %s. Stderr ends:\n%s", child.pid, reason, child.tail)
         return WorkerUnavailable(
             f"No worker could be started to analyse the clip: {reason}. The log says more; "
             "`genrec doctor` looks for the cause."
         )
 
-    def _check_model(self, child: Child) -> None:
+    def _check_model(self, child: WorkerProcess) -> None:
         if self._model_id is None:
             self._model_id = child.model_id
         if child.model_id != self._model_id:

@@ -22,7 +22,7 @@ from typing import IO, Protocol
 from genrec.errors import GenrecError
 from genrec.types import HEARD_S, Analysis
 from genrec.workers import protocol, sandbox
-from genrec.workers.fd_path import HandedOver
+from genrec.workers.fd_path import FdPath
 
 ANALYZER = "genrec.pipeline:load_analyzer"
 """What makes the analyzer of a worker: ``module:function``, called with the preset's folder and the
@@ -98,7 +98,7 @@ def _load(options: argparse.Namespace, out: IO[bytes]) -> Analyzes | None:
 def _answer(analyzer: Analyzes, request: protocol.Head, clip: int) -> bytes:
     """Analyse one clip; whatever happens becomes a frame."""
     job, timeout_s = int(request["job"]), float(request["timeout_s"])
-    path = HandedOver.at(clip, request["name"])
+    path = FdPath.at(clip, request["name"])
     sandbox.allow_cpu(timeout_s)
     signal.alarm(math.ceil(timeout_s + _GRACE_S))  # its default action ends the process
     try:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from genrec.pipeline import Analyzer
+from genrec.pipeline import PresetAnalyzer
 from genrec.preset import Preset
 from tests import synth
 from tests.benchmarks.figures import FIGURES, Figure, Reached, table
@@ -47,9 +47,9 @@ def preset() -> Preset:
 
 
 @pytest.fixture(scope="session")
-def analyzer(preset: Preset) -> Analyzer:
+def analyzer(preset: Preset) -> PresetAnalyzer:
     """Return that preset on one thread, as a worker has it."""
-    return Analyzer(preset, threads=1)
+    return PresetAnalyzer(preset, threads=1)
 
 
 @pytest.fixture

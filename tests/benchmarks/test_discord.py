@@ -15,8 +15,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from bot.config import Settings
 from bot.local_discord import Interaction, Upload, buttons, visible_text
-from bot.runtime.app import open_locally
-from bot.runtime.lifecycle import converse
+from bot.runtime.app import open_local
+from bot.runtime.lifecycle import run_until_stopped
 from tests.benchmarks.figures import Reached
 from tests.synth import music
 
@@ -82,9 +82,9 @@ async def _ask(folder: Path, clips: list[Upload]) -> list[Waited]:
         sandbox_port=0,
         jobs_per_server=1000,
     )
-    async with open_locally(settings) as (local, app):
+    async with open_local(settings) as (local, app):
         stop = asyncio.Event()
-        running = asyncio.create_task(converse(app, local.token, stop=stop))
+        running = asyncio.create_task(run_until_stopped(app, local.token, stop=stop))
         try:
             await local.wait_ready(60)
             await local.wait_commands("recommend", timeout_s=60)

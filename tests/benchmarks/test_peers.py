@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from genrec.pipeline import Analyzer
+from genrec.pipeline import PresetAnalyzer
 from genrec.similarity import NeighbourIndex
 from tests.benchmarks.figures import Reached
 from tests.benchmarks.process import one_core
@@ -67,7 +67,7 @@ def naive(database: Path, *, timed: bool) -> Iterator[Answer]:
         ask.close()
 
 
-def ours(analyzer: Analyzer, timed: bool) -> Answer:
+def ours(analyzer: PresetAnalyzer, timed: bool) -> Answer:
     """Return what a warm worker and the index do for one question."""
     rng = np.random.default_rng(1)
     matrix = rng.normal(size=(TRACKS if timed else 20, analyzer.preset.dimension))
@@ -104,7 +104,7 @@ def in_turn(
 def test_beside_the_naive_way(
     benchmark: BenchmarkFixture,
     clips: dict[str, Path],
-    analyzer: Analyzer,
+    analyzer: PresetAnalyzer,
     tmp_path: Path,
     timed: bool,
     reached: Reached,
@@ -134,7 +134,7 @@ def test_beside_the_naive_way(
 def test_beside_bliss(
     benchmark: BenchmarkFixture,
     clips: dict[str, Path],
-    analyzer: Analyzer,
+    analyzer: PresetAnalyzer,
     timed: bool,
     reached: Reached,
 ) -> None:

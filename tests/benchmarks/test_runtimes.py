@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from genrec.pipeline import Analyzer
+from genrec.pipeline import PresetAnalyzer
 from genrec.preset import NETWORK
 from genrec.spectrogram import images, windows
 from tests import synth
@@ -32,7 +32,9 @@ def run(*command: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory, analyzer: Analyzer, seconds: float) -> Path:
+def pictures(
+    tmp_path_factory: pytest.TempPathFactory, analyzer: PresetAnalyzer, seconds: float
+) -> Path:
     """Return the windows of one clip, as an answer needs them."""
     preset = analyzer.preset
     y = synth.music(0, seconds, preset.spectrogram.sr)

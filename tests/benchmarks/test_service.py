@@ -28,7 +28,7 @@ def test_cold_recommend(
     reached: Reached,
 ) -> None:
     """From an empty shell and database to the answer."""
-    code = "from bot.cli import main; main()"
+    code = "from bot.cli.main import main; main()"
     command = [sys.executable, "-c", code, "recommend", str(clips["mp3"])]
 
     def ask(number: int) -> str:

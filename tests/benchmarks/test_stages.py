@@ -15,7 +15,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from genrec import fingerprint
 from genrec.audio.decode import decode
-from genrec.pipeline import Analyzer
+from genrec.pipeline import PresetAnalyzer
 from genrec.preset import Preset
 from genrec.spectrogram import images, windows
 from tests import synth
@@ -36,7 +36,9 @@ def test_decode(
 
 
 @pytest.mark.benchmark(group="2 spectrogram")
-def test_log_mel(benchmark: BenchmarkFixture, analyzer: Analyzer, y: NDArray[np.float32]) -> None:
+def test_log_mel(
+    benchmark: BenchmarkFixture, analyzer: PresetAnalyzer, y: NDArray[np.float32]
+) -> None:
     S_db = benchmark(analyzer.spectrogram, y)
     assert S_db.shape == (
         analyzer.preset.spectrogram.n_mels,
@@ -45,7 +47,9 @@ def test_log_mel(benchmark: BenchmarkFixture, analyzer: Analyzer, y: NDArray[np.
 
 
 @pytest.mark.benchmark(group="2 spectrogram")
-def test_images(benchmark: BenchmarkFixture, analyzer: Analyzer, y: NDArray[np.float32]) -> None:
+def test_images(
+    benchmark: BenchmarkFixture, analyzer: PresetAnalyzer, y: NDArray[np.float32]
+) -> None:
     preset, S_db = analyzer.preset, analyzer.spectrogram(y)
     pictures = benchmark(
         lambda: images(windows(S_db, preset.image), preset.image, top_db=preset.spectrogram.top_db)
@@ -54,7 +58,9 @@ def test_images(benchmark: BenchmarkFixture, analyzer: Analyzer, y: NDArray[np.f
 
 
 @pytest.mark.benchmark(group="3 network")
-def test_network(benchmark: BenchmarkFixture, analyzer: Analyzer, y: NDArray[np.float32]) -> None:
+def test_network(
+    benchmark: BenchmarkFixture, analyzer: PresetAnalyzer, y: NDArray[np.float32]
+) -> None:
     S_db = analyzer.spectrogram(y)
     heard = benchmark(analyzer.see, S_db)
     assert heard.features.shape == (analyzer.embedder.dimension,)
@@ -64,7 +70,7 @@ def test_network(benchmark: BenchmarkFixture, analyzer: Analyzer, y: NDArray[np.
 @pytest.mark.benchmark(group="4 whole clip")
 @pytest.mark.parametrize("kind", ["mp3", "webm"])
 def test_analyze(
-    benchmark: BenchmarkFixture, analyzer: Analyzer, clips: dict[str, Path], kind: str
+    benchmark: BenchmarkFixture, analyzer: PresetAnalyzer, clips: dict[str, Path], kind: str
 ) -> None:
     analysis = benchmark(analyzer.analyze, clips[kind])
     assert np.linalg.norm(analysis.embedding) == pytest.approx(1, abs=1e-5)
@@ -78,7 +84,7 @@ def test_load_preset(benchmark: BenchmarkFixture, preset: Preset) -> None:
 
 @pytest.mark.benchmark(group="6 same recording")
 def test_match_fifty(
-    benchmark: BenchmarkFixture, analyzer: Analyzer, y: NDArray[np.float32]
+    benchmark: BenchmarkFixture, analyzer: PresetAnalyzer, y: NDArray[np.float32]
 ) -> None:
     prints = [
         fingerprint.fingerprint(analyzer.spectrogram(y[start:]))

@@ -11,7 +11,7 @@ import discord
 import pytest
 
 from bot.client.client import Client
-from bot.jobs.admission import JobDesk
+from bot.jobs.admission import Admission
 from bot.logs import JsonFormatter, Redactor, TextFormatter, set_up_logs
 
 TOKEN = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"
@@ -61,7 +61,7 @@ async def test_each_line_names_its_job(capsys) -> None:
     level = root.level
     handler = set_up_logs(form="json", level="INFO")
     try:
-        with JobDesk(cooldown_s=0, per_server=1, in_all=1).admitted(1, None) as job:
+        with Admission(cooldown_s=0, per_server=1, in_all=1).admit(1, None) as job:
             logging.getLogger("bot.test").info("working")
     finally:
         root.removeHandler(handler)
@@ -79,7 +79,7 @@ def test_a_bot_that_never_speaks_logs_nothing_of_voice_libraries(
     Client(
         message_content=False,
         shards=1,
-        seen=nothing,
+        dedup=nothing,
         errors=nothing,
         set_up=nothing,
         forget_server=nothing,

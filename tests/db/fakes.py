@@ -1,4 +1,4 @@
-"""Stand-ins of the database tests: files that are no sound, an analyser that hears bytes."""
+"""Stand-ins of the database tests: files that are no sound, an analyzer that hears bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from db.columns import NOBODY, CatalogueRows
+from db.columns import REMOVED, CatalogueRows
 from db.generations import NewTrack
 from genrec.errors import GenrecError
 from genrec.types import Analysis, GenreScore
@@ -65,7 +65,7 @@ def hear_file(path: Path, model_id: str = MODEL) -> Analysis:
     return hear(path.read_bytes(), model_id)
 
 
-class FakeAnalyser:
+class FakeAnalyzer:
     """Analyses by hashing; ``faults`` are raised for files by name, ``before`` sees each path."""
 
     def __init__(
@@ -120,5 +120,5 @@ def content(rows: CatalogueRows) -> dict[int, tuple[object, ...]]:
             rows.matrix[row].tolist(), rows.artists[row], rows.genres[row], rows.scopes[row]
         )
         for row, track_id in enumerate(rows.ids)
-        if track_id != NOBODY
+        if track_id != REMOVED
     }  # fmt: skip

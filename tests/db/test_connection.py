@@ -81,8 +81,8 @@ async def test_cancelled_blocks_leave_nothing_and_block_nobody(db: Database) -> 
         async with db.transaction() as tx:
             await tx.run("INSERT OR REPLACE INTO kept_value VALUES ('after', ?)", (str(steps),))
     names = {name for (name,) in await db.all("SELECT name FROM kept_value")}
-    halves = {name.split()[1] for name in names if name.startswith("half")}
-    assert halves == {name.split()[1] for name in names if name.startswith("whole")}
+    split_at_frozen = {name.split()[1] for name in names if name.startswith("half")}
+    assert split_at_frozen == {name.split()[1] for name in names if name.startswith("whole")}
     assert "after" in names
 
 

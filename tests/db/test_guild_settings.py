@@ -14,7 +14,12 @@ from db.guild_settings import (
     upload_channels,
 )
 from db.key_values import get_value, set_value
-from db.pending_replies import Job, begin_job, end_job, interrupted_jobs
+from db.pending_replies import (
+    PendingReply,
+    add_pending_reply,
+    delete_pending_reply,
+    interrupted_replies,
+)
 from db.privacy import KeptAbout, forget_user, kept_about
 from db.tracks import Catalogue, guild_scope
 from genrec.errors import CatalogueError
@@ -68,15 +73,17 @@ async def test_a_user_has_one_vote_an_answer(db: Database) -> None:
 
 
 async def test_owed_answers_are_found_by_the_next_run(db: Database) -> None:
-    job = Job(
+    job = PendingReply(
         run_id="first", kind="recommend", user_id=USER, created_at=1e9, application_id=4,
         token="secret", guild_id=GUILD, channel_id=5,
     )  # fmt: skip
-    given = await begin_job(db, job)
-    owed = await begin_job(db, job)
-    await end_job(db, given)
-    mine = await begin_job(db, Job(run_id="second", kind="upload", user_id=USER, created_at=2e9))
-    (found,) = await interrupted_jobs(db, "second")
+    given = await add_pending_reply(db, job)
+    owed = await add_pending_reply(db, job)
+    await delete_pending_reply(db, given)
+    mine = await add_pending_reply(
+        db, PendingReply(run_id="second", kind="upload", user_id=USER, created_at=2e9)
+    )
+    (found,) = await interrupted_replies(db, "second")
     assert (found.id, found.token, found.created_at, found.message_id) == (
         owed,
         "secret",
@@ -84,9 +91,9 @@ async def test_owed_answers_are_found_by_the_next_run(db: Database) -> None:
         None,
     )
     assert "secret" not in repr(found)
-    await end_job(db, owed)
-    assert await interrupted_jobs(db, "second") == []
-    assert [job.id for job in await interrupted_jobs(db, "third")] == [mine]
+    await delete_pending_reply(db, owed)
+    assert await interrupted_replies(db, "second") == []
+    assert [job.id for job in await interrupted_replies(db, "third")] == [mine]
     assert await db.number("SELECT count(*) FROM job WHERE token IS NOT NULL") == 0
 
 
@@ -99,7 +106,9 @@ async def test_values_are_kept_by_name(db: Database) -> None:
 
 async def _use(db: Database) -> None:
     await vote(db, _vote(1, 1))
-    await begin_job(db, Job(run_id="a", kind="genre", user_id=USER, created_at=0, guild_id=GUILD))
+    await add_pending_reply(
+        db, PendingReply(run_id="a", kind="genre", user_id=USER, created_at=0, guild_id=GUILD)
+    )
     await Catalogue(db).add(guild_scope(GUILD), MODEL, [new_track(1, added_by=USER)])
     await save_settings(db, GuildSettings(guild_id=GUILD, upload_channels=frozenset({1})))
 

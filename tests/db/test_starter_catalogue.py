@@ -11,13 +11,13 @@ from db.connection import Database
 from db.starter_catalogue import replace_starter
 from db.tracks import Catalogue
 from genrec.errors import CatalogueError
-from genrec.preset import Starter
+from genrec.preset import StarterCatalogue
 from tests.db.fakes import MODEL, fingerprint, new_track, unit
 
 
-def _starter(count: int, offset: int = 0) -> Starter:
+def _starter(count: int, offset: int = 0) -> StarterCatalogue:
     seeds = range(offset, offset + count)
-    return Starter(
+    return StarterCatalogue(
         names=[f"blues.{seed:05}" for seed in seeds],
         titles=[f"Title {seed}" if seed % 2 else "" for seed in seeds],
         artists=[f"Artist {seed}" for seed in seeds],

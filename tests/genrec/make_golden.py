@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from genrec.pipeline import Analyzer
+from genrec.pipeline import PresetAnalyzer
 from genrec.preset import Preset
 from tests.repository import ROOT
 from tests.synth import STYLES, music
@@ -26,13 +26,13 @@ def golden(preset: Path) -> Path:
     return Path(__file__).with_name(f"golden-{preset.name}.npz")
 
 
-def hear(preset: Path) -> dict[str, np.ndarray]:
+def predict(preset: Path) -> dict[str, np.ndarray]:
     """Return mean band levels (clips, n_mels), features and embeddings (clips, d), and logits."""
-    analyzer = Analyzer(Preset.load(preset))
+    analyzer = PresetAnalyzer(Preset.load(preset))
     levels, features, embeddings, logits = [], [], [], []
     for seed in range(len(STYLES)):
         S_db = analyzer.spectrogram(music(seed, SECONDS, analyzer.preset.spectrogram.sr))
-        heard = analyzer.see(S_db)
+        heard = analyzer.predict_spectrogram(S_db)
         levels.append(S_db.mean(axis=1))
         features.append(heard.features)
         embeddings.append(analyzer.embedding(heard.features))
@@ -49,4 +49,4 @@ def hear(preset: Path) -> dict[str, np.ndarray]:
 if __name__ == "__main__":
     for each in PRESETS:
         if not sys.argv[1:] or each.name in sys.argv[1:]:
-            np.savez_compressed(golden(each), **hear(each))
+            np.savez_compressed(golden(each), **predict(each))

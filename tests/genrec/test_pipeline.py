@@ -9,8 +9,8 @@ import pytest
 
 from genrec.embedder import Embedder
 from genrec.errors import PresetError
-from genrec.pipeline import Analyzer, load_analyzer
-from genrec.spectrogram import images, variants, windows
+from genrec.pipeline import PresetAnalyzer, load_analyzer
+from genrec.spectrogram import images, tta_variants, windows
 from tests.repository import ROOT
 from tests.synth import music, write
 
@@ -19,23 +19,25 @@ KINDS = ("flac", "mp3", "ogg", "opus", "m4a", "webm")
 
 
 @pytest.fixture(scope="module")
-def analyzer() -> Analyzer:
+def analyzer() -> PresetAnalyzer:
     return load_analyzer(str(SHIPPED), heard_s=30.0)
 
 
-def test_stages_entered_alone_agree_with_the_whole(analyzer: Analyzer, tmp_path: Path) -> None:
+def test_stages_entered_alone_agree_with_the_whole(
+    analyzer: PresetAnalyzer, tmp_path: Path
+) -> None:
     sr = analyzer.preset.spectrogram.sr
     y = music(2, 30.0, sr)
     whole = analyzer.analyze(write(tmp_path / "clip.wav", y, sr, "wav-float"))
-    heard = analyzer.hear(y)
-    seen = analyzer.see(analyzer.spectrogram(y))
+    heard = analyzer.predict(y)
+    seen = analyzer.predict_spectrogram(analyzer.spectrogram(y))
     np.testing.assert_allclose(heard.features, seen.features)
     np.testing.assert_allclose(analyzer.embedding(heard.features), whole.embedding, atol=1e-5)
     assert analyzer.scores(heard.logits)[0].label == whole.scores[0].label
     assert set(whole.timings_ms) == {"decode", "spectrogram", "network"}
 
 
-def test_an_analysis_is_what_it_promises(analyzer: Analyzer, tmp_path: Path) -> None:
+def test_an_analysis_is_what_it_promises(analyzer: PresetAnalyzer, tmp_path: Path) -> None:
     analysis = analyzer.analyze(write(tmp_path / "clip.flac", music(1, 12.0), 44100))
     assert analysis.model_id == analyzer.preset.model_id
     assert analysis.embedding.shape == (analyzer.preset.dimension,)
@@ -56,7 +58,9 @@ def test_as_much_of_a_file_is_heard_as_the_operator_wants(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_another_coding_is_heard_the_same(analyzer: Analyzer, tmp_path: Path, kind: str) -> None:
+def test_another_coding_is_heard_the_same(
+    analyzer: PresetAnalyzer, tmp_path: Path, kind: str
+) -> None:
     y = music(0, 30.0)
     original = analyzer.analyze(write(tmp_path / "clip.wav", y, 44100))
     coded = analyzer.analyze(write(tmp_path / f"clip.{kind}", y, 44100, kind))
@@ -64,28 +68,28 @@ def test_another_coding_is_heard_the_same(analyzer: Analyzer, tmp_path: Path, ki
     assert float(coded.embedding @ original.embedding) > 0.95
 
 
-def test_a_second_is_enough(analyzer: Analyzer) -> None:
-    heard = analyzer.hear(music(0, 1.0, analyzer.preset.spectrogram.sr))
+def test_a_second_is_enough(analyzer: PresetAnalyzer) -> None:
+    heard = analyzer.predict(music(0, 1.0, analyzer.preset.spectrogram.sr))
     assert np.isfinite(heard.features).all()
 
 
-def test_the_genre_of_a_short_clip_is_asked_three_times(analyzer: Analyzer) -> None:
+def test_the_genre_of_a_short_clip_is_asked_three_times(analyzer: PresetAnalyzer) -> None:
     sr, image = analyzer.preset.spectrogram.sr, analyzer.preset.image
     for seconds, asked in ((10.0, 3), (20.0, 1)):
         S_db = analyzer.spectrogram(music(0, seconds, sr))
-        ways = [S_db, *variants(S_db)][:asked]
+        ways = [S_db, *tta_variants(S_db)][:asked]
         answers = [
             analyzer.embedder(images(windows(way, image), image, top_db=80.0)) for way in ways
         ]
-        heard = analyzer.see(S_db)
+        heard = analyzer.predict_spectrogram(S_db)
         np.testing.assert_allclose(heard.features, answers[0][0].mean(axis=0), atol=1e-4)
         logits = np.concatenate([logits for _, logits in answers]).mean(axis=0)
         np.testing.assert_allclose(heard.logits, logits, atol=1e-4)
 
 
-def test_different_music_points_elsewhere(analyzer: Analyzer) -> None:
+def test_different_music_points_elsewhere(analyzer: PresetAnalyzer) -> None:
     sr = analyzer.preset.spectrogram.sr
-    a, b = (analyzer.embedding(analyzer.hear(music(s, 20.0, sr)).features) for s in (1, 3))
+    a, b = (analyzer.embedding(analyzer.predict(music(s, 20.0, sr)).features) for s in (1, 3))
     assert float(a @ b) < 0.8
 
 

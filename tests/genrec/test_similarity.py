@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genrec.similarity import Candidate, Choice, NeighbourIndex, choose
+from genrec.similarity import Candidate, NeighbourIndex, SelectionRules, select_neighbours
 from genrec.types import Track
 
 RNG = np.random.default_rng(1)
@@ -102,12 +102,14 @@ def test_the_clips_own_recording_is_left_out_and_so_are_its_other_versions() -> 
         candidate(30, 0.9, "abba", "chiquitita"),
     ]
     clip = np.full((15, 1), 11, np.int8)
-    assert numbers(choose(near, Choice(), same_recording=same, clip=clip)) == [30]
+    assert numbers(select_neighbours(near, SelectionRules(), same_recording=same, clip=clip)) == [
+        30
+    ]
 
 
 def test_a_recording_comes_once() -> None:
     near = [candidate(40, 0.9), candidate(41, 0.8), candidate(50, 0.7)]
-    assert numbers(choose(near, Choice(), same_recording=same)) == [40, 50]
+    assert numbers(select_neighbours(near, SelectionRules(), same_recording=same)) == [40, 50]
 
 
 def test_a_song_comes_once_whoever_recorded_the_version() -> None:
@@ -116,27 +118,42 @@ def test_a_song_comes_once_whoever_recorded_the_version() -> None:
         candidate(20, 0.8, "a", "x"),
         candidate(30, 0.7, "b", "x"),
     ]
-    assert numbers(choose(near, Choice(per_artist=5), same_recording=same)) == [10, 30]
+    assert numbers(select_neighbours(near, SelectionRules(per_artist=5), same_recording=same)) == [
+        10,
+        30,
+    ]
 
 
 def test_one_track_an_artist_unless_more_are_asked_for() -> None:
     near = [candidate(10 * i, 1 - i / 20, "a" if i < 4 else "b", f"s{i}") for i in range(1, 7)]
-    assert numbers(choose(near, Choice(), same_recording=same)) == [10, 40]
-    assert numbers(choose(near, Choice(per_artist=2), same_recording=same)) == [10, 20, 40, 50]
+    assert numbers(select_neighbours(near, SelectionRules(), same_recording=same)) == [10, 40]
+    assert numbers(select_neighbours(near, SelectionRules(per_artist=2), same_recording=same)) == [
+        10,
+        20,
+        40,
+        50,
+    ]
 
 
 def test_unknown_artists_do_not_crowd_each_other_out() -> None:
     near = [candidate(10 * i, 0.9) for i in range(1, 5)]
-    assert len(choose(near, Choice(), same_recording=same)) == 4
+    assert len(select_neighbours(near, SelectionRules(), same_recording=same)) == 4
 
 
 def test_the_song_named_by_the_clips_tags_is_left_out() -> None:
     near = [candidate(10, 0.9, "a", "x"), candidate(20, 0.8, "b", "y")]
-    chosen = choose(near, Choice(), same_recording=same, clip_song=("a", "x"))
+    chosen = select_neighbours(near, SelectionRules(), same_recording=same, clip_song=("a", "x"))
     assert numbers(chosen) == [20]
 
 
 def test_nothing_under_the_floor_and_no_more_than_asked() -> None:
     near = [candidate(10 * i, 1 - i / 10) for i in range(1, 9)]
-    assert numbers(choose(near, Choice(floor=0.65), same_recording=same)) == [10, 20, 30]
-    assert numbers(choose(near, Choice(count=2), same_recording=same)) == [10, 20]
+    assert numbers(select_neighbours(near, SelectionRules(floor=0.65), same_recording=same)) == [
+        10,
+        20,
+        30,
+    ]
+    assert numbers(select_neighbours(near, SelectionRules(count=2), same_recording=same)) == [
+        10,
+        20,
+    ]

@@ -8,10 +8,10 @@ import pytest
 from genrec.spectrogram import (
     ImageConfig,
     SpectrogramConfig,
+    add_noise_floor,
     images,
-    in_noise,
     log_mel,
-    variants,
+    tta_variants,
     windows,
 )
 from genrec.training.front_end import mel_basis
@@ -72,7 +72,7 @@ def test_a_whole_excerpt_is_one_window() -> None:
 
 def test_variants_begin_later_a_band_higher_and_lower() -> None:
     S_db = np.arange(12, dtype=np.float32).reshape(3, 4)  # a third of four columns is one
-    higher, lower = variants(S_db)
+    higher, lower = tta_variants(S_db)
     assert higher.tolist() == [[1, 2, 3, 0], [1, 2, 3, 0], [5, 6, 7, 4]]
     assert lower.tolist() == [[6, 7, 4, 5], [10, 11, 8, 9], [10, 11, 8, 9]]
 
@@ -103,7 +103,7 @@ def test_the_papers_picture_is_three_copies_in_0_to_1() -> None:
 
 
 def test_noise_is_added_as_power() -> None:
-    heard = in_noise(np.array([[-np.inf, -80.0, -60.0, 0.0]], dtype=np.float32), -60.0)
+    heard = add_noise_floor(np.array([[-np.inf, -80.0, -60.0, 0.0]], dtype=np.float32), -60.0)
     np.testing.assert_allclose(heard, [[-60.0, -59.957, -56.99, 0.0]], atol=1e-3)
     assert heard.dtype == np.float32
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.spectrogram import in_noise
+from genrec.spectrogram import add_noise_floor
 
 Float = NDArray[np.float32]
 
@@ -64,7 +64,7 @@ def crop(S_db: Float, columns: int, how: Augmentation, rng: np.random.Generator)
     return np.asarray(piece[:, left] * (1 - weight) + piece[:, left + 1] * weight)
 
 
-def damage(
+def augment_patch(
     patch: Float, band_hz: Float, top_db: float, how: Augmentation, rng: np.random.Generator
 ) -> Float:
     """Play what recordings, codecs and telephones do to sound.
@@ -108,7 +108,7 @@ def _transmit(x: Float, band_hz: Float, how: Augmentation, rng: np.random.Genera
         noise = colour[:, None] + rng.normal(0, 2.5, x.shape)
         x[:] = 10 * np.log10(10 ** (x / 10) + 10 ** (noise / 10))
     if rng.random() < how.floor:
-        x[:] = in_noise(x, rng.uniform(-75, -40))
+        x[:] = add_noise_floor(x, rng.uniform(-75, -40))
     if rng.random() < how.coding:
         x[x < x.max(axis=0) - rng.uniform(25, 60)] = -np.inf
     if rng.random() < how.band_limit:

@@ -24,7 +24,7 @@ Progress = Callable[[int, int], object]
 
 ARCHIVE = "logmel.npz"
 SPLITS = ("paper", "filtered", "filtered-wide", "all")
-LOT = 1  # the dice of what is drawn by lot
+SPLIT_SEED = 1  # the dice of what is drawn by lot
 HELD_BACK = 10  # one artist in so many picks the epoch where the validation part is trained on
 
 
@@ -204,12 +204,12 @@ def _widened(dataset: Dataset, chosen: dict[str, str]) -> dict[str, str]:
     artist = {n: key or n for n, key in zip(dataset.names, dataset.artist_keys, strict=True)}
     seen = [n for n in dataset.names if chosen.get(n) in ("train", "valid")]
     artists = sorted({artist[n] for n in seen})
-    kept = set(np.random.default_rng(LOT).permutation(artists)[::HELD_BACK].tolist())
+    kept = set(np.random.default_rng(SPLIT_SEED).permutation(artists)[::HELD_BACK].tolist())
     return chosen | {n: "valid" if artist[n] in kept else "train" for n in seen}
 
 
 def _random_split(dataset: Dataset) -> list[str]:
-    rng = np.random.default_rng(LOT)
+    rng = np.random.default_rng(SPLIT_SEED)
     genres = np.array(dataset.genres)
     part = np.full(len(dataset), "train", dtype="<U5")
     for label in dataset.labels:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from genrec.errors import DataError, InputRefused
-from genrec.pipeline import Analyzer
+from genrec.pipeline import PresetAnalyzer
 from genrec.training.data.dataset import Dataset, Parts, Progress, check_front_end, need, silent
 from genrec.training.evaluation.metrics import (
     calibration_error,
@@ -24,7 +24,7 @@ from genrec.training.evaluation.metrics import (
     similarity,
     softmax,
 )
-from genrec.training.evaluation.predict import Listened, listen, truth_of
+from genrec.training.evaluation.predict import Predictions, predict_all, truth_of
 
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -33,24 +33,24 @@ K = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Predictions(Listened):
+class EmbeddedPredictions(Predictions):
     """What a preset hears in some excerpts; ``embeddings``: float32 (n, d), of length 1."""
 
     embeddings: Float
 
 
 def predict(
-    analyzer: Analyzer, data: Dataset, indices: Ints, progress: Progress = silent
-) -> Predictions:
+    analyzer: PresetAnalyzer, data: Dataset, indices: Ints, progress: Progress = silent
+) -> EmbeddedPredictions:
     """Hear excerpts from their log-mel arrays."""
-    return embedded(analyzer, listen(analyzer, data, indices, progress))
+    return embedded(analyzer, predict_all(analyzer, data, indices, progress))
 
 
-def embedded(analyzer: Analyzer, heard: Listened) -> Predictions:
+def embedded(analyzer: PresetAnalyzer, heard: Predictions) -> EmbeddedPredictions:
     """Add the embeddings to what was heard."""
     embeddings = [analyzer.embedding(each) for each in heard.features]
     shape = len(embeddings), analyzer.preset.dimension
-    return Predictions(
+    return EmbeddedPredictions(
         heard.indices,
         heard.features,
         heard.logits,
@@ -59,14 +59,14 @@ def embedded(analyzer: Analyzer, heard: Listened) -> Predictions:
 
 
 def evaluate(
-    analyzer: Analyzer,
+    analyzer: PresetAnalyzer,
     data: Dataset,
     parts: Parts,
     *,
     progress: Progress = silent,
     part: str = "test",
     audio: bool = True,
-    others: Listened | None = None,
+    others: Predictions | None = None,
 ) -> dict[str, Any]:
     """Return every figure of a preset on one part of a data set.
 
@@ -110,7 +110,7 @@ def evaluate(
     total = len(judged) + (len(unheard) if others is None else 0)
     found = predict(analyzer, data, judged, lambda done, _: progress(done, total))
     if others is None:
-        others = listen(
+        others = predict_all(
             analyzer, data, unheard, lambda done, _: progress(len(judged) + done, total)
         )
     truth = truth_of(data, judged, preset.labels)
@@ -179,7 +179,9 @@ def calibration(truth: Ints, scaled: Float, preset: Any) -> dict[str, float]:
     }
 
 
-def neighbours(data: Dataset, found: Predictions, pool: Predictions) -> dict[str, float]:
+def neighbours(
+    data: Dataset, found: EmbeddedPredictions, pool: EmbeddedPredictions
+) -> dict[str, float]:
     """Return whether the nearest tracks are of the genre, and whether all tracks get a chance.
 
     Each query looks among ``pool``, without itself; where fewer than five are left, among those.
@@ -207,7 +209,7 @@ def neighbours(data: Dataset, found: Predictions, pool: Predictions) -> dict[str
 
 
 def from_audio(
-    analyzer: Analyzer, data: Dataset, indices: Ints, found: Predictions
+    analyzer: PresetAnalyzer, data: Dataset, indices: Ints, found: EmbeddedPredictions
 ) -> dict[str, float] | None:
     """Judge, end to end from their files, those excerpts that have audio; none: nothing.
 
@@ -234,7 +236,9 @@ def from_audio(
     }
 
 
-def _masks(data: Dataset, found: Predictions, pool: Predictions) -> tuple[NDArray[np.bool_], ...]:
+def _masks(
+    data: Dataset, found: EmbeddedPredictions, pool: EmbeddedPredictions
+) -> tuple[NDArray[np.bool_], ...]:
     """Return which pairs are one track, of one artist, of one genre: bool (found, pool) each."""
     genres = np.array(data.genres)
     artists = np.array([key or f"?{i}" for i, key in enumerate(data.artist_keys)])

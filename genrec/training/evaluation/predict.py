@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.pipeline import Analyzer
+from genrec.pipeline import PresetAnalyzer
 from genrec.training.data.dataset import Dataset, Progress, silent
 
 Float = NDArray[np.float32]
@@ -16,7 +16,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Listened:
+class Predictions:
     """What a network says of excerpts, before anything is calibrated.
 
     Attributes
@@ -24,7 +24,7 @@ class Listened:
     indices
         int (n,), the excerpts' places in the data set.
     features, logits
-        float32 (n, d) and (n, labels), means over the windows as in `genrec.pipeline.Heard`.
+        float32 (n, d) and (n, labels), means over the windows as in `genrec.pipeline.Prediction`.
     """
 
     indices: Ints
@@ -32,27 +32,27 @@ class Listened:
     logits: Float
 
 
-def listen(
-    analyzer: Analyzer, data: Dataset, indices: Ints, progress: Progress = silent
-) -> Listened:
+def predict_all(
+    analyzer: PresetAnalyzer, data: Dataset, indices: Ints, progress: Progress = silent
+) -> Predictions:
     """Hear excerpts, of which there may be none; ``progress`` is told (done, of) after each."""
     features, logits = [], []
     for done, index in enumerate(indices, start=1):
-        heard = analyzer.see(data.spectrogram(int(index)))
+        heard = analyzer.predict_spectrogram(data.spectrogram(int(index)))
         features.append(heard.features)
         logits.append(heard.logits)
         progress(done, len(indices))
     preset = analyzer.preset
-    return Listened(
+    return Predictions(
         np.asarray(indices, dtype=np.int64),
         np.array(features, dtype=np.float32).reshape(len(indices), len(preset.centre)),
         np.array(logits, dtype=np.float32).reshape(len(indices), len(preset.labels)),
     )
 
 
-def together(*heard: Listened) -> Listened:
+def concat(*heard: Predictions) -> Predictions:
     """Return what was heard in several sets of excerpts as one."""
-    return Listened(
+    return Predictions(
         np.concatenate([each.indices for each in heard]),
         np.concatenate([each.features for each in heard]),
         np.concatenate([each.logits for each in heard]),

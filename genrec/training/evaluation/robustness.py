@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
 from genrec.audio.decode import decode
-from genrec.pipeline import Analyzer
-from genrec.preset import Starter
+from genrec.pipeline import PresetAnalyzer
+from genrec.preset import StarterCatalogue
 from genrec.training.data.dataset import Dataset, Progress, silent
 
 Float = NDArray[np.float32]
@@ -33,7 +33,7 @@ BLOCK = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class QueryResult:
     """What a preset says of a clip: genre, embedding (d,), places of the five nearest tracks."""
 
     genre: str
@@ -42,7 +42,7 @@ class Answer:
 
 
 def robustness(
-    analyzer: Analyzer, data: Dataset, indices: Ints, progress: Progress = silent
+    analyzer: PresetAnalyzer, data: Dataset, indices: Ints, progress: Progress = silent
 ) -> list[dict[str, Any]]:
     """Compare what a preset says of excerpts as they are and after each of `CHANGES`.
 
@@ -64,7 +64,7 @@ def robustness(
     """
     heard = [int(i) for i in indices if data.names[int(i)] in data.audio]
     catalogue = analyzer.preset.starter()
-    answers: dict[str, list[Answer]] = {name: [] for name in CHANGES}
+    answers: dict[str, list[QueryResult]] = {name: [] for name in CHANGES}
     clips = changed_clips(analyzer, data, [data.names[i] for i in heard], CHANGES)
     for done, (name, change, path) in enumerate(clips, start=1):
         answers[change].append(_ask(analyzer, path, catalogue, name))
@@ -78,7 +78,7 @@ def robustness(
 
 
 def changed_clips(
-    analyzer: Analyzer, data: Dataset, names: Iterable[str], changes: Iterable[str]
+    analyzer: PresetAnalyzer, data: Dataset, names: Iterable[str], changes: Iterable[str]
 ) -> Iterator[tuple[str, str, Path]]:
     """Write excerpts down after changes, one file at a time.
 
@@ -108,17 +108,19 @@ def changed_clips(
                 yield name, change, path
 
 
-def _ask(analyzer: Analyzer, path: Path, catalogue: Starter | None, name: str) -> Answer:
+def _ask(
+    analyzer: PresetAnalyzer, path: Path, catalogue: StarterCatalogue | None, name: str
+) -> QueryResult:
     found = analyzer.analyze(path)
     nearest: list[int] = []
     if catalogue is not None:
         order = np.argsort(-(catalogue.embeddings @ found.embedding), kind="stable")
         nearest = [int(i) for i in order if catalogue.names[i] != name][:K]
-    return Answer(found.scores[0].label, found.embedding, frozenset(nearest))
+    return QueryResult(found.scores[0].label, found.embedding, frozenset(nearest))
 
 
 def _row(
-    change: str, found: list[Answer], unchanged: list[Answer], truth: list[str]
+    change: str, found: list[QueryResult], unchanged: list[QueryResult], truth: list[str]
 ) -> dict[str, Any]:
     pairs = list(zip(found, unchanged, strict=True))
     cosines = [float(a.embedding @ b.embedding) for a, b in pairs]

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.pipeline import Analyzer
-from genrec.spectrogram import SpectrogramConfig, in_noise
+from genrec.pipeline import PresetAnalyzer
+from genrec.spectrogram import SpectrogramConfig, add_noise_floor
 from genrec.training.data.dataset import Dataset, Progress, silent
 from genrec.training.evaluation.predict import truth_of
 from genrec.training.front_end import band_centres
@@ -24,7 +24,7 @@ Change = Callable[[Float, Float, SpectrogramConfig], Float]
 
 
 def robustness_arrays(
-    analyzer: Analyzer, data: Dataset, indices: Ints, progress: Progress = silent
+    analyzer: PresetAnalyzer, data: Dataset, indices: Ints, progress: Progress = silent
 ) -> list[dict[str, Any]]:
     """Compare the accuracy on spectrograms as they are and after each of `ARRAY_CHANGES`.
 
@@ -49,7 +49,7 @@ def robustness_arrays(
     for done, index in enumerate(indices, start=1):
         S_db = data.spectrogram(int(index))
         for name in ARRAY_CHANGES:
-            heard = analyzer.see(changed(S_db, name, band_hz, config))
+            heard = analyzer.predict_spectrogram(changed(S_db, name, band_hz, config))
             answers[name].append(int(heard.logits.argmax()))
         progress(done, len(indices))
     if not len(indices):
@@ -131,7 +131,7 @@ ARRAY_CHANGES: dict[str, Change] = {
     "10 s": _middle(10),
     "5 s": _middle(5),
     "300 to 3,400 Hz": _band(300, 3_400),
-    "even noise, -20 dB": lambda x, band_hz, config: in_noise(x, -20.0),
+    "even noise, -20 dB": lambda x, band_hz, config: add_noise_floor(x, -20.0),
     # Levels are below the excerpt's own maximum, so this must change nothing.
     "20 dB quieter": lambda x, band_hz, config: x - np.float32(20),
 }

@@ -13,10 +13,10 @@ from genrec.embedder import Embedder
 from genrec.preset import NETWORK, Calibration, Preset, save_preset
 from genrec.training.data.dataset import Dataset
 from genrec.training.evaluation.metrics import unit
-from genrec.training.evaluation.predict import Listened, truth_of
+from genrec.training.evaluation.predict import Predictions, truth_of
 from genrec.training.export.projection import projection
 from genrec.training.front_end import mel_basis
-from genrec.training.settings import Settings
+from genrec.training.settings import TrainingSettings
 
 Float = NDArray[np.float32]
 
@@ -26,7 +26,7 @@ class Blank:
     """What a preset is before calibration: its front end and labels round a network."""
 
     name: str
-    settings: Settings
+    settings: TrainingSettings
     labels: list[str]
 
     def save(
@@ -53,13 +53,18 @@ class Blank:
         )
 
 
-def accuracy(found: Listened, data: Dataset, labels: list[str]) -> float:
+def accuracy(found: Predictions, data: Dataset, labels: list[str]) -> float:
     """Return the share of excerpts whose genre was heard."""
     return float((found.logits.argmax(axis=1) == truth_of(data, found.indices, labels)).mean())
 
 
 def calibrate(
-    blank: Blank, folder: Path, data: Dataset, train: Listened, valid: Listened, changes: Float
+    blank: Blank,
+    folder: Path,
+    data: Dataset,
+    train: Predictions,
+    valid: Predictions,
+    changes: Float,
 ) -> Preset:
     """Write the preset with its space, its temperature and its cosine scale.
 

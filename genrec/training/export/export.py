@@ -20,16 +20,16 @@ from numpy.typing import NDArray
 
 from genrec.embedder import SIGNATURE
 from genrec.errors import DataError
-from genrec.pipeline import Analyzer
+from genrec.pipeline import PresetAnalyzer
 from genrec.preset import CATALOGUE, NETWORK, Preset, save_starter
 from genrec.training.architectures import build, fold, load_run
 from genrec.training.batches import all_windows
 from genrec.training.data.dataset import Dataset, Parts, check_front_end, need
-from genrec.training.evaluation.predict import Listened, listen, together
+from genrec.training.evaluation.predict import Predictions, concat, predict_all
 from genrec.training.export.calibrate import Blank, accuracy, calibrate
-from genrec.training.export.projection import everyday_changes
+from genrec.training.export.projection import degradations
 from genrec.training.export.starter_catalogue import starter
-from genrec.training.settings import Settings, read_settings
+from genrec.training.settings import TrainingSettings, read_settings
 
 Float = NDArray[np.float32]
 Say = Callable[[str], None]
@@ -56,7 +56,7 @@ class Exported:
     preset: Preset
     precision: str
     accuracy: dict[str, float]
-    heard: Listened
+    heard: Predictions
 
 
 def export(
@@ -95,19 +95,19 @@ def export(
     network = serving_model(load_kept(run, settings, len(labels)), settings)
     blank = Blank(name=name, settings=settings, labels=labels)
     precision, measured, valid = write_network(network, blank, data, parts, out, precision, say)
-    bare = Analyzer(blank.save(out))
-    train = listen(bare, data, parts["train"])
-    changes = everyday_changes(bare, data, parts["train"])
+    bare = PresetAnalyzer(blank.save(out))
+    train = predict_all(bare, data, parts["train"])
+    changes = degradations(bare, data, parts["train"])
     if not len(changes):
         say("No training track has audio, so the embedding learns nothing of codings and noise.")
     shipped = calibrate(blank, out, data, train, valid, changes)
-    tracks = starter(Analyzer(shipped), data, train, valid)
+    tracks = starter(PresetAnalyzer(shipped), data, train, valid)
     if tracks is None:
         (out / CATALOGUE).unlink(missing_ok=True)
         say("No track has both artist and title, so there is no starter catalogue.")
     else:
         save_starter(shipped, tracks)
-    heard = together(train, valid)
+    heard = concat(train, valid)
     return Exported(preset=shipped, precision=precision, accuracy=measured, heard=heard)
 
 
@@ -119,17 +119,17 @@ def write_network(
     out: Path,
     precision: str,
     say: Say,
-) -> tuple[str, dict[str, float], Listened]:
+) -> tuple[str, dict[str, float], Predictions]:
     """Convert a network, fp16 where int8 loses too much; return what was written, and figures."""
     examples = representative(data, parts["train"], blank.settings)
     measured: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as scratch:
 
-        def make(wanted: str) -> tuple[Path, Listened]:
+        def make(wanted: str) -> tuple[Path, Predictions]:
             folder = Path(scratch) / wanted
             folder.mkdir()
             convert(network, folder / NETWORK, wanted, examples)
-            found = listen(Analyzer(blank.save(folder)), data, parts["valid"])
+            found = predict_all(PresetAnalyzer(blank.save(folder)), data, parts["valid"])
             measured[wanted] = accuracy(found, data, blank.labels)
             say(f"{wanted}: {measured[wanted]:.3f} of the validation tracks")
             return folder, found
@@ -146,14 +146,14 @@ def write_network(
     return precision, measured, valid
 
 
-def load_kept(run: Path, settings: Settings, labels: int) -> keras.Model:
+def load_kept(run: Path, settings: TrainingSettings, labels: int) -> keras.Model:
     """Return a run's network in float32, with the weights of the epoch it keeps."""
     model, _ = build(replace(settings, weights="none", precision="float32"), labels)
     load_run(model, run)
     return model
 
 
-def serving_model(model: keras.Model, settings: Settings) -> keras.Model:
+def serving_model(model: keras.Model, settings: TrainingSettings) -> keras.Model:
     """Return what ships: plain VGG16 or ResNet50, images -> (embedding, logits)."""
     if settings.arch == "vgg16" and settings.batch_norm:
         body = fold(model, settings.image.shape)
@@ -192,7 +192,7 @@ def convert(model: keras.Model, path: Path, precision: str, examples: Float) -> 
             path.write_bytes(converter.convert())
 
 
-def representative(data: Dataset, indices: NDArray[np.int64], settings: Settings) -> Float:
+def representative(data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings) -> Float:
     """Return images of training tracks, from which int8 learns its ranges."""
     rng = np.random.default_rng(settings.seed)
     chosen = rng.permutation(indices)[:REPRESENTATIVE]

@@ -16,7 +16,7 @@ from genrec.training.evaluation.plots import (
     plot_similarity,
 )
 from genrec.training.export.export import Exported
-from genrec.training.settings import Settings
+from genrec.training.settings import TrainingSettings
 
 CARD = """\
 # {name}
@@ -87,7 +87,7 @@ BY_FILE = "The split is the file {split}; whether artists stand on both sides, i
 def write_card(
     made: Exported,
     report: Mapping[str, Any],
-    settings: Settings,
+    settings: TrainingSettings,
     history: Sequence[Mapping[str, float]],
 ) -> None:
     """Write metrics.json, README.md and the plots of a preset."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from genrec.audio.decode import decode
-from genrec.pipeline import Analyzer
+from genrec.pipeline import PresetAnalyzer
 from genrec.training.data.dataset import Dataset
 from genrec.training.evaluation.robustness import EVERYDAY, UNCHANGED, changed_clips
 
@@ -22,7 +22,7 @@ WITHIN = 10.0  # weight of what tracks of a genre differ in, against everyday ch
 RIDGE = 0.3  # of the mean change, in every direction: 76 tracks cannot show them all
 
 
-def everyday_changes(analyzer: Analyzer, data: Dataset, indices: NDArray[np.int64]) -> Float:
+def degradations(analyzer: PresetAnalyzer, data: Dataset, indices: NDArray[np.int64]) -> Float:
     """Change the excerpts that have audio in every everyday way, and see how their features move.
 
     Parameters
@@ -40,7 +40,7 @@ def everyday_changes(analyzer: Analyzer, data: Dataset, indices: NDArray[np.int6
     names = (data.names[int(i)] for i in indices)
     ways = (UNCHANGED, *EVERYDAY)
     heard = [
-        analyzer.hear(decode(path, sr=sr, limits=analyzer.limits).y).features
+        analyzer.predict(decode(path, sr=sr, limits=analyzer.limits).y).features
         for _, _, path in changed_clips(analyzer, data, names, ways)
     ]
     features = np.array(heard, dtype=np.float32).reshape(-1, len(ways), size)

@@ -8,15 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.fingerprint import COLUMNS_EACH, fingerprint, same_recording
-from genrec.pipeline import Analyzer
-from genrec.preset import Starter
+from genrec.pipeline import PresetAnalyzer
+from genrec.preset import StarterCatalogue
 from genrec.training.data.dataset import Dataset
-from genrec.training.evaluation.predict import Listened
+from genrec.training.evaluation.predict import Predictions
 
 Float = NDArray[np.float32]
 
 
-def starter(analyzer: Analyzer, data: Dataset, *heard: Listened) -> Starter | None:
+def starter(
+    analyzer: PresetAnalyzer, data: Dataset, *heard: Predictions
+) -> StarterCatalogue | None:
     """Return the tracks with known artist and title as a catalogue, each recording once.
 
     Where no track has both, there is no catalogue.
@@ -36,7 +38,7 @@ def starter(analyzer: Analyzer, data: Dataset, *heard: Listened) -> Starter | No
                 embeddings.append(analyzer.embedding(features))
     if not kept:
         return None
-    return Starter(
+    return StarterCatalogue(
         names=[data.names[i] for i in kept],
         titles=[data.titles[i] for i in kept],
         artists=[data.artists[i] for i in kept],

@@ -136,7 +136,7 @@ class Sound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Band:
+class Ensemble:
     """What all pieces of a band share. Programs are General MIDI's 0..127, None plays not.
 
     Attributes
@@ -176,7 +176,7 @@ class Band:
     sound: Sound
 
 
-def draw_band(number: int) -> Band:
+def draw_ensemble(number: int) -> Ensemble:
     """Return the band of a number, always the same."""
     rng = np.random.default_rng((7, number))
 
@@ -191,7 +191,7 @@ def draw_band(number: int) -> Band:
         players = max(players, 1)
     instruments = rng.choice(DISTORTED if heavy else CHORDS, players)
     late = rhythm in ("swing", "shuffle") or rng.random() < 0.12
-    return Band(
+    return Ensemble(
         bpm=_tempo(rhythm, rng),
         rhythm=rhythm,
         kit=int(rng.choice(KITS)),

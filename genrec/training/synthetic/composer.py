@@ -15,7 +15,7 @@ from genrec.training.synthetic.arrangement import (
     QUALITIES,
     RHYTHMS,
     SCALES,
-    Band,
+    Ensemble,
     Sound,
     draw_sound,
 )
@@ -68,7 +68,7 @@ class Score:
         Semitones from C.
     """
 
-    band: Band
+    band: Ensemble
     rng: np.random.Generator
     seconds: float
     steps: int = 16
@@ -97,7 +97,7 @@ class Score:
             self.notes.append(Note(start, end, channel, int(np.clip(key, 12, 115)), loud))
 
 
-def compose(band: Band, take: tuple[int, ...], seconds: float) -> Piece:
+def compose(band: Ensemble, take: tuple[int, ...], seconds: float) -> Piece:
     """Return one piece of a band: its key, tempo, melody, players and room are of this take.
 
     Parameters

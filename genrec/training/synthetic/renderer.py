@@ -17,7 +17,7 @@ from scipy.signal import butter, sosfilt
 from genrec.errors import DataError
 from genrec.training.data.dataset import Progress, silent
 from genrec.training.data.parallel import every_core
-from genrec.training.synthetic.arrangement import DRUMS, Sound, draw_band
+from genrec.training.synthetic.arrangement import DRUMS, Sound, draw_ensemble
 from genrec.training.synthetic.composer import Note, Piece, compose
 
 Float = NDArray[np.float32]
@@ -111,7 +111,7 @@ def record(y: Float, sound: Sound, rng: np.random.Generator) -> Float:
     return np.asarray(y / (np.abs(y).max() + 1e-6), dtype=np.float32)
 
 
-def make_bands(
+def make_ensembles(
     out: Path,
     *,
     bands: int,
@@ -176,7 +176,7 @@ def _path(out: Path, number: int, take: int) -> Path:
 
 def _perform(out: Path, seconds: float, soundfont: Path, which: tuple[int, int]) -> None:
     """Write a piece of a band, whole or not at all."""
-    piece = compose(draw_band(which[0]), which, seconds)
+    piece = compose(draw_ensemble(which[0]), which, seconds)
     y = record(play(piece, seconds, soundfont), piece.sound, np.random.default_rng((13, *which)))
     path = _path(out, *which)
     half = path.with_name(f".{path.name}.part")

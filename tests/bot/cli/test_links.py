@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from bot import cli, sources
+from bot import sources
 from bot.cli import ask
+from bot.cli import main as command_line
 from bot.config import PREFIX, Settings
 from bot.runtime import source_policy
 from tests.bot.end_to_end.fakes import FakePool, make_preset, opener
@@ -69,7 +70,7 @@ def genrec(monkeypatch, capsys):
     async def run(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["genrec", *words])
         with pytest.raises(SystemExit) as left:
-            await asyncio.to_thread(cli.main)
+            await asyncio.to_thread(command_line.main)
         written = capsys.readouterr()
         return int(left.value.code or 0), written.out, written.err
 

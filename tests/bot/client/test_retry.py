@@ -9,7 +9,7 @@ import aiohttp
 import discord
 import pytest
 
-from bot.client.retry import reliably, until
+from bot.client.retry import retry_until, with_retry
 
 
 def http_error(status: int, kind: type[discord.HTTPException] = discord.HTTPException):
@@ -43,7 +43,7 @@ class Call:
 )
 async def test_what_the_wire_broke_is_repeated(failure: Exception) -> None:
     call = Call(failure, "done")
-    assert await reliably(call) == "done"
+    assert await with_retry(call) == "done"
     assert call.made == 2
 
 
@@ -54,27 +54,27 @@ async def test_what_the_wire_broke_is_repeated(failure: Exception) -> None:
 async def test_what_discord_refuses_is_not_repeated(failure: Exception) -> None:
     call = Call(failure)
     with pytest.raises(type(failure)):
-        await reliably(call)
+        await with_retry(call)
     assert call.made == 1
 
 
 async def test_it_gives_up_after_some_attempts() -> None:
     call = Call(*[ConnectionResetError()] * 9)
     with pytest.raises(ConnectionResetError):
-        await reliably(call, attempts=2)
+        await with_retry(call, attempts=2)
     assert call.made == 2
 
 
 async def test_it_ends_in_time() -> None:
     with pytest.raises(TimeoutError):
-        await reliably(lambda: asyncio.sleep(60), timeout_s=0.05)
+        await with_retry(lambda: asyncio.sleep(60), timeout_s=0.05)
 
 
 async def test_the_last_word_outlasts_an_outage() -> None:
     outage = [http_error(503, discord.DiscordServerError) for _ in range(3)]
     call = Call(*outage, "done")
     deadline = asyncio.get_running_loop().time() + 10
-    assert await until(deadline, call, first_pause_s=0.01) == "done"
+    assert await retry_until(deadline, call, first_pause_s=0.01) == "done"
     assert call.made == 4
 
 
@@ -82,8 +82,8 @@ async def test_the_last_word_has_a_deadline_and_takes_a_no() -> None:
     now = asyncio.get_running_loop().time()
     call = Call(http_error(503, discord.DiscordServerError))
     with pytest.raises(discord.DiscordServerError):
-        await until(now, call)
+        await retry_until(now, call)
     call = Call(http_error(404, discord.NotFound))
     with pytest.raises(discord.NotFound):
-        await until(now + 10, call)
+        await retry_until(now + 10, call)
     assert call.made == 1

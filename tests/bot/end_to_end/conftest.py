@@ -15,7 +15,7 @@ from bot.config import Settings
 from bot.local_discord import Interaction, LocalDiscord, Person, Upload, buttons, visible_text
 from bot.local_discord.schema import Schema
 from bot.runtime.app import local_policy, open_app
-from bot.runtime.lifecycle import converse
+from bot.runtime.lifecycle import run_until_stopped
 from bot.runtime.wiring import App
 from tests.bot.end_to_end.fakes import FakePool, make_preset, opener
 
@@ -58,7 +58,7 @@ class World:
     async def settled(self) -> None:
         """Wait until nothing is in work."""
         async with asyncio.timeout(10):
-            while self.app.desk.running:  # noqa: ASYNC110 - the desk tells nobody
+            while self.app.admission.running:  # noqa: ASYNC110 - the desk tells nobody
                 await asyncio.sleep(0.01)
 
     async def end(self) -> None:
@@ -88,7 +88,7 @@ async def bot_on(
             progress_every_s=progress_every_s,
         ) as app:
             stop = asyncio.Event()
-            running = asyncio.create_task(converse(app, discord.token, stop=stop))
+            running = asyncio.create_task(run_until_stopped(app, discord.token, stop=stop))
             world = World(discord, app, pool, stop, running)
             ready = asyncio.create_task(discord.wait_ready())
             await asyncio.wait((ready, running), return_when=asyncio.FIRST_COMPLETED)

@@ -12,7 +12,7 @@ import numpy as np
 
 from bot.config import Settings
 from genrec.errors import GenrecError
-from genrec.preset import Calibration, Preset, Starter, save_preset, save_starter
+from genrec.preset import Calibration, Preset, StarterCatalogue, save_preset, save_starter
 from genrec.spectrogram import ImageConfig, SpectrogramConfig
 from genrec.types import Analysis, GenreScore
 
@@ -49,7 +49,7 @@ def make_preset(folder: Path, *, songs: int = 12, floor: float = -1.0) -> Preset
     if songs:
         save_starter(
             preset,
-            Starter(
+            StarterCatalogue(
                 names=[f"song{n}" for n in numbers],
                 titles=[f"Song {n}" for n in numbers],
                 artists=[f"Artist {n}" for n in numbers],

@@ -15,7 +15,7 @@ from bot.config import Settings
 from bot.local_discord import pointed_at
 from bot.logs import set_up_logs
 from bot.runtime.app import open_app
-from bot.runtime.lifecycle import converse
+from bot.runtime.lifecycle import run_until_stopped
 from bot.runtime.source_policy import source_policy
 from tests.bot.end_to_end.fakes import FakePool, opener
 
@@ -36,7 +36,7 @@ async def main(url: str, token: str, folder: Path, delay_s: float) -> None:
     )
     with pointed_at(url):
         async with open_app(settings, policy=policy, open_pool=opener(pool)) as app:
-            await converse(app, token, stop=stop)
+            await run_until_stopped(app, token, stop=stop)
 
 
 if __name__ == "__main__":

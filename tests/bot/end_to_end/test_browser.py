@@ -14,8 +14,8 @@ from playwright.async_api import async_playwright, expect
 from bot.config import Settings
 from bot.demo.synth import music
 from bot.local_discord import LocalDiscord
-from bot.runtime.app import open_locally
-from bot.runtime.lifecycle import converse
+from bot.runtime.app import open_local
+from bot.runtime.lifecycle import run_until_stopped
 
 pytestmark = pytest.mark.browser
 
@@ -50,9 +50,9 @@ async def local(tmp_path: Path) -> AsyncIterator[LocalDiscord]:
         cooldown_s=0,
         workers=1,
     )
-    async with open_locally(settings) as (discord, app):
+    async with open_local(settings) as (discord, app):
         stop = asyncio.Event()
-        running = asyncio.create_task(converse(app, discord.token, stop=stop))
+        running = asyncio.create_task(run_until_stopped(app, discord.token, stop=stop))
         try:
             await discord.wait_ready(60)
             await discord.wait_commands("recommend", timeout_s=60)

@@ -55,8 +55,8 @@ async def test_commands_say_what_the_words_say(world: World) -> None:
     app = world.app
     client = make_client(app, sees_uploads=True)
     cogs = features(app, sees_uploads=True)
-    await add_features(client, cogs, seen=app.seen, errors=app.errors)
-    assert differences(client.tree, world.app.words) == []
+    await add_features(client, cogs, dedup=app.dedup, errors=app.errors)
+    assert differences(client.tree, world.app.translations) == []
 
 
 async def test_commands_are_translated(world: World) -> None:

@@ -167,7 +167,9 @@ async def test_the_same_bytes_are_heard_once(world: World) -> None:
 async def test_answers_are_in_the_language_of_who_asks(world: World) -> None:
     world.you.locale = "de"
     used = await world.you.slash("recommend")
-    assert world.app.words.text("refusals.no_clip", "de") in visible_text(await used.wait_edited())
+    assert world.app.translations.text("refusals.no_clip", "de") in visible_text(
+        await used.wait_edited()
+    )
 
 
 async def test_hostile_names_are_harmless(world: World) -> None:

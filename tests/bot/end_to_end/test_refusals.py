@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.local_discord import LocalDiscord, visible_text
-from db.pending_replies import interrupted_jobs
+from db.pending_replies import interrupted_replies
 from genrec.errors import (
     AnalysisTimeout,
     Busy,
@@ -77,7 +77,7 @@ async def test_what_the_analysis_says(world: World, error: Exception) -> None:
     used = await world.you.slash("recommend", {"clip": clip()})
     assert await said(used, world.app.replies.sentence(error, "en-US")[:20])
     await world.settled()
-    assert await interrupted_jobs(world.app.db, "another run") == []
+    assert await interrupted_replies(world.app.db, "another run") == []
     world.discord.assert_clean()
 
 
@@ -103,7 +103,7 @@ async def test_one_question_a_person_at_a_time(world: World) -> None:
 
 async def test_cooldown(discord: LocalDiscord, tmp_path: Path) -> None:
     async with bot_on(discord, tmp_path, cooldown_s=600) as world:
-        world.app.desk._clock = lambda: 0.0  # it stands still, however slow the machine
+        world.app.admission._clock = lambda: 0.0  # it stands still, however slow the machine
         first = await answered(await world.you.slash("recommend", {"clip": clip()}))
         second = await world.you.slash("recommend", {"clip": clip()})
         assert await said(second, "ask again in 600 seconds")

@@ -12,10 +12,10 @@ from discord import app_commands
 from discord.ext import commands
 
 import bot.cogs
-from bot.i18n import ENGLISH, LANGUAGES, Words
-from bot.i18n.commands import CatalogueTranslator, differences
+from bot.i18n import ENGLISH, LANGUAGES, Translations
+from bot.i18n.commands import CommandTranslator, differences
 
-WORDS = Words.load()
+WORDS = Translations.load()
 OTHERS = [code for code in LANGUAGES if code != ENGLISH]
 ENGLISH_TEXTS = WORDS.catalogues[ENGLISH].texts
 
@@ -50,7 +50,7 @@ def tree(*commands) -> app_commands.CommandTree:
 async def test_the_translator_fills_in_every_localization():
     menu = app_commands.ContextMenu(name="What genre is this?", callback=nothing)
     built = tree(help_, library, menu)
-    translator = CatalogueTranslator(WORDS)
+    translator = CommandTranslator(WORDS)
     help_data = await help_.get_translated_payload(built, translator)
     assert help_data["name_localizations"]["de"] == "hilfe"
     assert help_data["description_localizations"]["pt-BR"] == "Como usar o genrec"
@@ -117,7 +117,7 @@ async def test_no_command_option_or_menu_is_translated_in_vain():
 
 async def test_every_command_as_registered_keeps_discords_rules():
     built = await real_tree()
-    translator = CatalogueTranslator(WORDS)
+    translator = CommandTranslator(WORDS)
     payloads = [await c.get_translated_payload(built, translator) for c in built.get_commands()]
     assert len(payloads) > 5
     for payload in payloads:

@@ -9,10 +9,10 @@ from string import Formatter
 import discord
 import pytest
 
-from bot.i18n import ENGLISH, LANGUAGES, PLURALS, Catalogue, Words
+from bot.i18n import ENGLISH, LANGUAGES, PLURALS, Translation, Translations
 from genrec import errors
 
-WORDS = Words.load()
+WORDS = Translations.load()
 OTHERS = [code for code in LANGUAGES if code != ENGLISH]
 ENGLISH_TEXTS = WORDS.catalogues[ENGLISH].texts
 # Discord's pattern for command and option names; \w stands for its \p{L}\p{N}, which re lacks.
@@ -187,12 +187,12 @@ def test_commands_in_a_text_are_named_in_its_language():
 
 
 def test_what_a_language_lacks_is_english():
-    part = Catalogue.parse(
+    part = Translation.parse(
         "de",
         '[language]\nlocales=["de"]\nplurals="one_is_singular"\n'
         '[numbers]\ndecimal=","\ngroup="."\npercent="{number}%"\n[button]\ncancel="Halt"',
     )
-    words = Words({ENGLISH: WORDS.catalogues[ENGLISH], "de": part})
+    words = Translations({ENGLISH: WORDS.catalogues[ENGLISH], "de": part})
     assert words.text("button.cancel", "de") == "Halt"
     assert words.text("button.export", "de") == "Export"
 

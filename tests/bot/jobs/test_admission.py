@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from bot.errors import Declined
-from bot.jobs.admission import JobDesk
+from bot.jobs.admission import Admission
 from bot.logs import job_id
 from genrec.errors import PoolClosed
 
@@ -21,9 +21,9 @@ class Clock:
         return self.now
 
 
-def desk(clock: Clock | None = None, **bounds: float) -> JobDesk:
+def admission(clock: Clock | None = None, **bounds: float) -> Admission:
     given = {"cooldown_s": 5, "per_server": 2, "in_all": 3, "workers": 1} | bounds
-    return JobDesk(clock=clock or Clock(), **given)
+    return Admission(clock=clock or Clock(), **given)
 
 
 def why(error: pytest.ExceptionInfo[Declined]) -> str:
@@ -31,59 +31,59 @@ def why(error: pytest.ExceptionInfo[Declined]) -> str:
 
 
 async def test_one_question_a_person() -> None:
-    at = desk()
-    with at.admitted(1, None), pytest.raises(Declined) as error, at.admitted(1, None):
+    at = admission()
+    with at.admit(1, None), pytest.raises(Declined) as error, at.admit(1, None):
         pass
     assert why(error) == "own_job_running"
 
 
 async def test_the_cooldown_begins_with_the_answer_and_ends() -> None:
     clock = Clock()
-    at = desk(clock)
-    with at.admitted(1, None):
+    at = admission(clock)
+    with at.admit(1, None):
         clock.now += 60
     clock.now += 1.5
-    with pytest.raises(Declined) as error, at.admitted(1, None):
+    with pytest.raises(Declined) as error, at.admit(1, None):
         pass
     assert (why(error), error.value.values) == ("cooldown", {"count": 4})
-    with at.admitted(1, None, at_once=True):
+    with at.admit(1, None, at_once=True):
         pass
     clock.now += 5
-    with at.admitted(1, None):
+    with at.admit(1, None):
         pass
 
 
 async def test_bounds_of_a_server_and_in_all() -> None:
-    at = desk()
-    with at.admitted(1, 7), at.admitted(2, 7):
-        with pytest.raises(Declined) as error, at.admitted(3, 7):
+    at = admission()
+    with at.admit(1, 7), at.admit(2, 7):
+        with pytest.raises(Declined) as error, at.admit(3, 7):
             pass
         assert why(error) == "server_busy"
-        with at.admitted(3, 8):
-            with pytest.raises(Declined) as error, at.admitted(4, 9):
+        with at.admit(3, 8):
+            with pytest.raises(Declined) as error, at.admit(4, 9):
                 pass
             assert why(error) == "everyone_busy"
     assert at.running == 0
 
 
 async def test_a_released_person_may_ask_while_the_answer_is_delivered() -> None:
-    at = desk(cooldown_s=0)
-    with at.admitted(1, 7) as job:
+    at = admission(cooldown_s=0)
+    with at.admit(1, 7) as job:
         at.release(job)
-        with at.admitted(1, 7):
+        with at.admit(1, 7):
             assert at.running == 2
         at.release(job)
 
 
 async def test_a_long_task_counts_against_nobody() -> None:
-    at = desk(in_all=1)
-    with at.admitted_aside(1, 7), at.admitted(1, 7):
+    at = admission(in_all=1)
+    with at.admit_background(1, 7), at.admit(1, 7):
         assert at.running == 2
 
 
 async def test_places_in_the_queue() -> None:
-    at = desk(in_all=9, workers=2)
-    with at.admitted(1, None) as a, at.admitted(2, None) as b, at.admitted(3, None) as c:
+    at = admission(in_all=9, workers=2)
+    with at.admit(1, None) as a, at.admit(2, None) as b, at.admit(3, None) as c:
         for job in (a, b, c):
             job.analysing = True
         assert [at.place(job) for job in (a, b, c)] == [0, 0, 1]
@@ -92,7 +92,7 @@ async def test_places_in_the_queue() -> None:
 
 
 async def test_the_job_is_known_to_the_log() -> None:
-    with desk().admitted(1, None) as job:
+    with admission().admit(1, None) as job:
         assert job_id.get() == job.id
     assert job_id.get() == ""
 
@@ -100,19 +100,19 @@ async def test_the_job_is_known_to_the_log() -> None:
 async def test_people_whose_cooldown_is_over_are_forgotten(monkeypatch) -> None:
     monkeypatch.setattr("bot.jobs.admission._FORGET_ABOVE", 10)
     clock = Clock()
-    at = desk(clock)
+    at = admission(clock)
     for user in range(50):
         clock.now += 10
-        with at.admitted(user, None):
+        with at.admit(user, None):
             pass
     assert len(at._last_asked) <= 12
 
 
 async def test_closing_waits_then_ends_what_is_left() -> None:
-    at, ended = desk(), []
+    at, ended = admission(), []
 
     async def ask(user: int, seconds: float) -> None:
-        with at.admitted(user, None):
+        with at.admit(user, None):
             try:
                 await asyncio.sleep(seconds)
             except asyncio.CancelledError:
@@ -124,6 +124,6 @@ async def test_closing_waits_then_ends_what_is_left() -> None:
     await at.close(finish_s=0.2, correct_s=1)
     assert ended == [2]
     assert at.running == 0
-    with pytest.raises(PoolClosed), at.admitted(3, None):
+    with pytest.raises(PoolClosed), at.admit(3, None):
         pass
     await asyncio.gather(*tasks, return_exceptions=True)

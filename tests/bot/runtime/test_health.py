@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from bot.metrics import Metrics
-from bot.runtime.health import HOST, operating_pages
+from bot.runtime.health import HOST, serve_health
 
 
 async def get(url: str) -> tuple[int, str]:
@@ -19,7 +19,7 @@ async def test_pages() -> None:
     metrics.watch("genrec_in_work", "Questions", lambda: 3)
     with metrics.asked("recommend") as asked:
         asked.acknowledged()
-    async with operating_pages(port=0, metrics=metrics, ready=lambda: missing[0]) as url:
+    async with serve_health(port=0, metrics=metrics, ready=lambda: missing[0]) as url:
         assert url.startswith(f"http://{HOST}:")
         assert await get(f"{url}/healthz") == (200, "alive\n")
         assert await get(f"{url}/readyz") == (503, "not connected to Discord\n")
@@ -33,9 +33,9 @@ async def test_pages() -> None:
 
 
 async def test_a_port_in_use_costs_the_pages_only(caplog) -> None:
-    async with operating_pages(port=0, metrics=Metrics(), ready=lambda: "") as url:
+    async with serve_health(port=0, metrics=Metrics(), ready=lambda: "") as url:
         port = int(url.rsplit(":", 1)[1])
-        async with operating_pages(port=port, metrics=Metrics(), ready=lambda: "") as second:
+        async with serve_health(port=port, metrics=Metrics(), ready=lambda: "") as second:
             assert second == ""
     assert "GENREC_HTTP_PORT" in caplog.text
 

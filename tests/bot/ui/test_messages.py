@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.i18n import ENGLISH, LANGUAGES, Words
+from bot.i18n import ENGLISH, LANGUAGES, Translations
 from bot.local_discord.reading import BUTTON, FILE, MEDIA_GALLERY, walk
 from bot.local_discord.rules import MAX_COMPONENTS
 from bot.local_discord.schema import Schema
 from bot.ui.answer import CLOSENESS
 from bot.ui.components import GENRE_COLOURS, UNSURE
-from bot.ui.messages import STAGES, Limits, Reindex, Replies
+from bot.ui.messages import STAGES, Limits, ReindexState, Replies
 from genrec import errors
 from genrec.types import Analysis, GenreScore, Neighbour
 from tests.bot.ui.visible import (
@@ -30,7 +30,7 @@ from tests.bot.ui.visible import (
     track,
 )
 
-WORDS = Words.load()
+WORDS = Translations.load()
 REPLIES = Replies(WORDS, limits=Limits(min_seconds=1.0, max_minutes=20, max_mb=25))
 SECTION, CONTAINER = 9, 17
 KEY = "k" * 80
@@ -63,9 +63,9 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
             yield say(rest, locale, count=3, done=1, total=2, **values)
     yield REPLIES.apology(name, locale)
     yield REPLIES.attached("tracks.m3u8", locale, count=5)
-    state = Reindex("library", 120, 1000, 3, 4, 5, 6, 60.0, 400.0, name)
+    state = ReindexState("library", 120, 1000, 3, 4, 5, 6, 60.0, 400.0, name)
     yield REPLIES.reindex_progress(state, locale, key=KEY)
-    yield REPLIES.reindex_progress(Reindex("server"), locale, key=KEY)
+    yield REPLIES.reindex_progress(ReindexState("server"), locale, key=KEY)
     yield REPLIES.reindex_done(state, locale, csv="failures.csv")
     yield REPLIES.reindex_done(state, locale, cancelled=True)
 
@@ -303,7 +303,9 @@ def test_values_of_refusals_and_notices_are_escaped():
 
 
 def test_reindex_shows_percent_rate_time_left_file_and_cancel():
-    state = Reindex("library", 250, 1000, failed=2, elapsed_s=50, left_s=150, current="a/b.mp3")
+    state = ReindexState(
+        "library", 250, 1000, failed=2, elapsed_s=50, left_s=150, current="a/b.mp3"
+    )
     view = REPLIES.reindex_progress(state, "en-US", key="job")
     text = seen(view)
     for words in ("25%", "250 of 1,000 files", "5.0 a second", "2 min left", "now: a/b.mp3",

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bot.i18n import LANGUAGES, Words
+from bot.i18n import LANGUAGES, Translations
 from bot.local_discord.reading import BUTTON, walk
 from bot.local_discord.schema import Schema
-from bot.ui.pages import About, Kept, LibraryPage, Pages, SettingsState
+from bot.ui.pages import AboutFacts, Kept, LibraryPage, Pages, SettingsState
 from tests.bot.ui.visible import (
     HOSTILE,
     LONG,
@@ -21,13 +21,13 @@ from tests.bot.ui.visible import (
     track,
 )
 
-PAGES = Pages(Words.load())
+PAGES = Pages(Translations.load())
 STRING_SELECT, ROLE_SELECT = 3, 6
 
 
-def about(**changes) -> About:
+def about(**changes) -> AboutFacts:
     fields = {"version": "0.1.0", "model_id": "vgg16-1", "library": 938, "waiting": 2, "workers": 2}
-    return About(**{**fields, **changes})
+    return AboutFacts(**{**fields, **changes})
 
 
 def settings(**changes) -> SettingsState:

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from bot.ui.custom_ids import LONGEST, answer_key, track_ids
+from bot.ui.custom_ids import LONGEST, reply_key, track_ids
 from bot.ui.track_files import as_csv, as_json, as_m3u8
 from genrec.types import Track
 
@@ -43,7 +43,7 @@ def test_json_has_the_keys_it_promises() -> None:
 
 @pytest.mark.parametrize("ids", [(), (1,), (35, 36, 2**40), tuple(range(2**52, 2**52 + 6))])
 def test_keys_bring_the_tracks_back(ids: tuple[int, ...]) -> None:
-    key = answer_key(ids)
+    key = reply_key(ids)
     assert 0 < len(key) <= LONGEST
     assert track_ids(key) == ids
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from db.columns import CatalogueRows, columns
-from db.index.growable import HeldRows, spare
+from db.index.growable import GrowableIndex, spare
 from tests.db.fakes import DIMENSION, LABELS, MODEL, content, unit
 
 
@@ -18,7 +18,7 @@ def rows(*ids: int, revision: int = 1, scope: str = "library", seed: int = 0) ->
 
 
 def test_what_is_added_removed_and_replaced_is_what_a_load_would_read() -> None:
-    held = HeldRows(rows(1, 2, 3, 4, 5))
+    held = GrowableIndex(rows(1, 2, 3, 4, 5))
     held.update(2, rows(6, 7, scope="guild:5"), [2])
     now = held.update(3, rows(4, seed=50), [6, 99])
     expected = {**content(rows(1, 3, 5)), **content(rows(7, scope="guild:5"))}
@@ -31,7 +31,7 @@ def test_what_is_added_removed_and_replaced_is_what_a_load_would_read() -> None:
 
 
 def test_a_reader_keeps_what_it_was_given() -> None:
-    held = HeldRows(rows(*range(1, 20)))
+    held = GrowableIndex(rows(*range(1, 20)))
     views = [held.rows, *(held.update(n, rows(n), [n - 19]) for n in range(20, 40))]
     for n, view in enumerate(views, 19):
         assert sorted(content(view)) == list(range(n - 18, n + 1))
@@ -41,7 +41,7 @@ def test_a_reader_keeps_what_it_was_given() -> None:
 
 
 def test_an_addition_does_not_copy_the_matrix() -> None:
-    held = HeldRows(rows(1))
+    held = GrowableIndex(rows(1))
     moved = 0
     for n in range(2, 3000):
         before = held.rows.matrix
@@ -53,13 +53,13 @@ def test_an_addition_does_not_copy_the_matrix() -> None:
 def test_room_that_is_there_is_used() -> None:
     room = np.zeros((spare(2), DIMENSION), dtype=np.float32)
     room[:2] = rows(1, 2).matrix
-    now = HeldRows(rows(1, 2), room).update(2, rows(3), [])
+    now = GrowableIndex(rows(1, 2), room).update(2, rows(3), [])
     assert np.shares_memory(now.matrix, room)
     assert content(now) == content(rows(1, 2, 3))
 
 
 def test_a_removal_leaves_the_matrix_where_it_is_until_much_is_dead() -> None:
-    held = HeldRows(rows(*range(1, 3001)))
+    held = GrowableIndex(rows(*range(1, 3001)))
     before = held.rows.matrix
     some = held.update(2, rows(), range(1, 1001))
     assert np.shares_memory(some.matrix, before)
@@ -72,13 +72,13 @@ def test_a_removal_leaves_the_matrix_where_it_is_until_much_is_dead() -> None:
 
 
 def test_it_begins_with_nothing_and_can_end_so() -> None:
-    held = HeldRows(rows())
+    held = GrowableIndex(rows())
     assert content(held.update(2, rows(1, 2), [])) == content(rows(1, 2))
     assert content(held.update(3, rows(), [1, 2])) == {}
 
 
 def test_a_track_takes_no_more_than_its_vector_and_64_bytes() -> None:
-    now = HeldRows(rows(*range(1, 101))).update(2, rows(*range(101, 201)), [])
+    now = GrowableIndex(rows(*range(1, 101))).update(2, rows(*range(101, 201)), [])
     columns_held = (now.ids, now.artists.codes, now.genres.codes, now.scopes.codes)
     taken = now.matrix.nbytes + sum(column.nbytes for column in columns_held)
     assert taken / len(now.ids) <= 4 * DIMENSION + 64

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from db import generations
-from db.columns import NOBODY, CatalogueRows
+from db.columns import REMOVED, CatalogueRows
 from db.connection import MEMORY, Database, open_db
 from db.index import live
-from db.index.live import Served
+from db.index.live import LiveIndex
 from db.index.snapshot import read_snapshot, snapshot_path, write_snapshot
 from tests.db.fakes import DIMENSION, MODEL, content, new_track
 
@@ -46,18 +46,18 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
 
 async def serve(db: Database, *seeds: int, scope: str = "library") -> list[int]:
-    return await Served(db, MODEL).catalogue.add(scope, MODEL, [new_track(n) for n in seeds])
+    return await LiveIndex(db, MODEL).catalogue.add(scope, MODEL, [new_track(n) for n in seeds])
 
 
 async def assert_true(rows: CatalogueRows, db: Database) -> None:
     """Hold rows against a load of everything."""
-    assert content(rows) == content(await Served(db, MODEL).rows())
-    assert rows.revision == await Served(db, MODEL).catalogue.revision()
+    assert content(rows) == content(await LiveIndex(db, MODEL).rows())
+    assert rows.revision == await LiveIndex(db, MODEL).catalogue.revision()
 
 
 async def test_changes_are_applied_and_not_read_anew(db: Database, loads: list[object]) -> None:
     ids = await serve(db, *range(10))
-    now = Served(db, MODEL)
+    now = LiveIndex(db, MODEL)
     await now.rows()
     more = await serve(db, 10, 11)
     await now.catalogue.remove("library", ids[:2])
@@ -69,7 +69,7 @@ async def test_changes_are_applied_and_not_read_anew(db: Database, loads: list[o
 
 async def test_a_switch_is_read_anew(db: Database, loads: list[object]) -> None:
     await serve(db, *range(10))
-    now = Served(db, MODEL)
+    now = LiveIndex(db, MODEL)
     await now.rows()
     await now.catalogue.forget_scope("library")
     await serve(db, 3)
@@ -79,7 +79,7 @@ async def test_a_switch_is_read_anew(db: Database, loads: list[object]) -> None:
 
 async def test_many_ask_at_once_and_it_is_read_once(db: Database, loads: list[object]) -> None:
     await serve(db, *range(10))
-    now = Served(db, MODEL)
+    now = LiveIndex(db, MODEL)
     answers = await asyncio.gather(*(now.rows() for _ in range(20)))
     assert all(rows is answers[0] for rows in answers)
     assert loads == [None]
@@ -89,14 +89,14 @@ async def test_a_start_from_the_snapshot_reads_only_what_changed_since(
     db: Database, loads: list[object]
 ) -> None:
     ids = await serve(db, *range(10))
-    before = Served(db, MODEL)
+    before = LiveIndex(db, MODEL)
     await before.rows()
     assert await before.keep()
     assert not await before.keep(), "nothing has changed"
     more = await serve(db, 20, scope="guild:5")
     await before.catalogue.remove("library", ids[:1])
     loads.clear()
-    after = Served(db, MODEL)
+    after = LiveIndex(db, MODEL)
     rows = await after.rows()
     assert loads == [tuple(more)]
     assert not await after.keep(), "too little has changed"
@@ -104,9 +104,9 @@ async def test_a_start_from_the_snapshot_reads_only_what_changed_since(
     await after.rows()
     assert await after.keep()
     loads.clear()
-    rows = await Served(db, MODEL).rows()
+    rows = await LiveIndex(db, MODEL).rows()
     assert loads == []
-    assert NOBODY not in rows.ids
+    assert REMOVED not in rows.ids
     snapshot_path(db.path).unlink()
     await assert_true(rows, db)
 
@@ -115,7 +115,7 @@ async def test_what_was_kept_is_held_and_takes_more_without_a_copy(
     db: Database, loads: list[object]
 ) -> None:
     await serve(db, *range(10))
-    now = Served(db, MODEL)
+    now = LiveIndex(db, MODEL)
     at_first = await now.rows()
     assert await now.keep()
     mapped = await now.rows()
@@ -130,7 +130,7 @@ async def test_what_changes_while_a_snapshot_is_written_is_not_lost(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ids = await serve(db, *range(10))
-    now = Served(db, MODEL)
+    now = LiveIndex(db, MODEL)
     await now.rows()
     loop = asyncio.get_running_loop()
 
@@ -146,7 +146,7 @@ async def test_what_changes_while_a_snapshot_is_written_is_not_lost(
     monkeypatch.setattr(live, "write_snapshot", slowly)
     assert await now.keep()
     await assert_true(await now.rows(), db)
-    await assert_true(await Served(db, MODEL).rows(), db)
+    await assert_true(await LiveIndex(db, MODEL).rows(), db)
 
 
 async def test_a_snapshot_that_is_too_old_is_not_used(
@@ -154,13 +154,13 @@ async def test_a_snapshot_that_is_too_old_is_not_used(
 ) -> None:
     monkeypatch.setattr(generations, "_CHANGES_KEPT", 3)
     await serve(db, *range(5))
-    before = Served(db, MODEL)
+    before = LiveIndex(db, MODEL)
     await before.rows()
     assert await before.keep()
     for seed in range(5, 10):
         await serve(db, seed)
     loads.clear()
-    rows = await Served(db, MODEL).rows()
+    rows = await LiveIndex(db, MODEL).rows()
     assert loads == [None]
     await assert_true(rows, db)
 
@@ -170,7 +170,7 @@ async def test_a_database_put_back_does_not_believe_a_later_snapshot(
 ) -> None:
     await serve(db, *range(5))
     backup = await db.backup()
-    now = Served(db, MODEL)
+    now = LiveIndex(db, MODEL)
     await serve(db, 5)
     await now.rows()
     assert await now.keep()
@@ -179,10 +179,10 @@ async def test_a_database_put_back_does_not_believe_a_later_snapshot(
     snapshot_path(db.path).rename(snapshot_path(str(restored)))
     async with open_db(restored) as again:
         await serve(again, 99)  # the same revision as the snapshot's, and another track
-        rows = await Served(again, MODEL).rows()
+        rows = await LiveIndex(again, MODEL).rows()
         assert len(content(rows)) == 6
         assert max(content(rows)) == max(await serve(again, 99))
-        await assert_true(await Served(again, MODEL).rows(), again)
+        await assert_true(await LiveIndex(again, MODEL).rows(), again)
 
 
 async def test_in_memory_and_for_few_tracks_there_is_no_snapshot(
@@ -190,11 +190,11 @@ async def test_in_memory_and_for_few_tracks_there_is_no_snapshot(
 ) -> None:
     async with open_db(MEMORY) as memory:
         await serve(memory, 1)
-        now = Served(memory, MODEL)
+        now = LiveIndex(memory, MODEL)
         await now.rows()
         assert not await now.keep()
     await serve(db, 1)
-    now = Served(db, MODEL)
+    now = LiveIndex(db, MODEL)
     await now.rows()
     assert await now.keep()
     monkeypatch.setattr(live, "_WORTH_A_FILE", 10)
@@ -212,7 +212,7 @@ async def test_a_folder_that_takes_no_file_is_a_warning(
 
     monkeypatch.setattr(live, "write_snapshot", full)
     await serve(db, 1)
-    now = Served(db, MODEL)
+    now = LiveIndex(db, MODEL)
     await now.rows()
     assert not await now.keep()
     assert "starts are slower" in caplog.text
@@ -220,7 +220,7 @@ async def test_a_folder_that_takes_no_file_is_a_warning(
 
 async def test_one_is_written_while_the_block_runs_or_at_its_end(db: Database) -> None:
     await serve(db, 1, 2)
-    now = Served(db, MODEL)
+    now = LiveIndex(db, MODEL)
     async with now.kept():
         await now.rows()
     assert read_snapshot(snapshot_path(db.path), model_id=MODEL, token=await token(db)) is not None
@@ -234,13 +234,13 @@ async def token(db: Database) -> str:
 
 async def test_a_damaged_snapshot_is_made_again(db: Database, loads: list[object]) -> None:
     await serve(db, *range(5))
-    before = Served(db, MODEL)
+    before = LiveIndex(db, MODEL)
     await before.rows()
     assert await before.keep()
     path = snapshot_path(db.path)
     path.write_bytes(b"nonsense")
     loads.clear()
-    after = Served(db, MODEL)
+    after = LiveIndex(db, MODEL)
     await after.rows()
     assert loads == [None]
     assert await after.keep()

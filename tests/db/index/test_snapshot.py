@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db.columns import NOBODY, CatalogueRows, columns
+from db.columns import REMOVED, CatalogueRows, columns
 from db.index import snapshot
-from db.index.growable import HeldRows
+from db.index.growable import GrowableIndex
 from db.index.snapshot import read_snapshot, write_snapshot
 from tests.db.fakes import DIMENSION, MODEL, content, unit
 from tests.repository import ROOT
@@ -37,7 +37,7 @@ while True:
 def rows() -> CatalogueRows:
     """Return thirty tracks, one of them dead."""
     read_rows = [(n, unit(n).tobytes(), f"Artist {n % 7}", "rock", "library") for n in range(1, 31)]
-    held = HeldRows(columns(7, MODEL, read_rows, DIMENSION))
+    held = GrowableIndex(columns(7, MODEL, read_rows, DIMENSION))
     return held.update(7, columns(7, MODEL, [], DIMENSION), [1])
 
 
@@ -64,7 +64,7 @@ def test_what_is_written_is_read_without_the_dead(tmp_path: Path, rows: Catalogu
 
 
 def content_sum(rows: CatalogueRows) -> float:
-    return float(rows.matrix[rows.ids != NOBODY].sum())
+    return float(rows.matrix[rows.ids != REMOVED].sum())
 
 
 def test_what_is_added_to_a_mapped_matrix_stays_in_memory(

@@ -10,12 +10,12 @@ from pathlib import Path
 from db.connection import open_db
 from db.ingest.run import IngestJob, ingest
 from genrec.types import Analysis
-from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyser
+from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyzer
 
 CONCURRENCY = 4
 
 
-class Hanging(FakeAnalyser):
+class Hanging(FakeAnalyzer):
     """Hangs after so many analyses, so that whoever kills it finds it in the middle of its work."""
 
     analyses = math.inf
@@ -40,9 +40,9 @@ async def main(database: str, folder: str, log: str, analyses: str = "inf") -> N
         async with open_db(database) as db:
             sys.stdout.write("ready\n")
             sys.stdout.flush()
-            analyser = Hanging(delay_s=0.004, before=note)
-            analyser.analyses = float(analyses)
-            await ingest(db, analyser, job)
+            analyzer = Hanging(delay_s=0.004, before=note)
+            analyzer.analyses = float(analyses)
+            await ingest(db, analyzer, job)
 
 
 if __name__ == "__main__":

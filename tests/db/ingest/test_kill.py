@@ -17,7 +17,7 @@ import pytest
 from db.connection import open_db
 from db.ingest.run import IngestJob, ingest
 from db.tracks import Catalogue
-from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyser, fill
+from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyzer, fill
 from tests.db.ingest.indexing_child import CONCURRENCY
 
 ROOT = Path(__file__).parents[3]
@@ -154,11 +154,11 @@ async def test_a_run_after_a_kill_is_not_locked_out_and_ends_what_was_begun(tmp_
     _wait_for_calls(process, log, 60)
     assert _kill(process) == -9
     begun = _calls(log)
-    analyser = FakeAnalyser()
+    analyzer = FakeAnalyzer()
     job = IngestJob(folder=folder, model_id=MODEL, dimension=DIMENSION, labels=LABELS)
     async with open_db(database) as db:
         assert await Catalogue(db).count(MODEL) == 0
-        report = await ingest(db, analyser, job)
+        report = await ingest(db, analyzer, job)
         assert report.tracks == await Catalogue(db).count(MODEL) == 200
     assert 60 - CONCURRENCY <= report.resumed <= len(begun)
-    assert report.resumed + len(analyser.calls) == 200
+    assert report.resumed + len(analyzer.calls) == 200

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from db.ingest.failures import Failure
-from db.ingest.plan import Held, Known, make_plan, refuse_sudden_emptiness
+from db.ingest.plan import IndexedTrack, KnownFiles, make_plan, refuse_sudden_emptiness
 from db.ingest.scan import Found, Stamp
 from genrec.errors import InputRefused
 
@@ -15,8 +15,8 @@ MUSIC = Path("/music")
 OLD, NEW = Stamp(1, 1), Stamp(1, 2)
 
 
-def _held(*names: str, stamp: Stamp | None = OLD) -> dict[str, Held]:
-    return {name: Held(int(Path(name).stem), stamp) for name in names}
+def _held(*names: str, stamp: Stamp | None = OLD) -> dict[str, IndexedTrack]:
+    return {name: IndexedTrack(int(Path(name).stem), stamp) for name in names}
 
 
 def test_each_file_gets_what_it_needs() -> None:
@@ -25,7 +25,7 @@ def test_each_file_gets_what_it_needs() -> None:
     failed = {
         name: Failure(name, OLD, "silent_audio", "Silent.") for name in ("/music/5", "/music/7")
     }
-    known = Known(
+    known = KnownFiles(
         served=_held("/music/1", "/music/2", "/music/4"),
         built=_held("/music/3", "/music/4"),
         failed=failed,
@@ -46,21 +46,21 @@ def test_what_cannot_be_seen_is_not_gone() -> None:
     found = Found({"/music/1": OLD}, {"/music/closed": "The folder cannot be read."})
     served = {
         **_held("/music/1", "/music/closed/2", "/music/closed/deep/3", "/elsewhere/4", "/music/5"),
-        "https://a.example/6": Held(6, None),
+        "https://a.example/6": IndexedTrack(6, None),
     }
-    plan = make_plan(MUSIC, found, Known(served=served, built={}, failed={}))
+    plan = make_plan(MUSIC, found, KnownFiles(served=served, built={}, failed={}))
     assert plan.copied == [1, 2, 3, 4, 6]
     assert plan.removed == 1
     assert not plan.is_idle
 
 
 def test_nothing_to_do_is_seen() -> None:
-    known = Known(served=_held("/music/1"), built={}, failed={})
+    known = KnownFiles(served=_held("/music/1"), built={}, failed={})
     assert make_plan(MUSIC, Found({"/music/1": OLD}), known).is_idle
 
 
 def test_only_the_loss_of_this_folders_tracks_is_sudden() -> None:
-    refuse_sudden_emptiness(MUSIC, Found(), Known(_held("/elsewhere/1"), {}, {}))
-    refuse_sudden_emptiness(MUSIC, Found({"/music/2": OLD}), Known(_held("/music/1"), {}, {}))
+    refuse_sudden_emptiness(MUSIC, Found(), KnownFiles(_held("/elsewhere/1"), {}, {}))
+    refuse_sudden_emptiness(MUSIC, Found({"/music/2": OLD}), KnownFiles(_held("/music/1"), {}, {}))
     with pytest.raises(InputRefused, match="no music any more"):
-        refuse_sudden_emptiness(MUSIC, Found(), Known(_held("/music/1"), {}, {}))
+        refuse_sudden_emptiness(MUSIC, Found(), KnownFiles(_held("/music/1"), {}, {}))

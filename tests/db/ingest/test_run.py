@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from db import generations
-from db.connection import Database, Session, open_db
+from db.connection import Database, SqlSession, open_db
 from db.generations import Generation, KnownTrack
 from db.ingest.failures import failures
-from db.ingest.run import IngestJob, IngestReport, Progress, ingest
+from db.ingest.run import IngestJob, IngestProgress, IngestReport, ingest
 from db.tracks import Catalogue
 from genrec.errors import (
     AnalysisTimeout,
@@ -31,7 +31,7 @@ from genrec.errors import (
     WorkerUnavailable,
 )
 from genrec.types import Analysis
-from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyser, fill, hear, new_track, until
+from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyzer, fill, hear, new_track, until
 
 
 @pytest.fixture
@@ -49,10 +49,10 @@ def _job(folder: Path, **changes: object) -> IngestJob:
 
 
 async def _index(
-    db: Database, analyser: FakeAnalyser, folder: Path, **changes: object
+    db: Database, analyzer: FakeAnalyzer, folder: Path, **changes: object
 ) -> IngestReport:
-    analyser.calls.clear()
-    return await ingest(db, analyser, _job(folder, **changes))
+    analyzer.calls.clear()
+    return await ingest(db, analyzer, _job(folder, **changes))
 
 
 async def _titles(db: Database, scope: str = "library") -> list[str]:
@@ -62,19 +62,19 @@ async def _titles(db: Database, scope: str = "library") -> list[str]:
 async def test_a_folder_becomes_tracks(db: Database, music: Path) -> None:
     three = asyncio.Barrier(3)
 
-    class Together(FakeAnalyser):
+    class Together(FakeAnalyzer):
         async def analyze(self, path: Path) -> Analysis:
             # Where reading is slow, three might never be heard at once.
             async with asyncio.timeout(60):
                 await three.wait()
             return await super().analyze(path)
 
-    analyser = Together(delay_s=0.01)
-    report = await _index(db, analyser, music, concurrency=3)
+    analyzer = Together(delay_s=0.01)
+    report = await _index(db, analyzer, music, concurrency=3)
     assert (report.tracks, report.analyzed, report.switched) == (12, 12, True)
     assert (report.failures, report.unchanged, report.resumed) == ([], 0, 0)
-    assert Counter(analyser.calls) == Counter(path.name for path in music.iterdir())
-    assert analyser.most_running == 3
+    assert Counter(analyzer.calls) == Counter(path.name for path in music.iterdir())
+    assert analyzer.most_running == 3
     rows = await Catalogue(db).load(MODEL)
     tracks = await Catalogue(db).tracks(MODEL, rows.ids.tolist())
     for row, track_id in enumerate(rows.ids.tolist()):
@@ -89,20 +89,20 @@ async def test_a_folder_becomes_tracks(db: Database, music: Path) -> None:
 async def test_unchanged_files_are_not_even_read(
     db: Database, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    analyser = FakeAnalyser()
-    await _index(db, analyser, music)
+    analyzer = FakeAnalyzer()
+    await _index(db, analyzer, music)
     revision = await Catalogue(db).revision()
     monkeypatch.setattr("db.ingest.analyze.file_sha256", lambda _: pytest.fail("a file was read"))
-    report = await _index(db, analyser, music)
+    report = await _index(db, analyzer, music)
     assert (report.unchanged, report.analyzed, report.tracks) == (12, 0, 12)
     assert not report.switched
     assert await Catalogue(db).revision() == revision
-    assert analyser.calls == []
+    assert analyzer.calls == []
 
 
 async def test_only_what_changed_is_analysed(db: Database, music: Path) -> None:
-    analyser = FakeAnalyser()
-    await _index(db, analyser, music)
+    analyzer = FakeAnalyzer()
+    await _index(db, analyzer, music)
     ids = {track.source: track.id for track in await Catalogue(db).browse(MODEL)}
     files = sorted(music.iterdir())
     files[0].write_bytes(b"another recording")
@@ -112,8 +112,8 @@ async def test_only_what_changed_is_analysed(db: Database, music: Path) -> None:
     files[3].rename(music / "sub" / "Moved - Song.mp3")
     shutil.copy(files[4], music / "Copy - Of it.mp3")
     fill(music, 1, start=100)
-    report = await _index(db, analyser, music)
-    assert sorted(analyser.calls) == sorted([files[0].name, "Artist 0 - Song 100.mp3"])
+    report = await _index(db, analyzer, music)
+    assert sorted(analyzer.calls) == sorted([files[0].name, "Artist 0 - Song 100.mp3"])
     assert (report.analyzed, report.reused, report.unchanged, report.removed) == (2, 3, 8, 2)
     assert report.tracks == 13
     titles = await _titles(db)
@@ -130,22 +130,22 @@ async def test_copies_in_one_run_are_analysed_once(db: Database, tmp_path: Path)
     folder.mkdir()
     for number in range(6):
         (folder / f"{number}.mp3").write_bytes(b"the same")
-    analyser = FakeAnalyser(delay_s=0.01)
-    report = await _index(db, analyser, folder, concurrency=6)
-    assert (report.tracks, len(analyser.calls), report.reused) == (6, 1, 5)
+    analyzer = FakeAnalyzer(delay_s=0.01)
+    report = await _index(db, analyzer, folder, concurrency=6)
+    assert (report.tracks, len(analyzer.calls), report.reused) == (6, 1, 5)
 
 
 async def test_failures_are_listed_remembered_and_retried_when_asked(
     db: Database, music: Path
 ) -> None:
-    analyser = FakeAnalyser()
+    analyzer = FakeAnalyzer()
     names = sorted(path.name for path in music.iterdir())
-    analyser.faults = {
+    analyzer.faults = {
         names[0]: SilentAudio("The clip is silent."),
         names[1]: WorkerCrashed("The worker died."),
         names[2]: AnalysisTimeout("It took too long."),
     }
-    report = await _index(db, analyser, music)
+    report = await _index(db, analyzer, music)
     assert report.tracks == 9
     assert {Path(failure.path).name: failure.code for failure in report.failures} == {
         names[0]: "silent_audio", names[1]: "worker_crashed", names[2]: "analysis_timeout",
@@ -155,29 +155,29 @@ async def test_failures_are_listed_remembered_and_retried_when_asked(
     ]
     assert (await Catalogue(db).stats(MODEL)).failures == 2
 
-    report = await _index(db, analyser, music)  # a timeout may have been the machine's
-    assert analyser.calls == [names[2]]
+    report = await _index(db, analyzer, music)  # a timeout may have been the machine's
+    assert analyzer.calls == [names[2]]
     assert len(report.failures) == 3
 
-    analyser.faults.clear()
+    analyzer.faults.clear()
     (music / names[0]).write_bytes(b"loud now")
-    report = await _index(db, analyser, music)
-    assert sorted(analyser.calls) == [names[0], names[2]]
+    report = await _index(db, analyzer, music)
+    assert sorted(analyzer.calls) == [names[0], names[2]]
     assert [failure.reason for failure in report.failures] == ["The worker died."]
 
-    report = await _index(db, analyser, music, retry_failed=True)
-    assert analyser.calls == [names[1]]
+    report = await _index(db, analyzer, music, retry_failed=True)
+    assert analyzer.calls == [names[1]]
     assert (report.tracks, report.failures) == (12, [])
     assert await failures(db, "library", MODEL) == []
 
 
 async def test_a_failed_file_that_is_gone_is_forgotten(db: Database, music: Path) -> None:
-    analyser = FakeAnalyser()
+    analyzer = FakeAnalyzer()
     first = min(music.iterdir())
-    analyser.faults = {first.name: SilentAudio("The clip is silent.")}
-    await _index(db, analyser, music)
+    analyzer.faults = {first.name: SilentAudio("The clip is silent.")}
+    await _index(db, analyzer, music)
     first.unlink()
-    report = await _index(db, analyser, music)
+    report = await _index(db, analyzer, music)
     assert (report.failures, await failures(db, "library", MODEL)) == ([], [])
 
 
@@ -190,10 +190,10 @@ async def test_a_file_that_changes_while_it_is_read_is_left_for_the_next_run(
         if path == first:
             path.write_bytes(path.read_bytes() + b"!")
 
-    report = await _index(db, FakeAnalyser(before=meddle), music)
+    report = await _index(db, FakeAnalyzer(before=meddle), music)
     assert [failure.path for failure in report.failures] == [str(first)]
     assert "changed while" in report.failures[0].reason
-    assert (await _index(db, FakeAnalyser(), music)).tracks == 12
+    assert (await _index(db, FakeAnalyzer(), music)).tracks == 12
 
 
 async def test_a_file_that_vanishes_meanwhile_fails_alone(db: Database, music: Path) -> None:
@@ -203,16 +203,16 @@ async def test_a_file_that_vanishes_meanwhile_fails_alone(db: Database, music: P
         if path == first:
             last.unlink(missing_ok=True)
 
-    report = await _index(db, FakeAnalyser(before=meddle), music, concurrency=1)
+    report = await _index(db, FakeAnalyzer(before=meddle), music, concurrency=1)
     assert [failure.path for failure in report.failures] == [str(last)]
     assert report.tracks == 11
 
 
 async def test_a_cancelled_run_serves_nothing_new_and_is_resumed(db: Database, music: Path) -> None:
-    await _index(db, FakeAnalyser(), music)
+    await _index(db, FakeAnalyzer(), music)
     before = await _titles(db)
     fill(music, 20, start=50)
-    slow = FakeAnalyser(delay_s=0.01)
+    slow = FakeAnalyzer(delay_s=0.01)
     task = asyncio.create_task(ingest(db, slow, _job(music, concurrency=2)))
     await until(lambda: len(slow.calls) >= 9)
     task.cancel()
@@ -220,7 +220,7 @@ async def test_a_cancelled_run_serves_nothing_new_and_is_resumed(db: Database, m
         await task
     assert slow.running == 0
     assert await _titles(db) == before
-    rest = FakeAnalyser()
+    rest = FakeAnalyzer()
     report = await _index(db, rest, music)
     assert report.tracks == 32
     assert report.resumed >= 12 + 6
@@ -230,107 +230,107 @@ async def test_a_cancelled_run_serves_nothing_new_and_is_resumed(db: Database, m
 
 async def test_changes_between_a_cut_off_run_and_the_next_count(db: Database, music: Path) -> None:
     files = sorted(music.iterdir())
-    analyser = FakeAnalyser()
-    analyser.faults = {files[-1].name: WorkerUnavailable("No worker starts.")}
+    analyzer = FakeAnalyzer()
+    analyzer.faults = {files[-1].name: WorkerUnavailable("No worker starts.")}
     with pytest.raises(WorkerUnavailable):
-        await _index(db, analyser, music, concurrency=1)
+        await _index(db, analyzer, music, concurrency=1)
     assert await _titles(db) == []
     files[0].unlink()
     files[1].write_bytes(b"another recording")
     files[2].rename(music / "Moved - Song.mp3")
-    analyser.faults.clear()
-    report = await _index(db, analyser, music)
-    assert sorted(analyser.calls) == [files[1].name, files[-1].name]
+    analyzer.faults.clear()
+    report = await _index(db, analyzer, music)
+    assert sorted(analyzer.calls) == [files[1].name, files[-1].name]
     assert (report.tracks, report.resumed, report.reused) == (11, 8, 1)
     assert files[0].stem.split(" - ")[1] not in await _titles(db)
 
 
 async def test_another_model_is_refused(db: Database, music: Path) -> None:
     with pytest.raises(ModelMismatch, match="other@1"):
-        await _index(db, FakeAnalyser(model_id="other@1"), music)
-    await _index(db, FakeAnalyser(), music)
+        await _index(db, FakeAnalyzer(model_id="other@1"), music)
+    await _index(db, FakeAnalyzer(), music)
     with pytest.raises(ModelMismatch, match="dimensions"):
-        await _index(db, FakeAnalyser(), music, dimension=16)
+        await _index(db, FakeAnalyzer(), music, dimension=16)
     assert len(await _titles(db)) == 12
 
 
 async def test_two_models_are_served_side_by_side(db: Database, music: Path) -> None:
-    await _index(db, FakeAnalyser(), music)
-    await _index(db, FakeAnalyser(model_id="other@1"), music, model_id="other@1")
+    await _index(db, FakeAnalyzer(), music)
+    await _index(db, FakeAnalyzer(model_id="other@1"), music, model_id="other@1")
     assert await Catalogue(db).count(MODEL) == await Catalogue(db).count("other@1") == 12
 
 
 async def test_a_full_queue_is_waited_for(db: Database, music: Path) -> None:
-    class Crowded(FakeAnalyser):
+    class Crowded(FakeAnalyzer):
         async def analyze(self, path: Path) -> Analysis:
             if len(self.calls) % 3 == 0:
                 self.calls.append("busy")
                 raise Busy("32 clips are waiting already: try again in a minute.")
             return await super().analyze(path)
 
-    analyser = Crowded()
-    assert (await _index(db, analyser, music)).tracks == 12
-    assert "busy" in analyser.calls
+    analyzer = Crowded()
+    assert (await _index(db, analyzer, music)).tracks == 12
+    assert "busy" in analyzer.calls
 
 
 async def test_two_folders_make_one_library(db: Database, music: Path, tmp_path: Path) -> None:
     more = tmp_path / "more"
     fill(more, 3, start=200)
-    await _index(db, FakeAnalyser(), music)
-    report = await _index(db, FakeAnalyser(), more)
+    await _index(db, FakeAnalyzer(), music)
+    report = await _index(db, FakeAnalyzer(), more)
     assert (report.tracks, report.unchanged, report.analyzed) == (15, 12, 3)
     min(more.iterdir()).unlink()
-    assert (await _index(db, FakeAnalyser(), more)).tracks == 14
+    assert (await _index(db, FakeAnalyzer(), more)).tracks == 14
 
 
 async def test_an_unmounted_disk_does_not_empty_the_library(db: Database, music: Path) -> None:
-    await _index(db, FakeAnalyser(), music)
+    await _index(db, FakeAnalyzer(), music)
     for path in music.iterdir():
         path.unlink()
     with pytest.raises(InputRefused, match="check that its disk is there"):
-        await _index(db, FakeAnalyser(), music)
+        await _index(db, FakeAnalyzer(), music)
     music.rmdir()
     with pytest.raises(FileMissing):
-        await _index(db, FakeAnalyser(), music)
+        await _index(db, FakeAnalyzer(), music)
     assert len(await _titles(db)) == 12
     music.mkdir()
-    assert (await _index(db, FakeAnalyser(), music, allow_empty=True)).removed == 12
+    assert (await _index(db, FakeAnalyzer(), music, allow_empty=True)).removed == 12
     assert await _titles(db) == []
 
 
 async def test_one_run_a_scope(db: Database, music: Path) -> None:
-    analyser = FakeAnalyser(delay_s=0.05)
-    first = asyncio.create_task(ingest(db, analyser, _job(music)))
-    await until(lambda: bool(analyser.calls))
+    analyzer = FakeAnalyzer(delay_s=0.05)
+    first = asyncio.create_task(ingest(db, analyzer, _job(music)))
+    await until(lambda: bool(analyzer.calls))
     with pytest.raises(CatalogueError, match="library are being indexed already"):
-        await ingest(db, analyser, _job(music))
-    await ingest(db, FakeAnalyser(), _job(music, scope="guild:1"))
+        await ingest(db, analyzer, _job(music))
+    await ingest(db, FakeAnalyzer(), _job(music, scope="guild:1"))
     assert (await first).tracks == 12
     assert len(await _titles(db, "guild:1")) == 12
-    await ingest(db, FakeAnalyser(), _job(music))
+    await ingest(db, FakeAnalyzer(), _job(music))
 
 
 async def test_one_run_a_scope_over_programs(music: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.db"
-    analyser = FakeAnalyser(delay_s=0.05)
+    analyzer = FakeAnalyzer(delay_s=0.05)
     async with open_db(path) as one, open_db(path) as other:
-        first = asyncio.create_task(ingest(one, analyser, _job(music)))
-        await until(lambda: bool(analyser.calls))
+        first = asyncio.create_task(ingest(one, analyzer, _job(music)))
+        await until(lambda: bool(analyzer.calls))
         with pytest.raises(CatalogueError, match="being indexed already"):
-            await ingest(other, analyser, _job(music))
+            await ingest(other, analyzer, _job(music))
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
-        assert (await ingest(other, FakeAnalyser(), _job(music))).tracks == 12
+        assert (await ingest(other, FakeAnalyzer(), _job(music))).tracks == 12
 
 
 async def test_what_is_added_or_removed_meanwhile_is_kept_so(db: Database, music: Path) -> None:
     catalogue = Catalogue(db)
-    await _index(db, FakeAnalyser(), music)
+    await _index(db, FakeAnalyzer(), music)
     gone = (await catalogue.browse(MODEL, limit=1))[0]
     fill(music, 10, start=50)
-    analyser = FakeAnalyser(delay_s=0.01)
-    run = asyncio.create_task(ingest(db, analyser, _job(music)))
-    await until(lambda: len(analyser.calls) >= 5)
+    analyzer = FakeAnalyzer(delay_s=0.01)
+    run = asyncio.create_task(ingest(db, analyzer, _job(music)))
+    await until(lambda: len(analyzer.calls) >= 5)
     await catalogue.add("library", MODEL, [new_track(900)])
     assert await catalogue.remove("library", [gone.id]) == 1
     report = await run
@@ -362,7 +362,7 @@ async def test_readers_see_whole_generations_only(music: Path, tmp_path: Path) -
                 for old in list(music.iterdir())[::3]:
                     old.unlink()
             wholes.add(frozenset(map(str, music.iterdir())))
-            await ingest(writer, FakeAnalyser(delay_s=0.002), _job(music))
+            await ingest(writer, FakeAnalyzer(delay_s=0.002), _job(music))
         done.set()
         await asyncio.gather(*reading)
     assert seen <= wholes
@@ -371,16 +371,16 @@ async def test_readers_see_whole_generations_only(music: Path, tmp_path: Path) -
 
 async def test_a_full_disk_keeps_the_old_generation(music: Path, tmp_path: Path) -> None:
     async with open_db(tmp_path / "a.db") as db:
-        await _index(db, FakeAnalyser(), music)
+        await _index(db, FakeAnalyzer(), music)
         before = await _titles(db)
         fill(music, 200, start=50)
         pages = await db.number("PRAGMA page_count")
         await db._writer.execute_fetchall(f"PRAGMA max_page_count = {pages + 20}")
         with pytest.raises(CatalogueError, match="disk is full: make room"):
-            await _index(db, FakeAnalyser(), music)
+            await _index(db, FakeAnalyzer(), music)
         assert await _titles(db) == before
         await db._writer.execute_fetchall("PRAGMA max_page_count = 1000000")
-        report = await _index(db, FakeAnalyser(), music)
+        report = await _index(db, FakeAnalyzer(), music)
         assert report.tracks == 212
         assert report.resumed > 12
     async with open_db(tmp_path / "a.db") as db:
@@ -388,11 +388,11 @@ async def test_a_full_disk_keeps_the_old_generation(music: Path, tmp_path: Path)
 
 
 async def test_progress_adds_up(db: Database, music: Path) -> None:
-    steps: list[Progress] = []
-    analyser = FakeAnalyser(delay_s=0.001)
+    steps: list[IngestProgress] = []
+    analyzer = FakeAnalyzer(delay_s=0.001)
     first = min(music.iterdir()).name
-    analyser.faults = {first: GenrecError("No.")}
-    await ingest(db, analyser, _job(music), steps.append)
+    analyzer.faults = {first: GenrecError("No.")}
+    await ingest(db, analyzer, _job(music), steps.append)
     assert (steps[0].done, steps[0].total, steps[0].seconds_left) == (0, 12, None)
     assert [step.done for step in steps] == sorted(step.done for step in steps)
     last = steps[-1]
@@ -401,16 +401,16 @@ async def test_progress_adds_up(db: Database, music: Path) -> None:
     assert last.current.startswith(str(music))
     fill(music, 1, start=70)
     steps.clear()
-    analyser.faults.clear()
-    await ingest(db, analyser, _job(music), steps.append)
+    analyzer.faults.clear()
+    await ingest(db, analyzer, _job(music), steps.append)
     assert (steps[0].done, steps[-1].done, steps[-1].total) == (11, 13, 13)
 
 
 async def test_a_backup_is_made_where_asked_for(music: Path, tmp_path: Path) -> None:
     async with open_db(tmp_path / "a.db") as db:
-        assert (await _index(db, FakeAnalyser(), music)).backup is None
+        assert (await _index(db, FakeAnalyzer(), music)).backup is None
         fill(music, 1, start=70)
-        report = await _index(db, FakeAnalyser(), music, backup=True)
+        report = await _index(db, FakeAnalyzer(), music, backup=True)
         assert report.backup is not None
         assert report.backup.name == "a.backup.db"
 
@@ -418,7 +418,7 @@ async def test_a_backup_is_made_where_asked_for(music: Path, tmp_path: Path) -> 
 async def test_a_tags_genre_goes_before_what_is_heard(db: Database, tmp_path: Path) -> None:
     folder = tmp_path / "all"
     fill(folder / "Hip Hop", 3)
-    await _index(db, FakeAnalyser(), folder)
+    await _index(db, FakeAnalyzer(), folder)
     assert {track.genre for track in await Catalogue(db).browse(MODEL)} == {"hiphop"}
     assert (await Catalogue(db).load(MODEL)).allowed({"library"}, "hiphop").all()
 
@@ -426,13 +426,13 @@ async def test_a_tags_genre_goes_before_what_is_heard(db: Database, tmp_path: Pa
 async def test_an_embedding_that_goes_meanwhile_is_made_again(
     db: Database, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await _index(db, FakeAnalyser(), music)
+    await _index(db, FakeAnalyzer(), music)
     first = min(music.iterdir())
     os.utime(first, ns=(1, 1))
     real, times = generations.put_known, 0
 
     async def lose_the_first(
-        tx: Session, generation: Generation, tracks: Sequence[KnownTrack]
+        tx: SqlSession, generation: Generation, tracks: Sequence[KnownTrack]
     ) -> list[KnownTrack]:
         nonlocal times
         if tracks and not times:
@@ -443,7 +443,7 @@ async def test_an_embedding_that_goes_meanwhile_is_made_again(
         return await real(tx, generation, tracks)
 
     monkeypatch.setattr(generations, "put_known", lose_the_first)
-    analyser = FakeAnalyser()
-    report = await _index(db, analyser, music)
-    assert (times, analyser.calls) == (1, [first.name])
+    analyzer = FakeAnalyzer()
+    report = await _index(db, analyzer, music)
+    assert (times, analyzer.calls) == (1, [first.name])
     assert (report.tracks, report.reused, report.analyzed) == (12, 0, 1)

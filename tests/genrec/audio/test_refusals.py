@@ -109,7 +109,7 @@ def test_demuxer_is_forced(tmp_path: Path) -> None:
     path = tmp_path / "song.wav"
     path.write_bytes(hostile_files.with_av("ipod", "aac", tone(2, SR)))
     with path.open("rb", buffering=0) as file, pytest.raises(UnreadableAudio):
-        ffmpeg.hear_with_ffmpeg(file, lambda *_: (0.0, 2.0), demuxer="matroska")
+        ffmpeg.decode_with_ffmpeg(file, lambda *_: (0.0, 2.0), demuxer="matroska")
 
 
 def test_playlist_is_not_followed_even_by_its_own_demuxer(
@@ -121,7 +121,7 @@ def test_playlist_is_not_followed_even_by_its_own_demuxer(
     playlist = next(bomb for bomb in BOMBS if bomb.name == "concat.wav").plant(tmp_path)
     with playlist.open("rb", buffering=0) as file:
         with pytest.raises(UnreadableAudio):
-            ffmpeg.hear_with_ffmpeg(file, lambda *_: (0.0, 2.0), demuxer="concat")
+            ffmpeg.decode_with_ffmpeg(file, lambda *_: (0.0, 2.0), demuxer="concat")
         file.seek(0)
         with av.open(ffmpeg._Nameless(file), "r", format="concat") as container:
             assert next(container.decode(audio=0)).samples

@@ -10,13 +10,13 @@ import numpy as np
 from genrec.spectrogram import ImageConfig, SpectrogramConfig, log_mel
 from genrec.training.data.dataset import Dataset, encode_levels
 from genrec.training.front_end import mel_basis
-from genrec.training.settings import Settings
+from genrec.training.settings import TrainingSettings
 from tests.synth import STYLES, music
 
 CONFIG = SpectrogramConfig()
 SHAPE = (32, 32, 3)
 SMALL = ImageConfig(columns=32, height=32, width=32, hop_columns=32)
-SETTINGS = Settings(image=SMALL, epochs=3, batch=4, crops=1, seed=3)
+SETTINGS = TrainingSettings(image=SMALL, epochs=3, batch=4, crops=1, seed=3)
 PNG = b"\x89PNG\r\n\x1a\n"
 
 

@@ -24,8 +24,8 @@ DATA = played_data([5 * i + style for style in (0, 3) for i in range(6)], second
 PARTS = split(DATA, Path("none"), "paper")
 
 
-def settings(arch: str, trainable: str, epochs: int) -> setup.Settings:
-    paper = setup.paper(setup.Settings(arch=arch, trainable=trainable, seed=3))
+def settings(arch: str, trainable: str, epochs: int) -> setup.TrainingSettings:
+    paper = setup.paper(setup.TrainingSettings(arch=arch, trainable=trainable, seed=3))
     image = replace(paper.image, height=32, width=32)
     return replace(paper, image=image, epochs=epochs, patience=epochs, batch=4)
 
@@ -43,7 +43,7 @@ def test_the_network_is_cut_where_it_begins_to_learn(
     arch: str, trainable: str, tensors: int
 ) -> None:
     model, _ = architectures.build(settings(arch, trainable, 1), 2)
-    first, rest = bottleneck.halves(model)
+    first, rest = bottleneck.split_at_frozen(model)
     assert len(first.outputs) == tensors
     assert not first.trainable_weights
     assert [w.path for w in rest.trainable_weights] == [w.path for w in model.trainable_weights]
@@ -88,7 +88,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.Monke
     train.train(wanted, DATA, PARTS, tmp_path / "whole", verbose=0)
     begun: list[tuple[int, int]] = []
 
-    class Killed(batches.Dice):
+    class Killed(batches.EpochSeed):
         kill = True
 
         def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -97,7 +97,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.Monke
                 raise KeyboardInterrupt
             begun.append((epoch, int(np.asarray(self.model.optimizer.iterations))))
 
-    monkeypatch.setattr(train, "Dice", Killed)
+    monkeypatch.setattr(train, "EpochSeed", Killed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         with pytest.raises(KeyboardInterrupt):
@@ -116,5 +116,5 @@ def test_only_whole_excerpts_without_damage_are_remembered() -> None:
     assert not train.sees_the_same(replace(paper, trainable="all"))
     assert not train.sees_the_same(replace(paper, teachers=("runs/one",)))
     assert not train.sees_the_same(replace(paper, image=replace(paper.image, columns=128)))
-    assert not train.sees_the_same(replace(paper, augment=setup.Settings().augment))
+    assert not train.sees_the_same(replace(paper, augment=setup.TrainingSettings().augment))
     assert paper.augment == NONE

@@ -110,7 +110,7 @@ def test_weights_that_do_not_fit_are_a_sentence(tmp_path: Path) -> None:
 
 def test_the_paper_s_recipe_has_the_paper_s_numbers() -> None:
     for arch, epochs in (("vgg16", 20), ("resnet50", 30)):
-        paper = setup.RECIPES["paper"](setup.Settings(arch=arch))
+        paper = setup.RECIPES["paper"](setup.TrainingSettings(arch=arch))
         assert paper.image.shape == (224, 224, 3)
         assert (paper.image.scaling, paper.image.channels) == ("picture", "copies")
         assert (paper.epochs, paper.patience, paper.batch, paper.dropout) == (
@@ -120,12 +120,14 @@ def test_the_paper_s_recipe_has_the_paper_s_numbers() -> None:
         adam = train.optimizer(paper, 100)
         assert type(adam) is keras.optimizers.Adam
         assert float(adam.learning_rate) == pytest.approx(1e-3)
-    assert setup.RECIPES["paper"](setup.Settings(trainable="head")).trainable == "head"
+    assert setup.RECIPES["paper"](setup.TrainingSettings(trainable="head")).trainable == "head"
 
 
 @pytest.mark.parametrize("arch", ["vgg16", "resnet50"])
 def test_head_freezes_the_backbone_and_last4_all_but_its_last_four_layers(arch: str) -> None:
-    tiny = replace(setup.paper(setup.Settings(arch=arch)), image=replace(SMALL, channels="copies"))
+    tiny = replace(
+        setup.paper(setup.TrainingSettings(arch=arch)), image=replace(SMALL, channels="copies")
+    )
     head, body = architectures.build(replace(tiny, trainable="head"), 2)
     assert not any(layer.trainable for layer in body.layers)
     assert [w.path for w in head.trainable_weights] == ["logits/kernel", "logits/bias"]
@@ -188,7 +190,7 @@ def test_whole_excerpts_of_different_lengths_go_into_one_batch() -> None:
 
 
 def test_settings_survive_their_file(tmp_path: Path) -> None:
-    paper = setup.paper(setup.Settings(arch="resnet50", seed=9))
+    paper = setup.paper(setup.TrainingSettings(arch="resnet50", seed=9))
     setup.start(tmp_path, paper, ["a", "b"], resume=True)
     assert setup.read_settings(tmp_path) == (paper, ["a", "b"])
     assert asdict(paper)["image"]["columns"] == 0

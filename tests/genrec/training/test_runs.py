@@ -16,7 +16,7 @@ import pytest
 
 from genrec.embedder import Embedder
 from genrec.errors import DataError
-from genrec.pipeline import Analyzer
+from genrec.pipeline import PresetAnalyzer
 from genrec.preset import Preset
 from genrec.training.data.dataset import Parts, split
 from tests.genrec.training.keras_needed import MARKS, keras  # isort: split
@@ -48,7 +48,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, parts: Parts) -> SimpleNamespa
     folder = tmp_path_factory.mktemp("runs") / "small"
     begun: list[tuple[int, int]] = []
 
-    class Killed(batches.Dice):
+    class Killed(batches.EpochSeed):
         kill = True
 
         def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -59,7 +59,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, parts: Parts) -> SimpleNamespa
 
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # what is killed leaves its files open
-        patch.setattr(train, "Dice", Killed)
+        patch.setattr(train, "EpochSeed", Killed)
         with pytest.raises(KeyboardInterrupt):
             train.train(SETTINGS, DATA, parts, folder, verbose=0)
         Killed.kill = False
@@ -112,7 +112,7 @@ def test_the_last_epoch_is_kept_where_that_is_asked(
         export.load_kept(tmp_path, settings, 2)
 
 
-def kept_loss(folder: Path, settings: setup.Settings, parts: Parts) -> float:
+def kept_loss(folder: Path, settings: setup.TrainingSettings, parts: Parts) -> float:
     judge = batches.TrackValidation(DATA, parts["valid"], settings)
     judge.set_model(export.load_kept(folder, settings, 2))
     logs: dict[str, float] = {}
@@ -232,7 +232,7 @@ def exported(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(export, "MAX_LOSS", 1.0)  # of two tracks; int8 is wanted here
         made = export.export(run.folder, DATA, parts, out, name=out.name, precision=request.param)
-    report = evaluate(Analyzer(made.preset), DATA, parts, others=made.heard)
+    report = evaluate(PresetAnalyzer(made.preset), DATA, parts, others=made.heard)
     mine = "/srv/music-of-mine"
     learned = replace(SETTINGS, weights=f"{mine}/start.h5", teachers=(f"{mine}/a", f"{mine}/b"))
     model_card.write_card(made, report, learned, [
@@ -250,10 +250,10 @@ def test_an_export_hears_what_keras_hears(exported: SimpleNamespace, run: Simple
     body = keras.Model(model.input, model.get_layer("embedding").output)
     x, owner = batches.all_windows(DATA, np.arange(len(DATA)), SETTINGS)
     features = np.asarray(body(x, training=False))
-    analyzer = Analyzer(preset)
+    analyzer = PresetAnalyzer(preset)
     for i in range(len(DATA)):
         expected = features[owner == i].mean(axis=0)
-        found = analyzer.see(DATA.spectrogram(i)).features
+        found = analyzer.predict_spectrogram(DATA.spectrogram(i)).features
         cosine = found @ expected / np.linalg.norm(found) / np.linalg.norm(expected)
         assert cosine > 0.98
 
@@ -262,7 +262,7 @@ def test_an_export_is_calibrated_on_validation_tracks(
     exported: SimpleNamespace, parts: Parts
 ) -> None:
     preset = exported.made.preset
-    train_part = predict.listen(Analyzer(preset), DATA, parts["train"])
+    train_part = predict.predict_all(PresetAnalyzer(preset), DATA, parts["train"])
     np.testing.assert_allclose(preset.centre, train_part.features.mean(axis=0), atol=1e-5)
     assert 0.04 < preset.calibration.temperature < 21
     assert -1 <= preset.calibration.cosine_zero <= preset.calibration.cosine_floor <= 1
@@ -300,7 +300,7 @@ def test_what_an_export_has_heard_is_not_heard_again(
     exported: SimpleNamespace, parts: Parts
 ) -> None:
     told: list[tuple[int, int]] = []
-    analyzer = Analyzer(exported.made.preset)
+    analyzer = PresetAnalyzer(exported.made.preset)
     anew = evaluate(analyzer, DATA, parts, progress=lambda *done: told.append(done))
     assert {**anew, "seconds": 0} == {**exported.report, "seconds": 0}
     assert told[-1] == (len(DATA), len(DATA))

@@ -36,10 +36,10 @@ def trained(folder: Path, labels: list[str], **settings: Any) -> tuple[Path, Any
 def test_a_run_of_other_labels_lends_all_but_its_head(arch: str, tmp_path: Path) -> None:
     folder, before = trained(tmp_path / "bands", BANDS, arch=arch, split="paper")
     settings = replace(SETTINGS, arch=arch, weights=str(folder), split="filtered")
-    assert setup.predecessor(folder, settings, OURS, going_on=True).split == "paper"
+    assert setup.check_init_run(folder, settings, OURS, going_on=True).split == "paper"
     model, _ = architectures.build(settings, len(OURS))
     head = model.get_layer("logits").get_weights()
-    architectures.start_from(model, folder, settings, OURS)
+    architectures.init_from(model, folder, settings, OURS)
     x = pictures(2)
     embeds = [keras.Model(m.input, m.get_layer("embedding").output) for m in (before, model)]
     heard = [np.asarray(embed.predict_on_batch(x)) for embed in embeds]
@@ -51,7 +51,7 @@ def test_a_run_of_the_same_labels_lends_its_head_too(tmp_path: Path) -> None:
     folder, before = trained(tmp_path / "before", OURS)
     settings = replace(SETTINGS, weights=str(folder))
     model, _ = architectures.build(settings, len(OURS))
-    architectures.start_from(model, folder, settings, OURS)
+    architectures.init_from(model, folder, settings, OURS)
     x = pictures(2)
     np.testing.assert_array_equal(model.predict_on_batch(x), before.predict_on_batch(x))
 
@@ -59,15 +59,15 @@ def test_a_run_of_the_same_labels_lends_its_head_too(tmp_path: Path) -> None:
 def test_what_a_run_cannot_start_from_is_a_sentence(tmp_path: Path) -> None:
     folder, _ = trained(tmp_path / "bands", BANDS)
     with pytest.raises(DataError, match="trained a vgg16, which a resnet50 cannot go on from"):
-        setup.predecessor(folder, replace(SETTINGS, arch="resnet50"), OURS, going_on=True)
+        setup.check_init_run(folder, replace(SETTINGS, arch="resnet50"), OURS, going_on=True)
     larger = replace(SETTINGS, image=replace(SMALL, height=64))
     with pytest.raises(DataError, match="another front end, split or set"):
-        setup.predecessor(folder, larger, OURS, going_on=True)
+        setup.check_init_run(folder, larger, OURS, going_on=True)
     shared, _ = trained(tmp_path / "shared", ["disco", "rock"], split="filtered")
     with pytest.raises(DataError, match="another front end, split or set"):
-        setup.predecessor(shared, SETTINGS, OURS, going_on=True)  # it may know the same tracks
+        setup.check_init_run(shared, SETTINGS, OURS, going_on=True)  # it may know the same tracks
     with pytest.raises(DataError, match="another front end, split or set"):
-        setup.predecessor(folder, SETTINGS, OURS)  # it cannot teach what it has no name for
+        setup.check_init_run(folder, SETTINGS, OURS)  # it cannot teach what it has no name for
 
 
 def test_training_starts_from_a_run_of_other_labels(tmp_path: Path) -> None:

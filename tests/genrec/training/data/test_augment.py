@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genrec.spectrogram import SpectrogramConfig, log_mel
-from genrec.training.data.augment import NONE, Augmentation, crop, damage, mixup
+from genrec.training.data.augment import NONE, Augmentation, augment_patch, crop, mixup
 from genrec.training.front_end import band_centres, mel_basis
 from tests.synth import music
 
@@ -75,7 +75,7 @@ def test_damage_leaves_a_spectrogram(how: Augmentation) -> None:
     patch = crop(S_DB, 128, NONE, dice(0))
     before = patch.copy()
     for seed in range(30):
-        damaged = damage(patch, BANDS_HZ, 80.0, how, dice(seed))
+        damaged = augment_patch(patch, BANDS_HZ, 80.0, how, dice(seed))
         assert damaged.shape == patch.shape
         assert damaged.dtype == np.float32
         assert np.isfinite(damaged).all()
@@ -87,28 +87,28 @@ def test_damage_leaves_a_spectrogram(how: Augmentation) -> None:
 
 def test_no_damage_only_brings_the_maximum_to_zero() -> None:
     patch = np.maximum(S_DB[:, :128] - 5, -80)
-    damaged = damage(patch, BANDS_HZ, 80.0, NONE, dice(0))
+    damaged = augment_patch(patch, BANDS_HZ, 80.0, NONE, dice(0))
     np.testing.assert_allclose(damaged, patch - patch.max(), atol=1e-5)
 
 
 def test_a_patch_that_nothing_is_left_of_stays_as_it_was() -> None:
     patch = S_DB[:, :8]
     everything = replace(NONE, masks=400, mask_size=8)
-    assert np.array_equal(damage(patch, BANDS_HZ, 80.0, everything, dice(0)), patch)
+    assert np.array_equal(augment_patch(patch, BANDS_HZ, 80.0, everything, dice(0)), patch)
 
 
 def test_a_band_limit_empties_the_bands_above_and_a_low_cut_those_below() -> None:
     patch = np.zeros((128, 40), dtype=np.float32)
     cutoffs = set()
     for seed in range(20):
-        limited = damage(patch, BANDS_HZ, 80.0, replace(NONE, band_limit=1), dice(seed))
+        limited = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, band_limit=1), dice(seed))
         empty = (limited == -80.0).all(axis=1)
         assert empty[BANDS_HZ > 10500].all()
         assert not empty[BANDS_HZ < 3400].any()
         assert np.array_equal(np.sort(empty), empty)  # all of them above one frequency
         assert (limited[~empty] == 0).all()
         cutoffs.add(int(empty.argmax()))
-        cut = damage(patch, BANDS_HZ, 80.0, replace(NONE, low_cut=1), dice(seed))
+        cut = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, low_cut=1), dice(seed))
         empty = (cut == -80.0).all(axis=1)
         assert empty[BANDS_HZ < 80].all()
         assert not empty[BANDS_HZ > 350].any()
@@ -118,7 +118,7 @@ def test_a_band_limit_empties_the_bands_above_and_a_low_cut_those_below() -> Non
 def test_noise_fills_what_was_silent() -> None:
     patch = np.full((128, 40), -80, dtype=np.float32)
     patch[60] = 0
-    noisy = damage(patch, BANDS_HZ, 80.0, replace(NONE, noise=1), dice(1))
+    noisy = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, noise=1), dice(1))
     assert np.median(noisy) > -75
     assert abs(float(np.median(noisy[60]))) < 2
 
@@ -126,7 +126,7 @@ def test_noise_fills_what_was_silent() -> None:
 def test_a_floor_lifts_the_quiet_and_leaves_the_loud() -> None:
     patch = np.full((128, 40), -80, dtype=np.float32)
     patch[60] = 0
-    lifted = damage(patch, BANDS_HZ, 80.0, replace(NONE, floor=1), dice(1))
+    lifted = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, floor=1), dice(1))
     assert -75.1 <= float(lifted[0, 0]) <= -40
     assert np.ptp(lifted[:60]) == 0
     np.testing.assert_allclose(lifted[60], 0, atol=1e-3)
@@ -134,7 +134,7 @@ def test_a_floor_lifts_the_quiet_and_leaves_the_loud() -> None:
 
 def test_coding_empties_what_is_far_below_the_loudest_of_its_column() -> None:
     patch = np.linspace(-80, 0, 128, dtype=np.float32)[:, None].repeat(40, axis=1)
-    coded = damage(patch, BANDS_HZ, 80.0, replace(NONE, coding=1), dice(1))
+    coded = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, coding=1), dice(1))
     kept = coded[:, 0] > -80
     assert kept[patch[:, 0] > -25].all()
     assert not kept[patch[:, 0] < -60].any()
@@ -144,7 +144,7 @@ def test_coding_empties_what_is_far_below_the_loudest_of_its_column() -> None:
 def test_the_same_seed_gives_the_same_patch_and_another_seed_another() -> None:
     def make(seed: int) -> np.ndarray:
         rng = dice(seed)
-        return damage(crop(S_DB, 128, ALWAYS, rng), BANDS_HZ, 80.0, ALWAYS, rng)
+        return augment_patch(crop(S_DB, 128, ALWAYS, rng), BANDS_HZ, 80.0, ALWAYS, rng)
 
     assert np.array_equal(make(7), make(7))
     assert not np.array_equal(make(7), make(8))

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from genrec.errors import DataError, UnreadableAudio
-from genrec.pipeline import Heard
+from genrec.pipeline import Prediction
 from genrec.preset import Calibration
 from genrec.spectrogram import SpectrogramConfig
 from genrec.training.data.dataset import Dataset, Parts
 from genrec.training.evaluation.evaluate import (
-    Predictions,
+    EmbeddedPredictions,
     accuracy,
     calibration,
     evaluate,
@@ -41,9 +41,9 @@ def at(degrees: list[float]) -> np.ndarray:
     return np.stack([np.cos(radians), np.sin(radians)], axis=1).astype(np.float32)
 
 
-def heard(indices: list[int], degrees: list[float]) -> Predictions:
+def heard(indices: list[int], degrees: list[float]) -> EmbeddedPredictions:
     logits = np.zeros((len(indices), 2), np.float32)
-    return Predictions(np.array(indices), at(degrees), logits, at(degrees))
+    return EmbeddedPredictions(np.array(indices), at(degrees), logits, at(degrees))
 
 
 # --- accuracy
@@ -170,9 +170,9 @@ class KnownAnswers:
             calibration=Calibration(temperature=2.0),
         )
 
-    def see(self, S_db: np.ndarray) -> Heard:
+    def predict_spectrogram(self, S_db: np.ndarray) -> Prediction:
         level = round((float(S_db.mean()) / 80 + 1) * 256 - 0.5)
-        return Heard(self.features[level - 1], self.logits[level - 1])
+        return Prediction(self.features[level - 1], self.logits[level - 1])
 
     def embedding(self, features: np.ndarray) -> np.ndarray:
         return features

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from genrec.audio.decode import decode
-from genrec.pipeline import Analyzer
+from genrec.pipeline import PresetAnalyzer
 from genrec.preset import Preset
 from genrec.training.evaluation.robustness import CHANGES, UNCHANGED, robustness
 from tests.genrec.training.small import blank_data
@@ -47,7 +47,7 @@ def test_a_change_can_be_heard_and_does_what_its_name_says(tmp_path: Path, chang
 
 
 def test_the_table_compares_with_the_clip_as_it_is(tmp_path: Path) -> None:
-    analyzer = Analyzer(Preset.load(ROOT / "models" / "vgg16"))
+    analyzer = PresetAnalyzer(Preset.load(ROOT / "models" / "vgg16"))
     path = tmp_path / "clip.wav"
     soundfile.write(path, Y, SR, subtype="FLOAT")
     heard = analyzer.analyze(path).scores[0].label
@@ -70,5 +70,5 @@ def test_the_table_compares_with_the_clip_as_it_is(tmp_path: Path) -> None:
 
 
 def test_without_audio_there_is_no_table() -> None:
-    analyzer = Analyzer(Preset.load(ROOT / "models" / "vgg16"))
+    analyzer = PresetAnalyzer(Preset.load(ROOT / "models" / "vgg16"))
     assert robustness(analyzer, blank_data(["jazz"]), np.arange(1)) == []

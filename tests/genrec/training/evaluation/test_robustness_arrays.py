@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from genrec.pipeline import Heard
+from genrec.pipeline import Prediction
 from genrec.spectrogram import SpectrogramConfig
 from genrec.training.evaluation.robustness_arrays import (
     ARRAY_CHANGES,
@@ -67,9 +67,9 @@ class Treble:
 
     preset = SimpleNamespace(labels=tuple(DATA.labels), spectrogram=CONFIG)
 
-    def see(self, S_db: np.ndarray) -> Heard:
+    def predict_spectrogram(self, S_db: np.ndarray) -> Prediction:
         dark = float(S_db[HZ > 9_000].max() <= S_db.min())
-        return Heard(np.zeros(2, np.float32), np.array([1 - dark, dark], np.float32))
+        return Prediction(np.zeros(2, np.float32), np.array([1 - dark, dark], np.float32))
 
 
 def test_the_table_compares_with_the_tracks_as_they_are() -> None:

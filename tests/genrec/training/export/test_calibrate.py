@@ -15,9 +15,9 @@ from genrec.training.export import calibrate, starter_catalogue
 from tests.genrec.training.small import CONFIG, PNG, played_data
 
 
-def heard_alike(count: int) -> predict.Listened:
+def heard_alike(count: int) -> predict.Predictions:
     each = np.ones((count, 4), np.float32)
-    return predict.Listened(np.arange(count), each, each[:, :2])
+    return predict.Predictions(np.arange(count), each, each[:, :2])
 
 
 def test_without_artists_and_titles_there_is_no_catalogue() -> None:

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from genrec.pipeline import Analyzer
+from genrec.pipeline import PresetAnalyzer
 from genrec.preset import Preset
 from genrec.training.data.dataset import Dataset
 from genrec.training.evaluation.robustness import EVERYDAY
-from genrec.training.export.projection import DIMENSION, everyday_changes, projection
+from genrec.training.export.projection import DIMENSION, degradations, projection
 from tests.repository import ROOT
 from tests.synth import music
 
@@ -70,7 +70,7 @@ def test_what_tells_genres_apart_goes_before_what_tells_their_tracks_apart() -> 
 
 @pytest.mark.slow
 def test_only_tracks_with_audio_are_coded(tmp_path: Path) -> None:
-    analyzer = Analyzer(Preset.load(ROOT / "models" / "vgg16"))
+    analyzer = PresetAnalyzer(Preset.load(ROOT / "models" / "vgg16"))
     y = music(1, 12.0, 22050)
     soundfile.write(tmp_path / "a.flac", y, 22050)
     levels = np.zeros((2, 128, 140), dtype=np.uint8)
@@ -86,9 +86,9 @@ def test_only_tracks_with_audio_are_coded(tmp_path: Path) -> None:
         audio={"a": tmp_path / "a.flac"},
     )
 
-    changes = everyday_changes(analyzer, data, np.array([0, 1]))
+    changes = degradations(analyzer, data, np.array([0, 1]))
 
     assert changes.shape == (len(EVERYDAY), analyzer.embedder.dimension)
     by_coding = np.linalg.norm(changes, axis=1)
     assert (by_coding > 0).all()
-    assert not len(everyday_changes(analyzer, data, np.array([1])))
+    assert not len(degradations(analyzer, data, np.array([1])))

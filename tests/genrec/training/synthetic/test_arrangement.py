@@ -16,15 +16,15 @@ from genrec.training.synthetic.arrangement import (
     RHYTHMS,
     SCALES,
     STRUMS,
-    Band,
+    Ensemble,
     Sound,
-    draw_band,
+    draw_ensemble,
 )
 from genrec.training.synthetic.composer import BASS, FIRST, KICK, LEAD, SECOND, Piece, compose
 
 SECONDS = 12.0
 CLEAN = Sound(drive=0.0, room=0.0, low_hz=0.0, high_hz=11025.0, noise_db=-90.0)
-TRIO = Band(
+TRIO = Ensemble(
     bpm=120.0,
     rhythm="four",
     kit=0,
@@ -56,13 +56,13 @@ def times(piece: Piece, key: int) -> np.ndarray:
 
 
 def test_a_number_is_always_the_same_band_and_no_other_one() -> None:
-    bands = [draw_band(number) for number in range(200)]
-    assert bands == [draw_band(number) for number in range(200)]
+    bands = [draw_ensemble(number) for number in range(200)]
+    assert bands == [draw_ensemble(number) for number in range(200)]
     assert len(set(bands)) == 200
 
 
 def test_bands_are_of_many_kinds() -> None:
-    bands = [draw_band(number) for number in range(300)]
+    bands = [draw_ensemble(number) for number in range(300)]
     assert {b.rhythm for b in bands} == {None, *RHYTHMS}
     assert {b.scale for b in bands} == set(SCALES)
     assert {b.progression for b in bands} == set(range(len(PROGRESSIONS)))
@@ -80,7 +80,7 @@ def test_bands_are_of_many_kinds() -> None:
 
 @pytest.mark.parametrize("number", range(40))
 def test_every_note_of_every_band_can_be_played(number: int) -> None:
-    piece = compose(draw_band(number), (number, 0), SECONDS)
+    piece = compose(draw_ensemble(number), (number, 0), SECONDS)
     assert piece.notes
     assert {n.channel for n in piece.notes} <= {DRUMS, *piece.programs}
     for note in piece.notes:

@@ -14,7 +14,7 @@ import soundfile
 from genrec.errors import DataError
 from genrec.spectrogram import SpectrogramConfig
 from genrec.training.data.archive import find_excerpts, load_data
-from genrec.training.synthetic.arrangement import Sound, draw_band
+from genrec.training.synthetic.arrangement import Sound, draw_ensemble
 from genrec.training.synthetic.composer import LEAD, Note, Piece, compose
 from tests.repository import ROOT
 
@@ -28,7 +28,7 @@ CLEAN = Sound(drive=0.0, room=0.0, low_hz=0.0, high_hz=11025.0, noise_db=-120.0)
 
 def genrec(*arguments: str | Path, first: str = "pass") -> subprocess.CompletedProcess[str]:
     """Run the command line, after some code where that is given."""
-    code = f"import sys; {first}; from bot.cli import main; sys.exit(main())"
+    code = f"import sys; {first}; from bot.cli.main import main; sys.exit(main())"
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
         cwd=ROOT, capture_output=True, text=True, timeout=300,
@@ -100,7 +100,7 @@ def test_every_note_ends_before_its_key_is_struck_again() -> None:
     for number in range(30):
         down: dict[tuple[int, int], float] = {}
         for when, velocity, *key in studio._events(
-            compose(draw_band(number), (number, 0), 8.0).notes, 8.0
+            compose(draw_ensemble(number), (number, 0), 8.0).notes, 8.0
         ):
             if velocity:
                 assert tuple(key) not in down
@@ -152,7 +152,7 @@ def test_what_cannot_be_played_is_a_sentence(
     wrong = tmp_path / "wrong.sf2"
     wrong.write_bytes(b"not a soundfont")
     with pytest.raises(DataError, match=r"wrong\.sf2 cannot be read as a soundfont"):
-        studio.make_bands(tmp_path / "out", bands=2, pieces=3, seconds=1, soundfont=wrong)
+        studio.make_ensembles(tmp_path / "out", bands=2, pieces=3, seconds=1, soundfont=wrong)
     assert not (tmp_path / "out").exists()
     (tmp_path / "file").write_text("a file")
     with pytest.raises(DataError, match=r"bands\.json cannot be read or written"):

@@ -1,0 +1,72 @@
+"""Atomic file writes: under its final name a file is complete or absent."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def atomic_write(path: Path, *, private: bool = False) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` and rename it to ``path`` after the block.
+
+    If the block raises, the temporary file is removed and ``path`` keeps its old content. If
+    ``path`` is a symbolic link, the link stays and the file it points to is replaced. A device, a
+    pipe or a socket cannot be replaced, so its own path is yielded and the block writes to it.
+
+    Parameters
+    ----------
+    path
+        The final path. Its folder must exist.
+    private
+        Create the file with mode 0600. Otherwise it keeps the mode of the file it replaces, and a
+        new file gets the mode that the umask allows.
+
+    Raises
+    ------
+    OSError
+        The file cannot be created, written or renamed; ``path`` is a folder.
+    """
+    target = path.resolve()
+    try:
+        before = target.stat()
+    except FileNotFoundError:
+        before = None
+    if before is not None and stat.S_ISDIR(before.st_mode):
+        raise IsADirectoryError(21, os.strerror(21), str(path))
+    if before is not None and not stat.S_ISREG(before.st_mode):
+        yield target
+        return
+    temporary = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part{target.suffix}")
+    descriptor = os.open(
+        temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666
+    )
+    try:
+        os.close(descriptor)
+        if before is not None and not private:
+            temporary.chmod(stat.S_IMODE(before.st_mode))
+        yield temporary
+        _sync(temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(path: Path) -> None:
+    """Remove temporary files of `atomic_write` that killed processes left beside ``path``."""
+    target = path.resolve()
+    for temporary in target.parent.glob(f"{target.name}.*.part{target.suffix}"):
+        temporary.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Write the file's data to the disk, so that a power cut after the rename loses nothing."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
