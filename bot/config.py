@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -196,6 +197,14 @@ def load_settings(*, env_file: Path | None = Path(".env")) -> Settings:
 
 def _why(message: str) -> str:
     return message.removeprefix("Value error, ")
+
+
+def installed_version() -> str:
+    """Return genrec's version, or "from source" where the package is not installed."""
+    try:
+        return version("genrec")
+    except PackageNotFoundError:
+        return "from source"
 
 
 def settings_table() -> str:

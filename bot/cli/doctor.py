@@ -1,4 +1,4 @@
-"""``genrec doctor``: is everything there that answering takes, and what is in force."""
+"""``genrec doctor``: check preset, database, workers, links and the worker sandbox."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from genrec.workers.pool import AnalysisPool
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at; ``vital`` where genrec cannot answer without it."""
+    """The result of one check; genrec cannot work if a ``vital`` one fails."""
 
     name: str
     ok: bool
@@ -36,7 +36,7 @@ class Finding:
 
 
 def examine(preset: Path | None = None) -> list[Finding]:
-    """Look at settings, preset, database, workers and what they give up."""
+    """Run every check and return the findings."""
     settings = load_settings()
     if preset is not None:
         settings = settings.model_copy(update={"preset": preset})
@@ -48,21 +48,21 @@ def examine(preset: Path | None = None) -> list[Finding]:
         ("links", lambda settings: known_sites(source_policy(settings))),
     )
     findings = [_check(name, check, settings) for name, check in checks]
-    return [*findings, *_ytdlp(settings), *_lockdown()]
+    return [*findings, *_ytdlp(settings), *_sandbox()]
 
 
 def healthy(findings: list[Finding]) -> bool:
-    """Say whether genrec can answer."""
+    """Return whether every vital check passed."""
     return all(finding.ok for finding in findings if finding.vital)
 
 
 def as_json(findings: list[Finding]) -> dict[str, Any]:
-    """Return the documented object."""
+    """Return the findings as the JSON object of docs/cli.md."""
     return {"healthy": healthy(findings), "findings": [asdict(finding) for finding in findings]}
 
 
 def show(findings: list[Finding]) -> None:
-    """Print a line for each finding."""
+    """Print one line for each finding."""
     console = Console(highlight=False)
     for finding in findings:
         mark = (
@@ -91,35 +91,35 @@ def _database(settings: Settings) -> str:
     async def count() -> str:
         async with open_catalogue(settings) as (preset, db):
             tracks = await Catalogue(db).count(preset.model_id)
-            return f"{settings.database} serves {tracks} tracks"
+            return f"{settings.database} holds {tracks} tracks"
 
     return asyncio.run(count())
 
 
 def _answer(settings: Settings) -> str:
-    async def hear(path: Path) -> str:
+    async def analyze(path: Path) -> str:
         preset = find_preset(settings.preset)
         async with AnalysisPool(preset, workers=1, heard_s=settings.heard_s) as pool:
             analysis = await pool.analyze(path)
         took = ", ".join(f"{name} {ms:.0f} ms" for name, ms in analysis.timings_ms.items())
-        return f"a worker heard the demo's clip as {analysis.scores[0].label} ({took})"
+        return f"a worker classified the demo clip as {analysis.scores[0].label} ({took})"
 
     with clip() as path:
-        return asyncio.run(hear(path))
+        return asyncio.run(analyze(path))
 
 
 def _ytdlp(settings: Settings) -> Iterator[Finding]:
-    """Say which yt-dlp reads pages; uploads and direct links do without."""
+    """Check yt-dlp; only links to pages of sites need it."""
     try:
         policy = source_policy(settings)
-    except SettingsError:  # said already, of the links
+    except SettingsError:  # the links check reports it
         return
     version = ytdlp_version(policy)
     wrong = old_ytdlp(settings, policy) or ("" if version else NO_YTDLP)
     yield Finding("yt-dlp", ok=not wrong, note=wrong or version, vital=False)
 
 
-def _lockdown() -> Iterator[Finding]:
+def _sandbox() -> Iterator[Finding]:
     for measure in sandbox.report():
         note = measure.note or ("in force" if measure.in_force else "not in force")
         yield Finding(measure.name, ok=measure.in_force, note=note, vital=False)

@@ -1,4 +1,4 @@
-"""The ``genrec`` command. ``genrec --help`` must be quick: what is heavy is imported where used."""
+"""The ``genrec`` command: its subcommands in help panels, and its exit codes."""
 
 from __future__ import annotations
 
@@ -13,64 +13,106 @@ from typer.exceptions import TyperException
 from bot.cli import library, synth, training
 from genrec.errors import GenrecError, InputRefused
 
+# The panels of `genrec --help`, daily commands first.
+ASK, LIBRARY, BOT, TRAINING = "Ask", "Library", "Bot", "Training"
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Hear what genre a clip is and which tracks sound like it.",
+    help="Recognise the genre of a clip and recommend similar tracks.",
 )
-app.command("index")(library.index)
-app.add_typer(library.library, name="library")
-for command in (training.train, training.evaluate, training.export, synth.bands):
-    app.command()(command)
 
-Source = Annotated[str, typer.Argument(help="A sound file, or a link to one.", metavar="FILE|URL")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+Source = Annotated[str, typer.Argument(help="A sound file or a link to one.", metavar="FILE|URL")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PresetOption = Annotated[
-    Path | None, typer.Option("--preset", help="Preset folder; GENREC_PRESET otherwise.")
+    Path | None, typer.Option("--preset", help="Preset folder; default: GENREC_PRESET.")
 ]
 
 
-@app.command()
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from bot.config import installed_version
+
+        typer.echo(f"genrec {installed_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Handle the options of ``genrec`` itself."""
+
+
+@app.command(rich_help_panel=ASK)
 def recommend(
     source: Source,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, max=50)] = 5,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=50, help="Tracks to name.")] = 5,
     genre: Annotated[str | None, typer.Option(help="Only tracks of this genre.")] = None,
-    per_artist: Annotated[
-        int, typer.Option(min=1, max=50, help="Tracks of one artist at most.")
-    ] = 1,
+    per_artist: Annotated[int, typer.Option(min=1, max=50, help="Most tracks of one artist.")] = 1,
     preset: PresetOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say the genre of a clip and the tracks of the catalogue that sound like it."""
+    """Print a clip's genre and similar tracks of the catalogue."""
     from bot.cli import ask
 
-    answer = ask.recommend(source, count=count, genre=genre, per_artist=per_artist, preset=preset)
-    _put(ask.as_json(answer) if as_json else ask.as_text(answer), as_json=as_json)
+    result = ask.recommend(source, count=count, genre=genre, per_artist=per_artist, preset=preset)
+    _print(ask.as_json(result) if as_json else ask.as_text(result), as_json=as_json)
 
 
-@app.command()
+@app.command(rich_help_panel=ASK)
 def genre(source: Source, preset: PresetOption = None, as_json: AsJson = False) -> None:
-    """Say the genre of a clip, without looking for tracks."""
+    """Print a clip's genre."""
     from bot.cli import ask
 
-    answer = ask.genre(source, preset=preset)
-    _put(
-        ask.as_json(answer, tracks=False) if as_json else ask.as_text(answer),
+    result = ask.genre(source, preset=preset)
+    _print(
+        ask.as_json(result, tracks=False) if as_json else ask.as_text(result),
         as_json=as_json,
     )
 
 
-@app.command()
+app.command("index", rich_help_panel=LIBRARY)(library.index)
+app.add_typer(library.library, name="library", rich_help_panel=LIBRARY)
+
+
+@app.command(rich_help_panel=BOT)
 def run() -> None:
-    """Run the Discord bot; without a token, on a local Discord of its own."""
+    """Run the bot on Discord, or without a token on a local Discord."""
     from bot.config import load_settings
     from bot.runtime.app import run as run_bot
 
     run_bot(load_settings())
 
 
-@app.command()
+@app.command(rich_help_panel=BOT)
+def demo(as_json: AsJson = False) -> None:
+    """Show a scripted conversation with the bot on the local Discord."""
+    from bot.demo import script
+
+    script.show(for_program=as_json)
+
+
+@app.command(rich_help_panel=BOT)
+def doctor(preset: PresetOption = None, as_json: AsJson = False) -> None:
+    """Check the installation and suggest fixes."""
+    from bot.cli import doctor
+
+    findings = doctor.examine(preset)
+    if as_json:
+        _print(doctor.as_json(findings), as_json=True)
+    else:
+        doctor.show(findings)
+    raise typer.Exit(0 if doctor.healthy(findings) else 1)
+
+
+@app.command(rich_help_panel=BOT)
 def sync() -> None:
     """Register the commands with Discord now."""
     from bot.config import load_settings
@@ -79,29 +121,12 @@ def sync() -> None:
     sync_now(load_settings())
 
 
-@app.command()
-def demo(as_json: AsJson = False) -> None:
-    """Talk to the bot on a local Discord: a clip dropped, /recommend, More like this."""
-    from bot.demo import script
-
-    script.show(for_program=as_json)
-
-
-@app.command()
-def doctor(preset: PresetOption = None, as_json: AsJson = False) -> None:
-    """Check this installation, and say what to mend."""
-    from bot.cli import doctor
-
-    findings = doctor.examine(preset)
-    if as_json:
-        _put(doctor.as_json(findings), as_json=True)
-    else:
-        doctor.show(findings)
-    raise typer.Exit(0 if doctor.healthy(findings) else 1)
+for command in (training.train, training.evaluate, training.export, synth.bands):
+    app.command(rich_help_panel=TRAINING)(command)
 
 
 def main() -> None:
-    """Run the command line; every failure is one sentence and a documented exit code."""
+    """Run the command line; print every failure as one sentence and exit with its code."""
     as_json = "--json" in sys.argv[1:]
     try:
         code = app(standalone_mode=False)
@@ -109,16 +134,16 @@ def main() -> None:
         sys.exit(130)
     except TyperException as error:
         if as_json:
-            _put(_failure("usage", error.format_message()), as_json=True)
+            _print(_failure("usage", error.format_message()), as_json=True)
         _show_usage(error)
         sys.exit(2)
     except GenrecError as error:
         if as_json:
-            _put(_failure(error.code, str(error)), as_json=True)
+            _print(_failure(error.code, str(error)), as_json=True)
         sys.stderr.write(f"{error}\n")
         sys.exit(exit_code(error))
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped; what was done is kept.\n")
+        sys.stderr.write("Stopped. Finished work is kept.\n")
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(1)
@@ -126,14 +151,14 @@ def main() -> None:
 
 
 def exit_code(error: GenrecError) -> int:
-    """Return 3 where the input is at fault, 2 where the call is, 1 where we are."""
+    """Return 3 for refused input, 2 for wrong usage, data or settings, 1 for everything else."""
     if isinstance(error, InputRefused):
         return 3
     return 2 if error.code in ("data", "settings") else 1
 
 
 def _show_usage(error: TyperException) -> None:
-    """Let typer show what was wrong, where it can; its base class cannot."""
+    """Print a usage error in typer's own format, or its message where typer has no format."""
     show = getattr(error, "show", None)
     if show is None:
         sys.stderr.write(f"{error.format_message()}\n")
@@ -145,6 +170,6 @@ def _failure(code: str, message: str) -> dict[str, Any]:
     return {"error": {"code": code, "message": message}}
 
 
-def _put(answer: Any, *, as_json: bool) -> None:
-    text = json.dumps(answer, ensure_ascii=False, indent=2) if as_json else str(answer)
+def _print(result: Any, *, as_json: bool) -> None:
+    text = json.dumps(result, ensure_ascii=False, indent=2) if as_json else str(result)
     sys.stdout.write(text.rstrip("\n") + "\n")

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.genrec.make_golden import PRESETS, golden, hear
+from tests.genrec.make_golden import PRESETS, golden, predict
 
 
 def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -20,7 +20,7 @@ def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def test_a_shipped_preset_hears_what_it_heard(preset: Path) -> None:
     assert golden(preset).exists(), "run tests/genrec/make_golden.py and commit what it writes"
     with np.load(golden(preset)) as before:
-        now = hear(preset)
+        now = predict(preset)
         assert now["model_id"] == before["model_id"], "run tests/genrec/make_golden.py"
         np.testing.assert_allclose(now["levels"], before["levels"], atol=1e-2)
         # Not closer: int8 kernels round a little differently on other processors, and a single
