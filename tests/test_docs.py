@@ -64,7 +64,7 @@ def test_every_command_and_option_is_documented() -> None:
 def test_the_table_of_settings_is_the_one_in_the_code() -> None:
     from bot.config import settings_table
 
-    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     shown = page.partition("<!-- settings -->\n")[2].partition("<!-- /settings -->")[0]
     assert shown == settings_table()
 
