@@ -62,7 +62,7 @@ def test_network(
     benchmark: BenchmarkFixture, analyzer: PresetAnalyzer, y: NDArray[np.float32]
 ) -> None:
     S_db = analyzer.spectrogram(y)
-    heard = benchmark(analyzer.see, S_db)
+    heard = benchmark(analyzer.predict_spectrogram, S_db)
     assert heard.features.shape == (analyzer.embedder.dimension,)
     assert np.isfinite(heard.logits).all()
 
