@@ -1,4 +1,4 @@
-"""The command line as people and programs meet it: answers, sentences, exit codes."""
+"""Tests of the command line in its own process: output, JSON, error sentences, exit codes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import soundfile
 
-from bot.config import Settings
+from bot.config import Settings, installed_version
 from bot.demo.script import DemoFailed, conversation
 from genrec.errors import by_code
 from tests.hostile_files import BOMBS, Bomb
@@ -23,14 +23,14 @@ from tests.repository import ROOT
 from tests.synth import music, write
 
 KEYS = {"model_id", "genre", "unsure", "scores", "tracks", "note", "timings_ms"}
-# Quiet and dense music, which coding moves furthest: docs/architecture.md says what holds it.
+# Quiet and dense music: codecs change these embeddings most.
 NAMES = ("metal.00001", "jazz.00001", "classical.00001")
-CODINGS = ("flac", "mp3", "ogg", "m4a", "webm")
-ALL_CODINGS = [(name, kind) for name in NAMES for kind in CODINGS]
+CODECS = ("flac", "mp3", "ogg", "m4a", "webm")
+ALL_CODECS = [(name, kind) for name in NAMES for kind in CODECS]
 
 
 class Genrec:
-    """Runs the real command in a process of its own, with a catalogue of its own."""
+    """Run ``genrec`` in a subprocess with its own catalogue."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -69,7 +69,7 @@ def clip(tmp_path: Path) -> Path:
     return write(tmp_path / "clip.flac", music(0, 12.0), 44100)
 
 
-def test_recommend_prints_the_documented_object(genrec: Genrec, clip: Path) -> None:
+def test_recommend_json_has_the_documented_keys(genrec: Genrec, clip: Path) -> None:
     answer = genrec.json("recommend", clip)
     assert set(answer) == KEYS
     assert answer["genre"] == max(answer["scores"], key=answer["scores"].get)
@@ -80,7 +80,7 @@ def test_recommend_prints_the_documented_object(genrec: Genrec, clip: Path) -> N
     assert {"decode", "spectrogram", "network", "search", "total"} <= set(answer["timings_ms"])
 
 
-def test_recommend_reads_well_for_people(genrec: Genrec, clip: Path) -> None:
+def test_recommend_text_shows_bars_and_percentages(genrec: Genrec, clip: Path) -> None:
     code, out, error = genrec("recommend", clip, "--count", "3")
     assert code == 0
     assert error == ""
@@ -88,11 +88,11 @@ def test_recommend_reads_well_for_people(genrec: Genrec, clip: Path) -> None:
     assert "█" in out
 
 
-def test_genre_says_no_tracks(genrec: Genrec, clip: Path) -> None:
+def test_genre_json_has_no_tracks(genrec: Genrec, clip: Path) -> None:
     assert set(genrec.json("genre", clip)) == KEYS - {"tracks", "note"}
 
 
-def test_demo_is_a_conversation_that_needs_nothing_and_leaves_nothing(genrec: Genrec) -> None:
+def test_demo_ignores_settings_and_leaves_no_files(genrec: Genrec) -> None:
     scratch = genrec.folder / "scratch"
     scratch.mkdir()
     genrec.environment |= {
@@ -111,24 +111,24 @@ def test_demo_is_a_conversation_that_needs_nothing_and_leaves_nothing(genrec: Ge
     assert turns[1].count("similarity 0.") == 5
     assert turns[2].count("similarity") >= 1
     assert "Like " in turns[2]
-    assert not re.search(r"\*\*|\]\(|\\", out)  # no markdown is left
+    assert not re.search(r"\*\*|\]\(|\\", out)  # markdown is removed
     assert [path.name for path in genrec.folder.rglob("*")] == ["scratch"]
 
 
-def test_demo_for_a_program(genrec: Genrec) -> None:
+def test_demo_json_has_three_steps(genrec: Genrec) -> None:
     steps = genrec.json("demo")["steps"]
     assert [sorted(step) for step in steps] == [["answer", "seconds", "you"]] * 3
     assert all(step["seconds"] > 0 and step["answer"] for step in steps)
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_a_demo_that_is_ended_leaves_nothing(genrec: Genrec, sent: signal.Signals) -> None:
+def test_interrupted_demo_leaves_no_files(genrec: Genrec, sent: signal.Signals) -> None:
     scratch = genrec.folder / "scratch"
     scratch.mkdir()
     genrec.environment["TMPDIR"] = str(scratch)
     with genrec.start("demo") as process:
         assert process.stdout is not None
-        while not any(scratch.iterdir()):  # by then the bot is being started
+        while not any(scratch.iterdir()):  # the bot is starting
             assert process.poll() is None
             time.sleep(0.01)
         process.send_signal(sent)
@@ -137,7 +137,7 @@ def test_a_demo_that_is_ended_leaves_nothing(genrec: Genrec, sent: signal.Signal
     assert list(scratch.iterdir()) == []
 
 
-async def test_a_demo_that_is_refused_says_what_the_bot_said(
+async def test_refused_demo_turn_quotes_the_bot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def tight(folder: Path) -> Settings:
@@ -149,11 +149,11 @@ async def test_a_demo_that_is_refused_says_what_the_bot_said(
         await anext(conversation())
 
 
-# Bad input: exit code 3 and one sentence, on stderr and as JSON.
+# Refused input
 
 
 @pytest.mark.parametrize("bomb", BOMBS, ids=lambda bomb: bomb.name)
-def test_every_refusal_is_a_sentence_and_exit_code_3(genrec: Genrec, bomb: Bomb) -> None:
+def test_hostile_file_exits_with_3_and_one_sentence(genrec: Genrec, bomb: Bomb) -> None:
     path = bomb.plant(genrec.folder)
     code, out, error = genrec("recommend", path, "--json")
     assert code == 3, error
@@ -164,13 +164,13 @@ def test_every_refusal_is_a_sentence_and_exit_code_3(genrec: Genrec, bomb: Bomb)
     assert error.count("\n") == 1
 
 
-def test_a_missing_file_is_named(genrec: Genrec) -> None:
+def test_missing_file_error_names_the_file(genrec: Genrec) -> None:
     code, out, error = genrec("genre", "nowhere.mp3")
     assert (code, out) == (3, "")
     assert "nowhere.mp3" in error
 
 
-def test_bad_usage_is_exit_code_2(genrec: Genrec, clip: Path) -> None:
+def test_wrong_usage_exits_with_2(genrec: Genrec, clip: Path) -> None:
     assert genrec("recommend")[0] == 2
     assert genrec("recommend", clip, "--count", "0")[0] == 2
     code, _, error = genrec("recommend", clip, "--genre", "polka")
@@ -178,14 +178,14 @@ def test_bad_usage_is_exit_code_2(genrec: Genrec, clip: Path) -> None:
     assert "polka" in error
 
 
-def test_a_broken_preset_is_exit_code_1(genrec: Genrec, clip: Path) -> None:
+def test_broken_preset_exits_with_1(genrec: Genrec, clip: Path) -> None:
     genrec.environment["GENREC_PRESET"] = str(genrec.folder / "none")
     code, _, error = genrec("recommend", clip)
     assert code == 1
     assert "is not a preset" in error
 
 
-def test_a_wrong_setting_names_its_variable(genrec: Genrec, clip: Path) -> None:
+def test_wrong_setting_error_names_its_variable(genrec: Genrec, clip: Path) -> None:
     genrec.environment["GENREC_WORKERS"] = "many"
     code, _, error = genrec("recommend", clip)
     assert code == 2
@@ -197,7 +197,7 @@ def test_a_wrong_setting_names_its_variable(genrec: Genrec, clip: Path) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Four tracks of music and one file that is none."""
+    """Return a folder with four tracks and one file that is not audio."""
     music_folder = tmp_path / "music"
     music_folder.mkdir()
     for seed in range(4):
@@ -206,7 +206,7 @@ def folder(tmp_path: Path) -> Path:
     return music_folder
 
 
-def test_a_folder_becomes_tracks_and_comes_out_again(genrec: Genrec, folder: Path) -> None:
+def test_indexed_folder_can_be_listed_exported_and_imported(genrec: Genrec, folder: Path) -> None:
     report = genrec.json("index", folder)
     assert (report["tracks"], report["analyzed"], len(report["failures"])) == (4, 4, 1)
     assert report["failures"][0]["path"].endswith("notes.mp3")
@@ -226,30 +226,30 @@ def test_a_folder_becomes_tracks_and_comes_out_again(genrec: Genrec, folder: Pat
 
 
 @pytest.mark.parametrize("ending", ["m3u8", "csv", "json"])
-def test_export_writes_each_form(genrec: Genrec, ending: str) -> None:
+def test_export_writes_each_format(genrec: Genrec, ending: str) -> None:
     out = genrec.folder / f"all.{ending}"
     code, _, error = genrec("library", "export", out)
     assert code == 0, error
     text = out.read_text(encoding="utf-8")
-    if ending == "m3u8":  # starter tracks have no file to play
+    if ending == "m3u8":  # starter tracks have no file
         assert text == "#EXTM3U\n"
     else:
         assert text.count("starter:") > 700
     assert not list(genrec.folder.glob(".*.part"))
 
 
-def test_export_to_an_unknown_form_is_bad_usage(genrec: Genrec) -> None:
+def test_export_to_unknown_format_exits_with_2(genrec: Genrec) -> None:
     assert genrec("library", "export", genrec.folder / "all.docx")[0] == 2
 
 
 @pytest.mark.slow
-def test_kill_during_index_leaves_a_whole_catalogue_and_is_resumed(genrec: Genrec) -> None:
+def test_killed_index_keeps_the_catalogue_and_resumes(genrec: Genrec) -> None:
     folder = genrec.folder / "music"
     folder.mkdir()
     for seed in range(24):
         write(folder / f"Band {seed} - Song {seed}.flac", music(seed, 4.0), 22050)
     assert genrec.json("index", folder)["tracks"] == 24
-    for path in folder.iterdir():  # all are new again
+    for path in folder.iterdir():  # every file changes
         y, sr = soundfile.read(path, dtype="float32")
         soundfile.write(path, 0.5 * y, sr)
     with genrec.start("index", folder) as process:
@@ -262,7 +262,18 @@ def test_kill_during_index_leaves_a_whole_catalogue_and_is_resumed(genrec: Genre
     assert genrec.json("library", "stats")["by_scope"]["library"] == 24
 
 
-def test_doctor_says_that_all_is_well(genrec: Genrec) -> None:
+def test_version_prints_the_installed_version(genrec: Genrec) -> None:
+    code, out, _ = genrec("--version")
+    assert (code, out) == (0, f"genrec {installed_version()}\n")
+
+
+def test_help_groups_commands_into_panels(genrec: Genrec) -> None:
+    _, out, _ = genrec("--help")
+    places = [out.index(word) for word in ("Ask", "recommend", "Library", "Bot", "run", "Training")]
+    assert places == sorted(places)
+
+
+def test_doctor_reports_a_healthy_installation(genrec: Genrec) -> None:
     found = genrec.json("doctor")
     assert found["healthy"]
     assert {"python", "preset", "database", "answer"} <= {f["name"] for f in found["findings"]}
@@ -272,8 +283,8 @@ def test_doctor_says_that_all_is_well(genrec: Genrec) -> None:
 
 
 @pytest.mark.shared
-@pytest.mark.parametrize(("name", "kind"), ALL_CODINGS)
-def test_a_real_excerpt_in_any_coding_gets_the_same_answer(
+@pytest.mark.parametrize(("name", "kind"), ALL_CODECS)
+def test_real_excerpt_gets_the_same_result_in_every_codec(
     genrec: Genrec, shared: Path, name: str, kind: str
 ) -> None:
     y, sr = soundfile.read(shared / "gtzan" / "audio" / f"{name}.flac", dtype="float32")
