@@ -269,7 +269,8 @@ def test_version_prints_the_installed_version(genrec: Genrec) -> None:
 
 def test_help_groups_commands_into_panels(genrec: Genrec) -> None:
     _, out, _ = genrec("--help")
-    places = [out.index(word) for word in ("Ask", "recommend", "Library", "Bot", "run", "Training")]
+    lines = ("─ Ask ", "│ recommend ", "─ Library ", "│ index ", "─ Bot ", "│ run ", "─ Training ")
+    places = [out.index(line) for line in lines]
     assert places == sorted(places)
 
 
