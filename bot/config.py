@@ -7,13 +7,15 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from genrec.errors import GenrecError
 from genrec.types import HEARD_S
 
 PREFIX = "GENREC_"
+# Old name of a setting to its new one; the old name works until 0.2.0.
+RENAMED = {"sandbox_port": "local_discord_port"}
 
 
 class SettingsError(GenrecError):
@@ -128,13 +130,24 @@ class Settings(BaseSettings):
         le=65535,
         description="Loopback port of /healthz, /readyz and /metrics; 0 turns them off.",
     )
-    sandbox_port: int = Field(
-        8080, ge=0, le=65535, description="Loopback port of the local Discord's page; 0: any."
+    local_discord_port: int = Field(
+        8080,
+        ge=0,
+        le=65535,
+        description="Loopback port of the local Discord; 0 takes any free port.",
     )
     log_format: Literal["text", "json"] = Field("text", description="How log lines are written.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least severe log line that is written."
     )
+    sandbox_port: int | None = Field(None, ge=0, le=65535, description="Use local_discord_port.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_old_names(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Copy a setting from its old name where the new name is not set."""
+        copied = {RENAMED[old]: values[old] for old in RENAMED if old in values}
+        return copied | values
 
     @field_validator(
         "discord_token", "library", "development_server", "ytdlp_dir", "js_runtime", "cookies_file",
@@ -207,10 +220,22 @@ def installed_version() -> str:
         return "from source"
 
 
+def renamed_settings(settings: Settings) -> list[str]:
+    """Return a warning for each setting that is set under its old name."""
+    used = [name for name in RENAMED if name in settings.model_fields_set]
+    return [
+        f"{PREFIX}{name.upper()} is now called {PREFIX}{RENAMED[name].upper()}. Rename it: the old"
+        " name will stop working in genrec 0.2.0."
+        for name in used
+    ]
+
+
 def settings_table() -> str:
     """Return the settings as a Markdown table: name, meaning, default."""
     rows = ["| Variable | Meaning | Default |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
+        if name in RENAMED:
+            continue
         default = field.default
         shown = "none" if default is None or default in ("", ()) else f"`{_plain(default)}`"
         rows.append(f"| `{PREFIX}{name.upper()}` | {field.description} | {shown} |")

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from bot.config import Settings, SettingsError, load_settings
+from bot.config import Settings, SettingsError, load_settings, renamed_settings
 from bot.demo.clip import clip
 from bot.runtime.resources import find_preset, open_catalogue
 from bot.runtime.source_policy import old_ytdlp, source_policy
@@ -48,7 +48,7 @@ def examine(preset: Path | None = None) -> list[Finding]:
         ("links", lambda settings: known_sites(source_policy(settings))),
     )
     findings = [_check(name, check, settings) for name, check in checks]
-    return [*findings, *_ytdlp(settings), *_sandbox()]
+    return [*findings, *_renamed(settings), *_ytdlp(settings), *_sandbox()]
 
 
 def healthy(findings: list[Finding]) -> bool:
@@ -106,6 +106,12 @@ def _answer(settings: Settings) -> str:
 
     with clip() as path:
         return asyncio.run(analyze(path))
+
+
+def _renamed(settings: Settings) -> Iterator[Finding]:
+    """Report each setting that is set under its old name."""
+    for warning in renamed_settings(settings):
+        yield Finding("setting", ok=False, note=warning, vital=False)
 
 
 def _ytdlp(settings: Settings) -> Iterator[Finding]:

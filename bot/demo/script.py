@@ -132,7 +132,7 @@ def _settings(folder: Path) -> Settings:
         preset=given.preset,
         workers=given.workers,
         database=folder / "genrec.db",
-        sandbox_port=0,
+        local_discord_port=0,
         http_port=0,
         cooldown_s=0.0,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ import discord
 
 from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
-from bot.config import Settings, SettingsError
+from bot.config import Settings, SettingsError, renamed_settings
 from bot.i18n import Translations
 from bot.jobs.admission import Admission
 from bot.jobs.guild_settings import GuildSettingsCache
@@ -36,6 +37,8 @@ from bot.ui.pages import Pages
 from bot.ui.spectrogram_image import draw_preview
 from genrec.preset import Preset
 from genrec.workers.pool import AnalysisPool
+
+log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
@@ -128,7 +131,7 @@ async def open_local(settings: Settings) -> AsyncIterator[tuple[LocalDiscord, Ap
     """
     # The id of a real server: commands registered there alone would be nowhere here.
     settings = settings.model_copy(update={"development_server": None})
-    async with LocalDiscord(port=settings.sandbox_port) as local:
+    async with LocalDiscord(port=settings.local_discord_port) as local:
         with local.patch_discord_py():
             async with open_app(
                 settings, policy=local_policy(settings, local), fresh_discord=True
@@ -156,6 +159,8 @@ def run(settings: Settings) -> None:
         level=settings.log_level,
         secrets=[settings.token] if settings.token else [],
     )
+    for warning in renamed_settings(settings):
+        log.warning("renamed setting: %s", warning)
     warn_of_old_ytdlp(settings)
     asyncio.run(serve(settings))
 

@@ -79,7 +79,7 @@ async def _ask(folder: Path, clips: list[Upload]) -> list[Waited]:
         _env_file=None,
         database=folder / "genrec.db",
         http_port=0,
-        sandbox_port=0,
+        local_discord_port=0,
         jobs_per_server=1000,
     )
     async with open_local(settings) as (local, app):

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from bot.config import PREFIX, Settings, SettingsError, load_settings, settings_table
+from bot.cli import doctor
+from bot.config import (
+    PREFIX,
+    RENAMED,
+    Settings,
+    SettingsError,
+    load_settings,
+    renamed_settings,
+    settings_table,
+)
+from bot.runtime import app
 
 TOKEN = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"
 
@@ -62,7 +72,63 @@ def test_an_env_file_is_read_and_empty_means_unset(tmp_path: Path) -> None:
 
 def test_the_table_has_a_row_a_setting() -> None:
     table = settings_table()
-    assert table.count("\n") == 2 + len(Settings.model_fields)
+    assert RENAMED.keys() <= Settings.model_fields.keys()
+    assert table.count("\n") == 2 + len(Settings.model_fields) - len(RENAMED)
     for name, field in Settings.model_fields.items():
-        assert f"`{PREFIX}{name.upper()}`" in table
+        assert (f"`{PREFIX}{name.upper()}`" in table) is (name not in RENAMED)
         assert field.description
+
+
+OLD_PORT, NEW_PORT = "GENREC_SANDBOX_PORT", "GENREC_LOCAL_DISCORD_PORT"
+
+
+@pytest.mark.parametrize(
+    ("environment", "file", "port"),
+    [
+        ({OLD_PORT: "8001"}, "", 8001),
+        ({}, f"{OLD_PORT}=8002", 8002),
+        ({OLD_PORT: "8001", NEW_PORT: "8003"}, "", 8003),
+        ({}, f"{OLD_PORT}=8002\n{NEW_PORT}=8004", 8004),
+        ({OLD_PORT: "8001"}, f"{NEW_PORT}=8004", 8004),
+        ({NEW_PORT: "8003"}, f"{OLD_PORT}=8002", 8003),
+    ],
+)
+def test_old_setting_name_works_with_one_warning_and_new_name_wins(
+    monkeypatch, tmp_path: Path, environment: dict[str, str], file: str, port: int
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    env_file = tmp_path / ".env"
+    env_file.write_text(file)
+    settings = load_settings(env_file=env_file)
+    assert settings.local_discord_port == port
+    (warning,) = renamed_settings(settings)
+    assert warning.startswith(f"{OLD_PORT} is now called {NEW_PORT}")
+
+
+def test_new_setting_name_alone_gives_no_warning(monkeypatch) -> None:
+    assert renamed_settings(load_settings(env_file=None)) == []
+    monkeypatch.setenv(NEW_PORT, "8003")
+    assert renamed_settings(load_settings(env_file=None)) == []
+
+
+def test_old_setting_name_out_of_range_is_named_in_the_error(monkeypatch) -> None:
+    monkeypatch.setenv(OLD_PORT, "70000")
+    with pytest.raises(SettingsError, match=f"{OLD_PORT}: .*65535"):
+        load_settings(env_file=None)
+
+
+def test_doctor_reports_a_renamed_setting_and_stays_healthy(monkeypatch) -> None:
+    monkeypatch.setenv(OLD_PORT, "8001")
+    findings = list(doctor._renamed(load_settings(env_file=None)))
+    assert [NEW_PORT in finding.note for finding in findings] == [True]
+    assert doctor.healthy(findings)
+
+
+def test_renamed_setting_is_logged_when_the_bot_starts(monkeypatch, caplog) -> None:
+    monkeypatch.setenv(OLD_PORT, "8001")
+    monkeypatch.setattr("bot.runtime.app.set_up_logs", lambda **_: None)
+    monkeypatch.setattr("bot.runtime.app.serve", lambda _: None)
+    monkeypatch.setattr("bot.runtime.app.asyncio.run", lambda _: None)
+    app.run(load_settings(env_file=None))
+    assert caplog.text.count(NEW_PORT) == 1

@@ -141,7 +141,7 @@ async def test_refused_demo_turn_quotes_the_bot(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def tight(folder: Path) -> Settings:
-        wide = {"database": folder / "genrec.db", "sandbox_port": 0, "http_port": 0}
+        wide = {"database": folder / "genrec.db", "local_discord_port": 0, "http_port": 0}
         return Settings(_env_file=None, max_upload_mb=0.01, workers=1, **wide)
 
     monkeypatch.setattr("bot.demo.script._settings", tight)

@@ -46,7 +46,7 @@ async def local(tmp_path: Path) -> AsyncIterator[LocalDiscord]:
         _env_file=None,
         database=tmp_path / "genrec.db",
         http_port=0,
-        sandbox_port=0,
+        local_discord_port=0,
         cooldown_s=0,
         workers=1,
     )
