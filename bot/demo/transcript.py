@@ -11,7 +11,7 @@ from rich.panel import Panel
 from rich.style import Style
 from rich.text import Text
 
-from bot.local_discord.reading import TEXT_DISPLAY, walk
+from bot.local_discord.message_components import TEXT_DISPLAY, walk
 
 WIDTH = 80
 LEAST_S = 0.1

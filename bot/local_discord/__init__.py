@@ -24,8 +24,8 @@ ack_deadline_s=3.0, token_lifetime_s=900.0, heartbeat_s=41.25)``
     holds every request body (and our own answers) against Discord's OpenAPI description.
 
     - addresses: ``url``, ``page_url`` (with its key), ``cdn_url``, ``token``
-    - world: ``guild`` ("Local Discord"), ``channel("music")``, ``dm(person)``, ``you``,
-      ``person("sam", permissions=...)``, ``add_guild(name, with_bot=...)``, ``world``, ``commands``
+    - state: ``guild`` ("Local Discord"), ``channel("music")``, ``dm(person)``, ``you``,
+      ``person("sam", permissions=...)``, ``add_guild(name, with_bot=...)``, ``state``, ``commands``
     - waiting: ``await wait_ready(s)``, ``await wait_commands("recommend", ...)``,
       ``await wait_for(test, s)``, ``online``
     - looking: ``requests``, ``calls(method, path_regex)``, ``cdn.hits``, ``gateway.log``,
@@ -52,15 +52,15 @@ s)``, ``wait_choices(s)``, ``wait_modal(s)``; ``ack_type``, ``failed``, ``origin
 location=None)``: what a person attaches; everything after ``content_type`` makes it lie.
 ``bot.local_discord.cdn.endless()`` and ``drip()`` are streams for it.
 
-``pointed_at(url)`` does what ``patch_discord_py()`` does in a process of its own.
+``patch_discord_py(url)`` does what ``patch_discord_py()`` does in a process of its own.
 """
 
 from bot.local_discord.cdn import Upload
 from bot.local_discord.commands import NotOffered
+from bot.local_discord.discord_py_patch import patch_discord_py
 from bot.local_discord.interactions import Interaction
-from bot.local_discord.patch import pointed_at
+from bot.local_discord.message_components import buttons, selects, visible_text
 from bot.local_discord.person import Person
-from bot.local_discord.reading import buttons, selects, visible_text
 from bot.local_discord.server import LocalDiscord
 
 __all__ = [
@@ -70,7 +70,7 @@ __all__ = [
     "Person",
     "Upload",
     "buttons",
-    "pointed_at",
+    "patch_discord_py",
     "selects",
     "visible_text",
 ]

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
-from bot.local_discord.wire import Json, snowflake
+from bot.local_discord.api_types import Json, snowflake
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

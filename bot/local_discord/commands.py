@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from bot.local_discord.api_types import Json, invalid_body, snowflake
 from bot.local_discord.cdn import Upload
-from bot.local_discord.wire import Json, invalid, snowflake
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bot.local_discord.state import Channel, User, World
+    from bot.local_discord.state import Channel, DiscordState, User
 
 SLASH, USER_MENU, MESSAGE_MENU = 1, 2, 3
 SUBCOMMAND, GROUP = 1, 2
@@ -22,11 +22,11 @@ class NotOffered(Exception):
     """Discord's client would not let the person do this; the sentence says why."""
 
 
-class CommandBook:
+class CommandRegistry:
     """Registered commands by scope: None is global, else a guild's id."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, state: DiscordState) -> None:
+        self._state = state
         self._scopes: dict[str | None, dict[str, Json]] = {}
         self.writes = 0
 
@@ -45,7 +45,9 @@ class CommandBook:
         for kind, limit in LIMITS.items():
             names = [c["name"] for c in stored if c["type"] == kind]
             if len(names) > limit or len(names) != len(set(names)):
-                raise invalid("name", f"At most {limit} commands of type {kind}, each name once.")
+                raise invalid_body(
+                    "name", f"At most {limit} commands of type {kind}, each name once."
+                )
         self._scopes[scope] = {c["id"]: c for c in stored}
         self._changed()
         return stored
@@ -65,7 +67,7 @@ class CommandBook:
 
     def _changed(self) -> None:
         self.writes += 1
-        self._world.touch()
+        self._state.touch()
 
     def _stored(self, scope: str | None, body: Json, old: Mapping[tuple[str, int], str]) -> Json:
         kind = body.get("type") or SLASH
@@ -79,7 +81,7 @@ class CommandBook:
             **{key: value for key, value in body.items() if value is not None},
             "type": kind,
             "id": old.get((body["name"], kind)) or snowflake(),
-            "application_id": self._world.bot.id,
+            "application_id": self._state.bot.id,
             "version": snowflake(),
             "default_member_permissions": None if permissions is None else str(permissions),
         }
@@ -108,7 +110,7 @@ class CommandBook:
             return f"{name} needs the bot to be a member of the server."
         needed = command["default_member_permissions"]
         if guild and needed is not None:
-            have = self._world.permissions(person, channel)
+            have = self._state.permissions(person, channel)
             if (int(needed) & have) != int(needed) or (int(needed) == 0 and not have & 8):
                 return f"{name} is hidden from {person.name}, who lacks the permission."
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from bot.local_discord.wire import Json, answer
+from bot.local_discord.api_types import Json, json_response
 
 CLOUDFLARE_PAGE = "<!DOCTYPE html><title>Access denied | Cloudflare</title><h1>Error 1015</h1>"
 
@@ -39,7 +39,7 @@ class Fault:
                 status=status, text=self.body, content_type="text/html", headers=self.headers
             )
         body = self.body or {"message": f"{status}: injected", "code": 0}
-        return answer(body, status, self.headers)
+        return json_response(body, status, self.headers)
 
 
 class Faults:

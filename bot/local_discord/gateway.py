@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING
 from aiohttp import WSMsgType, web
 
 from bot.local_discord import payloads
-from bot.local_discord.sessions import KEPT_EVENTS, Connection, GatewaySession, zstandard
+from bot.local_discord.gateway_session import (
+    KEPT_EVENTS,
+    GatewayConnection,
+    GatewaySession,
+    zstandard,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bot.local_discord.state import Channel, Message, World
-    from bot.local_discord.wire import Json
+    from bot.local_discord.api_types import Json
+    from bot.local_discord.state import Channel, DiscordState, Message
 
 GUILDS, GUILD_MEMBERS, PRESENCES = 1 << 0, 1 << 1, 1 << 8
 GUILD_MESSAGES, DIRECT_MESSAGES, MESSAGE_CONTENT = 1 << 9, 1 << 12, 1 << 15
@@ -32,13 +37,13 @@ class Gateway:
 
     def __init__(
         self,
-        world: World,
+        state: DiscordState,
         *,
         token: str,
         message_content: bool,
         heartbeat_s: float,
     ) -> None:
-        self._world = world
+        self._state = state
         self._token = token
         # The list of members and their presences are no business of this bot's: never granted.
         self._refused_intents = GUILD_MEMBERS | PRESENCES
@@ -54,9 +59,9 @@ class Gateway:
         """Answer 503 to a new websocket."""
         self.acknowledge_heartbeats = True
         self.sessions: dict[str, GatewaySession] = {}
-        self.connections: list[Connection] = []
+        self.connections: list[GatewayConnection] = []
         self.log: deque[Json] = deque(maxlen=KEPT_EVENTS)
-        world.listeners.append(self._on_message)
+        state.listeners.append(self._on_message)
 
     @property
     def online(self) -> bool:
@@ -104,8 +109,8 @@ class Gateway:
                 self._send(session, "MESSAGE_DELETE", data)
                 continue
             data = message.data | where
-            mine = author == self._world.bot.id or guild is None
-            mentioned = any(m["id"] == self._world.bot.id for m in data["mentions"])
+            mine = author == self._state.bot.id or guild is None
+            mentioned = any(m["id"] == self._state.bot.id for m in data["mentions"])
             if not (mine or mentioned or session.intents & MESSAGE_CONTENT):
                 data |= HIDDEN
             self._send(session, f"MESSAGE_{what.upper()}", data)
@@ -157,7 +162,7 @@ class Gateway:
             return web.Response(status=400, text="Install zstandard: the client wants zstd-stream.")
         socket = web.WebSocketResponse(max_msg_size=4096)
         await socket.prepare(request)
-        connection = Connection(socket, request, compress)
+        connection = GatewayConnection(socket, request, compress)
         self.connections.append(connection)
         self.log.append({"event": "open", "query": dict(request.query)})
         hello = {"heartbeat_interval": int(self._heartbeat_s * 1000), "_trace": []}
@@ -171,21 +176,21 @@ class Gateway:
                 if payload["op"] != HEARTBEAT:
                     self.log.append({"event": "received", "op": payload["op"]})
                 await self._receive(connection, payload["op"], payload.get("d"))
-                self._world.touch()
+                self._state.touch()
         finally:
             pump.cancel()
             self._forget(connection)
         return socket
 
-    def _forget(self, connection: Connection) -> None:
+    def _forget(self, connection: GatewayConnection) -> None:
         self.connections.remove(connection)
         session = connection.session
         if session and session.connection is connection:
             session.connection = None
         self.log.append({"event": "close", "code": connection.socket.close_code})
-        self._world.touch()
+        self._state.touch()
 
-    async def _receive(self, connection: Connection, op: int, data: Json) -> None:
+    async def _receive(self, connection: GatewayConnection, op: int, data: Json) -> None:
         if op == HEARTBEAT:
             connection.heartbeats += 1
             if self.acknowledge_heartbeats:
@@ -197,7 +202,7 @@ class Gateway:
         elif op == REQUEST_MEMBERS and connection.session:
             self._members(connection.session, data)
 
-    async def _identify(self, connection: Connection, data: Json) -> None:
+    async def _identify(self, connection: GatewayConnection, data: Json) -> None:
         if data["token"] != self._token:
             await connection.socket.close(code=4004, message=b"Authentication failed.")
             return
@@ -211,23 +216,23 @@ class Gateway:
                 del self.sessions[old.id]
         connection.session, session.connection = session, connection
         index, count = session.shard
-        known = [guild for guild in self._world.guilds.values() if guild.with_bot]
+        known = [guild for guild in self._state.guilds.values() if guild.with_bot]
         guilds = [guild for guild in known if (int(guild.id) >> 22) % count == index]
         ready = {
             "v": 10,
-            "user": payloads.user(self._world.bot),
+            "user": payloads.user(self._state.bot),
             "guilds": [{"id": guild.id, "unavailable": True} for guild in guilds],
             "session_id": session.id,
             "resume_gateway_url": self.url,
-            "application": {"id": self._world.bot.id, "flags": self._application_flags},
+            "application": {"id": self._state.bot.id, "flags": self._application_flags},
             "shard": session.shard,
             "_trace": [],
         }
         self._send(session, "READY", ready)
         for guild in guilds if session.intents & GUILDS else []:
-            self._send(session, "GUILD_CREATE", payloads.guild_create(guild, self._world.bot))
+            self._send(session, "GUILD_CREATE", payloads.guild_create(guild, self._state.bot))
 
-    def _resume(self, connection: Connection, data: Json) -> None:
+    def _resume(self, connection: GatewayConnection, data: Json) -> None:
         session = self.sessions.get(data["session_id"])
         if session is None or data["token"] != self._token:
             connection.send({"op": INVALID_SESSION, "d": False})
@@ -239,7 +244,7 @@ class Gateway:
         self._send(session, "RESUMED", {"_trace": []})
 
     def _members(self, session: GatewaySession, data: Json) -> None:
-        guild = self._world.guilds[str(data["guild_id"])]
+        guild = self._state.guilds[str(data["guild_id"])]
         wanted = set(map(str, data.get("user_ids") or guild.members))
         chunk = {
             "guild_id": guild.id,

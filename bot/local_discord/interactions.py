@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bot.local_discord import payloads
-from bot.local_discord.rules import LOADING
-from bot.local_discord.state import EVERYONE_PERMISSIONS, Channel, Message, User, World
-from bot.local_discord.wire import ApiError, Json, snowflake
+from bot.local_discord.api_types import ApiError, Json, snowflake
+from bot.local_discord.message_limits import LOADING
+from bot.local_discord.state import EVERYONE_PERMISSIONS, Channel, DiscordState, Message, User
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ KEPT_INTERACTIONS = 5_000
 class Interaction:
     """What the bot was asked, and what came of it."""
 
-    world: World
+    state: DiscordState
     kind: int
     name: str
     user: User
@@ -102,20 +102,20 @@ class Interaction:
 
     async def wait_ack(self, timeout_s: float = 10.0) -> float:
         """Wait for the first answer; give the seconds it took."""
-        acked = await self.world.wait_for(lambda: self.acked_at, timeout_s)
+        acked = await self.state.wait_for(lambda: self.acked_at, timeout_s)
         assert acked is not None
         return acked - self.created
 
     async def wait_edited(self, timeout_s: float = 15.0) -> Json:
         """Wait for the first real content of the original (for a button: the first change)."""
-        await self.world.wait_for(lambda: self.history, timeout_s)
+        await self.state.wait_for(lambda: self.history, timeout_s)
         assert self.original is not None
         return self.original
 
     async def wait_until(self, test: Callable[[Json], object], timeout_s: float = 15.0) -> Json:
         """Wait until the original satisfies ``test``; on time-out the error shows it."""
         try:
-            await self.world.wait_for(
+            await self.state.wait_for(
                 lambda: self.original and not self.thinking and test(self.original), timeout_s
             )
         except TimeoutError:
@@ -125,26 +125,28 @@ class Interaction:
 
     async def wait_followup(self, count: int = 1, timeout_s: float = 15.0) -> Json:
         """Wait for the ``count``-th follow-up."""
-        await self.world.wait_for(lambda: len(self.follow_ups) >= count, timeout_s)
+        await self.state.wait_for(lambda: len(self.follow_ups) >= count, timeout_s)
         return self.followups[count - 1]
 
     async def wait_choices(self, timeout_s: float = 10.0) -> list[Json]:
         """Wait for the suggestions of an autocomplete."""
-        await self.world.wait_for(lambda: self.choices is not None, timeout_s)
+        await self.state.wait_for(lambda: self.choices is not None, timeout_s)
         return self.choices or []
 
     async def wait_modal(self, timeout_s: float = 10.0) -> Json:
         """Wait for the form the bot opens."""
-        await self.world.wait_for(lambda: self.modal, timeout_s)
+        await self.state.wait_for(lambda: self.modal, timeout_s)
         assert self.modal is not None
         return self.modal
 
 
-class InteractionDesk:
+class InteractionRegistry:
     """Opens interactions, finds them by token, and fails those nobody answers in time."""
 
-    def __init__(self, world: World, *, ack_deadline_s: float, token_lifetime_s: float) -> None:
-        self._world = world
+    def __init__(
+        self, state: DiscordState, *, ack_deadline_s: float, token_lifetime_s: float
+    ) -> None:
+        self._state = state
         self.ack_deadline_s = ack_deadline_s
         self.token_lifetime_s = token_lifetime_s
         self.by_token: dict[str, Interaction] = {}
@@ -157,7 +159,7 @@ class InteractionDesk:
         guild = channel.guild
         stranger = guild is not None and not guild.with_bot
         interaction = Interaction(
-            self._world, kind, name, user, channel, source, user_installed=stranger
+            self._state, kind, name, user, channel, source, user_installed=stranger
         )
         self.by_token[interaction.token] = interaction
         if len(self.by_token) > KEPT_INTERACTIONS:
@@ -176,7 +178,7 @@ class InteractionDesk:
     def acknowledge(self, interaction: Interaction, kind: int) -> None:
         """Note the first answer, or refuse a second one."""
         if interaction.acked_at is not None:
-            self._world.violations.append(f"{interaction.name} was acknowledged twice")
+            self._state.violations.append(f"{interaction.name} was acknowledged twice")
             raise ApiError(400, 40060, "Interaction has already been acknowledged.")
         interaction.acked_at, interaction.ack_type = time.monotonic(), kind
         if timer := self._timers.pop(interaction.id, None):
@@ -185,7 +187,7 @@ class InteractionDesk:
     def _lapse(self, interaction: Interaction) -> None:
         self._timers.pop(interaction.id, None)
         interaction.failed = True
-        self._world.touch()
+        self._state.touch()
 
     def for_callback(self, interaction_id: str, token: str) -> Interaction:
         """Find the interaction that a first answer is for."""
@@ -194,7 +196,7 @@ class InteractionDesk:
             raise ApiError(404, 10062, "Unknown interaction")
         age = time.monotonic() - interaction.created
         if interaction.acked_at is None and age > self.ack_deadline_s:
-            self._world.violations.append(
+            self._state.violations.append(
                 f"{interaction.name} was acknowledged after {age:.2f} s "
                 f"(the limit is {self.ack_deadline_s} s)"
             )
@@ -212,9 +214,9 @@ class InteractionDesk:
 
     def payload(self, interaction: Interaction, data: Json, locale: str) -> Json:
         """Write the INTERACTION_CREATE event; discord.py fails without attachment_size_limit."""
-        channel, user, bot = interaction.channel, interaction.user, self._world.bot
+        channel, user, bot = interaction.channel, interaction.user, self._state.bot
         guild = channel.guild
-        allowed = self._world.permissions(bot, channel) or EVERYONE_PERMISSIONS
+        allowed = self._state.permissions(bot, channel) or EVERYONE_PERMISSIONS
         payload: Json = {
             "id": interaction.id,
             "application_id": bot.id,
@@ -236,7 +238,7 @@ class InteractionDesk:
         if guild is None:
             return payload | {"user": payloads.user(user)}
         member = guild.members.get(user.id) or payloads.stranger(user)
-        resolved = str(self._world.permissions(user, channel))
+        resolved = str(self._state.permissions(user, channel))
         return payload | {
             "guild_id": guild.id,
             "guild": {"id": guild.id, "locale": "en-US", "features": []},

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.local_discord.state import EVERYONE_PERMISSIONS, Channel, Guild, Member, User, World
+from bot.local_discord.state import EVERYONE_PERMISSIONS, Channel, DiscordState, Guild, Member, User
 
 if TYPE_CHECKING:
-    from bot.local_discord.wire import Json
+    from bot.local_discord.api_types import Json
 
 # What a guild has to have on the wire and nobody here cares about.
 PLAIN_GUILD: Json = {
@@ -161,28 +161,28 @@ def guild_create(what: Guild, bot: User) -> Json:
     }
 
 
-def application(world: World, *, message_content: bool) -> Json:
+def application(state: DiscordState, *, message_content: bool) -> Json:
     """Write the bot's application; its flags tell which privileged intents the portal grants."""
     flags = MESSAGE_CONTENT_LIMITED if message_content else 0
     return {
-        "id": world.bot.id,
-        "name": world.bot.name,
+        "id": state.bot.id,
+        "name": state.bot.name,
         "icon": None,
         "description": "",
         "type": None,
         "summary": "",
-        "bot": user(world.bot),
+        "bot": user(state.bot),
         "bot_public": True,
         "bot_require_code_grant": False,
         "verify_key": "0" * 64,
         "flags": flags,
         "flags_new": str(flags),
-        "owner": user(world.you),
+        "owner": user(state.you),
         "team": None,
         "redirect_uris": [],
         "interactions_endpoint_url": None,
         "role_connections_verification_url": None,
-        "approximate_guild_count": len(world.guilds),
+        "approximate_guild_count": len(state.guilds),
         "approximate_user_install_count": 0,
         "approximate_user_authorization_count": 0,
         "explicit_content_filter": 0,

@@ -14,16 +14,16 @@ from bot.local_discord.commands import (
     check_options,
     nested,
 )
-from bot.local_discord.forms import filled
 from bot.local_discord.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction
-from bot.local_discord.reading import BUTTON, SELECTS, walk
+from bot.local_discord.message_components import BUTTON, SELECTS, walk
+from bot.local_discord.modals import filled_component
 from bot.local_discord.state import SEND_MESSAGES, Channel, Message, User
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from bot.local_discord.services import Services
-    from bot.local_discord.wire import Json
+    from bot.local_discord.api_types import Json
+    from bot.local_discord.server_context import ServerContext
 
 LINK_BUTTON = 5
 
@@ -31,8 +31,8 @@ LINK_BUTTON = 5
 class Person:
     """Acts as one user, within what Discord's own client would allow."""
 
-    def __init__(self, services: Services, user: User) -> None:
-        self._services = services
+    def __init__(self, context: ServerContext, user: User) -> None:
+        self._context = context
         self.user = user
 
     @property
@@ -51,14 +51,14 @@ class Person:
 
     def where(self, channel: Channel | str) -> Channel:
         """Find a channel by its name or id; "dm" is the conversation with the bot."""
-        world = self._services.world
+        state = self._context.state
         if isinstance(channel, Channel):
             return channel
         if channel == "dm":
-            return world.dm(self.user)
-        found = world.channels.get(channel)
+            return state.dm(self.user)
+        found = state.channels.get(channel)
         if found is None:
-            found = next((c for c in world.guild.channels.values() if c.name == channel), None)
+            found = next((c for c in state.guild.channels.values() if c.name == channel), None)
         if found is None or found.recipient not in (None, self.user):
             raise NotOffered(f"There is no channel {channel!r} for {self.user.name}.")
         return found
@@ -81,10 +81,10 @@ class Person:
         where = self.where(channel)
         if not text and not uploads:
             raise NotOffered("An empty message cannot be sent.")
-        if not self._services.world.permissions(self.user, where) & SEND_MESSAGES:
+        if not self._context.state.permissions(self.user, where) & SEND_MESSAGES:
             raise NotOffered(f"{self.user.name} may not write in {where.name}.")
         original = where.messages.get(reply_to["id"]) if reply_to else None
-        message = self._services.messages.say(
+        message = self._context.messages.say(
             self.user, where, text, list(uploads), original, voice=voice
         )
         return message.data
@@ -99,7 +99,7 @@ class Person:
     ) -> Interaction:
         """Use a slash command; ``force`` as if an admin had overridden who may see it."""
         where, given = self.where(channel), dict(options or {})
-        book = self._services.commands
+        book = self._context.commands
         command, inside, declared = book.find(path, SLASH, self.user, where, force=force)
         check_options(declared, given)
         interaction = self._open(COMMAND, path, where)
@@ -112,7 +112,7 @@ class Person:
         """Use a message's menu: Apps > ``name``."""
         found = self._find(message["id"])
         where = found.channel
-        command, _, _ = self._services.commands.find(name, kind, self.user, where, force=force)
+        command, _, _ = self._context.commands.find(name, kind, self.user, where, force=force)
         interaction = self._open(COMMAND, name, where)
         data = self._head(command) | {
             "target_id": found.id,
@@ -132,7 +132,7 @@ class Person:
     ) -> list[Json]:
         """Ask for suggestions while typing into an option."""
         where = self.where(channel)
-        book = self._services.commands
+        book = self._context.commands
         command, inside, declared = book.find(path, SLASH, self.user, where)
         kinds = {o["name"]: o for o in declared}
         if not kinds.get(option, {}).get("autocomplete"):
@@ -196,7 +196,7 @@ class Person:
             raise NotOffered("No form is open.")
         interaction = self._open(MODAL, opened.name, opened.channel, opened.source)
         interaction.opened_by = opened
-        components = [filled(c, values) for c in opened.modal["components"]]
+        components = [filled_component(c, values) for c in opened.modal["components"]]
         data = {"custom_id": opened.modal["custom_id"], "components": components}
         return self._send(interaction, data)
 
@@ -212,12 +212,12 @@ class Person:
         def newest() -> Json | None:
             return next((m for m in reversed(self.sees(channel)) if test(m)), None)
 
-        found = await self._services.world.wait_for(newest, timeout_s)
+        found = await self._context.state.wait_for(newest, timeout_s)
         assert found is not None
         return found
 
     def _find(self, message_id: str) -> Message:
-        for channel in self._services.world.channels.values():
+        for channel in self._context.state.channels.values():
             found = channel.messages.get(message_id)
             if found is not None and found.only_for in (None, self.user):
                 return found
@@ -226,13 +226,13 @@ class Person:
     def _open(
         self, kind: int, name: str, where: Channel, source: Message | None = None
     ) -> Interaction:
-        if not self._services.gateway.sessions:
+        if not self._context.gateway.sessions:
             raise NotOffered("The bot is not connected, so nobody would answer.")
-        return self._services.interactions.open(kind, name, self.user, where, source)
+        return self._context.interactions.open(kind, name, self.user, where, source)
 
     def _send(self, interaction: Interaction, data: Json) -> Interaction:
-        payload = self._services.interactions.payload(interaction, data, self.locale)
-        self._services.gateway.dispatch("INTERACTION_CREATE", payload, interaction.channel)
+        payload = self._context.interactions.payload(interaction, data, self.locale)
+        self._context.gateway.dispatch("INTERACTION_CREATE", payload, interaction.channel)
         return interaction
 
     @staticmethod
@@ -254,7 +254,7 @@ class Person:
         for name, value in given.items():
             sent = value
             if kinds[name] == ATTACHMENT and isinstance(value, Upload):
-                stored = self._services.cdn.attach(where.id, value, ephemeral=True)
+                stored = self._context.cdn.attach(where.id, value, ephemeral=True)
                 attachments[stored["id"]] = stored
                 sent = stored["id"]
             options.append({"name": name, "type": kinds[name], "value": sent})
@@ -266,15 +266,15 @@ class Person:
         return data
 
     def _mentioned(self, given: Mapping[str, Any], kinds: Mapping[str, int]) -> Json:
-        world = self._services.world
+        state = self._context.state
         users = [v for n, v in given.items() if kinds[n] == 6]
         channels = [v for n, v in given.items() if kinds[n] == 7]
         found: Json = {}
         if users:
-            found["users"] = {i: payloads.user(world.users[i]) for i in users}
+            found["users"] = {i: payloads.user(state.users[i]) for i in users}
         if channels:
             found["channels"] = {
-                i: payloads.channel(world.channels[i], world.bot) | {"permissions": "0"}
+                i: payloads.channel(state.channels[i], state.bot) | {"permissions": "0"}
                 for i in channels
             }
         return found

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from aiohttp import web
 
-from bot.local_discord.wire import ApiError, Files, Json, answer
+from bot.local_discord.api_types import ApiError, Files, Json, json_response
 
 if TYPE_CHECKING:
     from bot.local_discord.faults import Fault, Faults
-    from bot.local_discord.services import Services
+    from bot.local_discord.server_context import ServerContext
 
 KEPT_REQUESTS = 20_000
 
@@ -33,7 +33,7 @@ class BodySchema(Protocol):
 
 
 @dataclass
-class Request:
+class LoggedRequest:
     """One call as it was logged."""
 
     method: str
@@ -49,7 +49,7 @@ class Request:
 class Call:
     """One call as a route sees it."""
 
-    services: Services
+    context: ServerContext
     params: dict[str, str]
     query: dict[str, str]
     body: Any
@@ -95,21 +95,21 @@ class Rest:
 
     def __init__(
         self,
-        services: Services,
+        context: ServerContext,
         tables: Sequence[RouteTable],
         faults: Faults,
         schema: BodySchema | None,
     ) -> None:
-        self._services = services
+        self._context = context
         self._routes = [route for table in tables for route in table.routes]
         self._faults = faults
         self._schema = schema
-        self.requests: deque[Request] = deque(maxlen=KEPT_REQUESTS)
+        self.requests: deque[LoggedRequest] = deque(maxlen=KEPT_REQUESTS)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Answer one call, faithfully or with an armed fault."""
         path = "/" + request.match_info["tail"]
-        entry = Request(request.method, path, fault=self._faults.take(request.method, path))
+        entry = LoggedRequest(request.method, path, fault=self._faults.take(request.method, path))
         self.requests.append(entry)
         try:
             entry.body, files = await _read(request)
@@ -118,12 +118,12 @@ class Rest:
             return await self._serve(request, entry, files)
         except ApiError as error:
             entry.status, entry.error = error.status, error.body
-            return answer(error.body, error.status)
+            return json_response(error.body, error.status)
         finally:
-            self._services.world.touch()
+            self._context.state.touch()
 
     async def _faulty(
-        self, request: web.Request, entry: Request, fault: Fault, files: Files
+        self, request: web.Request, entry: LoggedRequest, fault: Fault, files: Files
     ) -> web.StreamResponse:
         await asyncio.sleep(fault.delay_s)
         if not fault.drop and fault.status is None:
@@ -138,26 +138,28 @@ class Rest:
         entry.status = fault.status
         return fault.answer()
 
-    async def _serve(self, request: web.Request, entry: Request, files: Files) -> web.Response:
+    async def _serve(
+        self, request: web.Request, entry: LoggedRequest, files: Files
+    ) -> web.Response:
         found = self._find(entry.method, entry.path)
         if found is None:
             sentence = f"{entry.method} {entry.path} is not imitated"
-            self._services.world.violations.append(sentence)
+            self._context.state.violations.append(sentence)
             raise ApiError(404, 0, f"404: Not Found ({sentence})")
         route, params = found
-        expected = f"Bot {self._services.token}"
+        expected = f"Bot {self._context.token}"
         if route.bot_only and request.headers.get("Authorization") != expected:
             raise ApiError(401, 0, "401: Unauthorized")
         self._validate(route, entry.body)
         query = dict(request.query)
-        result = await route.handler(Call(self._services, params, query, entry.body, files))
+        result = await route.handler(Call(self._context, params, query, entry.body, files))
         entry.status = 204 if result is None else 200
         if self._schema is not None and result is not None:
             errors = self._schema.response_errors(route.method, route.template, result)
-            self._services.world.violations += [
+            self._context.state.violations += [
                 f"OUR OWN ANSWER to {route.method} {route.template}: {error}" for error in errors
             ]
-        return web.Response(status=204) if result is None else answer(result)
+        return web.Response(status=204) if result is None else json_response(result)
 
     def _find(self, method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         for route in self._routes:
@@ -171,7 +173,7 @@ class Rest:
             return
         errors = self._schema.request_errors(route.method, route.template, body)
         if errors:
-            self._services.world.violations += [
+            self._context.state.violations += [
                 f"{route.method} {route.template}: {error}" for error in errors
             ]
             raise ApiError(400, 50035, "Invalid Form Body", {"_errors": errors})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from jsonschema.exceptions import ValidationError
 
-    from bot.local_discord.wire import Json
+    from bot.local_discord.api_types import Json
 
 # What discord.py sends and Discord takes, though the description does not name it.
 UNDESCRIBED = {"nsfw", "flags", "tts", "enforce_nonce", "nonce", "filename", "content_type"}

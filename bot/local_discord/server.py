@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from aiohttp import web
 
-from bot.local_discord import answers, routes
+from bot.local_discord import interaction_routes, resource_routes
 from bot.local_discord.cdn import Cdn
-from bot.local_discord.commands import CommandBook
+from bot.local_discord.chat_page import ChatPage
+from bot.local_discord.commands import CommandRegistry
+from bot.local_discord.discord_py_patch import is_loopback, patch_discord_py
 from bot.local_discord.faults import Faults
 from bot.local_discord.gateway import Gateway
-from bot.local_discord.guard import allowed_hosts, guard_host
-from bot.local_discord.interactions import InteractionDesk
-from bot.local_discord.messages import MessageDesk
-from bot.local_discord.page_api import Page
-from bot.local_discord.patch import is_loopback, pointed_at
+from bot.local_discord.host_guard import allowed_hosts, check_host
+from bot.local_discord.interactions import InteractionRegistry
+from bot.local_discord.message_writer import MessageWriter
 from bot.local_discord.person import Person
-from bot.local_discord.rest import BodySchema, Request, Rest
-from bot.local_discord.services import Services
-from bot.local_discord.state import EVERYONE_PERMISSIONS, Channel, Guild, Member, World
+from bot.local_discord.rest import BodySchema, LoggedRequest, Rest
+from bot.local_discord.server_context import ServerContext
+from bot.local_discord.state import EVERYONE_PERMISSIONS, Channel, DiscordState, Guild, Member
 from genrec.errors import GenrecError
 
 if TYPE_CHECKING:
@@ -57,36 +57,38 @@ class LocalDiscord:
             )
         self.host, self.port = host, port
         self.token = token or f"local.{secrets.token_urlsafe(16)}"
-        self.world = World()
+        self.state = DiscordState()
         self.cdn = Cdn()
         self.faults = Faults()
-        self.commands = CommandBook(self.world)
+        self.commands = CommandRegistry(self.state)
         self.gateway = Gateway(
-            self.world,
+            self.state,
             token=self.token,
             message_content=message_content,
             heartbeat_s=heartbeat_s,
         )
-        self.interactions = InteractionDesk(
-            self.world, ack_deadline_s=ack_deadline_s, token_lifetime_s=token_lifetime_s
+        self.interactions = InteractionRegistry(
+            self.state, ack_deadline_s=ack_deadline_s, token_lifetime_s=token_lifetime_s
         )
-        self._services = Services(
-            world=self.world,
+        self._context = ServerContext(
+            state=self.state,
             cdn=self.cdn,
-            messages=MessageDesk(self.world, self.cdn),
+            messages=MessageWriter(self.state, self.cdn),
             commands=self.commands,
             interactions=self.interactions,
             gateway=self.gateway,
             token=self.token,
             message_content=message_content,
         )
-        self._rest = Rest(self._services, (routes.table, answers.table), self.faults, schema)
-        self.you = Person(self._services, self.world.you)
-        self._page = Page(self._services, self.you)
+        self._rest = Rest(
+            self._context, (resource_routes.table, interaction_routes.table), self.faults, schema
+        )
+        self.you = Person(self._context, self.state.you)
+        self._page = ChatPage(self._context, self.you)
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:
-        app = web.Application(client_max_size=MAX_REQUEST_BYTES, middlewares=[guard_host])
+        app = web.Application(client_max_size=MAX_REQUEST_BYTES, middlewares=[check_host])
         app.router.add_route("*", "/api/v10/{tail:.*}", self._rest.serve)
         app.router.add_get("/gateway", self.gateway.serve)
         app.router.add_get("/gateway/", self.gateway.serve)
@@ -144,12 +146,12 @@ class LocalDiscord:
 
     def patch_discord_py(self) -> AbstractContextManager[None]:
         """Let discord.py in this process talk to this Discord, and restore it after."""
-        return pointed_at(self.url)
+        return patch_discord_py(self.url)
 
     @property
     def guild(self) -> Guild:
         """The server everyone is in."""
-        return self.world.guild
+        return self.state.guild
 
     def channel(self, name: str) -> Channel:
         """Find a channel of ``guild`` by its name: music, general or bot-corner."""
@@ -157,21 +159,21 @@ class LocalDiscord:
 
     def dm(self, person: Person) -> Channel:
         """Give the direct conversation of a person and the bot."""
-        return self.world.dm(person.user)
+        return self.state.dm(person.user)
 
     def person(self, name: str, *, permissions: int = EVERYONE_PERMISSIONS) -> Person:
         """Let another person in, as a member of every guild; an ordinary one unless told."""
-        user = self.world.add_user(name)
-        for guild in self.world.guilds.values():
+        user = self.state.add_user(name)
+        for guild in self.state.guilds.values():
             guild.members[user.id] = Member(user, permissions)
-        return Person(self._services, user)
+        return Person(self._context, user)
 
     def add_guild(
         self, name: str, *, with_bot: bool = True, channels: tuple[str, ...] = ("music",)
     ) -> Guild:
         """Found another server of yours, before the bot connects."""
-        return self.world.add_guild(
-            name, owner=self.world.you, with_bot=with_bot, channels=channels
+        return self.state.add_guild(
+            name, owner=self.state.you, with_bot=with_bot, channels=channels
         )
 
     @property
@@ -181,7 +183,7 @@ class LocalDiscord:
 
     async def wait_for(self, test: Callable[[], T], timeout_s: float = 10.0) -> T:
         """Wait until ``test()`` is true after some change."""
-        return await self.world.wait_for(test, timeout_s)
+        return await self.state.wait_for(test, timeout_s)
 
     async def wait_ready(self, timeout_s: float = 10.0) -> None:
         """Wait until the bot has identified."""
@@ -196,18 +198,18 @@ class LocalDiscord:
             yield from (command["name"] for command in self.commands.all(scope))
 
     @property
-    def requests(self) -> deque[Request]:
+    def requests(self) -> deque[LoggedRequest]:
         """Every REST call, oldest first."""
         return self._rest.requests
 
-    def calls(self, method: str, path: str) -> list[Request]:
+    def calls(self, method: str, path: str) -> list[LoggedRequest]:
         """List the REST calls whose path matches a regular expression."""
         return [r for r in self.requests if r.method == method and re.search(path, r.path)]
 
     @property
     def violations(self) -> list[str]:
         """Rules the bot broke."""
-        return self.world.violations
+        return self.state.violations
 
     def assert_clean(self) -> None:
         """Fail with every rule the bot broke."""

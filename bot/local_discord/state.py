@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from bot.local_discord.wire import ApiError, Json, snowflake, timestamp
+from bot.local_discord.api_types import ApiError, Json, snowflake, timestamp
 
 ADMINISTRATOR = 1 << 3
 MANAGE_GUILD = 1 << 5
@@ -113,7 +113,7 @@ class Message:
         return str(self.data["id"])
 
 
-class World:
+class DiscordState:
     """Everything there is, and the place where changes are announced."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from bot.config import Settings
-from bot.local_discord import pointed_at
+from bot.local_discord import patch_discord_py
 from bot.logs import set_up_logs
 from bot.runtime.app import open_app
 from bot.runtime.lifecycle import run_until_stopped
@@ -34,7 +34,7 @@ async def main(url: str, token: str, folder: Path, delay_s: float) -> None:
         attachment_hosts=frozenset({host}),
         open_endpoints=frozenset({(host, port)}),
     )
-    with pointed_at(url):
+    with patch_discord_py(url):
         async with open_app(settings, policy=policy, open_pool=opener(pool)) as app:
             await run_until_stopped(app, token, stop=stop)
 

@@ -146,7 +146,7 @@ async def test_a_refused_intent_is_said_once_and_lived_without(
         panel = await (await world.you.slash("settings show")).wait_edited()
         assert "Message Content Intent" in visible_text(panel)
         await answered(await recommend(world))
-        await world.you.say(f"<@{discord.world.bot.id}>", uploads=[clip()])
+        await world.you.say(f"<@{discord.state.bot.id}>", uploads=[clip()])
         await world.you.wait_message(lambda m: "Jazz" in visible_text(m) and m["type"] == 19)
         await world.settled()
         message = await world.you.say(uploads=[clip(data=WAV + b"4")])

@@ -92,14 +92,14 @@ async def test_uploads_are_answered_where_an_admin_said_so(world: World) -> None
 
 
 async def test_a_mention_with_a_clip_works_everywhere(world: World) -> None:
-    bot = world.discord.world.bot.id
+    bot = world.discord.state.bot.id
     await world.you.say(f"<@{bot}> what is it?", uploads=[clip()], channel="general")
     answer = await world.you.wait_message(lambda m: "Jazz" in visible_text(m), channel="general")
     assert answer["message_reference"]
 
 
 async def test_a_mention_without_a_clip_is_told_what_is_missing(world: World) -> None:
-    bot = world.discord.world.bot.id
+    bot = world.discord.state.bot.id
     await world.you.say(f"<@{bot}> hello")
     await world.you.wait_message(lambda m: "no audio" in visible_text(m))
 

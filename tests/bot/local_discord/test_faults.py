@@ -96,7 +96,7 @@ async def test_an_expired_token_edits_nothing(discord: LocalDiscord) -> None:
     used = await discord.you.slash("identify", {"clip": CLIP})
     await used.wait_edited()
     used.expire()
-    address = f"{discord.url}/api/v10/webhooks/{discord.world.bot.id}/{used.token}"
+    address = f"{discord.url}/api/v10/webhooks/{discord.state.bot.id}/{used.token}"
     async with aiohttp.ClientSession() as session:
         answer = await session.patch(f"{address}/messages/@original", json={"content": "late"})
         assert (answer.status, (await answer.json())["code"]) == (401, 50027)
@@ -258,9 +258,9 @@ async def test_nobody_is_asked_while_no_bot_is_connected(discord: LocalDiscord) 
 
 async def test_a_bot_in_a_process_of_its_own_can_be_killed_and_comes_back() -> None:
     script = (
-        "import sys; from bot.local_discord import pointed_at;"
+        "import sys; from bot.local_discord import patch_discord_py;"
         "from tests.bot.local_discord.small_bot import SmallBot\n"
-        "with pointed_at(sys.argv[1]): SmallBot().run(sys.argv[2], log_handler=None)"
+        "with patch_discord_py(sys.argv[1]): SmallBot().run(sys.argv[2], log_handler=None)"
     )
 
     async with LocalDiscord() as discord:

@@ -99,7 +99,7 @@ async def test_content_is_hidden_without_the_intent_but_not_where_the_bot_is_men
 ) -> None:
     async with running(discord, message_content=False) as bot:
         await discord.you.say("secret", uploads=[CLIP])
-        await discord.you.say(f"<@{discord.world.bot.id}> open", uploads=[CLIP])
+        await discord.you.say(f"<@{discord.state.bot.id}> open", uploads=[CLIP])
         answer = await discord.you.wait_message(lambda m: m["author"]["bot"])
         assert "5004 bytes" in visible_text(answer)
         hidden, mentioned = bot.messages

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bot.i18n import ENGLISH, LANGUAGES, Translations
-from bot.local_discord.reading import BUTTON, FILE, MEDIA_GALLERY, walk
-from bot.local_discord.rules import MAX_COMPONENTS
+from bot.local_discord.message_components import BUTTON, FILE, MEDIA_GALLERY, walk
+from bot.local_discord.message_limits import MAX_COMPONENTS
 from bot.local_discord.schema import Schema
 from bot.ui.answer import CLOSENESS
 from bot.ui.components import GENRE_COLOURS, UNSURE

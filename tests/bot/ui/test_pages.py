@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.i18n import LANGUAGES, Translations
-from bot.local_discord.reading import BUTTON, walk
+from bot.local_discord.message_components import BUTTON, walk
 from bot.local_discord.schema import Schema
 from bot.ui.pages import AboutFacts, Kept, LibraryPage, Pages, SettingsState
 from tests.bot.ui.visible import (

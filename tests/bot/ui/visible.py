@@ -6,8 +6,8 @@ import unicodedata
 
 from discord import ui
 
-from bot.local_discord.reading import visible_text, walk
-from bot.local_discord.rules import check_message
+from bot.local_discord.message_components import visible_text, walk
+from bot.local_discord.message_limits import check_message
 from genrec.types import GenreScore, Neighbour, Recommendation, Track
 
 HOSTILE = (

@@ -6,21 +6,21 @@ import re
 from typing import Any
 
 from bot.local_discord import payloads
+from bot.local_discord.api_types import Files, Json, invalid_body, snowflake, timestamp
 from bot.local_discord.cdn import Cdn, Upload
-from bot.local_discord.reading import FILE, TEXT_DISPLAY, walk
-from bot.local_discord.rules import COMPONENTS_V2, EPHEMERAL, LOADING, check_message
-from bot.local_discord.state import Channel, Message, User, World
-from bot.local_discord.wire import Files, Json, invalid, snowflake, timestamp
+from bot.local_discord.message_components import FILE, TEXT_DISPLAY, walk
+from bot.local_discord.message_limits import COMPONENTS_V2, EPHEMERAL, LOADING, check_message
+from bot.local_discord.state import Channel, DiscordState, Message, User
 
 VOICE = 1 << 13
 KEPT_FLAGS = 4 | EPHEMERAL | 4096 | COMPONENTS_V2
 
 
-class MessageDesk:
+class MessageWriter:
     """Writes and edits messages for the routes and for persons."""
 
-    def __init__(self, world: World, cdn: Cdn) -> None:
-        self._world = world
+    def __init__(self, state: DiscordState, cdn: Cdn) -> None:
+        self._state = state
         self._cdn = cdn
 
     def blank(self, author: User, channel: Channel, **extra: object) -> Json:
@@ -78,7 +78,7 @@ class MessageDesk:
         self._fill(changed, body, files, message.channel)
         changed["edited_timestamp"] = timestamp()
         data.update(changed)
-        self._world.announce("update", message)
+        self._state.announce("update", message)
 
     def say(
         self,
@@ -100,7 +100,7 @@ class MessageDesk:
         if reply_to is not None:
             self._refer(data, reply_to)
         self._mention(data, None, reply_to)
-        return self._world.post(Message(data, channel))
+        return self._state.post(Message(data, channel))
 
     def reply(self, message: Message, body: Json) -> None:
         """Mark a written message as the reply that its body asks for."""
@@ -110,7 +110,7 @@ class MessageDesk:
         original = message.channel.messages.get(str(reference["message_id"]))
         if original is None or original.only_for is not None:
             if reference.get("fail_if_not_exists", True):
-                raise invalid("message_reference", "Unknown message")
+                raise invalid_body("message_reference", "Unknown message")
             return
         self._refer(message.data, original)
         self._mention(message.data, body.get("allowed_mentions"), original)
@@ -187,7 +187,7 @@ class MessageDesk:
             users &= set(map(str, named.get("users") or []))
         if replied is not None and (allowed is None or named.get("replied_user")):
             users.add(replied.data["author"]["id"])
-        known = [self._world.users[id_] for id_ in sorted(users) if id_ in self._world.users]
+        known = [self._state.users[id_] for id_ in sorted(users) if id_ in self._state.users]
         data["mentions"] = [payloads.user(user) for user in known]
         roles = set(re.findall(r"<@&(\d+)>", text))
         if "roles" not in parse:
@@ -212,7 +212,7 @@ def _media(url: str, by_name: dict[str, Json]) -> tuple[Json, Json]:
         }
     attachment = by_name.get(url.removeprefix("attachment://"))
     if attachment is None:
-        raise invalid("url", f"The referenced attachment {url!r} was not uploaded.")
+        raise invalid_body("url", f"The referenced attachment {url!r} was not uploaded.")
     media = {
         "id": attachment["id"],
         "url": attachment["url"],

@@ -43,13 +43,13 @@ class ApiError(Exception):
             self.body["errors"] = errors
 
 
-def invalid(field: str, sentence: str) -> ApiError:
+def invalid_body(field: str, sentence: str) -> ApiError:
     """Refuse a body, naming the field at fault as Discord does."""
     details = {field: {"_errors": [{"code": "INVALID", "message": sentence}]}}
     return ApiError(400, 50035, "Invalid Form Body", details)
 
 
-def answer(
+def json_response(
     data: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
     """Answer with JSON whose content type has no charset: discord.py parses no other."""

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bot.local_discord.cdn import Cdn
-    from bot.local_discord.commands import CommandBook
+    from bot.local_discord.commands import CommandRegistry
     from bot.local_discord.gateway import Gateway
-    from bot.local_discord.interactions import InteractionDesk
-    from bot.local_discord.messages import MessageDesk
-    from bot.local_discord.state import World
+    from bot.local_discord.interactions import InteractionRegistry
+    from bot.local_discord.message_writer import MessageWriter
+    from bot.local_discord.state import DiscordState
 
 
 @dataclass
-class Services:
+class ServerContext:
     """What the routes and the persons work with."""
 
-    world: World
+    state: DiscordState
     cdn: Cdn
-    messages: MessageDesk
-    commands: CommandBook
-    interactions: InteractionDesk
+    messages: MessageWriter
+    commands: CommandRegistry
+    interactions: InteractionRegistry
     gateway: Gateway
     token: str
     message_content: bool

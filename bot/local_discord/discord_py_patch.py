@@ -25,7 +25,7 @@ def is_loopback(host: str) -> bool:
 
 
 @contextmanager
-def pointed_at(url: str) -> Iterator[None]:
+def patch_discord_py(url: str) -> Iterator[None]:
     """Let discord.py in this process talk to the local Discord at ``url``, and restore it after.
 
     Attachments and the address to resume at come inside payloads, so three are enough.

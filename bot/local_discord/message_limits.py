@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from bot.local_discord.reading import ACTION_ROW, BUTTON, INTERACTIVE, SELECTS, TEXT_DISPLAY, walk
-from bot.local_discord.wire import ApiError, Files, Json, invalid
+from bot.local_discord.api_types import ApiError, Files, Json, invalid_body
+from bot.local_discord.message_components import (
+    ACTION_ROW,
+    BUTTON,
+    INTERACTIVE,
+    SELECTS,
+    TEXT_DISPLAY,
+    walk,
+)
 
 EPHEMERAL, LOADING, COMPONENTS_V2 = 1 << 6, 1 << 7, 1 << 15
 MAX_CONTENT = 2_000
@@ -18,15 +25,15 @@ def check_message(body: Json, files: Files, *, v2: bool, empty_allowed: bool = F
     if any(len(data) > MAX_FILE_BYTES for _, data in files.values()):
         raise ApiError(413, 40005, "Request entity too large")
     if len(body.get("content") or "") > MAX_CONTENT:
-        raise invalid("content", f"Must be {MAX_CONTENT} or fewer in length.")
+        raise invalid_body("content", f"Must be {MAX_CONTENT} or fewer in length.")
     _check_embeds(body.get("embeds") or [])
     components = body.get("components") or []
     if v2:
         for key in ("content", "embeds", "poll", "sticker_ids"):
             if body.get(key):
-                raise invalid(key, "Cannot be used with MessageFlags.IS_COMPONENTS_V2.")
+                raise invalid_body(key, "Cannot be used with MessageFlags.IS_COMPONENTS_V2.")
     elif any(c["type"] != ACTION_ROW for c in components) or len(components) > 5:
-        raise invalid("components", "Only up to 5 action rows without IS_COMPONENTS_V2.")
+        raise invalid_body("components", "Only up to 5 action rows without IS_COMPONENTS_V2.")
     _check_components(components)
     anything = any(body.get(key) for key in ("content", "embeds", "components", "poll"))
     if not (anything or files or empty_allowed):
@@ -35,7 +42,7 @@ def check_message(body: Json, files: Files, *, v2: bool, empty_allowed: bool = F
 
 def _check_embeds(embeds: list[Json]) -> None:
     if len(embeds) > 10:
-        raise invalid("embeds", "Must be 10 or fewer in length.")
+        raise invalid_body("embeds", "Must be 10 or fewer in length.")
     total = 0
     for embed in embeds:
         fields = embed.get("fields") or []
@@ -44,23 +51,25 @@ def _check_embeds(embeds: list[Json]) -> None:
         total += len((embed.get("author") or {}).get("name") or "")
         total += sum(len(f["name"]) + len(f["value"]) for f in fields)
         if any(not f["name"].strip() or not f["value"].strip() for f in fields):
-            raise invalid("embeds", "A field needs a name and a value.")
+            raise invalid_body("embeds", "A field needs a name and a value.")
     if total > MAX_EMBED_CHARACTERS:
-        raise invalid("embeds", "Embed size exceeds maximum size of 6000.")
+        raise invalid_body("embeds", "Embed size exceeds maximum size of 6000.")
 
 
 def _check_components(components: list[Json]) -> None:
     everything = list(walk(components))
     if len(everything) > MAX_COMPONENTS:
-        raise invalid("components", f"At most {MAX_COMPONENTS} components, nested ones included.")
+        raise invalid_body(
+            "components", f"At most {MAX_COMPONENTS} components, nested ones included."
+        )
     words = [c["content"] for c in everything if c["type"] == TEXT_DISPLAY]
     if sum(map(len, words)) > MAX_V2_CHARACTERS:
-        raise invalid("components", f"At most {MAX_V2_CHARACTERS} characters of text.")
+        raise invalid_body("components", f"At most {MAX_V2_CHARACTERS} characters of text.")
     if any(not text.strip() for text in words):
-        raise invalid("components", "A text display needs text.")
+        raise invalid_body("components", "A text display needs text.")
     ids = [c["custom_id"] for c in everything if "custom_id" in c]
     if len(ids) != len(set(ids)):
-        raise invalid("components", "Component custom id cannot be duplicated.")
+        raise invalid_body("components", "Component custom id cannot be duplicated.")
     for component in everything:
         _check_one(component)
 
@@ -68,32 +77,32 @@ def _check_components(components: list[Json]) -> None:
 def _check_one(component: Json) -> None:
     kind = component["type"]
     if len(component.get("custom_id") or "") > 100:
-        raise invalid("custom_id", "Must be 100 or fewer in length.")
+        raise invalid_body("custom_id", "Must be 100 or fewer in length.")
     if kind == BUTTON:
         _check_button(component)
     elif kind in SELECTS:
         options = component.get("options") or []
         if kind == 3 and not 1 <= len(options) <= 25:
-            raise invalid("options", "A string select takes 1 to 25 options.")
+            raise invalid_body("options", "A string select takes 1 to 25 options.")
         values = [option["value"] for option in options]
         if len(values) != len(set(values)):
-            raise invalid("options", "The value of option is already used.")
+            raise invalid_body("options", "The value of option is already used.")
     elif kind == ACTION_ROW:
         inside = [c["type"] for c in component["components"]]
         too_many = 1 if any(k in SELECTS for k in inside) else 5
         if not 1 <= len(inside) <= too_many or any(k not in (*INTERACTIVE, 4) for k in inside):
-            raise invalid("components", "An action row takes 1 to 5 buttons, or one select.")
+            raise invalid_body("components", "An action row takes 1 to 5 buttons, or one select.")
     elif kind == 9 and not 1 <= len(component["components"]) <= 3:
-        raise invalid("components", "A section takes 1 to 3 text displays.")
+        raise invalid_body("components", "A section takes 1 to 3 text displays.")
     elif kind == 12 and not 1 <= len(component["items"]) <= 10:
-        raise invalid("items", "A media gallery takes 1 to 10 items.")
+        raise invalid_body("items", "A media gallery takes 1 to 10 items.")
 
 
 def _check_button(button: Json) -> None:
     if len(button.get("label") or "") > 80:
-        raise invalid("label", "Must be 80 or fewer in length.")
+        raise invalid_body("label", "Must be 80 or fewer in length.")
     if not button.get("label") and not button.get("emoji") and button.get("style") != 6:
-        raise invalid("label", "A button needs a label or an emoji.")
+        raise invalid_body("label", "A button needs a label or an emoji.")
     link = button.get("style") == 5
     if link != ("url" in button) or link == ("custom_id" in button):
-        raise invalid("url", "A link button has a url, any other a custom_id.")
+        raise invalid_body("url", "A link button has a url, any other a custom_id.")

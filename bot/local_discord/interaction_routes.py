@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bot.local_discord.api_types import ApiError, Files, Json, invalid_body
 from bot.local_discord.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction
+from bot.local_discord.message_limits import EPHEMERAL
 from bot.local_discord.rest import Call, RouteTable
-from bot.local_discord.rules import EPHEMERAL
-from bot.local_discord.wire import ApiError, Files, Json, invalid
 
 if TYPE_CHECKING:
-    from bot.local_discord.services import Services
+    from bot.local_discord.server_context import ServerContext
     from bot.local_discord.state import Message
 
 MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE, CHOICES, FORM = 4, 5, 6, 7, 8, 9
@@ -29,54 +29,56 @@ table = RouteTable()
 @table.on("POST", "/interactions/{interaction_id}/{interaction_token}/callback", bot_only=False)
 async def callback(call: Call) -> object:
     """Take the first answer to an interaction."""
-    services, params = call.services, call.params
-    interaction = services.interactions.for_callback(
+    context, params = call.context, call.params
+    interaction = context.interactions.for_callback(
         params["interaction_id"], params["interaction_token"]
     )
     kind, data = call.body["type"], call.body.get("data") or {}
     if kind not in ALLOWED[interaction.kind]:
-        raise invalid("type", f"Response type {kind} does not answer type {interaction.kind}.")
+        raise invalid_body("type", f"Response type {kind} does not answer type {interaction.kind}.")
     if kind in (UPDATE, DEFERRED_UPDATE) and interaction.source is None:
-        raise invalid("type", "There is no message to update.")
+        raise invalid_body("type", "There is no message to update.")
     if interaction.acked_at is None:
-        _apply(services, interaction, kind, data, call.files)
-    services.interactions.acknowledge(interaction, kind)
+        _apply(context, interaction, kind, data, call.files)
+    context.interactions.acknowledge(interaction, kind)
     interaction.record()
-    services.world.touch()
+    context.state.touch()
     if call.query.get("with_response") not in ("1", "true"):
         return None
     return _with_response(interaction, kind)
 
 
-def _apply(services: Services, interaction: Interaction, kind: int, data: Json, f: Files) -> None:
+def _apply(
+    context: ServerContext, interaction: Interaction, kind: int, data: Json, f: Files
+) -> None:
     if kind in (MESSAGE, DEFERRED):
-        message = _write(services, interaction, data, f, thinking=kind == DEFERRED)
-        interaction.original_message = services.world.post(message)
+        message = _write(context, interaction, data, f, thinking=kind == DEFERRED)
+        interaction.original_message = context.state.post(message)
     elif kind in (UPDATE, DEFERRED_UPDATE):
         interaction.original_message = interaction.source
         if kind == UPDATE and interaction.source is not None:
-            services.messages.edit(interaction.source, data, f)
+            context.messages.edit(interaction.source, data, f)
     elif kind == CHOICES:
         interaction.choices = data.get("choices") or []
         if len(interaction.choices) > 25:
-            raise invalid("choices", "Must be 25 or fewer in length.")
+            raise invalid_body("choices", "Must be 25 or fewer in length.")
     else:
         interaction.modal = data
 
 
 def _write(
-    services: Services, interaction: Interaction, data: Json, files: Files, *, thinking: bool
+    context: ServerContext, interaction: Interaction, data: Json, files: Files, *, thinking: bool
 ) -> Message:
     ephemeral = (data.get("flags") or 0) & EPHEMERAL
-    message = services.messages.write(
-        services.world.bot,
+    message = context.messages.write(
+        context.state.bot,
         interaction.channel,
         data,
         files,
         only_for=interaction.user if ephemeral else None,
         thinking=thinking,
-        application_id=services.world.bot.id,
-        webhook_id=services.world.bot.id,
+        application_id=context.state.bot.id,
+        webhook_id=context.state.bot.id,
         interaction_metadata=interaction.metadata(),
     )
     message.data["type"] = 20 if interaction.kind == COMMAND else 0
@@ -101,7 +103,7 @@ def _with_response(interaction: Interaction, kind: int) -> Json:
 
 
 def _interaction(call: Call) -> Interaction:
-    return call.services.interactions.for_webhook(call.params["webhook_token"])
+    return call.context.interactions.for_webhook(call.params["webhook_token"])
 
 
 def _find(call: Call, interaction: Interaction) -> Message:
@@ -126,30 +128,30 @@ async def edit_answer(call: Call) -> object:
     """Edit the original or a follow-up."""
     interaction = _interaction(call)
     message = _find(call, interaction)
-    call.services.messages.edit(message, call.body or {}, call.files)
+    call.context.messages.edit(message, call.body or {}, call.files)
     if message is interaction.original_message:
         interaction.record()
-        call.services.world.touch()
+        call.context.state.touch()
     return message.data
 
 
 @table.on("DELETE", _WEBHOOK + "/messages/{message_id}", bot_only=False)
 async def delete_answer(call: Call) -> None:
     """Delete the original or a follow-up."""
-    call.services.world.delete(_find(call, _interaction(call)))
+    call.context.state.delete(_find(call, _interaction(call)))
 
 
 @table.on("POST", _WEBHOOK, bot_only=False)
 async def follow_up(call: Call) -> object:
     """Post a follow-up; after a deferral the first one fills the original."""
-    services, interaction = call.services, _interaction(call)
+    context, interaction = call.context, _interaction(call)
     body = call.body or {}
     if interaction.thinking and interaction.original_message is not None:
-        services.messages.edit(interaction.original_message, body, call.files)
+        context.messages.edit(interaction.original_message, body, call.files)
         interaction.record()
         return interaction.original
     if interaction.user_installed and len(interaction.follow_ups) >= MAX_USER_INSTALL_FOLLOWUPS:
         raise ApiError(400, 40094, "This interaction has reached its maximum of follow-ups.")
-    message = _write(services, interaction, body, call.files, thinking=False)
+    message = _write(context, interaction, body, call.files, thinking=False)
     interaction.follow_ups.append(message)
-    return services.world.post(message).data
+    return context.state.post(message).data

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from bot.local_discord.wire import Json
+    from bot.local_discord.api_types import Json
 
 ACTION_ROW, BUTTON, TEXT_DISPLAY, MEDIA_GALLERY, FILE = 1, 2, 10, 12, 13
 SELECTS = (3, 5, 6, 7, 8)

@@ -6,14 +6,17 @@ import aiohttp
 import discord as library
 import pytest
 
-from bot.local_discord import LocalDiscord, Upload, pointed_at
+from bot.local_discord import LocalDiscord, Upload, patch_discord_py
 from genrec.errors import GenrecError
 
 
 def test_only_loopback_is_bound() -> None:
     with pytest.raises(ValueError, match="not a loopback address"):
         LocalDiscord(host="0.0.0.0")
-    with pytest.raises(ValueError, match="not on loopback"), pointed_at("http://192.0.2.1:80"):
+    with (
+        pytest.raises(ValueError, match="not on loopback"),
+        patch_discord_py("http://192.0.2.1:80"),
+    ):
         pass
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 from bot.local_discord import payloads
+from bot.local_discord.api_types import ApiError, Json
 from bot.local_discord.rest import Call, RouteTable
 from bot.local_discord.state import (
     ADD_REACTIONS,
@@ -14,14 +15,13 @@ from bot.local_discord.state import (
     Channel,
     Message,
 )
-from bot.local_discord.wire import ApiError, Json
 
 table = RouteTable()
 
 
 def _needs(call: Call, channel: Channel, permission: int) -> None:
-    world = call.services.world
-    if not world.permissions(world.bot, channel) & permission:
+    state = call.context.state
+    if not state.permissions(state.bot, channel) & permission:
         raise ApiError(403, 50013, "Missing Permissions")
 
 
@@ -29,21 +29,21 @@ def _needs(call: Call, channel: Channel, permission: int) -> None:
 async def me(call: Call) -> object:
     """Give the bot's own account."""
     about = {"mfa_enabled": False, "locale": "en-US", "verified": True, "email": None}
-    return payloads.user(call.services.world.bot) | about
+    return payloads.user(call.context.state.bot) | about
 
 
 @table.on("GET", "/applications/@me")
 @table.on("GET", "/oauth2/applications/@me")
 async def application(call: Call) -> object:
     """Give the bot's application."""
-    services = call.services
-    return payloads.application(services.world, message_content=services.message_content)
+    context = call.context
+    return payloads.application(context.state, message_content=context.message_content)
 
 
 @table.on("GET", "/users/{user_id}")
 async def user(call: Call) -> object:
     """Give any account."""
-    found = call.services.world.users.get(call.params["user_id"])
+    found = call.context.state.users.get(call.params["user_id"])
     if found is None:
         raise ApiError(404, 10013, "Unknown User")
     return payloads.user(found)
@@ -52,32 +52,32 @@ async def user(call: Call) -> object:
 @table.on("POST", "/users/@me/channels")
 async def open_dm(call: Call) -> object:
     """Open the direct conversation with a person."""
-    world = call.services.world
-    found = world.users.get(str(call.body["recipient_id"]))
+    state = call.context.state
+    found = state.users.get(str(call.body["recipient_id"]))
     if found is None:
         raise ApiError(404, 10013, "Unknown User")
-    return payloads.channel(world.dm(found), world.bot)
+    return payloads.channel(state.dm(found), state.bot)
 
 
 @table.on("GET", "/gateway", bot_only=False)
 async def gateway(call: Call) -> object:
     """Give the gateway's address."""
-    return {"url": call.services.gateway.url}
+    return {"url": call.context.gateway.url}
 
 
 @table.on("GET", "/gateway/bot")
 async def gateway_bot(call: Call) -> object:
     """Give the gateway's address and how many shards to open."""
     limit = {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 16}
-    about = call.services.gateway
+    about = call.context.gateway
     return {"url": about.url, "shards": about.shards, "session_start_limit": limit}
 
 
 @table.on("GET", "/guilds/{guild_id}")
 async def guild(call: Call) -> object:
     """Give a guild the bot is a member of."""
-    world = call.services.world
-    found = world.guilds.get(call.params["guild_id"])
+    state = call.context.state
+    found = state.guilds.get(call.params["guild_id"])
     if found is None or not found.with_bot:
         raise ApiError(404, 10004, "Unknown Guild")
     return payloads.guild(found)
@@ -86,7 +86,7 @@ async def guild(call: Call) -> object:
 @table.on("GET", "/guilds/{guild_id}/members/{user_id}")
 async def member(call: Call) -> object:
     """Give a member of a guild."""
-    found = call.services.world.guilds.get(call.params["guild_id"])
+    found = call.context.state.guilds.get(call.params["guild_id"])
     who = found.members.get(call.params["user_id"]) if found else None
     if who is None:
         raise ApiError(404, 10007, "Unknown Member")
@@ -97,26 +97,26 @@ async def member(call: Call) -> object:
 @table.on("PUT", "/applications/{application_id}/guilds/{guild_id}/commands")
 async def replace_commands(call: Call) -> object:
     """Register exactly these commands."""
-    return call.services.commands.replace(call.params.get("guild_id"), call.body or [])
+    return call.context.commands.replace(call.params.get("guild_id"), call.body or [])
 
 
 @table.on("GET", "/applications/{application_id}/commands")
 @table.on("GET", "/applications/{application_id}/guilds/{guild_id}/commands")
 async def list_commands(call: Call) -> object:
     """List the registered commands."""
-    return call.services.commands.all(call.params.get("guild_id"))
+    return call.context.commands.all(call.params.get("guild_id"))
 
 
 @table.on("POST", "/applications/{application_id}/commands")
 @table.on("POST", "/applications/{application_id}/guilds/{guild_id}/commands")
 async def add_command(call: Call) -> object:
     """Register one more command."""
-    return call.services.commands.add(call.params.get("guild_id"), call.body)
+    return call.context.commands.add(call.params.get("guild_id"), call.body)
 
 
 def _command(call: Call) -> Json:
     scope = call.params.get("guild_id")
-    found = call.services.commands.get(scope, call.params["command_id"])
+    found = call.context.commands.get(scope, call.params["command_id"])
     if found is None:
         raise ApiError(404, 10063, "Unknown application command")
     return found
@@ -133,26 +133,26 @@ async def get_command(call: Call) -> object:
 @table.on("DELETE", "/applications/{application_id}/guilds/{guild_id}/commands/{command_id}")
 async def remove_command(call: Call) -> None:
     """Forget one command."""
-    call.services.commands.remove(call.params.get("guild_id"), _command(call)["id"])
+    call.context.commands.remove(call.params.get("guild_id"), _command(call)["id"])
 
 
 @table.on("GET", "/channels/{channel_id}")
 async def channel(call: Call) -> object:
     """Give a channel."""
-    world = call.services.world
-    return payloads.channel(world.channel(call.params["channel_id"]), world.bot)
+    state = call.context.state
+    return payloads.channel(state.channel(call.params["channel_id"]), state.bot)
 
 
 @table.on("POST", "/channels/{channel_id}/typing")
 async def typing(call: Call) -> None:
     """Take note that the bot is typing."""
-    call.services.world.channel(call.params["channel_id"])
+    call.context.state.channel(call.params["channel_id"])
 
 
 @table.on("GET", "/channels/{channel_id}/messages")
 async def history(call: Call) -> object:
     """List messages, newest first, between ``before`` and ``after``."""
-    found = call.services.world.channel(call.params["channel_id"])
+    found = call.context.state.channel(call.params["channel_id"])
     _needs(call, found, READ_MESSAGE_HISTORY)
     before, after = (int(call.query.get(key, 0)) for key in ("before", "after"))
     limit = int(call.query.get("limit", 50))
@@ -168,8 +168,8 @@ async def history(call: Call) -> object:
 @table.on("POST", "/channels/{channel_id}/messages")
 async def send(call: Call) -> object:
     """Post a message of the bot; a repeated nonce gives the message it made before."""
-    services, body = call.services, call.body or {}
-    where = services.world.channel(call.params["channel_id"])
+    context, body = call.context, call.body or {}
+    where = context.state.channel(call.params["channel_id"])
     _needs(call, where, SEND_MESSAGES)
     if call.files:
         _needs(call, where, ATTACH_FILES)
@@ -178,14 +178,14 @@ async def send(call: Call) -> object:
             if old.data.get("nonce") == body.get("nonce"):
                 return old.data
     extra = {"nonce": body["nonce"]} if "nonce" in body else {}
-    bot = services.world.bot
-    message = services.messages.write(bot, where, body, call.files, **extra)
-    services.messages.reply(message, body)
-    return services.world.post(message).data
+    bot = context.state.bot
+    message = context.messages.write(bot, where, body, call.files, **extra)
+    context.messages.reply(message, body)
+    return context.state.post(message).data
 
 
 def _message(call: Call) -> Message:
-    return call.services.world.message(call.params["channel_id"], call.params["message_id"])
+    return call.context.state.message(call.params["channel_id"], call.params["message_id"])
 
 
 @table.on("GET", "/channels/{channel_id}/messages/{message_id}")
@@ -198,9 +198,9 @@ async def get_message(call: Call) -> object:
 async def edit_message(call: Call) -> object:
     """Edit a message of the bot."""
     message = _message(call)
-    if message.data["author"]["id"] != call.services.world.bot.id:
+    if message.data["author"]["id"] != call.context.state.bot.id:
         raise ApiError(403, 50005, "Cannot edit a message authored by another user")
-    call.services.messages.edit(message, call.body or {}, call.files)
+    call.context.messages.edit(message, call.body or {}, call.files)
     return message.data
 
 
@@ -208,9 +208,9 @@ async def edit_message(call: Call) -> object:
 async def delete_message(call: Call) -> None:
     """Delete a message of the bot."""
     message = _message(call)
-    if message.data["author"]["id"] != call.services.world.bot.id:
+    if message.data["author"]["id"] != call.context.state.bot.id:
         raise ApiError(403, 50013, "Missing Permissions")
-    call.services.world.delete(message)
+    call.context.state.delete(message)
 
 
 @table.on("PUT", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me")
@@ -227,4 +227,4 @@ async def toggle_reaction(call: Call) -> None:
         seen = {"count": 1, "me": True, "me_burst": False}
         others.append({"emoji": {"id": None, "name": emoji}, **seen, **about})
     message.data["reactions"] = others
-    call.services.world.announce("update", message)
+    call.context.state.announce("update", message)

@@ -13,7 +13,7 @@ allowed_hosts: web.AppKey[set[str]] = web.AppKey("allowed_hosts", set)
 
 
 @web.middleware
-async def guard_host(
+async def check_host(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
     """Refuse a request whose Host is not ours: a rebound name would carry another one."""

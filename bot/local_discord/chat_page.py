@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import WSCloseCode, web
 
 from bot.local_discord import payloads
+from bot.local_discord.api_types import Json
 from bot.local_discord.cdn import Upload
 from bot.local_discord.commands import NotOffered
-from bot.local_discord.guard import allowed_hosts, same_origin
-from bot.local_discord.wire import Json
+from bot.local_discord.host_guard import allowed_hosts, same_origin
 
 if TYPE_CHECKING:
     from bot.local_discord.interactions import Interaction
     from bot.local_discord.person import Person
-    from bot.local_discord.services import Services
+    from bot.local_discord.server_context import ServerContext
     from bot.local_discord.state import Channel, Message
 
 FOLDER = Path(__file__).parent / "page"
@@ -48,11 +48,11 @@ Uploads = dict[str, Upload]
 Action = Callable[[Json, Uploads], Awaitable[Json]]
 
 
-class Page:
+class ChatPage:
     """Serves the page's files, its actions and its live updates, to who knows the key."""
 
-    def __init__(self, services: Services, you: Person) -> None:
-        self._services = services
+    def __init__(self, context: ServerContext, you: Person) -> None:
+        self._context = context
         self._you = you
         self._key = secrets.token_urlsafe(18)
         self._live: dict[web.WebSocketResponse, asyncio.Queue[Json]] = {}
@@ -67,7 +67,7 @@ class Page:
             "submit": self._submit,
             "commands": self._commands,
         }
-        services.world.listeners.append(self._on_message)
+        context.state.listeners.append(self._on_message)
 
     @property
     def path(self) -> str:
@@ -164,13 +164,13 @@ class Page:
 
     async def _commands(self, body: Json, _: Uploads) -> Json:
         where = self._you.where(body["channel"])
-        return {"commands": self._services.commands.offered(self._you.user, where)}
+        return {"commands": self._context.commands.offered(self._you.user, where)}
 
     async def _outcome(self, used: Interaction) -> Json:
         """Wait for the bot's first answer, as Discord's client does before it says "failed"."""
-        limit = self._services.interactions.ack_deadline_s + 5
+        limit = self._context.interactions.ack_deadline_s + 5
         with contextlib.suppress(TimeoutError):
-            await used.world.wait_for(lambda: used.acked_at or used.failed, limit)
+            await used.state.wait_for(lambda: used.acked_at or used.failed, limit)
         if used.acked_at is None:
             return {"failed": True}
         if used.modal is not None:
@@ -184,7 +184,7 @@ class Page:
     def _shown(self, message: Message) -> Json | None:
         channel = message.channel
         mine = channel.recipient in (None, self._you.user) and (
-            channel.guild in (None, self._services.world.guild)
+            channel.guild in (None, self._context.state.guild)
         )
         if not mine or message.only_for not in (None, self._you.user):
             return None
@@ -200,23 +200,23 @@ class Page:
             queue.put_nowait(event)
 
     def _snapshot(self) -> Json:
-        world = self._services.world
-        channels = [*world.guild.channels.values(), world.dm(self._you.user)]
+        state = self._context.state
+        channels = [*state.guild.channels.values(), state.dm(self._you.user)]
         return {
             "type": "snapshot",
-            "you": payloads.user(world.you),
-            "bot": payloads.user(world.bot),
-            "guild": world.guild.name,
-            "users": {id_: user.name for id_, user in world.users.items()},
+            "you": payloads.user(state.you),
+            "bot": payloads.user(state.bot),
+            "guild": state.guild.name,
+            "users": {id_: user.name for id_, user in state.users.items()},
             "channels": [self._channel(channel) for channel in channels],
-            "online": self._services.gateway.online,
+            "online": self._context.gateway.online,
         }
 
     def _channel(self, channel: Channel) -> Json:
         shown = [self._shown(message) for message in channel.messages.values()]
         return {
             "id": channel.id,
-            "name": self._services.world.bot.name if channel.recipient else channel.name,
+            "name": self._context.state.bot.name if channel.recipient else channel.name,
             "direct": channel.recipient is not None,
             "topic": channel.topic,
             "messages": [message for message in shown[-200:] if message],
@@ -244,16 +244,16 @@ class Page:
 
     async def _watch(self, queue: asyncio.Queue[Json]) -> None:
         """Tell the page when the bot comes or goes and when its commands change."""
-        services = self._services
+        context = self._context
 
         def news(known: tuple[bool, int]) -> tuple[bool, int] | None:
-            now = services.gateway.online, services.commands.writes
+            now = context.gateway.online, context.commands.writes
             return None if now == known else now
 
-        known = services.gateway.online, services.commands.writes
+        known = context.gateway.online, context.commands.writes
         while True:
             with contextlib.suppress(TimeoutError):
-                changed = await services.world.wait_for(partial(news, known), 60)
+                changed = await context.state.wait_for(partial(news, known), 60)
                 assert changed is not None
                 known = changed
                 queue.put_nowait({"type": "status", "online": known[0]})

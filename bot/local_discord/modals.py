@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot.local_discord.commands import NotOffered
-from bot.local_discord.reading import INTERACTIVE, SELECTS
+from bot.local_discord.message_components import INTERACTIVE, SELECTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from bot.local_discord.wire import Json
+    from bot.local_discord.api_types import Json
 
 TEXT_INPUT = 4
 
 
-def filled(component: Json, values: Mapping[str, Any]) -> Json:
+def filled_component(component: Json, values: Mapping[str, Any]) -> Json:
     """Give a form's component as the client sends it back: with what was entered."""
     if "component" in component:
-        inner = filled(component["component"], values)
+        inner = filled_component(component["component"], values)
         return {"type": component["type"], "id": component.get("id", 0), "component": inner}
     if "components" in component:
-        inside = [filled(inner, values) for inner in component["components"]]
+        inside = [filled_component(inner, values) for inner in component["components"]]
         return {"type": component["type"], "id": component.get("id", 0), "components": inside}
     kind = component["type"]
     if kind not in (TEXT_INPUT, *INTERACTIVE):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from bot.local_discord.wire import Json
+    from bot.local_discord.api_types import Json
 
 try:
     import zstandard as _zstandard
@@ -35,10 +35,10 @@ class GatewaySession:
         self.shard = shard
         self.seq = 0
         self.sent: deque[Json] = deque(maxlen=KEPT_EVENTS)
-        self.connection: Connection | None = None
+        self.connection: GatewayConnection | None = None
 
 
-class Connection:
+class GatewayConnection:
     """One websocket; what is sent goes through a queue, so order is kept and nobody waits."""
 
     def __init__(self, socket: web.WebSocketResponse, request: web.Request, compress: str) -> None:
