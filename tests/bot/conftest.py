@@ -1,0 +1,67 @@
+"""Local web servers for tests that fetch: one that may be reached, and one that may not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from bot.sources import SourcePolicy
+from tests.bot.sources.hostile import Names, Origin, listen, living, wav
+
+
+@pytest.fixture
+async def origin() -> AsyncIterator[Origin]:
+    origin = Origin()
+    server = await listen(origin)
+    yield origin
+    server.close()
+
+
+@pytest.fixture
+async def forbidden() -> AsyncIterator[Origin]:
+    """Return a server that nothing may connect to; the teardown checks it."""
+    origin = Origin()
+    origin.serve("/secret", wav())
+    server = await listen(origin)
+    yield origin
+    await asyncio.sleep(0)
+    server.close()
+    assert origin.connections == 0, origin.requests
+
+
+@pytest.fixture
+def names(origin: Origin, forbidden: Origin) -> Names:
+    names = Names()
+    names.set("music.test", [("127.0.0.1", origin.port)])
+    names.set("inside.test", [("127.0.0.1", forbidden.port)])
+    return names
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    """Return the directory for fetched clips; the teardown checks that it is empty."""
+    root = tmp_path / "clips"
+    root.mkdir()
+    yield root
+    assert list(root.iterdir()) == []
+    assert living(root) == []
+
+
+@pytest.fixture
+def policy(origin: Origin, root: Path) -> SourcePolicy:
+    return SourcePolicy(
+        schemes=frozenset({"http", "https"}),
+        open_endpoints=frozenset({("127.0.0.1", origin.port)}),
+        max_bytes=200_000,
+        max_disk_bytes=4_000_000,
+        connect_s=2.0,
+        stall_s=2.0,
+        download_s=5.0,
+        page_s=90.0,
+        min_rate=20_000,
+        grace_s=1.0,
+        temp_root=root,
+    )
