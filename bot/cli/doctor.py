@@ -16,7 +16,7 @@ from bot.config import Settings, SettingsError, load_settings, renamed_settings
 from bot.demo.clip import clip
 from bot.runtime.resources import find_preset, open_catalogue
 from bot.runtime.source_policy import old_ytdlp, source_policy
-from bot.sources.policy import known_sites
+from bot.sources.policy import accepted_sources
 from bot.sources.ytdlp_version import NO_YTDLP, ytdlp_version
 from db.tracks import Catalogue
 from genrec.errors import GenrecError
@@ -45,7 +45,7 @@ def examine(preset: Path | None = None) -> list[Finding]:
         ("preset", _preset),
         ("database", _database),
         ("answer", _answer),
-        ("links", lambda settings: known_sites(source_policy(settings))),
+        ("links", lambda settings: accepted_sources(source_policy(settings))),
     )
     findings = [_check(name, check, settings) for name, check in checks]
     return [*findings, *_renamed(settings), *_ytdlp(settings), *_sandbox()]

@@ -1,4 +1,4 @@
-"""Anything a person can point at, an upload or a link, to a clip that is always cleared away."""
+"""Fetch an upload or a link into a temporary file that is always removed."""
 
 from bot.sources.attachment import Attachment, check_attachment
 from bot.sources.fetch import Sources, fetch

@@ -1,4 +1,4 @@
-"""Discord's attachments: fetched like any link, and from Discord's own hosts only."""
+"""Fetch Discord attachments, from Discord's own hosts only."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """What Discord says about an upload; the size is a claim, and bytes are counted anyway."""
+    """An upload as Discord describes it; ``size`` is not trusted, since bytes are counted."""
 
     url: str
     filename: str
@@ -29,11 +29,11 @@ class Attachment:
 
 
 def check_attachment(attachment: Attachment, policy: SourcePolicy) -> URL:
-    """Refuse what can be refused without I/O, before a command is even deferred."""
+    """Return the URL of an acceptable upload; raise without I/O if size or host is wrong."""
     if attachment.size > policy.max_bytes:
         raise ClipTooLarge(
-            f"That file has {attachment.size / MIB:.0f} MB; genrec takes up to"
-            f" {policy.max_bytes / MIB:.0f} MB. Send a smaller or a shorter one."
+            f"That file has {attachment.size / MIB:.0f} MB, and the limit is"
+            f" {policy.max_bytes / MIB:.0f} MB. Send a smaller or shorter file."
         )
     if attachment.size <= 0:
         raise LinkRefused("That file is empty. Upload it again.")
@@ -43,9 +43,9 @@ def check_attachment(attachment: Attachment, policy: SourcePolicy) -> URL:
 async def fetch_attachment(
     attachment: Attachment, folder: Path, *, policy: SourcePolicy, resolve: Resolve
 ) -> Clip:
-    """Fetch an upload into ``folder``.
+    """Download an upload into ``folder``.
 
-    Its link is signed and expires, so it is not the clip's source: nobody could follow it later.
+    The clip's ``source`` stays empty, because the signed link of an upload expires.
     """
     url = check_attachment(attachment, policy)
     got = await download(
@@ -54,7 +54,7 @@ async def fetch_attachment(
         policy=policy,
         resolve=resolve,
         check_hop=lambda text: _check_hop(text, policy),
-        sound_only=False,  # the decoder says better what is wrong with somebody's own file
+        sound_only=False,  # the decoder reports more precisely what is wrong with the file
     )
     return Clip(path=got.path, sha256=got.sha256, title=title_of(attachment.filename))
 
@@ -63,5 +63,5 @@ def _check_hop(text: str, policy: SourcePolicy) -> URL:
     url = check_url(text, policy)
     host, port = (url.raw_host or "").lower(), url.port or 0
     if host not in policy.attachment_hosts and (host, port) not in policy.open_endpoints:
-        raise LinkRefused("That attachment does not come from Discord. Upload the file again.")
+        raise LinkRefused("That attachment is not on a Discord host. Upload the file again.")
     return url

@@ -1,4 +1,4 @@
-"""Fetch one file over HTTP: every hop judged, every byte counted, nothing believed."""
+"""Download one file over HTTP with every redirect, address and byte count checked."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from bot.sources.media import HEAD_BYTES, refusal, suffix_of
-from bot.sources.policy import SourcePolicy, check_endpoint, known_sites
+from bot.sources.media import HEAD_BYTES, not_audio_error, suffix_of
+from bot.sources.policy import SourcePolicy, accepted_sources, check_endpoint
 from bot.sources.resolver import Resolve, resolve_public
-from bot.sources.ytdlp_errors import NO_ROOM
+from bot.sources.ytdlp_errors import DISK_FULL
 from genrec.errors import Busy, ClipTooLarge, GenrecError, LinkRefused
 
 if TYPE_CHECKING:
@@ -32,28 +32,28 @@ if TYPE_CHECKING:
 CheckHop = Callable[[str], URL]
 
 _CHUNK = 64 * 1024
-_LONGEST_HEADER = 8190
+_MAX_HEADER_BYTES = 8190
 _HEADERS = {
-    "User-Agent": "genrec (fetches one sound file for a person who asked)",
+    "User-Agent": "genrec (fetches one sound file on a user's request)",
     "Accept": "audio/*, video/*;q=0.5, */*;q=0.1",
-    # A compressed body is a bomb waiting, and sound does not compress.
+    # A compressed body may expand without limit, and audio barely compresses.
     "Accept-Encoding": "identity",
 }
 _ICY = re.compile(r"icy-(?!metaint$)", re.IGNORECASE)
 
-_STATUS_SENTENCES = {
-    401: "That link wants a sign-in, and genrec has no account there. Upload the file instead.",
-    403: "The site does not let genrec fetch that link. Upload the file instead.",
-    404: "There is nothing behind that link any more. Check it, or upload the file.",
-    410: "There is nothing behind that link any more. Check it, or upload the file.",
-    429: "The site is asked too often just now. Try again later, or upload the file.",
-    451: "The site may not give that file out here. Upload the file instead.",
+_STATUS_MESSAGES = {
+    401: "That link needs a sign-in, and genrec has no account there. Upload the file instead.",
+    403: "The site does not allow genrec to fetch that link. Upload the file instead.",
+    404: "That link leads to no file any more. Check it, or upload the file.",
+    410: "That link leads to no file any more. Check it, or upload the file.",
+    429: "The site limits how often genrec may fetch. Try again later, or upload the file.",
+    451: "The site may not offer that file in this country. Upload the file instead.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """A file that was fetched: where it lies, what it holds, and where it came from at last."""
+    """A downloaded file: its path, its hash, and its URL after redirects."""
 
     path: Path
     sha256: str
@@ -61,7 +61,7 @@ class Downloaded:
 
 
 class LeadsToPageError(Exception):
-    """A link, or a redirect of it, is a site's page: not for this downloader to read."""
+    """A link or a redirect leads to a supported site's page, which yt-dlp fetches instead."""
 
     def __init__(self, url: URL, site: Site) -> None:
         super().__init__(url, site)
@@ -69,7 +69,7 @@ class LeadsToPageError(Exception):
 
 
 class _Resolver(AbstractResolver):
-    """Hand aiohttp the addresses that were judged."""
+    """Resolve names for aiohttp, to public addresses only."""
 
     def __init__(self, policy: SourcePolicy, resolve: Resolve) -> None:
         self._policy, self._resolve = policy, resolve
@@ -77,7 +77,7 @@ class _Resolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        del family  # both, whatever aiohttp prefers
+        del family  # IPv4 and IPv6 both
         found = await resolve_public(host, port, policy=self._policy, resolve=self._resolve)
         return [
             ResolveResult(
@@ -92,30 +92,30 @@ class _Resolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Have nothing to close."""
+        """Do nothing: there is nothing to close."""
 
 
 def guarded_session(policy: SourcePolicy, resolve: Resolve) -> aiohttp.ClientSession:
-    """Return a session that can only reach public addresses, decided at connect time.
+    """Return a session that connects to public addresses only, checked at connect time.
 
-    ``socket_factory`` is the last step before connect(2) and sees the address really used: a
-    redirect, a literal address and a name that changed its mind all pass through it.
+    ``socket_factory`` is the last step before connect(2) and receives the address in use.
+    Redirects, literal addresses and DNS rebinding all pass through it.
     """
 
-    def judged_socket(info: tuple[Any, ...]) -> socket.socket:
-        family, kind, proto, _, where = info
-        check_endpoint(str(where[0]), int(where[1]), policy)
+    def checked_socket(info: tuple[Any, ...]) -> socket.socket:
+        family, kind, proto, _, address = info
+        check_endpoint(str(address[0]), int(address[1]), policy)
         sock = socket.socket(family=family, type=kind, proto=proto)
         sock.setblocking(False)
         return sock
 
     connector = aiohttp.TCPConnector(
         resolver=_Resolver(policy, resolve),
-        socket_factory=judged_socket,
+        socket_factory=checked_socket,
         ssl=_tls(policy.ca_file),
         use_dns_cache=False,
         force_close=True,
-        happy_eyeballs_delay=None,  # one address after the other: a refusal ends it
+        happy_eyeballs_delay=None,  # one address at a time, so a refused one ends the attempt
     )
     return aiohttp.ClientSession(
         connector=connector,
@@ -125,14 +125,14 @@ def guarded_session(policy: SourcePolicy, resolve: Resolve) -> aiohttp.ClientSes
         timeout=aiohttp.ClientTimeout(
             total=None, sock_connect=policy.connect_s, sock_read=policy.stall_s
         ),
-        max_line_size=_LONGEST_HEADER,
-        max_field_size=_LONGEST_HEADER,
+        max_line_size=_MAX_HEADER_BYTES,
+        max_field_size=_MAX_HEADER_BYTES,
     )
 
 
 @functools.cache
 def _tls(ca_file: Path | None) -> ssl.SSLContext:
-    """Return the TLS settings; reading the authorities takes too long to do for every link."""
+    """Return the TLS settings; loading the certificate authorities for every link is slow."""
     return ssl.create_default_context(cafile=ca_file)
 
 
@@ -145,10 +145,10 @@ async def download(
     check_hop: CheckHop,
     sound_only: bool = True,
 ) -> Downloaded:
-    """Fetch ``url`` into ``folder``; ``check_hop`` judges where each redirect wants to lead.
+    """Download ``url`` into ``folder``; ``check_hop`` checks the target of each redirect.
 
-    With ``sound_only`` a body that does not start like a sound file is given up at once, and the
-    error says what it is instead.
+    With ``sound_only``, a body without the signature of a sound file is refused at its first
+    bytes, and the error names its kind.
     """
     try:
         async with asyncio.timeout(policy.download_s), guarded_session(policy, resolve) as session:
@@ -159,12 +159,12 @@ async def download(
         raise
     except TimeoutError as error:
         raise LinkRefused(
-            "The site takes too long to send that file. Try again later, or upload the file."
+            "The site took too long to send that file. Try again later, or upload the file."
         ) from error
     except (aiohttp.ClientError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise Busy(NO_ROOM) from error
-        raise LinkRefused(_transport_sentence(error, url)) from error
+            raise Busy(DISK_FULL) from error
+        raise LinkRefused(_network_message(error, url)) from error
 
 
 async def _follow(
@@ -177,8 +177,8 @@ async def _follow(
         response.close()
         url = check_hop(str(url.join(URL(response.headers.get("Location", "")))))
     raise LinkRefused(
-        f"That link sends genrec on more than {policy.max_redirects} times. Send the link it"
-        " finally leads to."
+        f"That link redirects more than {policy.max_redirects} times. Send the link of the file"
+        " itself."
     )
 
 
@@ -198,28 +198,28 @@ async def _receive(
             if len(head) < HEAD_BYTES:
                 head += chunk[: HEAD_BYTES - len(head)]
                 if sound_only and len(head) == HEAD_BYTES and not suffix_of(head):
-                    raise refusal(head, known_sites(policy))
+                    raise not_audio_error(head, accepted_sources(policy))
             digest.update(chunk)
             file.write(chunk)
     suffix = suffix_of(head)
     if sound_only and not suffix:
-        raise refusal(head, known_sites(policy))
+        raise not_audio_error(head, accepted_sources(policy))
     return Downloaded(path.rename(path.with_suffix(suffix)), digest.hexdigest(), response.url)
 
 
 def _check_head(response: aiohttp.ClientResponse, policy: SourcePolicy) -> None:
-    """Refuse by the header what need not be read; what the header promises is not believed."""
+    """Refuse a response by its headers; the body is still checked against the same limits."""
     if response.status != 200:
         fallback = (
-            f"The site answered with an error ({response.status}). Try again later, or upload the"
+            f"The site returned an error (HTTP {response.status}). Try again later, or upload the"
             " file."
         )
-        raise LinkRefused(_STATUS_SENTENCES.get(response.status, fallback))
+        raise LinkRefused(_STATUS_MESSAGES.get(response.status, fallback))
     if any(_ICY.match(name) for name in response.headers):
-        raise LinkRefused("That link is a live stream without an end. Send a recording instead.")
+        raise LinkRefused("That link is a live stream. Send a recording instead.")
     if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
         raise LinkRefused(
-            "The site sends that file compressed, which genrec does not unpack. Upload the file."
+            "The site sends that file compressed, and genrec unpacks nothing. Upload the file."
         )
     if (response.content_length or 0) > policy.max_bytes:
         raise _too_large(policy)
@@ -228,19 +228,20 @@ def _check_head(response: aiohttp.ClientResponse, policy: SourcePolicy) -> None:
 def _check_rate(size: int, elapsed_s: float, policy: SourcePolicy) -> None:
     if elapsed_s > policy.grace_s and size < policy.min_rate * elapsed_s:
         raise LinkRefused(
-            "The site sends that file too slowly. Try again later, or upload the file."
+            f"The site sends that file too slowly, below {policy.min_rate / 1024:.0f} KiB/s. Try"
+            " again later, or upload the file."
         )
 
 
 def _too_large(policy: SourcePolicy) -> ClipTooLarge:
     return ClipTooLarge(
-        f"That file is larger than {policy.max_bytes / (1 << 20):.0f} MB. Send a smaller or a"
-        " shorter one."
+        f"That file is larger than {policy.max_bytes / (1 << 20):.0f} MB. Send a smaller or"
+        " shorter file."
     )
 
 
-def _transport_sentence(error: Exception, url: URL) -> str:
-    """Put a failure of the network into words for somebody who only has the link."""
+def _network_message(error: Exception, url: URL) -> str:
+    """Return the message for a network failure of ``url``."""
     host = (url.raw_host or "")[:100]
     if isinstance(
         error, (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError)
@@ -249,7 +250,7 @@ def _transport_sentence(error: Exception, url: URL) -> str:
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return f"The site {host} could not be found. Check the link, or upload the file."
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"The site {host} does not answer. Try again later, or upload the file."
+        return f"The site {host} does not respond. Try again later, or upload the file."
     if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError):
-        return "The transfer broke off. Try again, or upload the file."
-    return f"The site {host} does not answer as a web server should. Upload the file instead."
+        return "The download was cut off. Try again, or upload the file."
+    return f"The site {host} sends no valid HTTP. Upload the file instead."

@@ -1,4 +1,4 @@
-"""The one door: an upload or a link goes in, a clip comes out, and its directory always goes."""
+"""Fetch an upload or a link as a clip, and always remove its directory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.sources.media import title_of
 from bot.sources.page import fetch_page
 from bot.sources.policy import SourcePolicy, check_url, site_of
 from bot.sources.resolver import Resolve, SystemResolver
-from bot.sources.tempdirs import clip_dir, sweep
+from bot.sources.tempdirs import clip_dir, remove_stale
 from genrec.errors import Busy
 from genrec.types import Clip
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 
 class Sources:
-    """Fetch clips for many people at once, within one policy's disk and processes.
+    """Fetch clips concurrently, within the policy's limits on disk space and yt-dlp processes.
 
-    Open it once, in the composition root; ``resolve`` is for tests that play name server.
+    Open it once, in the composition root; tests pass ``resolve`` to fake DNS.
     """
 
     def __init__(self, policy: SourcePolicy, *, resolve: Resolve | None = None) -> None:
         self._policy = policy
         self._system = SystemResolver()
         self._resolve = resolve or self._system
-        self._disk = _Disk(policy.max_disk_bytes, policy.max_waiting)
+        self._disk = _DiskBudget(policy.max_disk_bytes, policy.max_waiting)
         self._pages = asyncio.Semaphore(policy.pages_at_once)
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(sweep, self._policy.temp_root)
+        await asyncio.to_thread(remove_stale, self._policy.temp_root)
         return self
 
     async def __aexit__(
@@ -51,11 +51,11 @@ class Sources:
 
     @property
     def waiting(self) -> int:
-        """Return how many fetches wait for room on the disk."""
+        """Return the number of fetches that wait for disk space."""
         return self._disk.waiting
 
     def check(self, source: str | Attachment) -> None:
-        """Refuse what can be refused without I/O, before a command is even deferred."""
+        """Raise if ``source`` is refused without I/O: fast enough before a command is deferred."""
         if isinstance(source, Attachment):
             check_attachment(source, self._policy)
         else:
@@ -65,12 +65,12 @@ class Sources:
     async def fetch(self, source: str | Attachment) -> AsyncIterator[Clip]:
         """Fetch ``source``; the clip and its directory last as long as the ``async with``."""
         policy = self._policy
-        self.check(source)  # before waiting for room
+        self.check(source)  # before waiting for disk space
         if isinstance(source, Attachment):
-            async with self._disk.room(policy.max_bytes), _folder(policy) as folder:
+            async with self._disk.reserve(policy.max_bytes), _folder(policy) as folder:
                 yield await fetch_attachment(source, folder, policy=policy, resolve=self._resolve)
             return
-        async with self._disk.room(policy.page_bytes), _folder(policy) as folder:
+        async with self._disk.reserve(policy.page_bytes), _folder(policy) as folder:
             yield await self._link(check_url(source, policy), folder)
 
     async def _link(self, url: URL, folder: Path) -> Clip:
@@ -91,7 +91,7 @@ class Sources:
         return Clip(path=got.path, sha256=got.sha256, title=title_of(got.url.path), source=str(url))
 
     def _hop(self, text: str) -> URL:
-        """Judge where a link, or a redirect of it, leads; LeadsToPageError for a site's page."""
+        """Check a link or redirect target; raise LeadsToPageError for a supported site's page."""
         url = check_url(text, self._policy)
         site = site_of(url, self._policy)
         if site is not None:
@@ -103,7 +103,7 @@ class Sources:
 async def fetch(
     source: str | Attachment, *, policy: SourcePolicy, resolve: Resolve | None = None
 ) -> AsyncIterator[Clip]:
-    """Fetch one clip and be done, as the command line does."""
+    """Fetch one clip without keeping a `Sources` open, for the command line."""
     async with Sources(policy, resolve=resolve) as sources, sources.fetch(source) as clip:
         yield clip
 
@@ -114,23 +114,23 @@ async def _folder(policy: SourcePolicy) -> AsyncIterator[Path]:
         yield folder
 
 
-class _Disk:
-    """Room on the disk, handed out first come, first served; the line has an end."""
+class _DiskBudget:
+    """Bytes of disk space, reserved in order of arrival; the queue is limited."""
 
     def __init__(self, total: int, max_waiting: int) -> None:
         self.waiting = 0
         self._free, self._max_waiting = total, max_waiting
-        self._line = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._freed = asyncio.Event()
 
     @asynccontextmanager
-    async def room(self, size: int) -> AsyncIterator[None]:
-        """Hold ``size`` bytes: what the fetch may take at most, not what it will."""
+    async def reserve(self, size: int) -> AsyncIterator[None]:
+        """Reserve ``size`` bytes, the most that one fetch may write, for the ``async with``."""
         if self.waiting >= self._max_waiting:
-            raise Busy("Too many clips are being fetched just now. Try again in a minute.")
+            raise Busy("Too many clips are being fetched at the moment. Try again in a minute.")
         self.waiting += 1
         try:
-            async with self._line:
+            async with self._lock:
                 while self._free < size:
                     self._freed.clear()
                     await self._freed.wait()

@@ -1,4 +1,4 @@
-"""What the first bytes of a body are: a sound file, or one of the usual disappointments."""
+"""Recognise sound files by their first bytes, explain other bodies, and clean names."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import unicodedata
 
 from genrec.errors import GenrecError, LinkRefused, UnsupportedFormat, UnsupportedSource
 
-# Enough for every signature below, and for the text that gives a page or a playlist away.
+# Enough for every signature below, and for the text by which pages and playlists are recognised.
 HEAD_BYTES = 512
-_LONGEST_NAME = 200
+_MAX_NAME_CHARS = 200
 
 
 def suffix_of(head: bytes) -> str:
-    """Return the file suffix for the sound file that starts with ``head``, empty for anything else.
+    """Return the suffix of the sound file that starts with ``head``, or "" for other bytes.
 
-    This only spares the trouble of fetching what is no sound: the decoder judges for itself.
+    This only stops useless downloads early; the decoder checks the file itself.
     """
     if head[:4] == b"fLaC":
         return ".flac"
@@ -35,7 +35,7 @@ def suffix_of(head: bytes) -> str:
 
 
 def _mpeg_suffix(head: bytes) -> str:
-    """Tell MP3 and ADTS frames apart by the layer bits after the eleven bits of sync."""
+    """Distinguish MP3 from ADTS frames by the layer bits after the eleven sync bits."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return ""
     layer = head[1] >> 1 & 3
@@ -45,40 +45,42 @@ def _mpeg_suffix(head: bytes) -> str:
     return "" if reserved else ".mp3"
 
 
-def refusal(head: bytes, alternatives: str) -> GenrecError:
-    """Return the error that explains a body which is no sound file; ``alternatives`` ends it."""
+def not_audio_error(head: bytes, alternatives: str) -> GenrecError:
+    """Return the error for a body that is not a sound file; ``alternatives`` is its way out."""
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not head:
-        return LinkRefused("There is nothing behind that link. Check it, or upload the file.")
+        return LinkRefused("That link leads to an empty file. Check it, or upload the file.")
     manifest = text.startswith((b"<?xml", b"<mpd"))
     if b"<html" in text or (text.startswith(b"<") and not manifest):
-        return UnsupportedSource(f"That link leads to a page genrec cannot read. {alternatives}")
+        return UnsupportedSource(
+            f"That link leads to a page that genrec cannot read. {alternatives}"
+        )
     if manifest or text.startswith((b"#extm3u", b"ffconcat", b"[playlist]")):
         return UnsupportedFormat(
-            "That link leads to a playlist, and genrec opens no file that names other files. Send"
-            " the sound file itself."
+            "That link leads to a playlist, and genrec opens no files that refer to other files."
+            " Send the sound file itself."
         )
     if head[:2] == b"\x1f\x8b" or head[:4] in (b"PK\x03\x04", b"Rar!", b"7z\xbc\xaf", b"\xfd7zX"):
         return UnsupportedFormat(
-            "That link leads to a compressed archive. Unpack it, and send one sound file."
+            "That link leads to a compressed archive. Unpack it and send one sound file."
         )
     return UnsupportedFormat(
-        "That link does not lead to a sound file genrec opens. Send WAV, FLAC, MP3, OGG, M4A, AAC,"
-        " AIFF or WebM."
+        "That link does not lead to a sound file that genrec opens. Send WAV, FLAC, MP3, OGG, M4A,"
+        " AAC, AIFF or WebM."
     )
 
 
-def plain_name(text: object) -> str:
-    """Return a stranger's words as one short line without control or direction characters."""
+def clean_name(text: object) -> str:
+    """Return untrusted text as one short line without control or direction characters."""
     if not isinstance(text, str):
         return ""
-    kept = (" " if char.isspace() else char for char in text)
-    line = "".join(char for char in kept if unicodedata.category(char)[0] != "C")
-    return re.sub(r" +", " ", line).strip()[:_LONGEST_NAME]
+    spaced = (" " if char.isspace() else char for char in text)
+    line = "".join(char for char in spaced if unicodedata.category(char)[0] != "C")
+    return re.sub(r" +", " ", line).strip()[:_MAX_NAME_CHARS]
 
 
 def title_of(file_name: str) -> str:
-    """Return a file name as a title: without its folders, suffix and underscores."""
+    """Return the title from a file name, without folders, suffix and underscores."""
     stem = file_name.replace("\\", "/").rsplit("/", 1)[-1]
     stem = re.sub(r"\.[A-Za-z0-9]{1,5}$", "", stem)
-    return plain_name(stem.replace("_", " "))
+    return clean_name(stem.replace("_", " "))

@@ -1,4 +1,4 @@
-"""A site's page to a clip: yt-dlp in its own process, all its traffic through our proxy."""
+"""Fetch a track's page with yt-dlp in its own process, behind a filtering proxy."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bot.sources.media import HEAD_BYTES, plain_name, suffix_of
+from bot.sources.media import HEAD_BYTES, clean_name, suffix_of
 from bot.sources.policy import SourcePolicy, check_url
 from bot.sources.proxy import FilteringProxy
-from bot.sources.tempdirs import size_of
-from bot.sources.ytdlp_errors import explain
-from bot.sources.ytdlp_process import RUNNER, ChildFailedError, ChildStoppedError, run_child
+from bot.sources.tempdirs import directory_size
+from bot.sources.ytdlp_errors import error_for
+from bot.sources.ytdlp_process import RUNNER, YtdlpExitedError, YtdlpStoppedError, run_ytdlp
 from genrec.errors import GenrecError, LinkRefused, UnsupportedFormat
 from genrec.types import Clip
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# Beside the sound there are pages, player scripts and manifests to read.
-_PAGES_BYTES = 32 << 20
+# Pages, player scripts and manifests are read beside the sound.
+_PAGE_TRAFFIC_BYTES = 32 << 20
 
 
 async def fetch_page(
@@ -45,36 +45,36 @@ async def fetch_page(
     resolve: Resolve,
     command: Sequence[str] = RUNNER,
 ) -> Clip:
-    """Fetch the sound of one track's page into ``folder``."""
+    """Download the sound of one track's page into ``folder``."""
     home = folder / "page"
     home.mkdir()
-    budget = policy.max_bytes + _PAGES_BYTES
+    budget = policy.max_bytes + _PAGE_TRAFFIC_BYTES
     async with FilteringProxy(policy=policy, resolve=resolve, budget=budget) as proxy:
 
         def over_limit() -> bool:
-            return proxy.over_budget or size_of(home) > policy.page_bytes
+            return proxy.over_budget or directory_size(home) > policy.page_bytes
 
         try:
-            reply = await run_child(
-                _job(url, site, home, proxy, policy),
+            reply = await run_ytdlp(
+                _params(url, site, home, proxy, policy),
                 folder=home,
                 environment=_environment(home, policy),
                 timeout_s=policy.page_s,
                 over_limit=over_limit,
                 command=command,
             )
-        except (TimeoutError, ChildFailedError, ChildStoppedError) as error:
-            raise _ended(error, proxy) from error
+        except (TimeoutError, YtdlpExitedError, YtdlpStoppedError) as error:
+            raise _process_error(error, proxy, policy) from error
         if "error" in reply:
-            raise _failed(reply, proxy, url)
-    sound = await asyncio.to_thread(_judge, str(reply.get("file")), home, policy)
+            raise _reported_error(reply, proxy, url, policy)
+    sound = await asyncio.to_thread(_check_file, str(reply.get("file")), home, policy)
     return _clip(sound, reply, url, policy)
 
 
-def _job(
+def _params(
     url: URL, site: Site, home: Path, proxy: FilteringProxy, policy: SourcePolicy
 ) -> dict[str, object]:
-    """Return what the process is told; the proxy's password goes no other way than this."""
+    """Return the parameters for the yt-dlp process, the only place with the proxy's password."""
     youtube = site.name == "youtube"
     return {
         "url": str(url),
@@ -94,100 +94,102 @@ def _job(
 
 
 def _cookies(home: Path, policy: SourcePolicy) -> str | None:
-    """Lay a copy of the cookies where yt-dlp, which writes them back, may; return its name."""
+    """Copy the cookie file into ``home``, because yt-dlp writes to it; return the copy's name."""
     if policy.cookies_file is None:
         return None
     try:
         shutil.copyfile(policy.cookies_file, home / "cookies.txt")
-    except OSError as error:  # it was there at the start: without it some pages still answer
-        _log.warning("The file of cookies cannot be read, so they are left out: %s", error)
+    except OSError as error:  # it may have been deleted since the start; some pages need none
+        _log.warning("cookie file unreadable, continuing without cookies: %s", error)
         return None
     return "cookies.txt"
 
 
 def _js_runtime(policy: SourcePolicy) -> str | None:
-    """Return the Deno that yt-dlp may start: it keeps scripts off files and network."""
-    beside_python = Path(sys.executable).with_name("deno")  # where pip puts it
+    """Return the path of Deno, the JavaScript runtime that isolates scripts, or None."""
+    beside_python = Path(sys.executable).with_name("deno")  # the place pip installs it to
     found = policy.js_runtime or shutil.which("deno") or shutil.which(beside_python)
     return os.path.realpath(found) if found else None
 
 
 def _environment(home: Path, policy: SourcePolicy) -> Mapping[str, str]:
-    """Return an environment of our own: the bot's holds its token, proxies and Python settings."""
-    kept = {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(home), "TMPDIR": str(home)}
+    """Return a minimal environment: the bot's own holds its token, proxies and Python settings."""
+    environment = {"PATH": os.defpath, "LANG": "C.UTF-8", "HOME": str(home), "TMPDIR": str(home)}
     if policy.ca_file is not None:
-        kept["SSL_CERT_FILE"] = str(policy.ca_file.resolve())
+        environment["SSL_CERT_FILE"] = str(policy.ca_file.resolve())
     if not policy.ytdlp_plugins:
-        kept["YTDLP_NO_PLUGINS"] = "1"
-    return kept
+        environment["YTDLP_NO_PLUGINS"] = "1"
+    return environment
 
 
-def _ended(error: Exception, proxy: FilteringProxy) -> GenrecError:
-    if isinstance(error, ChildStoppedError) or proxy.over_budget:
-        return explain("too_large", "")
+def _process_error(error: Exception, proxy: FilteringProxy, policy: SourcePolicy) -> GenrecError:
+    if isinstance(error, YtdlpStoppedError) or proxy.over_budget:
+        return error_for("too_large", "", policy)
     if isinstance(error, TimeoutError):
         return LinkRefused(
-            "That site takes too long to give the track out. Try again later, or upload the file."
+            "That site takes too long to send the track. Try again later, or upload the file."
         )
-    return explain("crashed", "", proxy.refused)
+    return error_for("crashed", "", policy, proxy.refused)
 
 
-def _failed(reply: Mapping[str, Any], proxy: FilteringProxy, url: URL) -> GenrecError:
+def _reported_error(
+    reply: Mapping[str, Any], proxy: FilteringProxy, url: URL, policy: SourcePolicy
+) -> GenrecError:
     code, message = str(reply["error"]), str(reply.get("message"))
-    _log.info("yt-dlp on %s: %s %s", plain_name(url.host), code, plain_name(message))
+    _log.info("yt-dlp failed on %s: %s %s", clean_name(url.host), code, clean_name(message))
     if proxy.over_budget:
         code = "too_large"
-    return explain(code, message, proxy.refused)
+    return error_for(code, message, policy, proxy.refused)
 
 
-def _clip(sound: _Sound, reply: Mapping[str, Any], url: URL, policy: SourcePolicy) -> Clip:
+def _clip(sound: _SoundFile, reply: Mapping[str, Any], url: URL, policy: SourcePolicy) -> Clip:
     return Clip(
         path=sound.path.rename(sound.path.with_name(f"sound{sound.suffix}")),
         sha256=sound.sha256,
-        title=plain_name(reply.get("title")),
-        artist=plain_name(reply.get("artist")),
-        source=_page(reply.get("page"), url, policy),
+        title=clean_name(reply.get("title")),
+        artist=clean_name(reply.get("artist")),
+        source=_page_link(reply.get("page"), url, policy),
     )
 
 
-class _Sound(NamedTuple):
-    """The file a process left, once it has been judged."""
+class _SoundFile(NamedTuple):
+    """The checked file of a yt-dlp process."""
 
     path: Path
     suffix: str
     sha256: str
 
 
-def _judge(name: str, home: Path, policy: SourcePolicy) -> _Sound:
-    """Judge the file a process left as if a stranger had: neither name nor kind is believed.
+def _check_file(name: str, home: Path, policy: SourcePolicy) -> _SoundFile:
+    """Check the file that the process reports, without trusting its name or type.
 
-    It only reads, so that a directory can be removed while this still runs in its thread.
+    It only reads, so the directory may be removed while this still runs in its thread.
     """
     if not re.fullmatch(r"clip\.[A-Za-z0-9.]{1,20}", name):
-        raise explain("crashed", "")
+        raise error_for("crashed", "", policy)
     path = home / name
     try:
         state = path.lstat()
         if not stat.S_ISREG(state.st_mode):
-            raise explain("crashed", "")
+            raise error_for("crashed", "", policy)
         if state.st_size > policy.max_bytes:
-            raise explain("too_large", "")
+            raise error_for("too_large", "", policy)
         with path.open("rb") as file:
             suffix = suffix_of(file.read(HEAD_BYTES))
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise explain("crashed", "") from error
+        raise error_for("crashed", "", policy) from error
     if not suffix:
         raise UnsupportedFormat(
-            "That page offers its sound in no form genrec opens. Upload the file instead."
+            "That page offers its sound in no format that genrec opens. Upload the file instead."
         )
-    return _Sound(path, suffix, digest)
+    return _SoundFile(path, suffix, digest)
 
 
-def _page(text: object, asked: URL, policy: SourcePolicy) -> str:
-    """Return the page's own address where it is a plain link, else the one that was asked for."""
+def _page_link(text: object, requested: URL, policy: SourcePolicy) -> str:
+    """Return the address that the page reports if it is an acceptable link, else ``requested``."""
     try:
         return str(check_url(str(text), policy))
     except GenrecError:
-        return str(asked)
+        return str(requested)

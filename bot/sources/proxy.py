@@ -1,4 +1,4 @@
-"""A proxy on loopback through which yt-dlp reaches public addresses, and nothing else."""
+"""HTTP proxy on loopback that lets yt-dlp reach public addresses only."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ if TYPE_CHECKING:
     from bot.sources.policy import SourcePolicy
 
 _CHUNK = 64 * 1024
-_LONGEST_HEAD = 32 * 1024
+_MAX_HEAD_BYTES = 32 * 1024
 _HEAD_S = 10.0
-_MOST_CONNECTIONS = 64
+_MAX_CONNECTIONS = 64
 _HOP_BY_HOP = (b"proxy-authorization", b"proxy-connection", b"connection", b"keep-alive")
 
 
 class _Request(NamedTuple):
-    """A proxy request: where to, and what the other end is to read first (nothing for CONNECT)."""
+    """A proxy request: its target, and the head to forward (empty for CONNECT)."""
 
     host: str
     port: int
-    opening: bytes
+    forwarded_head: bytes
 
 
 class _BadRequestError(Exception):
-    """A request that no client of ours would send; the argument is the status line's end."""
+    """An invalid proxy request; the argument is the status code and reason of the reply."""
 
 
 class FilteringProxy:
-    """CONNECT and plain HTTP, each address judged as it is connected to, all bytes counted.
+    """Proxy for CONNECT and plain HTTP that checks each address at connect time and counts bytes.
 
-    One proxy serves one fetch. Its password is drawn afresh, so that other users of the machine
-    cannot borrow it; ``refused`` tells the fetch why its child got no further.
+    One proxy serves one fetch. Its password is new each time, so other users of the machine cannot
+    use it. ``refused`` holds the first address error, and ``over_budget`` that of the byte limit.
     """
 
     def __init__(self, *, policy: SourcePolicy, resolve: Resolve, budget: int) -> None:
@@ -55,7 +55,9 @@ class FilteringProxy:
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=_LONGEST_HEAD)
+        self._server = await asyncio.start_server(
+            self._serve, "127.0.0.1", 0, limit=_MAX_HEAD_BYTES
+        )
         return self
 
     async def __aexit__(
@@ -72,13 +74,13 @@ class FilteringProxy:
 
     @property
     def port(self) -> int:
-        """Return the port it listens on."""
+        """Return the port that the proxy listens on."""
         assert self._server is not None
         return int(self._server.sockets[0].getsockname()[1])
 
     @property
     def url(self) -> str:
-        """Return the proxy's address with its password: not for a log or a command line."""
+        """Return the proxy's URL with its password; keep it out of logs and command lines."""
         return f"http://genrec:{self._secret}@127.0.0.1:{self.port}"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -86,9 +88,9 @@ class FilteringProxy:
         assert task is not None
         self._tasks.add(task)
         try:
-            if len(self._tasks) <= _MOST_CONNECTIONS:
-                await self._answer(reader, writer)
-        except asyncio.CancelledError:  # the fetch is over; nobody waits for this connection
+            if len(self._tasks) <= _MAX_CONNECTIONS:
+                await self._handle(reader, writer)
+        except asyncio.CancelledError:  # the fetch has ended, and this connection with it
             pass
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
@@ -96,7 +98,7 @@ class FilteringProxy:
             self._tasks.discard(task)
             writer.close()
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async with asyncio.timeout(_HEAD_S):
             head = await reader.readuntil(b"\r\n\r\n")
         try:
@@ -105,14 +107,14 @@ class FilteringProxy:
                 request.host, request.port, policy=self._policy, resolve=self._resolve
             )
         except _BadRequestError as error:
-            await _say(writer, str(error))
+            await _send_status(writer, str(error))
         except LinkRefused as error:
             self.refused = self.refused or error
-            await _say(writer, "403 Refused by genrec")
+            await _send_status(writer, "403 Refused by genrec")
         except OSError:
-            await _say(writer, "502 No Answer")
+            await _send_status(writer, "502 Bad Gateway")
         else:
-            await self._relay((reader, writer), upstream, request.opening)
+            await self._relay((reader, writer), upstream, request.forwarded_head)
 
     def _parse(self, head: bytes) -> _Request:
         first, *lines = head[:-4].split(b"\r\n")
@@ -121,7 +123,7 @@ class FilteringProxy:
         wanted = b"Basic " + base64.b64encode(f"genrec:{self._secret}".encode())
         if not hmac.compare_digest(given, wanted):
             raise _BadRequestError(
-                '407 Password Wanted\r\nProxy-Authenticate: Basic realm="genrec"'
+                '407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="genrec"'
             )
         try:
             method, target, _ = first.decode("ascii").split(" ")
@@ -133,25 +135,29 @@ class FilteringProxy:
             raise _BadRequestError("400 Bad Request")
         if method == "CONNECT":
             return _Request(host, port, b"")
-        kept = [
+        headers = [
             line
             for line, (k, _, _) in zip(lines, fields, strict=True)
             if k.lower() not in _HOP_BY_HOP
         ]
         path = target.partition("://")[2].partition("/")[2]
-        opening = [f"{method} /{path} HTTP/1.1".encode("ascii"), *kept, b"Connection: close"]
-        return _Request(host, port, b"\r\n".join(opening) + b"\r\n\r\n")
+        forwarded_head = [
+            f"{method} /{path} HTTP/1.1".encode("ascii"),
+            *headers,
+            b"Connection: close",
+        ]
+        return _Request(host, port, b"\r\n".join(forwarded_head) + b"\r\n\r\n")
 
-    async def _relay(self, client: Streams, upstream: Streams, opening: bytes) -> None:
+    async def _relay(self, client: Streams, upstream: Streams, forwarded_head: bytes) -> None:
         try:
-            if opening:
-                upstream[1].write(opening)
+            if forwarded_head:
+                upstream[1].write(forwarded_head)
             else:
                 client[1].write(b"HTTP/1.1 200 Connected\r\n\r\n")
             async with asyncio.TaskGroup() as both:
                 both.create_task(_copy(client[0], upstream[1]))
                 both.create_task(self._copy_counted(upstream[0], client[1]))
-        except* OSError:  # either side hung up, which is how such connections end
+        except* OSError:  # either side closed, which is how such connections end
             pass
         finally:
             upstream[1].close()
@@ -166,17 +172,17 @@ class FilteringProxy:
                 raise ConnectionAbortedError
             writer.write(chunk)
             await writer.drain()
-        raise ConnectionResetError  # an origin that is done ends the other direction, too
+        raise ConnectionResetError  # the origin has closed, so end the other direction too
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     while chunk := await reader.read(_CHUNK):
         writer.write(chunk)
         await writer.drain()
-    with contextlib.suppress(OSError, RuntimeError):  # closed already
+    with contextlib.suppress(OSError, RuntimeError):  # already closed
         writer.write_eof()
 
 
-async def _say(writer: asyncio.StreamWriter, status: str) -> None:
+async def _send_status(writer: asyncio.StreamWriter, status: str) -> None:
     writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
     await writer.drain()

@@ -1,4 +1,4 @@
-"""Names to addresses to sockets, for everything a person's link makes us reach."""
+"""Resolve host names to public addresses and connect to them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genrec.errors import LinkRefused
 
 
 class Endpoint(NamedTuple):
-    """An address that a name stands for, as a socket takes it."""
+    """One resolved address of a host name."""
 
     family: socket.AddressFamily
     address: str
@@ -25,32 +25,34 @@ Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class SystemResolver:
-    """Ask the system for addresses, on threads of our own.
+    """Resolve names with ``getaddrinfo`` on a separate thread pool.
 
-    A stranger's name server can make a look-up hang for many seconds; on the event loop's shared
-    threads a few such links would stop everything else that uses them.
+    A hostile name server can block a look-up for many seconds. On the event loop's default threads,
+    a few such links would block all other users of those threads.
     """
 
     def __init__(self, *, threads: int = 8) -> None:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="genrec-dns")
 
     async def __call__(self, host: str, port: int) -> list[Endpoint]:
-        """Return the addresses of ``host``; OSError where it has none."""
+        """Return the addresses of ``host``; raise OSError if there are none."""
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(
             self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         )
-        return [Endpoint(family, str(where[0]), int(where[1])) for family, _, _, _, where in found]
+        return [
+            Endpoint(family, str(address[0]), int(address[1])) for family, _, _, _, address in found
+        ]
 
     def close(self) -> None:
-        """Let go of the threads without waiting for a look-up that hangs."""
+        """Release the threads without waiting for a blocked look-up."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 async def resolve_public(
     host: str, port: int, *, policy: SourcePolicy, resolve: Resolve
 ) -> list[Endpoint]:
-    """Return the addresses of ``host``, or refuse it where any of them is not public."""
+    """Return the addresses of ``host``; raise LinkRefused if any of them is not public."""
     try:
         async with asyncio.timeout(policy.connect_s):
             endpoints = await resolve(host, port)
@@ -64,10 +66,9 @@ async def resolve_public(
 
 
 async def open_checked(host: str, port: int, *, policy: SourcePolicy, resolve: Resolve) -> Streams:
-    """Connect to ``host`` if the address really used is public.
+    """Connect to ``host`` if all its addresses are public.
 
-    The name is looked up once; what was judged is what the socket gets, so a name that answers
-    differently the second time gains nothing.
+    The name is resolved once, and the socket uses the checked address. DNS rebinding has no effect.
     """
     endpoints = await resolve_public(host, port, policy=policy, resolve=resolve)
     failure: OSError = OSError("no address")
@@ -85,9 +86,9 @@ async def open_checked(host: str, port: int, *, policy: SourcePolicy, resolve: R
 
 
 async def _through_upstream(endpoint: Endpoint, policy: SourcePolicy) -> Streams:
-    """Ask the operator's own proxy for the address that was judged, never for the name."""
-    scheme_and_place = policy.upstream_proxy.removeprefix("http://").rstrip("/")
-    host, _, port = scheme_and_place.rpartition(":")
+    """Connect through the operator's proxy to the checked address, never to the name."""
+    host_and_port = policy.upstream_proxy.removeprefix("http://").rstrip("/")
+    host, _, port = host_and_port.rpartition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     numeric = f"[{endpoint.address}]" if ":" in endpoint.address else endpoint.address
     target = f"{numeric}:{endpoint.port}"
@@ -96,10 +97,10 @@ async def _through_upstream(endpoint: Endpoint, policy: SourcePolicy) -> Streams
         await writer.drain()
         head = await reader.readuntil(b"\r\n\r\n")
         if head.split(b" ", 2)[1:2] != [b"200"]:
-            raise ConnectionRefusedError("the upstream proxy refused")
+            raise ConnectionRefusedError("the upstream proxy refused CONNECT")
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
         writer.close()
-        raise ConnectionResetError("the upstream proxy hung up") from error
+        raise ConnectionResetError("the upstream proxy closed the connection") from error
     except BaseException:
         writer.close()
         raise

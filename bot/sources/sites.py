@@ -1,4 +1,4 @@
-"""The sites whose pages genrec can read, and the yt-dlp extractors that may do it."""
+"""Supported sites, with their hosts and the yt-dlp extractors that may read them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """One site: its hosts, the yt-dlp extractors for it, and where it keeps plain files.
+    """A site: its hosts, its yt-dlp extractors, and the paths of its plain files.
 
-    Hosts are exact, or ``*.name`` for any host below. A site's shorteners are left out on purpose:
-    they are followed like any link, and where they lead is judged again. Extractors are regular
-    expressions for the whole of yt-dlp's name, in any case.
+    Hosts are exact, or ``*.name`` for any subdomain. Short links are left out on purpose: they are
+    followed like any link, and the target is checked again. Extractors are regular expressions
+    that match yt-dlp's whole extractor name, in any case.
     """
 
     name: str
@@ -26,13 +26,13 @@ class Site:
     file_paths: tuple[str, ...] = ()
 
     def has_page(self, url: URL) -> bool:
-        """Say whether ``url`` is one of this site's pages, and not a file it serves."""
+        """Return True if ``url`` is a page of this site, and not one of its plain files."""
         host = (url.raw_host or "").lower()
-        ours = any(
+        on_site = any(
             host.endswith(pattern[1:]) if pattern.startswith("*.") else host == pattern
             for pattern in self.hosts
         )
-        return ours and not url.raw_path.startswith(self.file_paths or ("\0",))
+        return on_site and not url.raw_path.startswith(self.file_paths or ("\0",))
 
 
 _ALL = (
@@ -99,6 +99,6 @@ _ALL = (
 
 SITES = MappingProxyType({site.name: site for site in _ALL})
 
-# Public bots that fetch from YouTube have been refused verification, and its pages need a
-# JavaScript runtime: see docs/links.md.
+# Discord has refused to verify public bots that fetch from YouTube, and YouTube's pages need a
+# JavaScript runtime; see docs/links.md.
 DEFAULT_SITES = frozenset(SITES) - {"youtube"}

@@ -1,4 +1,4 @@
-"""Temporary directories that are always removed, also those of a process that was killed."""
+"""Temporary directories that are always removed, even those of a killed process."""
 
 from __future__ import annotations
 
@@ -18,23 +18,25 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 PREFIX = "genrec-clip-"
-# What a directory is called until it is locked, and for how long that may take at most.
-_NEWBORN, _NEWBORN_S = "genrec-new-", 60.0
+# Prefix of a directory before it is locked, and the longest time that locking may take.
+_UNLOCKED_PREFIX, _UNLOCKED_MAX_S = "genrec-new-", 60.0
 
 
 @contextmanager
 def clip_dir(root: Path | None) -> Iterator[Path]:
-    """Make a private directory under ``root`` (or the system's) and remove it, come what may.
+    """Make a private directory under ``root`` (default: the system's) and always remove it.
 
-    The directory is locked while it is in use; the kernel drops the lock when the process dies,
-    which is how ``sweep`` knows what was left behind.
+    The directory is locked while it is in use. The kernel releases the lock when the process ends,
+    so `remove_stale` can recognise the directories of a killed process.
     """
-    folder = Path(tempfile.mkdtemp(prefix=_NEWBORN, dir=root))
+    folder = Path(tempfile.mkdtemp(prefix=_UNLOCKED_PREFIX, dir=root))
     try:
         lock = os.open(folder, os.O_RDONLY)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            folder = folder.rename(folder.with_name(PREFIX + folder.name.removeprefix(_NEWBORN)))
+            folder = folder.rename(
+                folder.with_name(PREFIX + folder.name.removeprefix(_UNLOCKED_PREFIX))
+            )
             yield folder
         finally:
             os.close(lock)
@@ -42,16 +44,16 @@ def clip_dir(root: Path | None) -> Iterator[Path]:
         _remove(folder)
 
 
-def sweep(root: Path | None) -> int:
-    """Remove the directories that killed processes left under ``root``; return how many."""
-    removed, place = 0, Path(root or tempfile.gettempdir())
-    for folder in (*place.glob(f"{PREFIX}*"), *place.glob(f"{_NEWBORN}*")):
+def remove_stale(root: Path | None) -> int:
+    """Remove the directories that killed processes left under ``root``; return their number."""
+    removed, parent = 0, Path(root or tempfile.gettempdir())
+    for folder in (*parent.glob(f"{PREFIX}*"), *parent.glob(f"{_UNLOCKED_PREFIX}*")):
         try:
             age_s = time.time() - folder.lstat().st_mtime
-            if folder.name.startswith(_NEWBORN) and age_s < _NEWBORN_S:
+            if folder.name.startswith(_UNLOCKED_PREFIX) and age_s < _UNLOCKED_MAX_S:
                 continue
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        except OSError:  # gone, or another user's
+        except OSError:  # already removed, or owned by another user
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -65,14 +67,14 @@ def sweep(root: Path | None) -> int:
     return removed
 
 
-def size_of(folder: Path) -> int:
-    """Return the bytes that ``folder`` takes, as far as they can be seen while it changes."""
+def directory_size(folder: Path) -> int:
+    """Return the bytes in ``folder``; files that vanish meanwhile are skipped."""
     total = 0
-    for place, _, names in os.walk(folder):
+    for parent, _, names in os.walk(folder):
         for name in names:
             try:
-                total += Path(place, name).lstat().st_size
-            except OSError:  # renamed or removed under our eyes
+                total += Path(parent, name).lstat().st_size
+            except OSError:  # renamed or removed meanwhile
                 continue
     return total
 
@@ -80,4 +82,4 @@ def size_of(folder: Path) -> int:
 def _remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
-        _log.warning("could not remove %s; it holds a clip", folder)
+        _log.warning("temporary directory not removed, it still holds a clip: %s", folder)

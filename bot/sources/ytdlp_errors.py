@@ -1,9 +1,10 @@
-"""yt-dlp's failures, turned into sentences for the person who sent the link."""
+"""Map yt-dlp's failures to errors with a message for the user."""
 
 from __future__ import annotations
 
 import re
 
+from bot.sources.policy import MIB, SourcePolicy
 from genrec.errors import (
     Busy,
     ClipTooLarge,
@@ -13,27 +14,30 @@ from genrec.errors import (
     UnsupportedSource,
 )
 
-NO_ROOM = "There is no room for another clip just now. Try again in a few minutes."
+DISK_FULL = "There is no disk space for another clip. Try again in a few minutes."
 _UPLOAD = "Send another link, or upload the file."
 
-# What the runner says itself.
+# Errors that the runner reports by a code of its own.
 _BY_CODE: dict[str, tuple[type[GenrecError], str]] = {
-    "live": (LinkRefused, f"That is a live stream, which has no end yet. {_UPLOAD}"),
+    "live": (LinkRefused, f"That is a live stream. {_UPLOAD}"),
     "playlist": (
         LinkRefused,
-        "That link leads to an album or a playlist. Send the link of one of its tracks.",
+        "That link leads to an album or playlist. Send the link of one track.",
     ),
-    "empty": (LinkRefused, f"There is no track behind that link. {_UPLOAD}"),
-    "too_long": (ClipTooLong, "That track is longer than genrec takes. Send a shorter one."),
-    "too_large": (ClipTooLarge, "That track is larger than genrec takes. Send a shorter one."),
+    "empty": (LinkRefused, f"That link leads to no track. {_UPLOAD}"),
+    "too_long": (
+        ClipTooLong,
+        "That track is longer than {max_minutes:g} minutes. Send a shorter one.",
+    ),
+    "too_large": (ClipTooLarge, "That track is larger than {max_mb:.0f} MB. Send a shorter one."),
     "not_installed": (
         UnsupportedSource,
-        "Links to pages cannot be read here, because yt-dlp is not installed. Upload the file.",
+        "This bot cannot read pages, because yt-dlp is not installed. Upload the file.",
     ),
 }
 
-# What yt-dlp says, the first that fits. Order matters: a sign-in that would lift an age limit is
-# a sign-in, and "private" is often followed by the advice to sign in.
+# Patterns of yt-dlp's messages; the first match wins. Order matters: an age limit that a sign-in
+# would lift counts as a sign-in, and "private" is often followed by the advice to sign in.
 _BY_WORDS: tuple[tuple[str, type[GenrecError], str], ...] = (
     (
         r"\bprivate\b(?! (?:ip|network|address))",
@@ -49,7 +53,7 @@ _BY_WORDS: tuple[tuple[str, type[GenrecError], str], ...] = (
     (
         r"HTTP Error 429|too many requests|rate.?limit|try again later",
         LinkRefused,
-        "That site is asked too often just now. Try again in a while, or upload the file.",
+        "That site limits how often genrec may fetch. Try again later, or upload the file.",
     ),
     (
         (
@@ -57,7 +61,7 @@ _BY_WORDS: tuple[tuple[str, type[GenrecError], str], ...] = (
             r"|age.?restrict|confirm your age|password|HTTP Error 401"
         ),
         LinkRefused,
-        f"That site wants a sign-in for this track, and genrec has no account there. {_UPLOAD}",
+        f"That site needs a sign-in for this track, and genrec has no account there. {_UPLOAD}",
     ),
     (
         (
@@ -65,7 +69,7 @@ _BY_WORDS: tuple[tuple[str, type[GenrecError], str], ...] = (
             r"|unavailable|taken down|terminated"
         ),
         LinkRefused,
-        f"That track is not there, or has been removed. {_UPLOAD}",
+        f"That track does not exist or has been removed. {_UPLOAD}",
     ),
     (
         r"not currently live|live event|premieres in|will begin in|is live\b",
@@ -75,9 +79,9 @@ _BY_WORDS: tuple[tuple[str, type[GenrecError], str], ...] = (
     (
         r"No suitable extractor|Unsupported ?(?:URL|Error)",
         UnsupportedSource,
-        f"Of that site genrec reads the pages of single tracks only. {_UPLOAD}",
+        f"On that site, genrec reads only the pages of single tracks. {_UPLOAD}",
     ),
-    (r"Errno 28|No space left|Disk quota", Busy, NO_ROOM),
+    (r"Errno 28|No space left|Disk quota", Busy, DISK_FULL),
     (
         r"File too large|Errno 27|max-filesize",
         ClipTooLarge,
@@ -89,38 +93,41 @@ _BY_WORDS: tuple[tuple[str, type[GenrecError], str], ...] = (
             r"|ffmpeg|only images"
         ),
         LinkRefused,
-        f"That page offers its sound in no form genrec can take. {_UPLOAD}",
+        f"That page offers its sound in no format that genrec accepts. {_UPLOAD}",
     ),
     (
         r"HTTP Error 403|impersonat|client challenge|captcha",
         LinkRefused,
-        f"That site does not let genrec in. {_UPLOAD}",
+        f"That site does not allow genrec to fetch. {_UPLOAD}",
     ),
     (
         r"timed out|timeout|HTTP Error 5\d\d|IncompleteRead|connection|Unable to connect|transport",
         LinkRefused,
-        "That site does not answer properly just now. Try again later, or upload the file.",
+        "That site does not respond properly. Try again later, or upload the file.",
     ),
 )
 
 _UNKNOWN = (
-    "That page could not be read; the site may have changed since this bot's yt-dlp was updated."
+    "That page could not be read. The site may have changed since this bot's yt-dlp was updated."
     f" {_UPLOAD}"
 )
 
 
-def explain(code: str, message: str, refused: LinkRefused | None = None) -> GenrecError:
-    """Return the error for a failed fetch.
+def error_for(
+    code: str, message: str, policy: SourcePolicy, refused: LinkRefused | None = None
+) -> GenrecError:
+    """Return the error for a failed fetch, from the runner's code and yt-dlp's message.
 
-    ``refused`` is what the proxy turned away on the way; it explains a failure that yt-dlp itself
-    could only describe as a network's.
+    ``refused`` is the proxy's own error. It replaces a message in which yt-dlp only reports a
+    network failure.
     """
+    limits = {"max_minutes": policy.max_seconds / 60, "max_mb": policy.max_bytes / MIB}
     if code in _BY_CODE:
         kind, sentence = _BY_CODE[code]
-        return kind(sentence)
+        return kind(sentence.format(**limits))
     if refused is not None and re.search(r"proxy|tunnel|refused by genrec|403|502", message, re.I):
         return refused
     for pattern, kind, sentence in _BY_WORDS:
         if re.search(pattern, message, re.IGNORECASE):
-            return kind(sentence)
+            return kind(sentence.format(**limits))
     return refused or LinkRefused(_UNKNOWN)

@@ -1,4 +1,4 @@
-"""Run the yt-dlp process: one job, one reply, and never a process left behind."""
+"""Run the yt-dlp process: send its parameters, read its reply, and always kill its group."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
 RUNNER = (sys.executable, "-I", "-B", str(Path(__file__).with_name("ytdlp_runner.py")))
 
-_LONGEST_REPLY = 64 * 1024
-_WATCH_S = 0.25
+_MAX_REPLY_BYTES = 64 * 1024
+_CHECK_INTERVAL_S = 0.25
 
 
-class ChildFailedError(Exception):
-    """The process ended, or spoke nonsense, instead of replying."""
+class YtdlpExitedError(Exception):
+    """The process exited without a reply, or its reply was not a JSON object."""
 
 
-class ChildStoppedError(Exception):
-    """The process was ended because the watch said so."""
+class YtdlpStoppedError(Exception):
+    """The process exceeded a limit and was killed."""
 
 
-async def run_child(
-    job: Mapping[str, object],
+async def run_ytdlp(
+    params: Mapping[str, object],
     *,
     folder: Path,
     environment: Mapping[str, str],
@@ -37,11 +37,13 @@ async def run_child(
     over_limit: Callable[[], bool],
     command: Sequence[str] = RUNNER,
 ) -> dict[str, Any]:
-    """Hand ``job`` to a fresh process in ``folder`` and return its reply, which is data to doubt.
+    """Start a process in ``folder``, send it ``params``, and return its untrusted reply.
 
-    The process leads a group of its own. Whatever happens - a reply, a timeout, a cancel, a limit -
-    the group is killed before this returns. TimeoutError, ChildFailedError and
-    ChildStoppedError say which.
+    The process leads its own group, which is always killed before this returns or raises.
+    ``over_limit`` is polled while the process runs.
+
+    Raises TimeoutError after ``timeout_s``, YtdlpExitedError without a valid reply, and
+    YtdlpStoppedError once ``over_limit`` returns True.
     """
     process = await asyncio.create_subprocess_exec(
         *command,
@@ -51,62 +53,64 @@ async def run_child(
         cwd=folder,
         env=dict(environment),
         start_new_session=True,
-        limit=_LONGEST_REPLY,
+        limit=_MAX_REPLY_BYTES,
     )
     try:
         async with asyncio.timeout(timeout_s):
-            return await _talk(process, job, over_limit)
+            return await _exchange(process, params, over_limit)
     finally:
-        await _end(process)
+        await _kill_group(process)
 
 
-async def _talk(
+async def _exchange(
     process: asyncio.subprocess.Process,
-    job: Mapping[str, object],
+    params: Mapping[str, object],
     over_limit: Callable[[], bool],
 ) -> dict[str, Any]:
     assert process.stdin is not None
     assert process.stdout is not None
-    watch = asyncio.create_task(_watch(over_limit))
+    watch = asyncio.create_task(_wait_until_over_limit(over_limit))
     reply = asyncio.create_task(process.stdout.readline())
     try:
-        with suppress(OSError):  # it died early: the empty reply says so
-            process.stdin.write(json.dumps(job).encode() + b"\n")
+        with suppress(OSError):  # it exited early, which the empty reply shows
+            process.stdin.write(json.dumps(params).encode() + b"\n")
             await process.stdin.drain()
         done, _ = await asyncio.wait({watch, reply}, return_when=asyncio.FIRST_COMPLETED)
         if reply not in done:
-            raise ChildStoppedError
-        found = json.loads(reply.result())
-    except ValueError as error:  # nothing, half a line, a line too long, or no JSON
-        raise ChildFailedError("the process ended without an answer") from error
+            raise YtdlpStoppedError
+        parsed = json.loads(reply.result())
+    except ValueError as error:  # an empty, cut off or overlong line, or invalid JSON
+        raise YtdlpExitedError("yt-dlp process: exited without a JSON reply") from error
     finally:
         for task in (watch, reply):
             task.cancel()
         await asyncio.gather(watch, reply, return_exceptions=True)
-    if not isinstance(found, dict):
-        raise ChildFailedError("the process answered with something else")
-    return found
+    if not isinstance(parsed, dict):
+        raise YtdlpExitedError(f"yt-dlp process: reply is a {type(parsed).__name__}, not an object")
+    return parsed
 
 
-async def _watch(over_limit: Callable[[], bool]) -> None:
-    while not over_limit():  # noqa: ASYNC110 - nothing tells us that a directory has grown
-        await asyncio.sleep(_WATCH_S)
+async def _wait_until_over_limit(over_limit: Callable[[], bool]) -> None:
+    while not over_limit():  # noqa: ASYNC110 - a directory sends no event when it grows
+        await asyncio.sleep(_CHECK_INTERVAL_S)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    """Kill the whole group, also what its leader left behind, and see the leader off."""
-    with suppress(ProcessLookupError, PermissionError):  # PermissionError: macOS, all are zombies
+async def _kill_group(process: asyncio.subprocess.Process) -> None:
+    """Kill the whole process group, including orphans, and wait for its leader."""
+    with suppress(
+        ProcessLookupError, PermissionError
+    ):  # PermissionError: on macOS, if all are zombies
         os.killpg(process.pid, signal.SIGKILL)
-    ended = asyncio.ensure_future(_see_off(process))
+    ended = asyncio.ensure_future(_reap(process))
     try:
         await asyncio.shield(ended)
     except asyncio.CancelledError:
-        await ended  # a killed process takes no time to end, and must not be left unseen
+        await ended  # a killed process ends at once, and must not stay a zombie
         raise
 
 
-async def _see_off(process: asyncio.subprocess.Process) -> None:
-    """Read what is left and wait: where the reader's buffer was full, wait alone waits for ever."""
+async def _reap(process: asyncio.subprocess.Process) -> None:
+    """Read the rest and wait; with a full read buffer, ``wait`` alone would never return."""
     assert process.stdout is not None
     await process.stdout.read()
     await process.wait()

@@ -48,12 +48,12 @@ async def test_a_body_without_an_end(header, origin, policy, names):
 
 async def test_a_length_that_promises_more(origin, policy, names):
     origin.serve("/x.wav", wav(), f"Content-Length: {len(wav()) + 5000}")
-    assert "broke off" in await refused(f"{HERE}/x.wav", policy, names)
+    assert "cut off" in await refused(f"{HERE}/x.wav", policy, names)
 
 
 async def test_a_length_that_promises_less(origin, policy, names):
     origin.serve("/x.wav", wav(), "Content-Length: 4000")
-    assert "as a web server should" in await refused(f"{HERE}/x.wav", policy, names)
+    assert "no valid HTTP" in await refused(f"{HERE}/x.wav", policy, names)
 
 
 async def test_exactly_the_limit_passes_and_one_more_does_not(origin, policy, names):
@@ -144,7 +144,7 @@ async def test_a_connection_cut_at_once(origin, policy, names):
         writer.transport.abort()
 
     origin.routes["/x.wav"] = answer
-    assert "broke off" in await refused(f"{HERE}/x.wav", policy, names)
+    assert "cut off" in await refused(f"{HERE}/x.wav", policy, names)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ async def test_a_connection_cut_at_once(origin, policy, names):
         (b"MZ" + b"\0" * 600, UnsupportedFormat, "sound file"),
         (b"plain words", UnsupportedFormat, "sound file"),
         (b"RIFF\0\0\0\0AVI " + b"\0" * 600, UnsupportedFormat, "sound file"),
-        (b"", LinkRefused, "nothing"),
+        (b"", LinkRefused, "empty"),
     ],
 )
 async def test_bodies_that_are_no_sound(body, kind, words, origin, policy, names):
@@ -192,7 +192,7 @@ async def test_names_and_servers_that_are_not_there(policy, names):
     names.set("closed.test", [("127.0.0.1", 1)])
     opened = dataclasses.replace(policy, open_endpoints=frozenset({("127.0.0.1", 1)}))
     assert "could not be found" in await refused("http://nowhere.test/x.wav", policy, names)
-    assert "does not answer" in await refused("http://closed.test/x.wav", opened, names)
+    assert "does not respond" in await refused("http://closed.test/x.wav", opened, names)
 
 
 async def test_a_name_server_that_hangs(policy):
@@ -234,6 +234,6 @@ async def test_a_full_disk_is_not_the_links_fault(origin, policy, names, monkeyp
 
     origin.serve("/x.wav", wav())
     monkeypatch.setattr("bot.sources.download._receive", full)
-    with pytest.raises(Busy, match="no room"):
+    with pytest.raises(Busy, match="no disk space"):
         async with fetch(f"{HERE}/x.wav", policy=policy, resolve=names):
             pytest.fail("there was room")

@@ -194,7 +194,7 @@ REFUSED = (
     ({"do": "eat_memory"}, LinkRefused, "could not be read"),
     ({"extractor_error": "This track is private. Sign in."}, LinkRefused, "private"),
     ({"extractor_error": "Video unavailable. It was removed."}, LinkRefused, "removed"),
-    ({"extractor_error": "HTTP Error 429: Too Many Requests"}, LinkRefused, "too often"),
+    ({"extractor_error": "HTTP Error 429: Too Many Requests"}, LinkRefused, "how often"),
     ({"_type": "url", "url": "http://inside.test/secret"}, UnsupportedSource, "single tracks"),
     ({"_type": "url", "url": "generic:http://inside.test/"}, UnsupportedSource, "single"),
     ({"_type": "playlist", "entries": TWO}, LinkRefused, "playlist"),
@@ -380,7 +380,7 @@ def test_only_a_copy_of_the_cookies_is_handed_over(policy, tmp_path, caplog):
     assert kept.read_text() == "# Netscape HTTP Cookie File\n"
     kept.unlink()
     assert _cookies(home, given) is None
-    assert "left out" in caplog.text
+    assert "without cookies" in caplog.text
 
 
 async def test_without_yt_dlp(put, local, names, tmp_path):

@@ -8,10 +8,10 @@ import pytest
 
 from bot.sources.policy import (
     SourcePolicy,
+    accepted_sources,
     check_endpoint,
     check_url,
     is_public,
-    known_sites,
     site_of,
 )
 from genrec.errors import LinkRefused, UnsupportedSource
@@ -191,9 +191,9 @@ def test_youtube_is_off_until_it_is_switched_on(host):
 
 
 def test_the_way_out_names_what_is_switched_on():
-    assert "YouTube" not in known_sites(SourcePolicy())
-    assert "Bandcamp" in known_sites(SourcePolicy())
-    assert known_sites(SourcePolicy(sites=frozenset())).count("page") == 0
+    assert "YouTube" not in accepted_sources(SourcePolicy())
+    assert "Bandcamp" in accepted_sources(SourcePolicy())
+    assert accepted_sources(SourcePolicy(sites=frozenset())).count("page") == 0
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import random
 import pytest
 
 from bot.sources import Sources
-from bot.sources.tempdirs import size_of
+from bot.sources.tempdirs import directory_size
 from tests.bot.sources.hostile import living, plugged, refusal, wav
 
 
@@ -101,7 +101,7 @@ async def test_two_hundred_mixed_jobs_leave_nothing(origin, forbidden, policy, n
 
         jobs = asyncio.gather(*map(job, links))
         while not jobs.done():
-            most = max(most, size_of(root))
+            most = max(most, directory_size(root))
             await asyncio.sleep(0.05)
         await jobs
         assert living(root) == []

@@ -10,7 +10,7 @@ import sys
 import time
 
 from bot.sources import Sources
-from bot.sources.tempdirs import PREFIX, clip_dir, size_of, sweep
+from bot.sources.tempdirs import PREFIX, clip_dir, directory_size, remove_stale
 
 HERE = pathlib.Path(__file__).parent
 
@@ -39,7 +39,7 @@ async def test_leftovers_are_swept_and_nothing_else(root, policy):
     for folder in (fresh, other):
         (folder / "clip.mp3").unlink()
         age(folder)
-    assert sweep(root) == 1
+    assert remove_stale(root) == 1
     other.rmdir()
 
 
@@ -55,11 +55,11 @@ def test_what_a_killed_process_holds_is_swept(root):
     assert process.stdout.readline() == b"in\n"
     (left,) = root.iterdir()
     age(left)
-    assert sweep(root) == 0  # still alive
+    assert remove_stale(root) == 0  # still alive
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
-    assert sweep(root) == 1
+    assert remove_stale(root) == 1
 
 
 def test_the_size_of_a_directory(root):
@@ -67,5 +67,5 @@ def test_the_size_of_a_directory(root):
         (folder / "a").mkdir()
         (folder / "a" / "b").write_bytes(b"123")
         (folder / "c").symlink_to("/etc/passwd")
-        assert 3 <= size_of(folder) < 100
-    assert size_of(folder) == 0
+        assert 3 <= directory_size(folder) < 100
+    assert directory_size(folder) == 0

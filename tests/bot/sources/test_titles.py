@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bot.sources.media import plain_name, suffix_of, title_of
-from bot.sources.ytdlp_errors import explain
+from bot.sources.media import clean_name, suffix_of, title_of
+from bot.sources.policy import SourcePolicy
+from bot.sources.ytdlp_errors import error_for
 from genrec.errors import LinkRefused
 from tests.bot.sources.hostile import wav
 
@@ -18,30 +19,30 @@ from tests.bot.sources.hostile import wav
         ("Sign in to confirm you're not a bot", "sign-in"),
         ("[youtube] x: Video unavailable. This video has been removed by the uploader", "removed"),
         ("Unable to download JSON metadata: HTTP Error 404: Not Found", "removed"),
-        ("HTTP Error 429: Too Many Requests", "too often"),
+        ("HTTP Error 429: Too Many Requests", "how often"),
         ("The uploader has not made this video available in your country", "country"),
         ("This video is DRM protected", "copy-protected"),
-        ("Unable to download webpage: HTTP Error 403: Forbidden", "let genrec in"),
-        ("The read operation timed out", "does not answer"),
+        ("Unable to download webpage: HTTP Error 403: Forbidden", "not allow genrec"),
+        ("The read operation timed out", "does not respond"),
         ("This live event will begin in 3 hours", "live stream"),
         ("No suitable extractor (Generic) found for URL http://x/", "single tracks"),
         ("unable to write data: [Errno 27] File too large", "larger"),
-        ("unable to write data: [Errno 28] No space left on device", "no room"),
+        ("unable to write data: [Errno 28] No space left on device", "no disk space"),
         ("Requested format is not available", "no form"),
         ("KeyError('x'); please report this issue", "could not be read"),
         ("", "could not be read"),
     ],
 )
 def test_what_yt_dlp_says_becomes_a_sentence(words, part):
-    sentence = str(explain("yt_dlp", words))
+    sentence = str(error_for("yt_dlp", words, SourcePolicy()))
     assert part in sentence
     assert sentence.endswith(".")
 
 
 def test_what_the_proxy_refused_explains_a_failed_connection():
     inside = LinkRefused("inside")
-    assert explain("yt_dlp", "Unable to connect to proxy", inside) is inside
-    assert "private" in str(explain("yt_dlp", "This track is private", inside))
+    assert error_for("yt_dlp", "Unable to connect to proxy", SourcePolicy(), inside) is inside
+    assert "private" in str(error_for("yt_dlp", "This track is private", SourcePolicy(), inside))
 
 
 @pytest.mark.parametrize(
@@ -86,4 +87,4 @@ def test_titles(name, title):
 
 
 def test_no_name_but_text():
-    assert plain_name(None) == plain_name(["x"]) == plain_name("\0\u200b") == ""
+    assert clean_name(None) == clean_name(["x"]) == clean_name("\0\u200b") == ""

@@ -17,7 +17,7 @@ import pytest
 from bot.sources.page import fetch_page
 from bot.sources.policy import check_url
 from bot.sources.sites import SITES
-from bot.sources.ytdlp_process import ChildFailedError, ChildStoppedError, run_child
+from bot.sources.ytdlp_process import YtdlpExitedError, YtdlpStoppedError, run_ytdlp
 from genrec.errors import ClipTooLarge, GenrecError, LinkRefused, UnsupportedFormat
 from tests.bot.sources.hostile import living, until, wav
 
@@ -28,7 +28,7 @@ def python(code: str) -> tuple[str, ...]:
 
 async def call(code: str, folder: Path, **settings: object) -> dict[str, object]:
     settings = {"timeout_s": 10.0, "over_limit": lambda: False} | settings
-    return await run_child(
+    return await run_ytdlp(
         {"a": 1}, folder=folder, environment={}, command=python(code), **settings
     )
 
@@ -53,7 +53,7 @@ async def test_a_reply(root):
     ],
 )
 async def test_nonsense_instead_of_a_reply(code, root):
-    with pytest.raises(ChildFailedError):
+    with pytest.raises(YtdlpExitedError):
         await call(code, root)
 
 
@@ -63,13 +63,13 @@ async def test_no_reply_in_time(root):
 
 
 async def test_a_limit_ends_it(root):
-    with pytest.raises(ChildStoppedError):
+    with pytest.raises(YtdlpStoppedError):
         await call("time.sleep(600)", root, over_limit=lambda: True)
 
 
 async def test_a_child_that_reads_nothing_of_a_long_job(root):
     with pytest.raises(TimeoutError):
-        await run_child(
+        await run_ytdlp(
             {"a": "x" * 1_000_000},
             folder=root,
             environment={},

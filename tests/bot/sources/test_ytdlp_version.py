@@ -27,7 +27,7 @@ def installed(folder: pathlib.Path, version: str) -> SourcePolicy:
         ("2026.10.26", ""),
         ("2026.9.1", "61 days old"),
         ("2026.10.26.232959.dev0", ""),
-        ("master", "no date"),
+        ("master", "not a date"),
     ],
 )
 def test_the_age_of_yt_dlp(version, words, tmp_path):
