@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import ipaddress
+import socket
 
 import pytest
 
@@ -14,6 +16,7 @@ from bot.sources.policy import (
     is_public,
     site_of,
 )
+from bot.sources.resolver import Endpoint, resolve_public
 from genrec.errors import LinkRefused, UnsupportedSource
 
 
@@ -41,6 +44,8 @@ from genrec.errors import LinkRefused, UnsupportedSource
         ("::1", False),
         ("::ffff:127.0.0.1", False),
         ("::ffff:10.0.0.1", False),
+        ("::ffff:192.88.99.1", False),
+        ("::ffff:224.0.0.1", False),
         ("::127.0.0.1", False),
         ("64:ff9b::7f00:1", False),
         ("64:ff9b:1::1", False),
@@ -60,6 +65,35 @@ from genrec.errors import LinkRefused, UnsupportedSource
 )
 def test_public_addresses(address, public):
     assert is_public(address) is public
+
+
+async def resolve_mapped(address: str) -> list[Endpoint]:
+    """Return the checked addresses of a name with one IPv4-mapped address."""
+
+    async def resolve(_host: str, port: int) -> list[Endpoint]:
+        return [Endpoint(socket.AF_INET6, address, port)]
+
+    return await resolve_public("mapped.test", 443, policy=SourcePolicy(), resolve=resolve)
+
+
+async def test_ipv4_mapped_public_address_passes() -> None:
+    mapped = "::ffff:93.184.216.34"
+    assert is_public(mapped)
+    check_endpoint(mapped, 443, SourcePolicy())
+    assert [endpoint.address for endpoint in await resolve_mapped(mapped)] == [mapped]
+
+
+@pytest.mark.parametrize(
+    "inner",
+    ["10.0.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.168.1.1", "192.88.99.1"],
+)
+async def test_ipv4_mapped_private_address_is_refused(inner: str) -> None:
+    for mapped in (f"::ffff:{inner}", f"::FFFF:{inner}", ipaddress.ip_address(f"::ffff:{inner}")):
+        assert not is_public(str(mapped))
+        with pytest.raises(LinkRefused, match="private network"):
+            check_endpoint(str(mapped), 443, SourcePolicy())
+        with pytest.raises(LinkRefused, match="private network"):
+            await resolve_mapped(str(mapped))
 
 
 @pytest.mark.parametrize("port", [22, 25, 6379, 8080])
