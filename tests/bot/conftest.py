@@ -9,23 +9,23 @@ from pathlib import Path
 import pytest
 
 from bot.sources import SourcePolicy
-from tests.bot.sources.hostile import Names, Origin, listen, living, wav
+from tests.bot.sources.hostile import FakeDns, FakeServer, processes_in, start_server, wav
 
 
 @pytest.fixture
-async def origin() -> AsyncIterator[Origin]:
-    origin = Origin()
-    server = await listen(origin)
+async def origin() -> AsyncIterator[FakeServer]:
+    origin = FakeServer()
+    server = await start_server(origin)
     yield origin
     server.close()
 
 
 @pytest.fixture
-async def forbidden() -> AsyncIterator[Origin]:
+async def forbidden() -> AsyncIterator[FakeServer]:
     """Return a server that nothing may connect to; the teardown checks it."""
-    origin = Origin()
+    origin = FakeServer()
     origin.serve("/secret", wav())
-    server = await listen(origin)
+    server = await start_server(origin)
     yield origin
     await asyncio.sleep(0)
     server.close()
@@ -33,11 +33,11 @@ async def forbidden() -> AsyncIterator[Origin]:
 
 
 @pytest.fixture
-def names(origin: Origin, forbidden: Origin) -> Names:
-    names = Names()
-    names.set("music.test", [("127.0.0.1", origin.port)])
-    names.set("inside.test", [("127.0.0.1", forbidden.port)])
-    return names
+def dns(origin: FakeServer, forbidden: FakeServer) -> FakeDns:
+    dns = FakeDns()
+    dns.set("music.test", [("127.0.0.1", origin.port)])
+    dns.set("inside.test", [("127.0.0.1", forbidden.port)])
+    return dns
 
 
 @pytest.fixture
@@ -47,11 +47,11 @@ def root(tmp_path: Path) -> Iterator[Path]:
     root.mkdir()
     yield root
     assert list(root.iterdir()) == []
-    assert living(root) == []
+    assert processes_in(root) == []
 
 
 @pytest.fixture
-def policy(origin: Origin, root: Path) -> SourcePolicy:
+def policy(origin: FakeServer, root: Path) -> SourcePolicy:
     return SourcePolicy(
         schemes=frozenset({"http", "https"}),
         open_endpoints=frozenset({("127.0.0.1", origin.port)}),

@@ -1,4 +1,4 @@
-"""``genrec recommend URL`` and ``genrec genre URL``: the same door, answered in a terminal."""
+"""Links on the command line: ``genrec recommend URL`` and ``genrec genre URL``."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ REFUSED = (
 
 @pytest.fixture(autouse=True)
 def _at_home(monkeypatch, tmp_path: Path) -> None:
-    """Give the command a preset without a network, a database, and no settings but these."""
+    """Set a preset without a network file, an empty database, and no other settings."""
     for name in Settings.model_fields:
         monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
     make_preset(tmp_path / "preset", songs=12)
@@ -49,7 +49,7 @@ def _at_home(monkeypatch, tmp_path: Path) -> None:
 
 @pytest.fixture
 def pool(monkeypatch) -> FakePool:
-    """Let a pool hear that takes no processes."""
+    """Replace the pool by one without processes."""
     pool = FakePool()
     opened = functools.partial(ask.open_recommender, open_pool=opener(pool))
     monkeypatch.setattr(ask, "open_recommender", opened)
@@ -57,15 +57,15 @@ def pool(monkeypatch) -> FakePool:
 
 
 @pytest.fixture
-def opened(monkeypatch, policy, names) -> None:
-    """Open the policy for the test's own listener, and play name server."""
+def opened(monkeypatch, policy, dns) -> None:
+    """Allow the test's own server in the policy, and use the fake DNS."""
     monkeypatch.setattr(source_policy, "source_policy", lambda _: policy)
-    monkeypatch.setattr(sources, "fetch", functools.partial(sources.fetch, resolve=names))
+    monkeypatch.setattr(sources, "fetch", functools.partial(sources.fetch, resolve=dns))
 
 
 @pytest.fixture
 def genrec(monkeypatch, capsys):
-    """Return a function that runs the command here: its exit code, stdout and stderr."""
+    """Return a function that runs the command and returns exit code, stdout and stderr."""
 
     async def run(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["genrec", *words])
@@ -78,7 +78,7 @@ def genrec(monkeypatch, capsys):
 
 
 def failure(printed: str) -> tuple[str, str]:
-    """Return code and sentence of the one JSON object that was printed."""
+    """Return code and message of the single JSON object that was printed."""
     found = json.loads(printed)
     assert found.keys() == {"error"}
     assert found["error"].keys() == {"code", "message"}
@@ -94,7 +94,7 @@ def check_sentence(sentence: str, words: str) -> None:
 
 @pytest.mark.parametrize("command", ["recommend", "genre"])
 @pytest.mark.parametrize(("link", "code", "words"), REFUSED)
-async def test_a_link_that_is_refused(command, link, code, words, genrec, pool) -> None:
+async def test_refused_link_exits_3_with_message(command, link, code, words, genrec, pool) -> None:
     left, out, err = await genrec(command, link, "--json")
     assert left == 3
     assert failure(out) == (code, err.rstrip("\n"))
@@ -109,7 +109,7 @@ async def test_a_link_that_is_refused(command, link, code, words, genrec, pool) 
     ("command", "link"),
     [("recommend", "https://169.254.169.254/x.wav"), ("genre", "file:///etc/passwd")],
 )
-def test_the_command_itself_refuses_before_it_opens_anything(command, link, tmp_path) -> None:
+def test_refused_link_opens_no_database(command, link, tmp_path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "GENREC_PRESET": str(tmp_path / "none")}
     done = subprocess.run(
         [sys.executable, "-m", "bot", command, link, "--json"],
@@ -123,7 +123,7 @@ def test_the_command_itself_refuses_before_it_opens_anything(command, link, tmp_
 
 
 @pytest.mark.usefixtures("opened")
-async def test_a_link_that_leads_inside(origin, genrec, pool) -> None:
+async def test_link_to_private_address_exits_3(origin, genrec, pool) -> None:
     origin.redirect("/away", "http://inside.test/secret")
     for link in ("http://inside.test/x.wav", "http://music.test/away"):
         left, out, _ = await genrec("recommend", link, "--json")
@@ -135,7 +135,7 @@ async def test_a_link_that_leads_inside(origin, genrec, pool) -> None:
 
 
 @pytest.mark.usefixtures("opened")
-async def test_a_page_of_no_known_site(origin, genrec, pool) -> None:
+async def test_page_of_unsupported_site_exits_3(origin, genrec, pool) -> None:
     origin.serve("/page", b"<!doctype html><html><title>A blog</title>", "Content-Type: text/html")
     left, out, _ = await genrec("genre", "http://music.test/page", "--json")
     assert left == 3
@@ -146,7 +146,7 @@ async def test_a_page_of_no_known_site(origin, genrec, pool) -> None:
 
 
 @pytest.mark.usefixtures("opened")
-async def test_a_link_to_a_sound_file_is_answered(origin, genrec, pool, root) -> None:
+async def test_link_to_sound_file_is_recommended_and_cached(origin, genrec, pool, root) -> None:
     origin.serve("/Some_Song.wav", wav())
     left, out, err = await genrec("recommend", "http://music.test/Some_Song.wav", "--json")
     assert (left, err) == (0, "")
@@ -155,7 +155,7 @@ async def test_a_link_to_a_sound_file_is_answered(origin, genrec, pool, root) ->
     left, out, _ = await genrec("genre", "http://music.test/Some_Song.wav")
     assert left == 0
     assert out.startswith("jazz\n")
-    # The second time the analysis is remembered by the bytes, though they were fetched anew.
+    # The second fetch finds the analysis in the cache, by the hash of the bytes.
     assert origin.hits["/Some_Song.wav"] == 2
     (heard,) = pool.heard
     assert heard.is_relative_to(root)
@@ -163,10 +163,10 @@ async def test_a_link_to_a_sound_file_is_answered(origin, genrec, pool, root) ->
 
 
 @pytest.mark.usefixtures("opened", "pool")
-async def test_a_page_says_which_song_it_is(origin, names, genrec) -> None:
-    """The song itself is no answer to it, and only its page told whose it is."""
+async def test_page_of_a_catalogue_song_excludes_that_song(origin, dns, genrec) -> None:
+    """A song is never recommended for itself; here only its page gives title and artist."""
     for host in ("someone.bandcamp.com", "t4.bcbits.com"):
-        names.set(host, [("127.0.0.1", origin.port)])
+        dns.set(host, [("127.0.0.1", origin.port)])
     info = {"title": "Song 3 (live)", "track_id": 7, "file": {"mp3-128": "http://t4.bcbits.com/s"}}
     data = {
         "id": 7,

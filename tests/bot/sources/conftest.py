@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.bot.sources.hostile import Origin
+from tests.bot.sources.hostile import FakeServer
 
 
 @pytest.fixture(autouse=True)
-def _forbidden_server_is_checked(forbidden: Origin) -> Origin:
+def _forbidden_server_is_checked(forbidden: FakeServer) -> FakeServer:
     return forbidden

@@ -1,4 +1,4 @@
-"""A hostile web on loopback: servers and a name server that say what the test wants."""
+"""Fake web servers and a fake DNS on loopback, for tests of hostile links."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Handler = Callable[["Request", asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asked a local listener."""
+    """One HTTP request that a fake server received."""
 
     method: str
     path: str
@@ -32,8 +32,8 @@ class Request:
 
 
 @dataclass
-class Origin:
-    """A web server whose every byte is the test's to choose."""
+class FakeServer:
+    """A web server whose responses the test defines byte by byte."""
 
     port: int = 0
     hits: Counter[str] = field(default_factory=Counter)
@@ -81,8 +81,8 @@ def response(body: bytes, *headers: str, status: str = "200 OK") -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-class Names:
-    """A name server that says what the test wants, differently each time if it wants."""
+class FakeDns:
+    """A resolver with fixed answers per host; later look-ups may get other answers."""
 
     def __init__(self) -> None:
         self.answers: dict[str, list[list[tuple[str, int]]]] = {}
@@ -94,7 +94,7 @@ class Names:
     async def __call__(self, host: str, port: int) -> list[Endpoint]:
         asked = self.asked[host]
         self.asked[host] += 1
-        with suppress(OSError):  # like the system's, it takes a number in any spelling
+        with suppress(OSError):  # like the system's, it accepts an IPv4 address in any spelling
             return [Endpoint(socket.AF_INET, socket.inet_ntoa(socket.inet_aton(host)), port)]
         if host not in self.answers:
             raise socket.gaierror(socket.EAI_NONAME, "no such name")
@@ -105,14 +105,14 @@ class Names:
         ]
 
 
-async def listen(origin: Origin) -> asyncio.Server:
+async def start_server(origin: FakeServer) -> asyncio.Server:
     server = await asyncio.start_server(origin.handle, "127.0.0.1", origin.port, limit=1 << 16)
     origin.port = server.sockets[0].getsockname()[1]
     return server
 
 
 def wav(seconds: float = 1.0) -> bytes:
-    """Return a WAV whose samples are no silence."""
+    """Return a WAV file that is not silent."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
@@ -122,27 +122,27 @@ def wav(seconds: float = 1.0) -> bytes:
     return buffer.getvalue()
 
 
-def living(root: Path) -> list[int]:
-    """Return the processes that work in ``root``, also where it is gone already."""
+def processes_in(root: Path) -> list[int]:
+    """Return the ids of processes whose working directory is or was under ``root``."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             if (entry / "cwd").readlink().is_relative_to(root):
                 found.append(int(entry.name))
-        except OSError:  # ended, or not ours to look at
+        except OSError:  # exited, or owned by another user
             continue
     return found
 
 
-async def until(happened: Callable[[], object]) -> None:
-    """Wait for something that nothing announces."""
+async def wait_until(happened: Callable[[], object]) -> None:
+    """Poll until ``happened()`` is true."""
     async with asyncio.timeout(60):
         while not happened():  # noqa: ASYNC110 - the other side is a process or a server
             await asyncio.sleep(0.01)
 
 
-def plugged(policy: SourcePolicy) -> SourcePolicy:
-    """Let the extractor beside this file in, as an operator would a yt-dlp plugin."""
+def with_local_site(policy: SourcePolicy) -> SourcePolicy:
+    """Return the policy with the test extractor enabled as a yt-dlp plugin."""
     return dataclasses.replace(
         policy,
         extra_sites=(Site("local", "Local Test", ("pages.test",), ("localtest",)),),
@@ -151,8 +151,8 @@ def plugged(policy: SourcePolicy) -> SourcePolicy:
     )
 
 
-async def refusal(sources: Sources, source: str | Attachment) -> str:
-    """Fetch; return the clip's title or the class of the refusal."""
+async def fetch_outcome(sources: Sources, source: str | Attachment) -> str:
+    """Fetch ``source``; return "clip SIZE" or the class name of the error."""
     try:
         async with sources.fetch(source) as clip:
             await asyncio.sleep(0.01)
@@ -161,11 +161,11 @@ async def refusal(sources: Sources, source: str | Attachment) -> str:
         return type(error).__name__
 
 
-async def refused(link, policy, names, kind: type[GenrecError] = LinkRefused) -> str:
-    """Fetch ``link``, which must be refused in words for a person, and return them."""
+async def fetch_error(link, policy, dns, kind: type[GenrecError] = LinkRefused) -> str:
+    """Fetch ``link``, which must be refused with a message for users, and return the message."""
     with pytest.raises(kind) as caught:
-        async with fetch(link, policy=policy, resolve=names):
-            pytest.fail("a hostile link gave a clip")
+        async with fetch(link, policy=policy, resolve=dns):
+            pytest.fail("a hostile link became a clip")
     sentence = str(caught.value)
     assert isinstance(caught.value, InputRefused)
     assert sentence.endswith(".")

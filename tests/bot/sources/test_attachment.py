@@ -1,4 +1,4 @@
-"""Discord's uploads: Discord's hosts only, sizes counted and not believed."""
+"""Uploads: only Discord's hosts are allowed, and sizes are counted."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 
 from bot.sources import Attachment, SourcePolicy, check_attachment, fetch
 from genrec.errors import ClipTooLarge, LinkRefused
-from tests.bot.sources.hostile import refused, wav
+from tests.bot.sources.hostile import fetch_error, wav
 
 
 @pytest.fixture
-def cdn(origin, names):
-    """Play Discord's CDN."""
-    names.set("cdn.discordapp.com", [("127.0.0.1", origin.port)])
+def cdn(origin, dns):
+    """Return a fake server for Discord's CDN."""
+    dns.set("cdn.discordapp.com", [("127.0.0.1", origin.port)])
     return origin
 
 
@@ -26,55 +26,55 @@ def upload(path: str = "/attachments/1/2/x.wav", *, size: int = 16044, **kw: str
     )
 
 
-async def test_an_upload_becomes_a_clip_without_its_link(cdn, policy, names):
+async def test_upload_becomes_clip_without_source(cdn, policy, dns):
     cdn.serve("/attachments/1/2/x.wav", wav())
     mine = upload(filename="My_Song\u202e (take 2).wav")
-    async with fetch(mine, policy=policy, resolve=names) as clip:
+    async with fetch(mine, policy=policy, resolve=dns) as clip:
         assert clip.path.read_bytes() == wav()
         assert clip.sha256 == hashlib.sha256(wav()).hexdigest()
         assert clip.title == "My Song (take 2)"
-        assert clip.source == ""  # it is signed and expires
+        assert clip.source == ""  # the signed link expires
     assert cdn.requests[0].path.endswith("?ex=6&is=7&hm=8")
 
 
-async def test_the_decoder_judges_what_an_upload_is(cdn, policy, names):
+async def test_upload_of_any_content_is_left_to_the_decoder(cdn, policy, dns):
     cdn.serve("/attachments/1/2/x.wav", b"#EXTM3U\nfile:///etc/passwd\n")
-    async with fetch(upload(), policy=policy, resolve=names) as clip:
+    async with fetch(upload(), policy=policy, resolve=dns) as clip:
         assert clip.path.read_bytes().startswith(b"#EXTM3U")
 
 
 @pytest.mark.parametrize("host", ["music.test", "cdn.discordapp.com.music.test", "inside.test"])
-async def test_other_hosts(host, policy, names, cdn):
-    names.set(host, [("127.0.0.1", cdn.port)])
-    assert "Discord" in await refused(upload(host=host), policy, names)
+async def test_upload_on_other_host_is_refused(host, policy, dns, cdn):
+    dns.set(host, [("127.0.0.1", cdn.port)])
+    assert "Discord" in await fetch_error(upload(host=host), policy, dns)
     assert cdn.connections == 0
 
 
-async def test_a_cdn_that_redirects(cdn, policy, names, forbidden):
+async def test_upload_redirect_to_other_host_is_refused(cdn, policy, dns, forbidden):
     for where in ("http://music.test/x.wav", f"http://127.0.0.1:{forbidden.port}/secret"):
         cdn.redirect("/attachments/1/2/x.wav", where)
-        await refused(upload(), policy, names)
+        await fetch_error(upload(), policy, dns)
     assert "/x.wav" not in cdn.hits
 
 
-async def test_a_cdn_that_stands_inside(policy, names, forbidden):
-    names.set("cdn.discordapp.com", [("127.0.0.1", forbidden.port)])
-    assert "private network" in await refused(upload(), policy, names)
+async def test_upload_host_with_private_address_is_refused(policy, dns, forbidden):
+    dns.set("cdn.discordapp.com", [("127.0.0.1", forbidden.port)])
+    assert "private network" in await fetch_error(upload(), policy, dns)
 
 
-async def test_a_size_that_lies(cdn, policy, names):
+async def test_upload_with_false_size_is_refused_by_its_bytes(cdn, policy, dns):
     cdn.serve("/attachments/1/2/x.wav", wav(30))
-    await refused(upload(size=10), policy, names, ClipTooLarge)
+    await fetch_error(upload(size=10), policy, dns, ClipTooLarge)
 
 
-async def test_a_cdn_on_loopback_by_the_operators_word(cdn, policy, names):
+async def test_upload_on_open_endpoint_is_fetched(cdn, policy, dns):
     cdn.serve("/attachments/1/2/x.wav", wav())
     local = upload(host=f"127.0.0.1:{cdn.port}")
-    async with fetch(local, policy=policy, resolve=names) as clip:
+    async with fetch(local, policy=policy, resolve=dns) as clip:
         assert clip.path.stat().st_size == len(wav())
 
 
-def test_size_and_host_are_judged_without_any_io():
+def test_check_attachment_refuses_size_and_host_without_io():
     policy = SourcePolicy()
     link = "https://cdn.discordapp.com/attachments/1/2/x.wav"
     check_attachment(Attachment(link, "x.wav", policy.max_bytes), policy)

@@ -1,4 +1,4 @@
-"""The door itself: room on the disk, and only so many processes at once."""
+"""`Sources`: the disk budget, its queue, and the limit on page processes."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import pytest
 
 from bot.sources import Attachment, SourcePolicy, Sources, fetch
 from genrec.errors import Busy, InputRefused
-from tests.bot.sources.hostile import living, plugged, refusal, until, wav
+from tests.bot.sources.hostile import fetch_outcome, processes_in, wait_until, wav, with_local_site
 
 
-async def test_the_disk_is_shared_first_come_first_served(origin, policy, names, root):
-    """With room for two uploads at a time, ten finish, and never more than two lie there."""
+async def test_disk_budget_limits_concurrent_fetches(origin, policy, dns, root):
+    """With disk space for two uploads, ten finish and at most two exist at a time."""
     origin.serve("/x.wav", wav())
     narrow = dataclasses.replace(policy, max_disk_bytes=2 * policy.max_bytes)
     narrow = dataclasses.replace(narrow, attachment_hosts=frozenset({"music.test"}), temp_root=root)
     seen = []
 
-    async with Sources(narrow, resolve=names) as sources:
+    async with Sources(narrow, resolve=dns) as sources:
 
         async def job() -> None:
             mine = Attachment("http://music.test/x.wav", "x.wav", 10)
@@ -34,24 +34,24 @@ async def test_the_disk_is_shared_first_come_first_served(origin, policy, names,
     assert max(seen) == 2
 
 
-async def test_the_line_has_an_end(origin, policy, names):
+async def test_disk_queue_over_max_waiting_raises_busy(origin, policy, dns):
     async def answer(*_):
         await asyncio.sleep(30)
 
     origin.routes["/x.wav"] = answer
     narrow = dataclasses.replace(policy, max_disk_bytes=policy.page_bytes, max_waiting=3)
-    async with Sources(narrow, resolve=names) as sources:
+    async with Sources(narrow, resolve=dns) as sources:
 
         async def job() -> None:
             async with sources.fetch("http://music.test/x.wav"):
                 pass
 
-        tasks = [asyncio.create_task(job()) for _ in range(4)]  # one at it, three in line
-        await until(lambda: origin.hits["/x.wav"])
+        tasks = [asyncio.create_task(job()) for _ in range(4)]  # one fetches, three wait
+        await wait_until(lambda: origin.hits["/x.wav"])
         assert sources.waiting == 3
         with pytest.raises(Busy):
             await job()
-        tasks[1].cancel()  # whoever leaves the line makes room in it
+        tasks[1].cancel()  # a cancelled fetch leaves the queue
         await asyncio.sleep(0)
         assert sources.waiting == 2
         for task in tasks:
@@ -63,26 +63,28 @@ async def test_the_line_has_an_end(origin, policy, names):
             assert clip.path.exists()
 
 
-async def test_only_so_many_pages_at_once(origin, policy, names, root):
-    names.set("pages.test", [("127.0.0.1", origin.port)])
+async def test_page_processes_are_limited(origin, policy, dns, root):
+    dns.set("pages.test", [("127.0.0.1", origin.port)])
     origin.serve("/hang", json.dumps({"do": "hang"}).encode())
-    one = dataclasses.replace(plugged(policy), pages_at_once=1, page_s=1.5)
+    one = dataclasses.replace(with_local_site(policy), pages_at_once=1, page_s=1.5)
     most = 0
-    async with Sources(one, resolve=names) as sources:
-        tasks = [asyncio.create_task(refusal(sources, "http://pages.test/hang")) for _ in range(2)]
+    async with Sources(one, resolve=dns) as sources:
+        tasks = [
+            asyncio.create_task(fetch_outcome(sources, "http://pages.test/hang")) for _ in range(2)
+        ]
         while not all(task.done() for task in tasks):
-            most = max(most, len(living(root)))
+            most = max(most, len(processes_in(root)))
             await asyncio.sleep(0.02)
     assert most == 1
 
 
-async def test_one_shot(origin, policy, names):
+async def test_fetch_function_opens_sources_for_one_clip(origin, policy, dns):
     origin.serve("/x.wav", wav())
-    async with fetch("http://music.test/x.wav", policy=policy, resolve=names) as clip:
+    async with fetch("http://music.test/x.wav", policy=policy, resolve=dns) as clip:
         assert clip.title == "x"
 
 
-def test_what_needs_no_io_is_refused_before_anything_starts():
+def test_check_refuses_sources_without_io():
     sources = Sources(SourcePolicy())
     sources.check("https://music.test/x.mp3")
     sources.check(Attachment("https://cdn.discordapp.com/attachments/1/2/x.mp3", "x.mp3", 9))

@@ -1,4 +1,4 @@
-"""Pages through the real yt-dlp: recorded site layouts on loopback, the proxy in between."""
+"""Pages fetched by the real yt-dlp through the proxy, from fake sites on loopback."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from genrec.errors import (
     UnsupportedFormat,
     UnsupportedSource,
 )
-from tests.bot.sources.hostile import living, plugged, refused, until
+from tests.bot.sources.hostile import fetch_error, processes_in, wait_until, with_local_site
 
 PAGE = "http://someone.bandcamp.com/track/a-song"
 
 
 def bandcamp_page(**track: object) -> bytes:
-    """Return a track's page in Bandcamp's layout: the player's data in attributes."""
+    """Return a track's page in Bandcamp's layout, with the player's data in attributes."""
     info = {
         "title": "A Song",
         "track_id": 7,
@@ -49,17 +49,17 @@ def bandcamp_page(**track: object) -> bytes:
 
 
 @pytest.fixture
-def bandcamp(origin, names):
-    """Play Bandcamp and its CDN."""
+def bandcamp(origin, dns):
+    """Return a fake server for Bandcamp and its CDN."""
     for host in ("someone.bandcamp.com", "t4.bcbits.com"):
-        names.set(host, [("127.0.0.1", origin.port)])
+        dns.set(host, [("127.0.0.1", origin.port)])
     origin.serve("/track/a-song", bandcamp_page(), "Content-Type: text/html")
     origin.serve("/stream/a-song", b"ID3\4\0\0" + b"\0" * 50_000, "Content-Type: audio/mpeg")
     return origin
 
 
-async def test_a_page_becomes_a_clip(bandcamp, policy, names, root):
-    async with fetch(PAGE, policy=policy, resolve=names) as clip:
+async def test_page_becomes_clip_with_title_and_artist(bandcamp, policy, dns, root):
+    async with fetch(PAGE, policy=policy, resolve=dns) as clip:
         assert (clip.title, clip.artist, clip.source) == ("A Song", "Some Band", PAGE)
         assert clip.path.stat().st_size == 50_006
         assert clip.path.suffix == ".mp3"
@@ -67,7 +67,7 @@ async def test_a_page_becomes_a_clip(bandcamp, policy, names, root):
     assert bandcamp.hits["/stream/a-song"] == 1
 
 
-async def test_an_album_is_refused_in_favour_of_its_tracks(bandcamp, policy, names):
+async def test_album_is_refused(bandcamp, policy, dns):
     tracks = [
         {"title": t, "title_link": f"/track/{t}", "track_id": i, "duration": 9}
         for i, t in enumerate("ab")
@@ -77,47 +77,47 @@ async def test_an_album_is_refused_in_favour_of_its_tracks(bandcamp, policy, nam
         "/album/lp", f'<div data-tralbum="{html.escape(json.dumps(page))}"></div>'.encode()
     )
     link = "http://someone.bandcamp.com/album/lp"
-    assert "album" in await refused(link, policy, names)
+    assert "album" in await fetch_error(link, policy, dns)
     assert bandcamp.hits.total() == 1
 
 
 @pytest.mark.usefixtures("bandcamp")
-async def test_a_removed_page(policy, names):
-    assert "removed" in await refused(PAGE + "-gone", policy, names)
+async def test_removed_page_is_explained(policy, dns):
+    assert "removed" in await fetch_error(PAGE + "-gone", policy, dns)
 
 
-async def test_a_page_that_redirects_inside(bandcamp, policy, names):
+async def test_page_redirect_to_private_address_is_refused(bandcamp, policy, dns):
     bandcamp.redirect("/track/a-song", "http://inside.test/secret")
-    assert "private network" in await refused(PAGE, policy, names)
+    assert "private network" in await fetch_error(PAGE, policy, dns)
 
 
-async def test_sound_that_lies_inside(bandcamp, policy, names):
+async def test_sound_url_with_private_address_is_refused(bandcamp, policy, dns):
     inside = {"mp3-128": "http://inside.test/secret"}
     bandcamp.serve("/track/a-song", bandcamp_page(file=inside))
-    assert "private network" in await refused(PAGE, policy, names)
+    assert "private network" in await fetch_error(PAGE, policy, dns)
 
 
-async def test_sound_that_redirects_inside(bandcamp, forbidden, policy, names):
+async def test_sound_redirect_to_private_address_is_refused(bandcamp, forbidden, policy, dns):
     for where in ("http://inside.test/secret", f"http://127.0.0.1:{forbidden.port}/secret"):
         bandcamp.redirect("/stream/a-song", where)
-        assert "private network" in await refused(PAGE, policy, names)
+        assert "private network" in await fetch_error(PAGE, policy, dns)
 
 
-async def test_a_shortener_leads_to_the_page(bandcamp, policy, names):
+async def test_short_link_leads_to_page(bandcamp, policy, dns):
     bandcamp.redirect("/abc", PAGE)
-    async with fetch("http://music.test/abc", policy=policy, resolve=names) as clip:
+    async with fetch("http://music.test/abc", policy=policy, resolve=dns) as clip:
         assert clip.title == "A Song"
 
 
 @pytest.mark.usefixtures("bandcamp")
-async def test_only_the_schemes_of_the_policy(policy, names):
+async def test_page_with_other_scheme_is_refused(policy, dns):
     https_only = dataclasses.replace(policy, schemes=frozenset({"https"}))
-    assert "https://" in await refused(PAGE, https_only, names)
+    assert "https://" in await fetch_error(PAGE, https_only, dns)
 
 
 @pytest.mark.parametrize("library", ["whatever is installed", "urllib"])
-async def test_over_tls_through_connect(library, bandcamp, policy, names, tmp_path):
-    if library == "urllib":  # what yt-dlp has where nothing else is installed
+async def test_https_page_through_proxy(library, bandcamp, policy, dns, tmp_path):
+    if library == "urllib":  # yt-dlp's fallback without the package requests
         (tmp_path / "requests.py").write_text("raise ImportError\n")
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -126,7 +126,7 @@ async def test_over_tls_through_connect(library, bandcamp, policy, names, tmp_pa
     server = await asyncio.start_server(bandcamp.handle, "127.0.0.1", 0, ssl=context)
     port = server.sockets[0].getsockname()[1]
     for host in ("someone.bandcamp.com", "t4.bcbits.com"):
-        names.set(host, [("127.0.0.1", port)])
+        dns.set(host, [("127.0.0.1", port)])
     secure = {"mp3-128": "https://t4.bcbits.com/stream/a-song"}
     bandcamp.serve("/track/a-song", bandcamp_page(file=secure))
     opened = dataclasses.replace(
@@ -138,27 +138,27 @@ async def test_over_tls_through_connect(library, bandcamp, policy, names, tmp_pa
     )
     link = PAGE.replace("http:", "https:")
     try:
-        async with fetch(link, policy=opened, resolve=names) as clip:
+        async with fetch(link, policy=opened, resolve=dns) as clip:
             assert (clip.title, clip.source) == ("A Song", link)
         insecure = {"mp3-128": "http://t4.bcbits.com/stream/a-song"}
         bandcamp.serve("/track/a-song", bandcamp_page(file=insecure))
-        assert "no form" in await refused(link, opened, names)
+        assert "no form" in await fetch_error(link, opened, dns)
     finally:
         server.close()
 
 
-# --- a site of our own, whose pages say anything ------------------------------------------------
+# --- the test extractor, whose pages return any result ------------------------------------------
 
 
 @pytest.fixture
 def local(policy):
-    return plugged(policy)
+    return with_local_site(policy)
 
 
 @pytest.fixture
-def put(origin, names):
-    """Return a function that puts up a page and returns its link."""
-    names.set("pages.test", [("127.0.0.1", origin.port)])
+def put(origin, dns):
+    """Return a function that serves a page and returns its link."""
+    dns.set("pages.test", [("127.0.0.1", origin.port)])
 
     def put(**page: object) -> str:
         origin.serve("/page", json.dumps(page).encode())
@@ -204,12 +204,12 @@ REFUSED = (
 
 
 @pytest.mark.slow
-async def test_pages_that_are_refused(origin, names, local):
-    names.set("pages.test", [("127.0.0.1", origin.port)])
+async def test_refused_pages_are_explained(origin, dns, local):
+    dns.set("pages.test", [("127.0.0.1", origin.port)])
     several = dataclasses.replace(local, pages_at_once=4, max_disk_bytes=50 * local.max_bytes)
     wrong = []
 
-    async with Sources(several, resolve=names) as sources:
+    async with Sources(several, resolve=dns) as sources:
 
         async def case(number: int, page: dict, kind: type[GenrecError], words: str) -> None:
             origin.serve(f"/{number}", json.dumps(page).encode())
@@ -224,28 +224,28 @@ async def test_pages_that_are_refused(origin, names, local):
     assert wrong == []
 
 
-async def test_a_list_of_one_is_that_one(origin, put, local, names):
+async def test_playlist_of_one_track_is_that_track(origin, put, local, dns):
     origin.serve("/x.mp3", MP3)
     entry = {**SOUND, "id": "x", "title": "Only One", "duration": 9}
-    async with fetch(put(_type="playlist", entries=[entry]), policy=local, resolve=names) as clip:
+    async with fetch(put(_type="playlist", entries=[entry]), policy=local, resolve=dns) as clip:
         assert clip.title == "Only One"
 
 
-async def test_a_name_never_carries_control_characters(origin, put, local, names):
+async def test_page_title_has_no_control_characters(origin, put, local, dns):
     origin.serve("/x.mp3", MP3)
     link = put(**SOUND, title="a\u202eb\x00c\nd" + "e" * 500, uploader=["no", "string"])
-    async with fetch(link, policy=local, resolve=names) as clip:
+    async with fetch(link, policy=local, resolve=dns) as clip:
         assert clip.title.startswith("abc d")
         assert len(clip.title) == 200
         assert clip.path.read_bytes() == MP3
 
 
-async def test_sound_that_is_no_sound(origin, put, local, names):
+async def test_page_sound_that_is_not_audio_is_refused(origin, put, local, dns):
     origin.serve("/x.mp3", b"ffconcat version 1.0\nfile /etc/passwd\n")
-    assert "no form" in await refused(put(**SOUND), local, names, UnsupportedFormat)
+    assert "no form" in await fetch_error(put(**SOUND), local, dns, UnsupportedFormat)
 
 
-async def test_sound_without_an_end(origin, put, local, names):
+async def test_endless_page_sound_is_refused(origin, put, local, dns):
     async def answer(_, writer):
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         while True:
@@ -253,23 +253,23 @@ async def test_sound_without_an_end(origin, put, local, names):
             await writer.drain()
 
     origin.routes["/x.mp3"] = answer
-    await refused(put(**SOUND), local, names, ClipTooLarge)
+    await fetch_error(put(**SOUND), local, dns, ClipTooLarge)
 
 
-async def test_sound_that_says_it_is_huge(origin, put, local, names):
+async def test_page_sound_with_huge_content_length_is_refused(origin, put, local, dns):
     origin.serve("/x.mp3", MP3, f"Content-Length: {10**12}")
-    await refused(put(**SOUND), local, names, ClipTooLarge)
+    await fetch_error(put(**SOUND), local, dns, ClipTooLarge)
 
 
 @pytest.mark.slow
-async def test_a_page_that_is_a_bomb(origin, put, local, names):
+async def test_page_that_decompresses_to_gigabytes_is_refused(origin, put, local, dns):
     link = put(**SOUND)
     bomb = gzip.compress(b" " * (64 << 20)) * 64  # four gigabytes in four megabytes
     origin.serve("/page", bomb, "Content-Encoding: gzip")
-    await refused(link, local, names)
+    await fetch_error(link, local, dns)
 
 
-async def test_a_page_without_an_end(origin, put, local, names):
+async def test_endless_page_is_refused(origin, put, local, dns):
     async def answer(_, writer):
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         while True:
@@ -278,10 +278,10 @@ async def test_a_page_without_an_end(origin, put, local, names):
 
     link = put(**SOUND)
     origin.routes["/page"] = answer
-    await refused(link, local, names, ClipTooLarge)
+    await fetch_error(link, local, dns, ClipTooLarge)
 
 
-# --- sound in pieces ----------------------------------------------------------------------------
+# --- fragmented sound ---------------------------------------------------------------------------
 
 
 def pieces(origin, count: int, first: str = "") -> str:
@@ -294,18 +294,18 @@ def pieces(origin, count: int, first: str = "") -> str:
     return "http://music.test/list.m3u8"
 
 
-async def test_only_the_pieces_that_are_needed(origin, put, local, names):
+async def test_long_fragmented_track_stops_at_wanted_s(origin, put, local, dns):
     short = dataclasses.replace(local, wanted_s=40.0)
     link = put(hls=True, m3u8=pieces(origin, 20), duration=200)
-    async with fetch(link, policy=short, resolve=names) as clip:
+    async with fetch(link, policy=short, resolve=dns) as clip:
         assert clip.path.stat().st_size == 4 * 2006
     fetched = sum(bool(origin.hits[f"/{number}.mp3"]) for number in range(20))
     assert fetched == 5
 
 
-async def test_all_pieces_of_a_short_track(origin, put, local, names):
+async def test_short_fragmented_track_is_complete(origin, put, local, dns):
     link = put(hls=True, m3u8=pieces(origin, 3), duration=30)
-    async with fetch(link, policy=local, resolve=names) as clip:
+    async with fetch(link, policy=local, resolve=dns) as clip:
         assert clip.path.stat().st_size == 3 * 2006
 
 
@@ -319,15 +319,17 @@ async def test_all_pieces_of_a_short_track(origin, put, local, names):
         ("ftp://127.0.0.1:{port}/x", "."),
     ],
 )
-async def test_pieces_that_lie_inside(first, words, origin, forbidden, put, local, names):
+async def test_fragment_with_private_address_is_refused(
+    first, words, origin, forbidden, put, local, dns
+):
     m3u8 = pieces(origin, 3, first.format(port=forbidden.port))
-    assert re.search(words, await refused(put(hls=True, m3u8=m3u8), local, names))
+    assert re.search(words, await fetch_error(put(hls=True, m3u8=m3u8), local, dns))
 
 
 # --- the process itself -------------------------------------------------------------------------
 
 
-async def test_the_process_is_locked_in(origin, forbidden, put, local, names, root, monkeypatch):
+async def test_ytdlp_process_cannot_escape(origin, forbidden, put, local, dns, root, monkeypatch):
     monkeypatch.setenv("DISCORD_TOKEN", "secret")
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{forbidden.port}")
     monkeypatch.setenv("NO_PROXY", "*")
@@ -335,42 +337,42 @@ async def test_the_process_is_locked_in(origin, forbidden, put, local, names, ro
     target = root.parent / "target"
     page = {"port": forbidden.port, "target": str(target), "max_bytes": local.max_bytes}
     link = put(do="escape", **SOUND, **page)
-    async with fetch(link, policy=local, resolve=names) as clip:
+    async with fetch(link, policy=local, resolve=dns) as clip:
         assert clip.title == "let through:"
         assert "TOKEN" not in clip.artist
         assert "PROXY" not in clip.artist
     assert not target.exists()
 
 
-@pytest.mark.parametrize("deed", ["hang", "spin", "fork"])
-async def test_a_process_that_hangs_is_killed_with_its_children(deed, put, local, names, root):
+@pytest.mark.parametrize("action", ["hang", "spin", "fork"])
+async def test_hanging_process_is_killed_with_its_children(action, put, local, dns, root):
     quick = dataclasses.replace(local, page_s=2.0)
     started = time.monotonic()
-    assert "too long" in await refused(put(do=deed), quick, names)
+    assert "too long" in await fetch_error(put(do=action), quick, dns)
     assert time.monotonic() - started < 30
-    assert living(root) == []
+    assert processes_in(root) == []
 
 
-@pytest.mark.parametrize("deed", ["hang", "fork"])
-async def test_cancelling_kills_the_process(deed, put, local, names, root, origin):
-    link = put(do=deed)
+@pytest.mark.parametrize("action", ["hang", "fork"])
+async def test_cancelled_fetch_kills_the_process(action, put, local, dns, root, origin):
+    link = put(do=action)
 
     async def job():
-        async with fetch(link, policy=local, resolve=names):
+        async with fetch(link, policy=local, resolve=dns):
             pass
 
     task = asyncio.create_task(job())
-    await until(lambda: origin.hits["/page"])
+    await wait_until(lambda: origin.hits["/page"])
     await asyncio.sleep(0.1)
-    assert living(root)
+    assert processes_in(root)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert living(root) == []
+    assert processes_in(root) == []
     assert not any(root.iterdir())
 
 
-def test_only_a_copy_of_the_cookies_is_handed_over(policy, tmp_path, caplog):
+def test_cookies_are_copied_and_missing_file_is_logged(policy, tmp_path, caplog):
     kept, home = tmp_path / "kept.txt", tmp_path / "home"
     home.mkdir()
     kept.write_text("# Netscape HTTP Cookie File\n")
@@ -383,15 +385,15 @@ def test_only_a_copy_of_the_cookies_is_handed_over(policy, tmp_path, caplog):
     assert "without cookies" in caplog.text
 
 
-async def test_without_yt_dlp(put, local, names, tmp_path):
+async def test_page_without_ytdlp_is_explained(put, local, dns, tmp_path):
     (tmp_path / "yt_dlp.py").write_text("raise ImportError\n")
     without = dataclasses.replace(local, ytdlp_dir=tmp_path)
-    sentence = await refused(put(**SOUND), without, names, UnsupportedSource)
+    sentence = await fetch_error(put(**SOUND), without, dns, UnsupportedSource)
     assert "not installed" in sentence
 
 
-def test_every_listed_extractor_exists():
-    """A regular expression of ours that matches nothing would switch a site off unseen."""
+def test_site_extractors_exist_in_ytdlp():
+    """A pattern that matches no extractor would silently disable its site."""
     code = (
         "import json, yt_dlp.extractor as e;"
         "print(json.dumps([i.IE_NAME.lower() for i in e.gen_extractor_classes()]))"

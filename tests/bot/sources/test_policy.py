@@ -1,4 +1,4 @@
-"""The address rule and the link rule, case by case."""
+"""Rules for addresses, ports and links, case by case."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ from genrec.errors import LinkRefused, UnsupportedSource
         ("ff02::1", False),
     ],
 )
-def test_public_addresses(address, public):
+def test_is_public(address, public):
     assert is_public(address) is public
 
 
@@ -97,17 +97,17 @@ async def test_ipv4_mapped_private_address_is_refused(inner: str) -> None:
 
 
 @pytest.mark.parametrize("port", [22, 25, 6379, 8080])
-def test_other_ports_are_refused_even_in_public(port):
+def test_other_port_of_public_address_is_refused(port):
     with pytest.raises(LinkRefused, match=f"port {port}"):
         check_endpoint("8.8.8.8", port, SourcePolicy())
 
 
-def test_web_ports_in_public_are_let_through():
+def test_web_port_of_public_address_passes():
     check_endpoint("8.8.8.8", 443, SourcePolicy())
     check_endpoint("2606:4700::1111", 80, SourcePolicy())
 
 
-def test_an_open_endpoint_opens_its_own_port_only():
+def test_open_endpoint_allows_only_its_own_port():
     policy = SourcePolicy(open_endpoints=frozenset({("127.0.0.1", 5000)}))
     check_endpoint("127.0.0.1", 5000, policy)
     with pytest.raises(LinkRefused, match="private network"):
@@ -143,7 +143,7 @@ ODD_HOSTS = [
 
 
 @pytest.mark.parametrize("host", ODD_HOSTS)
-def test_hosts_that_are_no_site(host):
+def test_host_that_is_not_a_site_name_is_refused(host):
     with pytest.raises(LinkRefused):
         check_url(f"https://{host}/x.mp3", SourcePolicy())
 
@@ -178,18 +178,18 @@ def test_hosts_that_are_no_site(host):
         "",
     ],
 )
-def test_links_that_are_no_plain_web_links(link):
-    with pytest.raises(LinkRefused) as refused:
+def test_malformed_link_is_refused(link):
+    with pytest.raises(LinkRefused) as error:
         check_url(link, SourcePolicy())
-    assert str(refused.value).endswith(".")
+    assert str(error.value).endswith(".")
 
 
-def test_a_plain_link_passes_and_keeps_its_query():
+def test_check_url_keeps_the_query():
     link = "https://cdn.music.test/a/b%20c.mp3?sig=a%2Fb&x=1"
     assert str(check_url(f" <{link}> ", SourcePolicy())) == link
 
 
-def test_a_site_in_another_script_passes_as_punycode():
+def test_check_url_encodes_unicode_host_as_punycode():
     assert check_url("https://müsik.test/x.mp3", SourcePolicy()).raw_host == "xn--msik-0ra.test"
 
 
@@ -200,20 +200,20 @@ def test_a_site_in_another_script_passes_as_punycode():
         ("https://someone.bandcamp.com/track/x", "bandcamp"),
         ("https://archive.org/details/item/track.mp3", "archive"),
         ("https://archive.org/download/item/track.mp3", None),
-        ("https://on.soundcloud.com/abc", None),  # a shortener: followed, then judged again
+        ("https://on.soundcloud.com/abc", None),  # a short link: followed, then checked again
         ("https://evilbandcamp.com/track/x", None),
         ("https://bandcamp.com.evil.test/track/x", None),
         ("https://music.test/x.mp3", None),
     ],
 )
-def test_which_links_are_pages(link, site):
+def test_site_of_link(link, site):
     policy = SourcePolicy()
     found = site_of(check_url(link, policy), policy)
     assert (found.name if found else None) == site
 
 
 @pytest.mark.parametrize("host", ["www.youtube.com", "youtu.be", "music.youtube.com"])
-def test_youtube_is_off_until_it_is_switched_on(host):
+def test_youtube_is_refused_unless_enabled(host):
     policy = SourcePolicy()
     url = check_url(f"https://{host}/watch?v=x", policy)
     with pytest.raises(UnsupportedSource, match="YouTube are switched off"):
@@ -224,7 +224,7 @@ def test_youtube_is_off_until_it_is_switched_on(host):
     assert found.name == "youtube"
 
 
-def test_the_way_out_names_what_is_switched_on():
+def test_accepted_sources_lists_enabled_sites():
     assert "YouTube" not in accepted_sources(SourcePolicy())
     assert "Bandcamp" in accepted_sources(SourcePolicy())
     assert accepted_sources(SourcePolicy(sites=frozenset())).count("page") == 0
@@ -238,6 +238,6 @@ def test_the_way_out_names_what_is_switched_on():
         ({"upstream_proxy": "socks5://x:1"}, "upstream_proxy"),
     ],
 )
-def test_settings_that_cannot_work_are_named(settings, words):
+def test_policy_names_the_invalid_setting(settings, words):
     with pytest.raises(ValueError, match=words):
         SourcePolicy(**settings)

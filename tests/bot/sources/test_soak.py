@@ -1,4 +1,4 @@
-"""Two hundred mixed jobs: nothing forbidden touched, nothing left, the disk bounded."""
+"""Soak test: two hundred mixed fetches within the limits on disk, files and processes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pytest
 
 from bot.sources import Sources
 from bot.sources.tempdirs import directory_size
-from tests.bot.sources.hostile import living, plugged, refusal, wav
+from tests.bot.sources.hostile import fetch_outcome, processes_in, wav, with_local_site
 
 
-def hostile_web(origin, forbidden) -> dict[str, str]:
-    """Put up one of everything; return each link with what is to become of it."""
+def serve_hostile_web(origin, forbidden) -> dict[str, str]:
+    """Serve one page of each kind; return each link with its expected outcome."""
 
     async def drip(_, writer):
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + wav()[:600])
@@ -63,13 +63,13 @@ def hostile_web(origin, forbidden) -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-async def test_two_hundred_mixed_jobs_leave_nothing(origin, forbidden, policy, names, root):
-    """Good, hostile, hanging, dying and cancelled jobs, and all the while the disk is bounded."""
-    names.set("pages.test", [("127.0.0.1", origin.port)])
-    outcomes = hostile_web(origin, forbidden)
-    # A busy machine must not make a good page late, so what hangs has a policy of its own.
+async def test_two_hundred_mixed_fetches_leave_nothing(origin, forbidden, policy, dns, root):
+    """Good, hostile, hanging, crashing and cancelled fetches stay within the disk budget."""
+    dns.set("pages.test", [("127.0.0.1", origin.port)])
+    outcomes = serve_hostile_web(origin, forbidden)
+    # Good pages need long timeouts on a busy machine; hanging pages get a short one.
     patient = dataclasses.replace(
-        plugged(policy),
+        with_local_site(policy),
         page_s=300.0,
         download_s=120.0,
         stall_s=60.0,
@@ -84,7 +84,7 @@ async def test_two_hundred_mixed_jobs_leave_nothing(origin, forbidden, policy, n
     descriptors = open_files()
     most, wrong, cancelled = 0, [], 0
 
-    async with Sources(patient, resolve=names) as slow, Sources(hasty, resolve=names) as quick:
+    async with Sources(patient, resolve=dns) as slow, Sources(hasty, resolve=dns) as quick:
 
         async def job(link: str) -> None:
             nonlocal cancelled
@@ -92,7 +92,7 @@ async def test_two_hundred_mixed_jobs_leave_nothing(origin, forbidden, policy, n
             give_up_s = chance.uniform(0, 3) if chance.random() < 0.2 else None
             try:
                 async with asyncio.timeout(give_up_s):
-                    got = await refusal(sources, link)
+                    got = await fetch_outcome(sources, link)
             except TimeoutError:
                 cancelled += 1
                 return
@@ -104,7 +104,7 @@ async def test_two_hundred_mixed_jobs_leave_nothing(origin, forbidden, policy, n
             most = max(most, directory_size(root))
             await asyncio.sleep(0.05)
         await jobs
-        assert living(root) == []
+        assert processes_in(root) == []
         assert list(root.iterdir()) == []
         assert slow.waiting == quick.waiting == 0
     assert wrong == []

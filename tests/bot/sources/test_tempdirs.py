@@ -1,4 +1,4 @@
-"""Temporary directories: what killed processes leave behind is swept, and nothing else."""
+"""Temporary directories: only those of killed processes are removed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def age(folder: pathlib.Path) -> None:
     os.utime(folder, (time.time() - 3600,) * 2)
 
 
-async def test_leftovers_are_swept_and_nothing_else(root, policy):
+async def test_stale_directories_are_removed_and_nothing_else(root, policy):
     killed, fresh, other = root / f"{PREFIX}killed", root / "genrec-new-fresh", root / "other"
     for folder in (killed, fresh, other):
         folder.mkdir()
@@ -43,7 +43,7 @@ async def test_leftovers_are_swept_and_nothing_else(root, policy):
     other.rmdir()
 
 
-def test_what_a_killed_process_holds_is_swept(root):
+def test_directory_of_killed_process_is_removed(root):
     code = (
         "import sys, time, pathlib; from bot.sources.tempdirs import clip_dir\n"
         "with clip_dir(pathlib.Path(sys.argv[1])): print('in', flush=True); time.sleep(600)"
@@ -62,7 +62,7 @@ def test_what_a_killed_process_holds_is_swept(root):
     assert remove_stale(root) == 1
 
 
-def test_the_size_of_a_directory(root):
+def test_directory_size(root):
     with clip_dir(root) as folder:
         (folder / "a").mkdir()
         (folder / "a" / "b").write_bytes(b"123")

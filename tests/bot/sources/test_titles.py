@@ -1,4 +1,4 @@
-"""Sentences, titles and signatures: what strangers say, in words of our own."""
+"""Error messages, titles and signatures made from untrusted text and bytes."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from tests.bot.sources.hostile import wav
         ("", "could not be read"),
     ],
 )
-def test_what_yt_dlp_says_becomes_a_sentence(words, part):
+def test_ytdlp_message_becomes_error(words, part):
     sentence = str(error_for("yt_dlp", words, SourcePolicy()))
     assert part in sentence
     assert sentence.endswith(".")
 
 
-def test_what_the_proxy_refused_explains_a_failed_connection():
+def test_proxy_error_replaces_failed_connection():
     inside = LinkRefused("inside")
     assert error_for("yt_dlp", "Unable to connect to proxy", SourcePolicy(), inside) is inside
     assert "private" in str(error_for("yt_dlp", "This track is private", SourcePolicy(), inside))
@@ -66,7 +66,7 @@ def test_what_the_proxy_refused_explains_a_failed_connection():
         (b"", ""),
     ],
 )
-def test_signatures(head, suffix):
+def test_suffix_of_signature(head, suffix):
     assert suffix_of(head) == suffix
 
 
@@ -82,9 +82,9 @@ def test_signatures(head, suffix):
         ("x" * 900, "x" * 200),
     ],
 )
-def test_titles(name, title):
+def test_title_of_file_name(name, title):
     assert title_of(name) == title
 
 
-def test_no_name_but_text():
+def test_clean_name_of_other_types_is_empty():
     assert clean_name(None) == clean_name(["x"]) == clean_name("\0\u200b") == ""

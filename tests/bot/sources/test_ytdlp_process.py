@@ -1,4 +1,4 @@
-"""The parent's side of the yt-dlp process, with processes that are nothing like yt-dlp."""
+"""The parent's side of the yt-dlp process, tested with other programs in its place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.sources.policy import check_url
 from bot.sources.sites import SITES
 from bot.sources.ytdlp_process import YtdlpExitedError, YtdlpStoppedError, run_ytdlp
 from genrec.errors import ClipTooLarge, GenrecError, LinkRefused, UnsupportedFormat
-from tests.bot.sources.hostile import living, until, wav
+from tests.bot.sources.hostile import processes_in, wait_until, wav
 
 
 def python(code: str) -> tuple[str, ...]:
@@ -33,7 +33,7 @@ async def call(code: str, folder: Path, **settings: object) -> dict[str, object]
     )
 
 
-async def test_a_reply(root):
+async def test_process_reply_is_returned(root):
     code = "print(sys.stdin.readline().strip(), flush=True); time.sleep(600)"
     assert await call(code, root) == {"a": 1}
 
@@ -52,22 +52,22 @@ async def test_a_reply(root):
         "raise SystemExit",
     ],
 )
-async def test_nonsense_instead_of_a_reply(code, root):
+async def test_process_without_valid_reply_raises_exited(code, root):
     with pytest.raises(YtdlpExitedError):
         await call(code, root)
 
 
-async def test_no_reply_in_time(root):
+async def test_process_without_reply_times_out(root):
     with pytest.raises(TimeoutError):
         await call("time.sleep(600)", root, timeout_s=0.3)
 
 
-async def test_a_limit_ends_it(root):
+async def test_process_over_limit_is_stopped(root):
     with pytest.raises(YtdlpStoppedError):
         await call("time.sleep(600)", root, over_limit=lambda: True)
 
 
-async def test_a_child_that_reads_nothing_of_a_long_job(root):
+async def test_process_that_reads_no_stdin_times_out(root):
     with pytest.raises(TimeoutError):
         await run_ytdlp(
             {"a": "x" * 1_000_000},
@@ -79,7 +79,7 @@ async def test_a_child_that_reads_nothing_of_a_long_job(root):
         )
 
 
-async def test_grandchildren_go_too_even_when_their_parent_is_gone(root):
+async def test_grandchildren_of_exited_process_are_killed(root):
     code = (
         "import subprocess\n"
         "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
@@ -87,29 +87,29 @@ async def test_grandchildren_go_too_even_when_their_parent_is_gone(root):
     )
     assert await call(code, root) == {}
     await asyncio.sleep(0.05)
-    assert living(root) == []
+    assert processes_in(root) == []
 
 
-async def test_being_cancelled_twice(root):
-    # A process can be seen before we know that it has started: it must have heard from us.
+async def test_process_is_killed_when_cancelled_twice(root):
+    # The process exists before its start is confirmed, so wait until it has read its stdin.
     code = "sys.stdin.readline(); open('started', 'w').close(); time.sleep(600)"
     task = asyncio.create_task(call(code, root))
-    await until((root / "started").exists)
+    await wait_until((root / "started").exists)
     (root / "started").unlink()
     task.cancel()
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert living(root) == []
+    assert processes_in(root) == []
 
 
-def test_the_runner_dies_with_its_parent(root):
-    """A parent that is killed outright can end nobody: the runner has to notice by itself."""
+def test_runner_exits_when_its_parent_is_killed(root):
+    """A parent killed by SIGKILL cannot stop the runner, so the runner must detect it."""
     runner = Path(sys.modules["bot.sources.ytdlp_process"].__file__).with_name("ytdlp_runner.py")
     (root / "yt_dlp.py").write_text("import time\ntime.sleep(600)\n")
-    told = {"max_bytes": 1000, "js_runtime": None, "proxy_port": 1, "ytdlp_dir": str(root)}
-    job = json.dumps(told | dict.fromkeys(("url", "proxy", "extractors", "own_ca")))
+    given = {"max_bytes": 1000, "js_runtime": None, "proxy_port": 1, "ytdlp_dir": str(root)}
+    job = json.dumps(given | dict.fromkeys(("url", "proxy", "extractors", "own_ca")))
     code = (
         "import subprocess, sys, time\n"
         "p = subprocess.Popen(sys.argv[1:3], stdin=-1, stdout=-1, start_new_session=True)\n"
@@ -120,25 +120,25 @@ def test_the_runner_dies_with_its_parent(root):
     )
     try:
         deadline = time.monotonic() + 10
-        while len(living(root)) < 2:
+        while len(processes_in(root)) < 2:
             assert time.monotonic() < deadline, "the runner did not start"
             time.sleep(0.02)
         time.sleep(0.3)
-        assert len(living(root)) == 2
+        assert len(processes_in(root)) == 2
     finally:
         os.kill(parent.pid, signal.SIGKILL)
         parent.wait()
-    while living(root):
+    while processes_in(root):
         assert time.monotonic() < deadline, "the runner outlived its parent"
         time.sleep(0.02)
     (root / "yt_dlp.py").unlink()
 
 
-# --- a process that was taken over: its word and its files are data -----------------------------
+# --- a compromised process: its reply and its files are untrusted data --------------------------
 
 
-async def lie(code: str, policy, names, root) -> GenrecError:
-    """Fetch a page by a process that runs ``code`` instead of yt-dlp."""
+async def error_of(code: str, policy, dns, root) -> GenrecError:
+    """Return the error of a page fetch whose process runs ``code`` instead of yt-dlp."""
     url = check_url("http://someone.bandcamp.com/track/x", policy)
     folder = root / "job"
     folder.mkdir()
@@ -149,7 +149,7 @@ async def lie(code: str, policy, names, root) -> GenrecError:
                 SITES["bandcamp"],
                 folder,
                 policy=policy,
-                resolve=names,
+                resolve=dns,
                 command=python("import json\n" + code),
             )
     finally:
@@ -164,8 +164,8 @@ SAY = "print(json.dumps({'file': %s, 'title': 'x'}), flush=True); time.sleep(600
     "name",
     ["/etc/passwd", "../../../etc/passwd", "clip.mp3", "", ".", "clip..", "clip.a/../../x", "c\0"],
 )
-async def test_files_that_are_not_there_to_take(name, policy, names, root):
-    error = await lie(SAY % repr(name), policy, names, root)
+async def test_reported_file_name_outside_the_folder_is_refused(name, policy, dns, root):
+    error = await error_of(SAY % repr(name), policy, dns, root)
     assert type(error) is LinkRefused
 
 
@@ -180,17 +180,17 @@ async def test_files_that_are_not_there_to_take(name, policy, names, root):
         ("open('clip.mp3', 'w')", UnsupportedFormat),
     ],
 )
-async def test_files_that_are_not_what_they_seem(make, kind, policy, names, root):
-    error = await lie(make + "\n" + SAY % "'clip.mp3'", policy, names, root)
+async def test_reported_file_of_wrong_type_is_refused(make, kind, policy, dns, root):
+    error = await error_of(make + "\n" + SAY % "'clip.mp3'", policy, dns, root)
     assert isinstance(error, kind)
 
 
-async def test_files_that_fill_the_disk(policy, names, root):
+async def test_process_that_fills_the_disk_is_stopped(policy, dns, root):
     code = "n = 0\nwhile True:\n open(f'f{n}', 'wb').write(b'x' * 100_000); n += 1; time.sleep(.01)"
-    assert isinstance(await lie(code, policy, names, root), ClipTooLarge)
+    assert isinstance(await error_of(code, policy, dns, root), ClipTooLarge)
 
 
-async def test_a_source_that_is_no_plain_link_is_not_passed_on(policy, names, root):
+async def test_reported_page_that_is_not_a_valid_link_is_dropped(policy, dns, root):
     (root / "job").mkdir()
     body = repr(wav())
     for page in ("javascript:alert(1)", "http://127.0.0.1/", "http://u:p@music.test/", None):
@@ -204,7 +204,7 @@ async def test_a_source_that_is_no_plain_link_is_not_passed_on(policy, names, ro
             SITES["bandcamp"],
             root / "job",
             policy=policy,
-            resolve=names,
+            resolve=dns,
             command=python(code),
         )
         assert clip.source == str(url)

@@ -1,4 +1,4 @@
-"""How old yt-dlp is, told without importing it."""
+"""Version and age of yt-dlp, read without importing it."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ def installed(folder: pathlib.Path, version: str) -> SourcePolicy:
         ("master", "not a date"),
     ],
 )
-def test_the_age_of_yt_dlp(version, words, tmp_path):
+def test_stale_ytdlp(version, words, tmp_path):
     policy = installed(tmp_path, version)
     sentence = stale_ytdlp(policy, max_age_days=30, today=dt.date(2026, 11, 1))
     assert words in sentence
     assert bool(sentence) == bool(words)
 
 
-def test_the_installed_yt_dlp_is_found_without_importing_it():
+def test_installed_ytdlp_is_found_without_import():
     before = "yt_dlp" in sys.modules
     assert stale_ytdlp(SourcePolicy(), max_age_days=100_000) == ""
     assert ("yt_dlp" in sys.modules) == before
 
 
-def test_importing_the_door_imports_no_yt_dlp():
+def test_importing_sources_does_not_import_ytdlp():
     code = "import sys, bot.sources; print('yt_dlp' in sys.modules)"
     printed = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, check=True, cwd=HERE.parents[2]

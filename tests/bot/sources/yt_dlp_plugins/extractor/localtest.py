@@ -1,4 +1,4 @@
-"""A site for tests: its pages are yt-dlp results in JSON, and some of them misbehave."""
+"""yt-dlp extractor for tests: its pages are results in JSON, or commands to misbehave."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from yt_dlp.extractor.common import ExtractorError, InfoExtractor
 
 
 class LocalTestIE(InfoExtractor):
-    """Read ``http://pages.test/...``; the key ``do`` names a misdeed."""
+    """Extractor for ``http://pages.test/...``; the key ``do`` names a method to run."""
 
     _VALID_URL = r"https?://pages\.test/(?P<id>[\w-]+)"
 
     def _real_extract(self, url: str) -> dict:
         name = self._match_id(url)
         page = self._download_json(url, name)
-        deed = page.pop("do", None)
-        if deed:
-            getattr(self, f"_do_{deed}")(page)
+        action = page.pop("do", None)
+        if action:
+            getattr(self, f"_do_{action}")(page)
         if page.get("extractor_error"):
             raise ExtractorError(page["extractor_error"], expected=True)
         if page.pop("hls", None):
@@ -66,15 +66,15 @@ class LocalTestIE(InfoExtractor):
         bytearray(8 << 30)
 
     def _do_fork(self, _page: dict) -> None:
-        """Leave a process behind that only the group's end can end."""
-        libc = ctypes.CDLL(None)  # past Python, so past its audit hook
+        """Start a child that only a kill of the process group ends."""
+        libc = ctypes.CDLL(None)  # bypasses Python's audit hook
         if libc.fork() == 0:
             libc.sleep(600)
             libc._exit(0)
         time.sleep(600)
 
     def _do_escape(self, page: dict) -> None:
-        """Try every way out that Python offers, and report what was let through."""
+        """Try all ways out that Python offers, and report those that succeeded."""
         here = pathlib.Path.cwd()
         tries = {
             "connect": lambda: socket.create_connection(("127.0.0.1", page["port"]), timeout=2),
@@ -95,7 +95,7 @@ class LocalTestIE(InfoExtractor):
         for name, attempt in tries.items():
             try:
                 attempt()
-            except Exception:  # noqa: BLE001 - any refusal will do
+            except Exception:  # noqa: BLE001 - any exception counts as refused
                 continue
             done.append(name)
         pathlib.Path("big").unlink(missing_ok=True)
