@@ -1,11 +1,10 @@
-"""A local Discord on loopback: an unmodified discord.py client and a person in a browser meet here.
+"""Imitation of Discord's API on loopback, for an unmodified discord.py client and a browser page.
 
-It stands in for Discord where there is no token (``genrec run``), for the demo and for the tests.
-It is a test double, never a service: it binds loopback only. What is imitated is the wire (REST
-v10, gateway v10, attachments), with Discord's rules (3 s to answer, 15 min to edit, permissions,
-lengths, Components V2) and, on request, its faults.
+``genrec run`` uses it without a token, and so do the demo and the tests. It is a test double and
+binds loopback only. It imitates REST v10, gateway v10 and attachments with Discord's rules: 3 s to
+acknowledge, 15 min to edit, permissions, lengths, Components V2. On request it imitates faults.
 
-Start it, point discord.py at it, and act as a person::
+Start it, redirect discord.py to it, and act as a person::
 
     async with LocalDiscord(port=0) as discord:
         with discord.patch_discord_py():          # Route.BASE, gateway, Asset.BASE; restored after
@@ -19,18 +18,18 @@ Start it, point discord.py at it, and act as a person::
 
 ``LocalDiscord(*, host="127.0.0.1", port=0, token=None, message_content=True, schema=None,
 ack_deadline_s=3.0, token_lifetime_s=900.0, heartbeat_s=41.25)``
-    ``message_content=False`` is the switch in the developer portal: asking for the intent is then
-    refused with close code 4014. ``schema`` is a ``bot.local_discord.schema.Schema(path)``, which
-    holds every request body (and our own answers) against Discord's OpenAPI description.
+    ``message_content=False`` is the switch in the developer portal: the intent is then refused
+    with close code 4014. ``schema`` is a ``bot.local_discord.schema.Schema(path)``, which validates
+    request bodies and responses against Discord's OpenAPI description.
 
     - addresses: ``url``, ``page_url`` (with its key), ``cdn_url``, ``token``
     - state: ``guild`` ("Local Discord"), ``channel("music")``, ``dm(person)``, ``you``,
       ``person("sam", permissions=...)``, ``add_guild(name, with_bot=...)``, ``state``, ``commands``
     - waiting: ``await wait_ready(s)``, ``await wait_commands("recommend", ...)``,
       ``await wait_for(test, s)``, ``online``
-    - looking: ``requests``, ``calls(method, path_regex)``, ``cdn.hits``, ``gateway.log``,
+    - inspection: ``requests``, ``calls(method, path_regex)``, ``cdn.hits``, ``gateway.log``,
       ``violations``, ``assert_clean()`` (rules the bot broke, all at once)
-    - faults: ``faults.rate_limited/cloudflare_ban/server_error/reset/lost_answer/delay(method,
+    - faults: ``faults.rate_limited/cloudflare_ban/server_error/reset/lost_response/delay(method,
       path_regex, ...)``; ``gateway.reconnect()`` (op 7), ``gateway.invalidate(resumable=)`` (op 9),
       ``gateway.abort()``, ``gateway.close(code)``, ``gateway.repeat_last()``,
       ``with gateway.losing():``, ``gateway.refuse = True``; ``gateway.shards`` and
@@ -41,18 +40,18 @@ ack_deadline_s=3.0, token_lifetime_s=900.0, heartbeat_s=41.25)``
 uploads=[...], reply_to=None, voice=False)``, ``press(message, label_or_custom_id)``,
 ``select(message, custom_id, values)``, ``submit(interaction, {custom_id: text})`` (a modal),
 ``sees(channel)`` (messages, oldest first), ``wait_message(test, channel, timeout_s)``. ``channel``
-is a name ("dm" is the conversation with the bot) or a ``Channel``; ``locale`` is an attribute.
-``NotOffered`` is raised where Discord's own client would not let the person do it.
+is a name ("dm" is the direct message channel of the bot) or a ``Channel``; ``locale`` is an
+attribute. ``NotOffered`` is raised for an action that Discord's own client does not offer.
 
 ``Interaction``: ``wait_ack(s)``, ``wait_edited(s)``, ``wait_until(test, s)``, ``wait_followup(n,
 s)``, ``wait_choices(s)``, ``wait_modal(s)``; ``ack_type``, ``failed``, ``original``, ``followups``,
 ``history``, ``expire()`` (its token is 15 min old at once), ``token``.
 
 ``Upload(filename, data, content_type=None, size=None, stream=None, truncate_at=None, status=200,
-location=None)``: what a person attaches; everything after ``content_type`` makes it lie.
+location=None)``: a file to attach; the arguments after ``content_type`` make it misbehave.
 ``bot.local_discord.cdn.endless()`` and ``drip()`` are streams for it.
 
-``patch_discord_py(url)`` does what ``patch_discord_py()`` does in a process of its own.
+The function ``patch_discord_py(url)`` is for a bot in another process.
 """
 
 from bot.local_discord.cdn import Upload

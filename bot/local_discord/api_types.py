@@ -1,4 +1,4 @@
-"""The common words of the wire: JSON objects, ids, errors and answers as Discord sends them."""
+"""Shared parts of Discord's API: JSON types, snowflakes, timestamps, errors, JSON responses."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _increment = itertools.count()
 
 
 def snowflake() -> str:
-    """Make an id that carries the time, as discord.py derives ages and expiry from it."""
+    """Return a new id with the current time in it, from which discord.py derives ages."""
     milliseconds = int(time.time() * 1000) - DISCORD_EPOCH_MS
     return str(milliseconds << 22 | (next(_increment) & 0x3FFFFF))
 
 
 def timestamp() -> str:
-    """Give the present as Discord writes it."""
+    """Return the current time in Discord's format (ISO 8601, UTC)."""
     return datetime.now(UTC).isoformat()
 
 
 class ApiError(Exception):
-    """A refusal with Discord's status, code and sentence."""
+    """An error response with Discord's HTTP status, error code and message."""
 
     def __init__(self, status: int, code: int, message: str, errors: Json | None = None) -> None:
         super().__init__(message)
@@ -43,16 +43,16 @@ class ApiError(Exception):
             self.body["errors"] = errors
 
 
-def invalid_body(field: str, sentence: str) -> ApiError:
-    """Refuse a body, naming the field at fault as Discord does."""
-    details = {field: {"_errors": [{"code": "INVALID", "message": sentence}]}}
+def invalid_body(field: str, message: str) -> ApiError:
+    """Return the error for an invalid request body, with the field and the message."""
+    details = {field: {"_errors": [{"code": "INVALID", "message": message}]}}
     return ApiError(400, 50035, "Invalid Form Body", details)
 
 
 def json_response(
     data: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """Answer with JSON whose content type has no charset: discord.py parses no other."""
+    """Return a JSON response without a charset, since discord.py parses no other."""
     return web.Response(
         body=json.dumps(data).encode(),
         status=status,

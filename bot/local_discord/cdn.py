@@ -1,4 +1,4 @@
-"""The attachments: stored in memory, served by signed addresses, slow or broken where told so."""
+"""Attachments: stored in memory, served at signed URLs, slow or broken on request."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LIFETIME_S = 24 * 3600
 KEPT_UPLOADS = 1_000
 KEPT_BYTES = 512 << 20
-# Only these are shown by a browser; anything else (HTML, SVG) could be a script of this origin.
+# Only these are shown inline; other types (HTML, SVG) could run scripts of this origin.
 SHOWN_INLINE = ("image/png", "image/jpeg", "image/gif", "image/webp", "audio/", "video/")
 
 
@@ -37,38 +37,38 @@ class Upload:
     data: bytes = b""
     content_type: str | None = None
     size: int | None = None
-    """The size Discord declares, where it is not the real one."""
+    """The size that Discord declares, if it is not the real one."""
     stream: Callable[[], AsyncIterator[bytes]] | None = None
     """Served instead of ``data``."""
     truncate_at: int | None = None
-    """Break the connection after so many bytes."""
+    """Number of bytes after which the connection is aborted."""
     status: int = 200
     location: str | None = None
-    """The target where ``status`` is a redirect."""
+    """The target if ``status`` is a redirect."""
 
     @property
     def kind(self) -> str:
-        """The content type: as told, or by the file's name as Discord does."""
+        """The content type, given or guessed from the file name as Discord does."""
         guess = self.content_type or mimetypes.guess_type(self.filename)[0]
         return guess or "application/octet-stream"
 
 
 async def endless(chunk_bytes: int = 65_536) -> AsyncIterator[bytes]:
-    """Give zeros for ever."""
+    """Yield zeros without end."""
     while True:
         yield bytes(chunk_bytes)
         await asyncio.sleep(0)
 
 
 async def drip(interval_s: float = 0.2) -> AsyncIterator[bytes]:
-    """Give one byte at a time for ever."""
+    """Yield one byte at a time without end."""
     while True:
         yield b"\0"
         await asyncio.sleep(interval_s)
 
 
-def picture_size(data: bytes) -> tuple[int | None, int | None]:
-    """Read width and height of a PNG; other pictures stay unmeasured."""
+def png_size(data: bytes) -> tuple[int | None, int | None]:
+    """Return width and height of a PNG in pixels, or (None, None) for other data."""
     if data[:8] == b"\x89PNG\r\n\x1a\n" and len(data) >= 24:
         width, height = struct.unpack(">II", data[16:24])
         return int(width), int(height)
@@ -76,7 +76,7 @@ def picture_size(data: bytes) -> tuple[int | None, int | None]:
 
 
 class Cdn:
-    """Stores uploads and serves them."""
+    """Stores uploads and serves them at signed URLs, like Discord's CDN."""
 
     def __init__(self) -> None:
         self.base = ""
@@ -93,7 +93,7 @@ class Cdn:
         ephemeral: bool = False,
         description: str | None = None,
     ) -> Json:
-        """Store an upload and give the attachment object that names it."""
+        """Store an upload and return its attachment object."""
         name = PurePath(upload.filename.replace("\\", "/")).name or "file"
         id_ = snowflake()
         key = f"attachments/{channel_id}/{id_}/{quote(name)}"
@@ -113,7 +113,7 @@ class Cdn:
             "proxy_url": url,
             "content_type": upload.kind,
         }
-        width, height = picture_size(upload.data)
+        width, height = png_size(upload.data)
         if width:
             attachment |= {"width": width, "height": height}
         if ephemeral:
@@ -123,7 +123,7 @@ class Cdn:
         return attachment
 
     def read(self, url: str) -> bytes:
-        """Give the bytes behind an attachment's address."""
+        """Return the bytes of the attachment at ``url``."""
         return self._uploads[url.removeprefix(self.base + "/").partition("?")[0]].data
 
     def _signature(self, key: str, expires: int) -> str:
@@ -143,7 +143,7 @@ class Cdn:
         return self._uploads.get(key)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Answer a download, faithfully or with the fault its upload asks for."""
+        """Serve a download, with the fault that its upload defines."""
         upload = self._find(request)
         hit: Json = {"path": request.path, "sent": 0, "finished": False}
         self.hits.append(hit)
@@ -156,7 +156,7 @@ class Cdn:
 
     async def _send(self, request: web.Request, upload: Upload, hit: Json) -> web.StreamResponse:
         if upload.stream is None and upload.truncate_at is None:
-            return self._whole(request, upload, hit)
+            return self._complete_response(request, upload, hit)
         response = web.StreamResponse(headers=_headers(upload))
         if upload.stream is None:
             response.content_length = len(upload.data)
@@ -175,8 +175,8 @@ class Cdn:
         return response
 
     @staticmethod
-    def _whole(request: web.Request, upload: Upload, hit: Json) -> web.Response:
-        """Send the file, or the part a player asks for when somebody seeks in it."""
+    def _complete_response(request: web.Request, upload: Upload, hit: Json) -> web.Response:
+        """Return the whole file, or the range that a media player requests."""
         headers = _headers(upload) | {"Accept-Ranges": "bytes"}
         size = len(upload.data)
         try:

@@ -1,4 +1,4 @@
-"""What the chat page asks of the server; every word of it goes through the person "you"."""
+"""Server side of the chat page: its files, its actions as the person "you", live updates."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Action = Callable[[Json, Uploads], Awaitable[Json]]
 
 
 class ChatPage:
-    """Serves the page's files, its actions and its live updates, to who knows the key."""
+    """Serves the page's files, actions and live updates to clients with its key."""
 
     def __init__(self, context: ServerContext, you: Person) -> None:
         self._context = context
@@ -71,7 +71,7 @@ class ChatPage:
 
     @property
     def path(self) -> str:
-        """The page's path, key included."""
+        """The page's path, with its key."""
         return f"/page/{self._key}/"
 
     def add_to(self, app: web.Application) -> None:
@@ -82,19 +82,19 @@ class ChatPage:
         app.router.add_get("/page/{key}/{file:[a-z_]*[.]?[a-z]*}", self._serve_file)
 
     async def close(self) -> None:
-        """Say goodbye to every open page."""
+        """Close the connection of every open page."""
         for socket in list(self._live):
             await socket.close(code=WSCloseCode.GOING_AWAY)
 
-    def _admit(self, request: web.Request, *, browser: bool) -> None:
+    def _check_access(self, request: web.Request, *, browser: bool) -> None:
         given = request.match_info["key"].encode()
         if not secrets.compare_digest(given, self._key.encode()):
-            raise web.HTTPNotFound(text="Open the page at the address genrec printed.")
+            raise web.HTTPNotFound(text="Open the page at the address that genrec printed.")
         if browser and not same_origin(request):
-            raise web.HTTPForbidden(text="Only the chat page itself may ask this.")
+            raise web.HTTPForbidden(text="Only the chat page itself may send this request.")
 
     async def _serve_file(self, request: web.Request) -> web.StreamResponse:
-        self._admit(request, browser=False)
+        self._check_access(request, browser=False)
         file = FOLDER / (request.match_info["file"] or "index.html")
         if file.suffix not in KINDS or not file.is_file():
             raise web.HTTPNotFound
@@ -102,7 +102,7 @@ class ChatPage:
         return web.Response(body=file.read_bytes(), headers={**HEADERS, "Content-Type": kind})
 
     async def _serve_action(self, request: web.Request) -> web.StreamResponse:
-        self._admit(request, browser=True)
+        self._check_access(request, browser=True)
         action = self._actions.get(request.match_info["action"])
         if action is None:
             raise web.HTTPNotFound
@@ -114,15 +114,15 @@ class ChatPage:
             return web.json_response({"error": str(error)}, status=400, headers=HEADERS)
         return web.json_response(result, headers=HEADERS)
 
-    # What a person does
+    # Actions
 
     async def _say(self, body: Json, uploads: Uploads) -> Json:
-        where = self._you.where(body["channel"])
-        reply = where.messages.get(body.get("reply_to") or "")
+        location = self._you.find_channel(body["channel"])
+        reply = location.messages.get(body.get("reply_to") or "")
         return await self._you.say(
             body.get("content") or "",
             uploads=list(uploads.values()),
-            channel=where,
+            channel=location,
             reply_to=reply.data if reply else None,
         )
 
@@ -159,15 +159,15 @@ class ChatPage:
     async def _submit(self, body: Json, _: Uploads) -> Json:
         form = self._forms.get(body["form"])
         if form is None:
-            raise NotOffered("That form is no longer open.")
+            raise NotOffered("That form is no longer open. Use the command again.")
         return await self._outcome(await self._you.submit(form, body["values"]))
 
     async def _commands(self, body: Json, _: Uploads) -> Json:
-        where = self._you.where(body["channel"])
-        return {"commands": self._context.commands.offered(self._you.user, where)}
+        location = self._you.find_channel(body["channel"])
+        return {"commands": self._context.commands.offered(self._you.user, location)}
 
     async def _outcome(self, used: Interaction) -> Json:
-        """Wait for the bot's first answer, as Discord's client does before it says "failed"."""
+        """Wait for the acknowledgement, as Discord's client does, and return the outcome."""
         limit = self._context.interactions.ack_deadline_s + 5
         with contextlib.suppress(TimeoutError):
             await used.state.wait_for(lambda: used.acked_at or used.failed, limit)
@@ -179,7 +179,7 @@ class ChatPage:
                 del self._forms[old]
         return {"failed": False, "form": used.modal and {**used.modal, "form": used.id}}
 
-    # What a person sees
+    # Live updates
 
     def _shown(self, message: Message) -> Json | None:
         channel = message.channel
@@ -190,12 +190,12 @@ class ChatPage:
             return None
         return message.data | {"ephemeral": message.only_for is not None}
 
-    def _on_message(self, what: str, message: Message) -> None:
+    def _on_message(self, change: str, message: Message) -> None:
         shown = self._shown(message)
         if shown is None:
             return
-        # Written out now: the payload may change before it is sent.
-        event = json.loads(json.dumps({"type": what, "message": shown}))
+        # A copy, because the payload may change before it is sent.
+        event = json.loads(json.dumps({"type": change, "message": shown}))
         for queue in self._live.values():
             queue.put_nowait(event)
 
@@ -223,7 +223,7 @@ class ChatPage:
         }
 
     async def _serve_live(self, request: web.Request) -> web.StreamResponse:
-        self._admit(request, browser=True)
+        self._check_access(request, browser=True)
         socket = web.WebSocketResponse(heartbeat=20.0)
         await socket.prepare(request)
         queue: asyncio.Queue[Json] = asyncio.Queue()
@@ -243,17 +243,17 @@ class ChatPage:
         return socket
 
     async def _watch(self, queue: asyncio.Queue[Json]) -> None:
-        """Tell the page when the bot comes or goes and when its commands change."""
+        """Send a status event when the bot connects, disconnects or changes its commands."""
         context = self._context
 
-        def news(known: tuple[bool, int]) -> tuple[bool, int] | None:
+        def new_status(known: tuple[bool, int]) -> tuple[bool, int] | None:
             now = context.gateway.online, context.commands.writes
             return None if now == known else now
 
         known = context.gateway.online, context.commands.writes
         while True:
             with contextlib.suppress(TimeoutError):
-                changed = await context.state.wait_for(partial(news, known), 60)
+                changed = await context.state.wait_for(partial(new_status, known), 60)
                 assert changed is not None
                 known = changed
                 queue.put_nowait({"type": "status", "online": known[0]})
@@ -269,7 +269,7 @@ async def _pump(socket: web.WebSocketResponse, queue: asyncio.Queue[Json]) -> No
 
 
 async def _read(request: web.Request) -> tuple[Json, Uploads]:
-    """Read JSON, or a form of a field ``json`` and files."""
+    """Return body and uploads of a JSON request, or of a form with a field ``json``."""
     if request.content_type != "multipart/form-data":
         body: Any = await request.json()
         return body, {}

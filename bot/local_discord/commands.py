@@ -1,4 +1,4 @@
-"""The commands a bot registered, and what Discord's own client lets a person do with them."""
+"""Registered application commands, and the checks of Discord's client before it sends one."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ LIMITS = {SLASH: 100, USER_MENU: 15, MESSAGE_MENU: 15}
 
 
 class NotOffered(Exception):
-    """Discord's client would not let the person do this; the sentence says why."""
+    """Discord's own client does not offer this action; the message gives the reason."""
 
 
 class CommandRegistry:
-    """Registered commands by scope: None is global, else a guild's id."""
+    """Registered commands by scope: None for global commands, or a guild's id."""
 
     def __init__(self, state: DiscordState) -> None:
         self._state = state
@@ -31,15 +31,15 @@ class CommandRegistry:
         self.writes = 0
 
     def all(self, scope: str | None = None) -> list[Json]:
-        """List the commands of a scope."""
+        """Return the commands of a scope."""
         return list(self._scopes.get(scope, {}).values())
 
     def get(self, scope: str | None, command_id: str) -> Json | None:
-        """Find a command by its id."""
+        """Return the command with this id, or None."""
         return self._scopes.get(scope, {}).get(command_id)
 
     def replace(self, scope: str | None, bodies: list[Json]) -> list[Json]:
-        """Register exactly these; a command that keeps name and type keeps its id."""
+        """Replace all commands of a scope; the same name and type keep their id."""
         old = {(c["name"], c["type"]): c["id"] for c in self.all(scope)}
         stored = [self._stored(scope, body, old) for body in bodies]
         for kind, limit in LIMITS.items():
@@ -53,7 +53,7 @@ class CommandRegistry:
         return stored
 
     def add(self, scope: str | None, body: Json) -> Json:
-        """Register one more, or replace the one of the same name and type."""
+        """Register one command; it replaces the one of the same name and type."""
         old = {(c["name"], c["type"]): c["id"] for c in self.all(scope)}
         command = self._stored(scope, body, old)
         self._scopes.setdefault(scope, {})[command["id"]] = command
@@ -61,7 +61,7 @@ class CommandRegistry:
         return command
 
     def remove(self, scope: str | None, command_id: str) -> None:
-        """Forget one."""
+        """Delete a command."""
         self._scopes.get(scope, {}).pop(command_id, None)
         self._changed()
 
@@ -92,13 +92,13 @@ class CommandRegistry:
         return stored
 
     def offered(self, person: User, channel: Channel) -> list[Json]:
-        """List what this person sees in this channel."""
+        """Return the commands that Discord shows to this person in this channel."""
         guild = channel.guild
         everything = self.all() + (self.all(guild.id) if guild else [])
         return [c for c in everything if self.refusal(c, person, channel) is None]
 
     def refusal(self, command: Json, person: User, channel: Channel) -> str | None:
-        """Say why Discord would hide a command, or None."""
+        """Return the reason for which Discord hides a command, or None."""
         name, guild = command["name"], channel.guild
         context = 0 if guild else 1
         contexts = command["contexts"]
@@ -118,7 +118,7 @@ class CommandRegistry:
     def find(
         self, path: str, kind: int, person: User, channel: Channel, *, force: bool = False
     ) -> tuple[Json, list[str], list[Json]]:
-        """Find ``"library add"``: the command, the path inside it and the options it declares."""
+        """Return command, subcommand path and declared options of a path like "library add"."""
         for length in range(len(path.split()), 0, -1):
             words = path.split() if kind == SLASH else [path]
             name, inside = (" ".join(words[:length]), words[length:])
@@ -127,7 +127,7 @@ class CommandRegistry:
                 break
         else:
             known = sorted(c["name"] for scope in self._scopes for c in self.all(scope))
-            raise NotOffered(f"No command {path!r} is registered; known are {known}.")
+            raise NotOffered(f"No command {path!r} is registered. Registered commands: {known}.")
         if not force and (sentence := self.refusal(command, person, channel)):
             raise NotOffered(sentence)
         options = command["options"]
@@ -150,10 +150,10 @@ class CommandRegistry:
 
 
 def check_options(declared: list[Json], given: Mapping[str, Any]) -> None:
-    """Refuse what Discord's client would not send."""
+    """Raise NotOffered for option values that Discord's client does not send."""
     by_name = {option["name"]: option for option in declared}
     if unknown := sorted(set(given) - set(by_name)):
-        raise NotOffered(f"No such option: {unknown}; there are {sorted(by_name)}.")
+        raise NotOffered(f"No such option: {unknown}. The options are {sorted(by_name)}.")
     missing = [o["name"] for o in declared if o.get("required") and o["name"] not in given]
     if missing:
         raise NotOffered(f"Required: {', '.join(missing)}.")
@@ -163,19 +163,19 @@ def check_options(declared: list[Json], given: Mapping[str, Any]) -> None:
 
 def _check_value(option: Json, value: object) -> None:
     name, kind = option["name"], option["type"]
-    wanted: dict[int, tuple[type, ...]] = {
+    types: dict[int, tuple[type, ...]] = {
         STRING: (str,),
         INTEGER: (int,),
         BOOLEAN: (bool,),
         NUMBER: (int, float),
         ATTACHMENT: (Upload,),
     }
-    fits = isinstance(value, wanted.get(kind, (str,)))
+    fits = isinstance(value, types.get(kind, (str,)))
     if not fits or (isinstance(value, bool) and kind != BOOLEAN):
-        raise NotOffered(f"{name}: {value!r} does not fit its type.")
+        raise NotOffered(f"{name}: {value!r} has the wrong type for this option.")
     choices = option.get("choices")
     if choices and value not in [choice["value"] for choice in choices]:
-        raise NotOffered(f"{name}: {value!r} is none of its choices.")
+        raise NotOffered(f"{name}: {value!r} is not one of the choices.")
     if isinstance(value, int | float) and kind in (INTEGER, NUMBER):
         low, high = option.get("min_value"), option.get("max_value")
         if (low is not None and value < low) or (high is not None and value > high):
@@ -183,11 +183,11 @@ def _check_value(option: Json, value: object) -> None:
     if isinstance(value, str):
         shortest, longest = option.get("min_length", 0), option.get("max_length", 6000)
         if not shortest <= len(value) <= longest:
-            raise NotOffered(f"{name}: {len(value)} characters are outside {shortest}-{longest}.")
+            raise NotOffered(f"{name}: {len(value)} characters, expected {shortest} to {longest}.")
 
 
 def nested(inside: list[str], options: list[Json]) -> list[Json]:
-    """Wrap options into the subcommand (and group) they belong to."""
+    """Return the options wrapped in their subcommand (and group)."""
     for depth, word in reversed(list(enumerate(inside))):
         kind = GROUP if len(inside) == 2 and depth == 0 else SUBCOMMAND
         options = [{"name": word, "type": kind, "options": options}]

@@ -1,4 +1,4 @@
-"""Pointing discord.py at another address: the three places where it keeps Discord's."""
+"""Redirect discord.py to another server by patching its three base URLs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name is this machine and nothing else."""
+    """Return True if ``host`` is localhost or a loopback address."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -26,12 +26,12 @@ def is_loopback(host: str) -> bool:
 
 @contextmanager
 def patch_discord_py(url: str) -> Iterator[None]:
-    """Let discord.py in this process talk to the local Discord at ``url``, and restore it after.
+    """Redirect discord.py in this process to the local Discord at ``url`` until the block ends.
 
-    Attachments and the address to resume at come inside payloads, so three are enough.
+    Three URLs are enough: payloads contain those of attachments and of the resume gateway.
     """
     if not is_loopback(urlsplit(url).hostname or ""):
-        raise ValueError(f"{url} is not on loopback: discord.py is only pointed at this machine.")
+        raise ValueError(f"url={url}: expected a loopback address such as http://127.0.0.1:8080")
     before = Route.BASE, DiscordWebSocket.DEFAULT_GATEWAY, Asset.BASE
     Route.BASE = f"{url}/api/v10"
     DiscordWebSocket.DEFAULT_GATEWAY = yarl.URL(f"{url.replace('http', 'ws', 1)}/gateway/")

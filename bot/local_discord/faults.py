@@ -1,4 +1,4 @@
-"""Faults of Discord's REST API, played on request: limits, bans, errors, resets, lost answers."""
+"""Injected faults of the REST API: rate limits, bans, errors, resets and lost responses."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ CLOUDFLARE_PAGE = "<!DOCTYPE html><title>Access denied | Cloudflare</title><h1>E
 
 @dataclass
 class Fault:
-    """What happens to the next ``times`` matching calls, before or instead of their handler."""
+    """A fault for the next ``times`` matching calls, before or instead of their handler."""
 
     method: str
     """GET, POST, ... or * for any."""
     path: str
-    """A regular expression, searched in the path below /api/v10."""
+    """A regular expression that is searched in the path below /api/v10."""
     times: int = 1
     status: int | None = None
     body: Json | str | None = None
-    """A string is sent as HTML."""
+    """The response body; a string is sent as HTML."""
     headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
     drop: bool = False
-    """Break the connection instead of answering."""
+    """Abort the connection instead of a response."""
     applied: bool = False
-    """The call takes effect first, only its answer is lost."""
+    """The call takes effect first, and only its response is lost."""
 
-    def answer(self) -> web.Response:
-        """Write the answer that replaces the real one."""
+    def response(self) -> web.Response:
+        """Return the response that replaces the real one."""
         status = self.status or 500
         if isinstance(self.body, str):
             return web.Response(
@@ -43,22 +43,22 @@ class Fault:
 
 
 class Faults:
-    """The faults that wait for their call."""
+    """The armed faults."""
 
     def __init__(self) -> None:
         self.waiting: list[Fault] = []
 
     def add(self, fault: Fault) -> Fault:
-        """Arm any fault."""
+        """Arm a fault and return it."""
         self.waiting.append(fault)
         return fault
 
     def clear(self) -> None:
-        """Disarm all."""
+        """Disarm all faults."""
         self.waiting.clear()
 
     def take(self, method: str, path: str) -> Fault | None:
-        """Give the fault for this call, if one is armed, and count it."""
+        """Return the armed fault for this call, if any, and count it."""
         for fault in self.waiting:
             if fault.times and fault.method in (method, "*") and re.search(fault.path, path):
                 fault.times -= 1
@@ -75,7 +75,7 @@ class Faults:
         via: bool = True,
         is_global: bool = False,
     ) -> Fault:
-        """Answer 429; without ``via`` discord.py takes it for a Cloudflare ban and raises."""
+        """Return 429; without ``via``, discord.py treats it as a Cloudflare ban and raises."""
         headers = {
             "Retry-After": str(max(1, round(retry_after_s))),
             "X-RateLimit-Remaining": "0",
@@ -93,21 +93,21 @@ class Faults:
         return self.add(Fault(method, path, times, 429, body, headers))
 
     def cloudflare_ban(self, method: str, path: str, *, times: int = 1) -> Fault:
-        """Answer 429 with a page of HTML, as Cloudflare does to a banned address."""
+        """Return 429 with an HTML page, as Cloudflare does for a banned address."""
         return self.add(Fault(method, path, times, 429, CLOUDFLARE_PAGE, {"Retry-After": "1"}))
 
     def server_error(self, method: str, path: str, status: int = 502, *, times: int = 1) -> Fault:
-        """Answer 5xx without doing anything."""
+        """Return 5xx without any effect."""
         return self.add(Fault(method, path, times, status))
 
     def reset(self, method: str, path: str, *, times: int = 1, applied: bool = False) -> Fault:
-        """Break the connection without an answer."""
+        """Abort the connection without a response."""
         return self.add(Fault(method, path, times, drop=True, applied=applied))
 
-    def lost_answer(self, method: str, path: str, status: int = 502, *, times: int = 1) -> Fault:
-        """Do what is asked, then answer with an error: a repeated call meets its own trace."""
+    def lost_response(self, method: str, path: str, status: int = 502, *, times: int = 1) -> Fault:
+        """Apply the call, then return an error; a retry then finds its own effect."""
         return self.add(Fault(method, path, times, status, applied=True))
 
     def delay(self, method: str, path: str, seconds: float, *, times: int = 1) -> Fault:
-        """Answer rightly, but late."""
+        """Delay the correct response."""
         return self.add(Fault(method, path, times, delay_s=seconds))

@@ -1,4 +1,4 @@
-"""The gateway: the websocket that tells the bot what happens, with sessions that can be resumed."""
+"""The gateway: the websocket for events, with sessions that can be resumed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ KEPT_SESSIONS = 20
 
 
 class Gateway:
-    """All sessions and connections, what they are told, and the faults of a gateway."""
+    """All gateway sessions and connections, their events, and injected gateway faults."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Gateway:
     ) -> None:
         self._state = state
         self._token = token
-        # The list of members and their presences are no business of this bot's: never granted.
+        # genrec needs neither member lists nor presences, so these intents are never granted.
         self._refused_intents = GUILD_MEMBERS | PRESENCES
         if not message_content:
             self._refused_intents |= MESSAGE_CONTENT
@@ -56,7 +56,7 @@ class Gateway:
         self.shards = 1
         self.url = ""
         self.refuse = False
-        """Answer 503 to a new websocket."""
+        """Refuse new websockets with 503."""
         self.acknowledge_heartbeats = True
         self.sessions: dict[str, GatewaySession] = {}
         self.connections: list[GatewayConnection] = []
@@ -65,11 +65,11 @@ class Gateway:
 
     @property
     def online(self) -> bool:
-        """Whether a bot is connected and identified."""
+        """True if a bot is connected and identified."""
         return any(session.connection for session in self.sessions.values())
 
     def dispatch(self, event: str, data: Json, channel: Channel | None = None) -> None:
-        """Tell every session whose shard it concerns."""
+        """Send an event to every session whose shard has this channel."""
         for session in self.sessions.values():
             if self._concerns(session, channel):
                 self._send(session, event, data)
@@ -83,70 +83,72 @@ class Gateway:
         return index == ((int(guild.id) >> 22) % count if guild else 0)
 
     def _send(self, session: GatewaySession, event: str, data: Json) -> None:
-        data = json.loads(json.dumps(data))  # as it is now: messages change before they are sent
+        data = json.loads(
+            json.dumps(data)
+        )  # a copy, because messages may change before they are sent
         session.seq += 1
         payload = {"op": DISPATCH, "t": event, "s": session.seq, "d": data}
         session.sent.append(payload)
         if session.connection and not self._lossy:
             session.connection.send(payload)
 
-    def _on_message(self, what: str, message: Message) -> None:
-        """Tell the bot of a message it may see, without content where the intent is missing."""
+    def _on_message(self, change: str, message: Message) -> None:
+        """Send a message event to the bot, without content if the intent is missing."""
         channel, guild = message.channel, message.channel.guild
         if message.only_for is not None or (guild and not guild.with_bot):
             return
-        where: Json = {"guild_id": guild.id} if guild else {}
+        location: Json = {"guild_id": guild.id} if guild else {}
         author = message.data["author"]["id"]
         if guild and author in guild.members and "webhook_id" not in message.data:
-            whole = payloads.member(guild.members[author])
-            where["member"] = {key: value for key, value in whole.items() if key != "user"}
+            member = payloads.member(guild.members[author])
+            location["member"] = {key: value for key, value in member.items() if key != "user"}
         for session in list(self.sessions.values()):
             wanted = session.intents & (GUILD_MESSAGES if guild else DIRECT_MESSAGES)
             if not wanted or not self._concerns(session, channel):
                 continue
-            if what == "delete":
-                data = {"id": message.id, "channel_id": channel.id, **where}
+            if change == "delete":
+                data = {"id": message.id, "channel_id": channel.id, **location}
                 self._send(session, "MESSAGE_DELETE", data)
                 continue
-            data = message.data | where
+            data = message.data | location
             mine = author == self._state.bot.id or guild is None
             mentioned = any(m["id"] == self._state.bot.id for m in data["mentions"])
             if not (mine or mentioned or session.intents & MESSAGE_CONTENT):
                 data |= HIDDEN
-            self._send(session, f"MESSAGE_{what.upper()}", data)
+            self._send(session, f"MESSAGE_{change.upper()}", data)
 
     def reconnect(self) -> None:
-        """Ask every bot to reconnect and resume (op 7)."""
+        """Send Reconnect (op 7) to every connection."""
         for connection in self.connections:
             connection.send({"op": RECONNECT, "d": None})
 
     def invalidate(self, *, resumable: bool = False) -> None:
-        """Call every session invalid (op 9)."""
+        """Send Invalid Session (op 9) to every connection."""
         for connection in self.connections:
             if connection.session and not resumable:
                 self.sessions.pop(connection.session.id, None)
             connection.send({"op": INVALID_SESSION, "d": resumable})
 
     async def close(self, code: int = 4000) -> None:
-        """Close every websocket with a code."""
+        """Close every websocket with a close code."""
         for connection in list(self.connections):
             await connection.socket.close(code=code)
 
     def abort(self) -> None:
-        """Drop every connection without a close frame, as a dead network does."""
+        """Abort every connection without a close frame, as a network failure does."""
         for connection in list(self.connections):
             if connection.transport is not None:
                 connection.transport.abort()
 
     def repeat_last(self) -> None:
-        """Deliver the last event once more."""
+        """Send the last event of every session again."""
         for session in self.sessions.values():
             if session.connection and session.sent:
                 session.connection.send(session.sent[-1])
 
     @contextmanager
     def losing(self) -> Iterator[None]:
-        """Lose every event meanwhile: only a resume brings them."""
+        """Withhold all events in this block; only a resume replays them."""
         self._lossy = True
         try:
             yield
@@ -154,12 +156,14 @@ class Gateway:
             self._lossy = False
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Hold one websocket from hello to its end."""
+        """Serve one websocket from Hello to its end."""
         if self.refuse:
             return web.Response(status=503)
         compress = request.query.get("compress", "") if self.compression else ""
         if compress == "zstd-stream" and zstandard is None:
-            return web.Response(status=400, text="Install zstandard: the client wants zstd-stream.")
+            return web.Response(
+                status=400, text="compress=zstd-stream needs the package zstandard. Install it."
+            )
         socket = web.WebSocketResponse(max_msg_size=4096)
         await socket.prepare(request)
         connection = GatewayConnection(socket, request, compress)
@@ -179,10 +183,10 @@ class Gateway:
                 self._state.touch()
         finally:
             pump.cancel()
-            self._forget(connection)
+            self._remove(connection)
         return socket
 
-    def _forget(self, connection: GatewayConnection) -> None:
+    def _remove(self, connection: GatewayConnection) -> None:
         self.connections.remove(connection)
         session = connection.session
         if session and session.connection is connection:

@@ -1,4 +1,4 @@
-"""A bot's session on the gateway, and the connection that carries it for a while."""
+"""A bot's gateway session, and one websocket connection of it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEPT_EVENTS = 1_000
 
 
 class GatewaySession:
-    """What a bot identified as; it outlives its connection and keeps what was sent."""
+    """A session from Identify; it survives its connection and keeps sent events for a resume."""
 
     def __init__(self, intents: int, shard: list[int]) -> None:
         self.id = secrets.token_hex(16)
@@ -39,7 +39,7 @@ class GatewaySession:
 
 
 class GatewayConnection:
-    """One websocket; what is sent goes through a queue, so order is kept and nobody waits."""
+    """One websocket; a queue keeps the order of its payloads, and `send` never blocks."""
 
     def __init__(self, socket: web.WebSocketResponse, request: web.Request, compress: str) -> None:
         self.socket = socket
@@ -57,7 +57,7 @@ class GatewayConnection:
         self._queue.put_nowait(payload)
 
     async def pump(self) -> None:
-        """Send what is queued, until cancelled or gone."""
+        """Send queued payloads until cancelled or closed."""
         while not self.socket.closed:
             raw = json.dumps(await self._queue.get()).encode()
             try:

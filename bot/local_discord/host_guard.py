@@ -1,4 +1,4 @@
-"""Who may talk to the local Discord: nobody but this machine, and no other web site through it."""
+"""Protect the local Discord from other hosts and other web sites (Host and Origin checks)."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ allowed_hosts: web.AppKey[set[str]] = web.AppKey("allowed_hosts", set)
 async def check_host(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Refuse a request whose Host is not ours: a rebound name would carry another one."""
+    """Refuse a request with another Host header, which DNS rebinding would send."""
     if request.host not in request.app[allowed_hosts]:
-        raise web.HTTPMisdirectedRequest(text="Open the page at the address genrec printed.")
+        raise web.HTTPMisdirectedRequest(text="Open the page at the address that genrec printed.")
     return await handler(request)
 
 
 def same_origin(request: web.Request) -> bool:
-    """Tell whether a browser says that the request comes from our own page."""
+    """Return True if the Origin header is that of the chat page."""
     origin = request.headers.get("Origin", "")
     return origin == f"http://{request.host}"

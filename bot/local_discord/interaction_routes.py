@@ -1,4 +1,4 @@
-"""The routes of an interaction: its first answer, its original message and its follow-ups."""
+"""REST routes of interactions: callback, original response and follow-up messages."""
 
 from __future__ import annotations
 
@@ -28,14 +28,16 @@ table = RouteTable()
 
 @table.on("POST", "/interactions/{interaction_id}/{interaction_token}/callback", bot_only=False)
 async def callback(call: Call) -> object:
-    """Take the first answer to an interaction."""
+    """Accept the first response to an interaction."""
     context, params = call.context, call.params
     interaction = context.interactions.for_callback(
         params["interaction_id"], params["interaction_token"]
     )
     kind, data = call.body["type"], call.body.get("data") or {}
     if kind not in ALLOWED[interaction.kind]:
-        raise invalid_body("type", f"Response type {kind} does not answer type {interaction.kind}.")
+        raise invalid_body(
+            "type", f"Response type {kind} does not fit interaction type {interaction.kind}."
+        )
     if kind in (UPDATE, DEFERRED_UPDATE) and interaction.source is None:
         raise invalid_body("type", "There is no message to update.")
     if interaction.acked_at is None:
@@ -94,11 +96,11 @@ def _with_response(interaction: Interaction, kind: int) -> Json:
         "response_message_loading": interaction.thinking,
         "response_message_ephemeral": interaction.ephemeral,
     }
-    # Discord names a deferral by what it will become.
-    named = MESSAGE if kind in (MESSAGE, DEFERRED) else UPDATE
+    # Discord reports a deferral as the type that it will become.
+    final_type = MESSAGE if kind in (MESSAGE, DEFERRED) else UPDATE
     return {
         "interaction": about,
-        "resource": {"type": named, "message": interaction.original_message.data},
+        "resource": {"type": final_type, "message": interaction.original_message.data},
     }
 
 
@@ -107,25 +109,25 @@ def _interaction(call: Call) -> Interaction:
 
 
 def _find(call: Call, interaction: Interaction) -> Message:
-    wanted = call.params.get("message_id", "@original")
+    message_id = call.params.get("message_id", "@original")
     original = interaction.original_message
-    named = [original] if original and wanted in ("@original", original.id) else []
-    named += [message for message in interaction.follow_ups if message.id == wanted]
-    for message in named:
+    matching = [original] if original and message_id in ("@original", original.id) else []
+    matching += [message for message in interaction.follow_ups if message.id == message_id]
+    for message in matching:
         if message.id in message.channel.messages:
             return message
     raise ApiError(404, 10008, "Unknown Message")
 
 
 @table.on("GET", _WEBHOOK + "/messages/{message_id}", bot_only=False)
-async def get_answer(call: Call) -> object:
-    """Give the original or a follow-up."""
+async def get_response(call: Call) -> object:
+    """Return the original response or a follow-up."""
     return _find(call, _interaction(call)).data
 
 
 @table.on("PATCH", _WEBHOOK + "/messages/{message_id}", bot_only=False)
-async def edit_answer(call: Call) -> object:
-    """Edit the original or a follow-up."""
+async def edit_response(call: Call) -> object:
+    """Edit the original response or a follow-up."""
     interaction = _interaction(call)
     message = _find(call, interaction)
     call.context.messages.edit(message, call.body or {}, call.files)
@@ -136,14 +138,14 @@ async def edit_answer(call: Call) -> object:
 
 
 @table.on("DELETE", _WEBHOOK + "/messages/{message_id}", bot_only=False)
-async def delete_answer(call: Call) -> None:
-    """Delete the original or a follow-up."""
+async def delete_response(call: Call) -> None:
+    """Delete the original response or a follow-up."""
     call.context.state.delete(_find(call, _interaction(call)))
 
 
 @table.on("POST", _WEBHOOK, bot_only=False)
 async def follow_up(call: Call) -> object:
-    """Post a follow-up; after a deferral the first one fills the original."""
+    """Post a follow-up; after a deferral the first one becomes the original response."""
     context, interaction = call.context, _interaction(call)
     body = call.body or {}
     if interaction.thinking and interaction.original_message is not None:

@@ -1,4 +1,4 @@
-"""One use of a command, button, menu or form: from the click to its last edit."""
+"""Interactions: uses of a command, button, select menu or modal, with their deadlines."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 from bot.local_discord import payloads
 from bot.local_discord.api_types import ApiError, Json, snowflake
 from bot.local_discord.message_limits import LOADING
-from bot.local_discord.state import EVERYONE_PERMISSIONS, Channel, DiscordState, Message, User
+from bot.local_discord.state import (
+    EVERYONE_PERMISSIONS,
+    Channel,
+    DiscordState,
+    Member,
+    Message,
+    User,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +31,7 @@ KEPT_INTERACTIONS = 5_000
 
 @dataclass(eq=False)
 class Interaction:
-    """What the bot was asked, and what came of it."""
+    """One interaction and its responses."""
 
     state: DiscordState
     kind: int
@@ -32,10 +39,10 @@ class Interaction:
     user: User
     channel: Channel
     source: Message | None = None
-    """The message whose button was pressed."""
+    """The message of the component that was used."""
     user_installed: bool = False
     opened_by: Interaction | None = None
-    """The interaction that opened the form which this one sends."""
+    """The interaction that opened the modal that this one submits."""
     id: str = field(default_factory=snowflake)
     token: str = field(default_factory=lambda: secrets.token_urlsafe(48))
     created: float = field(default_factory=time.monotonic)
@@ -45,32 +52,32 @@ class Interaction:
     original_message: Message | None = None
     follow_ups: list[Message] = field(default_factory=list)
     history: list[Json] = field(default_factory=list)
-    """The original as it stood after each change, "thinking" left out."""
+    """The original response after each change, without the "thinking" state."""
     choices: list[Json] | None = None
     modal: Json | None = None
 
     @property
     def original(self) -> Json | None:
-        """The message behind @original, as it stands."""
+        """The current payload of the original response."""
         return self.original_message.data if self.original_message else None
 
     @property
     def followups(self) -> list[Json]:
-        """The follow-up messages, as they stand."""
+        """The current payloads of the follow-up messages."""
         return [message.data for message in self.follow_ups]
 
     @property
     def thinking(self) -> bool:
-        """Whether the answer was promised and is not there yet."""
+        """True after a deferral until the first edit."""
         return bool(self.original and self.original["flags"] & LOADING)
 
     @property
     def ephemeral(self) -> bool:
-        """Whether only the person sees the answer."""
+        """True if the original response is ephemeral."""
         return self.original_message is not None and self.original_message.only_for is not None
 
     def metadata(self) -> Json:
-        """Write the interaction_metadata of its messages."""
+        """Return the interaction_metadata of its messages."""
         about: Json = {
             "id": self.id,
             "type": self.kind,
@@ -85,41 +92,41 @@ class Interaction:
         return about
 
     def owners(self) -> Json:
-        """Tell by whom the bot was installed where it is used."""
+        """Return authorizing_integration_owners: by whom the bot is installed in this context."""
         guild = self.channel.guild
         if self.user_installed:
             return {"1": self.user.id}
         return {"0": guild.id if guild else "0"}
 
     def record(self) -> None:
-        """Keep the original as it stands now."""
+        """Append the current original response to ``history``."""
         if self.original and not self.thinking:
             self.history.append(copy.deepcopy(self.original))
 
     def expire(self) -> None:
-        """Let its token be 15 minutes old."""
+        """Make its token older than 15 minutes."""
         self.created -= 3600
 
     async def wait_ack(self, timeout_s: float = 10.0) -> float:
-        """Wait for the first answer; give the seconds it took."""
+        """Wait for the acknowledgement; return the seconds that it took."""
         acked = await self.state.wait_for(lambda: self.acked_at, timeout_s)
         assert acked is not None
         return acked - self.created
 
     async def wait_edited(self, timeout_s: float = 15.0) -> Json:
-        """Wait for the first real content of the original (for a button: the first change)."""
+        """Wait for the first content of the original response (of a button: its first change)."""
         await self.state.wait_for(lambda: self.history, timeout_s)
         assert self.original is not None
         return self.original
 
     async def wait_until(self, test: Callable[[Json], object], timeout_s: float = 15.0) -> Json:
-        """Wait until the original satisfies ``test``; on time-out the error shows it."""
+        """Wait until the original response satisfies ``test``; a TimeoutError shows it."""
         try:
             await self.state.wait_for(
                 lambda: self.original and not self.thinking and test(self.original), timeout_s
             )
         except TimeoutError:
-            raise TimeoutError(f"/{self.name} stands at {self.original}") from None
+            raise TimeoutError(f"/{self.name}: the original response is {self.original}") from None
         assert self.original is not None
         return self.original
 
@@ -129,19 +136,19 @@ class Interaction:
         return self.followups[count - 1]
 
     async def wait_choices(self, timeout_s: float = 10.0) -> list[Json]:
-        """Wait for the suggestions of an autocomplete."""
+        """Wait for the autocomplete choices."""
         await self.state.wait_for(lambda: self.choices is not None, timeout_s)
         return self.choices or []
 
     async def wait_modal(self, timeout_s: float = 10.0) -> Json:
-        """Wait for the form the bot opens."""
+        """Wait for the modal that the bot opens."""
         await self.state.wait_for(lambda: self.modal, timeout_s)
         assert self.modal is not None
         return self.modal
 
 
 class InteractionRegistry:
-    """Opens interactions, finds them by token, and fails those nobody answers in time."""
+    """Opens interactions, finds them by token, and fails those without a timely acknowledgement."""
 
     def __init__(
         self, state: DiscordState, *, ack_deadline_s: float, token_lifetime_s: float
@@ -155,28 +162,28 @@ class InteractionRegistry:
     def open(
         self, kind: int, name: str, user: User, channel: Channel, source: Message | None = None
     ) -> Interaction:
-        """Begin an interaction; its 3 seconds run from now."""
+        """Open an interaction; its acknowledgement deadline starts now."""
         guild = channel.guild
-        stranger = guild is not None and not guild.with_bot
+        user_installed = guild is not None and not guild.with_bot
         interaction = Interaction(
-            self._state, kind, name, user, channel, source, user_installed=stranger
+            self._state, kind, name, user, channel, source, user_installed=user_installed
         )
         self.by_token[interaction.token] = interaction
         if len(self.by_token) > KEPT_INTERACTIONS:
             del self.by_token[next(iter(self.by_token))]
         loop = asyncio.get_running_loop()
-        handle = loop.call_later(self.ack_deadline_s, self._lapse, interaction)
+        handle = loop.call_later(self.ack_deadline_s, self._expire, interaction)
         self._timers[interaction.id] = handle
         return interaction
 
     def close(self) -> None:
-        """Stop all clocks."""
+        """Cancel all deadlines."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
 
     def acknowledge(self, interaction: Interaction, kind: int) -> None:
-        """Note the first answer, or refuse a second one."""
+        """Record the acknowledgement; raise ApiError for a second one."""
         if interaction.acked_at is not None:
             self._state.violations.append(f"{interaction.name} was acknowledged twice")
             raise ApiError(400, 40060, "Interaction has already been acknowledged.")
@@ -184,13 +191,13 @@ class InteractionRegistry:
         if timer := self._timers.pop(interaction.id, None):
             timer.cancel()
 
-    def _lapse(self, interaction: Interaction) -> None:
+    def _expire(self, interaction: Interaction) -> None:
         self._timers.pop(interaction.id, None)
         interaction.failed = True
         self._state.touch()
 
     def for_callback(self, interaction_id: str, token: str) -> Interaction:
-        """Find the interaction that a first answer is for."""
+        """Return the interaction of a callback; raise ApiError after its deadline."""
         interaction = self.by_token.get(token)
         if interaction is None or interaction.id != interaction_id:
             raise ApiError(404, 10062, "Unknown interaction")
@@ -204,7 +211,7 @@ class InteractionRegistry:
         return interaction
 
     def for_webhook(self, token: str) -> Interaction:
-        """Find the interaction that an edit or follow-up is for."""
+        """Return the interaction of an edit or follow-up; raise ApiError for an expired token."""
         interaction = self.by_token.get(token)
         if interaction is None or interaction.acked_at is None:
             raise ApiError(404, 10015, "Unknown Webhook")
@@ -213,7 +220,7 @@ class InteractionRegistry:
         return interaction
 
     def payload(self, interaction: Interaction, data: Json, locale: str) -> Json:
-        """Write the INTERACTION_CREATE event; discord.py fails without attachment_size_limit."""
+        """Return the INTERACTION_CREATE event; discord.py needs attachment_size_limit."""
         channel, user, bot = interaction.channel, interaction.user, self._state.bot
         guild = channel.guild
         allowed = self._state.permissions(bot, channel) or EVERYONE_PERMISSIONS
@@ -237,7 +244,7 @@ class InteractionRegistry:
             payload["message"] = interaction.source.data
         if guild is None:
             return payload | {"user": payloads.user(user)}
-        member = guild.members.get(user.id) or payloads.stranger(user)
+        member = guild.members.get(user.id) or Member(user)
         resolved = str(self._state.permissions(user, channel))
         return payload | {
             "guild_id": guild.id,

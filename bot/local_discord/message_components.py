@@ -1,4 +1,4 @@
-"""Reading a message payload as a person would: its text, its buttons, its menus."""
+"""Read a message payload: its visible text, its buttons and its select menus."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INTERACTIVE = (BUTTON, *SELECTS)
 
 
 def walk(components: list[Json]) -> Iterator[Json]:
-    """Give every component, nested ones too, in reading order."""
+    """Yield all components in reading order, including nested ones."""
     for component in components:
         yield component
         yield from walk(component.get("components") or [])
@@ -25,7 +25,7 @@ def walk(components: list[Json]) -> Iterator[Json]:
 
 
 def visible_text(message: Json) -> str:
-    """Collect the words a reader sees: content, embeds, text displays, labels and alt texts."""
+    """Return the visible text: content, embeds, text displays, alt texts and file names."""
     lines = [message.get("content") or ""]
     for embed in message.get("embeds") or []:
         lines += [embed.get("title") or "", embed.get("description") or ""]
@@ -42,10 +42,10 @@ def visible_text(message: Json) -> str:
 
 
 def buttons(message: Json) -> list[Json]:
-    """Give the buttons, section accessories too, in reading order."""
+    """Return the buttons in reading order, including section accessories."""
     return [c for c in walk(message.get("components") or []) if c["type"] == BUTTON]
 
 
 def selects(message: Json) -> list[Json]:
-    """Give the select menus in reading order."""
+    """Return the select menus in reading order."""
     return [c for c in walk(message.get("components") or []) if c["type"] in SELECTS]

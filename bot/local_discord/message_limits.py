@@ -1,4 +1,4 @@
-"""Rules for the body of a message that Discord enforces and its description has no words for."""
+"""Limits on message bodies that Discord enforces and its OpenAPI description omits."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_FILE_BYTES = 10 << 20
 
 
 def check_message(body: Json, files: Files, *, v2: bool, empty_allowed: bool = False) -> None:
-    """Refuse what Discord would refuse; ``v2`` tells whether the message uses Components V2."""
+    """Raise ApiError for a body that Discord rejects; ``v2`` means it uses Components V2."""
     if any(len(data) > MAX_FILE_BYTES for _, data in files.values()):
         raise ApiError(413, 40005, "Request entity too large")
     if len(body.get("content") or "") > MAX_CONTENT:
@@ -62,10 +62,10 @@ def _check_components(components: list[Json]) -> None:
         raise invalid_body(
             "components", f"At most {MAX_COMPONENTS} components, nested ones included."
         )
-    words = [c["content"] for c in everything if c["type"] == TEXT_DISPLAY]
-    if sum(map(len, words)) > MAX_V2_CHARACTERS:
+    texts = [c["content"] for c in everything if c["type"] == TEXT_DISPLAY]
+    if sum(map(len, texts)) > MAX_V2_CHARACTERS:
         raise invalid_body("components", f"At most {MAX_V2_CHARACTERS} characters of text.")
-    if any(not text.strip() for text in words):
+    if any(not text.strip() for text in texts):
         raise invalid_body("components", "A text display needs text.")
     ids = [c["custom_id"] for c in everything if "custom_id" in c]
     if len(ids) != len(set(ids)):
@@ -105,4 +105,4 @@ def _check_button(button: Json) -> None:
         raise invalid_body("label", "A button needs a label or an emoji.")
     link = button.get("style") == 5
     if link != ("url" in button) or link == ("custom_id" in button):
-        raise invalid_body("url", "A link button has a url, any other a custom_id.")
+        raise invalid_body("url", "A link button needs a url, and other buttons need a custom_id.")

@@ -1,4 +1,4 @@
-"""Messages from request bodies: what is stored, shown and pinged when the bot or a person posts."""
+"""Create and edit messages from request bodies, with attachments, mentions and replies."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ KEPT_FLAGS = 4 | EPHEMERAL | 4096 | COMPONENTS_V2
 
 
 class MessageWriter:
-    """Writes and edits messages for the routes and for persons."""
+    """Creates and edits messages for the REST routes and for persons."""
 
     def __init__(self, state: DiscordState, cdn: Cdn) -> None:
         self._state = state
         self._cdn = cdn
 
     def blank(self, author: User, channel: Channel, **extra: object) -> Json:
-        """Make a message without any content."""
+        """Return the payload of an empty message."""
         return {
             "id": snowflake(),
             "type": 0,
@@ -56,7 +56,7 @@ class MessageWriter:
         thinking: bool = False,
         **extra: object,
     ) -> Message:
-        """Make a message of a request body; it is not posted yet."""
+        """Return a message from a request body, without posting it."""
         flags = (body.get("flags") or 0) & KEPT_FLAGS
         check_message(body, files, v2=bool(flags & COMPONENTS_V2), empty_allowed=thinking)
         data = self.blank(author, channel, **extra)
@@ -65,7 +65,7 @@ class MessageWriter:
         return Message(data, channel, only_for)
 
     def edit(self, message: Message, body: Json, files: Files) -> None:
-        """Change a message as a PATCH would, and announce it."""
+        """Edit a message as PATCH does, and announce the change."""
         data = message.data
         v2 = (data["flags"] | (body.get("flags") or 0)) & COMPONENTS_V2
         merged = {key: data[key] for key in ("content", "embeds", "components")} | body
@@ -73,8 +73,8 @@ class MessageWriter:
         changed = dict(data)
         changed["flags"] = (data["flags"] & ~LOADING) | v2
         if "attachments" in body:
-            kept = {str(a.get("id")) for a in body["attachments"] or []}
-            changed["attachments"] = [a for a in data["attachments"] if a["id"] in kept]
+            keep = {str(a.get("id")) for a in body["attachments"] or []}
+            changed["attachments"] = [a for a in data["attachments"] if a["id"] in keep]
         self._fill(changed, body, files, message.channel)
         changed["edited_timestamp"] = timestamp()
         data.update(changed)
@@ -90,7 +90,7 @@ class MessageWriter:
         *,
         voice: bool = False,
     ) -> Message:
-        """Post what a person wrote, or spoke."""
+        """Post a person's message; with ``voice`` its attachment is a voice message."""
         data = self.blank(author, channel)
         data["content"] = content
         data["attachments"] = [self._cdn.attach(channel.id, upload) for upload in uploads]
@@ -103,7 +103,7 @@ class MessageWriter:
         return self._state.post(Message(data, channel))
 
     def reply(self, message: Message, body: Json) -> None:
-        """Mark a written message as the reply that its body asks for."""
+        """Add the reference if the body is that of a reply."""
         reference = body.get("message_reference")
         if not reference:
             return
@@ -136,10 +136,10 @@ class MessageWriter:
         self._mention(data, body.get("allowed_mentions"), None)
 
     def _uploaded(self, body: Json, files: Files, channel: Channel) -> list[Json]:
-        told = {str(a.get("id")): a for a in body.get("attachments") or []}
+        described = {str(a.get("id")): a for a in body.get("attachments") or []}
         attachments = []
         for name, (filename, content) in files.items():
-            about = told.get(re.sub(r"\D", "", name), {})
+            about = described.get(re.sub(r"\D", "", name), {})
             upload = Upload(about.get("filename") or filename, content)
             attachments.append(
                 self._cdn.attach(channel.id, upload, description=about.get("description"))
@@ -147,7 +147,7 @@ class MessageWriter:
         return attachments
 
     def _resolved(self, components: list[Json], attachments: list[Json]) -> list[Json]:
-        """Give components numbers, and addresses for attachment://, as Discord does."""
+        """Return components with numeric ids and with URLs for attachment://, as Discord does."""
         by_name = {a["filename"]: a for a in attachments}
         number = 0
 
@@ -176,7 +176,7 @@ class MessageWriter:
         return resolved
 
     def _mention(self, data: Json, allowed: Json | None, replied: Message | None) -> None:
-        """Work out who is pinged: by content and text displays, never by embeds."""
+        """Set the mentions from content and text displays; embeds mention nobody."""
         shown = [c["content"] for c in walk(data["components"]) if c["type"] == TEXT_DISPLAY]
         text = "\n".join([data["content"], *shown])
         everything = ["users", "roles", "everyone"]
@@ -193,12 +193,12 @@ class MessageWriter:
         if "roles" not in parse:
             roles &= set(map(str, named.get("roles") or []))
         data["mention_roles"] = sorted(roles)
-        loud = bool(re.search(r"@(everyone|here)\b", text))
-        data["mention_everyone"] = "everyone" in parse and loud
+        everyone = bool(re.search(r"@(everyone|here)\b", text))
+        data["mention_everyone"] = "everyone" in parse and everyone
 
 
 def _defaults(menu: Json) -> Json:
-    """Return a menu's default values with their ids as strings: numbers are taken, never given."""
+    """Return a menu's default values with ids as strings; Discord accepts numbers, too."""
     if "default_values" not in menu:
         return {}
     return {"default_values": [each | {"id": str(each["id"])} for each in menu["default_values"]]}

@@ -1,4 +1,4 @@
-"""A form (modal) of the bot as a person sends it back."""
+"""Fill in a bot's modal as Discord's client submits it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEXT_INPUT = 4
 
 
 def filled_component(component: Json, values: Mapping[str, Any]) -> Json:
-    """Give a form's component as the client sends it back: with what was entered."""
+    """Return a modal's component as the client submits it, with the entered values."""
     if "component" in component:
         inner = filled_component(component["component"], values)
         return {"type": component["type"], "id": component.get("id", 0), "component": inner}

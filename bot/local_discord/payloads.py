@@ -1,4 +1,4 @@
-"""Users, members, channels, guilds and the application as discord.py expects them on the wire."""
+"""API payloads of users, members, channels, guilds and the application."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.local_discord.state import EVERYONE_PERMISSIONS, Channel, DiscordState,
 if TYPE_CHECKING:
     from bot.local_discord.api_types import Json
 
-# What a guild has to have on the wire and nobody here cares about.
+# Required keys of a guild that genrec does not use.
 PLAIN_GUILD: Json = {
     **dict.fromkeys(
         (
@@ -55,33 +55,33 @@ PLAIN_GUILD: Json = {
     "max_video_channel_users": 25,
     "preferred_locale": "en-US",
 }
-MESSAGE_CONTENT_LIMITED = 1 << 19  # application flag: switched on in the portal, under 100 servers
+MESSAGE_CONTENT_LIMITED = 1 << 19  # application flag: enabled in the portal, below 100 guilds
 
 
-def user(who: User) -> Json:
-    """Write a user; discord.py fails without discriminator and avatar."""
+def user(account: User) -> Json:
+    """Return a user's payload; discord.py needs discriminator and avatar."""
     return {
-        "id": who.id,
-        "username": who.name,
+        "id": account.id,
+        "username": account.name,
         "discriminator": "0",
         "avatar": None,
-        "global_name": who.name,
-        "bot": who.bot,
+        "global_name": account.name,
+        "bot": account.bot,
         "public_flags": 0,
         "flags": 0,
         "primary_guild": None,
     }
 
 
-def member(who: Member) -> Json:
-    """Write a member of a guild; its one role is its own and carries its permissions."""
+def member(guild_member: Member) -> Json:
+    """Return a member's payload; each member has one role of its own with its permissions."""
     return {
-        "user": user(who.user),
+        "user": user(guild_member.user),
         "nick": None,
         "avatar": None,
         "banner": None,
-        "roles": [who.user.id],
-        "joined_at": who.joined_at,
+        "roles": [guild_member.user.id],
+        "joined_at": guild_member.joined_at,
         "premium_since": None,
         "deaf": False,
         "mute": False,
@@ -91,33 +91,32 @@ def member(who: Member) -> Json:
     }
 
 
-def stranger(who: User) -> Member:
-    """Take somebody without a place in the guild as an ordinary member."""
-    return Member(who)
-
-
-def channel(what: Channel, bot: User) -> Json:
-    """Write a text channel of a guild, or a direct conversation."""
-    base: Json = {"id": what.id, "last_message_id": next(reversed(what.messages), None), "flags": 0}
-    if what.guild is None:
-        recipients = [user(what.recipient)] if what.recipient else []
+def channel(text_channel: Channel, bot: User) -> Json:
+    """Return the payload of a text channel or a direct message channel."""
+    base: Json = {
+        "id": text_channel.id,
+        "last_message_id": next(reversed(text_channel.messages), None),
+        "flags": 0,
+    }
+    if text_channel.guild is None:
+        recipients = [user(text_channel.recipient)] if text_channel.recipient else []
         return base | {"type": 1, "recipients": recipients}
-    denied = [{"id": bot.id, "type": 1, "allow": "0", "deny": str(what.denied_to_bot)}]
+    denied = [{"id": bot.id, "type": 1, "allow": "0", "deny": str(text_channel.denied_to_bot)}]
     return base | {
         "type": 0,
-        "name": what.name,
-        "position": list(what.guild.channels).index(what.id),
-        "guild_id": what.guild.id,
-        "permission_overwrites": denied if what.denied_to_bot else [],
+        "name": text_channel.name,
+        "position": list(text_channel.guild.channels).index(text_channel.id),
+        "guild_id": text_channel.guild.id,
+        "permission_overwrites": denied if text_channel.denied_to_bot else [],
         "nsfw": False,
         "parent_id": None,
-        "topic": what.topic or None,
+        "topic": text_channel.topic or None,
         "rate_limit_per_user": 0,
     }
 
 
 def role(id_: str, name: str, permissions: int, position: int) -> Json:
-    """Write a role; the one that has the guild's id is @everyone."""
+    """Return a role's payload; the role with the guild's id is @everyone."""
     return {
         "id": id_,
         "name": name,
@@ -134,25 +133,25 @@ def role(id_: str, name: str, permissions: int, position: int) -> Json:
     }
 
 
-def guild(what: Guild) -> Json:
-    """Write a guild without its channels and members."""
-    roles = [role(what.id, "@everyone", EVERYONE_PERMISSIONS, 0)]
-    for position, who in enumerate(what.members.values(), 1):
-        roles.append(role(who.user.id, who.user.name, who.permissions, position))
-    about = {"id": what.id, "name": what.name, "owner_id": what.owner.id, "roles": roles}
+def guild(server: Guild) -> Json:
+    """Return a guild's payload without channels and members."""
+    roles = [role(server.id, "@everyone", EVERYONE_PERMISSIONS, 0)]
+    for position, each in enumerate(server.members.values(), 1):
+        roles.append(role(each.user.id, each.user.name, each.permissions, position))
+    about = {"id": server.id, "name": server.name, "owner_id": server.owner.id, "roles": roles}
     return PLAIN_GUILD | about
 
 
-def guild_create(what: Guild, bot: User) -> Json:
-    """Write a guild for GUILD_CREATE; ``unavailable: False`` means it was known before."""
-    return guild(what) | {
+def guild_create(server: Guild, bot: User) -> Json:
+    """Return a guild's GUILD_CREATE payload; ``unavailable: False`` means not newly joined."""
+    return guild(server) | {
         "unavailable": False,
-        "member_count": len(what.members),
+        "member_count": len(server.members),
         "large": False,
-        "joined_at": what.members[bot.id].joined_at,
-        "channels": [channel(c, bot) for c in what.channels.values()],
+        "joined_at": server.members[bot.id].joined_at,
+        "channels": [channel(c, bot) for c in server.channels.values()],
         "threads": [],
-        "members": [member(m) for m in what.members.values()],
+        "members": [member(m) for m in server.members.values()],
         "presences": [],
         "voice_states": [],
         "stage_instances": [],
@@ -162,7 +161,7 @@ def guild_create(what: Guild, bot: User) -> Json:
 
 
 def application(state: DiscordState, *, message_content: bool) -> Json:
-    """Write the bot's application; its flags tell which privileged intents the portal grants."""
+    """Return the application's payload; its flags are the privileged intents of the portal."""
     flags = MESSAGE_CONTENT_LIMITED if message_content else 0
     return {
         "id": state.bot.id,

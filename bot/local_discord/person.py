@@ -1,4 +1,4 @@
-"""A person on the local Discord: types, uploads, uses commands, presses buttons, reads answers."""
+"""A person on the local Discord: messages, uploads, commands, buttons and modals."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LINK_BUTTON = 5
 
 
 class Person:
-    """Acts as one user, within what Discord's own client would allow."""
+    """Acts as one user, limited to the actions that Discord's own client offers."""
 
     def __init__(self, context: ServerContext, user: User) -> None:
         self._context = context
@@ -42,15 +42,15 @@ class Person:
 
     @property
     def locale(self) -> str:
-        """The language of the person's client."""
+        """The locale of the person's client."""
         return self.user.locale
 
     @locale.setter
     def locale(self, value: str) -> None:
         self.user.locale = value
 
-    def where(self, channel: Channel | str) -> Channel:
-        """Find a channel by its name or id; "dm" is the conversation with the bot."""
+    def find_channel(self, channel: Channel | str) -> Channel:
+        """Return a channel by name or id; "dm" is the direct message channel with the bot."""
         state = self._context.state
         if isinstance(channel, Channel):
             return channel
@@ -64,8 +64,8 @@ class Person:
         return found
 
     def sees(self, channel: Channel | str = "music") -> list[Json]:
-        """List the messages this person sees, oldest first."""
-        found = self.where(channel).messages.values()
+        """Return the messages that this person sees, oldest first."""
+        found = self.find_channel(channel).messages.values()
         return [m.data for m in found if m.only_for in (None, self.user)]
 
     async def say(
@@ -78,14 +78,14 @@ class Person:
         voice: bool = False,
     ) -> Json:
         """Post a message; with ``voice`` its upload is a voice message."""
-        where = self.where(channel)
+        location = self.find_channel(channel)
         if not text and not uploads:
             raise NotOffered("An empty message cannot be sent.")
-        if not self._context.state.permissions(self.user, where) & SEND_MESSAGES:
-            raise NotOffered(f"{self.user.name} may not write in {where.name}.")
-        original = where.messages.get(reply_to["id"]) if reply_to else None
+        if not self._context.state.permissions(self.user, location) & SEND_MESSAGES:
+            raise NotOffered(f"{self.user.name} has no permission to write in {location.name}.")
+        original = location.messages.get(reply_to["id"]) if reply_to else None
         message = self._context.messages.say(
-            self.user, where, text, list(uploads), original, voice=voice
+            self.user, location, text, list(uploads), original, voice=voice
         )
         return message.data
 
@@ -97,23 +97,23 @@ class Person:
         channel: Channel | str = "music",
         force: bool = False,
     ) -> Interaction:
-        """Use a slash command; ``force`` as if an admin had overridden who may see it."""
-        where, given = self.where(channel), dict(options or {})
+        """Use a slash command; ``force`` ignores its visibility, as an admin's override does."""
+        location, given = self.find_channel(channel), dict(options or {})
         book = self._context.commands
-        command, inside, declared = book.find(path, SLASH, self.user, where, force=force)
+        command, inside, declared = book.find(path, SLASH, self.user, location, force=force)
         check_options(declared, given)
-        interaction = self._open(COMMAND, path, where)
-        data = self._command_data(command, inside, declared, given, where)
+        interaction = self._open(COMMAND, path, location)
+        data = self._command_data(command, inside, declared, given, location)
         return self._send(interaction, data)
 
     async def menu(
         self, name: str, message: Json, *, kind: int = MESSAGE_MENU, force: bool = False
     ) -> Interaction:
-        """Use a message's menu: Apps > ``name``."""
+        """Use a context menu command of a message: Apps > ``name``."""
         found = self._find(message["id"])
-        where = found.channel
-        command, _, _ = self._context.commands.find(name, kind, self.user, where, force=force)
-        interaction = self._open(COMMAND, name, where)
+        location = found.channel
+        command, _, _ = self._context.commands.find(name, kind, self.user, location, force=force)
+        interaction = self._open(COMMAND, name, location)
         data = self._head(command) | {
             "target_id": found.id,
             "resolved": {"messages": {found.id: found.data}},
@@ -130,16 +130,16 @@ class Person:
         channel: Channel | str = "music",
         timeout_s: float = 10.0,
     ) -> list[Json]:
-        """Ask for suggestions while typing into an option."""
-        where = self.where(channel)
+        """Return the autocomplete choices for a partly typed option."""
+        location = self.find_channel(channel)
         book = self._context.commands
-        command, inside, declared = book.find(path, SLASH, self.user, where)
+        command, inside, declared = book.find(path, SLASH, self.user, location)
         kinds = {o["name"]: o for o in declared}
         if not kinds.get(option, {}).get("autocomplete"):
-            raise NotOffered(f"{path} does not complete {option!r}.")
-        interaction = self._open(AUTOCOMPLETE, path, where)
+            raise NotOffered(f"{path} does not autocomplete {option!r}.")
+        interaction = self._open(AUTOCOMPLETE, path, location)
         given = {k: v for k, v in (options or {}).items() if k in kinds and k != option}
-        data = self._command_data(command, inside, declared, given, where)
+        data = self._command_data(command, inside, declared, given, location)
         focused = {"name": option, "type": kinds[option]["type"], "value": typed, "focused": True}
         innermost = data["options"]
         for _ in inside:
@@ -149,7 +149,7 @@ class Person:
         return await interaction.wait_choices(timeout_s)
 
     async def press(self, message: Json, button: str) -> Interaction:
-        """Press a button, named by its label or custom_id."""
+        """Press the button with this label or custom_id."""
         found = self._find(message["id"])
         for component in walk(found.data["components"]):
             if component["type"] == BUTTON and button in (
@@ -160,11 +160,11 @@ class Person:
         else:
             raise NotOffered(f"The message has no button {button!r}.")
         if component.get("style") == LINK_BUTTON:
-            raise NotOffered(f"{button!r} is a link: it asks the bot nothing.")
+            raise NotOffered(f"{button!r} is a link button, which sends no interaction.")
         return self._use(found, component, {})
 
     async def select(self, message: Json, custom_id: str, values: Sequence[str]) -> Interaction:
-        """Choose from a select menu."""
+        """Choose values in a select menu."""
         found = self._find(message["id"])
         for component in walk(found.data["components"]):
             if component["type"] in SELECTS and component["custom_id"] == custom_id:
@@ -179,7 +179,7 @@ class Person:
 
     def _use(self, message: Message, component: Json, extra: Json) -> Interaction:
         if component.get("disabled"):
-            raise NotOffered("It is disabled.")
+            raise NotOffered(f"{component['custom_id']} is disabled.")
         interaction = self._open(
             COMPONENT, component.get("label") or component["custom_id"], message.channel, message
         )
@@ -191,9 +191,9 @@ class Person:
         return self._send(interaction, data | extra)
 
     async def submit(self, opened: Interaction, values: Mapping[str, Any]) -> Interaction:
-        """Send the form that ``opened`` was answered with; values by custom_id."""
+        """Submit the modal that ``opened`` returned, with values by custom_id."""
         if opened.modal is None:
-            raise NotOffered("No form is open.")
+            raise NotOffered(f"{opened.name} has opened no modal.")
         interaction = self._open(MODAL, opened.name, opened.channel, opened.source)
         interaction.opened_by = opened
         components = [filled_component(c, values) for c in opened.modal["components"]]
@@ -207,7 +207,7 @@ class Person:
         channel: Channel | str = "music",
         timeout_s: float = 15.0,
     ) -> Json:
-        """Wait for a message that satisfies ``test``; the newest one counts."""
+        """Wait until a message satisfies ``test``; return the newest such message."""
 
         def newest() -> Json | None:
             return next((m for m in reversed(self.sees(channel)) if test(m)), None)
@@ -224,11 +224,11 @@ class Person:
         raise NotOffered(f"{self.user.name} sees no message {message_id}.")
 
     def _open(
-        self, kind: int, name: str, where: Channel, source: Message | None = None
+        self, kind: int, name: str, location: Channel, source: Message | None = None
     ) -> Interaction:
         if not self._context.gateway.sessions:
-            raise NotOffered("The bot is not connected, so nobody would answer.")
-        return self._context.interactions.open(kind, name, self.user, where, source)
+            raise NotOffered("The bot is not connected. Start it first.")
+        return self._context.interactions.open(kind, name, self.user, location, source)
 
     def _send(self, interaction: Interaction, data: Json) -> Interaction:
         payload = self._context.interactions.payload(interaction, data, self.locale)
@@ -246,7 +246,7 @@ class Person:
         inside: list[str],
         declared: list[Json],
         given: Mapping[str, Any],
-        where: Channel,
+        location: Channel,
     ) -> Json:
         kinds = {option["name"]: option["type"] for option in declared}
         attachments: dict[str, Json] = {}
@@ -254,7 +254,7 @@ class Person:
         for name, value in given.items():
             sent = value
             if kinds[name] == ATTACHMENT and isinstance(value, Upload):
-                stored = self._context.cdn.attach(where.id, value, ephemeral=True)
+                stored = self._context.cdn.attach(location.id, value, ephemeral=True)
                 attachments[stored["id"]] = stored
                 sent = stored["id"]
             options.append({"name": name, "type": kinds[name], "value": sent})

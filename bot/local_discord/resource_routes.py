@@ -1,4 +1,4 @@
-"""The routes about the bot itself, its commands, guilds, channels and channel messages."""
+"""REST routes of users, the application, commands, guilds, channels and their messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.local_discord.state import (
 table = RouteTable()
 
 
-def _needs(call: Call, channel: Channel, permission: int) -> None:
+def _require(call: Call, channel: Channel, permission: int) -> None:
     state = call.context.state
     if not state.permissions(state.bot, channel) & permission:
         raise ApiError(403, 50013, "Missing Permissions")
@@ -27,7 +27,7 @@ def _needs(call: Call, channel: Channel, permission: int) -> None:
 
 @table.on("GET", "/users/@me")
 async def me(call: Call) -> object:
-    """Give the bot's own account."""
+    """Return the bot's own user."""
     about = {"mfa_enabled": False, "locale": "en-US", "verified": True, "email": None}
     return payloads.user(call.context.state.bot) | about
 
@@ -35,14 +35,14 @@ async def me(call: Call) -> object:
 @table.on("GET", "/applications/@me")
 @table.on("GET", "/oauth2/applications/@me")
 async def application(call: Call) -> object:
-    """Give the bot's application."""
+    """Return the bot's application."""
     context = call.context
     return payloads.application(context.state, message_content=context.message_content)
 
 
 @table.on("GET", "/users/{user_id}")
 async def user(call: Call) -> object:
-    """Give any account."""
+    """Return a user."""
     found = call.context.state.users.get(call.params["user_id"])
     if found is None:
         raise ApiError(404, 10013, "Unknown User")
@@ -51,7 +51,7 @@ async def user(call: Call) -> object:
 
 @table.on("POST", "/users/@me/channels")
 async def open_dm(call: Call) -> object:
-    """Open the direct conversation with a person."""
+    """Return the direct message channel with a user."""
     state = call.context.state
     found = state.users.get(str(call.body["recipient_id"]))
     if found is None:
@@ -61,13 +61,13 @@ async def open_dm(call: Call) -> object:
 
 @table.on("GET", "/gateway", bot_only=False)
 async def gateway(call: Call) -> object:
-    """Give the gateway's address."""
+    """Return the gateway's URL."""
     return {"url": call.context.gateway.url}
 
 
 @table.on("GET", "/gateway/bot")
 async def gateway_bot(call: Call) -> object:
-    """Give the gateway's address and how many shards to open."""
+    """Return the gateway's URL and the recommended number of shards."""
     limit = {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 16}
     about = call.context.gateway
     return {"url": about.url, "shards": about.shards, "session_start_limit": limit}
@@ -75,7 +75,7 @@ async def gateway_bot(call: Call) -> object:
 
 @table.on("GET", "/guilds/{guild_id}")
 async def guild(call: Call) -> object:
-    """Give a guild the bot is a member of."""
+    """Return a guild of which the bot is a member."""
     state = call.context.state
     found = state.guilds.get(call.params["guild_id"])
     if found is None or not found.with_bot:
@@ -85,32 +85,32 @@ async def guild(call: Call) -> object:
 
 @table.on("GET", "/guilds/{guild_id}/members/{user_id}")
 async def member(call: Call) -> object:
-    """Give a member of a guild."""
+    """Return a member of a guild."""
     found = call.context.state.guilds.get(call.params["guild_id"])
-    who = found.members.get(call.params["user_id"]) if found else None
-    if who is None:
+    found_member = found.members.get(call.params["user_id"]) if found else None
+    if found_member is None:
         raise ApiError(404, 10007, "Unknown Member")
-    return payloads.member(who)
+    return payloads.member(found_member)
 
 
 @table.on("PUT", "/applications/{application_id}/commands")
 @table.on("PUT", "/applications/{application_id}/guilds/{guild_id}/commands")
 async def replace_commands(call: Call) -> object:
-    """Register exactly these commands."""
+    """Replace all commands of a scope."""
     return call.context.commands.replace(call.params.get("guild_id"), call.body or [])
 
 
 @table.on("GET", "/applications/{application_id}/commands")
 @table.on("GET", "/applications/{application_id}/guilds/{guild_id}/commands")
 async def list_commands(call: Call) -> object:
-    """List the registered commands."""
+    """Return the registered commands of a scope."""
     return call.context.commands.all(call.params.get("guild_id"))
 
 
 @table.on("POST", "/applications/{application_id}/commands")
 @table.on("POST", "/applications/{application_id}/guilds/{guild_id}/commands")
 async def add_command(call: Call) -> object:
-    """Register one more command."""
+    """Register one command."""
     return call.context.commands.add(call.params.get("guild_id"), call.body)
 
 
@@ -125,35 +125,35 @@ def _command(call: Call) -> Json:
 @table.on("GET", "/applications/{application_id}/commands/{command_id}")
 @table.on("GET", "/applications/{application_id}/guilds/{guild_id}/commands/{command_id}")
 async def get_command(call: Call) -> object:
-    """Give one command."""
+    """Return one command."""
     return _command(call)
 
 
 @table.on("DELETE", "/applications/{application_id}/commands/{command_id}")
 @table.on("DELETE", "/applications/{application_id}/guilds/{guild_id}/commands/{command_id}")
 async def remove_command(call: Call) -> None:
-    """Forget one command."""
+    """Delete one command."""
     call.context.commands.remove(call.params.get("guild_id"), _command(call)["id"])
 
 
 @table.on("GET", "/channels/{channel_id}")
 async def channel(call: Call) -> object:
-    """Give a channel."""
+    """Return a channel."""
     state = call.context.state
     return payloads.channel(state.channel(call.params["channel_id"]), state.bot)
 
 
 @table.on("POST", "/channels/{channel_id}/typing")
 async def typing(call: Call) -> None:
-    """Take note that the bot is typing."""
+    """Accept a typing indicator."""
     call.context.state.channel(call.params["channel_id"])
 
 
 @table.on("GET", "/channels/{channel_id}/messages")
 async def history(call: Call) -> object:
-    """List messages, newest first, between ``before`` and ``after``."""
+    """Return messages between ``after`` and ``before``, newest first."""
     found = call.context.state.channel(call.params["channel_id"])
-    _needs(call, found, READ_MESSAGE_HISTORY)
+    _require(call, found, READ_MESSAGE_HISTORY)
     before, after = (int(call.query.get(key, 0)) for key in ("before", "after"))
     limit = int(call.query.get("limit", 50))
     seen = [
@@ -167,19 +167,19 @@ async def history(call: Call) -> object:
 
 @table.on("POST", "/channels/{channel_id}/messages")
 async def send(call: Call) -> object:
-    """Post a message of the bot; a repeated nonce gives the message it made before."""
+    """Post a message of the bot; a repeated nonce returns the message that exists."""
     context, body = call.context, call.body or {}
-    where = context.state.channel(call.params["channel_id"])
-    _needs(call, where, SEND_MESSAGES)
+    location = context.state.channel(call.params["channel_id"])
+    _require(call, location, SEND_MESSAGES)
     if call.files:
-        _needs(call, where, ATTACH_FILES)
+        _require(call, location, ATTACH_FILES)
     if body.get("enforce_nonce"):
-        for old in where.messages.values():
+        for old in location.messages.values():
             if old.data.get("nonce") == body.get("nonce"):
                 return old.data
     extra = {"nonce": body["nonce"]} if "nonce" in body else {}
     bot = context.state.bot
-    message = context.messages.write(bot, where, body, call.files, **extra)
+    message = context.messages.write(bot, location, body, call.files, **extra)
     context.messages.reply(message, body)
     return context.state.post(message).data
 
@@ -190,7 +190,7 @@ def _message(call: Call) -> Message:
 
 @table.on("GET", "/channels/{channel_id}/messages/{message_id}")
 async def get_message(call: Call) -> object:
-    """Give one message."""
+    """Return one message."""
     return _message(call).data
 
 
@@ -216,9 +216,9 @@ async def delete_message(call: Call) -> None:
 @table.on("PUT", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me")
 @table.on("DELETE", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me")
 async def toggle_reaction(call: Call) -> None:
-    """Add or take back a reaction of the bot; the message shows at most one of each."""
+    """Add or remove a reaction of the bot; each emoji counts at most once."""
     message = _message(call)
-    _needs(call, message.channel, ADD_REACTIONS)
+    _require(call, message.channel, ADD_REACTIONS)
     emoji = unquote(call.params["emoji"])
     others = [r for r in message.data.get("reactions", []) if r["emoji"]["name"] != emoji]
     present = len(others) < len(message.data.get("reactions", []))

@@ -1,4 +1,4 @@
-"""The REST API's machinery: reading a request, faults, authority, validation, answer, and a log."""
+"""REST request handling: parsing, faults, authorization, routing, validation and a log."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ KEPT_REQUESTS = 20_000
 
 
 class BodySchema(Protocol):
-    """What can tell whether a request body is one Discord describes."""
+    """Validator of request bodies and responses against Discord's description."""
 
     def request_errors(self, method: str, template: str, body: object) -> list[str]:
-        """List what is wrong with a body."""
+        """Return the errors of a request body."""
 
     def response_errors(self, method: str, template: str, body: object) -> list[str]:
-        """List what is wrong with an answer of ours."""
+        """Return the errors of a response body."""
 
 
 @dataclass
 class LoggedRequest:
-    """One call as it was logged."""
+    """One logged REST call."""
 
     method: str
     path: str
@@ -47,7 +47,7 @@ class LoggedRequest:
 
 @dataclass
 class Call:
-    """One call as a route sees it."""
+    """The arguments of a route handler."""
 
     context: ServerContext
     params: dict[str, str]
@@ -61,7 +61,7 @@ Handler = Callable[[Call], Awaitable[object]]
 
 @dataclass(frozen=True)
 class Route:
-    """A path of the API and who serves it."""
+    """An API path and its handler."""
 
     method: str
     template: str
@@ -71,7 +71,7 @@ class Route:
 
 
 class RouteTable:
-    """The paths that are imitated."""
+    """The routes of one module."""
 
     def __init__(self) -> None:
         self.routes: list[Route] = []
@@ -79,7 +79,7 @@ class RouteTable:
     def on(
         self, method: str, template: str, *, bot_only: bool = True
     ) -> Callable[[Handler], Handler]:
-        """Serve a path with the decorated coroutine; without ``bot_only`` no token is asked."""
+        """Register the decorated coroutine; with ``bot_only`` it requires the bot's token."""
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(template))
 
         def register(handler: Handler) -> Handler:
@@ -107,7 +107,7 @@ class Rest:
         self.requests: deque[LoggedRequest] = deque(maxlen=KEPT_REQUESTS)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Answer one call, faithfully or with an armed fault."""
+        """Serve one call, or inject the armed fault."""
         path = "/" + request.match_info["tail"]
         entry = LoggedRequest(request.method, path, fault=self._faults.take(request.method, path))
         self.requests.append(entry)
@@ -136,16 +136,16 @@ class Rest:
                 request.transport.abort()
             return web.Response()
         entry.status = fault.status
-        return fault.answer()
+        return fault.response()
 
     async def _serve(
         self, request: web.Request, entry: LoggedRequest, files: Files
     ) -> web.Response:
         found = self._find(entry.method, entry.path)
         if found is None:
-            sentence = f"{entry.method} {entry.path} is not imitated"
-            self._context.state.violations.append(sentence)
-            raise ApiError(404, 0, f"404: Not Found ({sentence})")
+            violation = f"{entry.method} {entry.path} is not implemented"
+            self._context.state.violations.append(violation)
+            raise ApiError(404, 0, f"404: Not Found ({violation})")
         route, params = found
         expected = f"Bot {self._context.token}"
         if route.bot_only and request.headers.get("Authorization") != expected:
@@ -157,7 +157,8 @@ class Rest:
         if self._schema is not None and result is not None:
             errors = self._schema.response_errors(route.method, route.template, result)
             self._context.state.violations += [
-                f"OUR OWN ANSWER to {route.method} {route.template}: {error}" for error in errors
+                f"local Discord's response to {route.method} {route.template}: {error}"
+                for error in errors
             ]
         return web.Response(status=204) if result is None else json_response(result)
 

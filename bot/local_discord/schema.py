@@ -1,4 +1,4 @@
-"""Request bodies against Discord's published OpenAPI description, given by its path (for tests)."""
+"""Validate request and response bodies against Discord's OpenAPI description (for tests)."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ if TYPE_CHECKING:
 
     from bot.local_discord.api_types import Json
 
-# What discord.py sends and Discord takes, though the description does not name it.
+# Keys that discord.py sends and Discord accepts, although the description omits them.
 UNDESCRIBED = {"nsfw", "flags", "tts", "enforce_nonce", "nonce", "filename", "content_type"}
 _CONTENT = ("content", "application/json", "schema")
 
 
 class Schema:
-    """Tells what is wrong with a body.
+    """Validator for the OpenAPI description in the file ``path``.
 
-    The description leaves its objects open; for requests they are closed here, so that a misspelt
-    key is found. It describes multipart bodies as form fields, so the JSON inside ``payload_json``
-    is held against the schema of the JSON body instead.
+    The description allows additional keys; for requests they are forbidden here, so that a
+    misspelt key is an error. It describes multipart bodies as form fields, so the JSON in
+    ``payload_json`` is validated by the schema of the JSON body.
     """
 
     def __init__(self, path: Path) -> None:
@@ -44,7 +44,7 @@ class Schema:
         self._validators: dict[tuple[str, ...], Draft202012Validator | None] = {}
 
     def request_errors(self, method: str, template: str, body: object) -> list[str]:
-        """List what Discord's description says against a body; empty where it fits."""
+        """Return the errors of a request body, or []."""
         operation = ("paths", template, method.lower())
         validator = self._validator("urn:closed", *operation, "requestBody", *_CONTENT)
         if validator is None:
@@ -53,7 +53,7 @@ class Schema:
         return _errors(validator, _with_string_ids(body))
 
     def response_errors(self, method: str, template: str, body: object) -> list[str]:
-        """List what Discord's description says against an answer with status 200."""
+        """Return the errors of a response body with status 200, or []."""
         operation = ("paths", template, method.lower())
         validator = self._validator("urn:open", *operation, "responses", "200", *_CONTENT)
         return [] if validator is None else _errors(validator, body)
@@ -80,13 +80,13 @@ def _errors(validator: Draft202012Validator, body: object) -> list[str]:
 
 
 def _wrong_kind(error: ValidationError) -> bool:
-    """Tell an error that only says "this is another branch of the union"."""
+    """Return True for an error that only means "this is another branch of the union"."""
     about_type = not error.path or list(error.path) == ["type"]
     return error.validator in ("enum", "const", "type") and about_type
 
 
 def _leaves(error: ValidationError) -> list[ValidationError]:
-    """Open a failed union: its branch of the right ``type``, else the least wrong one."""
+    """Return the errors of a failed union's best branch: same ``type``, then fewest errors."""
     if not error.context:
         return [error]
     branches: dict[Any, list[ValidationError]] = {}
@@ -97,19 +97,19 @@ def _leaves(error: ValidationError) -> list[ValidationError]:
 
 
 def _sentences(error: ValidationError) -> list[str]:
-    where = "/".join(map(str, error.absolute_path)) or "(body)"
+    location = "/".join(map(str, error.absolute_path)) or "(body)"
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         assert isinstance(error.schema, dict)
         unknown = set(error.instance) - set(error.schema["properties"]) - UNDESCRIBED
-        return [f"{where}: unknown key {key!r}" for key in sorted(unknown)]
+        return [f"{location}: unknown key {key!r}" for key in sorted(unknown)]
     wanted, got = str(error.validator_value)[:80], str(error.instance)[:40]
-    return [f"{where}: {error.validator} {wanted}, got {got!r}"]
+    return [f"{location}: {error.validator} {wanted}, got {got!r}"]
 
 
 def _with_string_ids(value: object, key: str = "") -> object:
-    """Write ids as strings: Discord takes a number where its description says string."""
+    """Return ``value`` with ids as strings, since Discord also accepts numbers there."""
     if isinstance(value, dict):
-        # A component's id is a number also in the description; it is told by its type.
+        # A component's id is a number in the description, too; only components have a type.
         kept = {"id"} if isinstance(value.get("type"), int) else set()
         return {k: v if k in kept else _with_string_ids(v, k) for k, v in value.items()}
     if isinstance(value, list):

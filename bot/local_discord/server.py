@@ -1,4 +1,4 @@
-"""The local Discord as a whole: one loopback port for REST, gateway, attachments and the page."""
+"""The local Discord server: one loopback port for REST, gateway, attachments and chat page."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import TracebackType
 
-MAX_REQUEST_BYTES = 256 << 20  # of a person's upload; the bot's are held to Discord's 10 MiB
+MAX_REQUEST_BYTES = 256 << 20  # for a person's uploads; the bot's have Discord's limit of 10 MiB
 
 T = TypeVar("T")
 
 
 class LocalDiscord:
-    """A Discord of one's own; see the package's docstring for what it offers."""
+    """A local Discord server; the package's docstring describes its interface."""
 
     def __init__(
         self,
@@ -52,8 +52,8 @@ class LocalDiscord:
     ) -> None:
         if not is_loopback(host):
             raise ValueError(
-                f"{host} is not a loopback address: the local Discord stays on this "
-                "machine. Use 127.0.0.1."
+                f"host={host} is not a loopback address. The local Discord accepts connections"
+                " from this machine only: use 127.0.0.1."
             )
         self.host, self.port = host, port
         self.token = token or f"local.{secrets.token_urlsafe(16)}"
@@ -101,8 +101,8 @@ class LocalDiscord:
         except OSError as error:
             await self._runner.cleanup()
             raise GenrecError(
-                f"Port {self.port} of {self.host} cannot be used ({error.strerror}). "
-                "Choose another one, or 0 for any that is free."
+                f"Port {self.port} of {self.host} cannot be used ({error.strerror}). Set"
+                " GENREC_LOCAL_DISCORD_PORT to another port, or to 0 for any free port."
             ) from error
         self.port = self._runner.addresses[0][1]
         app[allowed_hosts].update({f"{name}:{self.port}" for name in self._names()})
@@ -131,38 +131,38 @@ class LocalDiscord:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The base URL of the server."""
         return f"http://{self._url_host}:{self.port}"
 
     @property
     def cdn_url(self) -> str:
-        """What the address of every attachment begins with."""
+        """The base URL of attachments."""
         return f"{self.url}/cdn"
 
     @property
     def page_url(self) -> str:
-        """The chat page, with the key that lets one in."""
+        """The URL of the chat page, with its access key."""
         return f"{self.url}{self._page.path}"
 
     def patch_discord_py(self) -> AbstractContextManager[None]:
-        """Let discord.py in this process talk to this Discord, and restore it after."""
+        """Redirect discord.py in this process to this server until the block ends."""
         return patch_discord_py(self.url)
 
     @property
     def guild(self) -> Guild:
-        """The server everyone is in."""
+        """The guild of which everyone is a member."""
         return self.state.guild
 
     def channel(self, name: str) -> Channel:
-        """Find a channel of ``guild`` by its name: music, general or bot-corner."""
+        """Return a channel of ``guild`` by name: music, general or bot-corner."""
         return self.guild.channel(name)
 
     def dm(self, person: Person) -> Channel:
-        """Give the direct conversation of a person and the bot."""
+        """Return the direct message channel of a person and the bot."""
         return self.state.dm(person.user)
 
     def person(self, name: str, *, permissions: int = EVERYONE_PERMISSIONS) -> Person:
-        """Let another person in, as a member of every guild; an ordinary one unless told."""
+        """Add another person as a member of every guild, by default without extra permissions."""
         user = self.state.add_user(name)
         for guild in self.state.guilds.values():
             guild.members[user.id] = Member(user, permissions)
@@ -171,18 +171,18 @@ class LocalDiscord:
     def add_guild(
         self, name: str, *, with_bot: bool = True, channels: tuple[str, ...] = ("music",)
     ) -> Guild:
-        """Found another server of yours, before the bot connects."""
+        """Create another guild that ``you`` own, before the bot connects."""
         return self.state.add_guild(
             name, owner=self.state.you, with_bot=with_bot, channels=channels
         )
 
     @property
     def online(self) -> bool:
-        """Whether the bot is connected."""
+        """True if the bot is connected."""
         return self.gateway.online
 
     async def wait_for(self, test: Callable[[], T], timeout_s: float = 10.0) -> T:
-        """Wait until ``test()`` is true after some change."""
+        """Wait until ``test()`` is true, and return its value."""
         return await self.state.wait_for(test, timeout_s)
 
     async def wait_ready(self, timeout_s: float = 10.0) -> None:
@@ -199,18 +199,18 @@ class LocalDiscord:
 
     @property
     def requests(self) -> deque[LoggedRequest]:
-        """Every REST call, oldest first."""
+        """The REST calls, oldest first."""
         return self._rest.requests
 
     def calls(self, method: str, path: str) -> list[LoggedRequest]:
-        """List the REST calls whose path matches a regular expression."""
+        """Return the REST calls whose path matches a regular expression."""
         return [r for r in self.requests if r.method == method and re.search(path, r.path)]
 
     @property
     def violations(self) -> list[str]:
-        """Rules the bot broke."""
+        """Violations of Discord's rules by the bot."""
         return self.state.violations
 
     def assert_clean(self) -> None:
-        """Fail with every rule the bot broke."""
+        """Raise AssertionError with all violations, if there are any."""
         assert not self.violations, "\n".join(self.violations)

@@ -1,4 +1,4 @@
-"""The parts of the local Discord, together, for those who work with several of them."""
+"""References to the parts of the local Discord, for the routes and for persons."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class ServerContext:
-    """What the routes and the persons work with."""
+    """The parts of one local Discord server."""
 
     state: DiscordState
     cdn: Cdn

@@ -1,4 +1,4 @@
-"""What the local Discord remembers: guilds, channels, members, messages and who watches them."""
+"""State of the local Discord in memory: users, guilds, channels, members and messages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ EVERYONE_PERMISSIONS = (
     | USE_APPLICATION_COMMANDS
 )
 
-# Fixed, so that what a bot keeps by id (settings of a guild or channel) survives a restart here.
+# Fixed ids, so that settings that a bot stores by id stay valid after a restart.
 BOT_ID = "1100000000000000001"
 YOU_ID = "1100000000000000002"
 GUILD_ID = "1100000000000000010"
@@ -39,7 +39,7 @@ CHANNEL_IDS = {
     "bot-corner": "1100000000000000013",
 }
 DM_ID = "1100000000000000020"
-KEPT_MESSAGES = 2_000  # of each channel: a soak of many thousand answers stays flat
+KEPT_MESSAGES = 2_000  # per channel, so that long tests use constant memory
 
 T = TypeVar("T")
 Listener = Callable[[str, "Message"], None]
@@ -47,7 +47,7 @@ Listener = Callable[[str, "Message"], None]
 
 @dataclass(eq=False)
 class User:
-    """A person or the bot."""
+    """A user account: a person or the bot."""
 
     id: str
     name: str
@@ -57,7 +57,7 @@ class User:
 
 @dataclass(eq=False)
 class Member:
-    """A user in a guild, with the permissions that a role of their own gives."""
+    """A member of a guild, with the permissions of its own role."""
 
     user: User
     permissions: int = EVERYONE_PERMISSIONS
@@ -65,14 +65,14 @@ class Member:
 
     @property
     def resolved(self) -> int:
-        """Permissions as Discord resolves them: an administrator has them all."""
+        """Permissions as Discord resolves them: an administrator has all of them."""
         everything = self.permissions & ADMINISTRATOR
         return ALL_PERMISSIONS if everything else self.permissions | EVERYONE_PERMISSIONS
 
 
 @dataclass(eq=False)
 class Channel:
-    """A text channel of a guild, or the conversation of one person with the bot."""
+    """A text channel of a guild, or the direct message channel of a person."""
 
     id: str
     name: str
@@ -85,7 +85,7 @@ class Channel:
 
 @dataclass(eq=False)
 class Guild:
-    """A server; ``with_bot`` is False where the bot is only installed by a user."""
+    """A guild; ``with_bot`` is False if the bot is only installed by a user."""
 
     id: str
     name: str
@@ -95,13 +95,13 @@ class Guild:
     members: dict[str, Member] = field(default_factory=dict)
 
     def channel(self, name: str) -> Channel:
-        """Find a channel by its name."""
+        """Return the channel with this name."""
         return next(c for c in self.channels.values() if c.name == name)
 
 
 @dataclass(eq=False)
 class Message:
-    """A message: its payload on the wire, where it is, and for whom if it is ephemeral."""
+    """A message: its payload, its channel, and its only reader if it is ephemeral."""
 
     data: Json
     channel: Channel
@@ -109,12 +109,12 @@ class Message:
 
     @property
     def id(self) -> str:
-        """Its id."""
+        """The message's id."""
         return str(self.data["id"])
 
 
 class DiscordState:
-    """Everything there is, and the place where changes are announced."""
+    """All users, guilds, channels and messages; changes are announced to listeners."""
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
@@ -132,7 +132,7 @@ class DiscordState:
         self.guild = home
 
     def add_user(self, name: str, *, user_id: str | None = None, bot: bool = False) -> User:
-        """Make an account."""
+        """Create a user."""
         user = User(user_id or snowflake(), name, bot)
         self.users[user.id] = user
         return user
@@ -146,7 +146,7 @@ class DiscordState:
         with_bot: bool = True,
         channels: tuple[str, ...] = ("music",),
     ) -> Guild:
-        """Found a guild with its owner, and the bot if it is a member."""
+        """Create a guild with its owner, and with the bot if it is a member."""
         guild = Guild(guild_id or snowflake(), name, owner, with_bot)
         self.guilds[guild.id] = guild
         guild.members[owner.id] = Member(owner, ALL_PERMISSIONS)
@@ -159,13 +159,13 @@ class DiscordState:
     def add_channel(
         self, guild: Guild, name: str, *, channel_id: str | None = None, topic: str = ""
     ) -> Channel:
-        """Open a text channel."""
+        """Create a text channel."""
         channel = Channel(channel_id or snowflake(), name, guild, topic=topic)
         guild.channels[channel.id] = self.channels[channel.id] = channel
         return channel
 
     def dm(self, user: User) -> Channel:
-        """Give the direct conversation of the bot and this person."""
+        """Return the direct message channel of a user and the bot."""
         for channel in self.channels.values():
             if channel.recipient is user:
                 return channel
@@ -175,21 +175,21 @@ class DiscordState:
         return channel
 
     def channel(self, channel_id: str) -> Channel:
-        """Find a channel the bot can reach, or refuse as Discord does."""
+        """Return a channel that the bot can reach; raise ApiError otherwise."""
         channel = self.channels.get(channel_id)
         if channel is None or (channel.guild and not channel.guild.with_bot):
             raise ApiError(404, 10003, "Unknown Channel")
         return channel
 
     def message(self, channel_id: str, message_id: str) -> Message:
-        """Find a message that is not ephemeral, or refuse as Discord does."""
+        """Return a message that is not ephemeral; raise ApiError otherwise."""
         message = self.channel(channel_id).messages.get(message_id)
         if message is None or message.only_for is not None:
             raise ApiError(404, 10008, "Unknown Message")
         return message
 
     def permissions(self, user: User, channel: Channel) -> int:
-        """Resolve what a user may do in a channel."""
+        """Return a user's permissions in a channel."""
         if channel.guild is None:
             return EVERYONE_PERMISSIONS
         member = channel.guild.members.get(user.id)
@@ -206,23 +206,23 @@ class DiscordState:
         return message
 
     def delete(self, message: Message) -> None:
-        """Take a message away and announce it."""
+        """Remove a message and announce it."""
         message.channel.messages.pop(message.id, None)
         self.announce("delete", message)
 
-    def announce(self, what: str, message: Message) -> None:
-        """Tell the gateway, the page and whoever waits; ``what`` is create, update or delete."""
+    def announce(self, change: str, message: Message) -> None:
+        """Notify all listeners and waiters; ``change`` is create, update or delete."""
         for listener in self.listeners:
-            listener(what, message)
+            listener(change, message)
         self.touch()
 
     def touch(self) -> None:
-        """Wake everyone who waits for a change."""
+        """Wake all waiters to test their condition again."""
         old, self._changed = self._changed, asyncio.Event()
         old.set()
 
     async def wait_for(self, test: Callable[[], T], timeout_s: float) -> T:
-        """Wait until ``test()`` is true after some change, and give what it returned."""
+        """Wait until ``test()`` is true, and return its value."""
         async with asyncio.timeout(timeout_s):
             while not (result := test()):
                 await self._changed.wait()

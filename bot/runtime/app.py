@@ -115,9 +115,9 @@ async def serve(settings: Settings, *, stop: asyncio.Event | None = None) -> Non
 
 
 async def _serve_locally(settings: Settings, stop: asyncio.Event) -> None:
-    """Be on a local Discord with a chat page until told to stop."""
+    """Run on a local Discord with a chat page until told to stop."""
     async with open_local(settings) as (local, app):
-        sys.stdout.write(f"genrec is on a local Discord: open {local.page_url}\n")
+        sys.stdout.write(f"The local Discord is ready. Open {local.page_url}\n")
         sys.stdout.flush()
         await run_until_stopped(app, local.token, stop=stop)
 

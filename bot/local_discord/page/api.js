@@ -1,9 +1,9 @@
-// The page's talk with the local Discord: one request per action, one socket for what happens.
+// Connection to the local Discord server: one request per action, one websocket for events.
 
 const base = new URL(".", location.href);
 export const locale = { value: localStorage.getItem("locale") || "en-US" };
 
-/** Ask for an action; files go along as a form. Throws an Error with the server's sentence. */
+/** Send an action, with files as a form. Throws an Error with the server's message. */
 export async function act(action, body, files = {}) {
   const text = JSON.stringify({ ...body, locale: locale.value });
   const options = { method: "POST", headers: { "Content-Type": "application/json" }, body: text };
@@ -18,17 +18,17 @@ export async function act(action, body, files = {}) {
   try {
     response = await fetch(new URL(`api/${action}`, base), options);
   } catch {
-    throw new Error("The local Discord is gone. Start genrec again.");
+    throw new Error("The local Discord has stopped. Start genrec again.");
   }
-  if (response.status === 413) throw new Error("That is too large, even for the local Discord.");
+  if (response.status === 413) throw new Error("The files are too large: the limit is 256 MiB. Send smaller files.");
   const isJson = (response.headers.get("Content-Type") || "").includes("json");
   const result = isJson ? await response.json() : { error: await response.text() };
-  if (!response.ok) throw new Error(result.error || `The local Discord said ${response.status}.`);
+  if (!response.ok) throw new Error(result.error || `The local Discord returned HTTP ${response.status}.`);
   return result;
 }
 
-/** Hear what happens, for ever; reconnects by itself. */
-export function listen(onEvent, onGone) {
+/** Receive events without end; reconnects after a failure and calls `onClose`. */
+export function receiveEvents(onEvent, onClose) {
   const address = new URL("live", base);
   address.protocol = "ws:";
   let wait = 500;
@@ -36,7 +36,7 @@ export function listen(onEvent, onGone) {
     const socket = new WebSocket(address);
     socket.onmessage = (event) => { wait = 500; onEvent(JSON.parse(event.data)); };
     socket.onclose = () => {
-      onGone();
+      onClose();
       setTimeout(connect, wait);
       wait = Math.min(wait * 2, 8000);
     };

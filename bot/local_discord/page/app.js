@@ -1,13 +1,13 @@
-// The page as a whole: what is known, what is shown, and how the parts talk to each other.
+// The page as a whole: its state, its display, and the connections between its parts.
 
-import { act, listen, locale } from "./api.js";
+import { act, receiveEvents, locale } from "./api.js";
 import { Commands } from "./commands.js";
 import { Composer } from "./composer.js";
 import { $, h } from "./dom.js";
 import { openForm, openMenu } from "./menu.js";
 import { renderMessage } from "./message.js";
 
-const world = {
+const state = {
   you: { id: "", username: "you" },
   names: {},
   channels: new Map(),
@@ -20,15 +20,15 @@ const world = {
   outcome,
 };
 const list = $("messages");
-const composer = new Composer(world);
-const commands = new Commands(world, composer);
+const composer = new Composer(state);
+const commands = new Commands(state, composer);
 composer.commands = commands;
 
 function channel() {
-  return world.channels.get(world.current);
+  return state.channels.get(state.current);
 }
 
-// What happens, as the server tells it
+// Events from the server
 
 function onEvent(event) {
   if (event.type === "snapshot") return onSnapshot(event);
@@ -36,7 +36,7 @@ function onEvent(event) {
     showStatus(event.online);
     return commands.load();
   }
-  const where = world.channels.get(event.message.channel_id);
+  const where = state.channels.get(event.message.channel_id);
   if (!where) return undefined;
   const at = where.messages.findIndex((message) => message.id === event.message.id);
   if (event.type === "delete") {
@@ -44,28 +44,28 @@ function onEvent(event) {
   } else if (at >= 0) where.messages[at] = event.message;
   else {
     where.messages.push(event.message);
-    if (where.id !== world.current) where.unread = true;
+    if (where.id !== state.current) where.unread = true;
   }
-  if (where.id === world.current) update(event.type, event.message);
+  if (where.id === state.current) update(event.type, event.message);
   else showChannels();
   return undefined;
 }
 
 function onSnapshot(event) {
-  world.you = event.you;
-  world.bot = event.bot;
-  world.names = { ...event.users };
-  world.channels = new Map(event.channels.map((c) => [c.id, { unread: false, ...c }]));
-  for (const c of event.channels) if (!c.direct) world.names[c.id] = c.name;
+  state.you = event.you;
+  state.bot = event.bot;
+  state.names = { ...event.users };
+  state.channels = new Map(event.channels.map((c) => [c.id, { unread: false, ...c }]));
+  for (const c of event.channels) if (!c.direct) state.names[c.id] = c.name;
   $("guild").textContent = event.guild;
   showStatus(event.online);
-  open(world.channels.has(world.current) ? world.current : event.channels[0].id);
+  open(state.channels.has(state.current) ? state.current : event.channels[0].id);
 }
 
 function showStatus(online) {
   const status = $("status");
   status.className = online ? "online" : "offline";
-  status.textContent = online ? `${world.bot.username} is online` : `${world.bot.username} is starting`;
+  status.textContent = online ? `${state.bot.username} is online` : `${state.bot.username} is offline`;
 }
 
 // Channels
@@ -73,18 +73,18 @@ function showStatus(online) {
 function showChannels() {
   const entry = (c) => h("li", {}, h("button", {
     type: "button",
-    class: `${c.id === world.current ? "current" : ""} ${c.unread ? "unread" : ""}`,
-    "aria-current": c.id === world.current ? "page" : null,
+    class: `${c.id === state.current ? "current" : ""} ${c.unread ? "unread" : ""}`,
+    "aria-current": c.id === state.current ? "page" : null,
     onclick: () => { open(c.id); showSide(false); },
   }, h("span", { ariaHidden: "true" }, c.direct ? "@" : "#"), c.name,
   c.unread ? h("span", { class: "dot", title: "New messages" }) : null));
-  const all = [...world.channels.values()];
+  const all = [...state.channels.values()];
   $("channels").replaceChildren(...all.filter((c) => !c.direct).map(entry));
   $("directs").replaceChildren(...all.filter((c) => c.direct).map(entry));
 }
 
 function open(id) {
-  world.current = id;
+  state.current = id;
   const here = channel();
   here.unread = false;
   $("title").textContent = `${here.direct ? "@" : "#"} ${here.name}`;
@@ -104,7 +104,7 @@ function showSide(shown) {
 
 // Messages
 
-const shown = () => channel().messages.filter((message) => !world.dismissed.has(message.id));
+const shown = () => channel().messages.filter((message) => !state.dismissed.has(message.id));
 
 function welcome() {
   const here = channel();
@@ -116,18 +116,18 @@ function welcome() {
 function showAll() {
   const messages = shown();
   list.replaceChildren(welcome(),
-    ...messages.map((message, at) => renderMessage(message, messages[at - 1], world)));
+    ...messages.map((message, at) => renderMessage(message, messages[at - 1], state)));
   toEnd();
 }
 
-function update(what, message) {
+function update(change, message) {
   const stay = following;
   const messages = shown();
   const at = messages.findIndex((m) => m.id === message.id);
   const old = $(`m${message.id}`);
-  if (what === "delete" || at < 0) old?.remove();
+  if (change === "delete" || at < 0) old?.remove();
   else {
-    const fresh = renderMessage(message, messages[at - 1], world);
+    const fresh = renderMessage(message, messages[at - 1], state);
     if (old) {
       const focused = old.contains(document.activeElement)
         && document.activeElement.dataset.customId;
@@ -135,10 +135,10 @@ function update(what, message) {
       if (focused) fresh.querySelector(`[data-custom-id="${CSS.escape(focused)}"]`)?.focus();
     } else list.append(fresh);
   }
-  if (stay || message.author.id === world.you.id) toEnd();
+  if (stay || message.author.id === state.you.id) toEnd();
 }
 
-let following = true; // whether the reader is at the end and wants to stay there
+let following = true; // true while the list is scrolled to its end
 const atEnd = () => list.scrollHeight - list.scrollTop - list.clientHeight < 120;
 const toEnd = () => { list.scrollTop = list.scrollHeight; };
 list.addEventListener("scroll", () => { following = atEnd(); });
@@ -146,23 +146,23 @@ list.addEventListener("load", () => { if (following) toEnd(); }, true);
 new ResizeObserver(() => { if (following) toEnd(); }).observe(list);
 
 function dismiss(message) {
-  world.dismissed.add(message.id);
+  state.dismissed.add(message.id);
   $(`m${message.id}`)?.remove();
 }
 
-/** Show a sentence below the messages that is not a message. */
-function notice(sentence) {
-  const item = h("li", { class: "notice", role: "alert" }, h("span", {}, sentence),
+/** Show a notice below the messages. */
+function notice(text) {
+  const item = h("li", { class: "notice", role: "alert" }, h("span", {}, text),
     h("button", { type: "button", class: "plain", onclick: () => item.remove() }, "Dismiss"));
   list.append(item);
   toEnd();
 }
 
-/** Deal with the bot's first answer to anything a person used. */
+/** Handle the outcome of an interaction: a failure, a form, or nothing to do. */
 function outcome(result) {
-  if (result.failed) notice(`${world.bot.username} did not answer in time.`);
+  if (result.failed) notice(`${state.bot.username} did not respond in time.`);
   else if (result.form) {
-    openForm(result.form, world.names, async (values) => {
+    openForm(result.form, state.names, async (values) => {
       outcome(await act("submit", { form: result.form.form, values }));
     });
   }
@@ -183,12 +183,12 @@ async function use(message, component, values, element) {
 }
 
 async function showMenu(message, x, y) {
-  const where = world.current;
+  const where = state.current;
   const known = message.ephemeral ? [] : await commands.messageMenus();
-  if (where !== world.current) return;
+  if (where !== state.current) return;
   const apps = known.map((command) => ({
     label: commands.nameOf(command),
-    hint: world.bot.username,
+    hint: state.bot.username,
     run: async () => outcome(await act("menu", { name: command.name, message: message.id })),
   }));
   const own = [
@@ -198,7 +198,7 @@ async function showMenu(message, x, y) {
   openMenu(x, y, [["Apps", apps], ["Message", message.ephemeral ? [] : own]], notice);
 }
 
-// The frame
+// Controls around the messages
 
 $("open-side").onclick = () => showSide(!document.body.classList.contains("side-open"));
 $("shade").onclick = () => showSide(false);
@@ -218,7 +218,7 @@ $("theme").onclick = () => {
   localStorage.setItem("theme", dark ? "light" : "dark");
   theme(dark ? "light" : "dark");
 };
-listen(onEvent, () => {
+receiveEvents(onEvent, () => {
   $("status").className = "offline";
-  $("status").textContent = "The local Discord is gone";
+  $("status").textContent = "The local Discord has stopped";
 });

@@ -1,33 +1,33 @@
-// The slash commands: a picker while typing, then a form with one field per option.
+// Slash commands: a picker while typing, then a form with one field per option.
 
 import { act, locale } from "./api.js";
 import { $, h } from "./dom.js";
 import { field } from "./fields.js";
 
 export class Commands {
-  constructor(world, composer) {
-    this.world = world;
+  constructor(state, composer) {
+    this.state = state;
     this.composer = composer;
     this.all = [];
-    this.asked = 0;
+    this.requests = 0;
     this.loaded = undefined;
     this.found = [];
     this.at = 0;
     this.open = null;
   }
 
-  /** Ask for the commands of the channel shown; the last to ask is the one that is believed. */
+  /** Load the commands of the current channel; only the latest request counts. */
   load() {
-    this.loaded = this.ask(this.world.current);
+    this.loaded = this.request(this.state.current);
     return this.loaded;
   }
 
-  async ask(channel) {
+  async request(channel) {
     if (!channel) return;
-    this.asked += 1;
-    const asked = this.asked;
+    this.requests += 1;
+    const number = this.requests;
     const { commands } = await act("commands", { channel }).catch(() => ({}));
-    if (asked !== this.asked) return;
+    if (number !== this.requests) return;
     this.all = commands || [];
     this.close();
     if ($("picker").hidden === false) this.suggest();
@@ -41,7 +41,7 @@ export class Commands {
     return thing.description_localizations?.[locale.value] || thing.description;
   }
 
-  /** What the menu of a message offers, once the commands of this channel are known. */
+  /** Return the message commands, once the commands of this channel are loaded. */
   async messageMenus() {
     let waited;
     while (waited !== this.loaded) {
@@ -51,7 +51,7 @@ export class Commands {
     return this.all.filter((command) => command.type === 3);
   }
 
-  /** Everything that can be typed: a command, or each of its subcommands. */
+  /** Return everything that can be typed: each command, or each of its subcommands. */
   paths() {
     const walk = (thing, path, shown) => {
       const inside = (thing.options || []).filter((option) => option.type <= 2);
@@ -82,7 +82,7 @@ export class Commands {
       onpointermove: () => { if (this.at !== at) { this.at = at; this.mark(); } },
     }, h("b", {}, `/${command.shown}`), h("span", {}, command.about)));
     if (!items.length) {
-      const none = this.all.length ? "No command fits." : "The bot has no commands here (yet).";
+      const none = this.all.length ? "No matching command." : "The bot has no commands in this channel yet.";
       items.push(h("li", { class: "none" }, none));
     }
     $("picker").replaceChildren(...items);
@@ -102,7 +102,7 @@ export class Commands {
     this.composer.text.removeAttribute("aria-activedescendant");
   }
 
-  /** Take a key of the text field; true if it was meant for the picker. */
+  /** Handle a key of the text field; return true if the picker used it. */
   key(event) {
     if ($("picker").hidden || !this.found.length) return false;
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -123,11 +123,11 @@ export class Commands {
     this.composer.text.value = "";
     this.composer.grow();
     const context = {
-      names: this.world.names,
+      names: this.state.names,
       nameOf: (thing) => this.nameOf(thing),
       describe: (thing) => this.describe(thing),
       complete: (option, typed) => act("autocomplete", {
-        path: command.path, option: option.name, typed, channel: this.world.current,
+        path: command.path, option: option.name, typed, channel: this.state.current,
         options: this.values(true),
       }),
     };
@@ -163,7 +163,7 @@ export class Commands {
     return Object.fromEntries(entries.map(([name, value]) => [name, value]));
   }
 
-  /** Give a dropped file to the open command, if it takes one. */
+  /** Pass a dropped file to the open command; return true if it has a free file field. */
   takeFile(file) {
     const taker = this.open?.fields.find((one) => one.option.type === 11 && one.value() === undefined);
     taker?.set(file);
@@ -186,14 +186,14 @@ export class Commands {
     const button = $("command").querySelector("[type=submit]");
     button.disabled = true;
     try {
-      const sent = act("command", { path: command.path, options, channel: this.world.current }, files);
+      const sent = act("command", { path: command.path, options, channel: this.state.current }, files);
       const early = await Promise.race([sent.then(() => true), new Promise((r) => { setTimeout(r, 400); })]);
       if (!early) this.close(true);
       const result = await sent;
       this.close(true);
-      this.world.outcome(result);
+      this.state.outcome(result);
     } catch (error) {
-      if (this.open) { wrong.hidden = false; wrong.textContent = error.message; } else this.world.notice(error.message);
+      if (this.open) { wrong.hidden = false; wrong.textContent = error.message; } else this.state.notice(error.message);
     } finally {
       button.disabled = false;
     }

@@ -1,4 +1,4 @@
-// Components V2 and the older action rows, as elements.
+// Render Components V2 and action rows as elements.
 
 import { bytes, h, isOurs, safeUrl } from "./dom.js";
 import { markdown } from "./markdown.js";
@@ -30,7 +30,7 @@ function render(component, names, use) {
         class: `${component.divider === false ? "no-line" : ""} ${component.spacing === 2 ? "wide" : ""}`,
       });
     case 17: return container(component, inside());
-    default: return h("p", { class: "small" }, `(a component of type ${component.type})`);
+    default: return h("p", { class: "small" }, `(unsupported component of type ${component.type})`);
   }
 }
 
@@ -95,7 +95,7 @@ function picture(item, kind) {
   if (!isOurs(item.media.url)) {
     const href = safeUrl(item.media.url);
     return h("a", { class: `${kind} outside`, href, target: "_blank", rel: "noopener noreferrer" },
-      alt || "Picture elsewhere");
+      alt || "External image");
   }
   if ((item.media.content_type || "").startsWith("video/")) {
     return h("video", { class: kind, src: item.media.url, controls: true, "aria-label": alt });
@@ -107,7 +107,7 @@ function picture(item, kind) {
     }));
 }
 
-/** Render a file as a card to download. */
+/** Render a file as a download card. */
 export function fileCard(name, size, url) {
   const href = isOurs(url) ? url : null;
   return h("a", { class: "file", href, download: name },

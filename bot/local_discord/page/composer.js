@@ -1,11 +1,11 @@
-// Writing a message: text, files by button, paste or drop, and replies.
+// The message composer: text, files by button, paste or drop, and replies.
 
 import { act } from "./api.js";
 import { $, bytes, h } from "./dom.js";
 
 export class Composer {
-  constructor(world) {
-    this.world = world;
+  constructor(state) {
+    this.state = state;
     this.files = [];
     this.reply = null;
     this.text = $("text");
@@ -67,11 +67,11 @@ export class Composer {
     ] : []));
   }
 
-  /** Write names of people and the bot as Discord does: @genrec becomes a mention. */
+  /** Replace @name by a mention, as Discord does: @genrec becomes <@id>. */
   mentions(text) {
     return text.replace(/@(\w[\w-]*)/g, (whole, name) => {
-      const found = Object.entries(this.world.names).find(([id, known]) => known === name
-        && !this.world.channels.has(id));
+      const found = Object.entries(this.state.names).find(([id, known]) => known === name
+        && !this.state.channels.has(id));
       return found ? `<@${found[0]}>` : whole;
     });
   }
@@ -80,8 +80,8 @@ export class Composer {
     const content = this.text.value.trim();
     if (!content && !this.files.length) return;
     const files = Object.fromEntries(this.files.map((file, at) => [`file${at}`, file]));
-    const body = { channel: this.world.current, content: this.mentions(content), reply_to: this.reply?.id };
-    const kept = { text: this.text.value, files: this.files, reply: this.reply };
+    const body = { channel: this.state.current, content: this.mentions(content), reply_to: this.reply?.id };
+    const draft = { text: this.text.value, files: this.files, reply: this.reply };
     this.text.value = "";
     this.grow();
     this.files = [];
@@ -90,11 +90,11 @@ export class Composer {
     try {
       await act("say", body, files);
     } catch (error) {
-      this.text.value = kept.text;
-      this.files = kept.files;
-      this.reply = kept.reply;
+      this.text.value = draft.text;
+      this.files = draft.files;
+      this.reply = draft.reply;
       this.show();
-      this.world.notice(error.message);
+      this.state.notice(error.message);
     }
   }
 

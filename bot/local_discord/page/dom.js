@@ -1,4 +1,4 @@
-// Small words for making elements; text is always text, never HTML.
+// Helpers for elements; text is always text, never HTML.
 
 /** Make an element: h("button", { class: "x", onclick: fn }, "label", child). */
 export function h(tag, props = {}, ...children) {
@@ -17,7 +17,7 @@ export function h(tag, props = {}, ...children) {
 /** Find an element of the page by its id. */
 export const $ = (id) => document.getElementById(id);
 
-/** Write a number of bytes for a reader. */
+/** Format a number of bytes. */
 export function bytes(count) {
   if (count < 1024) return `${count} B`;
   const units = ["KiB", "MiB", "GiB"];
@@ -26,7 +26,7 @@ export function bytes(count) {
   return `${count.toFixed(1)} ${units[unit]}`;
 }
 
-/** Allow only addresses a click may follow. */
+/** Return an http or https URL, or null for any other. */
 export function safeUrl(url) {
   try {
     const parsed = new URL(url, location.href);
@@ -36,5 +36,5 @@ export function safeUrl(url) {
   }
 }
 
-/** Tell whether an address is on our own server: the page shows no outside picture or sound. */
+/** Return true for URLs of this server; the page shows no external images or sounds. */
 export const isOurs = (url) => url.startsWith(`${location.origin}/cdn/`);

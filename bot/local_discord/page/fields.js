@@ -1,10 +1,10 @@
-// One field for one option of a slash command; value() is undefined while nothing is given.
+// Form fields for slash command options; value() is undefined for an empty field.
 
 import { bytes, h } from "./dom.js";
 
 const STRING = 3, INTEGER = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, NUMBER = 10, ATTACHMENT = 11;
 
-/** Make the field of an option: { option, element, value, set, focus }. */
+/** Create the field of an option: { option, element, value, set, focus }. */
 export function field(option, context) {
   const make = option.type === ATTACHMENT ? fileField
     : option.choices?.length || [BOOLEAN, USER, CHANNEL].includes(option.type) ? choiceField
@@ -58,25 +58,25 @@ function completedField(option, context) {
     type: "text", autocomplete: "off", required: option.required, role: "combobox",
     "aria-expanded": "false", "aria-controls": id,
   });
-  let chosen = null, found = [], at = -1, timer = 0, asked = 0;
+  let chosen = null, found = [], at = -1, timer = 0, requests = 0;
   const hide = () => { list.hidden = true; at = -1; input.setAttribute("aria-expanded", "false"); };
   const choose = (choice) => { chosen = choice; input.value = choice.name; hide(); };
   const mark = () => [...list.children].forEach((item, n) => { item.ariaSelected = String(n === at); });
-  const ask = async () => {
-    const mine = (asked += 1);
+  const complete = async () => {
+    const number = (requests += 1);
     let result;
     try { result = await context.complete(option, input.value); } catch { result = { choices: [] }; }
-    if (mine !== asked || document.activeElement !== input) return;
+    if (number !== requests || document.activeElement !== input) return;
     found = result.choices;
     list.replaceChildren(...found.map((choice) => h("li", {
       role: "option", onpointerdown: (event) => { event.preventDefault(); choose(choice); },
     }, context.nameOf(choice))));
     list.hidden = !found.length;
-    const box = input.getBoundingClientRect(); // fixed: the form around it scrolls and would clip it
+    const box = input.getBoundingClientRect(); // fixed position, because the scrolling form would clip it
     list.style.cssText = `left:${box.left}px;width:${box.width}px;bottom:${innerHeight - box.top + 4}px`;
     input.setAttribute("aria-expanded", String(!list.hidden));
   };
-  const later = () => { clearTimeout(timer); timer = setTimeout(ask, 150); };
+  const later = () => { clearTimeout(timer); timer = setTimeout(complete, 150); };
   input.oninput = () => { chosen = null; later(); };
   input.onfocus = later;
   input.onblur = hide;

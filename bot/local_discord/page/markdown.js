@@ -1,4 +1,4 @@
-// Discord's markdown, as elements: headings, lists, quotes, code, emphasis, links, mentions, times.
+// Render Discord's markdown: headings, lists, quotes, code, emphasis, links, mentions, times.
 
 import { h, safeUrl } from "./dom.js";
 
@@ -48,7 +48,7 @@ function relative(seconds) {
   return words.format(Math.round(seconds), "second");
 }
 
-/** Turn one run of text into text and elements. */
+/** Render inline markdown as text and elements. */
 export function inline(text, names = {}) {
   const out = [];
   let plain = "";
@@ -76,7 +76,7 @@ export function inline(text, names = {}) {
   return out;
 }
 
-/** Turn a message's text into block elements. */
+/** Render a message's text as block elements. */
 export function markdown(text, names = {}) {
   const out = [];
   const lines = text.split("\n");

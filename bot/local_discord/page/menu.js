@@ -1,12 +1,12 @@
-// What opens above the page: the menu of a message, and the forms a bot asks to fill in.
+// Overlays: the menu of a message, and the bot's forms (modals).
 
 import { $, h } from "./dom.js";
 import { markdown } from "./markdown.js";
 
-// The pointer is inside the menu from the start: a button let go outside of a popover closes it.
+// Open the menu under the pointer: releasing a button outside of a popover closes it.
 const INSIDE = 4;
 
-/** Open a menu of groups [[title, [{label, hint, run}]]] at a place in the window. */
+/** Open a menu of groups [[title, [{label, hint, run}]]] at a position in the window. */
 export function openMenu(x, y, groups, onError) {
   const menu = $("menu");
   const run = async (item) => {
@@ -19,7 +19,7 @@ export function openMenu(x, y, groups, onError) {
     ...items.map((item) => h("button", { type: "button", role: "menuitem", onclick: () => run(item) },
       h("span", {}, item.label), item.hint ? h("small", {}, item.hint) : null)),
   ]));
-  if (!full.length) menu.append(h("p", {}, "Nothing can be done with this message."));
+  if (!full.length) menu.append(h("p", {}, "There are no actions for this message."));
   menu.showPopover();
   const { width, height } = menu.getBoundingClientRect();
   menu.style.left = `${Math.max(8, Math.min(x - INSIDE, innerWidth - width - 8))}px`;
@@ -35,7 +35,7 @@ $("menu").addEventListener("keydown", (event) => {
   items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();
 });
 
-/** Open a form (a modal of the bot); `onSubmit` gets the values by custom_id. */
+/** Open a form (a modal of the bot); `onSubmit` receives the values by custom_id. */
 export function openForm(form, names, onSubmit) {
   const dialog = $("form");
   const inputs = new Map();

@@ -1,4 +1,4 @@
-// One message: who, when, what, and what can be done with it.
+// Render one message: author, time, content and actions.
 
 import { components, fileCard } from "./components.js";
 import { bytes, h, isOurs, safeUrl } from "./dom.js";
@@ -7,18 +7,18 @@ import { inline, markdown } from "./markdown.js";
 const THINKING = 1 << 7;
 const GROUPED_MS = 5 * 60 * 1000;
 
-/** Render a message; `world` knows names and offers press, select, menu and dismiss. */
-export function renderMessage(message, previous, world) {
-  const lead = header(message, world);
+/** Render a message; `state` has the names and the actions press, select, menu and dismiss. */
+export function renderMessage(message, previous, state) {
+  const lead = header(message, state);
   const grouped = !lead && previous && sameRun(previous, message);
   const item = h("li", {
     id: `m${message.id}`,
     class: ["message", grouped ? "grouped" : "", message.ephemeral ? "ephemeral" : "",
-      mentionsYou(message, world) ? "mentions-you" : ""].join(" "),
+      mentionsYou(message, state) ? "mentions-you" : ""].join(" "),
     oncontextmenu: (event) => {
       if (event.target.closest("a, audio, video, img")) return;
       event.preventDefault();
-      world.menu(message, event.clientX, event.clientY);
+      state.menu(message, event.clientX, event.clientY);
     },
   }, lead);
   const body = h("div", { class: "body" });
@@ -29,8 +29,8 @@ export function renderMessage(message, previous, world) {
       message.author.bot ? h("span", { class: "tag" }, "APP") : null,
       clock(message.timestamp)));
   }
-  body.append(...content(message, world));
-  item.append(body, tools(message, world));
+  body.append(...content(message, state));
+  item.append(body, tools(message, state));
   return item;
 }
 
@@ -40,8 +40,8 @@ function sameRun(previous, message) {
     && Boolean(previous.ephemeral) === Boolean(message.ephemeral);
 }
 
-function mentionsYou(message, world) {
-  return message.mention_everyone || message.mentions.some((user) => user.id === world.you.id);
+function mentionsYou(message, state) {
+  return message.mention_everyone || message.mentions.some((user) => user.id === state.you.id);
 }
 
 function avatar(user) {
@@ -58,7 +58,7 @@ function clock(timestamp) {
   return h("time", { dateTime: timestamp, title: date.toLocaleString() }, text);
 }
 
-function header(message, world) {
+function header(message, state) {
   if (message.interaction_metadata?.type === 2) {
     const { user, name } = message.interaction_metadata;
     return h("p", { class: "lead" }, h("b", {}, user.username), " used ",
@@ -68,31 +68,31 @@ function header(message, world) {
   if (!replied) return null;
   const about = replied.content || replied.attachments.map((a) => a.filename).join(", ") || "a message";
   return h("p", { class: "lead" }, "↪ ", h("b", {}, replied.author.username), " ",
-    h("span", {}, inline(about.split("\n")[0].slice(0, 120), world.names)));
+    h("span", {}, inline(about.split("\n")[0].slice(0, 120), state.names)));
 }
 
-function content(message, world) {
+function content(message, state) {
   if (message.flags & THINKING) {
     return [h("p", { class: "thinking", role: "status" }, h("span", { class: "dots", ariaHidden: "true" },
-      h("i"), h("i"), h("i")), `${message.author.username} is thinking…`), ephemeralNote(message, world)];
+      h("i"), h("i"), h("i")), `${message.author.username} is thinking…`), ephemeralNote(message, state)];
   }
-  const parts = message.content ? [h("div", { class: "text" }, markdown(message.content, world.names))] : [];
+  const parts = message.content ? [h("div", { class: "text" }, markdown(message.content, state.names))] : [];
   if (message.edited_timestamp && message.content && !message.interaction_metadata) {
     parts.push(h("small", { class: "edited" }, "(edited)"));
   }
   const v2 = message.flags & (1 << 15);
   if (!v2) parts.push(...message.attachments.map(attachment));
-  parts.push(...message.embeds.map((embed) => embedCard(embed, world)));
-  parts.push(...components(message.components, world.names,
-    (component, values, element) => world.use(message, component, values, element)));
-  parts.push(...reactions(message), ephemeralNote(message, world));
+  parts.push(...message.embeds.map((embed) => embedCard(embed, state)));
+  parts.push(...components(message.components, state.names,
+    (component, values, element) => state.use(message, component, values, element)));
+  parts.push(...reactions(message), ephemeralNote(message, state));
   return parts.filter(Boolean);
 }
 
-function ephemeralNote(message, world) {
+function ephemeralNote(message, state) {
   if (!message.ephemeral) return null;
   return h("p", { class: "only-you" }, "👁 Only you can see this · ",
-    h("button", { type: "button", class: "plain", onclick: () => world.dismiss(message) }, "Dismiss message"));
+    h("button", { type: "button", class: "plain", onclick: () => state.dismiss(message) }, "Dismiss message"));
 }
 
 function reactions(message) {
@@ -121,31 +121,31 @@ function attachment(file) {
   return fileCard(file.filename, file.size, file.url);
 }
 
-function embedCard(embed, world) {
+function embedCard(embed, state) {
   const card = h("div", { class: "container accented embed" });
   if (embed.color) card.style.setProperty("--accent", `#${embed.color.toString(16).padStart(6, "0")}`);
   const href = embed.url && safeUrl(embed.url);
   if (embed.author) card.append(h("p", { class: "small" }, embed.author.name));
   if (embed.title) {
-    const title = inline(embed.title, world.names);
+    const title = inline(embed.title, state.names);
     card.append(h("h3", {}, href ? h("a", { href, target: "_blank", rel: "noopener noreferrer" }, title) : title));
   }
-  if (embed.description) card.append(h("div", { class: "text" }, markdown(embed.description, world.names)));
+  if (embed.description) card.append(h("div", { class: "text" }, markdown(embed.description, state.names)));
   for (const field of embed.fields || []) {
-    card.append(h("div", { class: "field" }, h("b", {}, inline(field.name, world.names)),
-      h("div", { class: "text" }, markdown(field.value, world.names))));
+    card.append(h("div", { class: "field" }, h("b", {}, inline(field.name, state.names)),
+      h("div", { class: "text" }, markdown(field.value, state.names))));
   }
   if (embed.footer) card.append(h("p", { class: "small" }, embed.footer.text));
   return card;
 }
 
-function tools(message, world) {
+function tools(message, state) {
   return h("button", {
     type: "button", class: "more", title: "Apps and more",
     "aria-label": `Apps and more for the message of ${message.author.username}`, "aria-haspopup": "menu",
     onclick: (event) => {
       const box = event.currentTarget.getBoundingClientRect();
-      world.menu(message, box.right - 220, box.bottom + 4);
+      state.menu(message, box.right - 220, box.bottom + 4);
     },
   }, "⋯");
 }

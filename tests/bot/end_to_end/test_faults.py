@@ -25,13 +25,13 @@ async def recommend(world: World):
 
 
 async def test_an_acknowledgement_whose_answer_was_lost(world: World) -> None:
-    world.discord.faults.lost_answer("POST", CALLBACK)
+    world.discord.faults.lost_response("POST", CALLBACK)
     await answered(await recommend(world))
     assert [c.status for c in world.discord.calls("POST", CALLBACK)] == [502, 400]
 
 
 async def test_an_error_after_a_lost_acknowledgement_is_still_told(world: World) -> None:
-    world.discord.faults.lost_answer("POST", CALLBACK)
+    world.discord.faults.lost_response("POST", CALLBACK)
     used = await world.you.slash("recommend")
     assert await said(used, "Give a clip")
 

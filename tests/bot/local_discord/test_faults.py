@@ -59,8 +59,8 @@ async def test_a_5xx_is_tried_again(discord: LocalDiscord) -> None:
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_lost_answer_to_an_ack_becomes_40060(discord: LocalDiscord) -> None:
-    discord.faults.lost_answer("POST", CALLBACK)
+async def test_a_lost_response_to_an_ack_becomes_40060(discord: LocalDiscord) -> None:
+    discord.faults.lost_response("POST", CALLBACK)
     used = await discord.you.slash("identify", {"clip": CLIP})
     await used.wait_ack()
     await discord.wait_for(lambda: statuses(discord, "POST", CALLBACK) == [502, 400])

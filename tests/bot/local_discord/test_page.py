@@ -172,9 +172,9 @@ async def test_a_bot_that_does_not_answer_and_one_that_leaves(
     await page.get_by_role("textbox").fill("/sleepy")
     await page.keyboard.press("Enter")
     await page.locator("#command").get_by_role("button", name="Send").click()
-    await expect(page.get_by_role("alert").last).to_contain_text("did not answer in time")
+    await expect(page.get_by_role("alert").last).to_contain_text("did not respond in time")
     await bot.close()
-    await expect(page.locator("#status")).to_have_text("genrec is starting")
+    await expect(page.locator("#status")).to_have_text("genrec is offline")
 
 
 @pytest.mark.usefixtures("bot")

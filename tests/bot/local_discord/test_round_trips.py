@@ -112,7 +112,7 @@ async def test_content_is_hidden_without_the_intent_but_not_where_the_bot_is_men
 async def test_autocomplete_gives_suggestions(discord: LocalDiscord) -> None:
     choices = await discord.you.autocomplete("identify", "genre", "me")
     assert choices == [{"name": "Metal", "value": "metal"}]
-    with pytest.raises(NotOffered, match="does not complete"):
+    with pytest.raises(NotOffered, match="does not autocomplete"):
         await discord.you.autocomplete("identify", "count", "1")
 
 
@@ -169,7 +169,7 @@ async def test_permissions_hide_a_command_and_still_reach_the_bot(discord: Local
     [
         ({}, "Required: clip"),
         ({"clip": CLIP, "count": 11}, "outside 1 to 10"),
-        ({"clip": CLIP, "count": "3"}, "does not fit"),
+        ({"clip": CLIP, "count": "3"}, "wrong type"),
         ({"clip": CLIP, "pace": 1}, "No such option"),
     ],
 )
