@@ -1,4 +1,4 @@
-"""A local Discord, and a small real discord.py bot on it."""
+"""Fixtures: a local Discord, and a small discord.py bot on it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.bot.local_discord.small_bot import SmallBot, running
 
 
 @pytest.fixture(autouse=True)
-async def still_hearts() -> AsyncIterator[None]:
-    """Wait for the threads of clients: one that is beating when its loop closes raises in it."""
+async def heartbeats_have_ended() -> AsyncIterator[None]:
+    """Wait for the heartbeat threads, which would raise after their event loop has closed."""
     yield
     for thread in threading.enumerate():
         if isinstance(thread, KeepAliveHandler):
@@ -25,7 +25,7 @@ async def still_hearts() -> AsyncIterator[None]:
 
 @pytest.fixture
 async def discord() -> AsyncIterator[LocalDiscord]:
-    # A busy machine must not fail tests that are about something else than the 3 seconds.
+    # The long deadline keeps other tests from failing on a busy machine.
     async with LocalDiscord(heartbeat_s=0.2, ack_deadline_s=20) as local:
         yield local
 

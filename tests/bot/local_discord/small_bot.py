@@ -1,4 +1,4 @@
-"""A small bot for the tests of the local Discord: plain discord.py."""
+"""A small discord.py bot for the tests of the local Discord."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GENRES = ("blues", "classical", "disco", "jazz", "metal", "reggae")
 
 
 def picture(width: int = 480, height: int = 120) -> bytes:
-    """Draw a PNG that looks a little like a spectrogram."""
+    """Return a PNG with a gradient."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         check = zlib.crc32(kind + body)
@@ -36,7 +36,7 @@ def picture(width: int = 480, height: int = 120) -> bytes:
 
 
 class More(ui.DynamicItem[ui.Button[Any]], template=r"more:(?P<track>\d+)"):
-    """A button whose state is in its custom_id: it outlives the bot."""
+    """A button with its state in the custom_id, so that it works after a restart."""
 
     def __init__(self, track: int) -> None:
         label = "More like this"
@@ -54,7 +54,7 @@ class More(ui.DynamicItem[ui.Button[Any]], template=r"more:(?P<track>\d+)"):
 
 
 class Like(ui.DynamicItem[ui.Button[Any]], template=r"like:(?P<count>\d+)"):
-    """A button that changes the message it is on."""
+    """A button that edits its message."""
 
     def __init__(self, count: int) -> None:
         style = discord.ButtonStyle.success if count else discord.ButtonStyle.secondary
@@ -74,7 +74,7 @@ class Like(ui.DynamicItem[ui.Button[Any]], template=r"like:(?P<count>\d+)"):
 
 
 class Answer(ui.LayoutView):
-    """An answer in Components V2 with one of each kind of part."""
+    """A layout with each kind of Components V2 part."""
 
     def __init__(self, name: str, *, likes: int = 0, tracks: int = 2, media: bool = False) -> None:
         super().__init__(timeout=None)
@@ -94,7 +94,7 @@ class Answer(ui.LayoutView):
 
 
 class Note(ui.Modal, title="A note"):
-    """A form of one line."""
+    """A modal with one text input."""
 
     text: ui.Label[Any] = ui.Label(text="What is wrong?", component=ui.TextInput(required=True))
 
@@ -146,7 +146,7 @@ class SmallBot(discord.Client):
 
 
 def add_commands(tree: app_commands.CommandTree[SmallBot]) -> None:
-    """Give the tree its commands."""
+    """Add the commands to the tree."""
 
     @tree.command()
     @app_commands.describe(clip="A sound file", genre="Only this genre", count="How many")
@@ -157,10 +157,10 @@ def add_commands(tree: app_commands.CommandTree[SmallBot]) -> None:
         count: app_commands.Range[int, 1, 10] = 2,
         private: bool = False,
     ) -> None:
-        """Tell the genre of a clip."""
+        """Identify the genre of a clip."""
         await interaction.response.defer(thinking=True, ephemeral=private)
-        heard = len(await clip.read())
-        view = Answer(f"{clip.filename} {heard} {genre}".strip(), tracks=count, media=True)
+        size = len(await clip.read())
+        view = Answer(f"{clip.filename} {size} {genre}".strip(), tracks=count, media=True)
         image = discord.File(io.BytesIO(picture()), "spectrogram.png", description="A spectrogram")
         await interaction.edit_original_response(view=view, attachments=[image])
 
@@ -192,7 +192,7 @@ def add_commands(tree: app_commands.CommandTree[SmallBot]) -> None:
 
     @tree.command()
     async def sleepy(_interaction: discord.Interaction) -> None:
-        """Answer too late."""
+        """Respond too late."""
         await asyncio.sleep(3600)
 
     @tree.context_menu(name="What genre is this?")
@@ -225,7 +225,7 @@ class Menu(ui.View):
 
 @asynccontextmanager
 async def running(local: LocalDiscord, *, message_content: bool = True) -> AsyncIterator[SmallBot]:
-    """Run the small bot on a local Discord until it has its commands and is ready."""
+    """Run the small bot on a local Discord; it is ready when the block begins."""
     with local.patch_discord_py():
         small = SmallBot(message_content=message_content)
         task = asyncio.create_task(small.start(local.token))

@@ -1,4 +1,4 @@
-"""The faults of Discord, as an unmodified discord.py meets them."""
+"""Injected faults and their effect on an unmodified discord.py client."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def statuses(discord: LocalDiscord, method: str, path: str) -> list[int | str | 
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_429_with_via_is_waited_for(discord: LocalDiscord) -> None:
+async def test_429_with_via_is_retried_after_its_delay(discord: LocalDiscord) -> None:
     discord.faults.rate_limited("PATCH", ORIGINAL, 0.7)
     used = await discord.you.slash("identify", {"clip": CLIP})
     await used.wait_edited()
@@ -38,7 +38,7 @@ async def test_a_429_with_via_is_waited_for(discord: LocalDiscord) -> None:
 
 @pytest.mark.parametrize("ban", ["without via", "html"])
 @pytest.mark.usefixtures("bot")
-async def test_a_ban_is_an_error_for_the_bot(discord: LocalDiscord, ban: str) -> None:
+async def test_cloudflare_ban_is_not_retried(discord: LocalDiscord, ban: str) -> None:
     if ban == "html":
         discord.faults.cloudflare_ban("PATCH", ORIGINAL)
     else:
@@ -51,7 +51,7 @@ async def test_a_ban_is_an_error_for_the_bot(discord: LocalDiscord, ban: str) ->
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_5xx_is_tried_again(discord: LocalDiscord) -> None:
+async def test_5xx_is_retried(discord: LocalDiscord) -> None:
     discord.faults.server_error("PATCH", ORIGINAL, 503)
     used = await discord.you.slash("identify", {"clip": CLIP})
     await used.wait_edited()
@@ -59,7 +59,7 @@ async def test_a_5xx_is_tried_again(discord: LocalDiscord) -> None:
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_lost_response_to_an_ack_becomes_40060(discord: LocalDiscord) -> None:
+async def test_lost_acknowledgement_response_gives_40060_on_retry(discord: LocalDiscord) -> None:
     discord.faults.lost_response("POST", CALLBACK)
     used = await discord.you.slash("identify", {"clip": CLIP})
     await used.wait_ack()
@@ -72,7 +72,7 @@ async def test_a_lost_response_to_an_ack_becomes_40060(discord: LocalDiscord) ->
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_reset_connection_reaches_the_bot(discord: LocalDiscord) -> None:
+async def test_connection_reset_fails_the_call(discord: LocalDiscord) -> None:
     discord.faults.reset("PATCH", ORIGINAL)
     used = await discord.you.slash("identify", {"clip": CLIP})
     await discord.wait_for(lambda: statuses(discord, "PATCH", ORIGINAL) == ["reset"])
@@ -80,7 +80,7 @@ async def test_a_reset_connection_reaches_the_bot(discord: LocalDiscord) -> None
     assert used.thinking
 
 
-async def test_a_late_ack_is_an_unknown_interaction() -> None:
+async def test_late_acknowledgement_is_an_unknown_interaction() -> None:
     async with LocalDiscord(ack_deadline_s=0.1) as discord, running(discord):
         discord.faults.delay("POST", CALLBACK, 0.3)
         used = await discord.you.slash("note")
@@ -92,7 +92,7 @@ async def test_a_late_ack_is_an_unknown_interaction() -> None:
 
 
 @pytest.mark.usefixtures("bot")
-async def test_an_expired_token_edits_nothing(discord: LocalDiscord) -> None:
+async def test_expired_token_cannot_edit(discord: LocalDiscord) -> None:
     used = await discord.you.slash("identify", {"clip": CLIP})
     await used.wait_edited()
     used.expire()
@@ -103,7 +103,7 @@ async def test_an_expired_token_edits_nothing(discord: LocalDiscord) -> None:
 
 
 @pytest.mark.parametrize("kind", ["endless", "drip", "truncated", "gone", "elsewhere"])
-async def test_attachments_lie(discord: LocalDiscord, kind: str) -> None:
+async def test_attachment_with_fault_is_served_faulty(discord: LocalDiscord, kind: str) -> None:
     upload = {
         "endless": Upload("a.wav", size=10, stream=endless),
         "drip": Upload("a.wav", size=10, stream=drip),
@@ -111,8 +111,8 @@ async def test_attachments_lie(discord: LocalDiscord, kind: str) -> None:
         "gone": Upload("a.wav", status=404),
         "elsewhere": Upload("a.wav", status=302, location="http://169.254.169.254/"),
     }[kind]
-    said = await discord.you.say(uploads=[upload])
-    url = said["attachments"][0]["url"]
+    posted = await discord.you.say(uploads=[upload])
+    url = posted["attachments"][0]["url"]
     async with aiohttp.ClientSession() as session, session.get(url, allow_redirects=False) as got:
         if kind == "endless":
             assert len(await got.content.readexactly(1 << 20)) == 1 << 20
@@ -127,18 +127,16 @@ async def test_attachments_lie(discord: LocalDiscord, kind: str) -> None:
             assert got.headers.get("Location") == upload.location
 
 
-async def test_an_address_with_a_broken_signature_is_gone(discord: LocalDiscord) -> None:
-    said = await discord.you.say(uploads=[CLIP])
-    url = said["attachments"][0]["url"]
+async def test_attachment_url_with_wrong_signature_is_404(discord: LocalDiscord) -> None:
+    posted = await discord.you.say(uploads=[CLIP])
+    url = posted["attachments"][0]["url"]
     async with aiohttp.ClientSession() as session:
         assert (await session.get(url)).status == 200
         assert (await session.get(url[:-2] + "zz")).status == 404
         assert (await session.get(url.replace("ex=", "ex=f"))).status == 404
 
 
-async def test_op_7_is_resumed_and_brings_what_was_lost(
-    discord: LocalDiscord, bot: SmallBot
-) -> None:
+async def test_op_7_resume_replays_withheld_events(discord: LocalDiscord, bot: SmallBot) -> None:
     with discord.gateway.losing():
         used = await discord.you.slash("identify", {"clip": CLIP})
     discord.gateway.reconnect()
@@ -148,7 +146,7 @@ async def test_op_7_is_resumed_and_brings_what_was_lost(
 
 
 @pytest.mark.usefixtures("bot")
-async def test_op_9_identifies_again(discord: LocalDiscord) -> None:
+async def test_op_9_leads_to_a_new_identify(discord: LocalDiscord) -> None:
     discord.gateway.invalidate()
     ops = lambda: [e["op"] for e in discord.gateway.log if e["event"] == "received"]  # noqa: E731
     await discord.wait_for(lambda: ops().count(2) == 2, 15)
@@ -157,7 +155,7 @@ async def test_op_9_identifies_again(discord: LocalDiscord) -> None:
     await used.wait_edited()
 
 
-async def test_a_dead_line_is_resumed(discord: LocalDiscord, bot: SmallBot) -> None:
+async def test_aborted_gateway_connection_is_resumed(discord: LocalDiscord, bot: SmallBot) -> None:
     discord.gateway.abort()
     await discord.wait_for(lambda: "resumed" in bot.events, 30)
     assert discord.online
@@ -169,14 +167,14 @@ async def test_heartbeats_are_counted_and_acknowledged(discord: LocalDiscord) ->
         assert bot.latency < 1
 
 
-async def test_a_repeated_event_reaches_the_bot_twice(discord: LocalDiscord, bot: SmallBot) -> None:
+async def test_repeated_event_reaches_the_bot_twice(discord: LocalDiscord, bot: SmallBot) -> None:
     await discord.you.say("once")
     discord.gateway.repeat_last()
     await discord.wait_for(lambda: len(bot.messages) >= 2)
     assert [m.content for m in bot.messages] == ["once", "once"]
 
 
-async def test_a_refused_privileged_intent_closes_with_4014() -> None:
+async def test_refused_privileged_intent_closes_with_4014() -> None:
     async with LocalDiscord(message_content=False) as discord:
         with discord.patch_discord_py():
             async with SmallBot() as refused:
@@ -188,7 +186,7 @@ async def test_a_refused_privileged_intent_closes_with_4014() -> None:
         assert bot.application_flags.gateway_message_content_limited
 
 
-async def test_a_wrong_token_is_refused(discord: LocalDiscord) -> None:
+async def test_wrong_token_fails_login(discord: LocalDiscord) -> None:
     with discord.patch_discord_py():
         async with SmallBot() as refused:
             with pytest.raises(library.LoginFailure):
@@ -196,7 +194,7 @@ async def test_a_wrong_token_is_refused(discord: LocalDiscord) -> None:
 
 
 @pytest.mark.parametrize("compression", [True, False], ids=["compressed", "plain"])
-async def test_the_gateway_speaks_what_the_client_asks_for(compression: bool) -> None:
+async def test_gateway_compression_follows_the_client(compression: bool) -> None:
     async with LocalDiscord() as discord:
         discord.gateway.compression = compression
         async with running(discord):
@@ -204,11 +202,13 @@ async def test_the_gateway_speaks_what_the_client_asks_for(compression: bool) ->
             await used.wait_edited()
             asked = discord.gateway.log[0]["query"]["compress"]
             assert asked in ("zlib-stream", "zstd-stream")
-            spoken = discord.gateway.connections[0].compress
-            assert spoken == (asked if compression else "")
+            used_compression = discord.gateway.connections[0].compress
+            assert used_compression == (asked if compression else "")
 
 
-async def test_zlib_is_spoken_too(discord: LocalDiscord, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_gateway_supports_zlib_stream(
+    discord: LocalDiscord, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import zlib
 
     class Zlib:
@@ -226,7 +226,7 @@ async def test_zlib_is_spoken_too(discord: LocalDiscord, monkeypatch: pytest.Mon
         assert discord.gateway.connections[0].compress == "zlib-stream"
 
 
-async def test_two_bots_at_once_race_for_the_same_interaction(discord: LocalDiscord) -> None:
+async def test_two_bots_at_once_acknowledge_an_interaction_once(discord: LocalDiscord) -> None:
     async with running(discord), running(discord):
         assert len(discord.gateway.connections) == 2
         used = await discord.you.slash("identify", {"clip": CLIP})
@@ -234,7 +234,7 @@ async def test_two_bots_at_once_race_for_the_same_interaction(discord: LocalDisc
         await discord.wait_for(lambda: sorted(statuses(discord, "POST", CALLBACK)) == [200, 400])
 
 
-async def test_shards_hear_only_of_their_guilds(discord: LocalDiscord) -> None:
+async def test_shards_receive_only_their_guilds(discord: LocalDiscord) -> None:
     discord.gateway.shards = 2
     with discord.patch_discord_py():
         client = library.AutoShardedClient(intents=library.Intents.default())
@@ -246,7 +246,7 @@ async def test_shards_hear_only_of_their_guilds(discord: LocalDiscord) -> None:
         await task
 
 
-async def test_nobody_is_asked_while_no_bot_is_connected(discord: LocalDiscord) -> None:
+async def test_command_without_a_connected_bot_is_not_acknowledged(discord: LocalDiscord) -> None:
     with pytest.raises(NotOffered, match="No command"):
         await discord.you.slash("identify", {"clip": CLIP})
     async with running(discord):
@@ -256,7 +256,7 @@ async def test_nobody_is_asked_while_no_bot_is_connected(discord: LocalDiscord) 
     assert used.acked_at is None
 
 
-async def test_a_bot_in_a_process_of_its_own_can_be_killed_and_comes_back() -> None:
+async def test_bot_process_can_be_killed_and_restarted() -> None:
     script = (
         "import sys; from bot.local_discord import patch_discord_py;"
         "from tests.bot.local_discord.small_bot import SmallBot\n"
@@ -278,7 +278,7 @@ async def test_a_bot_in_a_process_of_its_own_can_be_killed_and_comes_back() -> N
         os.kill(process.pid, signal.SIGKILL)
         await process.wait()
         await discord.wait_for(lambda: not discord.online)
-        assert used.thinking, "what a job journal has to repair"
+        assert used.thinking, "a pending reply that a restart must correct"
         process = await start()
         try:
             await discord.wait_ready(30)
@@ -290,7 +290,7 @@ async def test_a_bot_in_a_process_of_its_own_can_be_killed_and_comes_back() -> N
 
 
 @pytest.mark.usefixtures("bot")
-async def test_the_time_of_an_ack_is_measured(discord: LocalDiscord) -> None:
+async def test_wait_ack_returns_the_elapsed_time(discord: LocalDiscord) -> None:
     discord.faults.delay("POST", CALLBACK, 0.4)
     begun = time.monotonic()
     used = await discord.you.slash("note")

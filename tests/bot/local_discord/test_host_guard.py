@@ -1,4 +1,4 @@
-"""The local Discord belongs to this machine: no other host, no other web site, no wrong key."""
+"""Access to the local Discord: loopback, Host and Origin headers, page key and bot token."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.local_discord import LocalDiscord, Upload, patch_discord_py
 from genrec.errors import GenrecError
 
 
-def test_only_loopback_is_bound() -> None:
+def test_host_other_than_loopback_raises() -> None:
     with pytest.raises(ValueError, match="not a loopback address"):
         LocalDiscord(host="0.0.0.0")
     with (
@@ -20,13 +20,13 @@ def test_only_loopback_is_bound() -> None:
         pass
 
 
-async def test_a_taken_port_is_explained(discord: LocalDiscord) -> None:
+async def test_port_in_use_is_explained(discord: LocalDiscord) -> None:
     with pytest.raises(GenrecError, match=f"Port {discord.port} of 127.0.0.1 cannot be used"):
         async with LocalDiscord(port=discord.port):
             pass
 
 
-async def test_discord_py_is_pointed_here_and_back(discord: LocalDiscord) -> None:
+async def test_patch_discord_py_is_undone_after_the_block(discord: LocalDiscord) -> None:
     before = library.http.Route.BASE
     with discord.patch_discord_py():
         assert discord.url + "/api/v10" == library.http.Route.BASE
@@ -42,7 +42,7 @@ async def test_discord_py_is_pointed_here_and_back(discord: LocalDiscord) -> Non
         ({"Origin": "http://evil.example", "Host": "evil.example"}, 421),
     ],
 )
-async def test_other_web_sites_may_not_act(
+async def test_request_with_other_origin_or_host_is_refused(
     discord: LocalDiscord, headers: dict[str, str], status: int
 ) -> None:
     body = {"channel": discord.channel("music").id, "content": "hello"}
@@ -58,7 +58,7 @@ async def test_other_web_sites_may_not_act(
         assert [message["content"] for message in discord.you.sees()] == ["hello"]
 
 
-async def test_the_page_needs_its_key_and_shows_only_its_files(discord: LocalDiscord) -> None:
+async def test_page_needs_its_key_and_serves_only_its_files(discord: LocalDiscord) -> None:
     async with aiohttp.ClientSession() as session:
         page = await session.get(discord.page_url)
         assert page.status == 200
@@ -74,23 +74,23 @@ async def test_the_page_needs_its_key_and_shows_only_its_files(discord: LocalDis
             assert (await session.get(address)).status == 404
 
 
-async def test_a_strange_host_is_refused_everywhere(discord: LocalDiscord) -> None:
+async def test_other_host_header_is_refused_on_all_paths(discord: LocalDiscord) -> None:
     async with aiohttp.ClientSession() as session:
         for path in ("/api/v10/gateway", "/cdn/attachments/1/2/a", "/gateway"):
             rebound = await session.get(discord.url + path, headers={"Host": "evil.example"})
             assert rebound.status == 421
 
 
-async def test_uploads_cannot_become_pages_of_this_origin(discord: LocalDiscord) -> None:
-    said = await discord.you.say(uploads=[Upload("x.html", b"<script>alert(1)</script>")])
+async def test_html_upload_is_served_as_attachment(discord: LocalDiscord) -> None:
+    posted = await discord.you.say(uploads=[Upload("x.html", b"<script>alert(1)</script>")])
     async with aiohttp.ClientSession() as session:
-        got = await session.get(said["attachments"][0]["url"])
+        got = await session.get(posted["attachments"][0]["url"])
         assert got.headers["Content-Disposition"] == "attachment"
         assert "sandbox" in got.headers["Content-Security-Policy"]
         assert got.headers["X-Content-Type-Options"] == "nosniff"
 
 
-async def test_the_api_needs_the_bots_token(discord: LocalDiscord) -> None:
+async def test_api_requires_the_bot_token(discord: LocalDiscord) -> None:
     async with aiohttp.ClientSession() as session:
         address = f"{discord.url}/api/v10/users/@me"
         assert (await session.get(address)).status == 401
@@ -106,11 +106,11 @@ async def test_the_api_needs_the_bots_token(discord: LocalDiscord) -> None:
     ("asked", "status", "body"),
     [("bytes=2-4", 206, b"234"), ("bytes=7-", 206, b"789"), ("bytes=99-", 416, b"")],
 )
-async def test_a_player_may_seek(
+async def test_attachment_range_request(
     discord: LocalDiscord, asked: str, status: int, body: bytes
 ) -> None:
-    said = await discord.you.say(uploads=[Upload("a.wav", b"0123456789")])
+    posted = await discord.you.say(uploads=[Upload("a.wav", b"0123456789")])
     async with aiohttp.ClientSession() as session:
-        url = said["attachments"][0]["url"]
+        url = posted["attachments"][0]["url"]
         got = await session.get(url, headers={"Range": asked})
         assert (got.status, await got.read()) == (status, body)

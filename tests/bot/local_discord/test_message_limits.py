@@ -1,4 +1,4 @@
-"""What Discord refuses in the body of a message, and what a message makes of it."""
+"""Limits on message bodies, allowed mentions, nonces and component ids."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def row(*inside: dict[str, Any]) -> dict[str, Any]:
 
 
 async def post(discord: LocalDiscord, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-    """Post as the bot does."""
+    """Post a message as the bot."""
     headers = {"Authorization": f"Bot {discord.token}"}
     channel = discord.channel("music").id
     async with aiohttp.ClientSession(headers=headers) as session:
@@ -57,24 +57,26 @@ async def post(discord: LocalDiscord, body: dict[str, Any]) -> tuple[int, dict[s
         ({"content": "x", "message_reference": {"message_id": "1"}}, "message_reference"),
     ],
 )
-async def test_a_body_is_refused(discord: LocalDiscord, body: dict[str, Any], field: str) -> None:
+async def test_invalid_body_is_refused_with_its_field(
+    discord: LocalDiscord, body: dict[str, Any], field: str
+) -> None:
     status, answer = await post(discord, body)
     assert (status, answer["code"]) == (400, 50035)
     assert list(answer["errors"]) == [field]
 
 
-async def test_an_empty_message_is_refused(discord: LocalDiscord) -> None:
+async def test_empty_message_is_refused(discord: LocalDiscord) -> None:
     status, answer = await post(discord, {})
     assert (status, answer["code"]) == (400, 50006)
 
 
-async def test_a_missing_permission_is_refused(discord: LocalDiscord) -> None:
+async def test_missing_permission_is_refused(discord: LocalDiscord) -> None:
     discord.channel("music").denied_to_bot = 1 << 11
     status, answer = await post(discord, {"content": "x"})
     assert (status, answer["code"]) == (403, 50013)
 
 
-async def test_a_repeated_nonce_gives_the_same_message(discord: LocalDiscord) -> None:
+async def test_repeated_nonce_returns_the_same_message(discord: LocalDiscord) -> None:
     body = {"content": "once", "nonce": "n1", "enforce_nonce": True}
     first, second = (await post(discord, body))[1], (await post(discord, body))[1]
     assert first["id"] == second["id"]
@@ -84,7 +86,7 @@ async def test_a_repeated_nonce_gives_the_same_message(discord: LocalDiscord) ->
 @pytest.mark.parametrize(
     ("allowed", "pinged"), [(None, True), ({"parse": []}, False), ({"parse": ["everyone"]}, True)]
 )
-async def test_who_is_pinged(
+async def test_allowed_mentions(
     discord: LocalDiscord, allowed: dict[str, Any] | None, pinged: bool
 ) -> None:
     text = f"@everyone <@{discord.you.id}>"
@@ -96,7 +98,7 @@ async def test_who_is_pinged(
     assert bool(message["mentions"]) is (allowed is None)
 
 
-async def test_components_get_numbers_in_reading_order(discord: LocalDiscord) -> None:
+async def test_component_ids_follow_reading_order(discord: LocalDiscord) -> None:
     body = {"flags": V2, "components": [{"type": 17, "components": [TEXT, row(BUTTON)]}]}
     _, message = await post(discord, body)
     container = message["components"][0]

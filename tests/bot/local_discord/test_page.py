@@ -1,4 +1,4 @@
-"""The chat page in a real browser: upload a clip, use commands, see answers, press buttons."""
+"""The chat page in a browser: uploads, commands, responses, buttons and forms."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.bot.local_discord.small_bot import SmallBot
 pytestmark = pytest.mark.browser
 
 PICTURES = Path(__file__).resolve().parents[3] / "artefacts" / "page"
-expect.set_options(timeout=20_000)  # a busy machine draws slowly
+expect.set_options(timeout=20_000)  # rendering is slow on a busy machine
 CLIP = {"name": "my clip.wav", "mimeType": "audio/wav", "buffer": b"RIFF" + bytes(2_000)}
 DESKTOP = {"viewport": {"width": 1180, "height": 820}, "color_scheme": "dark"}
 PHONE = {
@@ -36,18 +36,18 @@ async def browser(chromium: Path) -> AsyncIterator[Browser]:
 
 
 async def visit(browser: Browser, discord: LocalDiscord, **options: object) -> Page:
-    """Open the page; a complaint of the browser (an error, a refused resource) fails the test."""
+    """Open the page and record console errors; an uncaught error fails the test."""
     page = await (await browser.new_context(**options)).new_page()
     page.set_default_timeout(20_000)
     page.on("pageerror", lambda error: pytest.fail(f"the page failed: {error}"))
-    page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
-    complaints.clear()
+    page.on("console", lambda line: line.type == "error" and console_errors.append(line.text))
+    console_errors.clear()
     await page.goto(discord.page_url)
     await expect(page.locator("#status")).to_have_text("genrec is online")
     return page
 
 
-complaints: list[str] = []
+console_errors: list[str] = []
 
 
 async def picture(page: Page, name: str) -> None:
@@ -58,7 +58,7 @@ async def picture(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize(("name", "options"), [("desktop", DESKTOP), ("phone", PHONE)])
 @pytest.mark.usefixtures("bot")
-async def test_upload_a_clip_use_a_command_and_press_a_button(
+async def test_upload_command_and_button_in_the_browser(
     discord: LocalDiscord, browser: Browser, name: str, options: dict[str, object]
 ) -> None:
     page = await visit(browser, discord, **options)
@@ -85,22 +85,24 @@ async def test_upload_a_clip_use_a_command_and_press_a_button(
     again = page.locator(".message", has_text="again is jazz")
     await expect(again.get_by_role("button", name="Like 1")).to_be_visible()
     await again.get_by_role("button", name="More like this").first.click()
-    told = page.locator(".message.ephemeral")
-    await expect(told).to_contain_text("Only you can see this")
+    private = page.locator(".message.ephemeral")
+    await expect(private).to_contain_text("Only you can see this")
     await picture(page, f"{name}-answer")
-    await told.get_by_role("button", name="Dismiss message").click()
-    await expect(told).to_have_count(0)
+    await private.get_by_role("button", name="Dismiss message").click()
+    await expect(private).to_have_count(0)
     width = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    assert width <= 0, "nothing is wider than the window"
-    assert complaints == []
+    assert width <= 0, "the page is wider than the window"
+    assert console_errors == []
 
 
 @pytest.mark.usefixtures("bot")
-async def test_the_menu_of_a_message_and_a_form(discord: LocalDiscord, browser: Browser) -> None:
-    said = await discord.you.say("listen", uploads=[Upload("a.wav", b"RIFF")], channel="general")
+async def test_message_menu_and_form_in_the_browser(
+    discord: LocalDiscord, browser: Browser
+) -> None:
+    posted = await discord.you.say("listen", uploads=[Upload("a.wav", b"RIFF")], channel="general")
     page = await visit(browser, discord, **DESKTOP)
     await page.get_by_role("button", name="general").click()
-    await page.locator(f"#m{said['id']}").click(button="right")
+    await page.locator(f"#m{posted['id']}").click(button="right")
     await picture(page, "desktop-menu")
     await page.get_by_role("menuitem", name="What genre is this?").click()
     await expect(page.locator(".message").last).to_contain_text("I see a.wav")
@@ -111,21 +113,21 @@ async def test_the_menu_of_a_message_and_a_form(discord: LocalDiscord, browser: 
     await page.get_by_label("What is wrong?").fill("too loud")
     await page.get_by_role("button", name="Submit").click()
     await expect(page.locator(".message").last).to_contain_text("Noted: too loud")
-    # The form closes when it was taken, which the answer to it may overtake.
+    # The form closes after its submission, which the response may precede.
     await expect(page.get_by_label("What is wrong?")).to_be_hidden()
     await page.get_by_role("textbox").fill("/pick")
     await page.keyboard.press("Enter")
     await page.locator("#command").get_by_role("button", name="Send").click()
     await page.get_by_label("Make a selection").select_option("jazz")
     await expect(page.locator(".message").last).to_contain_text("You like jazz")
-    assert complaints == []
+    assert console_errors == []
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_menu_waits_for_the_commands_of_its_channel(
+async def test_message_menu_waits_for_the_commands_of_its_channel(
     discord: LocalDiscord, browser: Browser
 ) -> None:
-    said = await discord.you.say("listen", uploads=[Upload("a.wav", b"RIFF")], channel="general")
+    posted = await discord.you.say("listen", uploads=[Upload("a.wav", b"RIFF")], channel="general")
     page = await visit(browser, discord, **DESKTOP)
     asked, answered = asyncio.Event(), asyncio.Event()
 
@@ -137,16 +139,16 @@ async def test_a_menu_waits_for_the_commands_of_its_channel(
     await page.route("**/api/commands", slowly)
     await page.get_by_role("button", name="general").click()
     await asked.wait()
-    await page.locator(f"#m{said['id']}").click(button="right")
+    await page.locator(f"#m{posted['id']}").click(button="right")
     await expect(page.locator("#menu")).to_be_hidden()
     answered.set()
     await page.get_by_role("menuitem", name="What genre is this?").click()
     await expect(page.locator(".message").last).to_contain_text("I see a.wav")
-    assert complaints == []
+    assert console_errors == []
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_dropped_file_is_ready_to_be_sent(discord: LocalDiscord, browser: Browser) -> None:
+async def test_dropped_file_is_sent(discord: LocalDiscord, browser: Browser) -> None:
     page = await visit(browser, discord, **DESKTOP)
     script = """() => {
         const data = new DataTransfer();
@@ -161,10 +163,10 @@ async def test_a_dropped_file_is_ready_to_be_sent(discord: LocalDiscord, browser
     await expect(page.locator("#drop")).to_be_hidden()
     await page.get_by_role("button", name="Send").click()
     await expect(page.locator(".message .sound").first).to_contain_text("dropped.ogg")
-    assert complaints == []
+    assert console_errors == []
 
 
-async def test_a_bot_that_does_not_answer_and_one_that_leaves(
+async def test_page_reports_unresponsive_and_disconnected_bot(
     discord: LocalDiscord, bot: SmallBot, browser: Browser
 ) -> None:
     discord.interactions.ack_deadline_s = 0.3
@@ -178,7 +180,7 @@ async def test_a_bot_that_does_not_answer_and_one_that_leaves(
 
 
 @pytest.mark.usefixtures("bot")
-async def test_hostile_text_is_only_text(discord: LocalDiscord, browser: Browser) -> None:
+async def test_hostile_text_is_rendered_as_text(discord: LocalDiscord, browser: Browser) -> None:
     text = "<img src=x onerror=alert(1)> [x](javascript:alert(1)) `<b>` **<i>bold</i>** __proto__"
     sam = discord.person("sam")
     await sam.say(text)
@@ -188,4 +190,4 @@ async def test_hostile_text_is_only_text(discord: LocalDiscord, browser: Browser
     await expect(body).to_contain_text("<img src=x onerror=alert(1)> [x](javascript:alert(1))")
     assert await body.locator("img, a, i").count() == 0
     await expect(page.locator("a.file")).to_contain_text("<script>.svg")
-    assert complaints == []
+    assert console_errors == []

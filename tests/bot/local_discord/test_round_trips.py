@@ -1,4 +1,4 @@
-"""What a person does and a real discord.py bot answers, over the wire."""
+"""Round trips between a person and a discord.py bot through the local Discord."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ V2 = 1 << 15
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_slash_command_with_a_clip_is_deferred_and_answered_in_components_v2(
+async def test_slash_command_is_deferred_then_edited_with_components_v2(
     discord: LocalDiscord,
 ) -> None:
     used = await discord.you.slash("identify", {"clip": CLIP, "genre": "jazz", "count": 3})
@@ -35,15 +35,15 @@ async def test_a_slash_command_with_a_clip_is_deferred_and_answered_in_component
     discord.assert_clean()
 
 
-async def test_buttons_keep_their_state_after_the_bot_is_replaced(discord: LocalDiscord) -> None:
+async def test_buttons_keep_their_state_after_a_restart(discord: LocalDiscord) -> None:
     async with running(discord):
         used = await discord.you.slash("identify", {"clip": CLIP})
         answer = await used.wait_edited()
     assert not discord.online
     async with running(discord):
         pressed = await discord.you.press(answer, "more:1")
-        told = await pressed.wait_edited()
-        assert told["content"] == "More like track 1"
+        response = await pressed.wait_edited()
+        assert response["content"] == "More like track 1"
         assert pressed.ephemeral
         liked = await discord.you.press(answer, "like:0")
         assert "again" in visible_text(await liked.wait_edited())
@@ -53,7 +53,7 @@ async def test_buttons_keep_their_state_after_the_bot_is_replaced(discord: Local
 
 
 @pytest.mark.usefixtures("bot")
-async def test_an_ephemeral_answer_is_seen_by_one_person_only(discord: LocalDiscord) -> None:
+async def test_ephemeral_response_is_visible_to_one_person(discord: LocalDiscord) -> None:
     sam = discord.person("sam")
     used = await sam.slash("identify", {"clip": CLIP, "private": True})
     answer = await used.wait_edited()
@@ -65,26 +65,26 @@ async def test_an_ephemeral_answer_is_seen_by_one_person_only(discord: LocalDisc
 
 
 @pytest.mark.usefixtures("bot")
-async def test_the_message_menu_brings_the_message_with_its_attachments(
+async def test_message_command_receives_the_attachments(
     discord: LocalDiscord,
 ) -> None:
-    said = await discord.you.say("listen", uploads=[CLIP], channel="general")
-    used = await discord.you.menu("What genre is this?", said)
+    posted = await discord.you.say("listen", uploads=[CLIP], channel="general")
+    used = await discord.you.menu("What genre is this?", posted)
     assert (await used.wait_edited())["content"] == "I see clip.wav"
     discord.assert_clean()
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_clip_in_a_channel_is_answered_in_a_reply(discord: LocalDiscord) -> None:
-    said = await discord.you.say("what is this?", uploads=[CLIP])
+async def test_upload_in_channel_gets_a_reply(discord: LocalDiscord) -> None:
+    posted = await discord.you.say("what is this?", uploads=[CLIP])
     answer = await discord.you.wait_message(lambda m: m["author"]["bot"])
-    assert answer["message_reference"]["message_id"] == said["id"]
+    assert answer["message_reference"]["message_id"] == posted["id"]
     assert "5004 bytes" in visible_text(answer)
     assert answer["mentions"] == []
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_direct_message_is_heard(discord: LocalDiscord) -> None:
+async def test_direct_message_and_command_reach_the_bot(discord: LocalDiscord) -> None:
     await discord.you.say("", uploads=[CLIP], channel="dm")
     answer = await discord.you.wait_message(lambda m: m["author"]["bot"], channel="dm")
     assert "5004 bytes" in visible_text(answer)
@@ -94,7 +94,7 @@ async def test_a_direct_message_is_heard(discord: LocalDiscord) -> None:
         await discord.you.slash("reindex", channel="dm")
 
 
-async def test_content_is_hidden_without_the_intent_but_not_where_the_bot_is_mentioned(
+async def test_content_without_intent_is_hidden_unless_the_bot_is_mentioned(
     discord: LocalDiscord,
 ) -> None:
     async with running(discord, message_content=False) as bot:
@@ -109,7 +109,7 @@ async def test_content_is_hidden_without_the_intent_but_not_where_the_bot_is_men
 
 
 @pytest.mark.usefixtures("bot")
-async def test_autocomplete_gives_suggestions(discord: LocalDiscord) -> None:
+async def test_autocomplete_returns_choices(discord: LocalDiscord) -> None:
     choices = await discord.you.autocomplete("identify", "genre", "me")
     assert choices == [{"name": "Metal", "value": "metal"}]
     with pytest.raises(NotOffered, match="does not autocomplete"):
@@ -117,7 +117,7 @@ async def test_autocomplete_gives_suggestions(discord: LocalDiscord) -> None:
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_form_is_opened_filled_in_and_sent(discord: LocalDiscord) -> None:
+async def test_modal_is_opened_and_submitted(discord: LocalDiscord) -> None:
     used = await discord.you.slash("note")
     form = await used.wait_modal()
     assert form["title"] == "A note"
@@ -129,7 +129,7 @@ async def test_a_form_is_opened_filled_in_and_sent(discord: LocalDiscord) -> Non
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_select_menu_changes_its_message(discord: LocalDiscord) -> None:
+async def test_select_menu_edits_its_message(discord: LocalDiscord) -> None:
     used = await discord.you.slash("pick")
     shown = await used.wait_edited()
     assert [len(s["options"]) for s in selects(shown)] == [6]
@@ -142,7 +142,7 @@ async def test_a_select_menu_changes_its_message(discord: LocalDiscord) -> None:
 
 
 @pytest.mark.usefixtures("bot")
-async def test_the_first_followup_of_a_deferred_subcommand_fills_the_original(
+async def test_first_followup_after_deferral_becomes_the_original_response(
     discord: LocalDiscord,
 ) -> None:
     used = await discord.you.slash("library add", {"title": "So What"})
@@ -151,7 +151,7 @@ async def test_the_first_followup_of_a_deferred_subcommand_fills_the_original(
 
 
 @pytest.mark.usefixtures("bot")
-async def test_permissions_hide_a_command_and_still_reach_the_bot(discord: LocalDiscord) -> None:
+async def test_command_permissions_hide_it_and_reach_the_bot(discord: LocalDiscord) -> None:
     sam = discord.person("sam")
     with pytest.raises(NotOffered, match="hidden from sam"):
         await sam.slash("reindex")
@@ -174,7 +174,7 @@ async def test_permissions_hide_a_command_and_still_reach_the_bot(discord: Local
     ],
 )
 @pytest.mark.usefixtures("bot")
-async def test_what_discords_client_would_not_send_is_not_sent(
+async def test_invalid_options_are_not_sent(
     discord: LocalDiscord, options: dict[str, object], sentence: str
 ) -> None:
     with pytest.raises(NotOffered, match=sentence):
@@ -182,7 +182,7 @@ async def test_what_discords_client_would_not_send_is_not_sent(
     assert discord.calls("POST", "callback") == []
 
 
-async def test_a_user_installed_command_works_where_the_bot_is_not(discord: LocalDiscord) -> None:
+async def test_user_installed_command_works_in_other_guilds(discord: LocalDiscord) -> None:
     away = discord.add_guild("Elsewhere", with_bot=False).channel("music")
     async with running(discord) as bot:
         assert [guild.name for guild in bot.guilds] == ["Local Discord"]
@@ -194,14 +194,14 @@ async def test_a_user_installed_command_works_where_the_bot_is_not(discord: Loca
 
 
 @pytest.mark.usefixtures("bot")
-async def test_a_hundred_at_once_are_all_answered(discord: LocalDiscord) -> None:
+async def test_hundred_concurrent_commands_are_all_completed(discord: LocalDiscord) -> None:
     used = [await discord.you.slash("identify", {"clip": CLIP}) for _ in range(100)]
     await asyncio.gather(*(one.wait_edited(60) for one in used))
     assert all(one.acked_at for one in used)
     discord.assert_clean()
 
 
-async def test_a_voice_message_is_known_as_one(discord: LocalDiscord, bot: SmallBot) -> None:
+async def test_voice_message_has_the_voice_flag(discord: LocalDiscord, bot: SmallBot) -> None:
     await discord.you.say(uploads=[Upload("voice-message.ogg", b"OggS")], voice=True)
     await discord.wait_for(lambda: bot.messages)
     assert bot.messages[0].flags.voice

@@ -1,4 +1,4 @@
-"""Request bodies against Discord's own description."""
+"""Request and response bodies match Discord's OpenAPI description."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def schema(shared: Path) -> Schema:
 
 
 @pytest.mark.parametrize(
-    ("template", "body", "said"),
+    ("template", "body", "expected"),
     [
         (MESSAGES, {"content": "x", "contents": "y"}, "unknown key 'contents'"),
         (MESSAGES, {"content": 3}, "content: type"),
@@ -32,18 +32,18 @@ def schema(shared: Path) -> Schema:
         ("/channels/{channel_id}/message", {}, "not in the description"),
     ],
 )
-def test_what_is_wrong_is_named(
-    schema: Schema, template: str, body: dict[str, object], said: str
+def test_request_errors_name_the_field(
+    schema: Schema, template: str, body: dict[str, object], expected: str
 ) -> None:
     errors = schema.request_errors("POST", template, body)
-    assert any(said in error for error in errors), errors
+    assert any(expected in error for error in errors), errors
 
 
-def test_a_right_body_has_no_errors(schema: Schema) -> None:
+def test_request_errors_of_a_valid_body_are_empty(schema: Schema) -> None:
     assert schema.request_errors("POST", MESSAGES, {"content": "x", "flags": 64}) == []
 
 
-async def test_everything_the_small_bot_sends_fits(schema: Schema) -> None:
+async def test_requests_of_the_small_bot_match_the_description(schema: Schema) -> None:
     clip = Upload("clip.wav", bytes(2_000))
     async with LocalDiscord(schema=schema) as discord, running(discord):
         you = discord.you
@@ -51,9 +51,9 @@ async def test_everything_the_small_bot_sends_fits(schema: Schema) -> None:
         answer = await used.wait_edited()
         await (await you.press(answer, "more:0")).wait_edited()
         await (await you.press(answer, "like:0")).wait_until(lambda m: "again" in visible_text(m))
-        said = await you.say("hear", uploads=[clip])
+        posted = await you.say("a clip", uploads=[clip])
         await you.wait_message(lambda m: m.get("message_reference"))
-        await (await you.menu("What genre is this?", said)).wait_edited()
+        await (await you.menu("What genre is this?", posted)).wait_edited()
         await you.autocomplete("identify", "genre", "m")
         noted = await you.slash("note")
         field = (await noted.wait_modal())["components"][0]["component"]["custom_id"]
@@ -63,7 +63,7 @@ async def test_everything_the_small_bot_sends_fits(schema: Schema) -> None:
         discord.assert_clean()
 
 
-async def test_everything_the_local_discord_answers_fits(schema: Schema) -> None:
+async def test_responses_of_the_local_discord_match_the_description(schema: Schema) -> None:
     async with LocalDiscord(schema=schema) as discord, running(discord) as bot:
         await bot.application_info()
         person = await bot.fetch_user(int(discord.you.id))
