@@ -12,7 +12,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from bot.demo.synth import STYLES, Samples, music
+from bot.demo.clip_audio import STYLES, Samples, music
 
 __all__ = ["STYLES", "WRITERS", "Samples", "music", "silence", "tone", "write"]
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from bot.config import Settings, SettingsError, load_settings, renamed_settings
-from bot.demo.clip import clip
+from bot.demo.clip_audio import clip_file
 from bot.runtime.resources import find_preset, open_catalogue
 from bot.runtime.source_policy import old_ytdlp, source_policy
 from bot.sources.policy import accepted_sources
@@ -104,7 +104,7 @@ def _answer(settings: Settings) -> str:
         took = ", ".join(f"{name} {ms:.0f} ms" for name, ms in analysis.timings_ms.items())
         return f"a worker classified the demo clip as {analysis.scores[0].label} ({took})"
 
-    with clip() as path:
+    with clip_file() as path:
         return asyncio.run(analyze(path))
 
 

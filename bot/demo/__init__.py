@@ -1,1 +1,1 @@
-"""`genrec demo`: a scripted conversation with the bot on the local Discord."""
+"""`genrec demo`: a scripted conversation with the bot on a local Discord."""

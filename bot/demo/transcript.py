@@ -1,4 +1,4 @@
-"""A conversation with the bot as text: Discord's markdown read, for a terminal or a pipe."""
+"""Print the demo's conversation, with Discord's markdown as terminal styles or plain text."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from bot.local_discord.message_components import TEXT_DISPLAY, walk
 
 WIDTH = 80
 LEAST_S = 0.1
-_NO_MENTION = "\u200b"  # what keeps an @ in a name from being a mention
-_HEAD = re.compile(r"(#{1,3}|-#|>) ")
-_HEADS = {"-#": "dim", ">": "italic"}
+_NO_MENTION = "\u200b"  # zero-width space that the bot puts after an @ against mentions
+_LINE_PREFIX = re.compile(r"(#{1,3}|-#|>) ")
+_LINE_STYLES = {"-#": "dim", ">": "italic"}
 _MARKS = re.compile(
     r"\\(?P<letter>[^\w\s]|_)|\[(?P<label>(?:\\.|[^\]\\])+)\]\(<?(?P<url>[^\s)>]*)>?\)"
     r"|(?P<mark>\*\*|__|~~|`+|\*)"
@@ -27,16 +27,16 @@ _STYLES = {"**": Style(bold=True), "__": Style(underline=True), "*": Style(itali
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One turn of the conversation.
+    """One step of the conversation.
 
     Attributes
     ----------
     you
-        What the person does.
+        The person's action.
     message
-        What the bot answers, as Discord hands it out.
+        The payload of the bot's response.
     seconds
-        From the one to the other.
+        Time from the action to the response.
     """
 
     you: str
@@ -45,15 +45,15 @@ class Step:
 
 
 def as_json(step: Step) -> dict[str, Any]:
-    """Return a turn for a program."""
-    return {"you": step.you, "answer": read(step.message).plain, "seconds": step.seconds}
+    """Return a step as the documented JSON object."""
+    return {"you": step.you, "answer": message_text(step.message).plain, "seconds": step.seconds}
 
 
-def put(console: Console, step: Step) -> None:
-    """Print a turn: framed and in colours in a terminal, plain elsewhere."""
-    # No answer says that it took no time at all, so neither does its heading.
+def print_step(console: Console, step: Step) -> None:
+    """Print a step, in a coloured frame on a terminal and as plain text elsewhere."""
+    # The bot's own footer never shows 0.0 s, so the heading does not either.
     heading = f"genrec, {max(step.seconds, LEAST_S):.1f} s later"
-    answer = read(step.message)
+    answer = message_text(step.message)
     console.print()
     console.print(Text.assemble(("you ", "bold"), step.you), soft_wrap=True)
     if console.is_terminal:
@@ -71,24 +71,24 @@ def put(console: Console, step: Step) -> None:
         console.print(Text("  ") + line, soft_wrap=True)
 
 
-def read(message: dict[str, Any]) -> Text:
-    """Return the words of a message, Discord's marks turned into styles."""
+def message_text(message: dict[str, Any]) -> Text:
+    """Return the text of a message, with Discord's markdown as styles."""
     texts = [c["content"] for c in walk(message["components"]) if c["type"] == TEXT_DISPLAY]
     lines, code = "\n".join(texts).replace(_NO_MENTION, "").splitlines(), _colour(message)
     return Text("\n").join(_line(line, code) for line in lines)
 
 
 def _line(markdown: str, code: Style) -> Text:
-    head = _HEAD.match(markdown)
-    if head is None:
+    prefix = _LINE_PREFIX.match(markdown)
+    if prefix is None:
         return _inline(markdown, code)
-    line = _inline(markdown[head.end() :], code)
-    line.stylize_before(_HEADS.get(head[1], "bold"))
+    line = _inline(markdown[prefix.end() :], code)
+    line.stylize_before(_LINE_STYLES.get(prefix[1], "bold"))
     return line
 
 
 def _inline(markdown: str, code: Style) -> Text:
-    """Read the marks within a line; a mark opens its style, and again closes it."""
+    """Return inline markdown as styled text; each mark opens or closes its style."""
     out, style, at = Text(), Style(), 0
     opened: set[str] = set()
     for found in _MARKS.finditer(markdown):
@@ -108,6 +108,6 @@ def _inline(markdown: str, code: Style) -> Text:
 
 
 def _colour(message: dict[str, Any]) -> Style:
-    """Return the colour of a message's edge."""
+    """Return the accent colour of a message."""
     colours = [c["accent_color"] for c in message["components"] if c.get("accent_color")]
     return Style(color=f"#{colours[0]:06x}") if colours else Style()

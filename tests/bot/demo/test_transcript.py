@@ -1,4 +1,4 @@
-"""What is read out of a message of the bot, and how a terminal shows it."""
+"""The text of a bot message, and its form on a terminal, in a pipe and in JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import pytest
 from rich.console import Console
 
-from bot.demo.transcript import Step, as_json, put, read
+from bot.demo.transcript import Step, as_json, message_text, print_step
 from bot.ui.markdown import escape
 
 BLUE = 0x3B82F6
@@ -26,7 +26,7 @@ def printed(step: Step, *, terminal: bool, width: int = 60) -> str:
     file = io.StringIO()
     colours = "truecolor" if terminal else None
     console = Console(file=file, force_terminal=terminal, width=width, color_system=colours)
-    put(console, step)
+    print_step(console, step)
     return file.getvalue()
 
 
@@ -36,8 +36,8 @@ ANSWER = message(
 )
 
 
-def test_marks_become_styles_and_words_stay() -> None:
-    text = read(ANSWER)
+def test_markdown_becomes_styles_and_text_stays() -> None:
+    text = message_text(ANSWER)
     assert text.plain.splitlines() == [
         "Blues",
         "heard in 30 s of it",
@@ -55,11 +55,11 @@ def test_marks_become_styles_and_words_stay() -> None:
 @pytest.mark.parametrize(
     "name", ["a*b_c`d~e|f", "[x](https://example.org)", "# one", "[live] (2024)", "[red]", "C:\\x"]
 )
-def test_what_the_bot_escaped_is_read_as_it_was(name: str) -> None:
-    assert read(message(f"**1. {escape(name, 80)}**")).plain == f"1. {name}"
+def test_escaped_name_is_printed_as_it_was(name: str) -> None:
+    assert message_text(message(f"**1. {escape(name, 80)}**")).plain == f"1. {name}"
 
 
-def test_a_pipe_gets_words_alone() -> None:
+def test_pipe_gets_plain_text() -> None:
     out = printed(Step(you="ask [bold]", message=ANSWER, seconds=0.02), terminal=False, width=20)
     lines = out.splitlines()
     assert lines[:4] == ["", "you ask [bold]", "genrec, 0.1 s later", ""]
@@ -68,7 +68,7 @@ def test_a_pipe_gets_words_alone() -> None:
 
 
 @pytest.mark.parametrize("width", [30, 60, 200])
-def test_a_terminal_gets_a_frame_in_the_colour_of_the_answer(width: int) -> None:
+def test_terminal_gets_a_frame_in_the_accent_colour(width: int) -> None:
     out = printed(Step(you="ask", message=ANSWER, seconds=2.0), terminal=True, width=width)
     assert "genrec, 2.0 s later" in out
     assert "\x1b[38;2;59;130;246m╭" in out
@@ -76,6 +76,6 @@ def test_a_terminal_gets_a_frame_in_the_colour_of_the_answer(width: int) -> None
     assert max(map(len, re.sub(r"\x1b(\[[\d;]*m|].*?\\)", "", out).splitlines())) == min(width, 80)
 
 
-def test_json_holds_the_words() -> None:
+def test_json_has_the_plain_text() -> None:
     step = Step(you="ask", message=message("**Blues**"), seconds=2.0)
     assert as_json(step) == {"you": "ask", "answer": "Blues", "seconds": 2.0}

@@ -12,7 +12,7 @@ import soundfile
 from playwright.async_api import async_playwright, expect
 
 from bot.config import Settings
-from bot.demo.synth import music
+from bot.demo.clip_audio import music
 from bot.local_discord import LocalDiscord
 from bot.runtime.app import open_local
 from bot.runtime.lifecycle import run_until_stopped

@@ -1,22 +1,31 @@
-"""A small synthesised band, so that genrec can be tried and tested without anybody's music.
+"""Synthetic music in five styles, for the demo, the doctor and the tests.
 
-``music(seed, seconds, sr)`` plays the style ``STYLES[seed % len(STYLES)]``; the same seed always
-gives the same samples, and another seed of the same style another key, progression and tempo.
+``music(seed, seconds, sr)`` uses the style ``STYLES[seed % len(STYLES)]``. The same seed gives the
+same samples. Other seeds of a style differ in key, chord progression and tempo.
 """
 
 from __future__ import annotations
 
+import io
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import soundfile
 from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
 
+SECONDS = 30.0
+SR = 44100
+
 
 @dataclass(frozen=True)
 class Style:
-    """How a band plays: one character of a pattern is a sixteenth of a bar, ``x`` a stroke."""
+    """A style of music; each character of a pattern is a sixteenth note, and ``x`` is a hit."""
 
     name: str
     bpm: float
@@ -30,7 +39,7 @@ class Style:
     minor: bool
 
 
-# Tempo, drum pattern, brightness and distortion differ widely, so that a spectrogram tells them.
+# Tempo, drum pattern, brightness and distortion differ enough to distinguish the spectrograms.
 STYLES = (
     Style("disco", 120, "x...x...x...x...", "....x.......x...", "..x...x...x...x.",
           "x..x..x.x..x..x.", "x.x.x.x.x.x.x.x.", 0.6, 0.0, False),
@@ -46,15 +55,31 @@ STYLES = (
 PROGRESSIONS = ((0, 5, 7, 0), (0, 9, 5, 7), (0, 3, 8, 10), (0, 7, 9, 5))
 
 
-def music(seed: int, seconds: float, sr: int = 44100) -> Samples:
+def flac(seed: int) -> bytes:
+    """Return the music of ``seed`` as a FLAC file of ``SECONDS``."""
+    file = io.BytesIO()
+    soundfile.write(file, music(seed, SECONDS, SR), SR, format="FLAC")
+    return file.getvalue()
+
+
+@contextmanager
+def clip_file(seed: int = 0) -> Iterator[Path]:
+    """Yield the path of a temporary FLAC file with the music of ``seed``."""
+    with tempfile.TemporaryDirectory(prefix="genrec-demo-") as folder:
+        path = Path(folder) / "demo.flac"
+        path.write_bytes(flac(seed))
+        yield path
+
+
+def music(seed: int, seconds: float, sr: int = SR) -> Samples:
     """Return drums, bass and chords in the style of ``seed``, float32 (n,), with a peak of 0.8."""
     style = STYLES[seed % len(STYLES)]
     rng = np.random.default_rng(seed)
     key = 36 + int(rng.integers(12))
     progression = PROGRESSIONS[int(rng.integers(len(PROGRESSIONS)))]
     step_s = 60 / (style.bpm * rng.uniform(0.95, 1.05)) / 4
-    drums, band = _drums(sr, rng), np.zeros(round(seconds * sr))
-    y = np.zeros_like(band)
+    drums, chords = _drums(sr, rng), np.zeros(round(seconds * sr))
+    y = np.zeros_like(chords)
     for step in range(int(seconds / step_s) + 1):
         at, i = round(step * step_s * sr), step % 16
         root = key + progression[step // 16 % len(progression)]
@@ -66,8 +91,8 @@ def music(seed: int, seconds: float, sr: int = 44100) -> Samples:
         if style.chords[i] == "x":
             for interval in (12, 15 if style.minor else 16, 19):
                 length_s = step_s * (1 if style.drive > 2 else 6)
-                _add(band, 0.25 * _pluck(root + interval, length_s, sr, style.brightness), at)
-    y += np.tanh(band * (1 + style.drive)) if style.drive else band
+                _add(chords, 0.25 * _pluck(root + interval, length_s, sr, style.brightness), at)
+    y += np.tanh(chords * (1 + style.drive)) if style.drive else chords
     return np.asarray(0.8 * y / np.abs(y).max(), np.float32)
 
 
@@ -81,7 +106,7 @@ def _drums(sr: int, rng: np.random.Generator) -> tuple[NDArray[np.float64], ...]
 
 
 def _pluck(note: float, seconds: float, sr: int, brightness: float) -> NDArray[np.float64]:
-    """Return a decaying note (MIDI number); the higher ``brightness`` 0..1, the more overtones."""
+    """Return a decaying note (MIDI number); ``brightness`` 0..1 sets the level of its overtones."""
     hz = 440 * 2 ** ((note - 69) / 12)
     t = np.arange(round(seconds * sr)) / sr
     y = np.zeros_like(t)
