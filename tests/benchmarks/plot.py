@@ -1,4 +1,4 @@
-"""Draw what a search costs against the number of tracks, from what `make bench` wrote.
+"""Plot the time of a search against the number of tracks, from the file that `make bench` writes.
 
 python -m tests.benchmarks.plot artefacts/benchmarks.json docs/pictures/search.png
 """
@@ -27,7 +27,7 @@ Times = dict[int, dict[str, dict[int, float]]]
 
 
 def times(benchmarks: Iterable[Mapping[str, Any]]) -> Times:
-    """Gather the medians of the searches among all that was timed."""
+    """Return the medians of the searches among all benchmarks."""
     found: Times = {}
     for each in benchmarks:
         group = GROUP.fullmatch(each["group"] or "")
@@ -40,9 +40,9 @@ def times(benchmarks: Iterable[Mapping[str, Any]]) -> Times:
 
 
 def draw(found: Times, path: Path) -> None:
-    """Draw one panel a dimension, both axes logarithmic: a straight line of slope 1 is linear."""
+    """Plot one panel a dimension with logarithmic axes: a line of slope 1 is linear growth."""
     if not found:
-        raise SystemExit("There are no searches in this file: write it with `make bench`.")
+        raise SystemExit("The file holds no search benchmarks. Write it with `make bench`.")
     figure = Figure(figsize=(9, 3.8), layout="constrained")
     axes = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]
     for axis, (dimension, ways) in zip(axes, sorted(found.items()), strict=True):

@@ -1,4 +1,4 @@
-"""What a process takes: its memory, and how to keep it on one core."""
+"""Memory of a process, and a context that keeps this process on one core."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def memory_mb(pid: int | str, line: str = "VmHWM:") -> float:
-    """Return a process' resident memory in MB, its peak or now (``VmRSS:``); 0 if nobody says."""
+    """Return a process' resident memory in MB: peak, or current (``VmRSS:``); 0 if unknown."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return 0.0
@@ -19,7 +19,7 @@ def memory_mb(pid: int | str, line: str = "VmHWM:") -> float:
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """Keep this process, all its threads and those it starts, on one core where the system can."""
+    """Keep this process, its threads and its children on one core, on systems that can."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return

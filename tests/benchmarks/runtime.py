@@ -1,4 +1,4 @@
-"""One clip's images through one runtime, as a process of its own: speed, memory and start.
+"""Predict one clip's images with one runtime in a process of its own: speed, memory and start.
 
 python -m tests.benchmarks.runtime litert|openvino|onnxruntime NETWORK IMAGES.npy ROUNDS
 """
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.benchmarks.peer import import_peer
 from tests.benchmarks.process import memory_mb
 
 Float = NDArray[np.float32]
@@ -44,7 +45,7 @@ def main() -> None:
 
 
 def litert(network: Path) -> Logits:
-    """Return what genrec runs."""
+    """Return LiteRT, the runtime of genrec."""
     from genrec.embedder import Embedder
 
     embedder = Embedder(network)
@@ -52,22 +53,20 @@ def litert(network: Path) -> Logits:
 
 
 def openvino(network: Path) -> Logits:
-    """Return Intel's runtime, which reads LiteRT files itself."""
-    import openvino as ov
-
+    """Return OpenVINO, which reads LiteRT files."""
+    ov = import_peer("openvino")
     model = ov.Core().read_model(network)
     model.reshape({model.inputs[0]: [-1, *list(model.inputs[0].get_partial_shape())[1:]]})
     one = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1}
     compiled = ov.compile_model(model, "CPU", one)
-    # Of the two outputs the logits are the shorter.
+    # Embedding and logits: the logits are shorter.
     out = min(compiled.outputs, key=lambda o: o.get_partial_shape()[1].get_length())
     return lambda x: np.asarray(compiled(x)[out])
 
 
 def onnxruntime(network: Path) -> Logits:
-    """Return Microsoft's runtime, on the file that tf2onnx made of ours."""
-    import onnxruntime as ort
-
+    """Return ONNX Runtime, for a file that tf2onnx converted."""
+    ort = import_peer("onnxruntime")
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     session = ort.InferenceSession(network, options)

@@ -1,4 +1,4 @@
-"""How long people on Discord wait: one, ten and a hundred who use /recommend at once."""
+"""Response times of /recommend on the local Discord for 1, 10 and 100 people at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.config import Settings
 from bot.local_discord import Interaction, Upload, buttons, visible_text
 from bot.runtime.app import open_local
 from bot.runtime.lifecycle import run_until_stopped
-from tests.benchmarks.figures import Reached
+from tests.benchmarks.figures import RecordFigure
 from tests.synth import music
 
 SR = 22050
@@ -26,7 +26,7 @@ LIMIT_S = 240.0
 
 
 def clip(number: int, seconds: float) -> Upload:
-    """Return a clip that nobody sent before."""
+    """Return a clip whose content hash is new."""
     file = io.BytesIO()
     y = music(number % 5, seconds, SR) * np.float32(1 - 0.001 * number)
     soundfile.write(file, y, SR, format="FLAC")
@@ -41,40 +41,40 @@ def test_people_at_once(
     seconds: float,
     people: int,
     timed: bool,
-    reached: Reached,
+    record_figure: RecordFigure,
 ) -> None:
-    """The real bot, pool and preset on the local Discord, from its start to its stop."""
+    """The real bot, pool and preset, from the start of the local Discord to its stop."""
     clips = [clip(number, seconds) for number in range(people if timed else min(people, 3))]
-    waited = benchmark.pedantic(lambda: asyncio.run(_ask(tmp_path, clips)), rounds=1)
+    waited = benchmark.pedantic(lambda: asyncio.run(_use_recommend(tmp_path, clips)), rounds=1)
     assert any(each.answered for each in waited)
     seconds_of = {
         "acknowledged": [each.acknowledged_s for each in waited],
         "answered": [each.ended_s for each in waited if each.answered],
-        "told busy": [each.ended_s for each in waited if not each.answered],
+        "rejected as busy": [each.ended_s for each in waited if not each.answered],
     }
-    for what, taken in seconds_of.items():
+    for event, taken in seconds_of.items():
         if taken:
             p50, p95, p99 = (float(np.percentile(taken, q)) for q in (50, 95, 99))
             figures = {"count": len(taken), "p50_s": p50, "p95_s": p95, "p99_s": p99}
-            benchmark.extra_info[what] = figures
-            name = f"{len(clips)} at once, {len(taken)} {what}, p50 / p95 / p99"
-            wanted, met = (
-                ("3 s, Discord's limit", p99 < 3) if what == "acknowledged" else ("", None)
+            benchmark.extra_info[event] = figures
+            name = f"{len(clips)} at once, {len(taken)} {event}, p50 / p95 / p99"
+            target, met = (
+                ("3 s, Discord's limit", p99 < 3) if event == "acknowledged" else ("", None)
             )
-            reached(name, wanted, f"{p50:.3f} / {p95:.3f} / {p99:.3f} s", met)
+            record_figure(name, target, f"{p50:.3f} / {p95:.3f} / {p99:.3f} s", met)
 
 
 @dataclass(frozen=True, slots=True)
 class Waited:
-    """How long one person waited, and whether for an answer or to be told that it is busy."""
+    """Seconds to the acknowledgement and to the final message; ``answered`` is False if busy."""
 
     acknowledged_s: float
     ended_s: float
     answered: bool
 
 
-async def _ask(folder: Path, clips: list[Upload]) -> list[Waited]:
-    """Let everybody use /recommend at once, and see how long each waits."""
+async def _use_recommend(folder: Path, clips: list[Upload]) -> list[Waited]:
+    """Send one /recommend a person at the same time; return the waiting time of each."""
     settings = Settings(
         _env_file=None,
         database=folder / "genrec.db",
@@ -100,7 +100,7 @@ async def _ask(folder: Path, clips: list[Upload]) -> list[Waited]:
 
 
 async def _ended(used: Interaction, since: float) -> Waited:
-    """Wait for the end: thumbs are under an answer; else it was told "busy"."""
+    """Wait for the final message: an answer has thumbs, a rejection names the waiting clips."""
 
     def ended(message: dict[str, object]) -> bool:
         return (

@@ -1,4 +1,4 @@
-"""How fast a music folder becomes tracks: files a second, and how much faster than it plays."""
+"""Speed of indexing a music folder: files a second, and a multiple of real time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_index(
     timed: bool,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Mixed formats, three lengths; each file is another one to the index, by its last bytes."""
+    """Six formats, two lengths; copies differ in trailing bytes, so each file is analysed."""
     folder = tmp_path / "music"
     count = _folder(folder, 240 if timed else 6, (30.0, 180.0) if timed else (3.0,))
     report = benchmark.pedantic(
@@ -42,19 +42,19 @@ def test_index(
 
 
 def _folder(folder: Path, count: int, lengths: tuple[float, ...]) -> int:
-    """Write files of every kind; each music once, then copies that differ in what follows it."""
+    """Write each format and length once, then copies with different trailing bytes."""
     folder.mkdir()
-    made = []
+    originals = []
     for number, kind in enumerate(KINDS):
         for seconds in lengths:
             y = synth.music(number % STYLES, seconds, 48000)
-            made.append(synth.write(folder / f"{kind} {seconds:.0f}.{kind}", y, 48000, kind))
-    for number in range(count - len(made)):
-        original = made[number % len(made)]
+            originals.append(synth.write(folder / f"{kind} {seconds:.0f}.{kind}", y, 48000, kind))
+    for number in range(count - len(originals)):
+        original = originals[number % len(originals)]
         copy = shutil.copy2(original, folder / f"{number} {original.name}")
         with Path(copy).open("ab") as file:
             file.write(number.to_bytes(4, "big"))
-    return max(count, len(made))
+    return max(count, len(originals))
 
 
 async def _index(folder: Path, database: Path, preset: Preset) -> IngestReport:

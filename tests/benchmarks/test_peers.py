@@ -1,14 +1,10 @@
-"""Others' ways to hear a clip, on the same file, on the same one core, in the same run."""
+"""Time of an answer against a naive baseline and bliss-audio: same file, same core, same run."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +13,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from genrec.pipeline import PresetAnalyzer
 from genrec.similarity import NeighbourIndex
-from tests.benchmarks.figures import Reached
+from tests.benchmarks.figures import LeaveOut, RecordFigure
+from tests.benchmarks.peer import LeftOutError, Seconds, clip_process, python
 from tests.benchmarks.process import one_core
 
-Answer = Callable[[Path], float]
-"""Answers a clip and returns the seconds it took."""
 TRACKS = 1_000
 SIDE = 224
 PROCESSES = 4
@@ -29,7 +24,7 @@ DIMENSION = 512
 
 
 def fill(database: Path, *, timed: bool) -> None:
-    """Write a library as the naive way keeps it: a BLOB a track."""
+    """Write the library of the naive baseline: one BLOB a track."""
     with closing(sqlite3.connect(database)) as db, db:
         db.execute("CREATE TABLE track (id INTEGER PRIMARY KEY, vector BLOB)")
         shape = (TRACKS if timed else 20, DIMENSION)
@@ -37,38 +32,8 @@ def fill(database: Path, *, timed: bool) -> None:
         db.executemany("INSERT INTO track (vector) VALUES (?)", [(row.tobytes(),) for row in rows])
 
 
-@contextmanager
-def naive(database: Path, *, timed: bool) -> Iterator[Answer]:
-    """Start the naive way beside a library; see :mod:`tests.benchmarks.naive`."""
-    side = str(SIDE if timed else 32)
-    command = [sys.executable, "-m", "tests.benchmarks.naive", str(database), side]
-    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    with subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env=quiet,
-    ) as child:
-        assert child.stdin is not None
-        assert child.stdout is not None
-        ask, told = child.stdin, child.stdout
-
-        def answer(path: Path) -> float:
-            print(path, file=ask, flush=True)
-            line = told.readline()
-            assert line, f"the naive way ended: python {' '.join(command[1:])} < PATH says why"
-            seconds, found = line.split()
-            assert int(found) == 5
-            return float(seconds)
-
-        yield answer
-        ask.close()
-
-
-def ours(analyzer: PresetAnalyzer, timed: bool) -> Answer:
-    """Return what a warm worker and the index do for one question."""
+def genrec(analyzer: PresetAnalyzer, timed: bool) -> Seconds:
+    """Return genrec's way: a warm analyzer and one search."""
     rng = np.random.default_rng(1)
     matrix = rng.normal(size=(TRACKS if timed else 20, analyzer.preset.dimension))
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
@@ -83,9 +48,9 @@ def ours(analyzer: PresetAnalyzer, timed: bool) -> Answer:
 
 
 def in_turn(
-    benchmark: BenchmarkFixture, ways: dict[str, Answer], path: Path, rounds: int
+    benchmark: BenchmarkFixture, ways: dict[str, Seconds], path: Path, rounds: int
 ) -> dict[str, float]:
-    """Let all answer the same clip in turn, all warm; return the medians in ms by name."""
+    """Time all on the same clip in turn, after one untimed answer; return medians in ms by name."""
     taken: dict[str, list[float]] = {name: [] for name in ways}
     for way in ways.values():
         way(path)
@@ -101,53 +66,54 @@ def in_turn(
 
 
 @pytest.mark.benchmark(group="9 peers")
-def test_beside_the_naive_way(
+def test_answer_against_naive_baseline(
     benchmark: BenchmarkFixture,
     clips: dict[str, Path],
     analyzer: PresetAnalyzer,
     tmp_path: Path,
     timed: bool,
-    reached: Reached,
+    record_figure: RecordFigure,
 ) -> None:
-    """Librosa, Keras and SQLite as the paper would put them together, against us.
-
-    Several processes of it: Keras' ``predict`` takes 170 ms on one core in some, 330 ms in others.
-    """
+    """Several processes: Keras' ``predict`` takes 170 ms on one core in some, 330 ms in others."""
     pytest.importorskip("keras")
-    fill(tmp_path / "naive.db", timed=timed)
+    database = tmp_path / "naive.db"
+    fill(database, timed=timed)
+    command = python("-m", "tests.benchmarks.naive", database, SIDE if timed else 32)
     with one_core(), ExitStack() as stack:
-        ways = {"ours": ours(analyzer, timed)}
+        ways = {"genrec": genrec(analyzer, timed)}
         for number in range(PROCESSES if timed else 1):
-            theirs = stack.enter_context(naive(tmp_path / "naive.db", timed=timed))
-            ways[f"naive_{number}"] = theirs
+            ways[f"naive_{number}"] = stack.enter_context(clip_process("naive baseline", command))
         ms = in_turn(benchmark, ways, clips["mp3"], 10 if timed else 1)
-    taken = sorted(each for name, each in ms.items() if name != "ours")
-    least, most = taken[0] / ms["ours"], taken[-1] / ms["ours"]
-    reached(
-        "warm answer to a 30 s MP3, one core", "100 ms", f"{ms['ours']:.0f} ms", ms["ours"] < 100
+    taken = sorted(each for name, each in ms.items() if name != "genrec")
+    least, most = taken[0] / ms["genrec"], taken[-1] / ms["genrec"]
+    record_figure(
+        "warm answer to a 30 s MP3, one core",
+        "100 ms",
+        f"{ms['genrec']:.0f} ms",
+        ms["genrec"] < 100,
     )
-    said = f"{least:.1f} to {most:.1f} times in {len(taken)} processes"
-    reached("the naive way beside it, same core", "8 times as slow", said, least >= 8)
+    text = f"{least:.1f} to {most:.1f} times in {len(taken)} processes"
+    record_figure("naive baseline, same core", "8 times as slow", text, least >= 8)
 
 
 @pytest.mark.benchmark(group="9 peers")
-def test_beside_bliss(
+def test_answer_against_bliss(
     benchmark: BenchmarkFixture,
     clips: dict[str, Path],
     analyzer: PresetAnalyzer,
     timed: bool,
-    reached: Reached,
+    record_figure: RecordFigure,
+    leave_out: LeaveOut,
 ) -> None:
     """bliss-audio describes a song in 23 numbers for smart playlists, without learning."""
-    bliss = pytest.importorskip("bliss_audio", reason="`make peers` installs bliss-audio")
-
-    def theirs(path: Path) -> float:
-        start = time.perf_counter()
-        assert len(bliss.Song(str(path)).analysis) >= 20
-        return time.perf_counter() - start
-
-    with one_core():
-        ways = {"ours": ours(analyzer, timed), "bliss": theirs}
-        ms = in_turn(benchmark, ways, clips["mp3"], 10 if timed else 1)
-    said = f"{ms['bliss'] / ms['ours']:.1f} times as fast ({ms['bliss']:.0f} ms)"
-    reached("bliss-audio, same track and core", "faster than it", said, ms["ours"] < ms["bliss"])
+    command = python("-m", "tests.benchmarks.bliss")
+    try:
+        with one_core(), clip_process("bliss-audio", command) as bliss:
+            ways = {"genrec": genrec(analyzer, timed), "bliss": bliss}
+            ms = in_turn(benchmark, ways, clips["mp3"], 10 if timed else 1)
+    except LeftOutError as error:
+        leave_out(error)
+        pytest.skip(str(error))
+    text = f"{ms['bliss'] / ms['genrec']:.1f} times as fast ({ms['bliss']:.0f} ms)"
+    met = ms["genrec"] < ms["bliss"]
+    record_figure("bliss-audio, same track and core", "faster than it", text, met)

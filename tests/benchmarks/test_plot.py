@@ -1,4 +1,4 @@
-"""The plot of search times is drawn from what pytest-benchmark writes."""
+"""Tests of the plot of search times, from pytest-benchmark's JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def timed(way: str, tracks: str, seconds: float) -> dict[str, object]:
     }
 
 
-def test_searches_are_drawn_by_way_and_size(tmp_path: Path) -> None:
+def test_plot_groups_searches_by_way_and_size(tmp_path: Path) -> None:
     others = [
         {"name": "test_decode[mp3]", "group": "1 decode", "stats": {"median": 1.0}},
         {"name": "test_anything", "group": None, "stats": {"median": 1.0}},

@@ -1,10 +1,8 @@
-"""The same exported network in LiteRT, OpenVINO and ONNX Runtime: speed, memory, start, answers."""
+"""One exported network in LiteRT, OpenVINO and ONNX Runtime: speed, memory, start, logits."""
 
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,24 +16,17 @@ from genrec.pipeline import PresetAnalyzer
 from genrec.preset import NETWORK
 from genrec.spectrogram import images, windows
 from tests import synth
+from tests.benchmarks.figures import LeaveOut
+from tests.benchmarks.peer import LeftOutError, python, run_peer
 from tests.benchmarks.process import one_core
 from tests.repository import ROOT
 
 
-def run(*command: object) -> str:
-    """Run a module as its user would, quietly; return what it prints."""
-    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    arguments = [sys.executable, "-m", *map(str, command)]
-    done = subprocess.run(arguments, capture_output=True, text=True, env=quiet, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
-
-
 @pytest.fixture(scope="module")
-def pictures(
+def images_file(
     tmp_path_factory: pytest.TempPathFactory, analyzer: PresetAnalyzer, seconds: float
 ) -> Path:
-    """Return the windows of one clip, as an answer needs them."""
+    """Return a file with the network's input for one clip."""
     preset = analyzer.preset
     y = synth.music(0, seconds, preset.spectrogram.sr)
     x = images(
@@ -43,13 +34,13 @@ def pictures(
         preset.image,
         top_db=preset.spectrogram.top_db,
     )
-    path = tmp_path_factory.mktemp("pictures") / "x.npy"
+    path = tmp_path_factory.mktemp("images") / "x.npy"
     np.save(path, x)
     return path
 
 
 def multiplications(arch: str, images: tuple[int, ...]) -> float:
-    """Return what the convolutions multiply for images (n, h, w, 3), in thousand million."""
+    """Return the multiplications of the convolutions for images (n, h, w, 3), in 10^9."""
     keras = pytest.importorskip("keras")
     size = {"vgg16": keras.applications.VGG16, "resnet50": keras.applications.ResNet50}[arch]
     network = size(include_top=False, weights=None, input_shape=images[1:])
@@ -62,14 +53,15 @@ def multiplications(arch: str, images: tuple[int, ...]) -> float:
 @pytest.mark.timeout(300)
 def test_runtimes(
     benchmark: BenchmarkFixture,
-    pictures: Path,
+    images_file: Path,
     arch: str,
     tmp_path: Path,
     timed: bool,
     capsys: pytest.CaptureFixture[str],
+    leave_out: LeaveOut,
 ) -> None:
-    """Each in a process of its own, on one core; the int8 file is the one that ships."""
-    work = multiplications(arch, np.load(pictures).shape)
+    """Each runtime in a process of its own on one core, with the preset's int8 file."""
+    work = multiplications(arch, np.load(images_file).shape)
     benchmark.group = f"3 network, runtimes, {arch}"
     network = ROOT / "models" / arch / NETWORK
     files = {"litert": network}
@@ -77,16 +69,26 @@ def test_runtimes(
         files["openvino"] = network
     if find_spec("onnxruntime") and find_spec("tf2onnx"):
         files["onnxruntime"] = tmp_path / "network.onnx"
-        run("tf2onnx.convert", "--tflite", network, "--output", files["onnxruntime"])
+        convert = ("-m", "tf2onnx.convert", "--tflite", network, "--output", files["onnxruntime"])
+        try:
+            run_peer("tf2onnx", python(*convert))
+        except LeftOutError as error:
+            leave_out(error)
+            del files["onnxruntime"]
     found: dict[str, dict[str, Any]] = {}
 
     def each() -> None:
         with one_core():
             for name, path in files.items():
-                told = run("tests.benchmarks.runtime", name, path, pictures, 50 if timed else 1)
-                found[name] = json.loads(told)
+                rounds = 50 if timed else 1
+                module = ("-m", "tests.benchmarks.runtime", name, path, images_file, rounds)
+                try:
+                    found[name] = json.loads(run_peer(name, python(*module)))
+                except LeftOutError as error:
+                    leave_out(error)
 
     benchmark.pedantic(each, rounds=1)
+    assert "litert" in found
     reference = np.array(found["litert"].pop("logits"))
     lines = [f"{arch}, {len(reference)} images: {work:.1f} thousand million multiplications"]
     for name, figures in found.items():

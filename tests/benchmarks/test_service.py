@@ -1,4 +1,4 @@
-"""What starting costs, in seconds and memory: the command line, and the workers of the pool."""
+"""Start time and memory of the command line and of the pool's workers."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from genrec.preset import Preset
 from genrec.workers.pool import AnalysisPool
 from tests import synth
-from tests.benchmarks.figures import Reached
+from tests.benchmarks.figures import RecordFigure
 from tests.benchmarks.process import memory_mb
 
 
 @pytest.mark.benchmark(group="5 start")
-def test_cold_recommend(
+def test_recommend_from_cold_shell(
     benchmark: BenchmarkFixture,
     clips: dict[str, Path],
     tmp_path: Path,
     timed: bool,
-    reached: Reached,
+    record_figure: RecordFigure,
 ) -> None:
-    """From an empty shell and database to the answer."""
+    """`genrec recommend` in a new process with an empty database."""
     code = "from bot.cli.main import main; main()"
     command = [sys.executable, "-c", code, "recommend", str(clips["mp3"])]
 
-    def ask(number: int) -> str:
+    def recommend(number: int) -> str:
         environment = {**os.environ, "GENREC_DATABASE": str(tmp_path / f"{number}.db")}
         return subprocess.run(
             command,
@@ -42,11 +42,11 @@ def test_cold_recommend(
         ).stdout
 
     numbers = iter(range(10))
-    out = benchmark.pedantic(lambda: ask(next(numbers)), rounds=5 if timed else 1)
+    out = benchmark.pedantic(lambda: recommend(next(numbers)), rounds=5 if timed else 1)
     assert "Alike" in out
     if timed:
         cold_s = benchmark.stats.stats.median
-        reached(
+        record_figure(
             "`genrec recommend`, cold shell, empty database",
             "2.5 s",
             f"{cold_s:.2f} s",
@@ -56,33 +56,39 @@ def test_cold_recommend(
 
 @pytest.mark.benchmark(group="5 start")
 @pytest.mark.parametrize("workers", [1, 2])
-def test_workers(
+def test_pool_start_memory_and_rate(
     benchmark: BenchmarkFixture,
     clips: dict[str, Path],
     preset: Preset,
     workers: int,
     timed: bool,
-    reached: Reached,
+    record_figure: RecordFigure,
 ) -> None:
-    """Time a pool from nothing to its last answer; starts, memory and clips a second beside it."""
+    """Time a pool from its start to its last analysis; record start, memory and clips a second."""
     paths = [clips["mp3"]] * (40 if timed else 2)
     figures = benchmark.pedantic(
         lambda: asyncio.run(_serve(preset.folder, workers, paths)), rounds=1
     )
     benchmark.extra_info |= figures
-    assert figures["answered"] == len(paths)
+    assert figures["analysed"] == len(paths)
     first_s, mb = figures["first_answer_s"], figures["worker_mb"]
     if workers == 1:
-        reached("memory of a worker at its peak", "250 MB", f"{mb:.0f} MB", mb < 250)
-        reached("start of a worker to its first answer", "1.5 s", f"{first_s:.2f} s", first_s < 1.5)
+        record_figure("memory of a worker at its peak", "250 MB", f"{mb:.0f} MB", mb < 250)
+        record_figure(
+            "start of a worker to its first answer", "1.5 s", f"{first_s:.2f} s", first_s < 1.5
+        )
 
 
 @pytest.mark.benchmark(group="5 start")
 @pytest.mark.timeout(900)
-def test_memory_of_a_worker_stays_flat(
-    benchmark: BenchmarkFixture, tmp_path: Path, preset: Preset, timed: bool, reached: Reached
+def test_worker_memory_stays_flat_over_many_clips(
+    benchmark: BenchmarkFixture,
+    tmp_path: Path,
+    preset: Preset,
+    timed: bool,
+    record_figure: RecordFigure,
 ) -> None:
-    """One worker that is never replaced hears short clips: its memory after many, against a few."""
+    """Memory of one worker that is never replaced, after many short clips against a few."""
     kinds = ("mp3", "m4a", "flac", "webm")
     paths = [
         synth.write(tmp_path / kind, synth.music(0, 2.0, 48000), 48000, kind) for kind in kinds
@@ -92,8 +98,8 @@ def test_memory_of_a_worker_stays_flat(
         lambda: asyncio.run(_many(preset.folder, paths, few, many)), rounds=1
     )
     benchmark.extra_info |= {"early_mb": early, "late_mb": late, "clips": many}
-    said = f"{late:.0f} MB after {many:,}, {early:.0f} MB after {few:,}"
-    reached("memory of a worker over many clips", "flat", said, late <= 1.05 * early)
+    text = f"{late:.0f} MB after {many:,}, {early:.0f} MB after {few:,}"
+    record_figure("memory of a worker over many clips", "flat", text, late <= 1.05 * early)
     if timed:
         assert late <= 1.05 * early
 
@@ -103,8 +109,8 @@ async def _many(folder: Path, paths: list[Path], few: int, many: int) -> tuple[f
         taken = []
         for count in (few, many - few):
             clips = (paths[i % len(paths)] for i in range(count))
-            answered = [path async for path, _ in pool.analyze_many(clips)]
-            assert len(answered) == count
+            analysed = [path async for path, _ in pool.analyze_many(clips)]
+            assert len(analysed) == count
             taken.append(max((memory_mb(pid, "VmRSS:") for pid in pool.pids), default=0.0))
         assert pool.stats.started == 1
     return taken[0], taken[1]
@@ -117,13 +123,13 @@ async def _serve(folder: Path, workers: int, paths: list[Path]) -> dict[str, flo
         await pool.analyze(paths[0])
         first_s = time.perf_counter() - start
         start = time.perf_counter()
-        answered = [path async for path, _ in pool.analyze_many(paths)]
-        clips_per_s = len(answered) / (time.perf_counter() - start)
+        analysed = [path async for path, _ in pool.analyze_many(paths)]
+        clips_per_s = len(analysed) / (time.perf_counter() - start)
         memory = max((memory_mb(pid) for pid in pool.pids), default=0.0)
-        assert pool.stats.done == len(answered) + 1
+        assert pool.stats.done == len(analysed) + 1
     return {
         "first_answer_s": first_s,
         "clips_per_s": clips_per_s,
         "worker_mb": memory,
-        "answered": len(answered),
+        "analysed": len(analysed),
     }

@@ -1,7 +1,7 @@
-"""How long each stage takes for a clip of thirty seconds, and all of them together.
+"""Time of each stage for a clip of thirty seconds, and of all stages together.
 
-In an ordinary test run each is called once, on a shorter clip, and only its result is looked at;
-`make bench` times them. No time is ever asserted: machines differ.
+In `make test` each stage runs once on a shorter clip, and only its result is checked. `make bench`
+times them. No time is asserted, because machines differ.
 """
 
 from __future__ import annotations
@@ -51,10 +51,10 @@ def test_images(
     benchmark: BenchmarkFixture, analyzer: PresetAnalyzer, y: NDArray[np.float32]
 ) -> None:
     preset, S_db = analyzer.preset, analyzer.spectrogram(y)
-    pictures = benchmark(
+    x = benchmark(
         lambda: images(windows(S_db, preset.image), preset.image, top_db=preset.spectrogram.top_db)
     )
-    assert pictures.shape[1:] == preset.image.shape
+    assert x.shape[1:] == preset.image.shape
 
 
 @pytest.mark.benchmark(group="3 network")
@@ -62,9 +62,9 @@ def test_network(
     benchmark: BenchmarkFixture, analyzer: PresetAnalyzer, y: NDArray[np.float32]
 ) -> None:
     S_db = analyzer.spectrogram(y)
-    heard = benchmark(analyzer.predict_spectrogram, S_db)
-    assert heard.features.shape == (analyzer.embedder.dimension,)
-    assert np.isfinite(heard.logits).all()
+    prediction = benchmark(analyzer.predict_spectrogram, S_db)
+    assert prediction.features.shape == (analyzer.embedder.dimension,)
+    assert np.isfinite(prediction.logits).all()
 
 
 @pytest.mark.benchmark(group="4 whole clip")
@@ -83,7 +83,7 @@ def test_load_preset(benchmark: BenchmarkFixture, preset: Preset) -> None:
 
 
 @pytest.mark.benchmark(group="6 same recording")
-def test_match_fifty(
+def test_match_fifty_fingerprints(
     benchmark: BenchmarkFixture, analyzer: PresetAnalyzer, y: NDArray[np.float32]
 ) -> None:
     prints = [
