@@ -51,14 +51,17 @@ check: $(VENV)/dev ## lint, formatting, types and import rules
 test: $(VENV)/dev ## run every test, each benchmark once and untimed
 	$(PY) -m pytest $(ARGS)
 
+# A path under tests/ in ARGS replaces the folder of all benchmarks.
+BENCHMARKS = $(if $(filter tests/% ./tests/%,$(ARGS)),,tests/benchmarks)
+
 .PHONY: bench
-bench: $(VENV)/dev ## time each stage: a table, and artefacts/benchmarks.json
+bench: $(VENV)/dev ## time each stage: a table, and artefacts/benchmarks.json (ARGS="-k people")
 	@mkdir -p artefacts
-	$(PY) -m pytest tests/benchmarks --benchmark-enable \
+	$(PY) -m pytest $(BENCHMARKS) --benchmark-enable \
 	  --benchmark-json=artefacts/benchmarks.json $(ARGS)
 
 .PHONY: peers
-peers: $(VENV)/peers ## install what the benchmarks compare genrec with, if it is there
+peers: $(VENV)/peers ## install the libraries that the benchmarks compare genrec with
 	@echo "Ready: make bench compares with faiss, usearch, sqlite-vec, OpenVINO, ONNX Runtime and bliss."
 
 .PHONY: lock
