@@ -26,7 +26,7 @@ endif
 .PHONY: help
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r word duty; do \
-	  printf 'make %-6s  %s\n' "$$word" "$$duty"; done
+	  printf 'make %-7s  %s\n' "$$word" "$$duty"; done
 
 .PHONY: setup
 setup: $(VENV)/runtime ## make .venv with what the bot needs to run
@@ -59,6 +59,10 @@ bench: $(VENV)/dev ## time each stage: a table, and artefacts/benchmarks.json (A
 	@mkdir -p artefacts
 	$(PY) -m pytest $(BENCHMARKS) --benchmark-enable \
 	  --benchmark-json=artefacts/benchmarks.json $(ARGS)
+
+.PHONY: mutants
+mutants: $(VENV)/dev ## test the tests: change single lines, report what no test detects (20 minutes)
+	$(PY) -m tests.mutants.run $(ARGS)
 
 .PHONY: peers
 peers: $(VENV)/peers ## install the libraries that the benchmarks compare genrec with
