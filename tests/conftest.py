@@ -1,4 +1,4 @@
-"""What every test may lean on: the data folder and the browser, or a skip that says why."""
+"""Fixtures for all tests: the shared data folder and a browser; tests skip where one is missing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs the shared data or a browser where there is none."""
+    """Skip tests marked ``shared`` or ``browser`` where the data folder or browser is missing."""
     reasons = {}
     if not SHARED.is_dir():
         reasons["shared"] = f"no data folder {SHARED.name} beside the repository"
@@ -27,14 +27,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def browser() -> Path | None:
-    """Return a Chromium that is installed."""
+    """Return the path of an installed Chromium, or None."""
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     return Path(found) if found else None
 
 
 @pytest.fixture(scope="session")
 def chromium() -> Path:
-    """Return the browser that tests marked ``browser`` drive."""
+    """Return the browser for tests marked ``browser``."""
     found = browser()
     assert found is not None, "mark this test with pytest.mark.browser"
     return found
@@ -42,6 +42,6 @@ def chromium() -> Path:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Return the data folder that tests marked ``shared`` read."""
+    """Return the data folder for tests marked ``shared``."""
     assert SHARED.is_dir(), "mark this test with pytest.mark.shared"
     return SHARED

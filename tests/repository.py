@@ -1,4 +1,4 @@
-"""The repository as tests of the house see it: its files, and what its locks pin."""
+"""Files of the repository and versions in its locks, for tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def tracked() -> list[Path]:
-    """Return every file git tracks or would take in."""
+    """Return every file that git tracks or would add."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -19,16 +19,16 @@ def tracked() -> list[Path]:
 
 
 def relative(path: Path) -> str:
-    """Return a path as messages show it."""
+    """Return a path relative to the repository, with forward slashes."""
     return path.relative_to(ROOT).as_posix()
 
 
 def pins(lock: str) -> dict[str, str]:
-    """Return what a lock pins: name to version."""
+    """Return the pinned version of each distribution in a lock."""
     text = (ROOT / "requirements" / lock).read_text(encoding="utf-8")
     return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^\s;]+)", text, re.M))
 
 
 def normal(distribution: str) -> str:
-    """Return a distribution's name as locks write it."""
+    """Return the normalised name of a distribution, as in a lock."""
     return re.sub(r"[-_.]+", "-", distribution).lower()

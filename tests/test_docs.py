@@ -1,4 +1,4 @@
-"""Tests for what the papers promise, and for what may lie in the repository."""
+"""Tests of the documentation, the locks and the files in the repository."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PEERS = [
 
 
 def commands() -> dict[str, set[str]]:
-    """Return every command of the command line by its full name, with its options."""
+    """Return the options of every command by the command's full name."""
     import typer.main
 
     from bot.cli.main import app
@@ -61,7 +61,7 @@ def test_every_command_and_option_is_documented() -> None:
     assert not {name: flags for name, flags in gone.items() if flags}
 
 
-def test_the_table_of_settings_is_the_one_in_the_code() -> None:
+def test_settings_table_matches_code() -> None:
     from bot.config import settings_table
 
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
@@ -70,7 +70,7 @@ def test_the_table_of_settings_is_the_one_in_the_code() -> None:
 
 
 def anchors(page: str) -> set[str]:
-    """Return the anchors of a Markdown page's headings, as hosts of repositories make them."""
+    """Return the anchors of a Markdown page's headings, in GitHub's form."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page, flags=re.M | re.S), re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -89,7 +89,7 @@ def dead_links(path: Path) -> Iterator[str]:
             yield f"{relative(path)}: {link} (no such heading)"
 
 
-def test_links_lead_somewhere() -> None:
+def test_links_resolve() -> None:
     pages = [path for path in tracked() if path.suffix == ".md"]
     assert {"README.md", "CONTRIBUTING.md", "docs/architecture.md"} <= {relative(p) for p in pages}
     assert not [dead for page in pages for dead in dead_links(page)]
@@ -104,7 +104,7 @@ def test_every_dependency_is_explained() -> None:
     assert not [name for name in names if f"**{name}**" not in page]
 
 
-# What is in the repository
+# Locks and files
 
 
 def test_locks_agree() -> None:
@@ -118,7 +118,7 @@ def test_locks_agree() -> None:
     assert not dev.keys() & {"faiss-cpu", "openvino"}
 
 
-def test_locks_pin_by_hash_and_hold_what_the_project_asks_for() -> None:
+def test_locks_pin_every_dependency_by_hash() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     for lock, wanted in {
         "runtime.lock": project["dependencies"],
@@ -133,12 +133,12 @@ def test_locks_pin_by_hash_and_hold_what_the_project_asks_for() -> None:
         assert "://" not in text
 
 
-def test_no_file_is_too_large() -> None:
+def test_files_stay_below_size_limit() -> None:
     assert not [relative(path) for path in tracked() if path.stat().st_size > MAX_BYTES]
 
 
-# Written in pieces, so that this file does not hold what it looks for. The address of a registry or
-# a path of one machine in a file binds the project to them.
+# An address of a registry or a path of one machine would bind the project to it. The patterns are
+# written in pieces, so that this file does not match itself.
 FORBIDDEN = re.compile(
     "|".join(
         (
@@ -150,7 +150,7 @@ FORBIDDEN = re.compile(
 )  # fmt: skip
 
 
-def test_no_registry_and_no_path_of_one_machine() -> None:
+def test_files_hold_no_registry_address_and_no_local_path() -> None:
     found = []
     for path in tracked():
         try:
