@@ -86,14 +86,12 @@ def test_answer_against_naive_baseline(
         ms = in_turn(benchmark, ways, clips["mp3"], 10 if timed else 1)
     taken = sorted(each for name, each in ms.items() if name != "genrec")
     least, most = taken[0] / ms["genrec"], taken[-1] / ms["genrec"]
-    record_figure(
-        "warm answer to a 30 s MP3, one core",
-        "100 ms",
-        f"{ms['genrec']:.0f} ms",
-        ms["genrec"] < 100,
-    )
+    answer_ms = ms["genrec"]
+    name = "warm answer to a 30 s MP3, one core"
+    record_figure(name, "100 ms", f"{answer_ms:.0f} ms", answer_ms < 100)
     text = f"{least:.1f} to {most:.1f} times in {len(taken)} processes"
     record_figure("naive baseline, same core", "8 times as slow", text, least >= 8)
+    assert min(ms.values()) > 0  # each way answered the clip
 
 
 @pytest.mark.benchmark(group="9 peers")
@@ -117,3 +115,4 @@ def test_answer_against_bliss(
     text = f"{ms['bliss'] / ms['genrec']:.1f} times as fast ({ms['bliss']:.0f} ms)"
     met = ms["genrec"] < ms["bliss"]
     record_figure("bliss-audio, same track and core", "faster than it", text, met)
+    assert min(ms.values()) > 0  # both answered the clip
