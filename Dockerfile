@@ -1,24 +1,24 @@
-# The bot without TensorFlow: the runtime lock, the code and the presets.
+# Image of the bot: runtime dependencies, code and presets, no TensorFlow.
 ARG PYTHON_VERSION=3.13
 
 FROM python:${PYTHON_VERSION}-slim AS build
 WORKDIR /app
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 RUN python -m venv /opt/venv
-# The lock comes before the code, so that a change of code does not install everything again.
+# The lock is copied first, so a change of the code reuses the layer with the dependencies.
 COPY requirements/runtime.lock requirements/
 RUN /opt/venv/bin/pip install --require-hashes -r requirements/runtime.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY bot bot
 COPY db db
 COPY genrec genrec
-# Editable, so that the presets lie beside the code as they do in a clone.
+# Editable, because the code finds the presets beside itself, as in a clone.
 RUN /opt/venv/bin/pip install --no-deps --no-build-isolation --editable . \
     && /opt/venv/bin/python -m compileall -q bot db genrec
 COPY models models
 
 FROM python:${PYTHON_VERSION}-slim
-# tini passes signals on and reaps the workers' orphans.
+# tini forwards signals and reaps orphaned workers.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends tini \
     && rm -rf /var/lib/apt/lists/* \

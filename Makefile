@@ -1,5 +1,5 @@
-# Needs only make and a python3 (3.11 to 3.13, with venv); everything else is fetched into .venv.
-# One word a duty; `make` alone lists them. Pass more to a tool with ARGS: make test ARGS="-k audio".
+# Needs make and Python 3.11 to 3.13 with venv; everything else is installed into .venv.
+# `make` lists the targets. ARGS passes arguments to a tool: make test ARGS="-k audio".
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -16,7 +16,7 @@ LOCK := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --gene
         --no-emit-index-url --no-header
 OURS := pyproject.toml requirements/build.in
 
-# A .venv knows its own path: in a clone that was moved or copied it is made again.
+# A .venv contains its own path, so a moved or copied clone makes it again.
 ifneq ($(wildcard $(VENV)/made),)
 ifneq ($(shell cat $(VENV)/made),$(CURDIR))
 $(shell rm -f $(VENV)/made $(VENV)/runtime $(VENV)/dev $(VENV)/peers)
@@ -25,43 +25,43 @@ endif
 
 .PHONY: help
 help: ## list these targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r word duty; do \
-	  printf 'make %-7s  %s\n' "$$word" "$$duty"; done
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r target text; do \
+	  printf 'make %-7s  %s\n' "$$target" "$$text"; done
 
 .PHONY: setup
-setup: $(VENV)/runtime ## make .venv with what the bot needs to run
+setup: $(VENV)/runtime ## create .venv with the runtime dependencies
 	@echo "Ready: make demo, or make run."
 
 .PHONY: run
-run: $(VENV)/runtime ## start the bot (settings: environment or .env)
+run: $(VENV)/runtime ## start the bot (settings from the environment or .env)
 	@$(VENV)/bin/genrec run $(ARGS)
 
 .PHONY: demo
-demo: $(VENV)/runtime ## talk to the bot on a local Discord: a clip dropped, /recommend, More like this
+demo: $(VENV)/runtime ## show a conversation on a local Discord: an upload, /recommend, More like this
 	@$(VENV)/bin/genrec demo $(ARGS)
 
 .PHONY: check
-check: $(VENV)/dev ## lint, formatting, types and import rules
+check: $(VENV)/dev ## run linter, formatter, type checker and import rules
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 
 .PHONY: test
-test: $(VENV)/dev ## run every test, each benchmark once and untimed
+test: $(VENV)/dev ## run all tests, and each benchmark once without timing
 	$(PY) -m pytest $(ARGS)
 
 # A path under tests/ in ARGS replaces the folder of all benchmarks.
 BENCHMARKS = $(if $(filter tests/% ./tests/%,$(ARGS)),,tests/benchmarks)
 
 .PHONY: bench
-bench: $(VENV)/dev ## time each stage: a table, and artefacts/benchmarks.json (ARGS="-k people")
+bench: $(VENV)/dev ## time each stage, write artefacts/benchmarks.json (ARGS="-k people")
 	@mkdir -p artefacts
 	$(PY) -m pytest $(BENCHMARKS) --benchmark-enable \
 	  --benchmark-json=artefacts/benchmarks.json $(ARGS)
 
 .PHONY: mutants
-mutants: $(VENV)/dev ## test the tests: change single lines, report what no test detects (20 minutes)
+mutants: $(VENV)/dev ## change single lines and report changes that no test detects (20 minutes)
 	$(PY) -m tests.mutants.run $(ARGS)
 
 .PHONY: peers
@@ -69,7 +69,7 @@ peers: $(VENV)/peers ## install the libraries that the benchmarks compare genrec
 	@echo "Ready: make bench compares with faiss, usearch, sqlite-vec, OpenVINO, ONNX Runtime and bliss."
 
 .PHONY: lock
-lock: $(VENV)/dev ## resolve all locks anew (ARGS=--upgrade: newest versions)
+lock: $(VENV)/dev ## update the lock files (ARGS=--upgrade: newest versions)
 	$(LOCK) $(OURS) $(ARGS) --output-file requirements/runtime.lock
 	$(LOCK) $(OURS) $(ARGS) --output-file requirements/dev.lock --extra train --extra dev \
 	  --constraint requirements/runtime.lock
@@ -77,37 +77,37 @@ lock: $(VENV)/dev ## resolve all locks anew (ARGS=--upgrade: newest versions)
 	  --constraint requirements/dev.lock
 
 .PHONY: clean
-clean: ## remove .venv, caches and artefacts; presets, data, runs and databases stay
+clean: ## remove .venv, caches and artefacts, but no presets, data, runs or databases
 	rm -rf $(VENV) build dist artefacts *.egg-info .mypy_cache .ruff_cache .pytest_cache \
 	  .import_linter_cache .benchmarks
 	find bot db genrec tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamps. Each is written last, so a target that was interrupted is made again.
+# Stamp files. Each is written last, so an interrupted target is made again.
 $(VENV)/made:
 	@found=; for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
 	  if "$$python" -c '$(SUITABLE)' 2>/dev/null; then found="$$python"; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-	  echo "genrec needs Python 3.11, 3.12 or 3.13 with its venv module, and there is none here." >&2; \
-	  echo "Install one (Debian: apt-get install python3-venv), or name it: make setup PYTHON=PATH" >&2; \
+	  echo "No Python 3.11, 3.12 or 3.13 with the venv module was found." >&2; \
+	  echo "Install one (Debian: apt-get install python3-venv), or give its path: make setup PYTHON=PATH" >&2; \
 	  exit 1; \
 	fi; \
-	echo "Making $(VENV) with $$("$$found" --version) ..."; \
+	echo "Creating $(VENV) with $$("$$found" --version) ..."; \
 	"$$found" -m venv --clear $(VENV)
 	@echo "$(CURDIR)" > $@
 
 $(VENV)/runtime: requirements/runtime.lock pyproject.toml | $(VENV)/made
-	@echo "Installing what the bot needs ..."
+	@echo "Installing the runtime dependencies ..."
 	@$(PIP) install --require-hashes -r requirements/runtime.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev: requirements/dev.lock $(VENV)/runtime
-	@echo "Installing what training, checks and tests need (some minutes the first time) ..."
+	@echo "Installing dependencies of training, checks and tests (minutes the first time) ..."
 	@$(PIP) install --require-hashes -r requirements/dev.lock
 	@touch $@
 
 $(VENV)/peers: requirements/peers.lock $(VENV)/dev
-	@echo "Installing what genrec is compared with ..."
+	@echo "Installing the peers of the benchmarks ..."
 	@$(PIP) install --require-hashes -r requirements/peers.lock
 	@touch $@
