@@ -55,7 +55,7 @@ class About(commands.Cog):
         self._machine = machine
         self.presses: Mapping[str, Press] = {"thumb": self.thumb}
 
-    @app_commands.command(description="The model, how well it hears, the library and the queue")
+    @app_commands.command(description="Show the model, its accuracy, the library and the queue")
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def about(self, interaction: discord.Interaction) -> None:
@@ -120,7 +120,7 @@ class About(commands.Cog):
 
 @app_commands.allowed_installs(guilds=True, users=True)
 @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
-class Privacy(commands.GroupCog, name="privacy", description="What is kept about you"):
+class Privacy(commands.GroupCog, name="privacy", description="Data stored about you"):
     """What is kept about a person, and its deletion."""
 
     def __init__(self, *, db: Database, replies: Replies, pages: Pages) -> None:
@@ -129,7 +129,7 @@ class Privacy(commands.GroupCog, name="privacy", description="What is kept about
         self._pages = pages
         self.presses: Mapping[str, Press] = {"privacy": self.decided}
 
-    @app_commands.command(description="Show what is kept about you")
+    @app_commands.command(description="Show the data stored about you")
     async def show(self, interaction: discord.Interaction) -> None:
         """Answer /privacy show."""
         await acknowledge(interaction, private=True)
@@ -137,7 +137,7 @@ class Privacy(commands.GroupCog, name="privacy", description="What is kept about
         page = Kept(kept.votes, kept.tracks_added, kept.answers_owed)
         await say(interaction, self._pages.privacy(page, interaction.locale))
 
-    @app_commands.command(description="Delete what is kept about you")
+    @app_commands.command(description="Delete the data stored about you")
     async def delete(self, interaction: discord.Interaction) -> None:
         """Answer /privacy delete."""
         await say(interaction, self._pages.confirm_delete(interaction.locale))

@@ -38,7 +38,7 @@ _NAME = 200
 
 @app_commands.guild_only()
 @app_commands.default_permissions(manage_guild=True)
-class Library(commands.GroupCog, name="library", description="The tracks of this server"):
+class Library(commands.GroupCog, name="library", description="This server's tracks"):
     """What a server adds to the library, and how it is kept up to date."""
 
     def __init__(
@@ -68,10 +68,10 @@ class Library(commands.GroupCog, name="library", description="The tracks of this
 
     @app_commands.command(description="Add a track to this server's library")
     @app_commands.describe(
-        clip="A sound or video file",
-        link="The address of a track, instead of a file",
-        title="Its title",
-        artist="Who plays it",
+        clip="An audio or video file",
+        link="A link to a track, instead of a file",
+        title="Title of the track",
+        artist="Artist of the track",
     )
     async def add(
         self,
@@ -130,7 +130,7 @@ class Library(commands.GroupCog, name="library", description="The tracks of this
         return work
 
     @app_commands.command(description="Remove a track from this server's library")
-    @app_commands.describe(track="Start typing its title or artist")
+    @app_commands.describe(track="Start typing the title or artist")
     async def remove(self, interaction: discord.Interaction, track: str) -> None:
         """Answer /library remove."""
         guild_id = _server_of(interaction)
@@ -169,7 +169,7 @@ class Library(commands.GroupCog, name="library", description="The tracks of this
         return typed[0]
 
     @app_commands.command(name="list", description="Show this server's tracks")
-    @app_commands.describe(search="A part of a title or an artist")
+    @app_commands.describe(search="Part of a title or artist")
     async def list_tracks(
         self, interaction: discord.Interaction, search: str | None = None
     ) -> None:
@@ -199,7 +199,7 @@ class Library(commands.GroupCog, name="library", description="The tracks of this
         return LibraryPage(tuple(tracks), number, pages, total, search)
 
     @app_commands.command(description="Download the list of this server's tracks")
-    @app_commands.describe(format="The kind of file")
+    @app_commands.describe(format="File format")
     @app_commands.choices(
         format=[
             app_commands.Choice(name="playlist (m3u8)", value="m3u8"),

@@ -19,9 +19,9 @@ from bot.jobs.runner import JobRunner
 from bot.sources import Attachment
 
 _LINK = re.compile(r"https?://[^\s<>]+")
-_CLIP = "A sound or video file"
-_LINK_HELP = "The address of a track, instead of a file"
-_PRIVATE = "Show the answer to you only"
+_CLIP = "An audio or video file"
+_LINK_HELP = "A link to a track, instead of a file"
+_PRIVATE = "Only you see the answer"
 
 
 class Recommend(commands.Cog):
@@ -42,11 +42,11 @@ class Recommend(commands.Cog):
         ]
         self.presses: Mapping[str, Press] = {"more": self.more}
 
-    @app_commands.command(description="Hear a clip and get tracks that sound like it")
+    @app_commands.command(description="Find tracks that sound similar to a clip")
     @app_commands.describe(
         clip=_CLIP,
         link=_LINK_HELP,
-        count="How many tracks, 1 to 10",
+        count="Number of tracks, 1 to 10",
         genre="Only tracks of this genre",
         private=_PRIVATE,
     )
@@ -73,7 +73,7 @@ class Recommend(commands.Cog):
         """Complete a genre."""
         return self._preferences.genres(typed, interaction.locale)
 
-    @app_commands.command(description="Hear a clip and tell its genre")
+    @app_commands.command(description="Find the genre of a clip")
     @app_commands.describe(clip=_CLIP, link=_LINK_HELP, private=_PRIVATE)
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)

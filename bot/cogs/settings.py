@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 @app_commands.guild_only()
 @app_commands.default_permissions(manage_guild=True)
 class ServerSettings(
-    commands.GroupCog, name="settings", description="How genrec works on this server (admins)"
+    commands.GroupCog, name="settings", description="Settings of genrec for this server (admins)"
 ):
     """What the admins of a server decide."""
 
@@ -46,15 +46,15 @@ class ServerSettings(
         self._sees_uploads = sees_uploads
         self.presses: Mapping[str, Press] = {"settings": self.changed_in_panel}
 
-    @app_commands.command(description="Show the settings, with buttons to change them")
+    @app_commands.command(description="Show and change the settings")
     async def show(self, interaction: discord.Interaction) -> None:
         """Answer /settings show."""
         guild_id = require_manage_guild(interaction)
         await acknowledge(interaction, private=True)
         await self._show(interaction, await self._servers.settings(guild_id))
 
-    @app_commands.command(description="Answer clips that people upload in a channel")
-    @app_commands.describe(enabled="On or off", channel="Which channel; this one if left out")
+    @app_commands.command(description="Answer clips uploaded in a channel")
+    @app_commands.describe(enabled="On or off", channel="Channel (default: this one)")
     async def uploads(
         self,
         interaction: discord.Interaction,
@@ -71,8 +71,8 @@ class ServerSettings(
         key = "uploads_on" if enabled else "uploads_off"
         await say(interaction, self._replies.notice(key, interaction.locale))
 
-    @app_commands.command(description="Choose who may use genrec on this server")
-    @app_commands.describe(role="Only this role; everyone if left out")
+    @app_commands.command(description="Choose who can use genrec on this server")
+    @app_commands.describe(role="Only this role (default: everyone)")
     async def access(
         self, interaction: discord.Interaction, role: discord.Role | None = None
     ) -> None:
@@ -81,8 +81,8 @@ class ServerSettings(
         everyone = role is None or role.id == guild_id
         await self._set(interaction, allowed_role=None if everyone or role is None else role.id)
 
-    @app_commands.command(description="Set how many tracks an answer has")
-    @app_commands.describe(count="How many tracks, 1 to 10")
+    @app_commands.command(description="Set the number of tracks per answer")
+    @app_commands.describe(count="Number of tracks, 1 to 10")
     async def count(
         self, interaction: discord.Interaction, count: app_commands.Range[int, 1, 10]
     ) -> None:
@@ -110,8 +110,8 @@ class ServerSettings(
             if typed.casefold() in name.casefold()
         ]
 
-    @app_commands.command(description="Show answers to everyone, or only to who asked")
-    @app_commands.describe(private="Only to who asked")
+    @app_commands.command(description="Make answers public or private")
+    @app_commands.describe(private="Private: only you see the answer to your clip")
     async def answers(
         self,
         interaction: discord.Interaction,

@@ -31,7 +31,7 @@ def printed(step: Step, *, terminal: bool, width: int = 60) -> str:
 
 
 ANSWER = message(
-    "## Blues\n-# heard in 30 s of **it**\n`███░` **Blues** 63%",
+    "## Blues\n-# Analysed 30 s of **it**\n`███░` **Blues** 63%",
     "**1. Sugar \\*\\* Baby**\nSomebody\n-# similarity 0.9 · [search](https://example.org/a_b*c)",
 )
 
@@ -40,7 +40,7 @@ def test_markdown_becomes_styles_and_text_stays() -> None:
     text = message_text(ANSWER)
     assert text.plain.splitlines() == [
         "Blues",
-        "heard in 30 s of it",
+        "Analysed 30 s of it",
         "███░ Blues 63%",
         "1. Sugar ** Baby",
         "Somebody",

@@ -41,7 +41,7 @@ async def test_library_add_list_export_and_remove(world: World) -> None:
 async def test_adding_the_same_clip_again_is_noticed(world: World) -> None:
     await said(await world.you.slash("library add", {"clip": clip()}), "Added")
     again = await world.you.slash("library add", {"clip": clip()})
-    assert await said(again, "already")
+    assert await said(again, "Already")
 
 
 async def test_tracks_of_one_server_are_not_recommended_in_another(
@@ -79,20 +79,20 @@ async def test_pages_of_the_library_turn(world: World) -> None:
 
 async def test_removing_what_is_not_there(world: World) -> None:
     used = await world.you.slash("library remove", {"track": "9999"})
-    assert await said(used, "no such track")
+    assert await said(used, "wasn't found")
 
 
 async def test_settings_panel(world: World) -> None:
     used = await world.you.slash("settings show")
     panel = await used.wait_edited()
-    assert "in no channel" in visible_text(panel)
+    assert "aren't answered in any channel" in visible_text(panel)
     assert "Message Content" not in visible_text(panel)
     await world.you.press(panel, "Answer uploads here")
     panel = await used.wait_until(lambda m: "answered in:" in visible_text(m))
     await world.you.select(panel, "settings:count", ["3"])
     panel = await used.wait_until(lambda m: "answer: 3" in visible_text(m))
     await world.you.press(panel, "Make answers private")
-    await used.wait_until(lambda m: "who asked only" in visible_text(m))
+    await used.wait_until(lambda m: "Answers are private" in visible_text(m))
     asked = await world.you.slash("recommend", {"clip": clip()})
     assert visible_text(await answered(asked)).count("Artist ") == 3
     assert asked.ephemeral
@@ -107,7 +107,7 @@ async def test_a_role_is_chosen_in_the_panel_and_taken_back(world: World) -> Non
     await world.you.select(panel, "settings:roles", [everyone_else])
     panel = await used.wait_until(lambda m: everyone_else in visible_text(m))
     refused = await sam.slash("recommend", {"clip": clip()})
-    assert await said(refused, "certain roles")
+    assert await said(refused, "Only some roles")
     await world.you.select(panel, "settings:roles", [])
     await used.wait_until(lambda m: everyone_else not in visible_text(m))
     await answered(await sam.slash("recommend", {"clip": clip()}))
@@ -118,7 +118,7 @@ async def test_a_role_is_chosen_in_the_panel_and_taken_back(world: World) -> Non
     ("path", "options", "shown"),
     [
         ("settings count", {"count": 7}, "answer: 7"),
-        ("settings answers", {"private": True}, "who asked only"),
+        ("settings answers", {"private": True}, "Answers are private"),
         ("settings access", {}, "everyone"),
         ("settings model", {"model": "fake"}, "Model: fake"),
         ("settings uploads", {"enabled": True}, "answered in: <#"),
@@ -140,7 +140,7 @@ async def test_we_check_permissions_ourselves(world: World, path: str) -> None:
     with pytest.raises(NotOffered):
         await sam.slash(path)
     used = await sam.slash(path, force=True)
-    assert await said(used, "manage this server")
+    assert await said(used, "Manage Server permission")
     assert used.ephemeral
 
 
@@ -192,9 +192,9 @@ async def test_reindex_is_cancelled_by_its_button(discord: LocalDiscord, tmp_pat
         used = await world.you.slash("reindex")
         running = await used.wait_until(buttons)
         sam = discord.person("sam")
-        assert await said(await sam.press(running, "Cancel"), "manage this server")
+        assert await said(await sam.press(running, "Cancel"), "Manage Server permission")
         await said(await world.you.press(running, "Cancel"), "Stopping")
-        await used.wait_until(lambda m: "Stopped" in visible_text(m))
+        await used.wait_until(lambda m: "Indexing cancelled" in visible_text(m))
         world.pool.gate.set()
         again = await world.you.slash("reindex")
         await again.wait_until(lambda m: "up to date" in visible_text(m), 30)
@@ -212,4 +212,4 @@ async def test_only_chosen_servers_reindex_the_library(
 ) -> None:
     library = music(tmp_path, 1)
     async with bot_on(discord, tmp_path, library=library, admin_servers="42") as world:
-        assert await said(await world.you.slash("reindex"), "operator chose")
+        assert await said(await world.you.slash("reindex"), "operator has chosen")

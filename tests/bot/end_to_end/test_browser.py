@@ -81,7 +81,7 @@ async def test_upload_a_clip_see_the_answer_and_ask_for_more(
         answer = page.locator(".message", has=page.locator(".container")).first
         more = answer.get_by_role("button", name="More like this")
         await expect(more).to_have_count(5, timeout=WAIT_MS)
-        await expect(answer).to_contain_text("5 tracks that sound alike")
+        await expect(answer).to_contain_text("5 similar tracks")
         picture = answer.locator("img[alt^='Spectrogram']")
         await expect(picture).to_be_visible()
         assert await picture.evaluate("image => image.decode().then(() => image.naturalWidth)") > 99

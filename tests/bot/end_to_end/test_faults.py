@@ -33,7 +33,7 @@ async def test_an_acknowledgement_whose_answer_was_lost(world: World) -> None:
 async def test_an_error_after_a_lost_acknowledgement_is_still_told(world: World) -> None:
     world.discord.faults.lost_response("POST", CALLBACK)
     used = await world.you.slash("recommend")
-    assert await said(used, "Give a clip")
+    assert await said(used, "Add a clip")
 
 
 @pytest.mark.parametrize(

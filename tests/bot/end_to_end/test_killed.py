@@ -48,12 +48,12 @@ async def test_killed_in_the_middle_and_started_again(
     other = await sam.slash("genre", {"clip": clip()})
     await other.wait_ack()
     refused = await discord.you.wait_message(lambda m: m["components"], channel="dm")
-    assert "still in work" in visible_text(refused)
+    assert "still being analysed" in visible_text(refused)
     for one in (asked, other):  # noted in the journal by then; when acknowledged, perhaps not yet
-        await said(one, "Listening", 30)
+        await said(one, "Analysing", 30)
     await finish(process, signal.SIGKILL)
     await discord.wait_for(lambda: not discord.online, 30)
-    assert "Listening" in visible_text(asked.original)
+    assert "Analysing" in visible_text(asked.original)
 
     process = await start(discord, tmp_path, 0)
     try:

@@ -20,13 +20,13 @@ async def test_help_for_everyone_and_for_admins(world: World) -> None:
 async def test_about(world: World) -> None:
     text = await said(await world.you.slash("about"), "fake")
     assert "12 tracks" in text
-    assert "Thumbs: none yet" in text
+    assert "Ratings: none yet" in text
     await said(await world.you.slash("about", channel="dm"), "fake")
 
 
 async def test_privacy_shows_and_deletes(world: World) -> None:
-    assert "nothing is kept" in await said(
-        await world.you.slash("privacy show"), "What genrec keeps"
+    assert "Nothing is stored" in await said(
+        await world.you.slash("privacy show"), "What genrec stores"
     )
     answer = await answered(await world.you.slash("recommend", {"clip": clip()}))
     thumb = next(
@@ -35,18 +35,20 @@ async def test_privacy_shows_and_deletes(world: World) -> None:
         for c in row.get("components", ())
         if c.get("custom_id", "").startswith("thumb:up")
     )
-    await said(await world.you.press(answer, thumb), "Noted")
-    assert "one vote" in await said(await world.you.slash("privacy show"), "What genrec keeps")
+    await said(await world.you.press(answer, thumb), "You rated")
+    assert "ratings**: one" in await said(
+        await world.you.slash("privacy show"), "What genrec stores"
+    )
     asked = await world.you.slash("privacy delete")
     page = await asked.wait_edited()
-    await world.you.press(page, "Keep it")
+    await world.you.press(page, "Keep everything")
     await said(asked, "Nothing was deleted")
     asked = await world.you.slash("privacy delete")
     page = await asked.wait_edited()
-    await world.you.press(page, "Delete it all")
+    await world.you.press(page, "Delete everything")
     await said(asked, "deleted")
-    assert "nothing is kept" in await said(
-        await world.you.slash("privacy show"), "What genrec keeps"
+    assert "Nothing is stored" in await said(
+        await world.you.slash("privacy show"), "What genrec stores"
     )
     world.discord.assert_clean()
 

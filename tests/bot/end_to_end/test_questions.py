@@ -137,7 +137,7 @@ async def test_thumbs_are_kept_counted_and_taken_back(world: World) -> None:
     used = await world.you.slash("recommend", {"clip": clip()})
     answer = await answered(used)
     up, down = (b["custom_id"] for b in buttons(answer) if b["custom_id"].startswith("thumb"))
-    for button, said in ((up, "good"), (down, "bad"), (down, "withdrawn"), (up, "good")):
+    for button, said in ((up, "good"), (down, "bad"), (down, "removed"), (up, "good")):
         pressed = await world.you.press(answer, button)
         await pressed.wait_until(lambda m, said=said: said in visible_text(m))
         assert pressed.ephemeral
@@ -203,8 +203,8 @@ async def test_progress_is_shown_before_the_answer(discord: LocalDiscord, tmp_pa
             await who.slash("recommend", {"clip": clip(data=WAV + bytes([n]))})
             for n, who in enumerate(people)
         ]
-        await used[0].wait_until(lambda m: "Listening" in visible_text(m))
-        await used[3].wait_until(lambda m: "place 2" in visible_text(m))
+        await used[0].wait_until(lambda m: "Analysing" in visible_text(m))
+        await used[3].wait_until(lambda m: "position 2" in visible_text(m))
         world.pool.gate.set()
         for one in used:
             await answered(one)

@@ -26,7 +26,7 @@ MIB = 1 << 20
 
 async def test_neither_clip_nor_link(world: World) -> None:
     used = await world.you.slash("recommend")
-    assert await said(used, "Give a clip")
+    assert await said(used, "Add a clip")
     assert used.ephemeral
 
 
@@ -95,7 +95,7 @@ async def test_one_question_a_person_at_a_time(world: World) -> None:
     first = await world.you.slash("recommend", {"clip": clip()})
     await first.wait_ack()
     second = await world.you.slash("recommend", {"clip": clip()})
-    assert await said(second, "still in work")
+    assert await said(second, "still being analysed")
     assert second.ephemeral
     world.pool.gate.set()
     await answered(first)
@@ -106,9 +106,9 @@ async def test_cooldown(discord: LocalDiscord, tmp_path: Path) -> None:
         world.app.admission._clock = lambda: 0.0  # it stands still, however slow the machine
         first = await answered(await world.you.slash("recommend", {"clip": clip()}))
         second = await world.you.slash("recommend", {"clip": clip()})
-        assert await said(second, "ask again in 600 seconds")
+        assert await said(second, "wait 600 seconds")
         more = await world.you.press(first, "More like this")
-        assert await said(more, "Like Song")  # costs next to nothing, so it need not wait
+        assert await said(more, "Similar to Song")  # costs next to nothing, so it need not wait
 
 
 async def test_bounds_of_a_server_and_in_all(discord: LocalDiscord, tmp_path: Path) -> None:
@@ -117,10 +117,12 @@ async def test_bounds_of_a_server_and_in_all(discord: LocalDiscord, tmp_path: Pa
         sam, kim = discord.person("sam"), discord.person("kim")
         first = await world.you.slash("recommend", {"clip": clip()})
         await first.wait_ack()
-        assert await said(await sam.slash("recommend", {"clip": clip()}), "server has many")
+        assert await said(await sam.slash("recommend", {"clip": clip()}), "clips from this server")
         second = await sam.slash("recommend", {"clip": clip()}, channel="dm")
         await second.wait_ack()
-        assert await said(await kim.slash("genre", {"clip": clip()}, channel="dm"), "Many clips")
+        assert await said(
+            await kim.slash("genre", {"clip": clip()}, channel="dm"), "Too many clips"
+        )
         world.pool.gate.set()
         await answered(first)
         await answered(second)
@@ -157,7 +159,7 @@ async def test_only_a_role_may_ask(world: World) -> None:
 
     await world.app.servers.save(replace(settings, allowed_role=int(world.you.id)))
     used = await sam.slash("recommend", {"clip": clip()})
-    assert await said(used, "certain roles")
+    assert await said(used, "Only some roles")
     assert used.ephemeral
     await answered(await world.you.slash("recommend", {"clip": clip()}))
 

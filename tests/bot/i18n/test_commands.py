@@ -26,11 +26,11 @@ async def help_(interaction: discord.Interaction) -> None:
     """Do nothing."""
 
 
-library = app_commands.Group(name="library", description="The tracks of this server")
+library = app_commands.Group(name="library", description="This server's tracks")
 
 
 @library.command(name="export", description="Download the list of this server's tracks")
-@app_commands.describe(format="The kind of file")
+@app_commands.describe(format="File format")
 @app_commands.choices(format=[app_commands.Choice(name="table (CSV)", value="csv")])
 async def export(interaction: discord.Interaction, format: str) -> None:
     """Do nothing."""

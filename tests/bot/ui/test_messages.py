@@ -124,11 +124,11 @@ def test_an_answer_says_genre_tracks_similarity_and_reason():
         "**Rock** 72%",
         "Metal 20%",
         "Blues 5%",
-        "heard in 30 s of **clip.mp3**",
-        "5 tracks that sound alike",
+        "Analysed 30 s of **clip.mp3**",
+        "5 similar tracks",
         "**1. Song 1**\nBand 1\n",
-        "similarity 0.90 · same genre, timbre very close",
-        "similarity 0.50 · same genre, timbre close",
+        "similarity 0.90 · same genre, very similar timbre",
+        "similarity 0.50 · same genre, similar timbre",
         "vgg16-0123abcd · answered in 0.8 s",
     ):
         assert words in text
@@ -167,19 +167,19 @@ def test_an_unsure_answer_says_so():
     ("genre", "words"),
     [
         ("rock", "same genre"),
-        ("metal", "Metal, heard in your clip too"),
-        ("blues", "filed under Blues"),  # 5 % is not heard
-        ("vapor_wave", r"filed under Vapor\_wave"),
+        ("metal", "Metal, also found in your clip"),
+        ("blues", "listed as Blues"),  # 5 % is not heard
+        ("vapor_wave", r"listed as Vapor\_wave"),
     ],
 )
 def test_the_reason_follows_the_genres(genre, words):
     rec = recommendation(tracks=(Neighbour(track(1, genre=genre), 0.6),))
-    assert f" · {words}, timbre close · " in seen(answer(rec, asked=1))
+    assert f" · {words}, similar timbre · " in seen(answer(rec, asked=1))
 
 
 def test_a_track_without_genre_gives_timbre_only():
     rec = recommendation(tracks=(Neighbour(track(1, genre=""), 0.1),))
-    assert "similarity 0.10 · timbre related · " in seen(answer(rec, asked=1))
+    assert "similarity 0.10 · somewhat similar timbre · " in seen(answer(rec, asked=1))
 
 
 def test_closeness_covers_every_similarity():
@@ -199,7 +199,7 @@ def test_links_lead_to_the_source_or_to_a_search():
 
 
 def test_fewer_tracks_than_asked_are_explained():
-    assert "Only 2 tracks sound enough like it." in seen(answer(recommendation(2)))
+    assert "Only 2 tracks are similar enough." in seen(answer(recommendation(2)))
     assert "Because of this." in seen(answer(recommendation(2, note="Because of this.")))
     german = seen(answer(recommendation(2, note="Because of this."), "de"))
     assert "Nur 2 Titel klingen ähnlich genug." in german
@@ -209,16 +209,16 @@ def test_fewer_tracks_than_asked_are_explained():
 
 def test_no_tracks_are_explained_and_cannot_be_exported():
     view = answer(recommendation(0))
-    assert "Nothing in the library sounds enough like it." in seen(view)
+    assert "No track in the library is similar enough." in seen(view)
     assert custom_ids(view) == ["thumb:up:abc", "thumb:down:abc"]
 
 
 def test_more_like_this_names_its_track():
     text = seen(answer(recommendation(scores=()), seed=track(9), picture=False))
-    assert "## Like Song 9" in text
+    assert "## Similar to Song 9" in text
     assert "Band 9 · Rock" in text
     metal = answer(seed=track(9, genre="metal"), picture=False)
-    assert "filed under Rock" in seen(metal)
+    assert "listed as Rock" in seen(metal)
     assert "your clip" not in seen(metal)
 
 
@@ -246,9 +246,9 @@ def test_genre_alone_names_the_genre():
 
 
 def test_progress_tells_the_place_and_then_the_work():
-    assert "place 3" in seen(REPLIES.progress("queued", "en-US", place=3))
-    assert "Next in the queue" in seen(REPLIES.progress("queued", "en-US", place=1))
-    assert "Listening" in seen(REPLIES.progress("listening", "en-US", name="a.wav"))
+    assert "position 3" in seen(REPLIES.progress("queued", "en-US", place=3))
+    assert "next in the queue" in seen(REPLIES.progress("queued", "en-US", place=1))
+    assert "Analysing" in seen(REPLIES.progress("listening", "en-US", name="a.wav"))
     assert "a.wav" in seen(REPLIES.progress("listening", "en-US", name="a.wav"))
     with pytest.raises(ValueError, match="stage"):
         REPLIES.progress("sleeping", "en-US")
@@ -308,8 +308,8 @@ def test_reindex_shows_percent_rate_time_left_file_and_cancel():
     )
     view = REPLIES.reindex_progress(state, "en-US", key="job")
     text = seen(view)
-    for words in ("25%", "250 of 1,000 files", "5.0 a second", "2 min left", "now: a/b.mp3",
-                  "2 failures so far"):  # fmt: skip
+    for words in ("25%", "250 of 1,000 files", "5.0 per second", "2 min left", "now: a/b.mp3",
+                  "2 files failed so far"):  # fmt: skip
         assert words in text
     assert custom_ids(view) == ["cancel:job"]
     done = REPLIES.reindex_done(state, "en-US", csv="failures.csv")

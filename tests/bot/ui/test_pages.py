@@ -109,20 +109,20 @@ def test_help_names_the_commands_in_the_readers_language():
 def test_about_tells_accuracy_library_queue_and_acceptance():
     facts = about(accuracy=0.8527, tested=290, server=3, thumbs_up=9, thumbs_down=1)
     text = seen(PAGES.about(facts, "en-US"))
-    for words in ("genrec 0.1.0", "vgg16-1", "85.3% of 290 tracks", "Library: 938 tracks",
-                  "own: 3 tracks", "2 waiting", "9 up, 1 down (90% up)"):  # fmt: skip
+    for words in ("genrec 0.1.0", "vgg16-1", "85.3% on 290 tracks", "Library: 938 tracks",
+                  "server's library: 3 tracks", "2 waiting", "9 up, 1 down (90% up)"):  # fmt: skip
         assert words in text
     bare = seen(PAGES.about(about(), "en-US"))
-    assert "Thumbs: none yet" in bare
+    assert "Ratings: none yet" in bare
     assert "accuracy" not in bare
 
 
 def test_privacy_shows_what_is_kept_about_the_person():
-    assert "nothing is kept" in seen(PAGES.privacy(Kept(), "en-US"))
+    assert "Nothing is stored" in seen(PAGES.privacy(Kept(), "en-US"))
     text = seen(PAGES.privacy(Kept(votes=1, tracks=2), "en-US"))
-    assert "one vote" in text
+    assert "Your ratings**: one." in text
     assert "library: 2" in text
-    assert "nothing is kept" not in text
+    assert "Nothing is stored" not in text
     assert custom_ids(PAGES.confirm_delete("en-US")) == ["privacy:delete:yes", "privacy:delete:no"]
 
 
@@ -147,7 +147,7 @@ def test_settings_show_what_holds_and_offer_the_opposite():
         *("settings:uploads:on", "settings:private:off"),
         *("settings:count", "settings:roles"),
     ]
-    assert "in no channel" in seen(view)
+    assert "aren't answered in any channel" in seen(view)
     assert "genrec: everyone" in seen(view)
 
 
@@ -178,6 +178,6 @@ def test_library_pages_turn():
 
 def test_an_empty_library_says_how_to_begin():
     empty = library(tracks=(), page=0, pages=0, total=0)
-    assert "`/library add` adds the first" in seen(PAGES.library(empty, "en-US"))
+    assert "Add the first one with `/library add`" in seen(PAGES.library(empty, "en-US"))
     searched = library(tracks=(), page=0, pages=0, total=0, query="zzz")
-    assert "No track matches" in seen(PAGES.library(searched, "en-US"))
+    assert "No tracks found" in seen(PAGES.library(searched, "en-US"))
