@@ -63,7 +63,7 @@ async def test_the_translator_fills_in_every_localization():
     assert exported["name_localizations"]["id"] == "ekspor"
     option = exported["options"][0]
     assert option["name_localizations"]["ja"] == "形式"
-    assert option["description_localizations"]["fr"] == "Le type de fichier"
+    assert option["description_localizations"]["fr"] == "Format du fichier"
     assert option["choices"][0]["name_localizations"]["es-419"] == "tabla (CSV)"
     menu_data = await menu.get_translated_payload(built, translator)
     assert menu_data["name_localizations"]["de"] == "Welches Genre ist das?"

@@ -202,7 +202,7 @@ def test_fewer_tracks_than_asked_are_explained():
     assert "Only 2 tracks are similar enough." in seen(answer(recommendation(2)))
     assert "Because of this." in seen(answer(recommendation(2, note="Because of this.")))
     german = seen(answer(recommendation(2, note="Because of this."), "de"))
-    assert "Nur 2 Titel klingen ähnlich genug." in german
+    assert "Nur 2 Titel sind ähnlich genug." in german
     assert "Because" not in german
     assert "Only" not in seen(answer(recommendation(2), asked=2))
 
@@ -240,7 +240,7 @@ def test_genre_alone_names_the_genre():
     text = seen(REPLIES.genre(analysis(), "de", key="x", name="a.wav"))
     assert "## Jazz" in text
     assert "**Jazz** 80\u00a0%" in text
-    assert "gehört in 30 s von **a.wav**" in text
+    assert "30 s von **a.wav** analysiert" in text
     assert "Unsure" in seen(REPLIES.genre(analysis(0.4), "en-US", key="x"))
     assert "Unsure" not in seen(REPLIES.genre(analysis(0.4), "en-US", key="x", unsure=False))
 
@@ -289,7 +289,7 @@ def test_an_unknown_code_keeps_its_english_sentence():
 def test_refusals_with_many_causes_add_the_english_one():
     error = errors.LinkRefused("Links to port 22 are not fetched.")
     german = seen(REPLIES.refusal(error, "de"))
-    assert "Dieser Link ließ sich nicht abrufen." in german
+    assert "genrec konnte von diesem Link nichts herunterladen." in german
     assert "-# Links to port 22 are not fetched." in german
     assert seen(REPLIES.refusal(error, "en-US")) == str(error)
     assert "-#" not in seen(REPLIES.refusal(errors.SilentAudio("x"), "de"))

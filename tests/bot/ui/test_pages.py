@@ -97,7 +97,7 @@ def described(view) -> dict:
 
 def test_help_names_the_commands_in_the_readers_language():
     everyone = seen(PAGES.help("de"))
-    assert "`/empfehlen` Einen Clip anhören" in everyone
+    assert "`/empfehlen` Titel finden, die ähnlich wie ein Clip klingen" in everyone
     assert "Daraus Musik empfehlen" in everyone
     assert "/bibliothek" not in everyone
     assert "`/bibliothek aufnehmen`" in seen(PAGES.help("de", admin=True))
