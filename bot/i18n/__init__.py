@@ -1,18 +1,18 @@
-"""The words of the bot in every language: catalogue files that a translator can edit.
+"""Texts of the bot in all languages, read from one TOML file per language.
 
-One TOML file a language lies beside this module. ``en.toml`` is the original and the fallback;
-each other file holds the same keys with the same placeholders. ``[language]`` names Discord's
-locales that read the file, ``[numbers]`` how numbers are written, ``plurals`` the forms of a text
-that has a ``{count}``: such a text is a table of these forms. Keys are dotted paths in the file::
+``en.toml`` is the original and the fallback. Each other file holds the same keys with the same
+placeholders. ``[language]`` lists the Discord locales that use the file and its kind of plural,
+``[numbers]`` defines how numbers are written. A text with a ``{count}`` is a table of plural forms.
+Keys are dotted paths in the file::
 
-    words = Words.load()
-    words.text("notices.thumb_up", "de")
-    words.text("answer.heading", interaction.locale, count=5)
-    words.number(0.83, "de", digits=2)                                  # "0,83"
+    translations = Translations.load()
+    translations.text("notices.thumb_up", "de")
+    translations.text("answer.heading", interaction.locale, count=5)
+    translations.number(0.83, "de", digits=2)                           # "0,83"
 
 ``{/library add}`` in a text becomes that command's name in the reader's language.
 
-``bot/i18n/commands.py`` gives the same catalogues to Discord for the commands' own names.
+``bot/i18n/command_translator.py`` sends the command names and descriptions to Discord.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from typing import Any
 
 ENGLISH = "en"
 LANGUAGES = ("en", "de", "es", "fr", "pt-BR", "ja", "id")
-# The forms each language tells apart for a whole number, as in CLDR; "many" (millions in es, fr
-# and pt-BR) is left out, as no text here counts so far.
+# CLDR plural categories of whole numbers. "many" (millions in es, fr and pt-BR) is left out,
+# because no count here is that large.
 PLURALS: dict[str, Callable[[object], str]] = {
     "one_is_singular": lambda n: "one" if n == 1 else "other",
     "zero_and_one_are_singular": lambda n: "one" if n in (0, 1) else "other",
@@ -36,7 +36,7 @@ PLURALS: dict[str, Callable[[object], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Translation:
-    """The texts of one language, by dotted key; a text with plural forms is a mapping."""
+    """Texts of one language by dotted key; a text with plural forms is a mapping."""
 
     code: str
     locales: tuple[str, ...]
@@ -48,7 +48,7 @@ class Translation:
 
     @classmethod
     def parse(cls, code: str, toml: str) -> Translation:
-        """Read a catalogue file; tomllib's and KeyError's words name what is wrong in it."""
+        """Parse a translation file; a malformed file raises TOMLDecodeError or KeyError."""
         data = tomllib.loads(toml)
         language, numbers = data.pop("language"), data.pop("numbers")
         return cls(
@@ -62,7 +62,7 @@ class Translation:
         )
 
     def form(self, key: str, values: Mapping[str, object]) -> str | None:
-        """Return the text of a key, in the form that ``count`` asks for; None where missing."""
+        """Return the text of a key in the plural form of ``values["count"]``, or None."""
         text = self.texts.get(key)
         if text is None or isinstance(text, str):
             return text
@@ -70,16 +70,20 @@ class Translation:
 
 
 class Translations:
-    """All catalogues, and which of them a locale reads."""
+    """The translations by language code, and lookup by Discord locale."""
 
-    def __init__(self, catalogues: Mapping[str, Translation]) -> None:
-        self.catalogues = catalogues
-        self._english = catalogues[ENGLISH]
-        self._of_locale = {name: c for c in catalogues.values() for name in (c.code, *c.locales)}
+    def __init__(self, by_code: Mapping[str, Translation]) -> None:
+        self.by_code = by_code
+        self._english = by_code[ENGLISH]
+        self._by_locale = {
+            name: translation
+            for translation in by_code.values()
+            for name in (translation.code, *translation.locales)
+        }
 
     @classmethod
     def load(cls) -> Translations:
-        """Read the catalogue files that lie in this package."""
+        """Load the translation files of this package."""
         folder = resources.files(__name__)
         return cls(
             {
@@ -88,24 +92,23 @@ class Translations:
             }
         )
 
-    def catalogue(self, locale: object) -> Translation:
-        """Return the catalogue a locale reads; English for a language without one."""
-        return self._of_locale.get(str(locale), self._english)
+    def translation(self, locale: object) -> Translation:
+        """Return the translation for a locale; English for a language without one."""
+        return self._by_locale.get(str(locale), self._english)
 
     def text(self, key: str, locale: object, **values: object) -> str:
-        """Return a text, its placeholders filled; English where the language lacks it.
+        """Return a text with its placeholders filled; English where the language lacks the key.
 
-        Whole numbers and fractions among the values are written as the language writes them.
-        KeyError where no language has the key or a placeholder has no value.
+        Numbers among the values are formatted for the language. KeyError if English lacks the key
+        too, or if a placeholder has no value.
         """
-        catalogue = self.catalogue(locale)
-        text = catalogue.form(key, values)
+        text = self.translation(locale).form(key, values)
         if text is None:
             text = self._english.form(key, values)
         if text is None:
             raise KeyError(key)
-        shown = {name: self._shown(value, locale) for name, value in values.items()}
-        return text.format_map(_Values(shown, self, locale))
+        formatted = {name: self._format(value, locale) for name, value in values.items()}
+        return text.format_map(_Placeholders(formatted, self, locale))
 
     def command(self, name: str, locale: object) -> str:
         """Return a command as its users type it: /bibliothek aufnehmen for "library add"."""
@@ -116,22 +119,22 @@ class Translations:
         return "/" + " ".join(typed)
 
     def has(self, key: str) -> bool:
-        """Tell whether there is such a text."""
+        """Return whether the key exists."""
         return key in self._english.texts
 
     def number(self, value: float, locale: object, *, digits: int = 0) -> str:
-        """Write a number with ``digits`` decimals: 1,234.5 in English, 1.234,5 in German."""
-        catalogue = self.catalogue(locale)
-        swap = {",": catalogue.group, ".": catalogue.decimal}
-        return "".join(swap.get(char, char) for char in f"{value:,.{digits}f}")
+        """Format a number with ``digits`` decimals: 1,234.5 in English, 1.234,5 in German."""
+        translation = self.translation(locale)
+        separators = {",": translation.group, ".": translation.decimal}
+        return "".join(separators.get(char, char) for char in f"{value:,.{digits}f}")
 
     def percent(self, share: float, locale: object, *, digits: int = 0) -> str:
-        """Write a share of 0..1 as percent."""
+        """Format a share of 0..1 as a percentage."""
         number = self.number(100 * share, locale, digits=digits)
-        return self.catalogue(locale).percent.format(number=number)
+        return self.translation(locale).percent.format(number=number)
 
     def duration(self, seconds: float, locale: object) -> str:
-        """Write a length of time in its largest units: 0.8 s, 42 s, 3 min, 2 h 5 min."""
+        """Format a duration in its largest units: 0.8 s, 42 s, 3 min, 2 h 5 min."""
         if seconds < 9.95:
             return self.text("time.seconds", locale, count=max(round(seconds, 1), 0.1))
         if seconds < 90:
@@ -141,24 +144,26 @@ class Translations:
             return self.text("time.minutes", locale, count=minutes)
         return self.text("time.hours", locale, hours=hours, minutes=minutes)
 
-    def _shown(self, value: object, locale: object) -> object:
+    def _format(self, value: object, locale: object) -> object:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return value
         whole = isinstance(value, int) or value.is_integer()
         return self.number(value, locale, digits=0 if whole else 1)
 
 
-class _Values(dict[str, object]):
-    """The values of a text's placeholders, and on demand {/command}: that command's name."""
+class _Placeholders(dict[str, object]):
+    """Values of a text's placeholders; {/command} becomes that command's localised name."""
 
-    def __init__(self, values: Mapping[str, object], words: Translations, locale: object) -> None:
+    def __init__(
+        self, values: Mapping[str, object], translations: Translations, locale: object
+    ) -> None:
         super().__init__(values)
-        self._words, self._locale = words, locale
+        self._translations, self._locale = translations, locale
 
     def __missing__(self, name: str) -> str:
         if not name.startswith("/"):
             raise KeyError(name)
-        return f"`{self._words.command(name[1:], self._locale)}`"
+        return f"`{self._translations.command(name[1:], self._locale)}`"
 
 
 def _flat(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

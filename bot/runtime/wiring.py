@@ -18,7 +18,7 @@ from bot.cogs.settings import ServerSettings
 from bot.cogs.uploads import Uploads
 from bot.config import Settings
 from bot.i18n import Translations
-from bot.i18n.commands import CommandTranslator
+from bot.i18n.command_translator import CommandTranslator
 from bot.jobs.admission import Admission
 from bot.jobs.guild_settings import GuildSettingsCache
 from bot.jobs.handlers import DrawPicture, RequestHandlers

@@ -216,7 +216,7 @@ def _heading(localizer: Localizer, rec: Recommendation, asked: int) -> str:
     # The note of the core says more, but in English only.
     note = (
         escape(rec.note, 300)
-        if localizer.translations.catalogue(localizer.locale).code == "en"
+        if localizer.translations.translation(localizer.locale).code == "en"
         else ""
     )
     if count == 0:

@@ -211,7 +211,7 @@ class Replies:
         reader's doing, have a sentence for each code. A code without one keeps its own sentence.
         """
         key = f"errors.{error.code}"
-        english = self.translations.catalogue(locale).code == ENGLISH
+        english = self.translations.translation(locale).code == ENGLISH
         explains_itself = isinstance(error, InputRefused) and not isinstance(error, FileMissing)
         if (english and explains_itself and str(error)) or not self.translations.has(key):
             return escape(str(error), 600)

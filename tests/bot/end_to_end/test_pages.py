@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from bot.client.client import add_features
-from bot.i18n.commands import differences
 from bot.runtime.wiring import features, make_client
 from tests.bot.end_to_end.conftest import World, answered, clip, said
+from tests.bot.i18n.command_texts import differences
 
 
 async def test_help_for_everyone_and_for_admins(world: World) -> None:
@@ -53,7 +53,7 @@ async def test_privacy_shows_and_deletes(world: World) -> None:
     world.discord.assert_clean()
 
 
-async def test_commands_say_what_the_words_say(world: World) -> None:
+async def test_command_descriptions_equal_the_english_texts(world: World) -> None:
     app = world.app
     client = make_client(app, sees_uploads=True)
     cogs = features(app, sees_uploads=True)

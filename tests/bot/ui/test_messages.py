@@ -30,8 +30,8 @@ from tests.bot.ui.visible import (
     track,
 )
 
-WORDS = Translations.load()
-REPLIES = Replies(WORDS, limits=Limits(min_seconds=1.0, max_minutes=20, max_mb=25))
+TRANSLATIONS = Translations.load()
+REPLIES = Replies(TRANSLATIONS, limits=Limits(min_seconds=1.0, max_minutes=20, max_mb=25))
 SECTION, CONTAINER = 9, 17
 KEY = "k" * 80
 
@@ -55,7 +55,7 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
         yield REPLIES.progress(stage, locale, place=3, name=name)
     for code in error_classes():
         yield REPLIES.refusal(code(name), locale)
-    for key in WORDS.catalogues[ENGLISH].texts:
+    for key in TRANSLATIONS.by_code[ENGLISH].texts:
         part, _, rest = key.partition(".")
         if part in ("refusals", "notices"):
             say = REPLIES.decline if part == "refusals" else REPLIES.notice

@@ -1,4 +1,4 @@
-"""The commands as Discord shows them: names and descriptions from the catalogues, by its rules."""
+"""Localised command names and descriptions, checked against Discord's limits."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from discord.ext import commands
 
 import bot.cogs
 from bot.i18n import ENGLISH, LANGUAGES, Translations
-from bot.i18n.commands import CommandTranslator, differences
+from bot.i18n.command_translator import CommandTranslator
+from tests.bot.i18n.command_texts import differences
 
-WORDS = Translations.load()
-OTHERS = [code for code in LANGUAGES if code != ENGLISH]
-ENGLISH_TEXTS = WORDS.catalogues[ENGLISH].texts
+TRANSLATIONS = Translations.load()
+OTHER_LANGUAGES = [code for code in LANGUAGES if code != ENGLISH]
+ENGLISH_TEXTS = TRANSLATIONS.by_code[ENGLISH].texts
 
 
-# A small tree as the bot would build it, so that this test needs no cogs.
+# A small command tree, so that these tests need no cogs.
 @app_commands.command(name="help", description="How to use genrec")
 async def help_(interaction: discord.Interaction) -> None:
     """Do nothing."""
@@ -41,21 +42,22 @@ async def nothing(interaction: discord.Interaction, message: discord.Message) ->
 
 
 def tree(*commands) -> app_commands.CommandTree:
+    """Return a command tree of these commands."""
     built = app_commands.CommandTree(discord.Client(intents=discord.Intents.none()))
     for command in commands:
         built.add_command(command)
     return built
 
 
-async def test_the_translator_fills_in_every_localization():
+async def test_translator_fills_every_localization():
     menu = app_commands.ContextMenu(name="What genre is this?", callback=nothing)
     built = tree(help_, library, menu)
-    translator = CommandTranslator(WORDS)
+    translator = CommandTranslator(TRANSLATIONS)
     help_data = await help_.get_translated_payload(built, translator)
     assert help_data["name_localizations"]["de"] == "hilfe"
     assert help_data["description_localizations"]["pt-BR"] == "Como usar o genrec"
     assert set(help_data["name_localizations"]) == {
-        name for code in OTHERS for name in WORDS.catalogues[code].locales
+        name for code in OTHER_LANGUAGES for name in TRANSLATIONS.by_code[code].locales
     }
     data = await library.get_translated_payload(built, translator)
     exported = data["options"][0]
@@ -69,21 +71,21 @@ async def test_the_translator_fills_in_every_localization():
     assert menu_data["name_localizations"]["de"] == "Welches Genre ist das?"
 
 
-def test_differences_finds_where_the_code_and_the_words_part():
+def test_differences_lists_unknown_menu_and_changed_description():
     menu = app_commands.ContextMenu(name="What genre is this?", callback=nothing)
-    assert differences(tree(help_, library, menu), WORDS) == []
+    assert differences(tree(help_, library, menu), TRANSLATIONS) == []
 
     @app_commands.command(name="about", description="Something else")
     async def about(interaction: discord.Interaction) -> None:
         """Do nothing."""
 
     odd = app_commands.ContextMenu(name="Odd", callback=nothing)
-    found = differences(tree(about, odd), WORDS)
+    found = differences(tree(about, odd), TRANSLATIONS)
     assert [line.split(":")[0] for line in found] == ["menus.(Odd)", "commands.about.description"]
 
 
 async def real_tree() -> app_commands.CommandTree:
-    """Return the bot's own commands; what their cogs are given does not matter here."""
+    """Return the bot's command tree; its cogs get mocks as dependencies."""
     client = commands.Bot("!", intents=discord.Intents(guilds=True))
     for module in iter_modules(bot.cogs.__path__, "bot.cogs."):
         for cog in vars(import_module(module.name)).values():
@@ -95,11 +97,11 @@ async def real_tree() -> app_commands.CommandTree:
     return client.tree
 
 
-async def test_the_code_says_in_english_what_the_words_say():
-    assert differences(await real_tree(), WORDS) == []
+async def test_command_descriptions_equal_the_english_texts():
+    assert differences(await real_tree(), TRANSLATIONS) == []
 
 
-async def test_no_command_option_or_menu_is_translated_in_vain():
+async def test_command_and_menu_texts_are_those_of_the_tree():
     built = await real_tree()
     used = {
         f"menus.{menu.name}" for menu in built.get_commands(type=discord.AppCommandType.message)
@@ -115,9 +117,9 @@ async def test_no_command_option_or_menu_is_translated_in_vain():
     assert {f"menus.{text}" for text in menus} == {key for key in used if key.startswith("menus.")}
 
 
-async def test_every_command_as_registered_keeps_discords_rules():
+async def test_registered_commands_have_localizations_within_discords_limits():
     built = await real_tree()
-    translator = CommandTranslator(WORDS)
+    translator = CommandTranslator(TRANSLATIONS)
     payloads = [await c.get_translated_payload(built, translator) for c in built.get_commands()]
     assert len(payloads) > 5
     for payload in payloads:
@@ -128,6 +130,7 @@ async def test_every_command_as_registered_keeps_discords_rules():
 
 
 def nested(node: dict):
+    """Yield a command, its options and their choices."""
     yield node
     for child in (*node.get("options", ()), *node.get("choices", ())):
         yield from nested(child)
