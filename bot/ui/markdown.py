@@ -1,7 +1,7 @@
-"""Strange text made harmless: names, tags and titles as a message, a label or a file name may show.
+"""Sanitise untrusted text (file names, tags, page titles) and links for Discord messages.
 
-Whoever names a file, tags a track or titles a page may be hostile. ``clean`` leaves plain text for
-places without markup (alt texts, labels, options, CSV); ``escape`` is ``clean`` for message text.
+``clean`` returns plain text for places without markup: alt texts, labels, options, CSV cells.
+``escape`` also escapes Discord's Markdown and mentions, for message text.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Iterator
 from itertools import islice
 from urllib.parse import quote, urlsplit
 
-# Letters and signs that show nothing: Hangul fillers, the empty Braille cell, soft hyphen.
+# Invisible letters and signs: Hangul fillers, the empty Braille cell, soft hyphen.
 _BLANK = frozenset("\u00ad\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
-# Controls, formats (bidi among them), surrogates and private use. Joiners (Cf too) are kept: emoji
-# families and several scripts need them, and a name of nothing else is refused below.
+# Controls, formats (including bidi), surrogates and private use. Joiners (also Cf) are kept: emoji
+# families and several scripts need them. Text of joiners alone counts as empty below.
 _HIDDEN = ("Cc", "Cf", "Cs", "Co")
 _JOINERS = "\u200c\u200d"
 _LINE_CONTROLS = "\t\n\r\x0b\x0c\x85"
 _EMOJI_TAGS = range(0xE0020, 0xE0080)
 _MARKS_IN_A_ROW = 3
-# What Markdown, mentions, timestamps, custom emoji and links start from, anywhere; and at a line's
-# start, headings, lists and quotes.
+# First characters of Markdown, mentions, timestamps, custom emoji and links; at the start of a line
+# also those of headings, lists and quotes.
 _MARKUP = re.compile(r"[\\*_~`|<>\[\]]|:(?=//)|^[-+#]")
 _NUMBERED = re.compile(r"^(\d+)([.)])(?=\s|$)")
 _ZERO_WIDTH_SPACE = "\u200b"
@@ -30,9 +30,9 @@ _MAX_URL = 512
 
 
 def clean(text: str, limit: int, *, otherwise: str = "") -> str:
-    """Return one line of at most ``limit`` visible characters; ``otherwise`` where none is left."""
-    raw = text[: 16 * limit + 256]  # enough to fill the limit; megabytes of tag are not normalised
-    # Two more than the limit tell that it has to be cut, also if one of them is a space.
+    """Return one line of at most ``limit`` visible characters, or ``otherwise`` if none is left."""
+    raw = text[: 16 * limit + 256]  # bounds the cost: tags may have megabytes
+    # Two characters over the limit show that the line must be cut, even if one of them is a space.
     line = "".join(islice(_visible(unicodedata.normalize("NFC", raw)), limit + 2)).strip()
     if not any(unicodedata.category(char)[0] in "LNPS" for char in line):
         return otherwise
@@ -40,19 +40,19 @@ def clean(text: str, limit: int, *, otherwise: str = "") -> str:
 
 
 def _visible(text: str) -> Iterator[str]:
-    """Give the characters that show, with single spaces between words."""
-    before, marks = " ", 0
+    """Yield the visible characters, with single spaces between words."""
+    previous, marks = " ", 0
     for char in text:
         category = unicodedata.category(char)
         if category.startswith("Z") or char in _LINE_CONTROLS:
-            if before != " ":
+            if previous != " ":
                 yield " "
-            before, marks = " ", 0
+            previous, marks = " ", 0
         elif not _is_hidden(char, category):
             marks = marks + 1 if category in ("Mn", "Me") else 0
             if marks <= _MARKS_IN_A_ROW:
                 yield char
-                before = char
+                previous = char
 
 
 def _is_hidden(char: str, category: str) -> bool:
@@ -62,13 +62,13 @@ def _is_hidden(char: str, category: str) -> bool:
 
 
 def escape(text: str, limit: int, *, otherwise: str = "") -> str:
-    """Return ``clean`` text in which no markup, link or mention works; it may be twice as long."""
+    """Return ``clean`` text with markup, links and mentions escaped; up to twice ``limit`` long."""
     line = _MARKUP.sub(r"\\\g<0>", clean(text, limit, otherwise=otherwise))
     return _NUMBERED.sub(r"\1\\\2", line).replace("@", "@" + _ZERO_WIDTH_SPACE)
 
 
 def web_address(text: str) -> str:
-    """Return the address if it is a plain http or https one that a link may carry, or ""."""
+    """Return a percent-encoded http or https address, or "" if it is not safe to link."""
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname or "", parts.port
@@ -85,12 +85,12 @@ def _is_host(host: str) -> bool:
 
 
 def host_of(address: str) -> str:
-    """Return the host of an address from ``web_address``, without www, escaped."""
+    """Return the escaped host of a ``web_address`` result, without "www."."""
     return escape((urlsplit(address).hostname or "").removeprefix("www."), 40)
 
 
 def query(text: str, limit: int) -> str:
-    """Return ``text`` percent-encoded for a URL, cut between characters to ``limit`` in all."""
+    """Percent-encode text for a URL query, cut after a whole character to at most ``limit``."""
     encoded = ""
     for char in clean(text, max(limit, 0)):
         part = "+" if char == " " else quote(char, safe="")

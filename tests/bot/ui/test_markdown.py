@@ -1,4 +1,4 @@
-"""Strange text stays text: no mention, no markup, no link, no turned line, no endless name."""
+"""Sanitising of untrusted text: mentions, markup, links, bidi controls and length."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from bot.ui.markdown import clean, escape, host_of, query, web_address
 from tests.bot.ui.visible import HOSTILE, LONG, ZALGO, assert_harmless
 
 
-def test_nothing_hostile_survives():
+def test_escape_hostile_text_is_harmless():
     assert_harmless(escape(HOSTILE, 500))
-    assert "evil.example" in escape(HOSTILE, 500)  # it is shown, but as text
+    assert "evil.example" in escape(HOSTILE, 500)  # shown as text, not as a link
 
 
 @pytest.mark.parametrize(
-    ("raw", "shown"),
+    ("raw", "expected"),
     [
         ("*a* _b_ ~c~ `d` |e|", r"\*a\* \_b\_ \~c\~ \`d\` \|e\|"),
         ("[a](b)", r"\[a\](b)"),
@@ -37,12 +37,12 @@ def test_nothing_hostile_survives():
         ("שלום", None),
     ],
 )
-def test_markup_is_escaped_and_ordinary_names_are_left_alone(raw, shown):
-    assert escape(raw, 80) == (raw if shown is None else shown)
+def test_escape_changes_markup_and_keeps_ordinary_names(raw, expected):
+    assert escape(raw, 80) == (raw if expected is None else expected)
 
 
 @pytest.mark.parametrize(
-    ("raw", "shown"),
+    ("raw", "expected"),
     [
         ("a\nb\tc\r\n d", "a b c d"),
         ("a\u202eb\u2066c\u200fd\ufeffe", "abcde"),
@@ -59,22 +59,22 @@ def test_markup_is_escaped_and_ordinary_names_are_left_alone(raw, shown):
         ("❤\ufe0f", "❤\ufe0f"),
     ],
 )
-def test_clean_leaves_one_visible_line(raw, shown):
-    assert clean(raw, 80, otherwise="?") == shown
+def test_clean_returns_one_visible_line(raw, expected):
+    assert clean(raw, 80, otherwise="?") == expected
 
 
-def test_length_is_cut_in_characters():
+def test_clean_and_escape_cut_to_the_limit():
     assert clean("a" * 81, 80) == "a" * 79 + "…"
     assert clean("a" * 80, 80) == "a" * 80
     assert len(escape("*" * 5_000, 80)) <= 160
 
 
-def test_marks_do_not_pile_up():
+def test_clean_keeps_at_most_three_combining_marks():
     marks = [c for c in clean(ZALGO, 80) if unicodedata.combining(c)]
     assert len(marks) <= 3
 
 
-def test_a_huge_name_costs_no_time():
+def test_clean_huge_text_is_fast():
     start = time.process_time()
     clean("\u0301" * 20_000_000, 80)
     clean(LONG * 2_000, 80)
@@ -99,15 +99,15 @@ def test_a_huge_name_costs_no_time():
         ("", ""),
     ],
 )
-def test_only_plain_web_addresses_become_links(raw, address):
+def test_web_address_accepts_plain_http_links_only(raw, address):
     assert web_address(raw) == address
 
 
-def test_hosts_are_shown_without_www():
+def test_host_of_drops_www():
     assert host_of("https://www.soundcloud.com/x") == "soundcloud.com"
 
 
-def test_queries_are_cut_between_characters():
+def test_query_is_cut_after_a_whole_character():
     assert query("AC/DC Thunder & more", 100) == "AC%2FDC+Thunder+%26+more"
     assert query("日本語", 20) == "%E6%97%A5%E6%9C%AC"
     assert query("abc", 0) == ""

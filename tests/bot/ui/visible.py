@@ -1,4 +1,4 @@
-"""What Discord would get of a layout, held against its limits."""
+"""Layouts as Discord messages, checked against Discord's rules, and test data for them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ ZALGO = "e" + "\u0301" * 3_000
 
 
 def body(view: ui.LayoutView) -> dict:
-    """Return the message as it is sent, after it passed Discord's rules."""
+    """Return the message that is sent for a layout, checked against Discord's rules."""
     sent = {"components": view.to_components(), "flags": 1 << 15}
     check_message(sent, {}, v2=True)
     return sent
 
 
 def seen(view: ui.LayoutView) -> str:
-    """Return the words of a layout."""
+    """Return the visible text of a layout."""
     return visible_text(body(view))
 
 
 def components(view: ui.LayoutView, kind: int) -> list[dict]:
-    """Return the components of one kind."""
+    """Return the components of one type."""
     return [c for c in walk(body(view)["components"]) if c["type"] == kind]
 
 
@@ -41,7 +41,7 @@ def custom_ids(view: ui.LayoutView) -> list[str]:
 
 
 def unescaped(text: str) -> str:
-    """Return the text without what a backslash makes harmless."""
+    """Return the text without escaped characters."""
     shown, skip = [], False
     for char in text:
         if skip or char == "\\":
@@ -52,7 +52,7 @@ def unescaped(text: str) -> str:
 
 
 def assert_harmless(text: str) -> None:
-    """Fail where text could mention, link elsewhere, turn around or colour."""
+    """Fail if the text has a live mention, a foreign link, or a bidi or control character."""
     live = unescaped(text)
     for danger in ("@everyone", "@here", "<@", "<#", "</", "<:", "<t:", "||"):
         assert danger not in live, danger
@@ -74,7 +74,7 @@ def track(number: int = 1, **changes) -> Track:
 
 
 def recommendation(count: int = 5, **changes) -> Recommendation:
-    """Return an answer with ``count`` tracks; any field may be changed."""
+    """Return a recommendation of ``count`` tracks; any field may be changed."""
     scores = (("rock", 0.72), ("metal", 0.2), ("blues", 0.05), ("pop", 0.03))
     fields = {
         "model_id": "vgg16-0123abcd",
