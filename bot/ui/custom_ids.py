@@ -1,4 +1,4 @@
-"""The tracks of an answer, packed into the key its buttons carry: so they outlive a restart."""
+"""Keys for custom ids: the track ids of an answer in base 36, so buttons survive a restart."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Iterable
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _KEY = re.compile(r"[0-9a-z]{1,12}(\.[0-9a-z]{1,12}){0,15}")
-LONGEST = 80
+MAX_KEY = 80
 
 
 def reply_key(track_ids: Iterable[int]) -> str:
-    """Return a key of at most 80 characters; "0" for an answer without tracks."""
+    """Return a key of at most 80 characters, or "0" without tracks; ids that do not fit are cut."""
     key = ".".join(_base36(track_id) for track_id in track_ids) or "0"
-    while len(key) > LONGEST:
+    while len(key) > MAX_KEY:
         key = key.rpartition(".")[0]
     return key
 
 
 def track_ids(key: str) -> tuple[int, ...]:
-    """Return the ids in a key; nothing for one that we did not make."""
+    """Return the track ids of a key; none for a malformed one."""
     if not _KEY.fullmatch(key):
         return ()
     return tuple(number for part in key.split(".") if 0 < (number := int(part, 36)) < 2**63)

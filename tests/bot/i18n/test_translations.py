@@ -17,6 +17,7 @@ OTHER_LANGUAGES = [code for code in LANGUAGES if code != ENGLISH]
 ENGLISH_TEXTS = TRANSLATIONS.by_code[ENGLISH].texts
 # Discord's pattern for command and option names; \w stands for its \p{L}\p{N}, which re lacks.
 COMMAND_NAME = re.compile(r"[-_'\w]{1,32}")
+SENTENCE_END = re.compile(r"[.!?](?=\s|$)|。")
 # The plural forms of each kind of plural, found by trying small counts.
 FORMS = {kind: {form(n) for n in range(5)} for kind, form in PLURALS.items()}
 
@@ -81,6 +82,17 @@ def test_texts_are_stripped_and_not_empty(code):
     for key, text in TRANSLATIONS.by_code[code].texts.items():
         for form in forms(text).values():
             assert form.strip() == form != "", key
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_texts_have_at_most_two_sentences(code):
+    too_long = {
+        key: form
+        for key, text in TRANSLATIONS.by_code[code].texts.items()
+        for form in forms(text).values()
+        if len(SENTENCE_END.findall(re.sub(r"<[^>]*>|{[^}]*}", "", form))) > 2
+    }
+    assert too_long == {}
 
 
 @pytest.mark.parametrize("code", OTHER_LANGUAGES)

@@ -1,4 +1,4 @@
-"""Exported lists: what other programs read, and nothing they would run; and keys of answers."""
+"""Exported track lists, without formulas or local paths, and the keys of answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from bot.ui.custom_ids import LONGEST, reply_key, track_ids
+from bot.ui.custom_ids import MAX_KEY, reply_key, track_ids
 from bot.ui.track_files import as_csv, as_json, as_m3u8
 from genrec.types import Track
 
@@ -19,7 +19,7 @@ TRACKS = [
 ]
 
 
-def test_no_cell_is_a_formula_and_no_path_leaves() -> None:
+def test_csv_has_no_formula_and_no_local_path() -> None:
     text = as_csv(TRACKS).decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(text)))
     assert len(rows) == 4
@@ -28,7 +28,7 @@ def test_no_cell_is_a_formula_and_no_path_leaves() -> None:
     assert "javascript" not in text
 
 
-def test_a_playlist_has_two_lines_a_track() -> None:
+def test_m3u8_has_two_lines_per_track() -> None:
     lines = as_m3u8(TRACKS).decode().splitlines()
     assert lines[0] == "#EXTM3U"
     assert len(lines) == 1 + 2 * len(TRACKS)
@@ -36,18 +36,18 @@ def test_a_playlist_has_two_lines_a_track() -> None:
     assert all(not line.startswith(("#", "/", "..")) for line in lines[2::2])
 
 
-def test_json_has_the_keys_it_promises() -> None:
+def test_json_has_four_keys_per_track() -> None:
     rows = json.loads(as_json(TRACKS))
     assert [set(row) for row in rows] == [{"title", "artist", "genre", "source"}] * 3
 
 
 @pytest.mark.parametrize("ids", [(), (1,), (35, 36, 2**40), tuple(range(2**52, 2**52 + 6))])
-def test_keys_bring_the_tracks_back(ids: tuple[int, ...]) -> None:
+def test_track_ids_inverts_reply_key(ids: tuple[int, ...]) -> None:
     key = reply_key(ids)
-    assert 0 < len(key) <= LONGEST
+    assert 0 < len(key) <= MAX_KEY
     assert track_ids(key) == ids
 
 
 @pytest.mark.parametrize("key", ["", "0", "../etc", "1..2", "z" * 60, "1.2;drop"])
-def test_a_key_that_is_not_ours_has_no_tracks(key: str) -> None:
+def test_track_ids_of_malformed_key_is_empty(key: str) -> None:
     assert track_ids(key) == ()
