@@ -7,7 +7,6 @@ from collections.abc import Callable
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
 from genrec.spectrogram import images, windows
 from genrec.training.data.augment import NONE, augment_patch, crop, mixup
@@ -65,39 +64,6 @@ class Crops(keras.utils.PyDataset):  # type: ignore[misc]
             return np.asarray(patches[int(rng.integers(len(patches)))])
         patch = crop(S_db, s.image.columns, s.augment, rng)
         return augment_patch(patch, self.band_hz, s.spectrogram.top_db, s.augment, rng)
-
-
-class EpochSeed(keras.callbacks.Callback):  # type: ignore[misc]
-    """Throw the dice anew for each epoch, by its number: also after a resume."""
-
-    def __init__(self, crops: Crops) -> None:
-        super().__init__()
-        self.crops = crops
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        """Tell the batches which epoch they are for."""
-        self.crops.epoch = epoch
-
-
-class TrackValidation(keras.callbacks.Callback):  # type: ignore[misc]
-    """Judge each epoch by whole tracks: the logits of a track's windows are averaged."""
-
-    def __init__(
-        self, data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings
-    ) -> None:
-        super().__init__()
-        self.targets = one_hot(data, indices, data.labels)
-        self.x: Float | tuple[Float, ...]
-        self.x, self.owner = all_windows(data, indices, settings)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        """Add ``val_accuracy`` and ``val_loss`` to the figures of the epoch."""
-        logits = np.asarray(self.model.predict(self.x, batch_size=32, verbose=0))
-        scores = np.stack([logits[self.owner == i].mean(axis=0) for i in range(len(self.targets))])
-        log_p = log_softmax(scores, axis=1)
-        if logs is not None:
-            logs["val_accuracy"] = float((scores.argmax(1) == self.targets.argmax(1)).mean())
-            logs["val_loss"] = float(-(log_p * self.targets).sum(axis=1).mean())
 
 
 def one_hot(data: Dataset, indices: NDArray[np.int64], labels: list[str]) -> Float:

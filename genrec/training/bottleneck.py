@@ -100,15 +100,3 @@ class BottleneckBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, number: int) -> tuple[tuple[Float, ...], Float]:
         chosen = self.chosen(number)
         return tuple(each[chosen] for each in self.said), self.targets[chosen]
-
-
-class WholeCheckpoint(keras.callbacks.ModelCheckpoint):  # type: ignore[misc]
-    """Keep the whole network's weights, whichever part of it is being fitted."""
-
-    def __init__(self, whole: keras.Model, path: str, **options: Any) -> None:
-        super().__init__(path, **options)
-        self.whole = whole
-
-    def set_model(self, model: keras.Model) -> None:  # noqa: ARG002
-        """Watch the whole network in place of the fitted part."""
-        super().set_model(self.whole)

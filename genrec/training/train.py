@@ -7,19 +7,24 @@ A run folder holds settings.json, history.csv, last/ (to resume), kept.weights.h
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from genrec.training.architectures import build, init_from
-from genrec.training.batches import Crops, EpochSeed, TrackValidation, all_windows
-from genrec.training.bottleneck import BottleneckBatches, WholeCheckpoint, outputs, split_at_frozen
+from genrec.training.batches import Crops, all_windows
+from genrec.training.bottleneck import BottleneckBatches, outputs, split_at_frozen
+from genrec.training.callbacks import (
+    EpochSeed,
+    TrackValidation,
+    stopped_early,
+    training_callbacks,
+)
 from genrec.training.data.augment import NONE
 from genrec.training.data.dataset import Dataset, Parts, check_front_end, need
 from genrec.training.distillation import teachers
-from genrec.training.settings import KEPT, TrainingSettings, check_init_run, read_history, start
+from genrec.training.settings import TrainingSettings, check_init_run, read_history, start
 
 
 def optimizer(settings: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
@@ -102,47 +107,6 @@ def compiled(settings: TrainingSettings) -> bool | str:
     if keras.backend.backend() == "tensorflow":
         return settings.precision == "float32"
     return "auto"
-
-
-def stopped_early(history: Sequence[Mapping[str, float]], patience: int) -> bool:
-    """Say whether so many epochs have gone by since the one with the lowest validation loss."""
-    losses = [row["val_loss"] for row in history]
-    return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
-
-
-def training_callbacks(
-    model: keras.Model,
-    settings: TrainingSettings,
-    run: Path,
-    history: Sequence[Mapping[str, float]],
-) -> list[keras.callbacks.Callback]:
-    """Return what writes a run down, epoch by epoch, and ends it where nothing gets better.
-
-    The weights are written before the figures and the figures before the state to resume from: a
-    kill between them repeats an epoch, and none stands in the history without its weights.
-    """
-    best = min((row["val_loss"] for row in history), default=None)
-    loss = {"monitor": "val_loss", "mode": "min"}
-    callbacks = [
-        WholeCheckpoint(
-            model,
-            str(run / KEPT),
-            save_best_only=settings.keep == "best",
-            save_weights_only=True,
-            initial_value_threshold=best,
-            **loss,
-        ),
-        keras.callbacks.CSVLogger(str(run / "history.csv"), append=bool(history)),
-        keras.callbacks.BackupAndRestore(
-            str(run / "last"),
-            double_checkpoint=True,  # a kill while it is written leaves the one before
-            delete_checkpoint=False,
-        ),
-    ]
-    if settings.keep == "best":
-        stopping = keras.callbacks.EarlyStopping(patience=settings.patience, baseline=best, **loss)
-        callbacks.insert(2, stopping)
-    return callbacks
 
 
 def sees_the_same(settings: TrainingSettings) -> bool:

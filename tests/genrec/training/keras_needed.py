@@ -13,8 +13,4 @@ MARKS = [
     pytest.mark.filterwarnings(
         "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
     ),
-    # A run that is killed leaves its files open.
-    pytest.mark.filterwarnings(
-        r"ignore:Exception ignored in.*history\.csv:pytest.PytestUnraisableExceptionWarning"
-    ),
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from genrec.training.data.augment import NONE
 from genrec.training.data.dataset import split
 from tests.genrec.training.keras_needed import MARKS, keras  # isort: split
 
-from genrec.training import architectures, batches, bottleneck, train
+from genrec.training import architectures, bottleneck, callbacks, train
 from genrec.training import settings as setup
 from genrec.training.export import export
 from tests.genrec.training.small import played_data
@@ -88,7 +87,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.Monke
     train.train(wanted, DATA, PARTS, tmp_path / "whole", verbose=0)
     begun: list[tuple[int, int]] = []
 
-    class Killed(batches.EpochSeed):
+    class Killed(callbacks.EpochSeed):
         kill = True
 
         def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -98,12 +97,10 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.Monke
             begun.append((epoch, int(np.asarray(self.model.optimizer.iterations))))
 
     monkeypatch.setattr(train, "EpochSeed", Killed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        with pytest.raises(KeyboardInterrupt):
-            train.train(wanted, DATA, PARTS, tmp_path / "killed", verbose=0)
-        Killed.kill = False
+    with pytest.raises(KeyboardInterrupt):
         train.train(wanted, DATA, PARTS, tmp_path / "killed", verbose=0)
+    Killed.kill = False
+    train.train(wanted, DATA, PARTS, tmp_path / "killed", verbose=0)
     assert begun == [(0, 0), (1, 2)]
     whole, killed = (setup.read_history(tmp_path / name) for name in ("whole", "killed"))
     assert [row["epoch"] for row in killed] == [0, 1]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import json
 import re
 import shutil
-import warnings
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from genrec.preset import Preset
 from genrec.training.data.dataset import Parts, split
 from tests.genrec.training.keras_needed import MARKS, keras  # isort: split
 
-from genrec.training import architectures, batches, distillation, train
+from genrec.training import architectures, batches, callbacks, distillation, train
 from genrec.training import settings as setup
 from genrec.training.evaluation import predict
 from genrec.training.evaluation.evaluate import evaluate
@@ -42,13 +43,19 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Parts:
     return found
 
 
+def open_files(path: Path) -> list[io.TextIOWrapper]:
+    """Return the file objects of this process that have a file open."""
+    files = [each for each in gc.get_objects() if type(each) is io.TextIOWrapper]
+    return [file for file in files if file.name == str(path) and not file.closed]
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory, parts: Parts) -> SimpleNamespace:
     """Train three epochs, killed once after the second, and say what each start did."""
     folder = tmp_path_factory.mktemp("runs") / "small"
     begun: list[tuple[int, int]] = []
 
-    class Killed(batches.EpochSeed):
+    class Killed(callbacks.EpochSeed):
         kill = True
 
         def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -57,15 +64,15 @@ def run(tmp_path_factory: pytest.TempPathFactory, parts: Parts) -> SimpleNamespa
                 raise KeyboardInterrupt
             begun.append((epoch, int(np.asarray(self.model.optimizer.iterations))))
 
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # what is killed leaves its files open
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "EpochSeed", Killed)
         with pytest.raises(KeyboardInterrupt):
             train.train(SETTINGS, DATA, parts, folder, verbose=0)
+        left_open = open_files(folder / "history.csv")
         Killed.kill = False
         first = setup.read_history(folder)
         train.train(SETTINGS, DATA, parts, folder, verbose=0)
-    return SimpleNamespace(folder=folder, begun=begun, first=first)
+    return SimpleNamespace(folder=folder, begun=begun, first=first, left_open=left_open)
 
 
 def test_a_run_that_was_killed_goes_on_after_its_last_epoch(run: SimpleNamespace) -> None:
@@ -81,6 +88,14 @@ def test_a_run_that_was_killed_goes_on_after_its_last_epoch(run: SimpleNamespace
     assert (settings, labels) == (SETTINGS, ["ballad", "disco"])
 
 
+def test_history_file_is_closed_when_training_is_interrupted(
+    run: SimpleNamespace, tmp_path: Path
+) -> None:
+    assert run.left_open == []
+    with (tmp_path / "open.csv").open("w") as file:
+        assert len(open_files(Path(file.name))) == 1  # the check itself works
+
+
 def test_the_best_epoch_is_kept(run: SimpleNamespace, parts: Parts) -> None:
     best = min(row["val_loss"] for row in setup.read_history(run.folder))
     assert kept_loss(run.folder, SETTINGS, parts) == pytest.approx(best, rel=1e-3, abs=1e-4)
@@ -92,7 +107,7 @@ def test_the_last_epoch_is_kept_where_that_is_asked(
     # The loss rises from epoch to epoch, and still the run has the patience to end its schedule.
     losses = iter([1.0, 2.0, 3.0])
 
-    class Rising(batches.TrackValidation):
+    class Rising(callbacks.TrackValidation):
         def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
             super().on_epoch_end(epoch, logs)
             assert logs is not None
@@ -113,7 +128,7 @@ def test_the_last_epoch_is_kept_where_that_is_asked(
 
 
 def kept_loss(folder: Path, settings: setup.TrainingSettings, parts: Parts) -> float:
-    judge = batches.TrackValidation(DATA, parts["valid"], settings)
+    judge = callbacks.TrackValidation(DATA, parts["valid"], settings)
     judge.set_model(export.load_kept(folder, settings, 2))
     logs: dict[str, float] = {}
     judge.on_epoch_end(0, logs)
