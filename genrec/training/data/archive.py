@@ -20,6 +20,7 @@ from tinytag import TinyTag, TinyTagException
 
 from genrec.audio.decode import decode
 from genrec.errors import DataError, InputRefused
+from genrec.files import atomic_write
 from genrec.names import artist_key
 from genrec.spectrogram import SpectrogramConfig, log_mel
 from genrec.training.data.dataset import (
@@ -95,7 +96,9 @@ def find_excerpts(folder: Path) -> list[Excerpt]:
     found = [
         path
         for path in sorted(folder.glob("*/*"))
-        if path.suffix.lower() in EXTENSIONS and not path.name.startswith(".")
+        if path.suffix.lower() in EXTENSIONS
+        and not path.name.startswith(".")
+        and not path.stem.endswith(".part")  # an unfinished atomic_write
     ]
     stems = [path.stem for path in found]
     return [
@@ -163,9 +166,8 @@ def _hear(path: Path, shard: Path, config: SpectrogramConfig, basis: NDArray[np.
     except InputRefused as error:
         return str(error)
     levels, range_db = encode_levels(log_mel(sound.y, config, basis))
-    half = shard.with_suffix(".part.npz")
-    np.savez(half, levels=levels, range_db=np.float32(range_db), n_samples=len(sound.y))
-    half.replace(shard)
+    with atomic_write(shard) as part:
+        np.savez(part, levels=levels, range_db=np.float32(range_db), n_samples=len(sound.y))
     return ""
 
 
@@ -176,18 +178,20 @@ def _write(out: Path, excerpts: Sequence[Excerpt], shards: Sequence[Path]) -> No
     levels = np.zeros((len(loaded), len(loaded[0]["levels"]), max(widths)), dtype=np.uint8)
     for row, item in enumerate(loaded):
         levels[row, :, : widths[row]] = item["levels"]
-    half = out / "half.npz"
-    np.savez_compressed(
-        half,
-        levels=levels,
-        excerpts=np.array([excerpt.name for excerpt in excerpts]),
-        genres=np.array([excerpt.genre for excerpt in excerpts]),
-        range_db=np.array([item["range_db"] for item in loaded], dtype=np.float32),
-        n_samples=np.array([item["n_samples"] for item in loaded], dtype=np.int32),
-        n_columns=np.array(widths, dtype=np.int32),
-    )
-    half.replace(out / ARCHIVE)
-    with (out / "tracks.csv").open("w", encoding="utf-8", newline="") as file:
+    with atomic_write(out / ARCHIVE) as part:
+        np.savez_compressed(
+            part,
+            levels=levels,
+            excerpts=np.array([excerpt.name for excerpt in excerpts]),
+            genres=np.array([excerpt.genre for excerpt in excerpts]),
+            range_db=np.array([item["range_db"] for item in loaded], dtype=np.float32),
+            n_samples=np.array([item["n_samples"] for item in loaded], dtype=np.int32),
+            n_columns=np.array(widths, dtype=np.int32),
+        )
+    with (
+        atomic_write(out / "tracks.csv") as part,
+        part.open("w", encoding="utf-8", newline="") as file,
+    ):
         rows = csv.writer(file)
         rows.writerow(["excerpt", "genre", "artist", "title", "artist_key"])
         for excerpt in excerpts:

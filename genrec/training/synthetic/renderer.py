@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfilt
 
 from genrec.errors import DataError
+from genrec.files import atomic_write, remove_leftovers
 from genrec.training.data.dataset import Progress, silent
 from genrec.training.data.parallel import every_core
 from genrec.training.synthetic.arrangement import DRUMS, Sound, draw_ensemble
@@ -159,7 +160,8 @@ def _sign(out: Path, facts: dict[str, str | float]) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            path.write_text(json.dumps(facts), encoding="utf-8")
+            with atomic_write(path) as part:
+                part.write_text(json.dumps(facts), encoding="utf-8")
         before = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read or written: {error}.") from error
@@ -179,18 +181,16 @@ def _perform(out: Path, seconds: float, soundfont: Path, which: tuple[int, int])
     piece = compose(draw_ensemble(which[0]), which, seconds)
     y = record(play(piece, seconds, soundfont), piece.sound, np.random.default_rng((13, *which)))
     path = _path(out, *which)
-    half = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        soundfile.write(half, y, SR, format="FLAC")
-        half.replace(path)
+        remove_leftovers(path)
+        with atomic_write(path) as part:
+            soundfile.write(part, y, SR, format="FLAC")
     except (OSError, soundfile.LibsndfileError) as error:
         raise DataError(
             f"{path} cannot be written: {error}. Make room, or give another --out; what is written"
             " stays."
         ) from error
-    finally:
-        half.unlink(missing_ok=True)
 
 
 def _events(notes: Sequence[Note], seconds: float) -> list[tuple[float, int, int, int]]:

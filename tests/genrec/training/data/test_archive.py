@@ -60,7 +60,12 @@ def music_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     (folder / "ballad" / "text.mp3").write_text("no music at all, only words\n" * 50)
     write(folder / "disco" / "short.wav", music(0, 0.3, 44100), 44100)
-    for ignored in ("notes.txt", "ballad/cover.jpg", "ballad/.hidden.wav"):
+    for ignored in (
+        "notes.txt",
+        "ballad/cover.jpg",
+        "ballad/.hidden.wav",
+        "disco/c.flac.0a1b.part.flac",
+    ):
         (folder / ignored).write_text("not audio")
     return folder
 
