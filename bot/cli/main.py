@@ -121,8 +121,9 @@ def sync() -> None:
     sync_now(load_settings())
 
 
-for command in (training.train, training.evaluate, training.export, synth.bands):
+for command in (training.train, training.evaluate, training.export, synth.synth):
     app.command(rich_help_panel=TRAINING)(command)
+app.command(hidden=True)(synth.bands)
 
 
 def main() -> None:

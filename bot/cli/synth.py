@@ -1,7 +1,8 @@
-"""``genrec bands``: music of our own to learn hearing from; needs the extra ``train``."""
+"""``genrec synth``: synthetic music for pretraining; needs the extra ``train``."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,30 +13,52 @@ import typer
 from bot.cli.training import progress_bar, training_extra
 from genrec.errors import DataError
 
+Out = Annotated[Path, typer.Option(help="Folder for the music; it becomes a data folder.")]
+Pieces = Annotated[int, typer.Option(min=6, help="Pieces per ensemble.")]
+Seconds = Annotated[float, typer.Option(min=5, max=600, help="Length of a piece in seconds.")]
+Soundfont = Annotated[
+    Path | None, typer.Option(help="General MIDI soundfont, SF2 (default: an installed one).")
+]
+
+
+def synth(
+    out: Out,
+    ensembles: Annotated[int, typer.Option(min=2, help="Number of ensembles.")] = 400,
+    pieces: Pieces = 24,
+    seconds: Seconds = 16,
+    soundfont: Soundfont = None,
+) -> None:
+    """Generate synthetic music for pretraining."""
+    with training_extra(), _fluidsynth():
+        from genrec.training.synthetic.renderer import find_soundfont, render_ensembles
+    font = soundfont or find_soundfont()
+    with progress_bar("Rendering") as progress:
+        render_ensembles(
+            out,
+            ensembles=ensembles,
+            pieces=pieces,
+            seconds=seconds,
+            soundfont=font,
+            progress=progress,
+        )
+    print(f"Written: {out}. Next: genrec train --data {out} --keep last --run runs/synth")
+
 
 def bands(
-    out: Annotated[Path, typer.Option(help="Folder for the music; a data folder afterwards.")],
-    bands: Annotated[int, typer.Option(min=2, help="How many bands.")] = 400,
-    pieces: Annotated[int, typer.Option(min=6, help="Pieces of each band.")] = 24,
-    seconds: Annotated[float, typer.Option(min=5, max=600, help="How long each plays.")] = 16,
-    soundfont: Annotated[
-        Path | None, typer.Option(help="General MIDI, SF2; an installed one by default.")
-    ] = None,
+    out: Out,
+    bands: Annotated[int, typer.Option(min=2, help="Number of ensembles.")] = 400,
+    pieces: Pieces = 24,
+    seconds: Seconds = 16,
+    soundfont: Soundfont = None,
 ) -> None:
-    """Let bands that never were play: a network can learn to hear from them before genres."""
-    with training_extra(), _fluidsynth():
-        from genrec.training.synthetic.renderer import find_soundfont, make_ensembles
-    font = soundfont or find_soundfont()
-    with progress_bar("Playing") as progress:
-        make_ensembles(
-            out, bands=bands, pieces=pieces, seconds=seconds, soundfont=font, progress=progress
-        )
-    print(f"Written: {out}. Next: genrec train --data {out} --keep last --run runs/bands")
+    """Print a deprecation warning and run ``genrec synth``; kept for one release."""
+    print("genrec bands is deprecated; use genrec synth --ensembles.", file=sys.stderr)
+    synth(out, bands, pieces, seconds, soundfont)
 
 
 @contextmanager
 def _fluidsynth() -> Iterator[None]:
-    """Say in a sentence what to install where the library of the system is missing."""
+    """Raise a DataError with a fix if FluidSynth's library is missing."""
     try:
         yield
     except ModuleNotFoundError:

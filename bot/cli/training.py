@@ -1,4 +1,4 @@
-"""``genrec train``, ``evaluate`` and ``export``: the networks; they need the extra ``train``."""
+"""``genrec train``, ``evaluate`` and ``export``; they need the extra ``train``."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from genrec.training.data.dataset import Dataset, Parts
 
 Data = Annotated[
-    Path, typer.Option(help="Folder with logmel.npz, or with a folder of audio for each genre.")
+    Path, typer.Option(help="Folder with logmel.npz, or with a folder of audio files per genre.")
 ]
 Split = Annotated[
     str, typer.Option(help="paper, filtered, filtered-wide, or a CSV file: excerpt,part.")
 ]
-Cache = Annotated[Path, typer.Option(help="Where spectrograms of audio folders are kept.")]
+Cache = Annotated[Path, typer.Option(help="Folder for spectrograms of audio folders.")]
 
 CACHE = Path("runs/cache")
 
@@ -32,46 +32,50 @@ def train(
     arch: Annotated[Literal["vgg16", "resnet50"], typer.Option()] = "vgg16",
     split: Split = "paper",
     run: Annotated[
-        Path | None, typer.Option(help="The run's folder; runs/ARCH-RECIPE-SPLIT by default.")
+        Path | None, typer.Option(help="Run folder (default: runs/ARCH-RECIPE-SPLIT).")
     ] = None,
     recipe: Annotated[Literal["genrec", "paper"], typer.Option()] = "genrec",
     weights: Annotated[
-        str, typer.Option(help="imagenet, none, a weights file, or a run to go on from.")
+        str, typer.Option(help="none, imagenet, a weights file, or a run folder.")
     ] = "none",
     trainable: Annotated[Literal["all", "head", "last4"] | None, typer.Option()] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="The recipe's own by default.")] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Default: from the recipe.")] = None,
     batch: Annotated[int | None, typer.Option(min=1)] = None,
-    crops: Annotated[int | None, typer.Option(min=1, help="Windows per track and epoch.")] = None,
+    crops: Annotated[
+        int | None, typer.Option(min=1, help="Random windows per track and epoch.")
+    ] = None,
     learning_rate: Annotated[float | None, typer.Option()] = None,
     keep: Annotated[
         Literal["best", "last"],
-        typer.Option(help="last: where too few tracks validate to pick an epoch by them."),
+        typer.Option(help="Epoch to export: lowest validation loss, or the last."),
     ] = "best",
     patience: Annotated[int | None, typer.Option(min=1)] = None,
     teacher: Annotated[
         list[str] | None,
-        typer.Option(help="A run or a preset to learn from; may be given several times."),
+        typer.Option(help="Run or preset folder to distil from (repeatable)."),
     ] = None,
     mixup: Annotated[
         float | None,
-        typer.Option(min=0, help="0: windows are not blended; 1: in any proportion."),
+        typer.Option(min=0, help="Mixup alpha; 0 turns mixup off."),
     ] = None,
     precision: Annotated[
         Literal["float32", "mixed_bfloat16", "mixed_float16"],
-        typer.Option(help="mixed_bfloat16 pays on GPUs and on CPUs with AVX-512 BF16 or AMX."),
+        typer.Option(help="mixed_bfloat16 is fast on GPUs and on CPUs with AVX-512 BF16 or AMX."),
     ] = "float32",
     seed: Annotated[int, typer.Option()] = 1,
-    fresh: Annotated[bool, typer.Option(help="Refuse to go on with a run that is there.")] = False,
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="Fail if the run folder exists (default: resume).")
+    ] = False,
     cache: Cache = CACHE,
 ) -> None:
-    """Train a network; a run that was stopped goes on after its last epoch."""
+    """Train a network; a stopped run resumes after its last epoch."""
     with training_extra():
         from dataclasses import replace
 
         from genrec.training.evaluation.plots import plot_history
         from genrec.training.settings import RECIPES, TrainingSettings, read_history
         from genrec.training.train import train as fit
-    asked: dict[str, Any] = {
+    overrides: dict[str, Any] = {
         "epochs": epochs,
         "batch": batch,
         "crops": crops,
@@ -82,7 +86,7 @@ def train(
     settings = TrainingSettings(arch=arch, weights=weights, seed=seed, precision=precision)
     settings = replace(settings, trainable=trainable or "all", split=split, keep=keep)
     settings = RECIPES[recipe](settings)
-    settings = replace(settings, **{k: v for k, v in asked.items() if v is not None})
+    settings = replace(settings, **{k: v for k, v in overrides.items() if v is not None})
     if mixup is not None:
         settings = replace(settings, augment=replace(settings.augment, mixup_alpha=mixup))
     dataset, parts = _load(data, split, settings.spectrogram, cache)
@@ -93,28 +97,35 @@ def train(
 
 
 def export(
-    run: Annotated[Path, typer.Option(help="Folder of a training run.")],
+    run: Annotated[Path, typer.Option(help="Run folder.")],
     data: Data,
-    out: Annotated[Path, typer.Option(help="The preset's folder: models/NAME.")],
+    out: Annotated[Path, typer.Option(help="Preset folder: models/NAME.")],
     precision: Annotated[Literal["int8", "fp16", "fp32"], typer.Option()] = "int8",
     cache: Cache = CACHE,
 ) -> None:
-    """Turn a training run into a preset: network, calibration, starter catalogue, figures, card."""
+    """Export a training run as a preset with calibration, starter catalogue and model card."""
     with training_extra():
         from genrec.pipeline import PresetAnalyzer
-        from genrec.training.evaluation.evaluate import evaluate as measure
-        from genrec.training.export.export import export as make
+        from genrec.training.evaluation.evaluate import evaluate as evaluate_preset
+        from genrec.training.export.export import export as export_preset
         from genrec.training.export.model_card import write_card
         from genrec.training.settings import read_history, read_settings
     settings, _ = read_settings(run)
     dataset, parts = _load(data, settings.split, settings.spectrogram, cache)
-    made = make(run, dataset, parts, out, name=out.name, precision=precision, say=print)
-    with progress_bar("Measuring") as progress:
-        analyzer = PresetAnalyzer(made.preset)
-        report = measure(analyzer, dataset, parts, progress=progress, others=made.heard)
-    write_card(made, report, settings, read_history(run))
+    exported = export_preset(
+        run, dataset, parts, out, name=out.name, precision=precision, log=print
+    )
+    with progress_bar("Evaluating") as progress:
+        report = evaluate_preset(
+            PresetAnalyzer(exported.preset),
+            dataset,
+            parts,
+            progress=progress,
+            others=exported.predictions,
+        )
+    write_card(exported, report, settings, read_history(run))
     _print_report(report)
-    print(f"Written: {out} ({made.preset.model_id}, {made.precision})")
+    print(f"Written: {out} ({exported.preset.model_id}, {exported.precision})")
 
 
 def evaluate(
@@ -127,13 +138,15 @@ def evaluate(
         ),
     ] = "paper",
     part: Annotated[Literal["test", "valid", "train"], typer.Option()] = "test",
-    audio: Annotated[
-        bool, typer.Option(help="Judge excerpts that have audio end to end, too.")
-    ] = True,
+    no_audio: Annotated[
+        bool, typer.Option("--no-audio", help="Skip the end-to-end evaluation of audio files.")
+    ] = False,
     robustness: Annotated[
         bool,
         typer.Option(
-            help="Code, narrow, cut and disturb clips and spectrograms, compare (minutes)."
+            "--robustness",
+            help="Also measure robustness to coding, band limits, noise and short clips"
+            " (takes minutes).",
         ),
     ] = False,
     plots: Annotated[Path | None, typer.Option(help="Folder for the plots.")] = None,
@@ -142,24 +155,29 @@ def evaluate(
         False
     ),
 ) -> None:
-    """Measure a preset, as it ships, on a part of a data set."""
+    """Evaluate a preset on a part of a data set."""
     with training_extra():
         from genrec.pipeline import PresetAnalyzer
         from genrec.preset import Preset
-        from genrec.training.evaluation.evaluate import evaluate as measure
+        from genrec.training.evaluation.evaluate import evaluate as evaluate_preset
     analyzer = PresetAnalyzer(Preset.load(preset))
     dataset, parts = _load(data, split, analyzer.preset.spectrogram, cache)
-    with progress_bar("Hearing") as progress:
-        report = measure(analyzer, dataset, parts, part=part, audio=audio, progress=progress)
+    with progress_bar("Predicting") as progress:
+        report = evaluate_preset(
+            analyzer, dataset, parts, part=part, audio=not no_audio, progress=progress
+        )
     report = {"data": str(data), "split": split, **report}
     if robustness:
-        from genrec.training.evaluation.robustness import robustness as damage
-        from genrec.training.evaluation.robustness_arrays import robustness_arrays as damage_arrays
+        from genrec.training.evaluation import robustness as clips
+        from genrec.training.evaluation import robustness_arrays as arrays
 
-        with progress_bar("Changing clips") as progress:
-            report["robustness"] = damage(analyzer, dataset, parts[part], progress)
-        with progress_bar("Changing spectrograms") as progress:
-            report["robustness_arrays"] = damage_arrays(analyzer, dataset, parts[part], progress)
+        indices = parts[part]
+        with progress_bar("Robustness, audio files") as progress:
+            report["robustness"] = clips.robustness(analyzer, dataset, indices, progress)
+        with progress_bar("Robustness, spectrograms") as progress:
+            report["robustness_arrays"] = arrays.robustness_arrays(
+                analyzer, dataset, indices, progress
+            )
     if plots is not None:
         from genrec.training.evaluation.plots import (
             plot_confusion,
@@ -182,7 +200,7 @@ def _load(
     from genrec.training.data import dataset as data
     from genrec.training.data.archive import load_data
 
-    with progress_bar("Making spectrograms") as progress:
+    with progress_bar("Computing spectrograms") as progress:
         dataset, refused = load_data(folder, config, cache=cache, progress=progress)
     for path, reason in refused:
         print(f"{path}: {reason}", file=sys.stderr)
@@ -190,19 +208,19 @@ def _load(
 
 
 @contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar on stderr, where that is a terminal; yield what to tell (done, of)."""
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar if stderr is a terminal; yield a callback for (done, total)."""
     from rich.console import Console
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, of: bar.update(task, completed=done, total=of)
+        task = bar.add_task(label, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @contextmanager
 def training_extra() -> Iterator[None]:
-    """Say in a sentence what to install where the extra is missing, and keep TensorFlow quiet."""
+    """Raise a DataError with a fix if the extra is missing, and silence TensorFlow's log."""
     from genrec.errors import DataError
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -216,7 +234,7 @@ def training_extra() -> Iterator[None]:
 
 
 def _print_report(report: dict[str, Any]) -> None:
-    """Print the figures as the paper's tables: per genre precision, recall and F1."""
+    """Print precision, recall and F1 per genre as a table, and the other metrics as lines."""
     from rich.console import Console
     from rich.table import Table
 
@@ -237,10 +255,10 @@ def _print_report(report: dict[str, Any]) -> None:
             figures = ", ".join(f"{name} {_short(v)}" for name, v in report[group].items())
             console.print(f"{group}: {figures}")
     for name in ("nearest", "unrelated"):
-        spread = " ".join(f"{each:.2f}" for each in report["similarity"][name])
-        console.print(f"similarity shown, {name}, least, deciles, largest: {spread}")
+        deciles = " ".join(f"{each:.2f}" for each in report["similarity"][name])
+        console.print(f"similarity, {name}, minimum, deciles, maximum: {deciles}")
     raw = report["raw_cosine_unrelated"]
-    console.print(f"mean cosine of unrelated tracks, not centred: {raw:.4f}")
+    console.print(f"mean cosine of unrelated tracks before centring: {raw:.4f}")
     if report.get("robustness"):
         _print_robustness(report["robustness"])
     if report.get("robustness_arrays"):
@@ -248,7 +266,7 @@ def _print_report(report: dict[str, Any]) -> None:
 
 
 def _print_robustness(rows: list[dict[str, Any]]) -> None:
-    """Print what each change to the clips changed in the answers."""
+    """Print the effect of each change to audio files."""
     from rich.console import Console
     from rich.table import Table
 
@@ -257,7 +275,7 @@ def _print_robustness(rows: list[dict[str, Any]]) -> None:
         "genre_kept": "same genre",
         "four_of_five": "4 of 5 tracks",
         "cosine_median": "cosine",
-        "cosine_min": "least",
+        "cosine_min": "minimum",
     }
     table = Table(title=f"{rows[0]['clips']} clips, changed", title_justify="left")
     table.add_column("change", no_wrap=True)
@@ -270,7 +288,7 @@ def _print_robustness(rows: list[dict[str, Any]]) -> None:
 
 
 def _print_robustness_arrays(rows: list[dict[str, Any]]) -> None:
-    """Print what each change to the spectrograms costs in accuracy, and how much it changes."""
+    """Print the effect of each change to spectrograms."""
     from rich.console import Console
     from rich.table import Table
 
