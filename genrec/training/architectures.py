@@ -1,4 +1,4 @@
-"""VGG16 and ResNet50 as Keras ships them, and the VGG16 with BatchNorm that trains from scratch."""
+"""VGG16 and ResNet50: build, initialise and freeze; fold BatchNorm for export."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from keras import layers
 
 from genrec.errors import DataError
-from genrec.training.settings import TrainingSettings, best_weights, read_settings
+from genrec.training.settings import TrainingSettings, checkpoint_path, read_settings
 
 VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 ARCHITECTURES = ("vgg16", "resnet50")
@@ -20,28 +20,34 @@ Shape = tuple[int, int, int]
 
 
 def build(settings: TrainingSettings, labels: int) -> tuple[keras.Model, keras.Model]:
-    """Return (network, its backbone), the start weights loaded and layers frozen as asked."""
+    """Build a network with its initial weights and frozen layers; return it and its backbone.
+
+    Raises
+    ------
+    DataError
+        BatchNorm with frozen layers, an unknown ``trainable``, or weights that do not load.
+    """
     keras.mixed_precision.set_global_policy(settings.precision)
     if settings.arch == "vgg16" and settings.batch_norm and settings.trainable != "all":
         raise DataError(
-            "BatchNorm that is not trained cannot be frozen: give --recipe paper with --trainable"
-            f" {settings.trainable}, or leave --trainable out."
+            "BatchNorm without trained weights cannot be frozen; pass --recipe paper with"
+            f" --trainable {settings.trainable}, or leave --trainable out."
         )
     body = backbone(settings.arch, settings.image.shape, batch_norm=settings.batch_norm)
     load_weights(body, settings.arch, settings.weights)
     frozen = {"all": 0, "head": len(body.layers), "last4": len(body.layers) - 4}
     if settings.trainable not in frozen:
-        raise DataError(f"--trainable is all, head or last4, not {settings.trainable!r}.")
+        raise DataError(f"--trainable must be all, head or last4, not {settings.trainable!r}.")
     for layer in body.layers[: frozen[settings.trainable]]:
         layer.trainable = False
     return classifier(body, labels, dropout=settings.dropout), body
 
 
 def backbone(arch: str, shape: Shape, *, batch_norm: bool) -> keras.Model:
-    """Return the convolutional part without weights: images -> feature maps.
+    """Return the convolutional backbone with random weights: images -> feature maps.
 
-    ``batch_norm`` puts a BatchNormalization after each convolution of VGG16; :func:`fold` takes it
-    away again. ResNet50 has its own, which it then prepares for random weights.
+    With ``batch_norm``, VGG16 gets a BatchNormalization after each convolution (:func:`fold`
+    removes it), and ResNet50's own layers are initialised for training from random weights.
     """
     if arch == "vgg16":
         if batch_norm:
@@ -50,11 +56,11 @@ def backbone(arch: str, shape: Shape, *, batch_norm: bool) -> keras.Model:
     if arch == "resnet50":
         body = keras.applications.ResNet50(include_top=False, weights=None, input_shape=shape)
         return _from_scratch(body) if batch_norm else body
-    raise DataError(f"There is no architecture {arch!r}; choose one of {', '.join(ARCHITECTURES)}.")
+    raise DataError(f"Unknown architecture {arch!r}; choose one of {', '.join(ARCHITECTURES)}.")
 
 
 def classifier(body: keras.Model, labels: int, *, dropout: float) -> keras.Model:
-    """Put the head on: global average pooling (the embedding), dropout, dense layer (logits)."""
+    """Add the head: global average pooling (``embedding``), dropout, dense layer (``logits``)."""
     x = layers.GlobalAveragePooling2D(name="embedding", dtype="float32")(body.output)
     x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(labels, name="logits", dtype="float32")(x)
@@ -62,76 +68,93 @@ def classifier(body: keras.Model, labels: int, *, dropout: float) -> keras.Model
 
 
 def load_weights(body: keras.Model, arch: str, weights: str) -> None:
-    """Fill a backbone: ``none`` leaves it random, ``imagenet`` fetches Keras' file, else a path.
+    """Load a backbone's initial weights in place.
 
-    The folder of a run fills the head as well, which is the trainer's part.
+    Parameters
+    ----------
+    body, arch
+        The backbone and its architecture.
+    weights
+        ``none`` or a run folder: nothing is loaded, since a run initialises the head too
+        (:func:`init_from`). ``imagenet``: Keras' published weights, downloaded. Else a weights
+        file without top layers.
+
+    Raises
+    ------
+    DataError
+        The download fails, or the file is missing or does not fit.
     """
     if weights == "none" or Path(weights).is_dir():
         return
-    path = weights
     if weights == "imagenet":
         application = {"vgg16": keras.applications.VGG16, "resnet50": keras.applications.ResNet50}
         try:
             published = application[arch](include_top=False, weights="imagenet")
         except Exception as error:
             raise DataError(
-                "Keras' ImageNet weights could not be downloaded from here. On a machine with"
-                f" access fetch Keras' 'notop' weights file for {arch} and pass its path:"
-                " --weights FILE.h5, or train from random weights with --weights none."
+                f"Keras' ImageNet weights of {arch} could not be downloaded. Download Keras'"
+                " 'notop' weights file elsewhere and pass it with --weights FILE.h5, or train from"
+                " random weights with --weights none."
             ) from error
         _copy(published, body)
         return
-    if not Path(path).is_file():
-        raise DataError(f"The weights file {path} does not exist; pass a Keras weights file.")
+    if not Path(weights).is_file():
+        raise DataError(f"The weights file {weights} does not exist; pass a Keras weights file.")
     plain = backbone(arch, body.input_shape[1:], batch_norm=False)
     try:
-        plain.load_weights(path)
+        plain.load_weights(weights)
     except Exception as error:
         raise DataError(
-            f"{path} does not hold weights of {arch} without its top: {error}"
+            f"{weights} does not hold weights of {arch} without its top: {error}"
         ) from error
     _copy(plain, body)
 
 
 def load_run(model: keras.Model, run: Path) -> None:
-    """Fill a network with the epoch that a run of the same architecture keeps.
+    """Load a run's checkpoint into a network in place.
 
     Raises
     ------
     DataError
-        The run has no weights yet, keeps its last epoch and has not come to it, or is of another
-        architecture.
+        The run has no checkpoint yet, or the weights do not fit the network.
     """
     try:
-        model.load_weights(best_weights(run))
+        model.load_weights(checkpoint_path(run))
     except ValueError as error:
-        raise DataError(f"{run} holds weights of another network: {error}") from error
+        raise DataError(f"{run} has weights of another network: {error}") from error
 
 
 def init_from(
     model: keras.Model, run: Path, settings: TrainingSettings, labels: Sequence[str]
 ) -> None:
-    """Fill a new network with what a run has learned; of other labels, all but the head.
+    """Initialise a network from a run in place; if the labels differ, all layers but the head.
+
+    Parameters
+    ----------
+    model, settings, labels
+        The new network, with the settings and labels of its run.
+    run
+        The run folder to initialise from.
 
     Raises
     ------
     DataError
         As :func:`load_run`.
     """
-    _, known = read_settings(run)
-    if known == list(labels):
+    _, run_labels = read_settings(run)
+    if run_labels == list(labels):
         load_run(model, run)
         return
-    other, body = build(replace(settings, weights="none"), len(known))
+    other, body = build(replace(settings, weights="none"), len(run_labels))
     load_run(other, run)
     _copy(body, model)
 
 
 def fold(model: keras.Model, shape: Shape) -> keras.Model:
-    """Return a plain VGG16 that computes what one with BatchNorm does at inference.
+    """Fold BatchNorm into the convolutions: return a plain VGG16 with the same inference output.
 
-    With gain g, shift b, mean m and variance v of the normalisation and s = g / sqrt(v + eps):
-    W' = W s, b' = b - m s.
+    With gamma g, beta b, mean m and variance v of a BatchNormalization and s = g / sqrt(v + eps),
+    the convolution becomes W' = W s, b' = b - m s.
     """
     plain = keras.applications.VGG16(include_top=False, weights=None, input_shape=shape)
     for layer in plain.layers:
@@ -146,11 +169,12 @@ def fold(model: keras.Model, shape: Shape) -> keras.Model:
 
 
 def _from_scratch(body: keras.Model) -> keras.Model:
-    """Let ResNet50 learn from random weights: each block begins as the identity.
+    """Initialise ResNet50 for random weights: the last gamma of each residual block is zero.
 
-    The last gain of each block is zero (Goyal et al. 2017, section 5.1); otherwise sixteen blocks
-    add up to logits so large that it learned nothing in three epochs. The statistics follow within
-    an epoch of some hundred steps, where Keras' 0.99 lags behind.
+    Each block then starts as the identity (Goyal et al. 2017, section 5.1). With Keras' default of
+    one the sum of sixteen blocks makes logits so large that three epochs brought no progress.
+    Momentum 0.95 lets the moving statistics converge in an epoch of a few hundred steps, and Keras'
+    0.99 does not.
     """
     for layer in body.layers:
         if isinstance(layer, layers.BatchNormalization):
@@ -180,9 +204,10 @@ def _vgg16_batch_norm(shape: Shape) -> keras.Model:
 
 
 def _copy(source: keras.Model, target: keras.Model) -> None:
-    """Copy weights layer by layer; a layer without bias takes the kernel alone."""
-    mine = {layer.name: layer for layer in target.layers}
+    """Copy weights by layer name; a target layer without bias gets the kernel only."""
+    targets = {layer.name: layer for layer in target.layers}
     for layer in source.layers:
         weights = layer.get_weights()
-        if weights and layer.name in mine:
-            mine[layer.name].set_weights(weights[: len(mine[layer.name].get_weights())])
+        if weights and layer.name in targets:
+            into = targets[layer.name]
+            into.set_weights(weights[: len(into.get_weights())])

@@ -1,4 +1,4 @@
-"""What a network is fed: batches of damaged windows, and whole tracks to judge it by."""
+"""Network inputs: augmented training batches, and all windows of a track."""
 
 from __future__ import annotations
 
@@ -9,26 +9,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.spectrogram import images, windows
-from genrec.training.data.augment import NONE, augment_patch, crop, mixup
+from genrec.training.data.augment import NONE, augment_patch, mixup, random_crop
 from genrec.training.data.dataset import Dataset
-from genrec.training.front_end import band_centres
+from genrec.training.filterbank import band_centres
 from genrec.training.settings import TrainingSettings
 
 Float = NDArray[np.float32]
 
 
-class Crops(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of damaged random windows, the same for the same seed and epoch."""
+class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Batches of augmented random windows, deterministic in seed and epoch.
+
+    Parameters
+    ----------
+    data, indices
+        The data set and its training tracks.
+    settings
+        The run's settings.
+    soft_targets
+        Function from images to the mean probabilities of the teachers, if there are any.
+
+    Attributes
+    ----------
+    epoch
+        Seed of the current epoch's order and augmentation.
+    """
 
     def __init__(
         self,
         data: Dataset,
         indices: NDArray[np.int64],
         settings: TrainingSettings,
-        teach: Callable[[Float], Float] | None = None,
+        soft_targets: Callable[[Float], Float] | None = None,
     ) -> None:
         super().__init__(workers=1)
-        self.data, self.indices, self.settings, self.teach = data, indices, settings, teach
+        self.data, self.indices, self.settings = data, indices, settings
+        self.soft_targets = soft_targets
         self.targets = one_hot(data, indices, data.labels)
         self.band_hz = band_centres(settings.spectrogram)
         self.epoch = 0
@@ -38,18 +54,18 @@ class Crops(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, number: int) -> tuple[Float, Float]:
         s = self.settings
-        chosen = self.chosen(number)
+        rows = self.rows(number)
         rng = np.random.default_rng((s.seed, self.epoch, number))
-        # One by one: whole excerpts (columns 0) differ in length before they are images.
-        patches = [self._patch(int(self.indices[i]), rng)[np.newaxis] for i in chosen]
+        # One by one: whole excerpts (columns 0) have different lengths until they are images.
+        patches = [self._patch(int(self.indices[i]), rng)[np.newaxis] for i in rows]
         x = np.concatenate([images(p, s.image, top_db=s.spectrogram.top_db) for p in patches])
-        x, y = mixup(x, self.targets[chosen], s.augment, rng)
-        if self.teach is not None:
-            y = s.teaching * self.teach(x) + (1 - s.teaching) * y
+        x, y = mixup(x, self.targets[rows], s.augment, rng)
+        if self.soft_targets is not None:
+            y = s.distill_weight * self.soft_targets(x) + (1 - s.distill_weight) * y
         return x, y
 
-    def chosen(self, number: int) -> NDArray[np.int64]:
-        """Return which of the tracks a batch of this epoch holds, as places in ``indices``."""
+    def rows(self, number: int) -> NDArray[np.int64]:
+        """Return the rows of ``indices`` in batch ``number`` of the current epoch."""
         s = self.settings
         order = np.random.default_rng((s.seed, self.epoch)).permutation(
             np.tile(np.arange(len(self.indices)), s.crops)
@@ -62,12 +78,12 @@ class Crops(keras.utils.PyDataset):  # type: ignore[misc]
         if s.augment == NONE:
             patches = windows(S_db, s.image)
             return np.asarray(patches[int(rng.integers(len(patches)))])
-        patch = crop(S_db, s.image.columns, s.augment, rng)
+        patch = random_crop(S_db, s.image.columns, s.augment, rng)
         return augment_patch(patch, self.band_hz, s.spectrogram.top_db, s.augment, rng)
 
 
 def one_hot(data: Dataset, indices: NDArray[np.int64], labels: list[str]) -> Float:
-    """Return float32 (excerpts, labels), 1 where the excerpt has the genre."""
+    """Return one-hot targets, float32 (excerpts, labels)."""
     number = {label: i for i, label in enumerate(labels)}
     return np.eye(len(labels), dtype=np.float32)[[number[data.genres[i]] for i in indices]]
 
@@ -75,7 +91,12 @@ def one_hot(data: Dataset, indices: NDArray[np.int64], labels: list[str]) -> Flo
 def all_windows(
     data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings
 ) -> tuple[Float, NDArray[np.int64]]:
-    """Return the images of every window of the excerpts, and which excerpt each belongs to."""
+    """Return the images of every window of the excerpts, and each image's excerpt.
+
+    Returns
+    -------
+    float32 (windows, height, width, 3), and int (windows,): positions in ``indices``
+    """
     x, owner = [], []
     for position, index in enumerate(indices):
         patches = windows(data.spectrogram(int(index)), settings.image)

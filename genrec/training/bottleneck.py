@@ -1,6 +1,6 @@
-"""What frozen layers say of a picture never changes: ask them once, and train only the rest.
+"""Bottleneck features: run the frozen layers once and train only the head.
 
-Twenty epochs of the paper's experiments then cost about as much as one pass over the data.
+Twenty epochs of the paper's experiments then take about as long as one pass over the data.
 """
 
 from __future__ import annotations
@@ -12,91 +12,127 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from genrec.training.batches import TrainingBatches, all_windows
+from genrec.training.callbacks import TrackValidation
+from genrec.training.data.augment import NONE
+from genrec.training.settings import TrainingSettings
+
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
+PREDICT_BATCH = 16  # whole excerpts at 224x224x3 are large
+
+
+def can_cache_bottleneck(settings: TrainingSettings) -> bool:
+    """Return whether the frozen layers get the same images in every epoch.
+
+    That takes frozen layers, whole excerpts and no augmentation. Teachers need the images
+    themselves, so with teachers there is no cache.
+    """
+    same_images = settings.image.columns == 0 and settings.augment == NONE
+    return same_images and settings.trainable != "all" and not settings.teachers
+
+
+def with_bottleneck(
+    model: keras.Model, batches: TrainingBatches, validation: TrackValidation
+) -> tuple[keras.Model, BottleneckBatches]:
+    """Compute the bottleneck features of all tracks; return the head and its training batches.
+
+    ``validation`` is changed to use bottleneck features as well.
+    """
+    frozen, head = split_at_frozen(model)
+    pieces = np.array_split(batches.indices, -(-len(batches.indices) // PREDICT_BATCH))
+    images = (all_windows(batches.data, piece, batches.settings)[0] for piece in pieces)
+    features = bottleneck_features(frozen, images)
+    validation.x = bottleneck_features(
+        frozen, np.array_split(validation.x, -(-len(validation.x) // PREDICT_BATCH))
+    )
+    return head, BottleneckBatches(features, batches.targets, batches.rows, len(batches))
+
 
 def split_at_frozen(model: keras.Model) -> tuple[keras.Model, keras.Model]:
-    """Cut a network before its first layer that learns or drops out.
+    """Split a network before its first trainable or dropout layer.
 
-    The mathematics stays: frozen BatchNormalization runs in inference mode, also while the rest
-    trains, and dropout lies behind the cut. Both halves share their layers with ``model``, so what
-    the second one learns the whole network knows.
+    The result is that of the whole network: frozen BatchNormalization runs in inference mode during
+    training too, and dropout is in the head. Both parts share their layers with ``model``, so
+    training the head trains ``model``.
 
     Parameters
     ----------
     model
-        A functional network, its frozen layers marked as not trainable.
+        A functional network whose frozen layers are not trainable.
 
     Returns
     -------
-    (frozen half, learning half); a tuple of tensors leads from the first to the second, since
-    ResNet50's shortcut crosses the cut beside the main path.
+    (frozen part, head), joined by a tuple of tensors: ResNet50's shortcut crosses the split beside
+    the main path
     """
     start = next(
         i
         for i, layer in enumerate(model.layers)
         if layer.trainable_weights or isinstance(layer, keras.layers.Dropout)
     )
-    made = {id(t) for layer in model.layers[:start] for t in keras.tree.flatten(layer.output)}
+    frozen_tensors = {
+        id(tensor) for layer in model.layers[:start] for tensor in keras.tree.flatten(layer.output)
+    }
     crossing: dict[int, Any] = {}
     for layer in model.layers[start:]:
         for tensor in keras.tree.flatten(layer.input):
-            if id(tensor) in made:
+            if id(tensor) in frozen_tensors:
                 crossing[id(tensor)] = tensor
-    cut = tuple(crossing.values())
-    return keras.Model(model.input, cut), keras.Model(cut, model.output)
+    bottleneck = tuple(crossing.values())
+    return keras.Model(model.input, bottleneck), keras.Model(bottleneck, model.output)
 
 
-def outputs(frozen: keras.Model, batches: Iterable[Float]) -> tuple[Float, ...]:
-    """Return what the frozen half says, one array for each tensor across the cut.
+def bottleneck_features(frozen: keras.Model, batches: Iterable[Float]) -> tuple[Float, ...]:
+    """Return the outputs of the frozen part, one array per tensor that crosses the split.
 
     Parameters
     ----------
     frozen
-        The first of :func:`split_at_frozen`.
+        First part of :func:`split_at_frozen`.
     batches
-        float32 (n, height, width, 3) each; a few at a time, since pictures are large.
+        Images, float32 (n, height, width, 3) each.
 
     Returns
     -------
-    float32 (all n, ...) for each tensor
+    float32 (sum of n, ...) per tensor
     """
-    said = [keras.tree.flatten(frozen.predict_on_batch(x)) for x in batches]
+    outputs = [keras.tree.flatten(frozen.predict_on_batch(x)) for x in batches]
     return tuple(
         np.concatenate([np.asarray(each, dtype=np.float32) for each in tensor])
-        for tensor in zip(*said, strict=True)
+        for tensor in zip(*outputs, strict=True)
     )
 
 
 class BottleneckBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of remembered outputs.
+    """Training batches of cached bottleneck features.
 
     Parameters
     ----------
-    said
-        float32 (tracks, ...) for each tensor across the cut.
+    features
+        float32 (tracks, ...) per tensor that crosses the split.
     targets
         float32 (tracks, labels).
-    chosen
-        Which tracks batch ``number`` of the epoch at hand holds.
+    rows
+        Function from a batch's number to its rows in the current epoch.
     batches
-        How many batches an epoch has.
+        Number of batches per epoch.
     """
 
     def __init__(
         self,
-        said: tuple[Float, ...],
+        features: tuple[Float, ...],
         targets: Float,
-        chosen: Callable[[int], Ints],
+        rows: Callable[[int], Ints],
         batches: int,
     ) -> None:
         super().__init__(workers=1)
-        self.said, self.targets, self.chosen, self.batches = said, targets, chosen, batches
+        self.features, self.targets, self.rows, self.batches = features, targets, rows, batches
 
     def __len__(self) -> int:
         return self.batches
 
     def __getitem__(self, number: int) -> tuple[tuple[Float, ...], Float]:
-        chosen = self.chosen(number)
-        return tuple(each[chosen] for each in self.said), self.targets[chosen]
+        rows = self.rows(number)
+        return tuple(each[rows] for each in self.features), self.targets[rows]

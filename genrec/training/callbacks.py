@@ -12,17 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from genrec.training.batches import Crops, all_windows, one_hot
+from genrec.training.batches import TrainingBatches, all_windows, one_hot
 from genrec.training.data.dataset import Dataset
-from genrec.training.settings import KEPT, TrainingSettings
+from genrec.training.settings import CHECKPOINT, HISTORY, TrainingSettings
 
 Float = NDArray[np.float32]
-
-
-def stopped_early(history: Sequence[Mapping[str, float]], patience: int) -> bool:
-    """Say whether so many epochs have gone by since the one with the lowest validation loss."""
-    losses = [row["val_loss"] for row in history]
-    return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
 
 def training_callbacks(
@@ -31,26 +25,35 @@ def training_callbacks(
     run: Path,
     history: Sequence[Mapping[str, float]],
 ) -> list[keras.callbacks.Callback]:
-    """Return what writes a run down, epoch by epoch, and ends it where nothing gets better.
+    """Return the callbacks that write the run folder and stop early.
 
-    The weights are written before the figures and the figures before the state to resume from: a
-    kill between them repeats an epoch, and none stands in the history without its weights.
+    Each epoch writes its checkpoint, then its history row, then the resume state. If the process is
+    killed between them, the epoch is repeated, and no row lacks its checkpoint.
+
+    Parameters
+    ----------
+    model
+        The whole network, also while only its head is fitted.
+    settings, run
+        The settings and the run folder.
+    history
+        Metrics of the epochs before a resume.
     """
     best = min((row["val_loss"] for row in history), default=None)
     loss = {"monitor": "val_loss", "mode": "min"}
     callbacks = [
-        WholeCheckpoint(
+        FullModelCheckpoint(
             model,
-            str(run / KEPT),
+            str(run / CHECKPOINT),
             save_best_only=settings.keep == "best",
             save_weights_only=True,
             initial_value_threshold=best,
             **loss,
         ),
-        HistoryLogger(run / "history.csv", append=bool(history)),
+        HistoryLogger(run / HISTORY, append=bool(history)),
         keras.callbacks.BackupAndRestore(
             str(run / "last"),
-            double_checkpoint=True,  # a kill while it is written leaves the one before
+            double_checkpoint=True,  # a kill during the write leaves the previous backup
             delete_checkpoint=False,
         ),
     ]
@@ -60,20 +63,34 @@ def training_callbacks(
     return callbacks
 
 
-class EpochSeed(keras.callbacks.Callback):  # type: ignore[misc]
-    """Throw the dice anew for each epoch, by its number: also after a resume."""
+def out_of_patience(history: Sequence[Mapping[str, float]], patience: int) -> bool:
+    """Return whether the lowest validation loss is ``patience`` or more epochs old."""
+    losses = [row["val_loss"] for row in history]
+    return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
-    def __init__(self, crops: Crops) -> None:
+
+class EpochSeed(keras.callbacks.Callback):  # type: ignore[misc]
+    """Reseed augmentation per epoch so a resumed run draws the same batches."""
+
+    def __init__(self, batches: TrainingBatches) -> None:
         super().__init__()
-        self.crops = crops
+        self.batches = batches
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        """Tell the batches which epoch they are for."""
-        self.crops.epoch = epoch
+        """Set the epoch of the batches."""
+        self.batches.epoch = epoch
 
 
 class TrackValidation(keras.callbacks.Callback):  # type: ignore[misc]
-    """Judge each epoch by whole tracks: the logits of a track's windows are averaged."""
+    """Validate on whole tracks: the mean of the logits of a track's windows.
+
+    Attributes
+    ----------
+    x
+        Images of all windows, or their bottleneck features.
+    owner
+        int (windows,), the track of each window.
+    """
 
     def __init__(
         self, data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings
@@ -84,7 +101,7 @@ class TrackValidation(keras.callbacks.Callback):  # type: ignore[misc]
         self.x, self.owner = all_windows(data, indices, settings)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        """Add ``val_accuracy`` and ``val_loss`` to the figures of the epoch."""
+        """Add ``val_accuracy`` and ``val_loss`` to the metrics of the epoch."""
         logits = np.asarray(self.model.predict(self.x, batch_size=32, verbose=0))
         scores = np.stack([logits[self.owner == i].mean(axis=0) for i in range(len(self.targets))])
         log_p = log_softmax(scores, axis=1)
@@ -93,16 +110,16 @@ class TrackValidation(keras.callbacks.Callback):  # type: ignore[misc]
             logs["val_loss"] = float(-(log_p * self.targets).sum(axis=1).mean())
 
 
-class WholeCheckpoint(keras.callbacks.ModelCheckpoint):  # type: ignore[misc]
-    """Keep the whole network's weights, whichever part of it is being fitted."""
+class FullModelCheckpoint(keras.callbacks.ModelCheckpoint):  # type: ignore[misc]
+    """Save the weights of the whole network while only its head is fitted."""
 
-    def __init__(self, whole: keras.Model, path: str, **options: Any) -> None:
+    def __init__(self, full_model: keras.Model, path: str, **options: Any) -> None:
         super().__init__(path, **options)
-        self.whole = whole
+        self.full_model = full_model
 
     def set_model(self, model: keras.Model) -> None:  # noqa: ARG002
-        """Watch the whole network in place of the fitted part."""
-        super().set_model(self.whole)
+        """Use the whole network in place of the fitted one."""
+        super().set_model(self.full_model)
 
 
 class HistoryLogger(keras.callbacks.Callback):  # type: ignore[misc]
@@ -114,7 +131,7 @@ class HistoryLogger(keras.callbacks.Callback):  # type: ignore[misc]
     Parameters
     ----------
     path
-        The CSV file, one column per metric and a row per epoch.
+        The CSV file: one column per metric, one row per epoch.
     append
         Keep the rows of a resumed run. Otherwise the file starts empty.
     """

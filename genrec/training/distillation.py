@@ -1,8 +1,8 @@
-"""Learn from networks that are already trained: their answers to what a pupil hears are targets.
+"""Knowledge distillation: soft targets from trained teacher networks.
 
-Teachers and pupil see the very same damaged and blended window, so a pupil learns how its teachers
-generalise and not only what the tracks are called (Beyer et al. 2022, "Knowledge distillation: a
-good teacher is patient and consistent"). It also softens wrong labels, of which GTZAN has many.
+Teachers and student get the same augmented and mixed-up images, so the student learns the teachers'
+function and not only the labels (Beyer et al. 2022, "Knowledge distillation: a good teacher is
+patient and consistent"). Soft targets also reduce the effect of GTZAN's wrong labels.
 """
 
 from __future__ import annotations
@@ -21,59 +21,64 @@ from genrec.preset import CONFIG, Preset
 from genrec.training.architectures import build, load_run
 from genrec.training.data.dataset import SPLITS
 from genrec.training.evaluation.metrics import softmax
-from genrec.training.settings import TrainingSettings, check_init_run, check_kind
+from genrec.training.settings import TrainingSettings, check_data_spec, read_settings
 
 Float = NDArray[np.float32]
-Teach = Callable[[Float], Float]
+SoftTargets = Callable[[Float], Float]
+"""Images float32 (n, height, width, 3) -> probabilities float32 (n, labels)."""
 
 
-def teachers(settings: TrainingSettings, labels: list[str]) -> Teach | None:
-    """Return what the teachers of a run say of images: the mean of their probabilities.
+def load_teachers(settings: TrainingSettings, labels: list[str]) -> SoftTargets | None:
+    """Load a run's teachers; return a function that averages their probabilities.
 
     Parameters
     ----------
     settings, labels
-        The pupil's; every teacher must see the same images and know the same genres. A teacher of
-        another split may have learned the pupil's validation or test tracks, so that is refused.
+        The student's. Every teacher must have the same front end, image, labels and split: a
+        teacher of another split may have been trained on the student's validation or test tracks.
 
     Returns
     -------
-    Images float32 (n, height, width, 3) -> probabilities float32 (n, labels); nothing without any
+    The function from images to soft targets, or None without teachers
 
     Raises
     ------
     DataError
-        A folder is no run and no preset, or its front end, split or labels are others than the
-        pupil's; a preset that was trained on a split of its maker's own, a FILE, may not teach.
+        A folder is not a run or preset, or does not match the student. A preset that was trained
+        on a split file is refused, because it records only the file's name.
     PresetError
         A preset cannot be read.
     """
-    every = [_teacher(Path(folder), settings, labels) for folder in settings.teachers]
-    if not every:
+    teachers = [_load_teacher(Path(folder), settings, labels) for folder in settings.teachers]
+    if not teachers:
         return None
 
-    def teach(x: Float) -> Float:
-        p = softmax(np.stack([logits(x) for logits in every]))
+    def soft_targets(x: Float) -> Float:
+        p = softmax(np.stack([logits(x) for logits in teachers]))
         return np.asarray(p.mean(axis=0), dtype=np.float32)
 
-    return teach
+    return soft_targets
 
 
-def _teacher(folder: Path, pupil: TrainingSettings, labels: list[str]) -> Callable[[Float], Float]:
-    """Return what gives the logits of a run or a preset."""
+def _load_teacher(
+    folder: Path, student: TrainingSettings, labels: list[str]
+) -> Callable[[Float], Float]:
+    """Return a function from images to the logits of a run or a preset."""
     if (folder / CONFIG).exists():
         preset = Preset.load(folder)
         split = preset.metrics().get("split")
-        if split not in SPLITS:  # of a file it knows no more than the name
+        if split not in SPLITS:
             raise DataError(
-                f"{folder} does not say by which of {', '.join(SPLITS)} it was trained, so it may"
-                " know what this run is judged by; give the run it was made of as a teacher."
+                f"{folder} does not record which of {', '.join(SPLITS)} it was trained on, so it"
+                " may have been trained on this run's test tracks; pass the run it was exported"
+                " from as the --teacher."
             )
         theirs = preset.spectrogram, preset.image, str(split), list(preset.labels)
-        check_kind(folder, theirs, pupil, labels)
+        check_data_spec(folder, theirs, student, labels)
         embedder = Embedder(preset.network, threads=os.cpu_count() or 1)
         return lambda x: embedder(x)[1]
-    settings = check_init_run(folder, pupil, labels)
-    model, _ = build(replace(settings, weights="none", precision=pupil.precision), len(labels))
+    settings, run_labels = read_settings(folder)
+    check_data_spec(folder, (*settings.data_spec, run_labels), student, labels)
+    model, _ = build(replace(settings, weights="none", precision=student.precision), len(labels))
     load_run(model, folder)
     return lambda x: np.asarray(model.predict_on_batch(x))

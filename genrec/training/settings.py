@@ -1,4 +1,4 @@
-"""What decides a training run: the settings, the two recipes, and the files that remember them."""
+"""Settings, recipes and run folders of training."""
 
 from __future__ import annotations
 
@@ -13,42 +13,41 @@ from genrec.errors import DataError
 from genrec.spectrogram import ImageConfig, SpectrogramConfig
 from genrec.training.data.augment import NONE, Augmentation
 
-KEPT = "kept.weights.h5"
-Kind = tuple[SpectrogramConfig, ImageConfig, str, list[str]]
-"""What a run shares with one that builds on it: front end, images, split and labels."""
+CHECKPOINT = "kept.weights.h5"
+HISTORY = "history.csv"
+DataSpec = tuple[SpectrogramConfig, ImageConfig, str, list[str]]
+"""Front end, image, split and labels: equal for a run and its teachers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """Everything that decides a run, with the default recipe's reasons.
+    """Settings of one run; the defaults are the recipe ``genrec``.
 
     Attributes
     ----------
     arch, weights
-        The network, and where its weights start: ``none``, ``imagenet``, a file, or the folder of
-        a run whose kept epoch is trained further; a run of other labels lends all but its head.
+        Architecture, and initial weights: ``none``, ``imagenet``, a weights file, or a run folder.
     trainable
-        ``all``; ``head`` (only the dense layer); ``last4`` (the backbone's last four layers too).
+        ``all``; ``head``: the dense layer; ``last4``: the backbone's last four layers too.
     batch_norm
-        Train VGG16 with BatchNorm, folded away at export: from random weights it does not learn
-        without.
+        Train VGG16 with BatchNorm, which is folded into the convolutions at export. From random
+        weights VGG16 does not converge without it.
     crops
         Random windows per track and epoch.
-    learning_rate, weight_decay, warmup
-        AdamW's, with a cosine decay to nothing after ``warmup`` of all steps; a ``constant``
-        schedule is the paper's Adam.
+    learning_rate, weight_decay, warmup, schedule
+        ``cosine``: AdamW with linear warm-up over the share ``warmup`` of all steps, then cosine
+        decay to zero. ``constant``: the paper's Adam.
     label_smoothing
-        GTZAN has about 10 % wrong labels: a network should not be certain of them.
+        About 10 % of GTZAN's labels are wrong, so targets are smoothed.
     keep
-        The epoch a run is known by, to export, go on from and learn from: the ``best`` by
-        validation loss, or the ``last`` of its whole schedule, where too few tracks validate to
-        pick one by them.
+        Checkpoint selection: ``best`` by validation loss, or ``last`` of the schedule, for
+        validation parts too small to select by.
     patience
-        Epochs without a better validation loss before a run that keeps its best stops. The loss,
-        not the accuracy: on 90 tracks the accuracy moves in steps of a whole point.
-    teachers, teaching
-        Folders of runs and presets to learn from, and the share of a target that is theirs; the
-        label's is the rest.
+        Early stopping after so many epochs without a lower validation loss; only for ``best``.
+        Loss, not accuracy: on 90 tracks the accuracy moves in steps of a whole point.
+    teachers, distill_weight
+        Run and preset folders to distil from, and the weight of their soft targets; the label has
+        the rest.
     """
 
     arch: str = "vgg16"
@@ -71,17 +70,23 @@ class TrainingSettings:
     precision: str = "float32"
     split: str = "paper"
     teachers: tuple[str, ...] = ()
-    teaching: float = 0.8
+    distill_weight: float = 0.8
     spectrogram: SpectrogramConfig = field(default_factory=SpectrogramConfig)
     image: ImageConfig = field(default_factory=ImageConfig)
     augment: Augmentation = field(default_factory=Augmentation)
 
+    @property
+    def data_spec(self) -> tuple[SpectrogramConfig, ImageConfig, str]:
+        """Front end, image and split; with the labels, a :data:`DataSpec`."""
+        return self.spectrogram, self.image, self.split
+
 
 def paper(settings: TrainingSettings) -> TrainingSettings:
-    """Return the paper's settings: 224x224x3 pictures, 1/255, Adam, batch 64, dropout 0.2.
+    """Return the paper's settings: 224x224x3 images, 1/255, Adam, batch 64, dropout 0.2.
 
-    Its VGG16 ran 20 epochs and its ResNet50 30, all of them; ``trainable`` chooses between its two
-    experiments, the head alone and the last four layers. Adam's rate is Keras' own.
+    The paper trained VGG16 for 20 epochs and ResNet50 for 30, without early stopping.
+    ``trainable`` selects its experiment: ``head`` or ``last4``. The learning rate is Keras' default
+    for Adam.
     """
     epochs = 20 if settings.arch == "vgg16" else 30
     return replace(
@@ -111,15 +116,23 @@ RECIPES: dict[str, Callable[[TrainingSettings], TrainingSettings]] = {
 }
 
 
-def start(run: Path, settings: TrainingSettings, labels: list[str], *, resume: bool) -> None:
-    """Write settings.json, or check that a run to resume has the same."""
-    text = json.dumps({"labels": labels, **asdict(settings)}, indent=2)
+def write_or_check_settings(
+    run: Path, settings: TrainingSettings, labels: list[str], *, resume: bool
+) -> None:
+    """Write settings.json of a new run, or check that a run to resume has the same settings.
+
+    Raises
+    ------
+    DataError
+        The folder has a run with other settings or labels, or has a run and ``resume`` is false.
+    """
     path = run / "settings.json"
     if path.exists() and read_settings(run) != (settings, labels):
-        raise DataError(f"{run} holds a run with other settings; give another --run folder.")
+        raise DataError(f"{run} has a run with other settings; pass another --run folder.")
     if path.exists() and not resume:
-        raise DataError(f"{run} holds a run already; leave out --fresh, or give another folder.")
+        raise DataError(f"{run} has a run already; drop --fresh to resume, or pass another --run.")
     run.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"labels": labels, **asdict(settings)}, indent=2)
     path.write_text(text, encoding="utf-8")
 
 
@@ -128,8 +141,10 @@ def read_settings(run: Path) -> tuple[TrainingSettings, list[str]]:
     try:
         values: dict[str, Any] = json.loads((run / "settings.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{run} is not the folder of a training run: {error}.") from error
+        raise DataError(f"{run} is not a training run: {error}.") from error
     labels = values.pop("labels")
+    if "teaching" in values:  # the name in older runs
+        values["distill_weight"] = values.pop("teaching")
     parts: dict[str, Any] = {
         "spectrogram": SpectrogramConfig(**values.pop("spectrogram")),
         "image": ImageConfig(**values.pop("image")),
@@ -139,81 +154,85 @@ def read_settings(run: Path) -> tuple[TrainingSettings, list[str]]:
     return TrainingSettings(**values, **parts), labels
 
 
-def check_init_run(
-    run: Path, settings: TrainingSettings, labels: list[str], *, going_on: bool = False
-) -> TrainingSettings:
-    """Return the settings of a run that another wants to learn from, or to go on from.
+def check_init_run(run: Path, settings: TrainingSettings, labels: list[str]) -> None:
+    """Check that a run's weights can initialise a new run.
+
+    The architecture, the front end and the image must match. If the two runs share a label, the
+    labels and the split must match as well; otherwise the run may have been trained on the new
+    run's validation or test tracks.
 
     Parameters
     ----------
-    run, settings, labels
-        The run that is there, and the new run's settings and labels.
-    going_on
-        The new run starts from its weights: it must be of the same architecture. Where they share
-        no label it learned from other music, by whatever split; its maker answers for that.
+    run
+        Folder of the run that gives the weights.
+    settings, labels
+        Of the new run.
 
     Raises
     ------
     DataError
-        It is of another kind than the new run, or has no weights to give.
+        The runs do not match, or the run has no checkpoint.
     """
-    theirs, known = read_settings(run)
-    kind = theirs.spectrogram, theirs.image, theirs.split, known
-    if going_on and theirs.arch != settings.arch:
+    theirs, run_labels = read_settings(run)
+    if theirs.arch != settings.arch:
         raise DataError(
-            f"{run} trained a {theirs.arch}, which a {settings.arch} cannot go on from; give it as"
-            f" a --teacher, or --arch {theirs.arch}."
+            f"{run} trained a {theirs.arch}, and its weights do not fit a {settings.arch}; pass"
+            f" --arch {theirs.arch}, or pass the run as a --teacher."
         )
-    if going_on and set(known).isdisjoint(labels):
-        kind = theirs.spectrogram, theirs.image, settings.split, labels
-    check_kind(run, kind, settings, labels)
-    best_weights(run)
-    return theirs
+    if set(run_labels).isdisjoint(labels):
+        check_data_spec(
+            run, (theirs.spectrogram, theirs.image, settings.split, labels), settings, labels
+        )
+    else:
+        check_data_spec(run, (*theirs.data_spec, run_labels), settings, labels)
+    checkpoint_path(run)
 
 
-def check_kind(folder: Path, theirs: Kind, settings: TrainingSettings, labels: list[str]) -> None:
-    """Let a new run build on none but a run or preset of its own kind.
+def check_data_spec(
+    folder: Path, theirs: DataSpec, settings: TrainingSettings, labels: list[str]
+) -> None:
+    """Check that a run or preset has the front end, image, split and labels of a new run.
 
     Raises
     ------
     DataError
-        The folder's front end, split or set of genres is another. Of another split it may have
-        learned the very tracks that the new run is judged by.
+        One of them differs. With another split, the folder's network may have been trained on the
+        new run's validation or test tracks.
     """
-    if theirs != (settings.spectrogram, settings.image, settings.split, labels):
+    if theirs != (*settings.data_spec, labels):
         raise DataError(
-            f"{folder} is of another front end, split or set of genres, so this run cannot go on"
-            " from it or have it as a teacher; give one like this run, or start from one of other"
-            " music, which shares no genre with it."
+            f"{folder} has another front end, split or set of genres than this run, so it cannot"
+            " be its --weights or --teacher; pass a run with the same ones. For --weights, a run"
+            " that shares no genre with this one fits too."
         )
 
 
-def best_weights(run: Path) -> Path:
-    """Return the file with the epoch that a run keeps.
+def checkpoint_path(run: Path) -> Path:
+    """Return the weights file of a run's selected epoch.
 
     Raises
     ------
     DataError
-        There is none yet, or the run keeps its last epoch and has not come to it.
+        There is none yet, or the run selects its last epoch and has not finished.
     """
     settings, _ = read_settings(run)
     if settings.keep == "last" and (done := len(read_history(run))) < settings.epochs:
         raise DataError(
-            f"{run} keeps its last epoch and has trained {done} of {settings.epochs}; let `genrec"
-            " train` end it first."
+            f"{run} keeps its last epoch and has trained {done} of {settings.epochs}; finish it"
+            " with `genrec train` first."
         )
-    path = run / KEPT
+    path = run / CHECKPOINT
     if not path.exists():
-        raise DataError(f"{run} has no weights yet; let `genrec train` finish an epoch first.")
+        raise DataError(f"{run} has no weights yet; train an epoch with `genrec train` first.")
     return path
 
 
 def read_history(run: Path) -> list[dict[str, float]]:
-    """Return the finished epochs of a run, the figures of each by name."""
-    path = run / "history.csv"
+    """Return the metrics of a run's finished epochs, one dictionary per epoch."""
+    path = run / HISTORY
     if not path.exists():
         return []
     with path.open(encoding="utf-8", newline="") as file:
         rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
-    # An epoch stands twice where a run was killed after its figures and before its weights.
+    # A run killed between its history row and its backup repeats that epoch.
     return list({row["epoch"]: row for row in rows}.values())

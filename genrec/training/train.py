@@ -1,8 +1,8 @@
-"""Train a network on a data set: build, fit, keep the best epoch or the last.
+"""Train a network on a data set.
 
     genrec train --arch vgg16 --data DIR --split paper
 
-A run folder holds settings.json, history.csv, last/ (to resume), kept.weights.h5 and a plot.
+A run folder has settings.json, history.csv, last/ (resume state), kept.weights.h5 and a plot.
 """
 
 from __future__ import annotations
@@ -10,21 +10,92 @@ from __future__ import annotations
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from genrec.training.architectures import build, init_from
-from genrec.training.batches import Crops, all_windows
-from genrec.training.bottleneck import BottleneckBatches, outputs, split_at_frozen
+from genrec.training.batches import TrainingBatches
+from genrec.training.bottleneck import can_cache_bottleneck, with_bottleneck
 from genrec.training.callbacks import (
     EpochSeed,
     TrackValidation,
-    stopped_early,
+    out_of_patience,
     training_callbacks,
 )
-from genrec.training.data.augment import NONE
-from genrec.training.data.dataset import Dataset, Parts, check_front_end, need
-from genrec.training.distillation import teachers
-from genrec.training.settings import TrainingSettings, check_init_run, read_history, start
+from genrec.training.data.dataset import Dataset, Parts, check_front_end, require_parts
+from genrec.training.distillation import load_teachers
+from genrec.training.settings import (
+    TrainingSettings,
+    check_init_run,
+    read_history,
+    write_or_check_settings,
+)
+
+
+def train(
+    settings: TrainingSettings,
+    data: Dataset,
+    parts: Parts,
+    run: Path,
+    *,
+    resume: bool = True,
+    verbose: int = 1,
+) -> Path:
+    """Train a network and write its run folder; resume after the last finished epoch.
+
+    Parameters
+    ----------
+    settings, data, parts
+        The settings, the data set and its split.
+    run
+        The run folder. A run to resume must have the same settings.
+    resume
+        Whether the folder may have a run already.
+    verbose
+        As in Keras' ``fit``.
+
+    Returns
+    -------
+    The run folder
+
+    Raises
+    ------
+    DataError
+        The split has no training or validation part, the data have another front end, the folder
+        has a run with other settings, or a teacher or the initial weights do not fit.
+    PresetError
+        A teacher preset cannot be read.
+    """
+    require_parts(parts, "train", "valid")
+    check_front_end(data, settings.spectrogram)
+    init_run = Path(settings.weights) if Path(settings.weights).is_dir() else None
+    if init_run is not None:
+        check_init_run(init_run, settings, data.labels)
+    soft_targets = load_teachers(settings, data.labels)
+    write_or_check_settings(run, settings, data.labels, resume=resume)
+    history = read_history(run)
+    if settings.keep == "best" and out_of_patience(history, settings.patience):
+        return run
+
+    keras.utils.set_random_seed(settings.seed)
+    batches = TrainingBatches(data, parts["train"], settings, soft_targets)
+    model, _ = build(settings, len(data.labels))
+    if init_run is not None:
+        init_from(model, init_run, settings, data.labels)
+    validation = TrackValidation(data, parts["valid"], settings)
+
+    fitted, inputs = model, batches
+    if can_cache_bottleneck(settings):
+        fitted, inputs = with_bottleneck(model, batches, validation)
+    fitted.compile(
+        optimizer(settings, settings.epochs * len(batches)),
+        keras.losses.CategoricalCrossentropy(
+            from_logits=True, label_smoothing=settings.label_smoothing
+        ),
+        metrics=["accuracy"],
+        jit_compile=jit_compile(settings),
+    )
+    callbacks = [EpochSeed(batches), validation, *training_callbacks(model, settings, run, history)]
+    fitted.fit(inputs, epochs=settings.epochs, verbose=verbose, callbacks=callbacks)
+    return run
 
 
 def optimizer(settings: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
@@ -43,86 +114,12 @@ def optimizer(settings: TrainingSettings, steps: int) -> keras.optimizers.Optimi
     return adam
 
 
-def train(
-    settings: TrainingSettings,
-    data: Dataset,
-    parts: Parts,
-    run: Path,
-    *,
-    resume: bool = True,
-    verbose: int = 1,
-) -> Path:
-    """Train and keep the epoch the settings ask for; return the run's folder.
+def jit_compile(settings: TrainingSettings) -> bool | str:
+    """Return Keras' ``jit_compile`` option: XLA on TensorFlow in float32 only.
 
-    A run that was stopped goes on after its last whole epoch; its settings must be the same.
-
-    Raises
-    ------
-    DataError
-        The split has no training or validation part, the data have another front end, or the run's
-        folder has other settings; a teacher, or the run to go on from, has another front end, split
-        or set of genres, or no weights to give. A run may go on from one that shares no genre with
-        it, whatever its split, and from none of another architecture.
-    PresetError
-        A preset that is to teach cannot be read.
-    """
-    need(parts, "train", "valid")
-    check_front_end(data, settings.spectrogram)
-    before = Path(settings.weights) if Path(settings.weights).is_dir() else None
-    if before is not None:
-        check_init_run(before, settings, data.labels, going_on=True)
-    teach = teachers(settings, data.labels)
-    start(run, settings, data.labels, resume=resume)
-    history = read_history(run)
-    if settings.keep == "best" and stopped_early(history, settings.patience):
-        return run
-    keras.utils.set_random_seed(settings.seed)
-    crops = Crops(data, parts["train"], settings, teach)
-    model, _ = build(settings, len(data.labels))
-    if before is not None:
-        init_from(model, before, settings, data.labels)
-    validation = TrackValidation(data, parts["valid"], settings)
-    fitted, batches = model, crops
-    if sees_the_same(settings):
-        fitted, batches = with_bottleneck(model, crops, validation)
-    fitted.compile(
-        optimizer(settings, settings.epochs * len(crops)),
-        keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=settings.label_smoothing
-        ),
-        metrics=["accuracy"],
-        jit_compile=compiled(settings),
-    )
-    watching = [EpochSeed(crops), validation, *training_callbacks(model, settings, run, history)]
-    fitted.fit(batches, epochs=settings.epochs, verbose=verbose, callbacks=watching)
-    return run
-
-
-def compiled(settings: TrainingSettings) -> bool | str:
-    """Say whether Keras shall compile a step: on TensorFlow, where that pays on two cores.
-
-    It is a quarter faster there in float32 and half as fast in bfloat16. On JAX a step that is not
-    compiled takes seconds; other backends know best.
+    On two cores XLA makes a float32 step a quarter faster and a bfloat16 step twice as slow. JAX
+    takes seconds per step without it; other backends decide for themselves.
     """
     if keras.backend.backend() == "tensorflow":
         return settings.precision == "float32"
     return "auto"
-
-
-def sees_the_same(settings: TrainingSettings) -> bool:
-    """Say whether frozen layers get the same pictures in every epoch: whole excerpts, as is."""
-    whole = settings.image.columns == 0 and settings.augment == NONE
-    # Teachers look at whole pictures: what frozen layers say of them tells them nothing.
-    return whole and settings.trainable != "all" and not settings.teachers
-
-
-def with_bottleneck(
-    model: keras.Model, crops: Crops, validation: TrackValidation
-) -> tuple[keras.Model, BottleneckBatches]:
-    """Ask the frozen layers once; return the rest of the network and what it is fitted on."""
-    frozen, rest = split_at_frozen(model)
-    pieces = np.array_split(crops.indices, -(-len(crops.indices) // 16))
-    pictures = (all_windows(crops.data, piece, crops.settings)[0] for piece in pieces)
-    said = outputs(frozen, pictures)
-    validation.x = outputs(frozen, np.array_split(validation.x, -(-len(validation.x) // 16)))
-    return rest, BottleneckBatches(said, crops.targets, crops.chosen, len(crops))

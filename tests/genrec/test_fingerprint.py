@@ -9,8 +9,9 @@ import pytest
 
 from genrec.fingerprint import COLUMNS_EACH, SAME_RECORDING, fingerprint, match, same_recording
 from genrec.spectrogram import SpectrogramConfig, log_mel
-from genrec.training.data.dataset import duplicate_pairs, load_archive
-from genrec.training.front_end import mel_basis
+from genrec.training.data.dataset import load_archive
+from genrec.training.filterbank import mel_basis
+from tests.genrec.training.small import duplicate_pairs
 from tests.synth import music
 
 CONFIG = SpectrogramConfig()

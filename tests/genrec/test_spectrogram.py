@@ -14,7 +14,7 @@ from genrec.spectrogram import (
     tta_variants,
     windows,
 )
-from genrec.training.front_end import mel_basis
+from genrec.training.filterbank import mel_basis
 from tests.synth import music, tone
 
 CONFIG = SpectrogramConfig()

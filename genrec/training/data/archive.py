@@ -1,7 +1,7 @@
-"""A folder of audio becomes a log-mel archive once, in parallel, and goes on where it was stopped.
+"""Make a log-mel archive from a folder of audio, in parallel and resumable.
 
-The archive is the form of ``load_archive``: logmel.npz and tracks.csv. Each excerpt is kept in a
-file of its own until all are there.
+The archive has the format of ``load_archive``: logmel.npz and tracks.csv. Until it is complete,
+each excerpt has a file of its own, a shard.
 """
 
 from __future__ import annotations
@@ -29,12 +29,13 @@ from genrec.training.data.dataset import (
     Progress,
     encode_levels,
     load_archive,
-    silent,
+    no_progress,
 )
-from genrec.training.data.parallel import every_core
-from genrec.training.front_end import mel_basis
+from genrec.training.data.parallel import process_pool
+from genrec.training.filterbank import mel_basis
 
 Refused = list[tuple[Path, str]]
+"""Audio files that were refused, and why."""
 
 EXTENSIONS = frozenset(
     {".wav", ".au", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".webm"}
@@ -44,7 +45,7 @@ EXTENSIONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """One audio file of a GTZAN-style folder: ``genre/track.ext``."""
+    """An audio file ``genre/track.ext`` of a GTZAN-style folder."""
 
     name: str
     genre: str
@@ -56,43 +57,43 @@ def load_data(
     config: SpectrogramConfig,
     *,
     cache: Path,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> tuple[Dataset, Refused]:
-    """Load a data folder: its archive where it has one, else an archive made of its audio.
+    """Load a data folder: its archive, or an archive made from its audio files.
 
     Parameters
     ----------
     folder
-        A folder with ``logmel.npz``, or with one folder of audio files a genre.
+        A folder with ``logmel.npz``, or with a folder of audio files per genre.
     config
         The front end for audio.
     cache
-        Folder under which archives made of audio are kept.
+        Folder for archives made from audio.
     progress
-        Told (done, of) while audio is heard.
+        Called with (done, total) while audio is decoded.
 
     Returns
     -------
-    The data, and the audio files that could not be heard with their reasons.
+    The data set, and the audio files that could not be decoded, with reasons
 
     Raises
     ------
     DataError
-        The folder holds neither.
+        The folder has neither an archive nor audio, or no audio file could be decoded.
     """
     if (folder / ARCHIVE).is_file():
         return load_archive(folder), []
     excerpts = find_excerpts(folder)
     if not excerpts:
         raise DataError(
-            f"{folder} holds neither {ARCHIVE} nor folders of audio named after their genres"
-            " (genre/track.wav); docs/training.md shows both forms."
+            f"{folder} has neither {ARCHIVE} nor a folder of audio per genre (genre/track.wav);"
+            " docs/training.md shows both formats."
         )
     return make_archive(excerpts, config, archive_folder(folder, config, cache), progress)
 
 
 def find_excerpts(folder: Path) -> list[Excerpt]:
-    """List the audio files of a GTZAN-style folder, sorted; a name is unique among them."""
+    """Return the audio files of a GTZAN-style folder, sorted, with unique names."""
     found = [
         path
         for path in sorted(folder.glob("*/*"))
@@ -112,7 +113,7 @@ def find_excerpts(folder: Path) -> list[Excerpt]:
 
 
 def archive_folder(folder: Path, config: SpectrogramConfig, cache: Path) -> Path:
-    """Return where the archive of a folder is kept: another front end, another place."""
+    """Return the cache folder of an archive, unique per data folder and front end."""
     key = hashlib.sha256(f"{folder.resolve()}|{config}".encode()).hexdigest()[:12]
     return cache / f"{folder.resolve().name}-{key}"
 
@@ -120,47 +121,53 @@ def archive_folder(folder: Path, config: SpectrogramConfig, cache: Path) -> Path
 def make_archive(
     excerpts: Sequence[Excerpt], config: SpectrogramConfig, out: Path, progress: Progress
 ) -> tuple[Dataset, Refused]:
-    """Hear the excerpts that are not in the archive yet, and return it whole."""
-    shards = out / "excerpts"
-    shards.mkdir(parents=True, exist_ok=True)
-    kept = {excerpt.name: shards / f"{_stamp(excerpt)}.npz" for excerpt in excerpts}
-    todo = [excerpt for excerpt in excerpts if not kept[excerpt.name].exists()]
+    """Decode the excerpts that have no shard yet, write the archive and load it."""
+    folder = out / "excerpts"
+    folder.mkdir(parents=True, exist_ok=True)
+    shards = {excerpt.name: folder / f"{_file_key(excerpt)}.npz" for excerpt in excerpts}
+    todo = [excerpt for excerpt in excerpts if not shards[excerpt.name].exists()]
     refused: Refused = []
     done = len(excerpts) - len(todo)
     progress(done, len(excerpts))
-    with closing(_hear_all(todo, kept, config)) as hearings:
-        for excerpt, reason in hearings:
+    with closing(_decode_all(todo, shards, config)) as results:
+        for excerpt, reason in results:
             if reason:
                 refused.append((excerpt.path, reason))
             done += 1
             progress(done, len(excerpts))
-    heard = [excerpt for excerpt in excerpts if kept[excerpt.name].exists()]
-    if not heard:
-        raise DataError(f"None of the {len(excerpts)} audio files could be heard: {refused[0][1]}")
-    _write(out, heard, [kept[excerpt.name] for excerpt in heard])
-    data = replace(load_archive(out), audio={excerpt.name: excerpt.path for excerpt in heard})
+    decoded = [excerpt for excerpt in excerpts if shards[excerpt.name].exists()]
+    if not decoded:
+        raise DataError(
+            f"None of the {len(excerpts)} audio files could be decoded: {refused[0][1]}"
+        )
+    _write_archive(out, decoded, [shards[excerpt.name] for excerpt in decoded])
+    data = replace(load_archive(out), audio={excerpt.name: excerpt.path for excerpt in decoded})
     return data, sorted(refused)
 
 
-def _hear_all(
-    excerpts: Sequence[Excerpt], kept: Mapping[str, Path], config: SpectrogramConfig
+def _decode_all(
+    excerpts: Sequence[Excerpt], shards: Mapping[str, Path], config: SpectrogramConfig
 ) -> Generator[tuple[Excerpt, str], None, None]:
-    """Hear excerpts on every core; yield each with why it was refused, or nothing."""
+    """Decode excerpts on all cores; yield each with the reason it was refused, or ""."""
     if not excerpts:
         return
     died = (
-        "A process that hears audio files died. Run the command again: it goes on where it"
-        " stopped. If it dies again, one of the files left breaks a decoder; take it out."
+        "A process that decodes audio files died. Run the command again to continue. If it dies"
+        " again, one of the remaining files crashes a decoder; remove it."
     )
-    with every_core(died) as workers:
+    with process_pool(died) as workers:
         basis = mel_basis(config)
-        jobs = {workers.submit(_hear, e.path, kept[e.name], config, basis): e for e in excerpts}
+        jobs = {
+            workers.submit(_write_shard, e.path, shards[e.name], config, basis): e for e in excerpts
+        }
         for job in as_completed(jobs):
             yield jobs[job], job.result()
 
 
-def _hear(path: Path, shard: Path, config: SpectrogramConfig, basis: NDArray[np.float32]) -> str:
-    """Write one excerpt's levels, whole or not at all; return why it was refused, if it was."""
+def _write_shard(
+    path: Path, shard: Path, config: SpectrogramConfig, basis: NDArray[np.float32]
+) -> str:
+    """Decode a file and write its levels; return the reason it was refused, or ""."""
     try:
         sound = decode(path, sr=config.sr)
     except InputRefused as error:
@@ -171,8 +178,8 @@ def _hear(path: Path, shard: Path, config: SpectrogramConfig, basis: NDArray[np.
     return ""
 
 
-def _write(out: Path, excerpts: Sequence[Excerpt], shards: Sequence[Path]) -> None:
-    """Put the excerpts' files together as one archive, padded to the longest."""
+def _write_archive(out: Path, excerpts: Sequence[Excerpt], shards: Sequence[Path]) -> None:
+    """Write the shards as one archive, padded to the longest, and tracks.csv."""
     loaded = [dict(np.load(shard)) for shard in shards]
     widths = [item["levels"].shape[1] for item in loaded]
     levels = np.zeros((len(loaded), len(loaded[0]["levels"]), max(widths)), dtype=np.uint8)
@@ -200,6 +207,7 @@ def _write(out: Path, excerpts: Sequence[Excerpt], shards: Sequence[Path]) -> No
 
 
 def _tags(path: Path) -> tuple[str, str]:
+    """Return artist and title of a file, "" if a tag is missing or unreadable."""
     try:
         tag = TinyTag.get(path)
     except (TinyTagException, OSError):
@@ -207,7 +215,8 @@ def _tags(path: Path) -> tuple[str, str]:
     return tag.artist or "", tag.title or ""
 
 
-def _stamp(excerpt: Excerpt) -> str:
+def _file_key(excerpt: Excerpt) -> str:
+    """Return a hash of the file's path, size and modification time."""
     stat = excerpt.path.stat()
     key = f"{excerpt.path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
     return hashlib.sha256(key.encode()).hexdigest()[:24]

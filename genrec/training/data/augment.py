@@ -1,4 +1,4 @@
-"""What may happen to a clip before it is heard: everyday damage, played on spectrogram patches."""
+"""Augmentation of log-mel patches: crops, stretch, pitch, noise, codecs, band limits, mixup."""
 
 from __future__ import annotations
 
@@ -14,11 +14,28 @@ Float = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Augmentation:
-    """How often and how far patches are changed; each number is a probability unless named.
+    """Probabilities and strengths of augmentation.
 
-    Band limits matter most: a network that only saw full-band sound halves its accuracy on
-    16 kHz files, voice messages and 64 kbit/s MP3. ``floor`` raises an even noise floor; ``coding``
-    empties the cells that a codec would not spend bits on, far below the loudest of their column.
+    Band limits matter most: without them accuracy halves on 16 kHz files, voice messages and
+    64 kbit/s MP3.
+
+    Attributes
+    ----------
+    short, stretch, pitch
+        Probability of a short crop that is repeated, of a tempo change up to 15 %, and of a shift
+        by up to two mel bands.
+    band_limit, low_cut
+        Probability that the bands above 3.4..10.5 kHz, or below 80..350 Hz, are emptied.
+    noise, floor
+        Probability of coloured noise, and of an even noise floor.
+    coding
+        Probability that cells far below the maximum of their column are emptied, as codecs do.
+    tilt_db
+        Largest spectral tilt in dB.
+    masks, mask_size
+        SpecAugment: masks per axis, and their largest width in bands or columns.
+    mixup_alpha
+        Parameter of mixup's beta distribution; 0 turns it off.
     """
 
     short: float = 0.1
@@ -41,25 +58,28 @@ NONE = Augmentation(
 )  # fmt: skip
 
 
-def crop(S_db: Float, columns: int, how: Augmentation, rng: np.random.Generator) -> Float:
-    """Cut one window at random: (n_mels, any) -> (n_mels, columns), tempo and length varied."""
+def random_crop(S_db: Float, columns: int, how: Augmentation, rng: np.random.Generator) -> Float:
+    """Return a random window, with varied tempo and length: (n_mels, any) -> (n_mels, columns).
+
+    With ``columns`` 0 the whole spectrogram is returned.
+    """
     if columns == 0:
         return S_db
     total = S_db.shape[1]
-    wanted = columns
+    width = columns
     if rng.random() < how.stretch:
-        wanted = round(columns * rng.uniform(0.85, 1.15))
+        width = round(columns * rng.uniform(0.85, 1.15))
     if rng.random() < how.short:
-        wanted = int(rng.integers(columns // 6, columns))
-        start = int(rng.integers(0, max(1, total - wanted + 1)))
-        piece = S_db[:, start : start + wanted]
+        width = int(rng.integers(columns // 6, columns))
+        start = int(rng.integers(0, max(1, total - width + 1)))
+        piece = S_db[:, start : start + width]
         return piece[:, np.arange(columns) % piece.shape[1]]
-    start = int(rng.integers(0, max(1, total - wanted + 1)))
-    piece = S_db[:, np.arange(start, start + wanted) % total]
-    if wanted == columns:
+    start = int(rng.integers(0, max(1, total - width + 1)))
+    piece = S_db[:, np.arange(start, start + width) % total]
+    if width == columns:
         return piece
-    at = np.linspace(0, wanted - 1, columns)
-    left = np.minimum(at.astype(int), wanted - 2)
+    at = np.linspace(0, width - 1, columns)
+    left = np.minimum(at.astype(int), width - 2)
     weight = (at - left).astype(np.float32)
     return np.asarray(piece[:, left] * (1 - weight) + piece[:, left + 1] * weight)
 
@@ -67,22 +87,23 @@ def crop(S_db: Float, columns: int, how: Augmentation, rng: np.random.Generator)
 def augment_patch(
     patch: Float, band_hz: Float, top_db: float, how: Augmentation, rng: np.random.Generator
 ) -> Float:
-    """Play what recordings, codecs and telephones do to sound.
+    """Augment a patch with pitch shift, tilt, noise, codec losses, band limits and masks.
 
     Parameters
     ----------
     patch
         float32 (n_mels, columns) in dB, -top_db..0.
     band_hz
-        float32 (n_mels,), centre frequency of each mel band.
+        float32 (n_mels,), centre frequencies of the mel bands.
     top_db
-        The floor below the maximum in dB.
+        Floor in dB below the maximum.
     how, rng
-        What may happen, and the dice.
+        Probabilities and strengths, and the random generator.
 
     Returns
     -------
-    float32 (n_mels, columns), again -top_db..0
+    float32 (n_mels, columns), -top_db..0 with the maximum at 0; the patch itself if the masks cover
+    all of it
     """
     x = patch.copy()
     bands = len(x)
@@ -93,7 +114,7 @@ def augment_patch(
         x += (rng.uniform(-how.tilt_db, how.tilt_db) * np.linspace(-0.5, 0.5, bands))[:, None]
         knots = rng.normal(0, how.tilt_db / 4, 6)
         x += np.interp(np.arange(bands), np.linspace(0, bands - 1, 6), knots)[:, None]
-    _transmit(x, band_hz, how, rng)
+    _degrade(x, band_hz, how, rng)
     _mask(x, how, rng)
     top = x.max()
     if not np.isfinite(top):
@@ -101,8 +122,8 @@ def augment_patch(
     return np.asarray(np.clip(x - top, -top_db, 0), dtype=np.float32)
 
 
-def _transmit(x: Float, band_hz: Float, how: Augmentation, rng: np.random.Generator) -> None:
-    """Put noise on a patch in place, and take away what codecs and narrow bands lose."""
+def _degrade(x: Float, band_hz: Float, how: Augmentation, rng: np.random.Generator) -> None:
+    """Add noise to a patch in place, and remove what codecs and band limits lose."""
     if rng.random() < how.noise:
         colour = rng.uniform(-60, -25) + rng.uniform(-10, 5) * np.linspace(-0.5, 0.5, len(x))
         noise = colour[:, None] + rng.normal(0, 2.5, x.shape)
@@ -118,7 +139,7 @@ def _transmit(x: Float, band_hz: Float, how: Augmentation, rng: np.random.Genera
 
 
 def _mask(x: Float, how: Augmentation, rng: np.random.Generator) -> None:
-    """Silence bands and columns in place (SpecAugment, Park et al. 2019)."""
+    """Mask bands and columns in place (SpecAugment, Park et al. 2019)."""
     for axis, size in enumerate(x.shape):
         for _ in range(how.masks):
             width = int(rng.integers(0, how.mask_size + 1))
@@ -128,7 +149,10 @@ def _mask(x: Float, how: Augmentation, rng: np.random.Generator) -> None:
 
 
 def mixup(x: Float, y: Float, how: Augmentation, rng: np.random.Generator) -> tuple[Float, Float]:
-    """Blend each image of a batch, and its target, with another's (Zhang et al. 2018)."""
+    """Mixup: blend each image and target of a batch with another (Zhang et al. 2018).
+
+    An image keeps at least half of itself.
+    """
     if not how.mixup_alpha:
         return x, y
     share = rng.beta(how.mixup_alpha, how.mixup_alpha, len(x)).astype(np.float32)

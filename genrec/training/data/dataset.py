@@ -1,9 +1,8 @@
-"""A data set: excerpts with genre, artist, title and log-mel levels, and its splits."""
+"""Data set: excerpts with genre, artist, title and log-mel levels, and its splits."""
 
 from __future__ import annotations
 
 import csv
-import json
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -20,34 +19,34 @@ from genrec.spectrogram import SpectrogramConfig
 Float = NDArray[np.float32]
 Parts = dict[str, NDArray[np.int64]]
 Progress = Callable[[int, int], object]
-"""Told (done, of) as work goes on."""
+"""Callback (done, total)."""
 
 ARCHIVE = "logmel.npz"
 SPLITS = ("paper", "filtered", "filtered-wide", "all")
-SPLIT_SEED = 1  # the dice of what is drawn by lot
-HELD_BACK = 10  # one artist in so many picks the epoch where the validation part is trained on
+SPLIT_SEED = 1  # of random splits; independent of a run's seed
+WIDE_VALID_EVERY = 10  # filtered-wide: one artist in 10 is for validation
 
 
-def silent(done: int, of: int) -> None:
-    """Tell nobody of progress."""
+def no_progress(done: int, total: int) -> None:
+    """Ignore progress."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Excerpts of music, each with one genre.
+    """Excerpts of music with one genre each.
 
     Attributes
     ----------
     names, genres, artists, titles, artist_keys
-        One string an excerpt; artist and title are empty where unknown.
+        One string per excerpt; artist and title are empty if unknown.
     levels
-        uint8 (excerpts, n_mels, columns): 0..255 spans each excerpt's own range up to its maximum.
+        uint8 (excerpts, n_mels, columns): 0..255 spans ``range_db`` below each excerpt's maximum.
     range_db
-        float32 (excerpts,): dB that the 256 levels span.
+        float32 (excerpts,): range of the 256 levels in dB.
     n_columns
-        int (excerpts,): columns that hold sound; what follows is padding.
+        int (excerpts,): number of columns before the padding.
     audio
-        The audio file of an excerpt, where there is one.
+        Audio files by excerpt name, for excerpts that have one.
     """
 
     names: Sequence[str]
@@ -65,36 +64,36 @@ class Dataset:
 
     @property
     def labels(self) -> list[str]:
-        """The genres that occur, sorted."""
+        """Genres of the excerpts, sorted."""
         return sorted(set(self.genres))
 
     def spectrogram(self, index: int) -> Float:
-        """Return one excerpt's log-mel spectrogram (n_mels, columns), in dB below its maximum."""
+        """Return an excerpt's log-mel spectrogram (n_mels, columns) in dB below its maximum."""
         levels = self.levels[index, :, : self.n_columns[index]]
         return decode_levels(levels, float(self.range_db[index]))
 
 
 def decode_levels(levels: NDArray[np.uint8], range_db: float) -> Float:
-    """Turn levels 0..255 into dB, -range_db..0; level 0 is the floor itself."""
+    """Decode levels 0..255 to dB, -range_db..0; level 0 is -range_db exactly."""
     db = ((levels.astype(np.float32) + 0.5) / 256 - 1) * range_db
     db[levels == 0] = -range_db
     return np.asarray(db, dtype=np.float32)
 
 
 def encode_levels(S_db: Float) -> tuple[NDArray[np.uint8], float]:
-    """Turn dB below the maximum into levels 0..255 and the range that they span."""
+    """Encode dB below the maximum as levels 0..255; return them and their range in dB."""
     range_db = float(max(-S_db.min(), 1.0))
     levels = np.floor((S_db / range_db + 1) * 256)
     return np.clip(levels, 0, 255).astype(np.uint8), range_db
 
 
 def load_archive(folder: Path) -> Dataset:
-    """Read a folder with ``logmel.npz``, and ``tracks.csv`` and ``audio/`` where they are there.
+    """Read ``logmel.npz`` of a folder, and its optional ``tracks.csv`` and ``audio/``.
 
     Raises
     ------
     DataError
-        The archive is missing, damaged or lacks a key.
+        The archive is missing, damaged or has no such key.
     """
     path = folder / ARCHIVE
     try:
@@ -109,10 +108,10 @@ def load_archive(folder: Path) -> Dataset:
     if levels.ndim != 3 or levels.dtype != np.uint8 or len(rows_each) != 1:
         raise DataError(
             f"{path} must hold levels as uint8 (excerpts, n_mels, columns) and one row of every"
-            " other key for each excerpt; see docs/training.md for its form."
+            " other key per excerpt; see docs/training.md for the format."
         )
-    known = _read_tracks(folder / "tracks.csv")
-    rows = [known.get(name, {}) for name in names]
+    tracks = _read_tracks(folder / "tracks.csv")
+    rows = [tracks.get(name, {}) for name in names]
     artists = [row.get("artist", "") for row in rows]
     return Dataset(
         names=names,
@@ -128,44 +127,45 @@ def load_archive(folder: Path) -> Dataset:
 
 
 def check_front_end(dataset: Dataset, config: SpectrogramConfig) -> None:
-    """Refuse an archive whose spectrograms have another number of mel bands than the front end."""
+    """Raise DataError if the spectrograms have another number of mel bands than the front end."""
     if dataset.levels.shape[1] != config.n_mels:
         raise DataError(
             f"The archive has {dataset.levels.shape[1]} mel bands and the front end"
-            f" {config.n_mels}; make the archive anew from audio, or choose another preset."
+            f" {config.n_mels}; make the archive from audio again, or use another preset."
         )
 
 
-def need(parts: Parts, *names: str) -> None:
-    """Refuse a split that lacks one of the parts a step needs."""
+def require_parts(parts: Parts, *names: str) -> None:
+    """Raise DataError if one of the named parts is empty."""
     missing = [name for name in names if not len(parts[name])]
     if missing:
         raise DataError(
-            f"This split has no {' and no '.join(missing)} part, and this step needs"
-            f" {' and '.join(names)}; docs/training.md says how a split file gives them."
+            f"This split has no {' and no '.join(missing)} part; this command needs"
+            f" {' and '.join(names)}. See docs/training.md for split files."
         )
 
 
 def split(dataset: Dataset, folder: Path, name: str) -> Parts:
     """Return the indices of each part: ``train``, ``valid`` and ``test``.
 
-    What is drawn by lot is drawn alike for every run, whatever its seed: a run that goes on from
-    another of the same split, or learns from it, is not judged by tracks the other trained on.
+    Random splits do not depend on a run's seed. So a run is never tested on tracks that its teacher
+    or its initial weights were trained on, if their split is the same.
 
     Parameters
     ----------
     dataset, folder
-        The data and where it lies.
+        The data set and its folder.
     name
-        ``paper`` (``split_paper.csv``, else 80/10/10 by track, a genre at a time), ``filtered``
-        (the fault-filtered, artist-aware split in ``tracks.csv``), ``filtered-wide`` (the same test
-        part; of train and valid together every tenth artist is valid), ``all`` (every excerpt is
-        test), or a CSV file with the columns ``excerpt`` and ``part``.
+        ``paper``: ``split_paper.csv``, or 80/10/10 by track, stratified by genre.
+        ``filtered``: the fault-filtered, artist-aware split in ``tracks.csv``.
+        ``filtered-wide``: the same test part; one artist in ten of the rest is valid.
+        ``all``: every excerpt is test.
+        Else a CSV file with the columns ``excerpt`` and ``part``.
 
     Raises
     ------
     DataError
-        The split is not there, or names no excerpt of this data.
+        The split does not exist, or assigns no excerpt of this data set.
     """
     if name == "all":
         return _parts(["test"] * len(dataset))
@@ -179,33 +179,36 @@ def split(dataset: Dataset, folder: Path, name: str) -> Parts:
         path = folder / "split_paper.csv" if name == "paper" else Path(name)
         if not path.is_file():
             raise DataError(
-                f"There is no split file {path}; name one, or one of {', '.join(SPLITS)}."
+                f"There is no split file {path}; pass one, or one of {', '.join(SPLITS)}."
             )
         chosen = {key: row.get("part", "") for key, row in _read_tracks(path).items()}
         where = str(path)
     if name == "filtered-wide":
-        chosen = _widened(dataset, chosen)
+        chosen = _widen_training_part(dataset, chosen)
     parts = _parts([chosen.get(excerpt, "") for excerpt in dataset.names])
     if not any(len(indices) for indices in parts.values()):
         raise DataError(
-            f"{where} gives no excerpt of this data a part; use paper, filtered, all or a CSV file"
-            " with the columns excerpt and part (train, valid or test)."
+            f"{where} assigns no excerpt of this data set to a part; use paper, filtered, all or a"
+            " CSV file with the columns excerpt and part (train, valid or test)."
         )
     return parts
 
 
-def _parts(named: Sequence[str]) -> Parts:
-    array = np.array(named)
+def _parts(part_of_each: Sequence[str]) -> Parts:
+    array = np.array(part_of_each)
     return {part: np.flatnonzero(array == part) for part in ("train", "valid", "test")}
 
 
-def _widened(dataset: Dataset, chosen: dict[str, str]) -> dict[str, str]:
-    """Give train and valid to train, but for every tenth artist; tracks without one stand alone."""
+def _widen_training_part(dataset: Dataset, chosen: dict[str, str]) -> dict[str, str]:
+    """Merge train and valid, and draw a tenth of their artists as the new validation part.
+
+    A track of unknown artist counts as an artist of its own.
+    """
     artist = {n: key or n for n, key in zip(dataset.names, dataset.artist_keys, strict=True)}
-    seen = [n for n in dataset.names if chosen.get(n) in ("train", "valid")]
-    artists = sorted({artist[n] for n in seen})
-    kept = set(np.random.default_rng(SPLIT_SEED).permutation(artists)[::HELD_BACK].tolist())
-    return chosen | {n: "valid" if artist[n] in kept else "train" for n in seen}
+    merged = [n for n in dataset.names if chosen.get(n) in ("train", "valid")]
+    artists = np.random.default_rng(SPLIT_SEED).permutation(sorted({artist[n] for n in merged}))
+    valid = set(artists[::WIDE_VALID_EVERY].tolist())
+    return chosen | {n: "valid" if artist[n] in valid else "train" for n in merged}
 
 
 def _random_split(dataset: Dataset) -> list[str]:
@@ -223,16 +226,8 @@ def _random_split(dataset: Dataset) -> list[str]:
 def _read_tracks(path: Path) -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}
-    with path.open(encoding="utf-8-sig", newline="") as file:  # -sig: spreadsheets put a mark first
+    with path.open(encoding="utf-8-sig", newline="") as file:  # spreadsheets write a BOM
         reader = csv.DictReader(file, restval="")
         if "excerpt" not in (reader.fieldnames or ()):
-            raise DataError(f"{path} has no column 'excerpt'; see docs/training.md for its form.")
+            raise DataError(f"{path} has no column 'excerpt'; see docs/training.md for the format.")
         return {row["excerpt"]: row for row in reader}
-
-
-def duplicate_pairs(folder: Path) -> list[tuple[str, str]]:
-    """Return the pairs of excerpts known to be the same audio (``duplicates.json``)."""
-    path = folder / "duplicates.json"
-    if not path.is_file():
-        return []
-    return [(a, b) for a, b in json.loads(path.read_text(encoding="utf-8"))]

@@ -1,4 +1,4 @@
-"""Long work on every core: in processes that end with their parent, and told of where one dies."""
+"""Process pool over all cores; its processes end when their parent is killed."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from genrec.errors import DataError
 
 
 @contextmanager
-def every_core(died: str) -> Iterator[ProcessPoolExecutor]:
-    """Yield a pool of as many processes as there are cores.
+def process_pool(died: str) -> Iterator[ProcessPoolExecutor]:
+    """Yield a pool with one process per core.
 
     Parameters
     ----------
     died
-        The sentence for whoever waits, should one of the processes die.
+        Message of the error if a process dies.
 
     Raises
     ------
@@ -34,11 +34,11 @@ def every_core(died: str) -> Iterator[ProcessPoolExecutor]:
     except BrokenProcessPool as error:
         raise DataError(died) from error
     finally:
-        workers.shutdown(cancel_futures=True)  # Ctrl-C waits for the work at hand, not for all
+        workers.shutdown(cancel_futures=True)  # after Ctrl-C only running jobs finish
 
 
 def _end_with_parent() -> None:
-    """Do not wait for work for ever where the parent was killed."""
+    """Exit when the parent is killed, instead of waiting for jobs for ever."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return

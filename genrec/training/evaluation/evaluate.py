@@ -1,4 +1,4 @@
-"""Measure a preset on a data set, as it ships: the exported network, no keras.
+"""Evaluate a preset on a data set, with the exported network and without Keras.
 
 genrec evaluate --preset models/vgg16 --data DIR --split paper
 """
@@ -15,13 +15,20 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from genrec.errors import DataError, InputRefused
 from genrec.pipeline import PresetAnalyzer
-from genrec.training.data.dataset import Dataset, Parts, Progress, check_front_end, need, silent
+from genrec.training.data.dataset import (
+    Dataset,
+    Parts,
+    Progress,
+    check_front_end,
+    no_progress,
+    require_parts,
+)
 from genrec.training.evaluation.metrics import (
     calibration_error,
-    honest_calibration_error,
+    chance_calibration_error,
     raw_cosine,
     reliability,
-    similarity,
+    similarity_distribution,
     softmax,
 )
 from genrec.training.evaluation.predict import Predictions, predict_all, truth_of
@@ -34,26 +41,19 @@ K = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbeddedPredictions(Predictions):
-    """What a preset hears in some excerpts; ``embeddings``: float32 (n, d), of length 1."""
+    """Predictions with embeddings, float32 (n, d), of length 1."""
 
     embeddings: Float
 
 
-def predict(
-    analyzer: PresetAnalyzer, data: Dataset, indices: Ints, progress: Progress = silent
-) -> EmbeddedPredictions:
-    """Hear excerpts from their log-mel arrays."""
-    return embedded(analyzer, predict_all(analyzer, data, indices, progress))
-
-
-def embedded(analyzer: PresetAnalyzer, heard: Predictions) -> EmbeddedPredictions:
-    """Add the embeddings to what was heard."""
-    embeddings = [analyzer.embedding(each) for each in heard.features]
+def with_embeddings(analyzer: PresetAnalyzer, predictions: Predictions) -> EmbeddedPredictions:
+    """Compute the embeddings of predictions."""
+    embeddings = [analyzer.embedding(each) for each in predictions.features]
     shape = len(embeddings), analyzer.preset.dimension
     return EmbeddedPredictions(
-        heard.indices,
-        heard.features,
-        heard.logits,
+        predictions.indices,
+        predictions.features,
+        predictions.logits,
         np.array(embeddings, dtype=np.float32).reshape(shape),
     )
 
@@ -63,87 +63,90 @@ def evaluate(
     data: Dataset,
     parts: Parts,
     *,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
     part: str = "test",
     audio: bool = True,
     others: Predictions | None = None,
 ) -> dict[str, Any]:
-    """Return every figure of a preset on one part of a data set.
+    """Evaluate a preset on one part of a data set.
 
     Parameters
     ----------
     analyzer
         The preset.
     data, parts
-        The data and its parts. The part is judged; the neighbours of its tracks are looked for in
-        the other parts, or in the part itself where there is no other.
+        The data set and its split. Neighbours come from the other parts, or from the evaluated
+        part if there is no other.
     progress
-        Told (done, of) after each excerpt.
+        Called with (done, total) after each excerpt.
     part
-        The part to judge.
+        The part to evaluate.
     audio
-        Whether excerpts that have an audio file are judged end to end, too.
+        Whether to evaluate audio files end to end too.
     others
-        What the preset's network heard in the other parts, where that is known already.
+        The network's predictions for the other parts, if already computed.
 
     Returns
     -------
-    A dictionary that JSON can hold; docs/training.md names its keys.
+    A JSON-serialisable report; docs/training.md lists its keys
 
     Raises
     ------
     DataError
-        The part is empty, or its genres are not the preset's.
+        The part is empty, the data have another front end or other genres than the preset, or an
+        audio file cannot be decoded.
     """
     started = time.perf_counter()
     preset = analyzer.preset
     check_front_end(data, preset.spectrogram)
-    strange = sorted(set(data.genres) - set(preset.labels))
-    if strange:
+    unknown = sorted(set(data.genres) - set(preset.labels))
+    if unknown:
         raise DataError(
-            f"The preset {preset.name} knows no {', '.join(strange)}; it was trained on"
+            f"The preset {preset.name} has no genre {', '.join(unknown)}; it was trained on"
             f" {', '.join(preset.labels)}."
         )
-    need(parts, part)
-    judged = parts[part]
-    unheard = np.concatenate([indices for name, indices in parts.items() if name != part])
-    total = len(judged) + (len(unheard) if others is None else 0)
-    found = predict(analyzer, data, judged, lambda done, _: progress(done, total))
+    require_parts(parts, part)
+    indices = parts[part]
+    rest = np.concatenate([each for name, each in parts.items() if name != part])
+    total = len(indices) + (len(rest) if others is None else 0)
+    queries = with_embeddings(
+        analyzer, predict_all(analyzer, data, indices, lambda done, _: progress(done, total))
+    )
     if others is None:
         others = predict_all(
-            analyzer, data, unheard, lambda done, _: progress(len(judged) + done, total)
+            analyzer, data, rest, lambda done, _: progress(len(indices) + done, total)
         )
-    truth = truth_of(data, judged, preset.labels)
-    catalogue = embedded(analyzer, others) if len(others.indices) else found
-    scaled = found.logits / preset.calibration.temperature
-    itself, same_artist, same_genre = _masks(data, found, catalogue)
-    cosines = found.embeddings @ catalogue.embeddings.T
+    truth = truth_of(data, indices, preset.labels)
+    catalogue = with_embeddings(analyzer, others) if len(others.indices) else queries
+    scaled = queries.logits / preset.calibration.temperature
+    itself, same_artist, same_genre = _masks(data, queries, catalogue)
+    cosines = queries.embeddings @ catalogue.embeddings.T
     unrelated = ~same_genre & ~itself
     nearest = cosines[_nearest(np.where(itself | same_artist, -np.inf, cosines))]
     return {
         "preset": preset.name,
         "model_id": preset.model_id,
         "part": part,
-        "tracks": len(judged),
-        **accuracy(truth, found.logits.argmax(axis=1), preset.labels),
+        "tracks": len(indices),
+        **accuracy(truth, queries.logits.argmax(axis=1), preset.labels),
         "calibration": calibration(truth, scaled, preset),
         "reliability": reliability(truth, softmax(scaled)),
-        "neighbours": neighbours(data, found, catalogue),
-        "similarity": similarity(nearest, cosines[unrelated], preset.calibration),
-        "raw_cosine_unrelated": raw_cosine(found.features, catalogue.features, unrelated),
-        "audio": from_audio(analyzer, data, judged, found) if audio else None,
+        "neighbours": neighbours(data, queries, catalogue),
+        "similarity": similarity_distribution(nearest, cosines[unrelated], preset.calibration),
+        "raw_cosine_unrelated": raw_cosine(queries.features, catalogue.features, unrelated),
+        "audio": from_audio(analyzer, data, queries) if audio else None,
         "seconds": round(time.perf_counter() - started, 1),
     }
 
 
-def accuracy(truth: Ints, answer: Ints, labels: tuple[str, ...]) -> dict[str, Any]:
-    """Return accuracy, macro F1, figures per genre and the confusion matrix (rows: the truth)."""
-    every = list(range(len(labels)))
+def accuracy(truth: Ints, predicted: Ints, labels: tuple[str, ...]) -> dict[str, Any]:
+    """Return accuracy, macro F1, metrics per genre and the confusion matrix (rows: true genres)."""
+    indices = list(range(len(labels)))
     precision, recall, f1, support = precision_recall_fscore_support(
-        truth, answer, labels=every, zero_division=0
+        truth, predicted, labels=indices, zero_division=0
     )
     return {
-        "accuracy": float((truth == answer).mean()),
+        "accuracy": float((truth == predicted).mean()),
         "macro_f1": float(f1[support > 0].mean()),
         "labels": list(labels),
         "per_class": {
@@ -155,23 +158,23 @@ def accuracy(truth: Ints, answer: Ints, labels: tuple[str, ...]) -> dict[str, An
             }
             for i, label in enumerate(labels)
         },
-        "confusion_matrix": confusion_matrix(truth, answer, labels=every).tolist(),
+        "confusion_matrix": confusion_matrix(truth, predicted, labels=indices).tolist(),
     }
 
 
 def calibration(truth: Ints, scaled: Float, preset: Any) -> dict[str, float]:
-    """Return how far probabilities keep their word.
+    """Return metrics of the calibrated probabilities.
 
-    ``ece`` is the expected calibration error over ten equal bins of confidence (Guo et al. 2017),
-    ``ece_if_honest`` what it would be on average on as many tracks if each probability were true;
-    ``unsure_share`` the share of tracks called unsure, ``accuracy_when_sure`` that of the rest.
+    ``ece`` is the expected calibration error over ten equal bins (Guo et al. 2017), and
+    ``ece_if_honest`` its expectation for a perfectly calibrated network on as many tracks.
+    ``unsure_share`` is the share of unsure tracks, ``accuracy_when_sure`` the accuracy on the rest.
     """
     p = softmax(scaled)
     confidence, right = p.max(axis=1), p.argmax(axis=1) == truth
     sure = confidence >= preset.calibration.unsure_below
     return {
         "ece": float(calibration_error(confidence, right)),
-        "ece_if_honest": honest_calibration_error(confidence),
+        "ece_if_honest": chance_calibration_error(confidence),
         "nll": float(-np.log(np.maximum(p[np.arange(len(truth)), truth], 1e-12)).mean()),
         "temperature": preset.calibration.temperature,
         "unsure_share": float(1 - sure.mean()),
@@ -180,24 +183,24 @@ def calibration(truth: Ints, scaled: Float, preset: Any) -> dict[str, float]:
 
 
 def neighbours(
-    data: Dataset, found: EmbeddedPredictions, pool: EmbeddedPredictions
+    data: Dataset, queries: EmbeddedPredictions, catalogue: EmbeddedPredictions
 ) -> dict[str, float]:
-    """Return whether the nearest tracks are of the genre, and whether all tracks get a chance.
+    """Return precision at 5 and hubness of the neighbours.
 
-    Each query looks among ``pool``, without itself; where fewer than five are left, among those.
-    ``*_artist_filtered`` leaves out tracks of the query's own artist. ``hubness_skew`` is the
-    skewness of how often a track is among the five nearest (Radovanovic et al. 2010),
-    ``never_share`` the share of tracks that never is.
+    A query is never its own neighbour, and ``*_artist_filtered`` excludes its artist's tracks. With
+    fewer than five candidates, all of them count. ``hubness_skew`` is the skewness of how often a
+    track is among the five nearest (Radovanovic et al. 2010), and ``never_share`` the share of
+    tracks that never are.
     """
-    itself, same_artist, same_genre = _masks(data, found, pool)
-    cosines = found.embeddings @ pool.embeddings.T
+    itself, same_artist, same_genre = _masks(data, queries, catalogue)
+    cosines = queries.embeddings @ catalogue.embeddings.T
     nearest = _nearest(np.where(itself, -np.inf, cosines))
     filtered = _nearest(np.where(itself | same_artist, -np.inf, cosines))
-    counts = np.bincount(filtered[1], minlength=len(pool.indices)).astype(float)
+    counts = np.bincount(filtered[1], minlength=len(catalogue.indices)).astype(float)
     spread = counts.std()
     unrelated = cosines[~same_genre & ~itself]
     return {
-        "catalogue": len(pool.indices),
+        "catalogue": len(catalogue.indices),
         "precision_at_5": _mean(same_genre[nearest]),
         "precision_at_5_artist_filtered": _mean(same_genre[filtered]),
         "same_artist_share": _mean(same_artist[nearest]),
@@ -209,51 +212,56 @@ def neighbours(
 
 
 def from_audio(
-    analyzer: PresetAnalyzer, data: Dataset, indices: Ints, found: EmbeddedPredictions
+    analyzer: PresetAnalyzer, data: Dataset, predictions: Predictions
 ) -> dict[str, float] | None:
-    """Judge, end to end from their files, those excerpts that have audio; none: nothing.
+    """Evaluate excerpts end to end from their audio files; None if no excerpt has one.
 
-    ``accuracy_arrays`` is that of the same excerpts from their arrays, for comparison: the audio
-    may be only part of the excerpt.
+    ``accuracy_arrays`` is the accuracy on the same excerpts from their spectrograms: the audio may
+    be a part of the excerpt only.
     """
-    truth, answers, arrays = [], [], []
-    for row, index in enumerate(indices):
+    truth, from_files, from_arrays = [], [], []
+    for index, logits in zip(predictions.indices, predictions.logits, strict=True):
         path = data.audio.get(data.names[index])
         if path is None:
             continue
         try:
-            answers.append(analyzer.analyze(path).scores[0].label)
+            from_files.append(analyzer.analyze(path).scores[0].label)
         except InputRefused as error:
-            raise DataError(f"{path} of the test data cannot be heard: {error}") from error
+            raise DataError(f"{path} cannot be analysed: {error}") from error
         truth.append(data.genres[index])
-        arrays.append(analyzer.preset.labels[int(found.logits[row].argmax())])
+        from_arrays.append(analyzer.preset.labels[int(logits.argmax())])
     if not truth:
         return None
     return {
         "tracks": len(truth),
-        "accuracy": float(np.mean([a == t for a, t in zip(answers, truth, strict=True)])),
-        "accuracy_arrays": float(np.mean([a == t for a, t in zip(arrays, truth, strict=True)])),
+        "accuracy": float(np.mean([a == t for a, t in zip(from_files, truth, strict=True)])),
+        "accuracy_arrays": float(
+            np.mean([a == t for a, t in zip(from_arrays, truth, strict=True)])
+        ),
     }
 
 
 def _masks(
-    data: Dataset, found: EmbeddedPredictions, pool: EmbeddedPredictions
+    data: Dataset, queries: EmbeddedPredictions, catalogue: EmbeddedPredictions
 ) -> tuple[NDArray[np.bool_], ...]:
-    """Return which pairs are one track, of one artist, of one genre: bool (found, pool) each."""
+    """Return the pairs of same track, artist and genre: bool (queries, catalogue) each.
+
+    A track of unknown artist counts as an artist of its own.
+    """
     genres = np.array(data.genres)
     artists = np.array([key or f"?{i}" for i, key in enumerate(data.artist_keys)])
-    itself = found.indices[:, None] == pool.indices[None, :]
-    same_artist = artists[found.indices][:, None] == artists[pool.indices][None, :]
-    same_genre = genres[found.indices][:, None] == genres[pool.indices][None, :]
+    itself = queries.indices[:, None] == catalogue.indices[None, :]
+    same_artist = artists[queries.indices][:, None] == artists[catalogue.indices][None, :]
+    same_genre = genres[queries.indices][:, None] == genres[catalogue.indices][None, :]
     return itself, same_artist, same_genre
 
 
 def _nearest(cosines: Float) -> tuple[Ints, Ints]:
-    """Return rows and columns of the five largest finite numbers of each row."""
+    """Return rows and columns of the five largest finite values of each row."""
     columns = np.argsort(-cosines, axis=1, kind="stable")[:, :K]
     rows = np.broadcast_to(np.arange(len(cosines))[:, None], columns.shape)
-    there = np.isfinite(cosines[rows, columns])
-    return rows[there], columns[there]
+    finite = np.isfinite(cosines[rows, columns])
+    return rows[finite], columns[finite]
 
 
 def _mean(x: NDArray[Any]) -> float:

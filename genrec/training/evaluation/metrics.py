@@ -1,4 +1,4 @@
-"""How the numbers that people see are spread: similarities, and probabilities against the truth."""
+"""Metrics of calibration and similarity."""
 
 from __future__ import annotations
 
@@ -16,86 +16,92 @@ Array = NDArray[Any]
 BINS = 10
 
 
-def similarity(nearest: Float, unrelated: Float, shown: Calibration) -> dict[str, list[float]]:
-    """Return the spread of the similarities that are shown.
+def similarity_distribution(
+    nearest: Float, unrelated: Float, calibration: Calibration
+) -> dict[str, list[float]]:
+    """Return deciles and histograms of calibrated similarities.
 
     Parameters
     ----------
     nearest, unrelated
         float32 (any,): cosines of tracks to their five nearest, and of tracks of different genres.
-    shown
-        What turns a cosine into the similarity that is shown, 0..1.
+    calibration
+        Maps a cosine to a similarity, 0..1.
 
     Returns
     -------
-    ``nearest`` and ``unrelated``: 11 numbers each, the least, the nine deciles and the largest;
-    empty where there is no pair. ``*_histogram``: the shares of twenty equal bins of 0..1.
+    ``nearest`` and ``unrelated``: 11 numbers each, minimum, nine deciles and maximum; empty without
+    pairs. ``*_histogram``: shares in twenty equal bins of 0..1.
     """
     result: dict[str, list[float]] = {}
     for name, cosines in (("nearest", nearest), ("unrelated", unrelated)):
-        seen = (cosines.astype(np.float64) - shown.cosine_zero) / (1 - shown.cosine_zero)
-        seen = np.clip(seen, 0.0, 1.0)
-        counts = np.histogram(seen, bins=2 * BINS, range=(0, 1))[0]
-        deciles = np.quantile(seen, np.linspace(0, 1, 11)) if seen.size else np.zeros(0)
+        zero = calibration.cosine_zero
+        values = np.clip((cosines.astype(np.float64) - zero) / (1 - zero), 0.0, 1.0)
+        counts = np.histogram(values, bins=2 * BINS, range=(0, 1))[0]
+        deciles = np.quantile(values, np.linspace(0, 1, 11)) if values.size else np.zeros(0)
         result[name] = [float(x) for x in deciles]
-        result[f"{name}_histogram"] = [float(x) for x in counts / max(1, seen.size)]
+        result[f"{name}_histogram"] = [float(x) for x in counts / max(1, values.size)]
     return result
 
 
 def raw_cosine(a: Float, b: Float, unrelated: NDArray[np.bool_]) -> float:
-    """Return the mean cosine of unrelated tracks without centring: the paper's "1.000".
+    """Return the mean cosine of unrelated tracks without centring, the paper's "1.000".
 
     Parameters
     ----------
     a, b
-        float32 (n, d) and (m, d), features before they are centred.
+        float32 (n, d) and (m, d), features before centring.
     unrelated
-        bool (n, m): which pairs count. 0 where none does.
+        bool (n, m), the pairs to average.
+
+    Returns
+    -------
+    -1..1; 0 without pairs
     """
     cosines = unit(a) @ unit(b).T
     return float(cosines[unrelated].mean()) if unrelated.any() else 0.0
 
 
 def reliability(truth: Array, p: Array, bins: int = BINS) -> list[dict[str, float]]:
-    """Return how often answers are right, by how sure they are.
+    """Reliability table: accuracy per confidence bin.
 
     Parameters
     ----------
     truth
-        int (n,), places of the true genres.
+        int (n,), true labels.
     p
         float (n, labels), probabilities.
     bins
-        How many equal bins of confidence; empty ones are left out.
+        Number of equal bins.
 
     Returns
     -------
-    A row a bin: ``confidence`` and ``right``, both means of 0..1, and ``tracks``.
+    One row per non-empty bin: mean ``confidence``, accuracy ``right``, and number of ``tracks``
     """
     confidence, right = p.max(axis=1), p.argmax(axis=1) == truth
-    place = _bins(confidence, bins)
+    bin_of = _bins(confidence, bins)
     return [
         {
-            "confidence": float(confidence[place == b].mean()),
-            "right": float(right[place == b].mean()),
-            "tracks": int((place == b).sum()),
+            "confidence": float(confidence[bin_of == b].mean()),
+            "right": float(right[bin_of == b].mean()),
+            "tracks": int((bin_of == b).sum()),
         }
         for b in range(bins)
-        if (place == b).any()
+        if (bin_of == b).any()
     ]
 
 
 def calibration_error(confidence: Array, right: Array, bins: int = BINS) -> Array:
-    """Return the expected calibration error (Guo et al. 2017): the mean gap, bin by bin.
+    """Return the expected calibration error over bins of confidence (Guo et al. 2017).
 
     Parameters
     ----------
     confidence
         float (n,), 0..1.
     right
-        bool (..., n): which answers were right; leading axes are judged one by one.
+        bool (..., n), whether each prediction is correct.
     bins
-        How many equal bins of confidence.
+        Number of equal bins of confidence.
 
     Returns
     -------
@@ -105,22 +111,22 @@ def calibration_error(confidence: Array, right: Array, bins: int = BINS) -> Arra
     return np.asarray(np.abs((right - confidence) @ member).sum(axis=-1) / len(confidence))
 
 
-def honest_calibration_error(confidence: Array, draws: int = 2000) -> float:
-    """Return the calibration error that chance alone makes on so few tracks, on average.
+def chance_calibration_error(confidence: Array, draws: int = 2000) -> float:
+    """Return the expected ECE of a perfectly calibrated network on as many tracks.
 
-    Answers are drawn right as often as their confidence says, so the probabilities are true and
-    what is left is the estimate's own error (Roelofs et al. 2022).
+    Correctness is drawn with each prediction's confidence as its probability, so all that remains
+    is the estimator's own bias (Roelofs et al. 2022).
 
     Parameters
     ----------
     confidence
         float (n,), 0..1.
     draws
-        How often all answers are drawn.
+        Number of random draws.
 
     Returns
     -------
-    0..1; on 90 tracks some 0.07
+    0..1; about 0.07 on 90 tracks
     """
     rng = np.random.default_rng(0)
     errors = [
@@ -131,15 +137,15 @@ def honest_calibration_error(confidence: Array, draws: int = 2000) -> float:
 
 
 def softmax(logits: Float) -> NDArray[np.float64]:
-    """Return probabilities (..., labels) of logits (..., labels)."""
+    """Return the softmax over the last axis, in float64."""
     return np.asarray(special.softmax(logits.astype(np.float64), axis=-1))
 
 
 def _bins(confidence: Array, bins: int) -> NDArray[np.int64]:
-    """Return the bin of each confidence, 0..1, of so many equal ones."""
+    """Return the bin of each confidence, among equal bins of 0..1."""
     return np.minimum((confidence * bins).astype(np.int64), bins - 1)
 
 
 def unit(x: Float) -> Float:
-    """Return the rows of x (n, d) at length 1."""
+    """Return the rows of x (n, d) scaled to length 1."""
     return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12))

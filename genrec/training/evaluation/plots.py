@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 
 
 def plot_history(history: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Draw loss and accuracy by epoch, of training windows and validation tracks."""
+    """Plot loss and accuracy of training windows and validation tracks by epoch."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         epochs = np.arange(1, len(history) + 1)
-        axes.plot(epochs, [row[name] for row in history], label="training windows, damaged")
+        axes.plot(epochs, [row[name] for row in history], label="training windows, augmented")
         axes.plot(epochs, [row[f"val_{name}"] for row in history], label="validation tracks")
         axes.set(xlabel="epoch", ylabel=name)
         axes.grid(alpha=0.3)
@@ -26,7 +26,7 @@ def plot_history(history: Sequence[Mapping[str, float]], path: Path) -> None:
 
 
 def plot_confusion(report: Mapping[str, Any], path: Path) -> None:
-    """Draw the confusion matrix of an evaluation: rows are the truth."""
+    """Plot the confusion matrix; rows are true genres."""
     matrix, labels = np.array(report["confusion_matrix"]), report["labels"]
     figure = Figure(figsize=(6.4, 5.6), layout="constrained")
     FigureCanvasAgg(figure)
@@ -40,15 +40,15 @@ def plot_confusion(report: Mapping[str, Any], path: Path) -> None:
     axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right")
     axes.set_yticks(range(len(labels)), labels)
     axes.set(
-        xlabel="heard",
-        ylabel="truth",
+        xlabel="predicted",
+        ylabel="true",
         title=f"{report['preset']}: {report['accuracy']:.3f} of {report['tracks']} tracks",
     )
     _save(figure, path)
 
 
 def plot_reliability(report: Mapping[str, Any], path: Path) -> None:
-    """Draw how often answers are right against how sure they are; the diagonal is honesty."""
+    """Reliability diagram: accuracy against confidence."""
     rows = report["reliability"]
     figure = Figure(figsize=(4.8, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
@@ -59,21 +59,21 @@ def plot_reliability(report: Mapping[str, Any], path: Path) -> None:
         at = (row["confidence"], row["right"])
         axes.annotate(str(row["tracks"]), at, xytext=(4, -12), textcoords="offset points")
     error = report["calibration"]["ece"]
-    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="share that is right")
+    axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="accuracy")
     axes.set_title(f"{report['preset']}: calibration error {error:.3f}")
     axes.grid(alpha=0.3)
     _save(figure, path)
 
 
 def plot_similarity(report: Mapping[str, Any], path: Path) -> None:
-    """Draw how the similarities shown of nearest and of unrelated tracks are spread."""
+    """Plot histograms of the similarity of nearest and of unrelated tracks."""
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
     for name, label in (("nearest", "five nearest"), ("unrelated", "different genres")):
         shares = report["similarity"][f"{name}_histogram"]
         axes.stairs(shares, np.linspace(0, 1, len(shares) + 1), fill=True, alpha=0.5, label=label)
-    axes.set(xlabel="similarity shown", ylabel="share of pairs", title=report["preset"])
+    axes.set(xlabel="similarity", ylabel="share of pairs", title=report["preset"])
     axes.legend()
     _save(figure, path)
 

@@ -1,4 +1,4 @@
-"""Hear excerpts of a data set from their arrays, with a network as it was exported."""
+"""Predictions of an exported network for the spectrograms of a data set."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.pipeline import PresetAnalyzer
-from genrec.training.data.dataset import Dataset, Progress, silent
+from genrec.training.data.dataset import Dataset, Progress, no_progress
 
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -17,12 +17,12 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Predictions:
-    """What a network says of excerpts, before anything is calibrated.
+    """Uncalibrated predictions for excerpts.
 
     Attributes
     ----------
     indices
-        int (n,), the excerpts' places in the data set.
+        int (n,), indices of the excerpts in the data set.
     features, logits
         float32 (n, d) and (n, labels), means over the windows as in `genrec.pipeline.Prediction`.
     """
@@ -33,14 +33,14 @@ class Predictions:
 
 
 def predict_all(
-    analyzer: PresetAnalyzer, data: Dataset, indices: Ints, progress: Progress = silent
+    analyzer: PresetAnalyzer, data: Dataset, indices: Ints, progress: Progress = no_progress
 ) -> Predictions:
-    """Hear excerpts, of which there may be none; ``progress`` is told (done, of) after each."""
+    """Predict excerpts from their spectrograms; ``progress`` is called with (done, total)."""
     features, logits = [], []
     for done, index in enumerate(indices, start=1):
-        heard = analyzer.predict_spectrogram(data.spectrogram(int(index)))
-        features.append(heard.features)
-        logits.append(heard.logits)
+        prediction = analyzer.predict_spectrogram(data.spectrogram(int(index)))
+        features.append(prediction.features)
+        logits.append(prediction.logits)
         progress(done, len(indices))
     preset = analyzer.preset
     return Predictions(
@@ -50,15 +50,15 @@ def predict_all(
     )
 
 
-def concat(*heard: Predictions) -> Predictions:
-    """Return what was heard in several sets of excerpts as one."""
+def concat(*predictions: Predictions) -> Predictions:
+    """Concatenate predictions."""
     return Predictions(
-        np.concatenate([each.indices for each in heard]),
-        np.concatenate([each.features for each in heard]),
-        np.concatenate([each.logits for each in heard]),
+        np.concatenate([each.indices for each in predictions]),
+        np.concatenate([each.features for each in predictions]),
+        np.concatenate([each.logits for each in predictions]),
     )
 
 
 def truth_of(data: Dataset, indices: Ints, labels: Sequence[str]) -> Ints:
-    """Return the excerpts' genres as places in ``labels``."""
+    """Return the true labels, int (n,), as indices in ``labels``."""
     return np.array([labels.index(data.genres[i]) for i in indices])

@@ -1,8 +1,6 @@
-"""Measure what everyday damage to a clip changes: coding, narrow bands, noise, length, loudness.
+"""Robustness to coding, band limits, noise, length and level, measured on audio files.
 
-    genrec evaluate --preset models/vgg16 --data DIR --split all --robustness
-
-An answer should be about the music, not about the file it came in.
+genrec evaluate --preset models/vgg16 --data DIR --split all --robustness
 """
 
 from __future__ import annotations
@@ -23,18 +21,18 @@ from scipy.signal import butter, sosfilt
 from genrec.audio.decode import decode
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import StarterCatalogue
-from genrec.training.data.dataset import Dataset, Progress, silent
+from genrec.training.data.dataset import Dataset, Progress, no_progress
 
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 K = 5
-BLOCK = 4096
+BLOCK = 4096  # samples per write: libsndfile's Vorbis encoder crashes on long ones
 
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """What a preset says of a clip: genre, embedding (d,), places of the five nearest tracks."""
+    """Genre, embedding (d,), and indices of the five nearest tracks of a clip."""
 
     genre: str
     embedding: Float
@@ -42,59 +40,58 @@ class QueryResult:
 
 
 def robustness(
-    analyzer: PresetAnalyzer, data: Dataset, indices: Ints, progress: Progress = silent
+    analyzer: PresetAnalyzer, data: Dataset, indices: Ints, progress: Progress = no_progress
 ) -> list[dict[str, Any]]:
-    """Compare what a preset says of excerpts as they are and after each of `CHANGES`.
+    """Compare a preset's results on unchanged audio files and after each of `CHANGES`.
 
     Parameters
     ----------
     analyzer
-        The preset. Its starter catalogue is looked in, without the excerpt itself.
+        The preset. Neighbours come from its starter catalogue, without the excerpt itself.
     data, indices
-        The data set, and which excerpts; those without an audio file are left out.
+        The data set and the excerpts. Excerpts without audio are skipped.
     progress
-        Told (done, of) after each changed clip.
+        Called with (done, total) after each changed clip.
 
     Returns
     -------
-    One row a change, the first is none: ``change``, ``clips``, ``accuracy``, ``genre_kept`` (share
-    of clips that keep the genre of the unchanged one), ``cosine_median`` and ``cosine_min`` (to the
-    unchanged one's embedding) and ``four_of_five`` (share of clips that keep at least four of the
-    five nearest tracks; null without a starter catalogue). Empty where no excerpt has audio.
+    One row per change, the first is ``none``: ``change``, ``clips``, ``accuracy``, ``genre_kept``
+    (share of clips with the genre of the unchanged clip), ``cosine_median`` and ``cosine_min`` (to
+    the embedding of the unchanged clip) and ``four_of_five`` (share of clips that keep four of the
+    five nearest tracks; null without a starter catalogue). Empty if no excerpt has audio.
     """
-    heard = [int(i) for i in indices if data.names[int(i)] in data.audio]
+    with_audio = [int(i) for i in indices if data.names[int(i)] in data.audio]
+    if not with_audio:
+        return []
     catalogue = analyzer.preset.starter()
-    answers: dict[str, list[QueryResult]] = {name: [] for name in CHANGES}
-    clips = changed_clips(analyzer, data, [data.names[i] for i in heard], CHANGES)
+    results: dict[str, list[QueryResult]] = {name: [] for name in CHANGES}
+    clips = changed_clips(analyzer, data, [data.names[i] for i in with_audio], CHANGES)
     for done, (name, change, path) in enumerate(clips, start=1):
-        answers[change].append(_ask(analyzer, path, catalogue, name))
-        progress(done, len(heard) * len(CHANGES))
-    truth = [data.genres[i] for i in heard]
-    return (
-        [_row(change, found, answers[UNCHANGED], truth) for change, found in answers.items()]
-        if heard
-        else []
-    )
+        results[change].append(_query(analyzer, path, catalogue, name))
+        progress(done, len(with_audio) * len(CHANGES))
+    truth = [data.genres[i] for i in with_audio]
+    unchanged = results[UNCHANGED]
+    return [_row(change, found, unchanged, truth) for change, found in results.items()]
 
 
 def changed_clips(
     analyzer: PresetAnalyzer, data: Dataset, names: Iterable[str], changes: Iterable[str]
 ) -> Iterator[tuple[str, str, Path]]:
-    """Write excerpts down after changes, one file at a time.
+    """Write each excerpt's audio after each change to a temporary file.
 
     Parameters
     ----------
     analyzer
-        Whose rate the excerpts are brought to, and whose limits decide which seconds are taken.
+        Gives the sample rate and the limits of decoding.
     data, names
-        The data set, and which excerpts; those without audio are left out.
+        The data set and the names of the excerpts. Excerpts without audio are skipped.
     changes
         Keys of `CHANGES`.
 
     Yields
     ------
-    (excerpt, change, file), every change of an excerpt before the next excerpt; the file is there
-    until the next is asked for
+    (excerpt, change, file), with all changes of an excerpt in a row; the next iteration overwrites
+    the file
     """
     sr, changes = analyzer.preset.spectrogram.sr, tuple(changes)
     with tempfile.TemporaryDirectory(prefix="genrec-changed-") as folder:
@@ -108,15 +105,15 @@ def changed_clips(
                 yield name, change, path
 
 
-def _ask(
+def _query(
     analyzer: PresetAnalyzer, path: Path, catalogue: StarterCatalogue | None, name: str
 ) -> QueryResult:
-    found = analyzer.analyze(path)
+    analysis = analyzer.analyze(path)
     nearest: list[int] = []
     if catalogue is not None:
-        order = np.argsort(-(catalogue.embeddings @ found.embedding), kind="stable")
+        order = np.argsort(-(catalogue.embeddings @ analysis.embedding), kind="stable")
         nearest = [int(i) for i in order if catalogue.names[i] != name][:K]
-    return QueryResult(found.scores[0].label, found.embedding, frozenset(nearest))
+    return QueryResult(analysis.scores[0].label, analysis.embedding, frozenset(nearest))
 
 
 def _row(
@@ -124,7 +121,7 @@ def _row(
 ) -> dict[str, Any]:
     pairs = list(zip(found, unchanged, strict=True))
     cosines = [float(a.embedding @ b.embedding) for a, b in pairs]
-    kept = [len(a.nearest & b.nearest) >= K - 1 for a, b in pairs]
+    four_of_five = [len(a.nearest & b.nearest) >= K - 1 for a, b in pairs]
     return {
         "change": change,
         "clips": len(found),
@@ -132,17 +129,18 @@ def _row(
         "genre_kept": float(np.mean([a.genre == b.genre for a, b in pairs])),
         "cosine_median": float(np.median(cosines)),
         "cosine_min": float(np.min(cosines)),
-        "four_of_five": float(np.mean(kept)) if unchanged[0].nearest else None,
+        "four_of_five": float(np.mean(four_of_five)) if unchanged[0].nearest else None,
     }
 
 
-Write = Callable[[Path, Float, int], None]
+WriteClip = Callable[[Path, Float, int], None]
+"""Write samples (n,) at a rate to a file."""
 
 
 def _file(
     container: str, subtype: str, change: Callable[[Float, int], Float] = lambda y, sr: y
-) -> Write:
-    """Return what changes samples and writes them with libsndfile, in blocks: Vorbis wants that."""
+) -> WriteClip:
+    """Return a function that changes samples and writes them with libsndfile."""
 
     def write(path: Path, y: Float, sr: int) -> None:
         with soundfile.SoundFile(path, "w", sr, 1, format=container, subtype=subtype) as file:
@@ -153,8 +151,8 @@ def _file(
     return write
 
 
-def _coded(container: str, codec: str, kbit_s: int, rate: int | None = None) -> Write:
-    """Return what codes samples with FFmpeg, at ``rate`` where the codec knows no other."""
+def _coded(container: str, codec: str, kbit_s: int, rate: int | None = None) -> WriteClip:
+    """Return a function that encodes samples with FFmpeg, resampled to ``rate`` if given."""
 
     def write(path: Path, y: Float, sr: int) -> None:
         if rate is not None:
@@ -178,13 +176,13 @@ def _at_16_khz(path: Path, y: Float, sr: int) -> None:
 
 
 def _telephone(path: Path, y: Float, sr: int) -> None:
-    """300 to 3,400 Hz at 8 kHz, in 8 bits of the mu law (ITU-T G.711)."""
-    band = sosfilt(butter(4, (300, 3400), "bandpass", fs=sr, output="sos"), y)
-    _file("WAV", "ULAW")(path, np.asarray(soxr.resample(band, sr, 8_000)), 8_000)
+    """Write a telephone band, 300 to 3,400 Hz, at 8 kHz in 8-bit mu law (ITU-T G.711)."""
+    filtered = sosfilt(butter(4, (300, 3400), "bandpass", fs=sr, output="sos"), y)
+    _file("WAV", "ULAW")(path, np.asarray(soxr.resample(filtered, sr, 8_000)), 8_000)
 
 
 def _noisy(y: Float, sr: int) -> Float:  # noqa: ARG001
-    """White noise, 20 dB under the music."""
+    """Add white noise at a signal-to-noise ratio of 20 dB."""
     noise = np.random.default_rng(0).normal(0, 1, len(y))
     return np.asarray(y + noise * np.sqrt(np.mean(y**2)) / 10, dtype=np.float32)
 
@@ -199,7 +197,7 @@ def _middle(seconds: float) -> Callable[[Float, int], Float]:
 
 
 UNCHANGED = "none"
-EVERYDAY = (
+COMMON_CHANGES = (
     "MP3",
     "MP3, 64 kbit/s",
     "Vorbis",
@@ -208,8 +206,8 @@ EVERYDAY = (
     "16 kHz",
     "noise at 20 dB",
 )
-"""What may happen to a clip on its way here and should change no answer."""
-CHANGES: dict[str, Write] = {
+"""Changes that clips commonly come with and that should not change a result."""
+CHANGES: dict[str, WriteClip] = {
     UNCHANGED: _file("WAV", "FLOAT"),
     "FLAC": _file("FLAC", "PCM_16"),
     "MP3": _file("MP3", "MPEG_LAYER_III"),

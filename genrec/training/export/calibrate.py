@@ -1,4 +1,4 @@
-"""Fit what a preset knows of its own answers: centre, projection, temperature and cosines."""
+"""Fit temperature, centring, projection and cosine thresholds."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from genrec.training.data.dataset import Dataset
 from genrec.training.evaluation.metrics import unit
 from genrec.training.evaluation.predict import Predictions, truth_of
 from genrec.training.export.projection import projection
-from genrec.training.front_end import mel_basis
+from genrec.training.filterbank import mel_basis
 from genrec.training.settings import TrainingSettings
 
 Float = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blank:
-    """What a preset is before calibration: its front end and labels round a network."""
+class UncalibratedPreset:
+    """Name, front end and labels of a preset whose calibration is not fitted yet."""
 
     name: str
     settings: TrainingSettings
@@ -33,12 +33,15 @@ class Blank:
         self,
         folder: Path,
         calibration: Calibration | None = None,
-        space: tuple[Float, Float] | None = None,
+        centring: tuple[Float, Float] | None = None,
     ) -> Preset:
-        """Write the preset round the network file in ``folder``; ``space``: centre, projection."""
-        if space is None:
-            features = Embedder(folder / NETWORK).dimension
-            space = np.zeros(features, dtype=np.float32), np.eye(features, dtype=np.float32)
+        """Write the preset files beside the network in ``folder``.
+
+        ``centring`` is the centre and the projection of the embedding; identity by default.
+        """
+        if centring is None:
+            size = Embedder(folder / NETWORK).dimension
+            centring = np.zeros(size, dtype=np.float32), np.eye(size, dtype=np.float32)
         return save_preset(
             folder,
             name=self.name,
@@ -48,44 +51,54 @@ class Blank:
             labels=self.labels,
             calibration=calibration or Calibration(),
             mel_basis=mel_basis(self.settings.spectrogram),
-            centre=space[0],
-            projection=space[1],
+            centre=centring[0],
+            projection=centring[1],
         )
 
 
-def accuracy(found: Predictions, data: Dataset, labels: list[str]) -> float:
-    """Return the share of excerpts whose genre was heard."""
-    return float((found.logits.argmax(axis=1) == truth_of(data, found.indices, labels)).mean())
+def accuracy(predictions: Predictions, data: Dataset, labels: list[str]) -> float:
+    """Return the share of excerpts with a correct genre."""
+    truth = truth_of(data, predictions.indices, labels)
+    return float((predictions.logits.argmax(axis=1) == truth).mean())
 
 
 def calibrate(
-    blank: Blank,
+    uncalibrated: UncalibratedPreset,
     folder: Path,
     data: Dataset,
     train: Predictions,
     valid: Predictions,
-    changes: Float,
+    shifts: Float,
 ) -> Preset:
-    """Write the preset with its space, its temperature and its cosine scale.
+    """Fit the calibration and write the preset.
 
-    Centre and projection are the training tracks' and their coded selves'; temperature and cosines
-    are fitted on validation tracks, which the network has not learned by heart.
+    Centre and projection are fitted on training tracks. Temperature and cosine thresholds are
+    fitted on validation tracks, which the network was not trained on.
+
+    Parameters
+    ----------
+    uncalibrated, folder
+        The preset, and its folder with the network file.
+    data, train, valid
+        The data set, and predictions for its training and validation part.
+    shifts
+        float32 (any, features): feature shifts under degradation, for the projection.
     """
     centre = train.features.mean(axis=0)
     genres = np.array(data.genres)
-    kept = projection(train.features, genres[train.indices].tolist(), changes)
-    cosines = unit((valid.features - centre) @ kept) @ unit((train.features - centre) @ kept).T
+    axes = projection(train.features, genres[train.indices].tolist(), shifts)
+    cosines = unit((valid.features - centre) @ axes) @ unit((train.features - centre) @ axes).T
     unrelated = cosines[genres[valid.indices][:, None] != genres[train.indices][None, :]]
     calibration = Calibration(
-        temperature=temperature(valid.logits, truth_of(data, valid.indices, blank.labels)),
+        temperature=temperature(valid.logits, truth_of(data, valid.indices, uncalibrated.labels)),
         cosine_zero=float(unrelated.mean()),
         cosine_floor=float(np.quantile(unrelated, 0.95)),
     )
-    return blank.save(folder, calibration, (centre, kept))
+    return uncalibrated.save(folder, calibration, (centre, axes))
 
 
 def temperature(logits: Float, truth: NDArray[np.int64]) -> float:
-    """Return the temperature with the least cross-entropy (Guo et al. 2017)."""
+    """Fit temperature scaling by least cross-entropy (Guo et al. 2017); return the temperature."""
     rows = np.arange(len(truth))
 
     def loss(log_t: float) -> float:

@@ -1,4 +1,4 @@
-"""Turn a training run into a preset: fold, convert, calibrate, write the starter catalogue.
+"""Export a training run as a preset: fold BatchNorm, convert, calibrate, add starter catalogue.
 
 genrec export --run runs/vgg16 --data DIR --out models/vgg16
 """
@@ -24,39 +24,39 @@ from genrec.pipeline import PresetAnalyzer
 from genrec.preset import CATALOGUE, NETWORK, Preset, save_starter
 from genrec.training.architectures import build, fold, load_run
 from genrec.training.batches import all_windows
-from genrec.training.data.dataset import Dataset, Parts, check_front_end, need
+from genrec.training.data.dataset import Dataset, Parts, check_front_end, require_parts
 from genrec.training.evaluation.predict import Predictions, concat, predict_all
-from genrec.training.export.calibrate import Blank, accuracy, calibrate
-from genrec.training.export.projection import degradations
-from genrec.training.export.starter_catalogue import starter
+from genrec.training.export.calibrate import UncalibratedPreset, accuracy, calibrate
+from genrec.training.export.catalogue import starter_catalogue
+from genrec.training.export.projection import degradation_shifts
 from genrec.training.settings import TrainingSettings, read_settings
 
 Float = NDArray[np.float32]
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 PRECISIONS = ("int8", "fp16", "fp32")
-MAX_LOSS = 0.01  # of accuracy on the validation part, before int8 gives way to fp16
-REPRESENTATIVE = 200
+MAX_LOSS = 0.01  # of validation accuracy; if int8 loses more, fp16 is used
+REPRESENTATIVE = 200  # training tracks that set the ranges of int8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exported:
-    """A preset that was written.
+    """Result of an export.
 
     Attributes
     ----------
     preset, precision
-        The preset, and how its network is stored.
+        The preset, and the precision of its network.
     accuracy
-        On validation tracks, before the conversion and after it.
-    heard
-        What the network says of the training and validation tracks.
+        Validation accuracy by precision: fp32, and the precisions that were tried.
+    predictions
+        Of the training and validation tracks.
     """
 
     preset: Preset
     precision: str
     accuracy: dict[str, float]
-    heard: Predictions
+    predictions: Predictions
 
 
 def export(
@@ -67,94 +67,117 @@ def export(
     *,
     name: str,
     precision: str = "int8",
-    say: Say = lambda line: None,
+    log: Log = lambda line: None,
 ) -> Exported:
-    """Write the epoch that a run keeps as a preset folder.
+    """Export a run's checkpoint as a preset folder.
 
-    ``int8`` is kept where it loses no more than a point of validation accuracy against fp32;
-    else fp16 is written, and that is said.
+    If int8 loses more than one point of validation accuracy against fp32, fp16 is written instead,
+    and ``log`` gets a line about it.
+
+    Parameters
+    ----------
+    run, data, parts
+        The run folder, and the data set and split it was trained on.
+    out, name
+        The preset's folder and name.
+    precision
+        ``int8``, ``fp16`` or ``fp32``.
+    log
+        Called with a line per step.
 
     Raises
     ------
     DataError
-        The run has no weights yet, the data are not of its kind, the precision is unknown, or Keras
-        runs on another backend than TensorFlow.
+        The run has no checkpoint, the data do not match it, the precision is unknown, or Keras
+        uses another backend than TensorFlow.
     """
     if keras.backend.backend() != "tensorflow":
-        raise DataError("Only Keras on TensorFlow can export: leave KERAS_BACKEND out for this.")
+        raise DataError("Only Keras on TensorFlow can export; unset KERAS_BACKEND.")
     if precision not in PRECISIONS:
-        raise DataError(f"--precision is one of {', '.join(PRECISIONS)}, not {precision!r}.")
+        raise DataError(f"--precision must be one of {', '.join(PRECISIONS)}, not {precision!r}.")
     settings, labels = read_settings(run)
-    need(parts, "train", "valid")
+    require_parts(parts, "train", "valid")
     check_front_end(data, settings.spectrogram)
     if data.labels != labels:
         raise DataError(
-            f"{run} was trained on {', '.join(labels)}, and these data hold"
-            f" {', '.join(data.labels)}; give the data it was trained on."
+            f"{run} was trained on {', '.join(labels)}, and these data have"
+            f" {', '.join(data.labels)}; pass the data it was trained on."
         )
-    network = serving_model(load_kept(run, settings, len(labels)), settings)
-    blank = Blank(name=name, settings=settings, labels=labels)
-    precision, measured, valid = write_network(network, blank, data, parts, out, precision, say)
-    bare = PresetAnalyzer(blank.save(out))
-    train = predict_all(bare, data, parts["train"])
-    changes = degradations(bare, data, parts["train"])
-    if not len(changes):
-        say("No training track has audio, so the embedding learns nothing of codings and noise.")
-    shipped = calibrate(blank, out, data, train, valid, changes)
-    tracks = starter(PresetAnalyzer(shipped), data, train, valid)
-    if tracks is None:
+    network = serving_model(load_trained(run, settings, len(labels)), settings)
+    uncalibrated = UncalibratedPreset(name=name, settings=settings, labels=labels)
+    precision, accuracies, valid = write_network(
+        network, uncalibrated, data, parts, out, precision, log
+    )
+    analyzer = PresetAnalyzer(uncalibrated.save(out))
+    train = predict_all(analyzer, data, parts["train"])
+    shifts = degradation_shifts(analyzer, data, parts["train"])
+    if not len(shifts):
+        log("No training track has audio: the projection is fitted without codecs and noise.")
+    preset = calibrate(uncalibrated, out, data, train, valid, shifts)
+    catalogue = starter_catalogue(PresetAnalyzer(preset), data, train, valid)
+    if catalogue is None:
         (out / CATALOGUE).unlink(missing_ok=True)
-        say("No track has both artist and title, so there is no starter catalogue.")
+        log("No track has both artist and title, so there is no starter catalogue.")
     else:
-        save_starter(shipped, tracks)
-    heard = concat(train, valid)
-    return Exported(preset=shipped, precision=precision, accuracy=measured, heard=heard)
+        save_starter(preset, catalogue)
+    return Exported(
+        preset=preset,
+        precision=precision,
+        accuracy=accuracies,
+        predictions=concat(train, valid),
+    )
 
 
 def write_network(
     network: keras.Model,
-    blank: Blank,
+    uncalibrated: UncalibratedPreset,
     data: Dataset,
     parts: Parts,
     out: Path,
     precision: str,
-    say: Say,
+    log: Log,
 ) -> tuple[str, dict[str, float], Predictions]:
-    """Convert a network, fp16 where int8 loses too much; return what was written, and figures."""
-    examples = representative(data, parts["train"], blank.settings)
-    measured: dict[str, float] = {}
+    """Convert a network and write it to ``out``; use fp16 if int8 loses too much accuracy.
+
+    Returns
+    -------
+    The precision written, validation accuracy by precision, and the validation predictions
+    """
+    examples = representative_images(data, parts["train"], uncalibrated.settings)
+    accuracies: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as scratch:
 
-        def make(wanted: str) -> tuple[Path, Predictions]:
-            folder = Path(scratch) / wanted
+        def convert_and_measure(precision: str) -> tuple[Path, Predictions]:
+            folder = Path(scratch) / precision
             folder.mkdir()
-            convert(network, folder / NETWORK, wanted, examples)
-            found = predict_all(PresetAnalyzer(blank.save(folder)), data, parts["valid"])
-            measured[wanted] = accuracy(found, data, blank.labels)
-            say(f"{wanted}: {measured[wanted]:.3f} of the validation tracks")
-            return folder, found
+            convert(network, folder / NETWORK, precision, examples)
+            analyzer = PresetAnalyzer(uncalibrated.save(folder))
+            predictions = predict_all(analyzer, data, parts["valid"])
+            accuracies[precision] = accuracy(predictions, data, uncalibrated.labels)
+            log(f"{precision}: validation accuracy {accuracies[precision]:.3f}")
+            return folder, predictions
 
-        folder, valid = make("fp32")
+        folder, valid = convert_and_measure("fp32")
         if precision != "fp32":
-            folder, valid = make(precision)
-        if precision == "int8" and measured["int8"] < measured["fp32"] - MAX_LOSS:
-            say("int8 loses more than a point, so fp16 is written.")
+            folder, valid = convert_and_measure(precision)
+        if precision == "int8" and accuracies["int8"] < accuracies["fp32"] - MAX_LOSS:
+            log("int8 loses more than one point of accuracy, so fp16 is written.")
             precision = "fp16"
-            folder, valid = make(precision)
+            folder, valid = convert_and_measure(precision)
         out.mkdir(parents=True, exist_ok=True)
         shutil.copy2(folder / NETWORK, out / NETWORK)
-    return precision, measured, valid
+    return precision, accuracies, valid
 
 
-def load_kept(run: Path, settings: TrainingSettings, labels: int) -> keras.Model:
-    """Return a run's network in float32, with the weights of the epoch it keeps."""
+def load_trained(run: Path, settings: TrainingSettings, labels: int) -> keras.Model:
+    """Return a run's network in float32 with the weights of its checkpoint."""
     model, _ = build(replace(settings, weights="none", precision="float32"), labels)
     load_run(model, run)
     return model
 
 
 def serving_model(model: keras.Model, settings: TrainingSettings) -> keras.Model:
-    """Return what ships: plain VGG16 or ResNet50, images -> (embedding, logits)."""
+    """Return the model to serve: plain VGG16 or ResNet50, images -> (embedding, logits)."""
     if settings.arch == "vgg16" and settings.batch_norm:
         body = fold(model, settings.image.shape)
         features = keras.layers.GlobalAveragePooling2D()(body.output)
@@ -166,7 +189,7 @@ def serving_model(model: keras.Model, settings: TrainingSettings) -> keras.Model
 
 
 def convert(model: keras.Model, path: Path, precision: str, examples: Float) -> None:
-    """Write a network as a LiteRT file with the signature ``serve``, its batch size free."""
+    """Convert a network to a LiteRT file with the signature ``serve`` and a free batch size."""
     images = keras.InputSpec(shape=(None, *model.input_shape[1:]), dtype="float32", name="images")
     archive = keras.export.ExportArchive()
     archive.track(model)
@@ -187,13 +210,15 @@ def convert(model: keras.Model, path: Path, precision: str, examples: Float) -> 
                     yield SIGNATURE, {"images": example[np.newaxis]}
 
             converter.representative_dataset = representative_dataset
-        with warnings.catch_warnings():  # TensorFlow calibrates with what it advises against
+        with warnings.catch_warnings():  # the converter uses a deprecated interpreter
             warnings.filterwarnings("ignore", r"\s*Warning: tf\.lite\.Interpreter is deprecated")
             path.write_bytes(converter.convert())
 
 
-def representative(data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings) -> Float:
-    """Return images of training tracks, from which int8 learns its ranges."""
+def representative_images(
+    data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings
+) -> Float:
+    """Return images of random training tracks, one each, that set the ranges of int8."""
     rng = np.random.default_rng(settings.seed)
     chosen = rng.permutation(indices)[:REPRESENTATIVE]
     x, owner = all_windows(data, chosen, settings)

@@ -1,4 +1,4 @@
-"""What goes with an exported preset for people to read: metrics.json, model card and plots."""
+"""Model card of an exported preset: README.md, metrics.json and plots."""
 
 from __future__ import annotations
 
@@ -6,159 +6,175 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from genrec.preset import METRICS
+from genrec.preset import METRICS, Preset
 from genrec.training.evaluation.plots import (
     plot_confusion,
     plot_history,
     plot_reliability,
     plot_similarity,
 )
-from genrec.training.export.export import Exported
 from genrec.training.settings import TrainingSettings
+
+if TYPE_CHECKING:  # export imports TensorFlow, and a card does not need it
+    from genrec.training.export.export import Exported
 
 CARD = """\
 # {name}
 
-{arch} that hears {count} genres in a log-mel spectrogram: {labels}. Trained from {weights}{taught}
-by `genrec train` and exported as {precision} by `genrec export`. Model id `{model_id}`.
+{arch} that predicts one of {count} genres from a log-mel spectrogram: {labels}.
 
-This page is written by `genrec export`; its figures are those of [metrics.json](metrics.json).
-`genrec evaluate --preset models/{name} --data DIR --split {split}` prints them anew.
+Trained from {weights}{teachers} with `genrec train`, and exported as {precision} with
+`genrec export`. Model id: `{model_id}`.
 
-## How well it hears
+`genrec export` writes this page from [metrics.json](metrics.json).
+`genrec evaluate --preset models/{name} --data DIR --split {split}` measures the figures again.
 
-On the {tracks} tracks of the test part of the {split} split, which training and calibration never
-saw, with the network as it ships:
+## Results
 
-| figure | value |
+On the {tracks} tracks in the test part of the {split} split, with the exported network. Training
+and calibration did not use them.
+
+| metric | value |
 |---|---|
 | accuracy | {accuracy:.3f} |
 | macro F1 | {macro_f1:.3f} |
-| expected calibration error | {ece:.3f} ({ece_if_honest:.3f} by chance alone) |
-| called unsure | {unsure_share:.0%}; accuracy on the rest {accuracy_when_sure:.3f} |
+| expected calibration error | {ece:.3f} ({ece_if_honest:.3f} if perfectly calibrated) |
+| unsure | {unsure_share:.0%}; accuracy on the rest {accuracy_when_sure:.3f} |
 | genre precision at 5 among {catalogue} tracks | {precision_at_5:.3f} |
 | the same without the artist's own tracks | {precision_at_5_artist_filtered:.3f} |
 | mean cosine of tracks of different genres | {mean_cosine_unrelated:.3f} |
 {audio}
-Accuracy on the validation tracks before and after conversion: {conversion}.
+Validation accuracy before and after conversion: {conversion}.
 
 {table}
 
 ![Confusion matrix](confusion.png)
 
-How often an answer is right against how sure it is, and the similarities that people are shown:
+Accuracy per confidence bin, and similarities of nearest and unrelated tracks:
 
-![Reliability](reliability.png)
+![Reliability diagram](reliability.png)
 
-![Similarities shown](similarity.png)
+![Similarities](similarity.png)
 
-![Training](history.png)
+![Training history](history.png)
 
 ## Data
 
-{data} {by} The starter catalogue, where there is one, names artists and titles of training and
-validation tracks; it holds embeddings and coarse fingerprints, no audio.
+{data} {split_note} If the preset has a starter catalogue, it has artists, titles, embeddings and
+coarse fingerprints of training and validation tracks, and no audio.
 
-## Limits, and what it is not for
+## Limits
 
-{genres}; music of other places and times lands in the nearest of the {count}. Speech, noise and
-silence have no genre, and only silence is refused. Similarity is of sound, not of lyrics, mood or
-popularity. Not for identifying recordings, rights decisions, or judging people by what they hear.
+{genres}. Music of other places and times gets the nearest of the {count}. Speech and noise get a
+genre too; only silence is rejected. Similarity is of sound, not of lyrics, mood or popularity. Not
+for identifying recordings, deciding on rights, or judging people by their taste.
 """
 
-STARTS = {"none": "random weights", "imagenet": "ImageNet weights"}
+ARCHITECTURES = {"vgg16": "VGG16", "resnet50": "ResNet50"}
+INITIAL_WEIGHTS = {"none": "random weights", "imagenet": "ImageNet weights"}
 GTZAN = "blues, classical, country, disco, hiphop, jazz, metal, pop, reggae, rock"
 GTZAN_DATA = """\
 GTZAN excerpts of 30 s as log-mel levels. About a tenth of GTZAN is mislabelled, repeated or
 distorted (Sturm 2013)."""
-OTHER_DATA = "A collection of its maker's own, as log-mel levels; who trained it can say more here."
+OTHER_DATA = "A collection of log-mel levels; its maker can describe it here."
+GTZAN_GENRES = "The ten genres are GTZAN's, mostly Western music chosen around 2000"
+OTHER_GENRES = "The genres are those of the training data"
 BY_TRACK = """\
-The {split} split is by track, not by artist or album, so its figures flatter: artists stand on both
-sides."""
+The {split} split is by track, not by artist or album. Artists occur in both training and test part,
+so the figures are optimistic."""
 BY_ARTIST = """\
-The filtered split leaves faulty excerpts out and parts artists, but for a few (Kereliuk, Sturm and
-Larsen 2015)."""
-BY = {"paper": BY_TRACK, "filtered": BY_ARTIST, "filtered-wide": BY_ARTIST}
-BY_FILE = "The split is the file {split}; whether artists stand on both sides, its maker knows."
+The {split} split leaves faulty excerpts out and separates artists, with few exceptions (Kereliuk,
+Sturm and Larsen 2015)."""
+SPLIT_NOTES = {"paper": BY_TRACK, "filtered": BY_ARTIST, "filtered-wide": BY_ARTIST}
+FILE_NOTE = "The split is the file {split}; check whether it separates artists."
 
 
 def write_card(
-    made: Exported,
+    exported: Exported,
     report: Mapping[str, Any],
     settings: TrainingSettings,
     history: Sequence[Mapping[str, float]],
 ) -> None:
-    """Write metrics.json, README.md and the plots of a preset."""
-    folder, preset = made.preset.folder, made.preset
-    gtzan = ", ".join(preset.labels) == GTZAN
-    # A preset travels: it names the files of its training, not where they lay.
+    """Write metrics.json, README.md and the plots of a preset.
+
+    Parameters
+    ----------
+    exported, report
+        The exported preset, and its evaluation on the test part.
+    settings, history
+        Settings and epochs of its training run.
+    """
+    folder = exported.preset.folder
+    # Names only: the folders of the training machine mean nothing elsewhere.
     split, weights = Path(settings.split).name, Path(settings.weights).name
-    taught = [Path(run).name for run in settings.teachers]
+    teachers = [Path(run).name for run in settings.teachers]
     figures = {key: value for key, value in report.items() if key != "seconds"}
     metrics = {
         "split": split,
         **figures,
-        "precision": made.precision,
-        "validation_accuracy": made.accuracy,
-        "training": {**asdict(settings), "split": split, "weights": weights, "teachers": taught},
+        "precision": exported.precision,
+        "validation_accuracy": exported.accuracy,
+        "training": {**asdict(settings), "split": split, "weights": weights, "teachers": teachers},
     }
     (folder / METRICS).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    (folder / "README.md").write_text(
-        CARD.format(
-            name=preset.name,
-            arch={"vgg16": "VGG16", "resnet50": "ResNet50"}[preset.arch],
-            count=len(preset.labels),
-            labels=", ".join(preset.labels),
-            taught=f", with {_listed(taught)} as teachers," if taught else "",
-            weights=STARTS.get(weights, f"the weights of `{weights}`"),
-            precision=made.precision,
-            model_id=preset.model_id,
-            split=split,
-            data=GTZAN_DATA if gtzan else OTHER_DATA,
-            by=BY.get(split, BY_FILE).format(split=split),
-            genres="Ten genres as GTZAN's author heard them around 2000, mostly Western"
-            if gtzan
-            else "The genres of its training data",
-            tracks=report["tracks"],
-            accuracy=report["accuracy"],
-            macro_f1=report["macro_f1"],
-            **report["calibration"],
-            **report["neighbours"],
-            audio=_audio(report),
-            conversion=", ".join(f"{k} {v:.3f}" for k, v in made.accuracy.items()),
-            table=_table(report),
-        ),
-        encoding="utf-8",
-    )
+    (folder / "README.md").write_text(card(exported.preset, metrics), encoding="utf-8")
     plot_confusion(report, folder / "confusion.png")
     plot_reliability(report, folder / "reliability.png")
     plot_similarity(report, folder / "similarity.png")
     plot_history(history, folder / "history.png")
 
 
-def _listed(names: Sequence[str]) -> str:
-    """Return names as a sentence lists them: one, two and three."""
+def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
+    """Return the model card of a preset, made from its metrics.json."""
+    training, split = metrics["training"], metrics["split"]
+    weights, teachers = training["weights"], training.get("teachers", ())
+    gtzan = ", ".join(preset.labels) == GTZAN
+    return CARD.format(
+        name=preset.name,
+        arch=ARCHITECTURES[preset.arch],
+        count=len(preset.labels),
+        labels=", ".join(preset.labels),
+        weights=INITIAL_WEIGHTS.get(weights, f"the weights of `{weights}`"),
+        teachers=f", with {_enumerate(teachers)} as teachers," if teachers else "",
+        precision=metrics["precision"],
+        model_id=preset.model_id,
+        split=split,
+        data=GTZAN_DATA if gtzan else OTHER_DATA,
+        split_note=SPLIT_NOTES.get(split, FILE_NOTE).format(split=split),
+        genres=GTZAN_GENRES if gtzan else OTHER_GENRES,
+        tracks=metrics["tracks"],
+        accuracy=metrics["accuracy"],
+        macro_f1=metrics["macro_f1"],
+        **metrics["calibration"],
+        **metrics["neighbours"],
+        audio=_audio_row(metrics["audio"]),
+        conversion=", ".join(f"{k} {v:.3f}" for k, v in metrics["validation_accuracy"].items()),
+        table=_genre_table(metrics["per_class"]),
+    )
+
+
+def _enumerate(names: Sequence[str]) -> str:
+    """Return names as an enumeration: one, two and three."""
     *others, last = (f"`{name}`" for name in names)
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _audio(report: Mapping[str, Any]) -> str:
-    audio = report["audio"]
+def _audio_row(audio: Mapping[str, Any] | None) -> str:
     if not audio:
         return ""
     return (
-        f"| end to end from audio files, {audio['tracks']} of those tracks |"
-        f" {audio['accuracy']:.3f} (from their arrays {audio['accuracy_arrays']:.3f}) |\n"
+        f"| accuracy from audio files, {audio['tracks']} of those tracks |"
+        f" {audio['accuracy']:.3f} (from their spectrograms {audio['accuracy_arrays']:.3f}) |\n"
     )
 
 
-def _table(report: Mapping[str, Any]) -> str:
+def _genre_table(per_class: Mapping[str, Any]) -> str:
     rows = ["| genre | precision | recall | F1 | tracks |", "|---|---|---|---|---|"]
     rows += [
         f"| {label} | {row['precision']:.2f} | {row['recall']:.2f} | {row['f1']:.2f} |"
         f" {row['support']} |"
-        for label, row in report["per_class"].items()
+        for label, row in per_class.items()
     ]
     return "\n".join(rows)

@@ -1,8 +1,8 @@
-"""Bands that never were: who plays what, drawn by lot. General MIDI's numbers throughout.
+"""Random ensembles of synthetic music: instruments, rhythm, tempo, harmony and recording.
 
-Photographs teach the paper's networks to see before they hear. Pieces of some hundred such bands
-are music of our own to the same end: to tell bands apart, a network has to hear instruments,
-rhythm, tempo, harmony and density, and nothing that anyone owns is needed.
+Classifying pieces by ensemble is the pretraining task, in place of ImageNet: it depends on
+instruments, rhythm, tempo, harmony and density, and needs no licensed music. Programs, channels and
+keys are those of General MIDI.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-FAMILY, DRUMS = 8, 9  # programs in a family of instruments; the channel of percussion
+FAMILY, DRUMS = 8, 9  # programs per instrument family; the drum channel
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    """Read ``"0-3 7"`` as 0, 1, 2, 3, 7."""
+    """Parse number ranges: ``"0-3 7"`` is 0, 1, 2, 3, 7."""
     ends = (part.partition("-") for part in text.split())
     return tuple(n for first, _, last in ends for n in range(int(first), int(last or first) + 1))
 
@@ -26,7 +26,7 @@ PADS = _numbers("16 19 48-54 60 61 88-95")
 LEADS = _numbers("0 4 11-13 21 22 24-27 29 30 40-42 52-54 56 57 59 60 64-75 78-86 104-106 110")
 DISTORTED = (29, 30)
 KITS = (0, 0, 0, 8, 16, 24, 25, 32, 40, 48)
-RATTLES = (39, 54, 56, 60, 63, 69, 70, 75, 76, 82)
+PERCUSSION = (39, 54, 56, 60, 63, 69, 70, 75, 76, 82)
 
 SCALES = {
     "major": (0, 2, 4, 5, 7, 9, 11),
@@ -54,7 +54,7 @@ QUALITIES = {
 PROGRESSIONS = tuple(
     tuple(line.split())
     for line in (
-        "0:7 0:7 0:7 0:7 5:7 5:7 0:7 0:7 7:7 5:7 0:7 7:7",  # twelve bars of blues
+        "0:7 0:7 0:7 0:7 5:7 5:7 0:7 0:7 7:7 5:7 0:7 7:7",  # twelve-bar blues
         "0: 7: 9:m 5:",
         "0: 5: 7: 0:",
         "2:m7 7:7 0:maj7 9:m7",
@@ -74,8 +74,8 @@ PROGRESSIONS = tuple(
         "0:dim 7:7 0:m 5:m",
     )
 )
-POWER = (6, 7)  # the progressions in fifths
-RHYTHMS = {  # sixteenths of a bar: bass drum, snare, hat
+POWER = (6, 7)  # progressions in power chords
+RHYTHMS = {  # sixteenths of a bar: bass drum, snare, hi-hat
     "four": ("x...x...x...x...", "....x.......x...", "..x...x...x...x."),
     "disco": ("x...x...x...x...", "....x.......x...", "xxxxxxxxxxxxxxxx"),
     "rock": ("x.......x.x.....", "....x.......x...", "x.x.x.x.x.x.x.x."),
@@ -126,7 +126,7 @@ STRUMS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
-    """How a recording sounds: gain of a tube, room 0..1, band in Hz, noise in dB of the peak."""
+    """Recording: tanh drive, reverb room size 0..1, pass band in Hz, noise in dB of the peak."""
 
     drive: float
     room: float
@@ -137,29 +137,34 @@ class Sound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ensemble:
-    """What all pieces of a band share. Programs are General MIDI's 0..127, None plays not.
+    """Parameters that all pieces of an ensemble share.
+
+    Programs are General MIDI's 0..127; None is an absent instrument.
 
     Attributes
     ----------
     bpm, rhythm, swing
-        Quarters a minute, a name in RHYTHMS, and how many sixteenths the last of four is
-        late; the third, the off-beat, is twice as late.
+        Quarters per minute, a name in RHYTHMS, and the delay of the fourth sixteenth of a beat in
+        sixteenths. The third, the off-beat, is delayed twice as much.
+    kit, percussion
+        Drum kit program, and keys of further percussion.
     chords
-        One (program, name in STRUMS) a player.
+        One (program, name in STRUMS) per chord player.
     progression, bars
-        Place in PROGRESSIONS, and bars that a chord lasts.
+        Index in PROGRESSIONS, and bars per chord.
     density, register, legato
-        Of the melody: how many of the beats have a note (of off-beats fewer), the key it starts
-        from in C, share of a note that sounds.
+        Of the melody: share of beats with a note (off-beats have fewer), MIDI key of its tonic
+        before transposition, and sounding share of a note.
     loudness
-        Of drums, hats and rattles, bass, first chords, second chords and pad, melody; 1 is forte.
+        Relative loudness of drums, hi-hat and percussion, bass, first chords, second chords and
+        pad, melody.
     """
 
     bpm: float
     rhythm: str | None
     kit: int
     swing: float
-    rattles: tuple[int, ...]
+    percussion: tuple[int, ...]
     bass: int | None
     bass_line: str
     chords: tuple[tuple[int, str], ...]
@@ -177,7 +182,7 @@ class Ensemble:
 
 
 def draw_ensemble(number: int) -> Ensemble:
-    """Return the band of a number, always the same."""
+    """Return the ensemble of a number; deterministic."""
     rng = np.random.default_rng((7, number))
 
     def one(of: tuple[int, ...], chance: float = 1.0) -> int | None:
@@ -196,7 +201,7 @@ def draw_ensemble(number: int) -> Ensemble:
         rhythm=rhythm,
         kit=int(rng.choice(KITS)),
         swing=float(rng.uniform(0.1, 0.17)) if late else 0.0,
-        rattles=tuple(int(r) for r in rng.choice(RATTLES, rng.choice((0, 0, 0, 1, 2)))),
+        percussion=tuple(int(r) for r in rng.choice(PERCUSSION, rng.choice((0, 0, 0, 1, 2)))),
         bass=one(BASSES, 0.9 if rhythm else 0.45),
         bass_line=str(rng.choice(BASS_LINES)),
         chords=tuple((int(i), str(rng.choice(STRUMS))) for i in instruments),
@@ -215,7 +220,7 @@ def draw_ensemble(number: int) -> Ensemble:
 
 
 def draw_sound(rng: np.random.Generator) -> Sound:
-    """Return the sound of some recording."""
+    """Return a random recording sound."""
     return Sound(
         drive=float(rng.choice((0.0, 0.0, 0.0, 0.3, 1.0, 3.0))),
         room=float(rng.uniform(0, 0.9)),

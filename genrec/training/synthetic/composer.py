@@ -1,4 +1,4 @@
-"""A piece of a band: its notes, drawn by lot within what the band is."""
+"""Compose a random piece for an ensemble: drums, bass, chords and melody as MIDI notes."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from genrec.training.synthetic.arrangement import (
     draw_sound,
 )
 
-BASS, FIRST, PAD, LEAD, SECOND = 0, 1, 3, 4, 5  # channels; 2 is the second player of chords
+BASS, FIRST, PAD, LEAD, SECOND = 0, 1, 3, 4, 5  # channels; 2 is the second chord player
 KICK, STICK, SNARE, HAT, OPEN_HAT, CRASH, RIDE = 36, 37, 38, 42, 46, 49, 51
 TOMS = (38, 45, 47, 50)
 
 
 class Note(NamedTuple):
-    """From when to when in s, which channel, key and velocity (1..127)."""
+    """MIDI note: start and end in s, channel, key and velocity 1..127."""
 
     start_s: float
     end_s: float
@@ -37,7 +37,7 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Notes, the General MIDI program of each channel, the drum kit and the recording's sound."""
+    """Notes, General MIDI program per channel, drum kit and recording sound."""
 
     notes: list[Note]
     programs: dict[int, int]
@@ -46,7 +46,7 @@ class Piece:
 
 
 class Chord(NamedTuple):
-    """A chord of one bar: pitch class of its root, and semitones above it."""
+    """Chord of one bar: pitch class of the root, and its tones in semitones above the root."""
 
     root: int
     tones: tuple[int, ...]
@@ -54,21 +54,21 @@ class Chord(NamedTuple):
 
 @dataclass(slots=True)
 class Score:
-    """A piece while it is written.
+    """State of a composition: the notes so far and the parameters of this piece.
 
     Attributes
     ----------
-    band, rng, seconds
-        Who plays, the dice, and how long.
+    ensemble, rng, seconds
+        The ensemble, the random generator, and the length of the piece.
     steps, step_s
-        Sixteenths of a bar, and seconds of one.
+        Sixteenths per bar, and seconds per sixteenth.
     loudness
-        The band's, as it is today.
+        The ensemble's loudness, varied for this piece.
     transposed
-        Semitones from C.
+        Key in semitones above C.
     """
 
-    band: Ensemble
+    ensemble: Ensemble
     rng: np.random.Generator
     seconds: float
     steps: int = 16
@@ -78,18 +78,18 @@ class Score:
     notes: list[Note] = field(default_factory=list)
 
     def chance(self, share: float) -> bool:
-        """Say yes in so many cases of one."""
+        """Return True with the probability ``share``."""
         return bool(self.rng.random() < share)
 
     def at(self, bar: int, step: float) -> float:
-        """Return when a sixteenth is due, in s: off-beats of a band that swings are late."""
-        late = {2: 2.0, 3: 1.0}.get(int(step) % 4, 0.0) * self.band.swing
+        """Return the time of a sixteenth in s, with swing and timing jitter."""
+        late = {2: 2.0, 3: 1.0}.get(int(step) % 4, 0.0) * self.ensemble.swing
         return (bar * self.steps + step + late) * self.step_s + float(self.rng.normal(0, 0.003))
 
     def add(
         self, bar: int, step: float, length: float, channel: int, key: int, velocity: float
     ) -> None:
-        """Write a note down; its length is in sixteenths, its velocity varies a little."""
+        """Add a note of ``length`` sixteenths; its velocity is varied."""
         start = max(0.0, self.at(bar, step))
         loud = int(np.clip(velocity + self.rng.normal(0, 6), 8, 127))
         end = start + max(0.03, length * self.step_s)
@@ -97,67 +97,69 @@ class Score:
             self.notes.append(Note(start, end, channel, int(np.clip(key, 12, 115)), loud))
 
 
-def compose(band: Ensemble, take: tuple[int, ...], seconds: float) -> Piece:
-    """Return one piece of a band: its key, tempo, melody, players and room are of this take.
+def compose(ensemble: Ensemble, take: tuple[int, ...], seconds: float) -> Piece:
+    """Compose a piece; key, tempo, melody, instruments and recording vary with the take.
 
     Parameters
     ----------
-    band
-        Who plays.
+    ensemble
+        The ensemble.
     take
-        The dice: the same numbers give the same piece.
+        Random seed: the same numbers give the same piece.
     seconds
-        How long it plays.
+        Length of the piece.
     """
     rng = np.random.default_rng((11, *take))
-    score = Score(band, rng, seconds)
-    score.steps = len(RHYTHMS[band.rhythm][0]) if band.rhythm else 16
-    score.step_s = 15 / (band.bpm * float(rng.uniform(0.9, 1.1)))
-    score.loudness = tuple(float(v * rng.uniform(0.85, 1.1)) for v in band.loudness)
+    score = Score(ensemble, rng, seconds)
+    score.steps = len(RHYTHMS[ensemble.rhythm][0]) if ensemble.rhythm else 16
+    score.step_s = 15 / (ensemble.bpm * float(rng.uniform(0.9, 1.1)))
+    score.loudness = tuple(float(v * rng.uniform(0.85, 1.1)) for v in ensemble.loudness)
     score.transposed = int(rng.integers(-6, 6))
     bars = int(np.ceil(seconds / (score.steps * score.step_s)))
     for bar, chord in enumerate(_harmony(score, bars)):
-        _rattle(score, bar)
+        _percussion(score, bar)
         _drum(score, bar)
         _bass(score, bar, chord)
         _accompany(score, bar, chord)
     _melody(score, bars)
-    sound = draw_sound(rng) if score.chance(0.6) else band.sound  # another room, another tape
-    players = {BASS: band.bass, PAD: band.pad, LEAD: band.lead, SECOND: band.second}
-    players |= {FIRST + i: program for i, (program, _) in enumerate(band.chords)}
-    programs = {ch: _player(program, rng) for ch, program in players.items() if program is not None}
-    return Piece(score.notes, programs, band.kit, sound)
+    sound = draw_sound(rng) if score.chance(0.6) else ensemble.sound
+    players = {BASS: ensemble.bass, PAD: ensemble.pad, LEAD: ensemble.lead, SECOND: ensemble.second}
+    players |= {FIRST + i: program for i, (program, _) in enumerate(ensemble.chords)}
+    programs = {
+        ch: _vary_program(program, rng) for ch, program in players.items() if program is not None
+    }
+    return Piece(score.notes, programs, ensemble.kit, sound)
 
 
-def _player(program: int, rng: np.random.Generator) -> int:
-    """Draw, one time in four, anybody of the same family of instruments."""
+def _vary_program(program: int, rng: np.random.Generator) -> int:
+    """Replace one program in four by a random one of its instrument family."""
     if rng.random() < 0.75:
         return program
     return program // FAMILY * FAMILY + int(rng.integers(FAMILY))
 
 
 def _harmony(score: Score, bars: int) -> Iterator[Chord]:
-    line = PROGRESSIONS[score.band.progression]
+    line = PROGRESSIONS[score.ensemble.progression]
     shift = int(score.rng.integers(len(line)))
     for bar in range(bars):
-        root, quality = line[(bar // score.band.bars + shift) % len(line)].split(":")
+        root, quality = line[(bar // score.ensemble.bars + shift) % len(line)].split(":")
         yield Chord((int(root) + score.transposed) % 12, QUALITIES[quality])
 
 
-def _rattle(score: Score, bar: int) -> None:
-    for place, key in enumerate(score.band.rattles):
+def _percussion(score: Score, bar: int) -> None:
+    for place, key in enumerate(score.ensemble.percussion):
         for step in range(place % 2, score.steps, 2 if place == 0 else 4):
             if score.chance(0.7):
                 score.add(bar, step, 0.5, DRUMS, key, 80 * score.loudness[1])
 
 
 def _drum(score: Score, bar: int) -> None:
-    band, (drums, hats) = score.band, score.loudness[:2]
-    if band.rhythm is None:
+    ensemble, (drums, hats) = score.ensemble, score.loudness[:2]
+    if ensemble.rhythm is None:
         return
-    snare = STICK if band.rhythm == "bossa" else SNARE
-    hat = {"swing": RIDE, "four": OPEN_HAT}.get(band.rhythm, HAT)
-    for key, row in zip((KICK, snare, hat), RHYTHMS[band.rhythm], strict=True):
+    snare = STICK if ensemble.rhythm == "bossa" else SNARE
+    hat = {"swing": RIDE, "four": OPEN_HAT}.get(ensemble.rhythm, HAT)
+    for key, row in zip((KICK, snare, hat), RHYTHMS[ensemble.rhythm], strict=True):
         for step in (at for at, mark in enumerate(row) if mark == "x"):
             strong = 110 * drums if key != hat else (70 + 18 * (step % 4 == 0)) * hats
             if key != snare or score.chance(0.95):
@@ -170,7 +172,7 @@ def _drum(score: Score, bar: int) -> None:
 
 
 def _bass(score: Score, bar: int, chord: Chord) -> None:
-    if score.band.bass is None:
+    if score.ensemble.bass is None:
         return
     fifth = 7 if score.chance(0.7) else -5
     walk = score.rng.choice(chord.tones, 4)
@@ -185,22 +187,22 @@ def _bass(score: Score, bar: int, chord: Chord) -> None:
         "syncopated": [(0, 2, 0), (3, 2, 0), (6, 2, 12), (10, 2, 7), (13, 2, 10)],
         "walking": [(4 * i, 3.8, int(walk[i]) if i else 0) for i in range(score.steps // 4)],
     }
-    for step, length, above in lines[score.band.bass_line]:
+    for step, length, above in lines[score.ensemble.bass_line]:
         key = 36 + chord.root + above
         if step < score.steps:
             score.add(bar, step, length, BASS, key - 12 * (key > 60), 100 * score.loudness[2])
 
 
 def _accompany(score: Score, bar: int, chord: Chord) -> None:
-    band = score.band
-    for player, (_, strum) in enumerate(band.chords):
+    ensemble = score.ensemble
+    for player, (_, strum) in enumerate(ensemble.chords):
         base = 48 + chord.root + 12 * player - 12 * (chord.tones == QUALITIES["5"])
         loud = 82 * score.loudness[3 + player]
         for step, length, tones in _strums(score, strum, chord):
             roll = float(score.rng.uniform(0, 0.02)) / score.step_s
             for place, tone in enumerate(tones):
                 score.add(bar, step + place * roll, length, FIRST + player, base + tone, loud)
-    if band.pad is not None:
+    if ensemble.pad is not None:
         for tone in chord.tones[:3]:
             score.add(bar, 0, score.steps, PAD, 48 + chord.root + tone, 62 * score.loudness[4])
 
@@ -208,8 +210,8 @@ def _accompany(score: Score, bar: int, chord: Chord) -> None:
 def _strums(
     score: Score, strum: str, chord: Chord
 ) -> Iterator[tuple[float, float, tuple[int, ...]]]:
-    """Yield (sixteenth, length, semitones above the root) of what is struck in a bar."""
-    steps, legato = score.steps, score.band.legato
+    """Yield (sixteenth, length, semitones above the root) of the chords in a bar."""
+    steps, legato = score.steps, score.ensemble.legato
     if strum in ("arpeggio", "alberti"):
         order = (0, 2, 1, 2) if strum == "alberti" else (0, 1, 2, 3)
         pace = 1 if score.step_s > 0.158 else 2  # slower than 95 bpm
@@ -234,11 +236,11 @@ def _strums(
 
 
 def _melody(score: Score, bars: int) -> None:
-    """Write a tune: motifs that come again or change, in steps and small leaps of the scale."""
-    band = score.band
-    if band.lead is None:
+    """Add a melody: motifs that repeat or change, in steps and small leaps of the scale."""
+    ensemble = score.ensemble
+    if ensemble.lead is None:
         return
-    scale = SCALES[band.scale]
+    scale = SCALES[ensemble.scale]
     motif, degree = _motif(score), int(score.rng.integers(5))
     for bar in range(bars):
         if not score.chance(0.88):  # a bar's rest
@@ -249,19 +251,19 @@ def _melody(score: Score, bars: int) -> None:
         for (step, move), end in zip(motif, ends, strict=True):
             degree = int(np.clip(degree + move, -4, 2 * len(scale)))
             octave, place = divmod(degree, len(scale))
-            key = band.register + score.transposed + 12 * octave + scale[place]
-            length = (end - step) * min(1.0, band.legato)
+            key = ensemble.register + score.transposed + 12 * octave + scale[place]
+            length = (end - step) * min(1.0, ensemble.legato)
             score.add(bar, step, length, LEAD, key, 96 * score.loudness[5])
-            if band.second is not None:
+            if ensemble.second is not None:
                 below = int(score.rng.choice((3, 4, 5, 12)))
                 score.add(bar, step, length, SECOND, key - below, 80 * score.loudness[5])
 
 
 def _motif(score: Score) -> list[tuple[int, int]]:
-    """Return (sixteenth, steps of the scale to move) of a bar, on the beat more often than off."""
+    """Return (sixteenth, interval in scale steps) of the notes in a bar, more often on the beat."""
     weight = {0: 0.9, 2: 0.55}
     return [
         (step, int(score.rng.integers(-3, 4)))
         for step in range(score.steps)
-        if score.chance(score.band.density * weight.get(step % 4, 0.3))
+        if score.chance(score.ensemble.density * weight.get(step % 4, 0.3))
     ]

@@ -1,4 +1,4 @@
-"""Play the pieces of bands with FluidSynth, and keep them as a folder of audio for each band."""
+"""Render synthetic music with FluidSynth: a folder of FLAC files per ensemble."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from scipy.signal import butter, sosfilt
 
 from genrec.errors import DataError
 from genrec.files import atomic_write, remove_leftovers
-from genrec.training.data.dataset import Progress, silent
-from genrec.training.data.parallel import every_core
+from genrec.training.data.dataset import Progress, no_progress
+from genrec.training.data.parallel import process_pool
 from genrec.training.synthetic.arrangement import DRUMS, Sound, draw_ensemble
 from genrec.training.synthetic.composer import Note, Piece, compose
 
@@ -25,18 +25,18 @@ Float = NDArray[np.float32]
 
 SR = 22050
 PERCUSSION_BANK = 128
-REVERB_SEND = 91  # the controller
+REVERB_SEND = 91  # MIDI controller
 SOUNDFONTS = ("FluidR3_GM.sf2", "default-GM.sf2", "TimGM6mb.sf2")
 SOUNDFONT_FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/soundfonts"))
 
 
 def find_soundfont() -> Path:
-    """Return the first General MIDI soundfont that is installed.
+    """Return an installed General MIDI soundfont.
 
     Raises
     ------
     DataError
-        There is none.
+        None is installed.
     """
     for folder in SOUNDFONT_FOLDERS:
         for name in SOUNDFONTS:
@@ -44,13 +44,13 @@ def find_soundfont() -> Path:
                 return folder / name
     raise DataError(
         "No General MIDI soundfont is installed; install one (Debian: apt install"
-        " fluid-soundfont-gm) or pass its path: --soundfont FILE.sf2."
+        " fluid-soundfont-gm) or pass one: --soundfont FILE.sf2."
     )
 
 
 @contextmanager
 def synthesiser(soundfont: Path) -> Iterator[tuple[fluidsynth.Synth, int]]:
-    """Yield a synthesiser and the number of its soundfont; give the memory back afterwards.
+    """Yield a synthesiser and the id of its soundfont, and free both afterwards.
 
     Raises
     ------
@@ -67,11 +67,11 @@ def synthesiser(soundfont: Path) -> Iterator[tuple[fluidsynth.Synth, int]]:
         synth.delete()
 
 
-def play(piece: Piece, seconds: float, soundfont: Path) -> Float:
-    """Return a piece as it sounds: float32 (samples,) at 22,050 Hz, -1..1, mono.
+def render(piece: Piece, seconds: float, soundfont: Path) -> Float:
+    """Render a piece: float32 (samples,), mono at 22,050 Hz, -1..1.
 
-    A synthesiser of its own for each piece costs 30 ms; in one that has played before, its room
-    would sound on for seconds.
+    Each piece gets a new synthesiser, which takes 30 ms. A used one still has the reverb of the
+    previous piece.
     """
     with synthesiser(soundfont) as (synth, font):
         room = piece.sound.room
@@ -80,26 +80,25 @@ def play(piece: Piece, seconds: float, soundfont: Path) -> Float:
             synth.program_select(channel, font, 0, program)
             synth.cc(channel, REVERB_SEND, int(127 * room))
         synth.program_select(DRUMS, font, PERCUSSION_BANK, piece.kit)
-        blocks, played = [], 0
-        for when, velocity, channel, key in _events(piece.notes, seconds):
-            due = int(when * SR)
-            if due > played:
-                blocks.append(synth.get_samples(due - played))
-                played = due
+        blocks, rendered = [], 0
+        for time_s, velocity, channel, key in _events(piece.notes, seconds):
+            sample = int(time_s * SR)
+            if sample > rendered:
+                blocks.append(synth.get_samples(sample - rendered))
+                rendered = sample
             if velocity:
                 synth.noteon(channel, key, velocity)
             else:
                 synth.noteoff(channel, key)
-        blocks.append(synth.get_samples(int(seconds * SR) - played))
+        blocks.append(synth.get_samples(int(seconds * SR) - rendered))
         stereo = np.concatenate(blocks).reshape(-1, 2)
         return np.asarray(stereo.mean(axis=1) / 32768, dtype=np.float32)
 
 
-def record(y: Float, sound: Sound, rng: np.random.Generator) -> Float:
-    """Return a piece as it was recorded: driven, band-limited, in noise.
+def apply_sound(y: Float, sound: Sound, rng: np.random.Generator) -> Float:
+    """Apply drive, pass band and noise of a recording, and normalise the peak to 1.
 
-    ``y`` and the result are float32 (samples,) at 22,050 Hz; the result's peak is 1, but silence
-    stays silence.
+    ``y`` and the result are float32 (samples,) at 22,050 Hz. Silence stays silent.
     """
     y = y / (4 * np.sqrt(np.mean(y**2)) + 1e-6)
     if sound.drive:
@@ -112,74 +111,77 @@ def record(y: Float, sound: Sound, rng: np.random.Generator) -> Float:
     return np.asarray(y / (np.abs(y).max() + 1e-6), dtype=np.float32)
 
 
-def make_ensembles(
+def render_ensembles(
     out: Path,
     *,
-    bands: int,
+    ensembles: int,
     pieces: int,
     seconds: float,
     soundfont: Path,
-    progress: Progress = silent,
+    progress: Progress = no_progress,
 ) -> None:
-    """Write ``out/band-NNN/NNN-TAKE.flac`` on every core; what is there already stays.
+    """Render the missing pieces of a data folder on all cores.
 
     Parameters
     ----------
     out
-        The folder; a data folder of ``genrec train`` afterwards.
-    bands, pieces, seconds
-        How many bands, how many pieces of each, and how long each plays.
+        The data folder, with a folder per ensemble.
+    ensembles, pieces, seconds
+        Number of ensembles, pieces per ensemble, and length of a piece.
     soundfont
         A General MIDI soundfont, SF2.
     progress
-        Told (done, of) in pieces.
+        Called with (done, total) in pieces.
 
     Raises
     ------
     DataError
-        The soundfont cannot be read, the folder holds pieces of another length or soundfont or
-        cannot be written, or a process that plays died.
+        The soundfont cannot be read, the folder has pieces of another length or soundfont or cannot
+        be written, or a rendering process died.
     """
     with synthesiser(soundfont):
-        pass  # refused in this process, no other is started for it
-    _sign(out, {"seconds": seconds, "soundfont": soundfont.name})
-    all_of_them = [(number, take) for number in range(bands) for take in range(pieces)]
-    missing = [each for each in all_of_them if not _path(out, *each).exists()]
-    done = len(all_of_them) - len(missing)
-    progress(done, len(all_of_them))
-    died = "A process that plays pieces died. Run the command again: it goes on where it stopped."
-    with every_core(died) as workers:
-        for _ in workers.map(partial(_perform, out, seconds, soundfont), missing):
+        pass  # a bad soundfont fails here, before processes are started
+    _write_or_check_manifest(out, {"seconds": seconds, "soundfont": soundfont.name})
+    takes = [(number, take) for number in range(ensembles) for take in range(pieces)]
+    missing = [each for each in takes if not _path(out, *each).exists()]
+    done = len(takes) - len(missing)
+    progress(done, len(takes))
+    died = "A process that renders pieces died. Run the command again to continue."
+    with process_pool(died) as workers:
+        for _ in workers.map(partial(_write_piece, out, seconds, soundfont), missing):
             done += 1
-            progress(done, len(all_of_them))
+            progress(done, len(takes))
 
 
-def _sign(out: Path, facts: dict[str, str | float]) -> None:
-    """Write down what all pieces of a folder share, or refuse to mix them with others."""
-    path = out / "bands.json"
+def _write_or_check_manifest(out: Path, manifest: dict[str, str | float]) -> None:
+    """Write the length and soundfont of all pieces, or check that the folder has the same."""
+    path = out / "bands.json"  # this name and band-NNN date from earlier releases
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             with atomic_write(path) as part:
-                part.write_text(json.dumps(facts), encoding="utf-8")
+                part.write_text(json.dumps(manifest), encoding="utf-8")
         before = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read or written: {error}.") from error
-    if before != facts:
+    if before != manifest:
         raise DataError(
-            f"{out} holds pieces of {before.get('seconds')} s played with"
-            f" {before.get('soundfont')}; ask for the same, or give another --out."
+            f"{out} has pieces of {before.get('seconds')} s rendered with"
+            f" {before.get('soundfont')}; pass the same --seconds and --soundfont, or another"
+            " --out."
         )
 
 
 def _path(out: Path, number: int, take: int) -> Path:
+    """Return the path of a piece; stable, so that folders of earlier releases resume."""
     return out / f"band-{number:03}" / f"{number:03}-{take:03}.flac"
 
 
-def _perform(out: Path, seconds: float, soundfont: Path, which: tuple[int, int]) -> None:
-    """Write a piece of a band, whole or not at all."""
+def _write_piece(out: Path, seconds: float, soundfont: Path, which: tuple[int, int]) -> None:
+    """Compose, render and write the piece (ensemble, take)."""
     piece = compose(draw_ensemble(which[0]), which, seconds)
-    y = record(play(piece, seconds, soundfont), piece.sound, np.random.default_rng((13, *which)))
+    y = render(piece, seconds, soundfont)
+    y = apply_sound(y, piece.sound, np.random.default_rng((13, *which)))
     path = _path(out, *which)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -188,24 +190,23 @@ def _perform(out: Path, seconds: float, soundfont: Path, which: tuple[int, int])
             soundfile.write(part, y, SR, format="FLAC")
     except (OSError, soundfile.LibsndfileError) as error:
         raise DataError(
-            f"{path} cannot be written: {error}. Make room, or give another --out; what is written"
-            " stays."
+            f"{path} cannot be written: {error}. Free some space, or pass another --out; finished"
+            " pieces are kept."
         ) from error
 
 
 def _events(notes: Sequence[Note], seconds: float) -> list[tuple[float, int, int, int]]:
-    """Return (s, velocity, channel, key) in order; velocity 0 ends a note.
+    """Return note-on and note-off events (time in s, velocity, channel, key) in order.
 
-    A key that is struck again ends the note before: the synthesiser ends by key, and would end the
-    new note with the old one.
+    Velocity 0 is a note-off. A note ends at the latest when its key starts again: note-off events
+    name the key, so a late one would end the new note.
     """
     events: list[tuple[float, int, int, int]] = []
-    again: dict[tuple[int, int], float] = {}
+    next_start: dict[tuple[int, int], float] = {}
     for note in sorted(notes, reverse=True):
-        struck = again.get((note.channel, note.key), seconds)
-        end = min(note.end_s, struck)
+        end = min(note.end_s, next_start.get((note.channel, note.key), seconds))
         if note.start_s < end:
-            again[note.channel, note.key] = note.start_s
+            next_start[note.channel, note.key] = note.start_s
             events.append((note.start_s, note.velocity, note.channel, note.key))
             events.append((end, 0, note.channel, note.key))
     return sorted(events)

@@ -1,4 +1,4 @@
-"""What every test that trains needs: Keras on TensorFlow, and patience with what they warn of."""
+"""Marks of tests that train: they need Keras on TensorFlow, and are slow."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ pytest.importorskip("tensorflow")
 
 MARKS = [
     pytest.mark.slow,
-    # Keras asks TensorFlow's variables for arrays in the manner of NumPy 2, unknown to them yet.
+    # Keras calls __array__ of TensorFlow's variables with NumPy 2's copy argument.
     pytest.mark.filterwarnings(
         "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
     ),

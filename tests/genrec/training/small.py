@@ -1,7 +1,8 @@
-"""Data sets and settings small enough to train with in a test."""
+"""Small data sets and settings for tests that train."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from genrec.spectrogram import ImageConfig, SpectrogramConfig, log_mel
 from genrec.training.data.dataset import Dataset, encode_levels
-from genrec.training.front_end import mel_basis
+from genrec.training.filterbank import mel_basis
 from genrec.training.settings import TrainingSettings
 from tests.synth import STYLES, music
 
@@ -21,7 +22,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def blank_data(genres: Sequence[str], *, artists: Sequence[str] = ()) -> Dataset:
-    """Return excerpts without sound: names, genres and artists alone."""
+    """Return silent excerpts with names, genres and artists."""
     count = len(genres)
     return Dataset(
         names=[f"{genre}.{i:05}" for i, genre in enumerate(genres)],
@@ -37,7 +38,7 @@ def blank_data(genres: Sequence[str], *, artists: Sequence[str] = ()) -> Dataset
 
 
 def played_data(seeds: Sequence[int], *, seconds: float = 6.0, named: bool = True) -> Dataset:
-    """Return what the synthesised band plays, by its styles; the columns differ by one."""
+    """Return synthesised excerpts, one style per genre, whose lengths differ by a column."""
     basis = mel_basis(CONFIG)
     spectra = [
         log_mel(music(seed, seconds + 0.1 * (i % 2), CONFIG.sr), CONFIG, basis)
@@ -47,13 +48,13 @@ def played_data(seeds: Sequence[int], *, seconds: float = 6.0, named: bool = Tru
     coded = [encode_levels(S_db) for S_db in spectra]
     levels = [np.pad(each, ((0, 0), (0, width - each.shape[1]))) for each, _ in coded]
     genres = [STYLES[seed % len(STYLES)].name for seed in seeds]
-    who = [f"Band {seed}" if named else "" for seed in seeds]
+    artists = [f"Artist {seed}" if named else "" for seed in seeds]
     return Dataset(
         names=[f"{genre}.{seed:05}" for genre, seed in zip(genres, seeds, strict=True)],
         genres=genres,
-        artists=who,
+        artists=artists,
         titles=[f"Song {seed}" if named else "" for seed in seeds],
-        artist_keys=[each.lower() for each in who],
+        artist_keys=[artist.lower() for artist in artists],
         levels=np.stack(levels),
         range_db=np.array([range_db for _, range_db in coded], dtype=np.float32),
         n_columns=np.array([S_db.shape[1] for S_db in spectra]),
@@ -62,7 +63,7 @@ def played_data(seeds: Sequence[int], *, seconds: float = 6.0, named: bool = Tru
 
 
 def write_archive(folder: Path, data: Dataset, **changed: np.ndarray) -> Path:
-    """Write a data set as ``logmel.npz``; ``changed`` replaces keys."""
+    """Write a data set as ``logmel.npz``; ``changed`` replaces arrays."""
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {
         "levels": data.levels,
@@ -75,6 +76,12 @@ def write_archive(folder: Path, data: Dataset, **changed: np.ndarray) -> Path:
     return folder
 
 
-def pictures(count: int, seed: int = 0) -> np.ndarray:
+def noise_images(count: int, seed: int = 0) -> np.ndarray:
     """Return noise as float32 (count, *SHAPE)."""
     return np.random.default_rng(seed).normal(0, 1, (count, *SHAPE)).astype(np.float32)
+
+
+def duplicate_pairs(folder: Path) -> list[tuple[str, str]]:
+    """Return the pairs of excerpts that are the same audio, from ``duplicates.json``."""
+    pairs = json.loads((folder / "duplicates.json").read_text(encoding="utf-8"))
+    return [(a, b) for a, b in pairs]

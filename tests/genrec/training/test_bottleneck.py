@@ -1,4 +1,4 @@
-"""Training behind remembered outputs of frozen layers ends where training the slow way does."""
+"""Training on bottleneck features gives the result of training the whole network."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def settings(arch: str, trainable: str, epochs: int) -> setup.TrainingSettings:
         ("resnet50", "last4", 2),
     ],
 )
-def test_the_network_is_cut_where_it_begins_to_learn(
+def test_split_at_frozen_keeps_output_and_trainable_weights(
     arch: str, trainable: str, tensors: int
 ) -> None:
     model, _ = architectures.build(settings(arch, trainable, 1), 2)
@@ -48,70 +48,72 @@ def test_the_network_is_cut_where_it_begins_to_learn(
     assert [w.path for w in rest.trainable_weights] == [w.path for w in model.trainable_weights]
     x = np.random.default_rng(0).uniform(0, 1, (3, 32, 32, 3)).astype(np.float32)
     expected = np.asarray(model(x, training=False))
-    found = np.asarray(rest(bottleneck.outputs(first, [x[:2], x[2:]]), training=False))
+    found = np.asarray(rest(bottleneck.bottleneck_features(first, [x[:2], x[2:]]), training=False))
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(("arch", "trainable"), [("vgg16", "last4"), ("resnet50", "last4")])
-def test_the_fast_way_ends_where_the_slow_way_does(
+def test_bottleneck_training_matches_full_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arch: str, trainable: str
 ) -> None:
     wanted = settings(arch, trainable, 1)
-    train.train(wanted, DATA, PARTS, tmp_path / "fast", verbose=0)
-    monkeypatch.setattr(train, "sees_the_same", lambda _: False)
-    train.train(wanted, DATA, PARTS, tmp_path / "slow", verbose=0)
+    train.train(wanted, DATA, PARTS, tmp_path / "cached", verbose=0)
+    monkeypatch.setattr(train, "can_cache_bottleneck", lambda _: False)
+    train.train(wanted, DATA, PARTS, tmp_path / "full", verbose=0)
     keras.utils.set_random_seed(wanted.seed)
     start, _ = architectures.build(wanted, 2)
-    fast = export.load_kept(tmp_path / "fast", wanted, 2)
-    slow = export.load_kept(tmp_path / "slow", wanted, 2)
+    cached = export.load_trained(tmp_path / "cached", wanted, 2)
+    full = export.load_trained(tmp_path / "full", wanted, 2)
     moved = 0.0
-    for before, a, b in zip(start.weights, fast.weights, slow.weights, strict=True):
-        # Adam turns the sign of a gradient near zero into a whole step, so a few weights differ.
+    for before, a, b in zip(start.weights, cached.weights, full.weights, strict=True):
+        # Adam makes a full step of a gradient near zero, so a few weights differ.
         gap = np.abs(np.asarray(a) - np.asarray(b))
         if before.path == "conv5_block3_3_conv/bias":
-            continue  # the normalisation behind it takes it off: its gradient is rounding alone
+            continue  # cancelled by the next BatchNorm: its gradient is rounding error
         assert np.quantile(gap, 0.99) < 1e-4, before.path
         moved = max(moved, float(gap.max()))
-    assert moved < 5e-3  # two steps at 1e-3 either way
+    assert moved < 5e-3  # two steps of 1e-3 in each direction
     changed = [
         not np.array_equal(np.asarray(a), np.asarray(b))
-        for a, b in zip(start.trainable_weights, fast.trainable_weights, strict=True)
+        for a, b in zip(start.trainable_weights, cached.trainable_weights, strict=True)
     ]
     assert all(changed)
-    (a,), (b,) = (setup.read_history(tmp_path / name) for name in ("fast", "slow"))
+    (a,), (b,) = (setup.read_history(tmp_path / name) for name in ("cached", "full"))
     assert a == pytest.approx(b, rel=1e-3, abs=1e-4)
 
 
-def test_a_run_that_was_killed_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_bottleneck_run_resumes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wanted = settings("vgg16", "last4", 2)
     train.train(wanted, DATA, PARTS, tmp_path / "whole", verbose=0)
-    begun: list[tuple[int, int]] = []
+    starts: list[tuple[int, int]] = []
 
-    class Killed(callbacks.EpochSeed):
-        kill = True
+    class Interrupted(callbacks.EpochSeed):
+        interrupt = True
 
         def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
             super().on_epoch_begin(epoch, logs)
-            if epoch == 1 and Killed.kill:
+            if epoch == 1 and Interrupted.interrupt:
                 raise KeyboardInterrupt
-            begun.append((epoch, int(np.asarray(self.model.optimizer.iterations))))
+            starts.append((epoch, int(np.asarray(self.model.optimizer.iterations))))
 
-    monkeypatch.setattr(train, "EpochSeed", Killed)
+    monkeypatch.setattr(train, "EpochSeed", Interrupted)
     with pytest.raises(KeyboardInterrupt):
-        train.train(wanted, DATA, PARTS, tmp_path / "killed", verbose=0)
-    Killed.kill = False
-    train.train(wanted, DATA, PARTS, tmp_path / "killed", verbose=0)
-    assert begun == [(0, 0), (1, 2)]
-    whole, killed = (setup.read_history(tmp_path / name) for name in ("whole", "killed"))
-    assert [row["epoch"] for row in killed] == [0, 1]
-    assert killed[0] == pytest.approx(whole[0], rel=1e-3, abs=1e-4)
+        train.train(wanted, DATA, PARTS, tmp_path / "interrupted", verbose=0)
+    Interrupted.interrupt = False
+    train.train(wanted, DATA, PARTS, tmp_path / "interrupted", verbose=0)
+    assert starts == [(0, 0), (1, 2)]
+    whole, interrupted = (setup.read_history(tmp_path / name) for name in ("whole", "interrupted"))
+    assert [row["epoch"] for row in interrupted] == [0, 1]
+    assert interrupted[0] == pytest.approx(whole[0], rel=1e-3, abs=1e-4)
 
 
-def test_only_whole_excerpts_without_damage_are_remembered() -> None:
+def test_can_cache_bottleneck_needs_frozen_layers_and_constant_images() -> None:
     paper = settings("vgg16", "head", 1)
-    assert train.sees_the_same(paper)
-    assert not train.sees_the_same(replace(paper, trainable="all"))
-    assert not train.sees_the_same(replace(paper, teachers=("runs/one",)))
-    assert not train.sees_the_same(replace(paper, image=replace(paper.image, columns=128)))
-    assert not train.sees_the_same(replace(paper, augment=setup.TrainingSettings().augment))
+    assert train.can_cache_bottleneck(paper)
+    assert not train.can_cache_bottleneck(replace(paper, trainable="all"))
+    assert not train.can_cache_bottleneck(replace(paper, teachers=("runs/one",)))
+    assert not train.can_cache_bottleneck(replace(paper, image=replace(paper.image, columns=128)))
+    assert not train.can_cache_bottleneck(replace(paper, augment=setup.TrainingSettings().augment))
     assert paper.augment == NONE

@@ -1,4 +1,4 @@
-"""``genrec train``, ``export`` and ``evaluate`` as a person types them."""
+"""``genrec train``, ``export`` and ``evaluate`` as subprocesses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def report(*arguments: str | Path) -> dict[str, Any]:
     return found
 
 
-def test_a_folder_of_music_becomes_a_preset_that_is_measured(tmp_path: Path) -> None:
+def test_train_export_and_evaluate_a_folder_of_audio(tmp_path: Path) -> None:
     for style in (0, 3):
         folder = tmp_path / "data" / STYLES[style].name
         folder.mkdir(parents=True)
@@ -51,28 +51,28 @@ def test_a_folder_of_music_becomes_a_preset_that_is_measured(tmp_path: Path) -> 
     assert (run / "history.png").exists()
     again = genrec(*train, "--fresh")
     assert (again.returncode, again.stdout) == (2, "")
-    assert "holds a run already" in again.stderr
+    assert "has a run already" in again.stderr
 
-    made = genrec("export", *common, "--run", run, "--out", preset, "--precision", "fp32")
-    assert made.returncode == 0, made.stderr
-    assert "no starter catalogue" in made.stdout  # titles, but no artists
-    judged = report("--preset", preset, *common, "--plots", tmp_path / "plots")
+    exported = genrec("export", *common, "--run", run, "--out", preset, "--precision", "fp32")
+    assert exported.returncode == 0, exported.stderr
+    assert "no starter catalogue" in exported.stdout  # titles, but no artists
+    measured = report("--preset", preset, *common, "--plots", tmp_path / "plots")
     metrics = json.loads((preset / "metrics.json").read_text(encoding="utf-8"))
-    assert judged["accuracy"] == metrics["accuracy"]
-    assert (judged["tracks"], judged["split"], judged["labels"]) == (
+    assert measured["accuracy"] == metrics["accuracy"]
+    assert (measured["tracks"], measured["split"], measured["labels"]) == (
         2,
         "paper",
         ["ballad", "disco"],
     )
-    assert judged["audio"]["tracks"] == 2
-    assert judged["audio"]["accuracy"] == judged["audio"]["accuracy_arrays"]
+    assert measured["audio"]["tracks"] == 2
+    assert measured["audio"]["accuracy"] == measured["audio"]["accuracy_arrays"]
     assert (tmp_path / "plots" / "confusion.png").exists()
     every = report("--preset", preset, *common, "--split", "all", "--no-audio")
     assert (every["tracks"], every["audio"]) == (12, None)
 
 
-def test_a_data_folder_that_is_none_is_a_sentence(tmp_path: Path) -> None:
+def test_train_without_data_exits_2_with_a_sentence(tmp_path: Path) -> None:
     finished = genrec("train", "--data", tmp_path, "--run", tmp_path / "run")
     assert finished.returncode == 2
-    assert "holds neither logmel.npz nor folders of audio" in finished.stderr
+    assert "has neither logmel.npz nor a folder of audio per genre" in finished.stderr
     assert "Traceback" not in finished.stderr

@@ -1,4 +1,4 @@
-"""Networks are built, given weights and fed; tiny images, real architectures."""
+"""Building, initialising and feeding networks, with small images and real architectures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ from genrec.training import (
     train,
 )
 from genrec.training import settings as setup
-from tests.genrec.training.small import SETTINGS, SHAPE, SMALL, blank_data, pictures, played_data
+from tests.genrec.training.small import (
+    SETTINGS,
+    SHAPE,
+    SMALL,
+    blank_data,
+    noise_images,
+    played_data,
+)
 
 pytestmark = MARKS
 
@@ -32,7 +39,7 @@ def same_weights(a: Any, b: Any) -> bool:
 # --- architectures
 
 
-def test_folding_batch_norm_away_changes_no_answer() -> None:
+def test_fold_keeps_the_output() -> None:
     keras.utils.set_random_seed(0)
     body = architectures.backbone("vgg16", SHAPE, batch_norm=True)
     rng = np.random.default_rng(0)
@@ -49,36 +56,36 @@ def test_folding_batch_norm_away_changes_no_answer() -> None:
             )
     plain = architectures.fold(architectures.classifier(body, 2, dropout=0.2), SHAPE)
     assert not any("bn" in layer.name for layer in plain.layers)
-    x = pictures(4)
+    x = noise_images(4)
     expected, found = np.asarray(body(x, training=False)), np.asarray(plain(x, training=False))
     assert expected.std() > 0.01
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("layout", ["published.h5", "keras3.weights.h5"])
-def test_weights_come_from_a_keras_file(tmp_path: Path, layout: str) -> None:
+def test_load_weights_reads_keras_files(tmp_path: Path, layout: str) -> None:
     from keras.src.legacy.saving import legacy_h5_format
 
-    given = keras.applications.VGG16(include_top=False, weights=None, input_shape=SHAPE)
+    source = keras.applications.VGG16(include_top=False, weights=None, input_shape=SHAPE)
     path = tmp_path / layout
-    if layout == "published.h5":  # the layout of the files Keras publishes
+    if layout == "published.h5":  # the format of Keras' published files
         h5py = pytest.importorskip("h5py")
         with h5py.File(path, "w") as file:
-            legacy_h5_format.save_weights_to_hdf5_group(file, given)
+            legacy_h5_format.save_weights_to_hdf5_group(file, source)
     else:
-        given.save_weights(path)
+        source.save_weights(path)
     plain = architectures.backbone("vgg16", SHAPE, batch_norm=False)
-    assert not same_weights(plain, given)
+    assert not same_weights(plain, source)
     architectures.load_weights(plain, "vgg16", str(path))
-    assert same_weights(plain, given)
+    assert same_weights(plain, source)
     normed = architectures.backbone("vgg16", SHAPE, batch_norm=True)
     architectures.load_weights(normed, "vgg16", str(path))
     for name in ("block1_conv1", "block5_conv3"):
-        kernel = given.get_layer(name).get_weights()[0]
+        kernel = source.get_layer(name).get_weights()[0]
         assert np.array_equal(normed.get_layer(name).get_weights()[0], kernel)
 
 
-def test_without_network_imagenet_says_how_to_pass_a_file(
+def test_imagenet_without_network_names_the_fix(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def offline(*_: Any, **__: Any) -> None:
@@ -91,7 +98,7 @@ def test_without_network_imagenet_says_how_to_pass_a_file(
         architectures.load_weights(body, "vgg16", "imagenet")
 
 
-def test_weights_that_do_not_fit_are_a_sentence(tmp_path: Path) -> None:
+def test_load_weights_that_do_not_fit_raises(tmp_path: Path) -> None:
     body = architectures.backbone("vgg16", SHAPE, batch_norm=False)
     before = [each.copy() for each in body.get_weights()]
     architectures.load_weights(body, "vgg16", "none")
@@ -101,14 +108,16 @@ def test_weights_that_do_not_fit_are_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "text.h5").write_text("no weights")
     with pytest.raises(DataError, match=r"text\.h5 does not hold weights of vgg16"):
         architectures.load_weights(body, "vgg16", str(tmp_path / "text.h5"))
-    with pytest.raises(DataError, match="no architecture 'vgg19'; choose one of vgg16, resnet50"):
+    with pytest.raises(
+        DataError, match="Unknown architecture 'vgg19'; choose one of vgg16, resnet50"
+    ):
         architectures.backbone("vgg19", SHAPE, batch_norm=False)
 
 
 # --- settings
 
 
-def test_the_paper_s_recipe_has_the_paper_s_numbers() -> None:
+def test_paper_recipe_has_the_published_settings() -> None:
     for arch, epochs in (("vgg16", 20), ("resnet50", 30)):
         paper = setup.RECIPES["paper"](setup.TrainingSettings(arch=arch))
         assert paper.image.shape == (224, 224, 3)
@@ -124,7 +133,7 @@ def test_the_paper_s_recipe_has_the_paper_s_numbers() -> None:
 
 
 @pytest.mark.parametrize("arch", ["vgg16", "resnet50"])
-def test_head_freezes_the_backbone_and_last4_all_but_its_last_four_layers(arch: str) -> None:
+def test_head_and_last4_freeze_the_right_layers(arch: str) -> None:
     tiny = replace(
         setup.paper(setup.TrainingSettings(arch=arch)), image=replace(SMALL, channels="copies")
     )
@@ -140,14 +149,14 @@ def test_head_freezes_the_backbone_and_last4_all_but_its_last_four_layers(arch: 
     assert len(every.trainable_weights) > len(last4.trainable_weights)
 
 
-def test_what_cannot_be_trained_is_a_sentence() -> None:
+def test_build_with_unusable_settings_raises() -> None:
     with pytest.raises(DataError, match=r"BatchNorm .* --recipe paper with --trainable head"):
         architectures.build(replace(SETTINGS, trainable="head"), 2)
-    with pytest.raises(DataError, match="all, head or last4, not 'tail'"):
+    with pytest.raises(DataError, match="must be all, head or last4, not 'tail'"):
         architectures.build(replace(SETTINGS, batch_norm=False, trainable="tail"), 2)
 
 
-def test_the_learning_rate_warms_up_and_decays_to_nothing() -> None:
+def test_learning_rate_warms_up_and_decays_to_zero() -> None:
     rate = train.optimizer(replace(SETTINGS, warmup=0.1), 1000).learning_rate
     schedule = train.optimizer(replace(SETTINGS, warmup=0.1), 1000)._learning_rate
     rates = [float(schedule(step)) for step in (0, 100, 550, 1000)]
@@ -158,39 +167,50 @@ def test_the_learning_rate_warms_up_and_decays_to_nothing() -> None:
 # --- batches
 
 
-def test_batches_hold_training_tracks_alone_and_follow_the_seed_and_the_epoch() -> None:
+def test_batches_use_training_tracks_only_and_depend_on_seed_and_epoch() -> None:
     data = blank_data(["jazz", "rock"] * 6)
-    levels = np.arange(12, dtype=np.uint8)[:, None, None] * 20 + 5  # a level tells the track
+    levels = np.arange(12, dtype=np.uint8)[:, None, None] * 20 + 5  # the level identifies the track
     data = replace(data, levels=np.broadcast_to(levels, data.levels.shape).copy())
     image = replace(SMALL, scaling="picture", channels="copies", noise_db=0)
     plain = replace(SETTINGS, augment=NONE, crops=2, image=image)
     indices = np.array([0, 1, 4, 7])
-    crops = batches.Crops(data, indices, plain)
-    assert len(crops) == 2
+    training = batches.TrainingBatches(data, indices, plain)
+    assert len(training) == 2
     seen = []
-    for number in range(len(crops)):
-        x, y = crops[number]
+    for number in range(len(training)):
+        x, y = training[number]
         assert (x.shape, y.shape) == ((4, *SHAPE), (4, 2))
         tracks = np.round((x.mean(axis=(1, 2, 3)) * 256 - 5.5) / 20).astype(int)
         assert y.argmax(axis=1).tolist() == (tracks % 2).tolist()
         seen += tracks.tolist()
     assert sorted(seen) == [0, 0, 1, 1, 4, 4, 7, 7]
-    again, other = batches.Crops(data, indices, plain), batches.Crops(data, indices, plain)
+    again, other = (
+        batches.TrainingBatches(data, indices, plain),
+        batches.TrainingBatches(data, indices, plain),
+    )
     other.epoch = 1
-    assert np.array_equal(again[0][0], crops[0][0])
-    assert not np.array_equal(other[0][0], crops[0][0])
+    assert np.array_equal(again[0][0], training[0][0])
+    assert not np.array_equal(other[0][0], training[0][0])
 
 
-def test_whole_excerpts_of_different_lengths_go_into_one_batch() -> None:
+def test_batch_of_whole_excerpts_of_different_lengths() -> None:
     data = played_data([0, 3], seconds=2)
     assert len(set(data.n_columns.tolist())) == 2
     whole = replace(SETTINGS, augment=NONE, batch=2, image=replace(SMALL, columns=0))
-    x, _ = batches.Crops(data, np.arange(2), whole)[0]
+    x, _ = batches.TrainingBatches(data, np.arange(2), whole)[0]
     assert x.shape == (2, *SHAPE)
 
 
-def test_settings_survive_their_file(tmp_path: Path) -> None:
+def test_settings_round_trip_through_json(tmp_path: Path) -> None:
     paper = setup.paper(setup.TrainingSettings(arch="resnet50", seed=9))
-    setup.start(tmp_path, paper, ["a", "b"], resume=True)
+    setup.write_or_check_settings(tmp_path, paper, ["a", "b"], resume=True)
     assert setup.read_settings(tmp_path) == (paper, ["a", "b"])
     assert asdict(paper)["image"]["columns"] == 0
+
+
+def test_read_settings_accepts_the_old_name_of_distill_weight(tmp_path: Path) -> None:
+    setup.write_or_check_settings(tmp_path, SETTINGS, ["a", "b"], resume=True)
+    path = tmp_path / "settings.json"
+    path.write_text(path.read_text().replace('"distill_weight": 0.8', '"teaching": 0.5'))
+    settings, _ = setup.read_settings(tmp_path)
+    assert settings == replace(SETTINGS, distill_weight=0.5)

@@ -1,4 +1,4 @@
-"""A run starts from another one; of one with other labels it takes all but the head."""
+"""Initial weights from another run; with other labels, all layers but the head."""
 
 from __future__ import annotations
 
@@ -13,70 +13,70 @@ from genrec.errors import DataError
 from genrec.training.data.dataset import split
 from tests.genrec.training.keras_needed import MARKS, keras  # isort: split
 
-from genrec.training import architectures, train
+from genrec.training import architectures, distillation, train
 from genrec.training import settings as setup
-from tests.genrec.training.small import SETTINGS, SMALL, pictures, played_data
+from tests.genrec.training.small import SETTINGS, SMALL, noise_images, played_data
 
 pytestmark = MARKS
 
 OURS = ["ballad", "disco"]
-BANDS = ["band 1", "band 2", "band 3"]
+OTHER = ["ensemble 1", "ensemble 2", "ensemble 3"]
 
 
 def trained(folder: Path, labels: list[str], **settings: Any) -> tuple[Path, Any]:
-    """Write down a run of random weights, as if it had trained; return its folder and network."""
-    ran = replace(SETTINGS, **settings)
-    setup.start(folder, ran, labels, resume=False)
-    model, _ = architectures.build(ran, len(labels))
-    model.save_weights(folder / setup.KEPT)
+    """Write a run folder with random weights; return it and the network."""
+    run_settings = replace(SETTINGS, **settings)
+    setup.write_or_check_settings(folder, run_settings, labels, resume=False)
+    model, _ = architectures.build(run_settings, len(labels))
+    model.save_weights(folder / setup.CHECKPOINT)
     return folder, model
 
 
 @pytest.mark.parametrize("arch", architectures.ARCHITECTURES)
-def test_a_run_of_other_labels_lends_all_but_its_head(arch: str, tmp_path: Path) -> None:
-    folder, before = trained(tmp_path / "bands", BANDS, arch=arch, split="paper")
+def test_init_from_a_run_of_other_labels_copies_all_but_the_head(arch: str, tmp_path: Path) -> None:
+    folder, before = trained(tmp_path / "other", OTHER, arch=arch, split="paper")
     settings = replace(SETTINGS, arch=arch, weights=str(folder), split="filtered")
-    assert setup.check_init_run(folder, settings, OURS, going_on=True).split == "paper"
+    setup.check_init_run(folder, settings, OURS)  # another split is allowed
     model, _ = architectures.build(settings, len(OURS))
     head = model.get_layer("logits").get_weights()
     architectures.init_from(model, folder, settings, OURS)
-    x = pictures(2)
+    x = noise_images(2)
     embeds = [keras.Model(m.input, m.get_layer("embedding").output) for m in (before, model)]
-    heard = [np.asarray(embed.predict_on_batch(x)) for embed in embeds]
-    np.testing.assert_array_equal(heard[1], heard[0])
+    embeddings = [np.asarray(embed.predict_on_batch(x)) for embed in embeds]
+    np.testing.assert_array_equal(embeddings[1], embeddings[0])
     np.testing.assert_array_equal(model.get_layer("logits").get_weights()[0], head[0])
 
 
-def test_a_run_of_the_same_labels_lends_its_head_too(tmp_path: Path) -> None:
+def test_init_from_a_run_of_the_same_labels_copies_the_head_too(tmp_path: Path) -> None:
     folder, before = trained(tmp_path / "before", OURS)
     settings = replace(SETTINGS, weights=str(folder))
     model, _ = architectures.build(settings, len(OURS))
     architectures.init_from(model, folder, settings, OURS)
-    x = pictures(2)
+    x = noise_images(2)
     np.testing.assert_array_equal(model.predict_on_batch(x), before.predict_on_batch(x))
 
 
-def test_what_a_run_cannot_start_from_is_a_sentence(tmp_path: Path) -> None:
-    folder, _ = trained(tmp_path / "bands", BANDS)
-    with pytest.raises(DataError, match="trained a vgg16, which a resnet50 cannot go on from"):
-        setup.check_init_run(folder, replace(SETTINGS, arch="resnet50"), OURS, going_on=True)
+def test_check_init_run_of_an_unusable_run_raises(tmp_path: Path) -> None:
+    folder, _ = trained(tmp_path / "other", OTHER)
+    with pytest.raises(DataError, match="trained a vgg16, and its weights do not fit a resnet50"):
+        setup.check_init_run(folder, replace(SETTINGS, arch="resnet50"), OURS)
     larger = replace(SETTINGS, image=replace(SMALL, height=64))
     with pytest.raises(DataError, match="another front end, split or set"):
-        setup.check_init_run(folder, larger, OURS, going_on=True)
+        setup.check_init_run(folder, larger, OURS)
     shared, _ = trained(tmp_path / "shared", ["disco", "rock"], split="filtered")
     with pytest.raises(DataError, match="another front end, split or set"):
-        setup.check_init_run(shared, SETTINGS, OURS, going_on=True)  # it may know the same tracks
+        setup.check_init_run(shared, SETTINGS, OURS)  # shared tracks are possible
     with pytest.raises(DataError, match="another front end, split or set"):
-        setup.check_init_run(folder, SETTINGS, OURS)  # it cannot teach what it has no name for
+        distillation.load_teachers(replace(SETTINGS, teachers=(str(folder),)), OURS)
 
 
-def test_training_starts_from_a_run_of_other_labels(tmp_path: Path) -> None:
+def test_train_starts_from_the_weights_of_another_run(tmp_path: Path) -> None:
     data = played_data([5 * i + style for style in (0, 3) for i in range(6)])
-    folder, _ = trained(tmp_path / "bands", BANDS)
+    folder, _ = trained(tmp_path / "other", OTHER)
     settings = replace(SETTINGS, weights=str(folder), epochs=1, learning_rate=1e-9, warmup=0.0)
     run = train.train(settings, data, split(data, tmp_path, "paper"), tmp_path / "run", verbose=0)
     kernels = []
-    for where, labels in ((folder, BANDS), (run, OURS)):
+    for where, labels in ((folder, OTHER), (run, OURS)):
         model, _ = architectures.build(SETTINGS, len(labels))
         architectures.load_run(model, where)
         kernels.append(model.get_layer("block3_conv1").get_weights()[0])
@@ -84,11 +84,11 @@ def test_training_starts_from_a_run_of_other_labels(tmp_path: Path) -> None:
     np.testing.assert_allclose(after, before, atol=1e-6)
 
 
-def test_other_backends_than_tensorflow_are_left_to_compile_as_they_please(
+def test_jit_compile_is_auto_on_other_backends_than_tensorflow(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     by_precision = {p: replace(SETTINGS, precision=p) for p in ("float32", "mixed_bfloat16")}
-    assert train.compiled(by_precision["float32"]) is True
-    assert train.compiled(by_precision["mixed_bfloat16"]) is False
+    assert train.jit_compile(by_precision["float32"]) is True
+    assert train.jit_compile(by_precision["mixed_bfloat16"]) is False
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    assert {train.compiled(settings) for settings in by_precision.values()} == {"auto"}
+    assert {train.jit_compile(settings) for settings in by_precision.values()} == {"auto"}

@@ -1,4 +1,4 @@
-"""A folder of audio becomes an archive: as serving hears it, once, and with the refused named."""
+"""Archives made from a folder of audio: same front end as serving, resumable, refusals listed."""
 
 from __future__ import annotations
 
@@ -16,39 +16,39 @@ from genrec.spectrogram import SpectrogramConfig, log_mel
 from genrec.training.data import archive, parallel
 from genrec.training.data.archive import find_excerpts, load_data
 from genrec.training.data.dataset import load_archive
-from genrec.training.front_end import mel_basis
+from genrec.training.filterbank import mel_basis
 from tests.genrec.training.small import blank_data, write_archive
 from tests.synth import music, write, write_av
 
 CONFIG = SpectrogramConfig()
 
 
-class Hearings(ThreadPoolExecutor):
-    """Hear in threads, where it can be counted: ProcessPoolExecutor's stand-in."""
+class ThreadPool(ThreadPoolExecutor):
+    """Stand-in for ProcessPoolExecutor that runs in a thread and records the decoded files."""
 
-    heard: list[str] = []  # noqa: RUF012 - one list for all of a test
+    decoded: list[str] = []  # noqa: RUF012 - one list per test
 
     def __init__(self, count: int | None, **options: Any) -> None:
         super().__init__(1)
 
-    def submit(self, hear: Any, /, path: Path, *rest: Any) -> Future[Any]:
-        def counted() -> str:
-            self.heard.append(path.name)
-            return str(hear(path, *rest))
+    def submit(self, function: Any, /, path: Path, *rest: Any) -> Future[Any]:
+        def recorded() -> str:
+            self.decoded.append(path.name)
+            return str(function(path, *rest))
 
-        return super().submit(counted)
+        return super().submit(recorded)
 
 
 @pytest.fixture
-def hearings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr(Hearings, "heard", [])
-    monkeypatch.setattr(parallel, "ProcessPoolExecutor", Hearings)
-    return Hearings.heard
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(ThreadPool, "decoded", [])
+    monkeypatch.setattr(parallel, "ProcessPoolExecutor", ThreadPool)
+    return ThreadPool.decoded
 
 
 @pytest.fixture(scope="module")
 def music_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five clips of two genres, two that are refused, and what is no audio."""
+    """Five clips of two genres, two that are refused, and files that are not audio."""
     folder = tmp_path_factory.mktemp("data") / "mine"
     for seed, name in [(0, "disco/a.wav"), (5, "disco/b.flac"), (3, "ballad/a.flac")]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def music_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_files_are_found_by_genre_and_their_names_are_unique(music_folder: Path) -> None:
+def test_find_excerpts_lists_audio_with_unique_names(music_folder: Path) -> None:
     found = [(excerpt.name, excerpt.genre) for excerpt in find_excerpts(music_folder)]
     assert found == [
         ("ballad.a.flac", "ballad"),
@@ -83,30 +83,29 @@ def test_files_are_found_by_genre_and_their_names_are_unique(music_folder: Path)
     ]
 
 
-def test_worker_processes_make_what_serving_hears(music_folder: Path, tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
+def test_load_data_matches_the_front_end_of_serving(music_folder: Path, tmp_path: Path) -> None:
+    calls: list[tuple[int, int]] = []
     data, refused = load_data(
-        music_folder, CONFIG, cache=tmp_path, progress=lambda done, of: told.append((done, of))
+        music_folder, CONFIG, cache=tmp_path, progress=lambda done, of: calls.append((done, of))
     )
-    assert told == [(done, 7) for done in range(8)]
+    assert calls == [(done, 7) for done in range(8)]
     assert data.names == ["ballad.a.flac", "c", "d", "disco.a.wav", "b"]
     assert data.genres == ["ballad"] * 3 + ["disco"] * 2
     assert data.titles[2] == "A Slow Song"
     basis = mel_basis(CONFIG)
     for i, name in enumerate(data.names):
         y = decode(data.audio[name], sr=CONFIG.sr).y
-        expected, heard = log_mel(y, CONFIG, basis), data.spectrogram(i)
-        assert heard.shape == expected.shape
-        assert np.abs(heard - expected).max() <= data.range_db[i] / 256 + 1e-3
+        expected, found = log_mel(y, CONFIG, basis), data.spectrogram(i)
+        assert found.shape == expected.shape
+        assert np.abs(found - expected).max() <= data.range_db[i] / 256 + 1e-3
     assert [path.name for path, _ in refused] == ["text.mp3", "short.wav"]
     assert all(reason.endswith(".") and len(reason) > 20 for _, reason in refused)
-    # What lies there now is an archive like any other.
-    [made] = tmp_path.iterdir()
-    assert load_archive(made).names == data.names
+    [cached] = tmp_path.iterdir()
+    assert load_archive(cached).names == data.names
 
 
-def test_a_run_that_was_stopped_hears_only_what_is_left(
-    music_folder: Path, tmp_path: Path, hearings: list[str]
+def test_interrupted_archive_resumes_with_the_remaining_files(
+    music_folder: Path, tmp_path: Path, decoded: list[str]
 ) -> None:
     def stop_after_two(done: int, of: int) -> None:
         if done == 2:
@@ -114,71 +113,69 @@ def test_a_run_that_was_stopped_hears_only_what_is_left(
 
     with pytest.raises(KeyboardInterrupt):
         load_data(music_folder, CONFIG, cache=tmp_path, progress=stop_after_two)
-    first = list(hearings)
-    assert 2 <= len(first) < 7  # the files that waited were not heard after all
-    hearings.clear()
+    first = list(decoded)
+    assert 2 <= len(first) < 7  # queued files were cancelled
+    decoded.clear()
     data, refused = load_data(music_folder, CONFIG, cache=tmp_path)
-    kept = {name for name in first if name not in {"text.mp3", "short.wav"}}
-    assert not kept & set(hearings)
-    assert len(hearings) == 7 - len(kept)
+    done = {name for name in first if name not in {"text.mp3", "short.wav"}}
+    assert not done & set(decoded)
+    assert len(decoded) == 7 - len(done)
     assert (len(data), len(refused)) == (5, 2)
-    hearings.clear()
+    decoded.clear()
     load_data(music_folder, CONFIG, cache=tmp_path)
-    assert sorted(hearings) == ["short.wav", "text.mp3"]  # refused before, so tried again
+    assert sorted(decoded) == ["short.wav", "text.mp3"]  # refused files are tried again
 
 
-def test_a_changed_file_and_another_front_end_are_heard_anew(
-    tmp_path: Path, hearings: list[str]
-) -> None:
+def test_changed_file_or_front_end_is_decoded_again(tmp_path: Path, decoded: list[str]) -> None:
     folder = tmp_path / "data"
     (folder / "disco").mkdir(parents=True)
     for name in ("a.wav", "b.wav"):
         write(folder / "disco" / name, music(0, 1.5, 22050), 22050)
     load_data(folder, CONFIG, cache=tmp_path / "cache")
-    hearings.clear()
+    decoded.clear()
     write(folder / "disco" / "b.wav", music(5, 1.7, 22050), 22050)
     load_data(folder, CONFIG, cache=tmp_path / "cache")
-    assert hearings == ["b.wav"]
-    hearings.clear()
+    assert decoded == ["b.wav"]
+    decoded.clear()
     other, _ = load_data(folder, SpectrogramConfig(n_mels=64), cache=tmp_path / "cache")
-    assert hearings == ["a.wav", "b.wav"]
+    assert decoded == ["a.wav", "b.wav"]
     assert other.levels.shape[1] == 64
 
 
-def test_an_archive_is_taken_as_it_is(tmp_path: Path, hearings: list[str]) -> None:
+def test_load_data_of_an_archive_decodes_nothing(tmp_path: Path, decoded: list[str]) -> None:
     data = blank_data(["jazz", "rock"])
     loaded, refused = load_data(
         write_archive(tmp_path / "made", data), CONFIG, cache=tmp_path / "cache"
     )
-    assert (loaded.names, refused, hearings) == (data.names, [], [])
+    assert (loaded.names, refused, decoded) == (data.names, [], [])
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_folder_with_nothing_to_hear_is_a_sentence(tmp_path: Path, hearings: list[str]) -> None:
-    with pytest.raises(DataError, match=r"neither logmel\.npz nor folders of audio"):
+def test_load_data_without_usable_audio_raises(tmp_path: Path, decoded: list[str]) -> None:
+    with pytest.raises(DataError, match=r"neither logmel\.npz nor a folder of audio per genre"):
         load_data(tmp_path, CONFIG, cache=tmp_path / "cache")
     (tmp_path / "jazz").mkdir()
     (tmp_path / "jazz" / "text.mp3").write_text("no music at all, only words\n" * 50)
-    with pytest.raises(DataError, match="None of the 1 audio files could be heard: "):
+    with pytest.raises(DataError, match="None of the 1 audio files could be decoded: "):
         load_data(tmp_path, CONFIG, cache=tmp_path / "cache")
 
 
-def test_a_process_that_dies_is_a_sentence(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hearings: list[str]
+def test_dead_process_raises_data_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, decoded: list[str]
 ) -> None:
     (tmp_path / "jazz").mkdir()
     write(tmp_path / "jazz" / "a.wav", music(0, 1.5, 22050), 22050)
 
     def die(*_: Any) -> str:
-        raise parallel.BrokenProcessPool("it was ended")
+        raise parallel.BrokenProcessPool("killed")
 
-    monkeypatch.setattr(archive, "_hear", die)
+    monkeypatch.setattr(archive, "_write_shard", die)
     with pytest.raises(DataError, match=r"died\. Run the command again"):
         load_data(tmp_path, CONFIG, cache=tmp_path / "cache")
 
 
-def test_an_excerpt_that_was_half_written_does_not_count(
-    tmp_path: Path, hearings: list[str], monkeypatch: pytest.MonkeyPatch
+def test_partly_written_shard_is_discarded(
+    tmp_path: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "data"
     (folder / "disco").mkdir(parents=True)

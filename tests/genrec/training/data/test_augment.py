@@ -1,4 +1,4 @@
-"""Whatever happens to a patch, it stays a spectrogram, and the dice are the seed's."""
+"""Augmentation keeps a valid spectrogram and depends on the seed only."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from genrec.spectrogram import SpectrogramConfig, log_mel
-from genrec.training.data.augment import NONE, Augmentation, augment_patch, crop, mixup
-from genrec.training.front_end import band_centres, mel_basis
+from genrec.training.data.augment import NONE, Augmentation, augment_patch, mixup, random_crop
+from genrec.training.filterbank import band_centres, mel_basis
 from tests.synth import music
 
 CONFIG = SpectrogramConfig()
@@ -20,49 +20,49 @@ ALWAYS = Augmentation(
 S_DB = log_mel(music(0, 20, CONFIG.sr), CONFIG, mel_basis(CONFIG))
 
 
-def dice(seed: int) -> np.random.Generator:
+def generator(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
 @pytest.mark.parametrize("how", [Augmentation(), NONE, ALWAYS], ids=["usual", "none", "always"])
 @pytest.mark.parametrize("total", [3, 31, 128, 129, 258])
-def test_a_crop_has_its_width_and_invents_no_level(how: Augmentation, total: int) -> None:
+def test_random_crop_has_the_width_and_range_of_its_input(how: Augmentation, total: int) -> None:
     S_db = S_DB[:, :total]
     for seed in range(20):
-        patch = crop(S_db, 128, how, dice(seed))
+        patch = random_crop(S_db, 128, how, generator(seed))
         assert patch.shape == (128, 128)
         assert patch.dtype == np.float32
         assert patch.min() >= S_db.min() - 1e-4
         assert patch.max() <= S_db.max() + 1e-4
 
 
-def test_without_augmentation_a_crop_is_a_piece_of_the_track() -> None:
+def test_random_crop_without_augmentation_is_a_slice() -> None:
     numbered = np.arange(258, dtype=np.float32)[np.newaxis].repeat(128, axis=0)
     starts = set()
     for seed in range(50):
-        patch = crop(numbered, 128, NONE, dice(seed))
+        patch = random_crop(numbered, 128, NONE, generator(seed))
         assert np.array_equal(np.diff(patch[0]), np.ones(127))
         starts.add(float(patch[0, 0]))
     assert len(starts) > 20
 
 
-def test_no_columns_take_the_whole_excerpt() -> None:
-    assert np.array_equal(crop(S_DB, 0, Augmentation(), dice(0)), S_DB)
+def test_random_crop_of_zero_columns_is_the_whole_excerpt() -> None:
+    assert np.array_equal(random_crop(S_DB, 0, Augmentation(), generator(0)), S_DB)
 
 
-def test_a_short_clip_repeats_itself() -> None:
+def test_short_crop_repeats() -> None:
     numbered = np.arange(258, dtype=np.float32)[np.newaxis]
-    patch = crop(numbered, 128, replace(NONE, short=1), dice(3))[0]
+    patch = random_crop(numbered, 128, replace(NONE, short=1), generator(3))[0]
     period = int(np.flatnonzero(patch == patch[0])[1])
     assert 128 // 6 <= period < 128
     assert np.array_equal(patch, patch[np.arange(128) % period])
 
 
-def test_a_stretch_changes_the_tempo_by_fifteen_per_cent_at_most() -> None:
+def test_stretch_changes_the_tempo_by_at_most_15_percent() -> None:
     numbered = np.arange(258, dtype=np.float32)[np.newaxis]
     steps = set()
     for seed in range(20):
-        patch = crop(numbered, 128, replace(NONE, stretch=1), dice(seed))[0]
+        patch = random_crop(numbered, 128, replace(NONE, stretch=1), generator(seed))[0]
         rises = np.diff(patch)
         step = float(np.median(rises))
         assert 0.84 <= step <= 1.16
@@ -71,89 +71,89 @@ def test_a_stretch_changes_the_tempo_by_fifteen_per_cent_at_most() -> None:
 
 
 @pytest.mark.parametrize("how", [Augmentation(), ALWAYS], ids=["usual", "always"])
-def test_damage_leaves_a_spectrogram(how: Augmentation) -> None:
-    patch = crop(S_DB, 128, NONE, dice(0))
+def test_augment_patch_returns_a_valid_spectrogram(how: Augmentation) -> None:
+    patch = random_crop(S_DB, 128, NONE, generator(0))
     before = patch.copy()
     for seed in range(30):
-        damaged = augment_patch(patch, BANDS_HZ, 80.0, how, dice(seed))
-        assert damaged.shape == patch.shape
-        assert damaged.dtype == np.float32
-        assert np.isfinite(damaged).all()
-        assert damaged.max() == 0.0
-        assert damaged.min() >= -80.0
-        assert not np.array_equal(damaged, patch)
-    assert np.array_equal(patch, before)  # the data set's own levels are left alone
+        augmented = augment_patch(patch, BANDS_HZ, 80.0, how, generator(seed))
+        assert augmented.shape == patch.shape
+        assert augmented.dtype == np.float32
+        assert np.isfinite(augmented).all()
+        assert augmented.max() == 0.0
+        assert augmented.min() >= -80.0
+        assert not np.array_equal(augmented, patch)
+    assert np.array_equal(patch, before)  # the input is not modified
 
 
-def test_no_damage_only_brings_the_maximum_to_zero() -> None:
+def test_augment_patch_with_none_only_shifts_the_maximum_to_zero() -> None:
     patch = np.maximum(S_DB[:, :128] - 5, -80)
-    damaged = augment_patch(patch, BANDS_HZ, 80.0, NONE, dice(0))
-    np.testing.assert_allclose(damaged, patch - patch.max(), atol=1e-5)
+    augmented = augment_patch(patch, BANDS_HZ, 80.0, NONE, generator(0))
+    np.testing.assert_allclose(augmented, patch - patch.max(), atol=1e-5)
 
 
-def test_a_patch_that_nothing_is_left_of_stays_as_it_was() -> None:
+def test_fully_masked_patch_is_returned_unchanged() -> None:
     patch = S_DB[:, :8]
     everything = replace(NONE, masks=400, mask_size=8)
-    assert np.array_equal(augment_patch(patch, BANDS_HZ, 80.0, everything, dice(0)), patch)
+    assert np.array_equal(augment_patch(patch, BANDS_HZ, 80.0, everything, generator(0)), patch)
 
 
-def test_a_band_limit_empties_the_bands_above_and_a_low_cut_those_below() -> None:
+def test_band_limit_and_low_cut_empty_the_outer_bands() -> None:
     patch = np.zeros((128, 40), dtype=np.float32)
     cutoffs = set()
     for seed in range(20):
-        limited = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, band_limit=1), dice(seed))
+        limited = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, band_limit=1), generator(seed))
         empty = (limited == -80.0).all(axis=1)
         assert empty[BANDS_HZ > 10500].all()
         assert not empty[BANDS_HZ < 3400].any()
-        assert np.array_equal(np.sort(empty), empty)  # all of them above one frequency
+        assert np.array_equal(np.sort(empty), empty)  # contiguous above one frequency
         assert (limited[~empty] == 0).all()
         cutoffs.add(int(empty.argmax()))
-        cut = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, low_cut=1), dice(seed))
+        cut = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, low_cut=1), generator(seed))
         empty = (cut == -80.0).all(axis=1)
         assert empty[BANDS_HZ < 80].all()
         assert not empty[BANDS_HZ > 350].any()
     assert len(cutoffs) > 5
 
 
-def test_noise_fills_what_was_silent() -> None:
+def test_noise_fills_silent_cells() -> None:
     patch = np.full((128, 40), -80, dtype=np.float32)
     patch[60] = 0
-    noisy = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, noise=1), dice(1))
+    noisy = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, noise=1), generator(1))
     assert np.median(noisy) > -75
     assert abs(float(np.median(noisy[60]))) < 2
 
 
-def test_a_floor_lifts_the_quiet_and_leaves_the_loud() -> None:
+def test_noise_floor_raises_quiet_cells_only() -> None:
     patch = np.full((128, 40), -80, dtype=np.float32)
     patch[60] = 0
-    lifted = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, floor=1), dice(1))
+    lifted = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, floor=1), generator(1))
     assert -75.1 <= float(lifted[0, 0]) <= -40
     assert np.ptp(lifted[:60]) == 0
     np.testing.assert_allclose(lifted[60], 0, atol=1e-3)
 
 
-def test_coding_empties_what_is_far_below_the_loudest_of_its_column() -> None:
+def test_coding_empties_cells_far_below_the_column_maximum() -> None:
     patch = np.linspace(-80, 0, 128, dtype=np.float32)[:, None].repeat(40, axis=1)
-    coded = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, coding=1), dice(1))
+    coded = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, coding=1), generator(1))
     kept = coded[:, 0] > -80
     assert kept[patch[:, 0] > -25].all()
     assert not kept[patch[:, 0] < -60].any()
     assert np.array_equal(coded[kept], patch[kept])
 
 
-def test_the_same_seed_gives_the_same_patch_and_another_seed_another() -> None:
+def test_augmentation_depends_on_the_seed() -> None:
     def make(seed: int) -> np.ndarray:
-        rng = dice(seed)
-        return augment_patch(crop(S_DB, 128, ALWAYS, rng), BANDS_HZ, 80.0, ALWAYS, rng)
+        rng = generator(seed)
+        return augment_patch(random_crop(S_DB, 128, ALWAYS, rng), BANDS_HZ, 80.0, ALWAYS, rng)
 
     assert np.array_equal(make(7), make(7))
     assert not np.array_equal(make(7), make(8))
 
 
-def test_mixup_blends_images_and_targets_alike() -> None:
+def test_mixup_blends_images_and_targets_equally() -> None:
     y = np.eye(4, dtype=np.float32)
-    x = y[:, None, None, :].repeat(2, axis=1).repeat(3, axis=2)  # an image shows its target
-    mixed_x, mixed_y = mixup(x, y, Augmentation(mixup_alpha=1.0), dice(0))
+    x = y[:, None, None, :].repeat(2, axis=1).repeat(3, axis=2)  # an image equals its target
+    mixed_x, mixed_y = mixup(x, y, Augmentation(mixup_alpha=1.0), generator(0))
     assert mixed_x.shape == x.shape
     assert mixed_x.dtype == mixed_y.dtype == np.float32
     np.testing.assert_allclose(mixed_y.sum(axis=1), 1, atol=1e-6)
@@ -162,8 +162,8 @@ def test_mixup_blends_images_and_targets_alike() -> None:
     assert (np.sort(mixed_y, axis=1)[:, -2] > 0).any()
 
 
-def test_no_mixup_changes_nothing() -> None:
+def test_mixup_with_alpha_zero_returns_its_input() -> None:
     x, y = np.ones((2, 1, 1, 3), dtype=np.float32), np.eye(2, dtype=np.float32)
-    mixed_x, mixed_y = mixup(x, y, NONE, dice(0))
+    mixed_x, mixed_y = mixup(x, y, NONE, generator(0))
     assert mixed_x is x
     assert mixed_y is y

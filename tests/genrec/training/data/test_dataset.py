@@ -1,8 +1,7 @@
-"""Excerpts are read as they were written, and parts hold whole tracks."""
+"""Archives and splits."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,13 +14,12 @@ from genrec.training.data.dataset import (
     Parts,
     check_front_end,
     decode_levels,
-    duplicate_pairs,
     encode_levels,
     load_archive,
-    need,
+    require_parts,
     split,
 )
-from genrec.training.front_end import band_centres, mel_basis
+from genrec.training.filterbank import band_centres, mel_basis
 from tests.genrec.training.small import blank_data, played_data, write_archive
 
 GENRES = ["jazz"] * 20 + ["rock"] * 30
@@ -41,7 +39,7 @@ def lists(parts: Parts) -> dict[str, list[int]]:
 
 
 @pytest.mark.parametrize("range_db", [80.0, 43.7])
-def test_levels_keep_a_spectrogram_within_half_a_level(range_db: float) -> None:
+def test_levels_round_trip_within_half_a_level(range_db: float) -> None:
     rng = np.random.default_rng(0)
     S_db = rng.uniform(-range_db, 0, (128, 50)).astype(np.float32)
     S_db[0, 0], S_db[1, 1] = -range_db, 0
@@ -54,7 +52,7 @@ def test_levels_keep_a_spectrogram_within_half_a_level(range_db: float) -> None:
     assert np.array_equal(encode_levels(back)[0], levels)
 
 
-def test_levels_of_a_flat_spectrogram_are_flat() -> None:
+def test_encode_levels_of_a_constant_spectrogram() -> None:
     levels, range_db = encode_levels(np.zeros((4, 3), dtype=np.float32))
     assert (range_db, set(levels.ravel().tolist())) == (1.0, {255})
 
@@ -62,7 +60,7 @@ def test_levels_of_a_flat_spectrogram_are_flat() -> None:
 # --- the archive
 
 
-def test_an_archive_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_load_archive_reads_arrays_tracks_and_audio(tmp_path: Path) -> None:
     data = played_data([0, 3], seconds=2)
     write_archive(tmp_path, data)
     write_rows(
@@ -82,10 +80,10 @@ def test_an_archive_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read.audio == {"disco.00000": tmp_path / "audio" / "disco.00000.flac"}
     for i in range(2):
         assert np.array_equal(read.spectrogram(i), data.spectrogram(i))
-    assert read.spectrogram(0).shape[1] < data.levels.shape[2]  # no padding comes out
+    assert read.spectrogram(0).shape[1] < data.levels.shape[2]  # without padding
 
 
-def test_without_n_columns_every_column_is_sound(tmp_path: Path) -> None:
+def test_load_archive_without_n_columns_uses_all_columns(tmp_path: Path) -> None:
     np.savez(
         tmp_path / "logmel.npz",
         levels=np.full((1, 8, 5), 9, dtype=np.uint8),
@@ -125,19 +123,19 @@ BROKEN: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("fault", list(BROKEN))
-def test_a_broken_archive_is_a_sentence_that_names_it(tmp_path: Path, fault: str) -> None:
+def test_load_archive_of_a_broken_file_raises_data_error(tmp_path: Path, fault: str) -> None:
     BROKEN[fault](tmp_path)
     with pytest.raises(DataError, match=r"logmel\.npz (cannot be read|must hold).*\.$"):
         load_archive(tmp_path)
 
 
-def test_another_number_of_mel_bands_is_refused() -> None:
+def test_check_front_end_with_other_mel_bands_raises() -> None:
     check_front_end(DATA, SpectrogramConfig())
     with pytest.raises(DataError, match="128 mel bands and the front end 64"):
         check_front_end(DATA, SpectrogramConfig(n_mels=64))
 
 
-def test_band_centres_are_where_the_basis_has_its_peaks() -> None:
+def test_band_centres_match_the_peaks_of_the_filter_bank() -> None:
     config = SpectrogramConfig()
     basis, centres = mel_basis(config), band_centres(config)
     assert basis.shape == (128, 1025)
@@ -149,7 +147,7 @@ def test_band_centres_are_where_the_basis_has_its_peaks() -> None:
 # --- splits
 
 
-def test_a_folder_without_splits_is_parted_by_track_ten_per_cent_of_each_genre(
+def test_split_paper_without_file_is_80_10_10_per_genre(
     tmp_path: Path,
 ) -> None:
     parts = split(DATA, tmp_path, "paper")
@@ -166,7 +164,7 @@ def test_a_folder_without_splits_is_parted_by_track_ten_per_cent_of_each_genre(
     assert lists(split(DATA, tmp_path, "paper")) == lists(parts)
 
 
-def test_the_paper_split_is_the_folder_s_file(tmp_path: Path) -> None:
+def test_split_paper_reads_split_paper_csv(tmp_path: Path) -> None:
     write_rows(
         tmp_path / "split_paper.csv",
         "excerpt,part",
@@ -178,7 +176,7 @@ def test_the_paper_split_is_the_folder_s_file(tmp_path: Path) -> None:
     assert lists(split(DATA, tmp_path, "paper")) == {"train": [1], "valid": [20], "test": [0]}
 
 
-def test_the_filtered_split_is_a_column_of_the_tracks(tmp_path: Path) -> None:
+def test_split_filtered_reads_tracks_csv(tmp_path: Path) -> None:
     write_rows(
         tmp_path / "tracks.csv",
         "excerpt,split_filtered",
@@ -190,7 +188,7 @@ def test_the_filtered_split_is_a_column_of_the_tracks(tmp_path: Path) -> None:
     assert lists(split(DATA, tmp_path, "filtered")) == {"train": [3], "valid": [], "test": [21]}
 
 
-def test_the_wide_split_holds_back_a_tenth_of_the_artists_of_both_parts(tmp_path: Path) -> None:
+def test_split_filtered_wide_validates_on_a_tenth_of_the_artists(tmp_path: Path) -> None:
     parts = ["train"] * 20 + ["valid"] * 20 + ["test"] * 5 + ["excluded"] * 5
     write_rows(
         tmp_path / "tracks.csv",
@@ -208,7 +206,7 @@ def test_the_wide_split_holds_back_a_tenth_of_the_artists_of_both_parts(tmp_path
     assert not valid & {artist[i] for i in wide["train"]}
 
 
-def test_all_makes_every_excerpt_test(tmp_path: Path) -> None:
+def test_split_all_makes_every_excerpt_test(tmp_path: Path) -> None:
     assert lists(split(DATA, tmp_path, "all")) == {
         "train": [],
         "valid": [],
@@ -217,9 +215,7 @@ def test_all_makes_every_excerpt_test(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
-def test_a_file_may_give_the_parts_also_one_saved_by_a_spreadsheet(
-    tmp_path: Path, encoding: str
-) -> None:
+def test_split_reads_a_csv_file_with_or_without_bom(tmp_path: Path, encoding: str) -> None:
     path = write_rows(
         tmp_path / "mine.csv",
         "excerpt,part",
@@ -230,39 +226,37 @@ def test_a_file_may_give_the_parts_also_one_saved_by_a_spreadsheet(
     assert lists(split(DATA, tmp_path, str(path))) == {"train": [30], "valid": [5], "test": []}
 
 
-def test_a_split_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
+def test_split_that_does_not_exist_or_match_raises(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"no split file .*nothing\.csv; .*paper, filtered, filtered-wide, all\.$"
     ):
         split(DATA, tmp_path, str(tmp_path / "nothing.csv"))
-    with pytest.raises(DataError, match=r"tracks\.csv gives no excerpt of this data a part"):
+    with pytest.raises(
+        DataError, match=r"tracks\.csv assigns no excerpt of this data set to a part"
+    ):
         split(DATA, tmp_path, "filtered")
     strange = write_rows(tmp_path / "strange.csv", "excerpt,part", "polka.00001,train")
-    with pytest.raises(DataError, match=r"strange\.csv gives no excerpt of this data a part"):
+    with pytest.raises(
+        DataError, match=r"strange\.csv assigns no excerpt of this data set to a part"
+    ):
         split(DATA, tmp_path, str(strange))
     headless = write_rows(tmp_path / "headless.csv", "jazz.00001,train")
     with pytest.raises(DataError, match=r"headless\.csv has no column 'excerpt'"):
         split(DATA, tmp_path, str(headless))
 
 
-def test_a_step_says_which_part_it_lacks(tmp_path: Path) -> None:
+def test_require_parts_names_the_empty_parts(tmp_path: Path) -> None:
     parts = split(DATA, tmp_path, "all")
-    need(parts, "test")
+    require_parts(parts, "test")
     with pytest.raises(DataError, match=r"no train and no valid part.* needs train and valid"):
-        need(parts, "train", "valid")
-
-
-def test_duplicates_are_pairs_of_names(tmp_path: Path) -> None:
-    assert duplicate_pairs(tmp_path) == []
-    (tmp_path / "duplicates.json").write_text(json.dumps([["a", "b"], ["c", "d"]]))
-    assert duplicate_pairs(tmp_path) == [("a", "b"), ("c", "d")]
+        require_parts(parts, "train", "valid")
 
 
 # --- GTZAN
 
 
 @pytest.mark.shared
-def test_gtzan_loads_and_its_splits_have_the_published_sizes(shared: Path) -> None:
+def test_gtzan_splits_have_the_published_sizes(shared: Path) -> None:
     folder = shared / "gtzan"
     data = load_archive(folder)
     assert (len(data), data.levels.shape) == (938, (938, 128, 387))
@@ -280,7 +274,7 @@ def test_gtzan_loads_and_its_splits_have_the_published_sizes(shared: Path) -> No
 
 
 @pytest.mark.shared
-def test_gtzan_s_arrays_are_what_our_front_end_makes_of_its_audio(shared: Path) -> None:
+def test_gtzan_arrays_match_our_front_end_on_its_audio(shared: Path) -> None:
     soundfile = pytest.importorskip("soundfile")
     folder = shared / "gtzan"
     data = load_archive(folder)
@@ -294,10 +288,10 @@ def test_gtzan_s_arrays_are_what_our_front_end_makes_of_its_audio(shared: Path) 
         assert sr == config.sr
         ours = log_mel(y, config, basis)
         frames = frame_index[index]
-        frames = frames[frames < ours.shape[1] - 4]  # the last ones hear the cut
+        frames = frames[frames < ours.shape[1] - 4]  # the last frames span the cut
         ours, theirs = ours[:, frames], data.spectrogram(index)[:, : len(frames)]
-        heard = (ours > -70) & (theirs > -70)
-        difference = (ours - theirs)[heard]
-        # The audio is a part of the excerpt, so its maximum may be another.
+        audible = (ours > -70) & (theirs > -70)
+        difference = (ours - theirs)[audible]
+        # The audio is a part of the excerpt, so its maximum may differ.
         rms = float(np.sqrt(np.mean((difference - np.median(difference)) ** 2)))
         assert rms < 0.6, name

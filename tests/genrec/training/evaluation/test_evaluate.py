@@ -1,4 +1,4 @@
-"""Every figure of an evaluation, against numbers worked out by hand."""
+"""Evaluation metrics against values computed by hand."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def at(degrees: list[float]) -> np.ndarray:
     return np.stack([np.cos(radians), np.sin(radians)], axis=1).astype(np.float32)
 
 
-def heard(indices: list[int], degrees: list[float]) -> EmbeddedPredictions:
+def predictions(indices: list[int], degrees: list[float]) -> EmbeddedPredictions:
     logits = np.zeros((len(indices), 2), np.float32)
     return EmbeddedPredictions(np.array(indices), at(degrees), logits, at(degrees))
 
@@ -49,9 +49,9 @@ def heard(indices: list[int], degrees: list[float]) -> EmbeddedPredictions:
 # --- accuracy
 
 
-def test_accuracy_and_the_confusion_matrix() -> None:
-    truth, answer = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 0, 2])
-    found = accuracy(truth, answer, ("jazz", "pop", "rock", "metal"))
+def test_accuracy_per_class_and_confusion_matrix() -> None:
+    truth, predicted = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, 0, 2])
+    found = accuracy(truth, predicted, ("jazz", "pop", "rock", "metal"))
     assert found["accuracy"] == pytest.approx(4 / 6)
     assert found["confusion_matrix"] == [[2, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]]
     assert found["per_class"]["jazz"] == pytest.approx(
@@ -61,7 +61,7 @@ def test_accuracy_and_the_confusion_matrix() -> None:
         {"precision": 1 / 2, "recall": 1 / 2, "f1": 1 / 2, "support": 2}
     )
     assert found["per_class"]["metal"]["support"] == 0
-    # A genre that is not in the part does not pull the mean down.
+    # A genre without tracks does not count in the mean.
     assert found["macro_f1"] == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
 
 
@@ -69,40 +69,42 @@ def test_accuracy_and_the_confusion_matrix() -> None:
 
 
 def sure(p: float, right: int, wrong: int) -> tuple[list[int], list[list[float]]]:
-    """Return truth and logits of two genres, the first of them heard with probability p."""
+    """Return truth and logits of two genres; the first is predicted with probability p."""
     logits = [[math.log(p / (1 - p)), 0.0]] * (right + wrong)
     return [0] * right + [1] * wrong, logits
 
 
-def judge(*groups: tuple[list[int], list[list[float]]], below: float = 0.5) -> dict[str, float]:
+def calibration_of(
+    *groups: tuple[list[int], list[list[float]]], below: float = 0.5
+) -> dict[str, float]:
     truth = np.array([t for group, _ in groups for t in group])
     logits = np.array([row for _, rows in groups for row in rows], dtype=np.float32)
     preset = SimpleNamespace(calibration=Calibration(temperature=1.7, unsure_below=below))
     return calibration(truth, logits, preset)
 
 
-def test_probabilities_that_keep_their_word_have_no_calibration_error() -> None:
-    found = judge(sure(0.8, 8, 2))
+def test_calibrated_probabilities_have_zero_ece() -> None:
+    found = calibration_of(sure(0.8, 8, 2))
     assert found["ece"] == pytest.approx(0, abs=1e-6)
     assert found["nll"] == pytest.approx(-(0.8 * math.log(0.8) + 0.2 * math.log(0.2)), abs=1e-6)
     assert found["temperature"] == 1.7
 
 
-def test_overconfidence_is_the_gap_weighed_by_how_many_say_it() -> None:
-    assert judge(sure(0.8, 5, 5))["ece"] == pytest.approx(0.3, abs=1e-6)
-    mixed = judge(sure(0.85, 6, 4), sure(0.95, 30, 0))
+def test_ece_is_the_gap_weighted_by_bin_size() -> None:
+    assert calibration_of(sure(0.8, 5, 5))["ece"] == pytest.approx(0.3, abs=1e-6)
+    mixed = calibration_of(sure(0.85, 6, 4), sure(0.95, 30, 0))
     assert mixed["ece"] == pytest.approx(0.25 * 0.25 + 0.75 * 0.05, abs=1e-6)
 
 
-def test_unsure_tracks_are_counted_and_left_out() -> None:
-    found = judge(sure(0.6, 1, 3), sure(0.9, 5, 1), below=0.7)
+def test_unsure_tracks_are_excluded_from_accuracy_when_sure() -> None:
+    found = calibration_of(sure(0.6, 1, 3), sure(0.9, 5, 1), below=0.7)
     assert found["unsure_share"] == pytest.approx(4 / 10)
     assert found["accuracy_when_sure"] == pytest.approx(5 / 6)
-    nobody = judge(sure(0.6, 1, 3), below=0.7)
-    assert (nobody["unsure_share"], nobody["accuracy_when_sure"]) == (1.0, 0.0)
+    none_sure = calibration_of(sure(0.6, 1, 3), below=0.7)
+    assert (none_sure["unsure_share"], none_sure["accuracy_when_sure"]) == (1.0, 0.0)
 
 
-def test_softmax_bears_large_logits() -> None:
+def test_softmax_of_large_logits_is_finite() -> None:
     p = softmax(np.array([[1000.0, 1000.0 - math.log(3)], [-1e30, 0.0]], dtype=np.float32))
     np.testing.assert_allclose(p, [[0.75, 0.25], [0, 1]], atol=1e-3)
 
@@ -113,12 +115,12 @@ GENRES = ["jazz", "jazz", "jazz", "rock", "jazz", "rock", "jazz", "rock"]
 ARTISTS = ["ann", "ann", "ann", "bob", "cy", "dan", "eve", "flo"]
 
 
-def test_neighbours_with_and_without_the_artist_s_own_tracks() -> None:
+def test_neighbours_with_and_without_artist_filter() -> None:
     data = blank_data(GENRES, artists=ARTISTS)
-    query = heard([0], [0])
-    pool = heard([1, 2, 3, 4, 5, 6, 7], [10, 20, 30, 40, 50, 60, 70])
+    query = predictions([0], [0])
+    pool = predictions([1, 2, 3, 4, 5, 6, 7], [10, 20, 30, 40, 50, 60, 70])
     found = neighbours(data, query, pool)
-    share = 5 / 7  # of the pool is answered once when ann's two are left out
+    share = 5 / 7  # of the tracks are returned once without ann's two
     assert found == pytest.approx(
         {
             "catalogue": 7,
@@ -134,19 +136,21 @@ def test_neighbours_with_and_without_the_artist_s_own_tracks() -> None:
     )
 
 
-def test_a_track_is_never_its_own_neighbour_even_where_few_are_left() -> None:
-    found = neighbours(blank_data(["jazz", "jazz", "rock"]), *[heard([0, 1, 2], [0, 10, 90])] * 2)
+def test_neighbours_exclude_the_query_itself() -> None:
+    found = neighbours(
+        blank_data(["jazz", "jazz", "rock"]), *[predictions([0, 1, 2], [0, 10, 90])] * 2
+    )
     assert found["precision_at_5"] == pytest.approx((1 + 1 + 0) / 6)
-    assert found["same_artist_share"] == 0  # unknown artists are nobody's
+    assert found["same_artist_share"] == 0  # unknown artists do not match
     assert found["mean_cosine_nearest"] == pytest.approx(
         (cosine(10) + cosine(90) + cosine(80)) / 3, abs=1e-6
     )
     assert (found["never_share"], found["hubness_skew"]) == (0, 0)
 
 
-def test_where_only_the_artist_s_own_tracks_are_left_there_is_no_neighbour() -> None:
+def test_neighbours_with_only_the_artists_tracks_are_empty() -> None:
     data = blank_data(["jazz", "jazz"], artists=["ann", "ann"])
-    found = neighbours(data, heard([0], [0]), heard([1], [10]))
+    found = neighbours(data, predictions([0], [0]), predictions([1], [10]))
     assert (found["precision_at_5"], found["precision_at_5_artist_filtered"]) == (1.0, 0.0)
     assert (found["mean_cosine_nearest"], found["mean_cosine_unrelated"]) == (0.0, 0.0)
     json.dumps(found, allow_nan=False)
@@ -155,8 +159,8 @@ def test_where_only_the_artist_s_own_tracks_are_left_there_is_no_neighbour() -> 
 # --- the whole report
 
 
-class KnownAnswers:
-    """Stands in for an Analyzer: what it hears of a track is written down beforehand."""
+class FixedPredictions:
+    """Analyzer stand-in with a fixed prediction per track."""
 
     def __init__(self, features: np.ndarray, logits: np.ndarray) -> None:
         self.features, self.logits = features, logits
@@ -184,7 +188,7 @@ class KnownAnswers:
 
 
 def numbered(data: Dataset, **changed: Any) -> Dataset:
-    """Return the data with levels that tell which track they are of."""
+    """Return the data with levels that identify the track."""
     levels = np.arange(1, len(data) + 1, dtype=np.uint8)[:, None, None]
     return replace(data, levels=np.broadcast_to(levels, data.levels.shape).copy(), **changed)
 
@@ -196,17 +200,17 @@ PARTS: Parts = {
     "test": np.array([2, 3, 4]),
 }
 LOGIT = 2 * math.log(4)  # 0.8 at a temperature of 2
-KNOWN = KnownAnswers(
+KNOWN = FixedPredictions(
     at([0, 90, 5, 80, 50]),
     np.array([[0, 0], [0, 0], [LOGIT, 0], [0, LOGIT], [0, LOGIT]], dtype=np.float32),
 )
 
 
-def test_the_report_judges_one_part_and_looks_for_neighbours_in_the_others() -> None:
-    told: list[tuple[int, int]] = []
+def test_evaluate_one_part_with_neighbours_from_the_others() -> None:
+    calls: list[tuple[int, int]] = []
     audio = {DATA.names[2]: Path("jazz.wav"), DATA.names[3]: Path("jazz.wav")}
     report = evaluate(
-        KNOWN, replace(DATA, audio=audio), PARTS, progress=lambda *at: told.append(at)
+        KNOWN, replace(DATA, audio=audio), PARTS, progress=lambda *at: calls.append(at)
     )
     assert (report["preset"], report["model_id"]) == ("known", "known@0123456789ab")
     assert (report["part"], report["tracks"], report["labels"]) == ("test", 3, ["jazz", "rock"])
@@ -215,17 +219,17 @@ def test_the_report_judges_one_part_and_looks_for_neighbours_in_the_others() -> 
     assert report["calibration"]["ece"] == pytest.approx(0.8 - 2 / 3, abs=1e-6)
     assert report["neighbours"]["catalogue"] == 2
     assert report["neighbours"]["precision_at_5"] == pytest.approx(3 / 6)
-    # Tracks at 5, 80 and 50 degrees; of other genres lie 90, 0 and 90 degrees.
+    # Tracks at 5, 80 and 50 degrees; those of other genres at 90, 0 and 90 degrees.
     unrelated = [cosine(85), cosine(80), cosine(40)]
     assert report["raw_cosine_unrelated"] == pytest.approx(np.mean(unrelated), abs=1e-6)
     assert report["similarity"]["unrelated"][::5] == pytest.approx(sorted(unrelated), abs=1e-6)
     assert sum(row["tracks"] for row in report["reliability"]) == 3
     assert report["audio"] == {"tracks": 2, "accuracy": 0.5, "accuracy_arrays": 1.0}
-    assert told == [(done, 5) for done in range(1, 6)]
+    assert calls == [(done, 5) for done in range(1, 6)]
     assert json.loads(json.dumps(report, allow_nan=False)) == report
 
 
-def test_where_every_track_is_test_neighbours_are_looked_for_among_them() -> None:
+def test_evaluate_split_all_uses_the_part_as_catalogue() -> None:
     nothing = np.array([], dtype=np.int64)
     parts = {"train": nothing, "valid": nothing, "test": np.arange(5)}
     report = evaluate(KNOWN, DATA, parts, audio=False)
@@ -233,15 +237,17 @@ def test_where_every_track_is_test_neighbours_are_looked_for_among_them() -> Non
     assert report["audio"] is None
 
 
-def test_what_cannot_be_judged_is_a_sentence() -> None:
+def test_evaluate_of_unusable_data_raises() -> None:
     with pytest.raises(DataError, match="no valid part"):
         evaluate(KNOWN, DATA, PARTS, part="valid")
-    with pytest.raises(DataError, match=r"known knows no polka; it was trained on jazz, rock\."):
+    with pytest.raises(
+        DataError, match=r"known has no genre polka; it was trained on jazz, rock\."
+    ):
         evaluate(KNOWN, replace(DATA, genres=["polka", *DATA.genres[1:]]), PARTS)
     with pytest.raises(DataError, match="64 mel bands"):
         evaluate(KNOWN, replace(DATA, levels=DATA.levels[:, :64]), PARTS)
     broken = replace(DATA, audio={DATA.names[2]: Path("it.broken")})
-    with pytest.raises(DataError, match=r"it\.broken .* cannot be heard: No sound"):
+    with pytest.raises(DataError, match=r"it\.broken cannot be analysed: No sound"):
         evaluate(KNOWN, broken, PARTS)
 
 
@@ -252,7 +258,7 @@ def keys(value: Any) -> Iterator[str]:
             yield from keys(inner)
 
 
-def test_every_key_of_the_report_is_documented() -> None:
+def test_report_keys_are_documented() -> None:
     audio = {DATA.names[2]: Path("jazz.wav")}
     report = evaluate(KNOWN, replace(DATA, audio=audio), PARTS)
     documented = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")

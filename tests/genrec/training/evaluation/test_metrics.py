@@ -1,4 +1,4 @@
-"""How shown numbers are spread, against numbers worked out by hand."""
+"""Metrics of similarity and calibration against values computed by hand."""
 
 from __future__ import annotations
 
@@ -10,26 +10,28 @@ import pytest
 from genrec.preset import Calibration
 from genrec.training.evaluation.metrics import (
     calibration_error,
-    honest_calibration_error,
+    chance_calibration_error,
     raw_cosine,
     reliability,
-    similarity,
+    similarity_distribution,
 )
 from genrec.training.evaluation.plots import plot_reliability, plot_similarity
 
 
-def test_the_spread_is_of_what_people_see() -> None:
+def test_similarity_distribution_is_of_calibrated_values() -> None:
     nearest = np.linspace(0.5, 1, 11, dtype=np.float32)
-    found = similarity(nearest, np.array([0.0, 0.5], np.float32), Calibration(cosine_zero=0.5))
+    found = similarity_distribution(
+        nearest, np.array([0.0, 0.5], np.float32), Calibration(cosine_zero=0.5)
+    )
     assert found["nearest"] == pytest.approx(np.linspace(0, 1, 11), abs=1e-6)
-    assert found["unrelated"] == [0.0] * 11  # below the zero is zero
+    assert found["unrelated"] == [0.0] * 11  # clipped at zero
     assert found["unrelated_histogram"] == [1.0] + [0.0] * 19
     assert sum(found["nearest_histogram"]) == pytest.approx(1)
-    nothing = similarity(nearest[:0], nearest[:0], Calibration())
-    assert (nothing["nearest"], sum(nothing["nearest_histogram"])) == ([], 0.0)
+    empty = similarity_distribution(nearest[:0], nearest[:0], Calibration())
+    assert (empty["nearest"], sum(empty["nearest_histogram"])) == ([], 0.0)
 
 
-def test_features_that_all_point_one_way_have_a_raw_cosine_of_one() -> None:
+def test_raw_cosine_of_almost_parallel_features_is_one() -> None:
     rng = np.random.default_rng(0)
     features = (rng.normal(0, 0.01, (6, 8)) + 1).astype(np.float32)
     unrelated = ~np.eye(6, dtype=bool)
@@ -39,7 +41,7 @@ def test_features_that_all_point_one_way_have_a_raw_cosine_of_one() -> None:
     assert raw_cosine(features, features, ~unrelated & unrelated) == 0.0
 
 
-def test_reliability_counts_by_confidence() -> None:
+def test_reliability_bins_by_confidence() -> None:
     p = np.array([[0.85, 0.15], [0.85, 0.15], [0.35, 0.65], [0.0, 1.0]])
     rows = reliability(np.array([0, 1, 1, 1]), p)
     assert [row["tracks"] for row in rows] == [1, 2, 1]
@@ -47,12 +49,14 @@ def test_reliability_counts_by_confidence() -> None:
     assert rows[2]["confidence"] == 1.0
 
 
-def test_the_plots_are_drawn(tmp_path: Path) -> None:
+def test_plots_are_written_as_png(tmp_path: Path) -> None:
     report = {
         "preset": "known",
         "calibration": {"ece": 0.1},
         "reliability": [{"confidence": 0.8, "right": 0.5, "tracks": 2}],
-        "similarity": similarity(np.ones(3, np.float32), np.zeros(3, np.float32), Calibration()),
+        "similarity": similarity_distribution(
+            np.ones(3, np.float32), np.zeros(3, np.float32), Calibration()
+        ),
     }
     plot_reliability(report, tmp_path / "deep" / "reliability.png")
     plot_similarity(report, tmp_path / "deep" / "similarity.png")
@@ -60,9 +64,9 @@ def test_the_plots_are_drawn(tmp_path: Path) -> None:
         assert path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
-def test_few_tracks_make_a_calibration_error_of_their_own() -> None:
+def test_chance_calibration_error_shrinks_with_more_tracks() -> None:
     confidence = np.random.default_rng(1).uniform(0.3, 1, 40_000)
-    few, many = (honest_calibration_error(confidence[:n], draws=200) for n in (90, 40_000))
+    few, many = (chance_calibration_error(confidence[:n], draws=200) for n in (90, 40_000))
     assert 0.04 < few < 0.12
     assert many < 0.006
     right = np.random.default_rng(2).random(len(confidence)) < confidence

@@ -1,4 +1,4 @@
-"""What changes to clips do to answers: each change is real, and the table counts right."""
+"""Robustness on audio files: the changes and the table."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ Y = music(3, 12.0, SR)
 
 
 def levels(path: Path) -> tuple[np.ndarray, float]:
-    """Return power per Hz of what is heard of a file, and its length in seconds."""
+    """Return the power spectrum of a decoded file, and its length in seconds."""
     y = decode(path, sr=SR).y
     return np.abs(np.fft.rfft(y, n=20 * SR)) ** 2, len(y) / SR
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_change_can_be_heard_and_does_what_its_name_says(tmp_path: Path, change: str) -> None:
+def test_change_writes_a_file_with_its_effect(tmp_path: Path, change: str) -> None:
     for name in (UNCHANGED, change):
         CHANGES[name](tmp_path / name.replace("/", " "), Y, SR)
     power, seconds = levels(tmp_path / change.replace("/", " "))
@@ -46,19 +46,19 @@ def test_a_change_can_be_heard_and_does_what_its_name_says(tmp_path: Path, chang
         assert power.sum() / before.sum() == pytest.approx(0.01, rel=0.01)
 
 
-def test_the_table_compares_with_the_clip_as_it_is(tmp_path: Path) -> None:
+def test_robustness_compares_with_the_unchanged_clip(tmp_path: Path) -> None:
     analyzer = PresetAnalyzer(Preset.load(ROOT / "models" / "vgg16"))
     path = tmp_path / "clip.wav"
     soundfile.write(path, Y, SR, subtype="FLOAT")
-    heard = analyzer.analyze(path).scores[0].label
-    other = next(label for label in analyzer.preset.labels if label != heard)
-    data = blank_data([heard, other, other])
+    genre = analyzer.analyze(path).scores[0].label
+    other = next(label for label in analyzer.preset.labels if label != genre)
+    data = blank_data([genre, other, other])
     data = replace(data, audio={data.names[0]: path, data.names[1]: path})
-    told: list[tuple[int, int]] = []
-    rows = robustness(analyzer, data, np.arange(3), lambda *done: told.append(done))
+    calls: list[tuple[int, int]] = []
+    rows = robustness(analyzer, data, np.arange(3), lambda *done: calls.append(done))
     assert [row["change"] for row in rows] == list(CHANGES)
     clips = 2 * len(CHANGES)
-    assert told == [(done, clips) for done in range(1, clips + 1)]
+    assert calls == [(done, clips) for done in range(1, clips + 1)]
     first = rows[0]
     assert first["clips"] == 2  # the third has no audio
     assert first["accuracy"] == 0.5
@@ -69,6 +69,6 @@ def test_the_table_compares_with_the_clip_as_it_is(tmp_path: Path) -> None:
     assert min(row["cosine_min"] for row in rows) < 0.99
 
 
-def test_without_audio_there_is_no_table() -> None:
+def test_robustness_without_audio_is_empty() -> None:
     analyzer = PresetAnalyzer(Preset.load(ROOT / "models" / "vgg16"))
     assert robustness(analyzer, blank_data(["jazz"]), np.arange(1)) == []

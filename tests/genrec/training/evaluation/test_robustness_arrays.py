@@ -1,4 +1,4 @@
-"""Damage played on spectrograms: each change does what it says, and the table counts right."""
+"""Robustness on spectrograms: the changes and the table."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from genrec.spectrogram import SpectrogramConfig
 from genrec.training.evaluation.robustness_arrays import (
     ARRAY_CHANGES,
     UNCHANGED,
-    changed,
+    apply_change,
     robustness_arrays,
 )
-from genrec.training.front_end import band_centres
+from genrec.training.filterbank import band_centres
 from tests.genrec.training.small import played_data
 from tests.repository import ROOT
 
@@ -28,10 +28,10 @@ S_DB = DATA.spectrogram(0)
 
 
 @pytest.mark.parametrize("name", ARRAY_CHANGES)
-def test_a_change_does_what_its_name_says(name: str) -> None:
+def test_apply_change_has_its_effect(name: str) -> None:
     before = S_DB.copy()
-    x = changed(S_DB, name, HZ, CONFIG)
-    assert np.array_equal(S_DB, before)  # what is given is not changed
+    x = apply_change(S_DB, name, HZ, CONFIG)
+    assert np.array_equal(S_DB, before)  # the input is not modified
     assert x.dtype == np.float32
     floor = before.min()
     assert x.max() == pytest.approx(before.max(), abs=1e-4)
@@ -55,15 +55,15 @@ def test_a_change_does_what_its_name_says(name: str) -> None:
         np.testing.assert_allclose(x, before, atol=1e-4)
 
 
-def test_silence_stays_silence() -> None:
+def test_apply_change_to_silence_is_silent() -> None:
     low = np.full((128, 20), -CONFIG.top_db, dtype=np.float32)
-    assert (changed(low, "up to 8 kHz", HZ, CONFIG) == -CONFIG.top_db).all()
+    assert (apply_change(low, "up to 8 kHz", HZ, CONFIG) == -CONFIG.top_db).all()
     nothing_passes = np.full(128, 20_000, dtype=np.float32)
-    assert (changed(S_DB, "up to 8 kHz", nothing_passes, CONFIG) == S_DB.min()).all()
+    assert (apply_change(S_DB, "up to 8 kHz", nothing_passes, CONFIG) == S_DB.min()).all()
 
 
 class Treble:
-    """Stands in for an Analyzer: hears the second genre where the highest bands are silent."""
+    """Analyzer stand-in that predicts the second genre if the highest bands are silent."""
 
     preset = SimpleNamespace(labels=tuple(DATA.labels), spectrogram=CONFIG)
 
@@ -72,13 +72,13 @@ class Treble:
         return Prediction(np.zeros(2, np.float32), np.array([1 - dark, dark], np.float32))
 
 
-def test_the_table_compares_with_the_tracks_as_they_are() -> None:
+def test_robustness_arrays_compares_with_the_unchanged_tracks() -> None:
     analyzer: Any = Treble()
-    told: list[tuple[int, int]] = []
+    calls: list[tuple[int, int]] = []
     first = np.array([DATA.genres.index(DATA.labels[0])])
-    rows = robustness_arrays(analyzer, DATA, first, lambda *done: told.append(done))
+    rows = robustness_arrays(analyzer, DATA, first, lambda *done: calls.append(done))
     assert [row["change"] for row in rows] == list(ARRAY_CHANGES)
-    assert told == [(1, 1)]
+    assert calls == [(1, 1)]
     by = {row["change"]: row for row in rows}
     assert by[UNCHANGED] == {
         "change": "none", "tracks": 1, "accuracy": 1.0, "difference": 0.0, "genre_kept": 1.0,
@@ -90,7 +90,7 @@ def test_the_table_compares_with_the_tracks_as_they_are() -> None:
     assert robustness_arrays(analyzer, DATA, first[:0]) == []
 
 
-def test_a_wrong_genre_may_be_kept_and_a_right_one_come_of_a_change() -> None:
+def test_genre_kept_is_independent_of_accuracy() -> None:
     analyzer: Any = Treble()
     both = robustness_arrays(analyzer, DATA, np.array([0, 1]))
     by = {row["change"]: (row["accuracy"], row["genre_kept"]) for row in both}
@@ -98,7 +98,7 @@ def test_a_wrong_genre_may_be_kept_and_a_right_one_come_of_a_change() -> None:
     assert by["up to 8 kHz"] == (0.5, 0.0)
 
 
-def test_every_key_of_a_row_is_documented() -> None:
+def test_robustness_arrays_keys_are_documented() -> None:
     documented = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
     analyzer: Any = Treble()
     for key in ("robustness_arrays", *robustness_arrays(analyzer, DATA, np.array([0]))[0]):

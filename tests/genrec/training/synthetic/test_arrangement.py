@@ -1,4 +1,4 @@
-"""Bands and their pieces: drawn by lot, always the same, and in time and in tune."""
+"""Random ensembles and their pieces: deterministic, varied, and in time and tune."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TRIO = Ensemble(
     rhythm="four",
     kit=0,
     swing=0.0,
-    rattles=(),
+    percussion=(),
     bass=33,
     bass_line="roots",
     chords=((0, "long"),),
@@ -55,31 +55,31 @@ def times(piece: Piece, key: int) -> np.ndarray:
     return np.array(sorted(n.start_s for n in piece.notes if (n.channel, n.key) == (DRUMS, key)))
 
 
-def test_a_number_is_always_the_same_band_and_no_other_one() -> None:
-    bands = [draw_ensemble(number) for number in range(200)]
-    assert bands == [draw_ensemble(number) for number in range(200)]
-    assert len(set(bands)) == 200
+def test_draw_ensemble_is_deterministic_and_unique_per_number() -> None:
+    ensembles = [draw_ensemble(number) for number in range(200)]
+    assert ensembles == [draw_ensemble(number) for number in range(200)]
+    assert len(set(ensembles)) == 200
 
 
-def test_bands_are_of_many_kinds() -> None:
-    bands = [draw_ensemble(number) for number in range(300)]
-    assert {b.rhythm for b in bands} == {None, *RHYTHMS}
-    assert {b.scale for b in bands} == set(SCALES)
-    assert {b.progression for b in bands} == set(range(len(PROGRESSIONS)))
-    assert {strum for b in bands for _, strum in b.chords} == set(STRUMS)
+def test_draw_ensemble_covers_all_choices() -> None:
+    ensembles = [draw_ensemble(number) for number in range(300)]
+    assert {b.rhythm for b in ensembles} == {None, *RHYTHMS}
+    assert {b.scale for b in ensembles} == set(SCALES)
+    assert {b.progression for b in ensembles} == set(range(len(PROGRESSIONS)))
+    assert {strum for b in ensembles for _, strum in b.chords} == set(STRUMS)
     for share, count in (
-        (0.22, sum(b.rhythm is None for b in bands)),
-        (0.35, sum(b.pad is not None for b in bands)),
-        (0.65, sum(b.lead is not None for b in bands)),
+        (0.22, sum(b.rhythm is None for b in ensembles)),
+        (0.35, sum(b.pad is not None for b in ensembles)),
+        (0.65, sum(b.lead is not None for b in ensembles)),
     ):
-        assert count / len(bands) == pytest.approx(share, abs=0.1)
-    assert all(b.chords or b.lead is not None or b.pad is not None for b in bands)
-    players = [p for b in bands for p in (b.bass, b.pad, b.lead, *(i for i, _ in b.chords))]
+        assert count / len(ensembles) == pytest.approx(share, abs=0.1)
+    assert all(b.chords or b.lead is not None or b.pad is not None for b in ensembles)
+    players = [p for b in ensembles for p in (b.bass, b.pad, b.lead, *(i for i, _ in b.chords))]
     assert all(0 <= p <= 127 for p in players if p is not None)
 
 
 @pytest.mark.parametrize("number", range(40))
-def test_every_note_of_every_band_can_be_played(number: int) -> None:
+def test_compose_notes_are_valid_midi(number: int) -> None:
     piece = compose(draw_ensemble(number), (number, 0), SECONDS)
     assert piece.notes
     assert {n.channel for n in piece.notes} <= {DRUMS, *piece.programs}
@@ -90,28 +90,28 @@ def test_every_note_of_every_band_can_be_played(number: int) -> None:
         assert 1 <= note.velocity <= 127
 
 
-def test_a_take_is_always_the_same_piece_and_another_take_another_one() -> None:
+def test_compose_is_deterministic_and_varies_with_the_take() -> None:
     assert compose(TRIO, (3, 1), SECONDS) == compose(TRIO, (3, 1), SECONDS)
     takes = [compose(TRIO, (3, take), SECONDS) for take in range(20)]
     assert len({tuple(piece.notes) for piece in takes}) == 20
     tempi = [np.diff(times(piece, KICK)).mean() for piece in takes]
-    assert min(tempi) == pytest.approx(0.5 / 1.1, rel=0.05)  # 120 bpm, a tenth more or less
+    assert min(tempi) == pytest.approx(0.5 / 1.1, rel=0.05)  # 120 bpm, 10 % more or less
     assert max(tempi) == pytest.approx(0.5 / 0.9, rel=0.05)
     assert len({min(keys(piece, BASS)) % 12 for piece in takes}) > 4  # another key
 
 
-def test_the_band_is_mostly_the_same_people_and_always_the_same_instruments() -> None:
+def test_compose_varies_programs_within_their_family() -> None:
     sent = Counter(compose(TRIO, (5, take), 1.0).programs[LEAD] for take in range(200))
     assert sent[73] / 200 == pytest.approx(0.78, abs=0.1)
     assert set(sent) <= set(range(72, 80))  # pipes
 
 
 @pytest.mark.parametrize("rhythm", RHYTHMS)
-def test_drums_play_their_rhythm(rhythm: str) -> None:
+def test_drums_follow_their_rhythm(rhythm: str) -> None:
     piece = compose(replace(TRIO, rhythm=rhythm, bpm=100.0), (1, 0), SECONDS)
     row = RHYTHMS[rhythm][0]
     kicks = times(piece, KICK)
-    # The tempo is of the take: it is what the hits are at once best in time with.
+    # The tempo varies with the take; fit it to the hits by least squares.
     hits = [i for i, mark in enumerate(row) if mark == "x"]
     steps = np.array([bar * len(row) + i for bar in range(40) for i in hits])[: len(kicks)]
     step_s = float((kicks @ steps) / (steps @ steps))
@@ -119,7 +119,7 @@ def test_drums_play_their_rhythm(rhythm: str) -> None:
     np.testing.assert_allclose(kicks, steps * step_s, atol=0.02)
 
 
-def test_off_beats_of_a_band_that_swings_are_late() -> None:
+def test_swing_delays_off_beats() -> None:
     straight, swung = (
         compose(replace(TRIO, swing=swing, rhythm="disco", lead=None), (1, 0), SECONDS)
         for swing in (0.0, 0.2)
@@ -134,7 +134,7 @@ def test_off_beats_of_a_band_that_swings_are_late() -> None:
 
 @pytest.mark.parametrize("strum", ["arpeggio", "alberti"])
 @pytest.mark.parametrize("bpm", [70.0, 140.0])
-def test_broken_chords_have_all_their_tones(strum: str, bpm: float) -> None:
+def test_broken_chords_have_all_chord_tones(strum: str, bpm: float) -> None:
     piece = compose(replace(TRIO, bpm=bpm, chords=((0, strum),), progression=11), (2, 0), SECONDS)
     tones = 3 if strum == "alberti" else 4  # of a seventh chord
     assert len({key % 12 for key in keys(piece, FIRST)}) == tones
@@ -142,19 +142,19 @@ def test_broken_chords_have_all_their_tones(strum: str, bpm: float) -> None:
 
 @pytest.mark.parametrize("progression", range(len(PROGRESSIONS)))
 def test_chords_follow_the_progression(progression: int) -> None:
-    band = replace(TRIO, progression=progression, bass=None, lead=None, rhythm=None)
-    piece = compose(band, (2, 0), SECONDS)
+    ensemble = replace(TRIO, progression=progression, bass=None, lead=None, rhythm=None)
+    piece = compose(ensemble, (2, 0), SECONDS)
     starts = sorted({round(n.start_s, 1) for n in piece.notes})
     bar_s = np.diff(starts).max()
     line = [chord.split(":") for chord in PROGRESSIONS[progression]]
-    heard: dict[int, set[int]] = {}
+    played: dict[int, set[int]] = {}
     for note in piece.notes:
-        heard.setdefault(round(note.start_s / bar_s), set()).add(note.key % 12)
+        played.setdefault(round(note.start_s / bar_s), set()).add(note.key % 12)
     written = [{(int(r) + t) % 12 for t in QUALITIES[q]} for r, q in line]
     assert any(
         all(
-            {(key + up) % 12 for key in written[(bar + shift) % len(line)]} == now
-            for bar, now in heard.items()
+            {(key + up) % 12 for key in written[(bar + shift) % len(line)]} == tones
+            for bar, tones in played.items()
         )
         for shift in range(len(line))
         for up in range(12)
@@ -162,14 +162,14 @@ def test_chords_follow_the_progression(progression: int) -> None:
 
 
 @pytest.mark.parametrize("scale", SCALES)
-def test_melodies_keep_to_their_scale(scale: str) -> None:
-    heard = {key % 12 for key in keys(compose(replace(TRIO, scale=scale), (4, 0), 40.0), LEAD)}
+def test_melody_stays_in_its_scale(scale: str) -> None:
+    used = {key % 12 for key in keys(compose(replace(TRIO, scale=scale), (4, 0), 40.0), LEAD)}
     tunes = [{(note + up) % 12 for note in SCALES[scale]} for up in range(12)]
-    assert any(heard <= tune for tune in tunes)
-    assert len(heard) >= min(5, len(SCALES[scale]))
+    assert any(used <= tune for tune in tunes)
+    assert len(used) >= min(5, len(SCALES[scale]))
 
 
-def test_a_second_voice_goes_along_with_the_melody() -> None:
+def test_second_melody_is_in_thirds_fourths_or_octaves() -> None:
     piece = compose(replace(TRIO, second=40), (4, 0), SECONDS)
     first, second = keys(piece, LEAD), keys(piece, SECOND)
     assert len(first) == len(second) > 10
@@ -177,8 +177,8 @@ def test_a_second_voice_goes_along_with_the_melody() -> None:
 
 
 @pytest.mark.parametrize("strum", STRUMS)
-def test_every_way_to_strike_chords_is_another_one(strum: str) -> None:
-    struck = {
+def test_strums_differ(strum: str) -> None:
+    notes = {
         each: [
             (round(n.start_s, 1), n.key)
             for n in compose(replace(TRIO, chords=((0, each),)), (6, 0), SECONDS).notes
@@ -186,17 +186,17 @@ def test_every_way_to_strike_chords_is_another_one(strum: str) -> None:
         ]
         for each in STRUMS
     }
-    mine = struck.pop(strum)
-    assert mine
-    assert mine not in struck.values()
+    this = notes.pop(strum)
+    assert this
+    assert this not in notes.values()
 
 
 @pytest.mark.parametrize("line", BASS_LINES)
 @pytest.mark.parametrize("rhythm", ["rock", "waltz"])
-def test_the_bass_is_low_and_moves_as_its_line_says(line: str, rhythm: str) -> None:
+def test_bass_range_fits_its_line(line: str, rhythm: str) -> None:
     piece = compose(replace(TRIO, bass_line=line, rhythm=rhythm), (7, 0), SECONDS)
-    heard = keys(piece, BASS)
-    assert heard
-    assert 30 <= min(heard) <= max(heard) <= 64
+    bass = keys(piece, BASS)
+    assert bass
+    assert 30 <= min(bass) <= max(bass) <= 64
     widest = {"octaves": 12, "syncopated": 12, "roots": 9, "long": 9}.get(line, 7)
-    assert max(heard) - min(heard) >= widest
+    assert max(bass) - min(bass) >= widest

@@ -1,4 +1,4 @@
-"""librosa's part of the front end, which a preset carries so that serving needs no librosa."""
+"""Mel filter bank of a front end, from librosa; a preset stores it, so serving needs no librosa."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Float = NDArray[np.float32]
 
 
 def mel_basis(config: SpectrogramConfig) -> Float:
-    """Return ``librosa.filters.mel``, float32 (n_mels, 1 + n_fft / 2), of a front end."""
+    """Return the filter bank ``librosa.filters.mel``, float32 (n_mels, 1 + n_fft / 2)."""
     basis = librosa.filters.mel(
         sr=config.sr,
         n_fft=config.n_fft,
@@ -24,6 +24,6 @@ def mel_basis(config: SpectrogramConfig) -> Float:
 
 
 def band_centres(config: SpectrogramConfig) -> Float:
-    """Return each mel band's centre in Hz, float32 (n_mels,), on librosa's (Slaney's) scale."""
+    """Return the mel bands' centre frequencies in Hz, float32 (n_mels,), on Slaney's scale."""
     edges = librosa.mel_frequencies(n_mels=config.n_mels + 2, fmin=config.fmin, fmax=config.fmax)
     return np.asarray(edges[1:-1], dtype=np.float32)
