@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from db.analyses import AnalysisCache
 from db.connection import Database
 from db.index.live import LiveIndex
-from db.starter_catalogue import replace_starter
+from db.starter_scope import replace_starter
 from genrec.errors import CatalogueError
 from genrec.fingerprint import COLUMNS_EACH, same_recording
 from genrec.names import artist_key, song_key

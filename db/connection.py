@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import aiosqlite
 
-from db.beside import watched_by
+from db.background_check import background_check
 from db.migrate import migrate
 from genrec.errors import CatalogueError
 
@@ -84,7 +84,7 @@ class Database:
         self.path = path
         self._writer = writer
         self._reader = reader
-        self.scopes_in_work: set[str] = set()
+        self.locked_scopes: set[str] = set()
         self._write_lock = asyncio.Lock()
         self._read_lock = self._write_lock if reader is writer else asyncio.Lock()
 
@@ -100,7 +100,7 @@ class Database:
         Keep it short and without waiting for anything but the session: there is one writer.
         """
         async with self._write_lock:
-            with translated(self.path):
+            with translate_errors(self.path):
                 if durable:
                     await self._writer.execute_fetchall("PRAGMA synchronous = FULL")
                 try:
@@ -120,7 +120,7 @@ class Database:
     async def snapshot(self) -> AsyncIterator[SqlSession]:
         """Read several things as they were at one moment."""
         async with self._read_lock:
-            with translated(self.path):
+            with translate_errors(self.path):
                 try:
                     await self._reader.execute_fetchall("BEGIN")
                     yield SqlSession(self._reader)
@@ -130,7 +130,7 @@ class Database:
     async def all(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of one query."""
         async with self._read_lock:
-            with translated(self.path):
+            with translate_errors(self.path):
                 return await SqlSession(self._reader).all(sql, parameters)
 
     async def one(self, sql: str, parameters: Iterable[Any] = ()) -> tuple[Any, ...] | None:
@@ -156,7 +156,7 @@ class Database:
         draft.unlink(missing_ok=True)
         draft.touch(mode=0o600)
         try:
-            with translated(self.path):
+            with translate_errors(self.path):
                 # On a connection of its own: readers and the writer go on meanwhile.
                 async with aiosqlite.connect(self.path, isolation_level=None) as connection:
                     await connection.execute_fetchall("VACUUM INTO ?", (str(draft),))
@@ -184,7 +184,7 @@ async def open_db(
     if name != MEMORY:
         make_private(Path(name))
     async with AsyncExitStack() as stack:
-        with translated(name):
+        with translate_errors(name):
             writer = await _connect(stack, name, busy_timeout_s)
             await writer.execute_fetchall("PRAGMA journal_mode = WAL")
             await writer.execute_fetchall(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
@@ -197,12 +197,12 @@ async def open_db(
                 reader = await _connect(stack, name, busy_timeout_s)
                 await reader.execute_fetchall("PRAGMA query_only = ON")
         if check and large:
-            await stack.enter_async_context(watched_by(partial(_look_through, name)))
+            await stack.enter_async_context(background_check(partial(_look_through, name)))
         yield Database(name, writer, reader)
 
 
 @contextmanager
-def translated(path: str) -> Iterator[None]:
+def translate_errors(path: str) -> Iterator[None]:
     """Turn what SQLite says about the file into a sentence; mistakes in our SQL stay raw."""
     try:
         yield
@@ -242,7 +242,7 @@ def _size(path: Path) -> int:
 
 async def _look_through(name: str) -> None:
     """Check on a connection of its own: readers and the writer go on meanwhile."""
-    with translated(name):
+    with translate_errors(name):
         async with aiosqlite.connect(name, isolation_level=None) as connection:
             try:
                 await _check(connection, name)

@@ -22,7 +22,7 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True)
-class Acceptance:
+class VoteCounts:
     """How answers were received."""
 
     up: int
@@ -53,13 +53,13 @@ async def vote(db: Database, cast: Vote) -> bool:
     return not taken_back
 
 
-async def acceptance(
+async def count_votes(
     db: Database,
     *,
     model_id: str | None = None,
     guild_id: int | None = None,
     message_id: int | None = None,
-) -> Acceptance:
+) -> VoteCounts:
     """Count the votes, of all or of one model, server or message."""
     rows = await db.all(
         "SELECT verdict, count(*) FROM feedback WHERE (?1 IS NULL OR model_id = ?1)"
@@ -67,4 +67,4 @@ async def acceptance(
         (model_id, guild_id, message_id),
     )
     counts = dict(rows)
-    return Acceptance(counts.get(1, 0), counts.get(-1, 0))
+    return VoteCounts(counts.get(1, 0), counts.get(-1, 0))

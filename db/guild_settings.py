@@ -87,4 +87,4 @@ async def forget_guild(db: Database, guild_id: int) -> None:
     async with db.transaction() as tx:
         for table in ("guild", "feedback", "job"):
             await tx.run(f"DELETE FROM {table} WHERE guild_id = ?", (guild_id,))
-    await Catalogue(db).forget_scope(guild_scope(guild_id))
+    await Catalogue(db).remove_scope(guild_scope(guild_id))

@@ -36,7 +36,7 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
 @dataclass(frozen=True, slots=True)
-class Imported:
+class ImportResult:
     """What an import did: the tracks' ids, and a sentence for each row that was left out."""
 
     ids: tuple[int, ...]
@@ -63,7 +63,7 @@ async def export_tracks(
 
 async def import_tracks(
     catalogue: Catalogue, text: str, *, scope: str, model_id: str, dimension: int
-) -> Imported:
+) -> ImportResult:
     """Add the tracks of a CSV or JSON export to a scope; refuse one of another model."""
     tracks: list[NewTrack] = []
     refused: list[str] = []
@@ -80,7 +80,7 @@ async def import_tracks(
     ids: list[int] = []
     for start in range(0, len(tracks), BATCH):
         ids += await catalogue.add(scope, model_id, tracks[start : start + BATCH])
-    return Imported(tuple(ids), tuple(refused))
+    return ImportResult(tuple(ids), tuple(refused))
 
 
 async def _pages(

@@ -8,31 +8,31 @@ from db.connection import Database
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAbout:
+class UserData:
     """How many things carry a user's id."""
 
     votes: int
     tracks_added: int
-    answers_owed: int
+    pending_replies: int
 
 
-async def kept_about(db: Database, user_id: int) -> KeptAbout:
+async def count_user_data(db: Database, user_id: int) -> UserData:
     """Count what carries a user's id."""
     async with db.snapshot() as session:
-        return KeptAbout(
+        return UserData(
             votes=await session.number(
                 "SELECT count(*) FROM feedback WHERE user_id = ?", (user_id,)
             ),
             tracks_added=await session.number(
                 "SELECT count(DISTINCT track_id) FROM entry WHERE added_by = ?", (user_id,)
             ),
-            answers_owed=await session.number(
+            pending_replies=await session.number(
                 "SELECT count(*) FROM job WHERE user_id = ?", (user_id,)
             ),
         )
 
 
-async def forget_user(db: Database, user_id: int) -> None:
+async def delete_user_data(db: Database, user_id: int) -> None:
     """Delete a user's votes and owed answers, and the user's id from the tracks they added.
 
     The tracks stay: they are the server's, which can remove them.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db import generations
-from db.columns import CatalogueRows, CatalogueStats, Changes, columns
+from db.catalogue_rows import CatalogueChanges, CatalogueRows, CatalogueStats, build_rows
 from db.connection import Database, SqlSession
 from db.generations import NewTrack
 from db.vectors import unpack_fingerprint
@@ -71,14 +71,14 @@ class Catalogue:
             )
         # Building the columns of 100,000 tracks takes long enough to hold up the event loop.
         return await asyncio.to_thread(
-            columns, revision, model_id, rows, max(dimensions, default=1)
+            build_rows, revision, model_id, rows, max(dimensions, default=1)
         )
 
     async def revision(self) -> int:
         """Return a number that grows with every change of what is served."""
         return await self.db.number("SELECT coalesce(max(revision), 0) FROM change")
 
-    async def changes_since(self, model_id: str, revision: int) -> Changes:
+    async def changes_since(self, model_id: str, revision: int) -> CatalogueChanges:
         """Return what an index loaded at ``revision`` must do to be up to date."""
         rows = await self.db.all(
             "SELECT revision, model_id, kind, track_id FROM change"
@@ -88,16 +88,16 @@ class Catalogue:
         newest = rows[-1][0] if rows else revision
         # The row of `revision` itself proves that none of the later ones has been deleted.
         if revision > 0 and (not rows or rows[0][0] != revision):
-            return Changes(await self.revision(), reload=True)
+            return CatalogueChanges(await self.revision(), reload=True)
         if revision == 0 and rows and rows[0][0] != 1:
-            return Changes(newest, reload=True)
+            return CatalogueChanges(newest, reload=True)
         last: dict[int, str] = {}
         for number, changed_model, kind, track_id in rows:
             if number > revision and changed_model == model_id:
                 if kind == "switch":
-                    return Changes(newest, reload=True)
+                    return CatalogueChanges(newest, reload=True)
                 last[track_id] = kind
-        return Changes(
+        return CatalogueChanges(
             newest,
             reload=False,
             put=tuple(track_id for track_id, kind in last.items() if kind == "put"),
@@ -196,7 +196,7 @@ class Catalogue:
             json.dumps(list(keep)),
         )
 
-    async def forget_scope(self, scope: str) -> int:
+    async def remove_scope(self, scope: str) -> int:
         """Drop all tracks of a scope, and return how many generations there were."""
         return await self._retire("scope = ?", scope)
 

@@ -16,8 +16,8 @@ from bot.metrics import Metrics
 from bot.ui.messages import Replies
 from bot.ui.pages import AboutFacts, Kept, Pages
 from db.connection import Database
-from db.feedback import Vote, acceptance, vote
-from db.privacy import forget_user, kept_about
+from db.feedback import Vote, count_votes, vote
+from db.privacy import count_user_data, delete_user_data
 from db.tracks import LIBRARY, STARTER, Catalogue, guild_scope
 from genrec.preset import Preset
 
@@ -68,7 +68,7 @@ class About(commands.Cog):
     async def _facts(self, interaction: discord.Interaction) -> AboutFacts:
         model_id, guild_id = self._preset.model_id, interaction.guild_id
         counted = (await self._catalogue.stats(model_id)).by_scope
-        thumbs = await acceptance(self._db, model_id=model_id)
+        thumbs = await count_votes(self._db, model_id=model_id)
         accuracy, tested = measured(self._preset.metrics())
         return AboutFacts(
             version=self._machine.version,
@@ -133,8 +133,8 @@ class Privacy(commands.GroupCog, name="privacy", description="Data stored about 
     async def show(self, interaction: discord.Interaction) -> None:
         """Answer /privacy show."""
         await acknowledge(interaction, private=True)
-        kept = await kept_about(self._db, interaction.user.id)
-        page = Kept(kept.votes, kept.tracks_added, kept.answers_owed)
+        kept = await count_user_data(self._db, interaction.user.id)
+        page = Kept(kept.votes, kept.tracks_added, kept.pending_replies)
         await say(interaction, self._pages.privacy(page, interaction.locale))
 
     @app_commands.command(description="Delete the data stored about you")
@@ -147,7 +147,7 @@ class Privacy(commands.GroupCog, name="privacy", description="Data stored about 
         await acknowledge(interaction, private=True, thinking=False)
         sure = parts[-1] == "yes"
         if sure:
-            await forget_user(self._db, interaction.user.id)
+            await delete_user_data(self._db, interaction.user.id)
         key = "privacy_deleted" if sure else "privacy_kept"
         await say(interaction, self._replies.notice(key, interaction.locale))
 

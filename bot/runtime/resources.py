@@ -11,7 +11,7 @@ from pathlib import Path
 from bot.config import Settings
 from bot.recommender import Recommender
 from db.connection import Database, open_db
-from db.starter_catalogue import replace_starter
+from db.starter_scope import replace_starter
 from genrec.preset import Preset
 from genrec.workers.pool import AnalysisPool
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from db.columns import REMOVED, CatalogueRows, Labels
+from db.catalogue_rows import REMOVED, CatalogueRows, LabelColumn
 
 Array = NDArray[Any]
 
@@ -74,12 +74,12 @@ class GrowableIndex:
 class _Words:
     """A column of words that grows: codes with room to spare, and what they mean."""
 
-    def __init__(self, labels: Labels) -> None:
+    def __init__(self, labels: LabelColumn) -> None:
         self.codes = labels.codes
         self._names = labels.names
         self._place: dict[str, int] | None = None
 
-    def put(self, start: int, labels: Labels) -> None:
+    def put(self, start: int, labels: LabelColumn) -> None:
         """Write a column from a row on."""
         if self._place is None:  # made when first needed: most libraries seldom change
             self._place = {name: code for code, name in enumerate(self._names)}
@@ -89,9 +89,9 @@ class _Words:
             self._names = tuple(place)
         self.codes = _put(self.codes, start, np.array(codes, dtype=np.int32)[labels.codes])
 
-    def labels(self, end: int) -> Labels:
+    def labels(self, end: int) -> LabelColumn:
         """Return the column up to a row."""
-        return Labels(_view(self.codes, end), self._names)
+        return LabelColumn(_view(self.codes, end), self._names)
 
 
 def spare(count: int) -> int:

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from db.columns import CatalogueRows
+from db.catalogue_rows import CatalogueRows
 from db.connection import Database
 from db.index.growable import GrowableIndex
 from db.index.snapshot import read_snapshot, snapshot_path, write_snapshot

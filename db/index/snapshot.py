@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from db.columns import REMOVED, CatalogueRows, Labels
+from db.catalogue_rows import REMOVED, CatalogueRows, LabelColumn
 from db.index.growable import GrowableIndex, spare
 
 _MAGIC = b"genrec tracks 1\n"
@@ -134,7 +134,7 @@ def _held(mapped: mmap.mmap, described: dict[str, Any], length: int) -> Growable
         raise ValueError("a damaged matrix")
     matrix = room[:count]
     matrix.flags.writeable = False
-    labels = {name: Labels(small[name], tuple(described["names"][name])) for name in _WORDS}
+    labels = {name: LabelColumn(small[name], tuple(described["names"][name])) for name in _WORDS}
     rows = CatalogueRows(
         revision=described["revision"],
         model_id=described["model_id"],

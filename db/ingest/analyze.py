@@ -10,7 +10,7 @@ from pathlib import Path
 from db.connection import Database
 from db.generations import KnownTrack, NewTrack
 from db.ingest.failures import Failure
-from db.ingest.scan import Stamp, file_sha256, take_stamp
+from db.ingest.scan import FileStamp, file_sha256, file_stamp
 from db.tags import Tags, match_label, read_tags
 from genrec.errors import (
     Busy,
@@ -35,7 +35,7 @@ _LONGEST_PAUSE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FileOutcome:
     """What became of one file; ``content`` is empty where it could not be read."""
 
     path: str
@@ -62,31 +62,31 @@ class FileAnalyzer:
         # Contents in work: of two copies of a file, the second waits until the first is kept.
         self._in_work: dict[str, asyncio.Event] = {}
 
-    async def hear(self, path: str) -> Outcome:
+    async def hear(self, path: str) -> FileOutcome:
         """Make a track of a file; what is not the file's fault is raised."""
-        before, content = Stamp(0, 0), ""
+        before, content = FileStamp(0, 0), ""
         try:
-            before = await asyncio.to_thread(take_stamp, path)
+            before = await asyncio.to_thread(file_stamp, path)
             content = await asyncio.to_thread(file_sha256, path)
-            return Outcome(path, content, await self._track(path, before, content))
+            return FileOutcome(path, content, await self._track(path, before, content))
         except _FATAL:
             raise
         except GenrecError as error:
             lasting = isinstance(error, _LASTING)
             failure = Failure(path, before, error.code, str(error), lasting=lasting)
-            return Outcome(path, content, failure)
+            return FileOutcome(path, content, failure)
         except OSError as error:
             reason = f"The file cannot be read ({error.strerror})."
             failure = Failure(path, before, FileMissing.code, reason, lasting=False)
-            return Outcome(path, content, failure)
+            return FileOutcome(path, content, failure)
 
-    def kept(self, outcomes: Iterable[Outcome]) -> None:
+    def kept(self, outcomes: Iterable[FileOutcome]) -> None:
         """Let the copies of these files go on: what could be kept of them is in the database."""
         for outcome in outcomes:
             if (event := self._in_work.pop(outcome.content, None)) is not None:
                 event.set()
 
-    async def _track(self, path: str, before: Stamp, content: str) -> NewTrack | KnownTrack:
+    async def _track(self, path: str, before: FileStamp, content: str) -> NewTrack | KnownTrack:
         while (first := self._in_work.get(content)) is not None:
             await first.wait()
         self._in_work[content] = asyncio.Event()
@@ -102,7 +102,7 @@ class FileAnalyzer:
                 size=before.size, mtime_ns=before.mtime_ns,
             )  # fmt: skip
         analysis = await self._analyze(Path(path))
-        if await asyncio.to_thread(take_stamp, path) != before:
+        if await asyncio.to_thread(file_stamp, path) != before:
             raise GenrecError("The file changed while it was read: index the folder again.")
         top = analysis.scores[0].label if analysis.scores else ""
         genre, label = self._genre(tags, top)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from db.ingest.failures import Failure
-from db.ingest.scan import Found, Stamp
+from db.ingest.scan import FileStamp, FolderScan
 from genrec.errors import InputRefused
 
 
@@ -16,7 +16,7 @@ class IndexedTrack:
     """A track that a generation holds, and the stamp of its file, if it came from one."""
 
     track_id: int
-    stamp: Stamp | None
+    stamp: FileStamp | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class IngestPlan:
 
 
 def make_plan(
-    folder: Path, found: Found, known: KnownFiles, *, retry_failed: bool = False
+    folder: Path, found: FolderScan, known: KnownFiles, *, retry_failed: bool = False
 ) -> IngestPlan:
     """Decide what to do with every file that was found or is known."""
     plan = IngestPlan()
-    wanted: dict[str, Stamp | None] = dict(found.files)
+    wanted: dict[str, FileStamp | None] = dict(found.files)
     for path, held in known.served.items():
         if path not in wanted and not _is_ours(path, folder, found):
             wanted[path] = held.stamp
@@ -80,7 +80,7 @@ def make_plan(
     return plan
 
 
-def refuse_sudden_emptiness(folder: Path, found: Found, known: KnownFiles) -> None:
+def refuse_sudden_emptiness(folder: Path, found: FolderScan, known: KnownFiles) -> None:
     """Refuse to empty the catalogue because a disk is not mounted."""
     if found.files or not any(Path(path).is_relative_to(folder) for path in known.served):
         return
@@ -90,7 +90,7 @@ def refuse_sudden_emptiness(folder: Path, found: Found, known: KnownFiles) -> No
     )
 
 
-def _is_ours(path: str, folder: Path, found: Found) -> bool:
+def _is_ours(path: str, folder: Path, found: FolderScan) -> bool:
     """Whether a path that was not found would have been, were it there."""
     place = Path(path)
     if not place.is_relative_to(folder):

@@ -12,10 +12,10 @@ from pathlib import Path
 from db import generations
 from db.connection import Database, SqlSession
 from db.generations import BATCH, Generation, KnownTrack, NewTrack
-from db.ingest.analyze import FileAnalyzer, Outcome
-from db.ingest.failures import Failure, forget_failures, known_failures, remember_failures
+from db.ingest.analyze import FileAnalyzer, FileOutcome
+from db.ingest.failures import Failure, delete_failures, load_failures, save_failures
 from db.ingest.plan import IndexedTrack, IngestPlan, KnownFiles, make_plan, refuse_sudden_emptiness
-from db.ingest.scan import Found, Stamp, look_through, open_folder
+from db.ingest.scan import FileStamp, FolderScan, open_folder, scan_folder
 from db.ingest.scope_lock import scope_lock
 from db.tracks import LIBRARY
 from genrec.errors import FileMissing, ModelMismatch
@@ -88,8 +88,8 @@ async def ingest(
     folder = await asyncio.to_thread(open_folder, job.folder)
     async with scope_lock(db, job.scope):
         await generations.sweep(db)
-        found = await asyncio.to_thread(look_through, folder)
-        run = _Run(db, job, folder, found)
+        found = await asyncio.to_thread(scan_folder, folder)
+        run = _IngestRun(db, job, folder, found)
         if await run.prepare():
             await run.work(analyzer, progress)
             await run.switch()
@@ -100,8 +100,8 @@ async def ingest(
     return run.report
 
 
-class _Run:
-    def __init__(self, db: Database, job: IngestJob, folder: Path, found: Found) -> None:
+class _IngestRun:
+    def __init__(self, db: Database, job: IngestJob, folder: Path, found: FolderScan) -> None:
         self.db = db
         self.job = job
         self.folder = folder
@@ -124,7 +124,7 @@ class _Run:
             known = KnownFiles(
                 served=await _held(tx, old),
                 built=await _held(tx, self.new),
-                failed=await known_failures(tx, job.scope, job.model_id),
+                failed=await load_failures(tx, job.scope, job.model_id),
             )
         if old is not None and old.dimension != job.dimension:
             raise ModelMismatch(
@@ -141,7 +141,7 @@ class _Run:
         report.removed = plan.removed
         report.failures = [*plan.failed, *self._unreadable()]
         async with self.db.transaction() as tx:
-            await forget_failures(tx, job.scope, job.model_id, plan.forgiven)
+            await delete_failures(tx, job.scope, job.model_id, plan.forgiven)
         if old is not None and plan.is_idle:
             report.tracks = old.tracks
             return False
@@ -162,7 +162,7 @@ class _Run:
         """Analyse what is new, some files at a time, and keep each result at once."""
         started, rest = time.monotonic(), len(self.todo)
         worked = 0
-        pending: set[asyncio.Task[Outcome]] = set()
+        pending: set[asyncio.Task[FileOutcome]] = set()
         hearing = FileAnalyzer(self.db, analyzer, self.folder, self.job.model_id, self.job.labels)
         try:
             while True:
@@ -196,7 +196,9 @@ class _Run:
             self.report.tracks = await generations.activate(tx, self.new)
         self.report.switched = True
 
-    async def _keep(self, hearing: FileAnalyzer, tasks: set[asyncio.Task[Outcome]]) -> list[str]:
+    async def _keep(
+        self, hearing: FileAnalyzer, tasks: set[asyncio.Task[FileOutcome]]
+    ) -> list[str]:
         """Write down what became of files, and return those that must be worked on again."""
         fatal = [error for task in tasks if (error := task.exception()) is not None]
         outcomes = [task.result() for task in tasks if task.exception() is None]
@@ -208,8 +210,8 @@ class _Run:
         async with self.db.transaction() as tx:
             await generations.put(tx, self.new, new)
             lost = await generations.put_known(tx, self.new, known)
-            await forget_failures(tx, scope, model_id, [outcome.path for outcome in outcomes])
-            await remember_failures(tx, scope, model_id, failed)
+            await delete_failures(tx, scope, model_id, [outcome.path for outcome in outcomes])
+            await save_failures(tx, scope, model_id, failed)
         hearing.kept(outcomes)
         self.report.analyzed += len(new)
         self.report.music_s += sum(track.duration_s for track in new)
@@ -229,7 +231,7 @@ class _Run:
 
     def _unreadable(self) -> list[Failure]:
         return [
-            Failure(path, Stamp(0, 0), FileMissing.code, reason, lasting=False)
+            Failure(path, FileStamp(0, 0), FileMissing.code, reason, lasting=False)
             for path, reason in self.found.unreadable.items()
         ]
 
@@ -241,6 +243,6 @@ async def _held(session: SqlSession, generation: Generation | None) -> dict[str,
         (generation.id if generation else None,),
     )
     return {
-        source: IndexedTrack(track_id, None if size is None else Stamp(size, mtime_ns))
+        source: IndexedTrack(track_id, None if size is None else FileStamp(size, mtime_ns))
         for source, track_id, size, mtime_ns in rows
     }

@@ -20,7 +20,7 @@ AUDIO_SUFFIXES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class FileStamp:
     """What tells without reading it that a file is unchanged."""
 
     size: int
@@ -28,10 +28,10 @@ class Stamp:
 
 
 @dataclass(slots=True)
-class Found:
+class FolderScan:
     """What lies in a folder: files by absolute path, and what could not be looked at, with why."""
 
-    files: dict[str, Stamp] = field(default_factory=dict)
+    files: dict[str, FileStamp] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
@@ -47,12 +47,12 @@ def open_folder(path: Path) -> Path:
     return folder
 
 
-def look_through(root: Path) -> Found:
+def scan_folder(root: Path) -> FolderScan:
     """Find the music files under a folder, each once; hidden files and folders are left out.
 
     Links are followed, after all that can be reached without, and no folder is entered twice.
     """
-    found = Found()
+    found = FolderScan()
     seen: set[tuple[int, int]] = set()
     plain, linked = deque([str(root)]), deque[str]()
     while plain or linked:
@@ -73,10 +73,10 @@ def look_through(root: Path) -> Found:
     return found
 
 
-def take_stamp(path: str) -> Stamp:
+def file_stamp(path: str) -> FileStamp:
     """Take a file's size and time of change; ``OSError`` where there is no such file."""
     status = Path(path).stat()
-    return Stamp(status.st_size, status.st_mtime_ns)
+    return FileStamp(status.st_size, status.st_mtime_ns)
 
 
 def file_sha256(path: str) -> str:
@@ -90,14 +90,14 @@ def printable(path: str) -> str:
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _look_at(entry: os.DirEntry[str], found: Found, folders: deque[str]) -> None:
+def _look_at(entry: os.DirEntry[str], found: FolderScan, folders: deque[str]) -> None:
     try:
         if entry.is_dir():
             folders.append(entry.path)
         elif entry.is_file() and Path(entry.name).suffix.casefold() in AUDIO_SUFFIXES:
             entry.path.encode("utf-8")
             status = entry.stat()
-            found.files[entry.path] = Stamp(status.st_size, status.st_mtime_ns)
+            found.files[entry.path] = FileStamp(status.st_size, status.st_mtime_ns)
     except UnicodeEncodeError:
         found.unreadable[printable(entry.path)] = "The file's name is not UTF-8: rename it."
     except OSError as error:

@@ -16,16 +16,16 @@ from genrec.errors import CatalogueError
 @asynccontextmanager
 async def scope_lock(db: Database, scope: str) -> AsyncIterator[None]:
     """Hold a scope for the block, or refuse at once where somebody else does."""
-    if scope in db.scopes_in_work:
+    if scope in db.locked_scopes:
         raise _held(scope)
-    db.scopes_in_work.add(scope)
+    db.locked_scopes.add(scope)
     try:
         async with AsyncExitStack() as stack:
             if not db.in_memory:
                 await _lock_file(stack, f"{db.path}.{scope.replace(':', '-')}.lock", scope)
             yield
     finally:
-        db.scopes_in_work.discard(scope)
+        db.locked_scopes.discard(scope)
 
 
 async def _lock_file(stack: AsyncExitStack, name: str, scope: str) -> None:

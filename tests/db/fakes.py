@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from db.columns import REMOVED, CatalogueRows
+from db.catalogue_rows import REMOVED, CatalogueRows
 from db.generations import NewTrack
 from genrec.errors import GenrecError
 from genrec.types import Analysis, GenreScore

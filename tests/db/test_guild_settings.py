@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from db.connection import Database
-from db.feedback import Vote, acceptance, vote
+from db.feedback import Vote, count_votes, vote
 from db.guild_settings import (
     GuildSettings,
     forget_guild,
@@ -20,7 +20,7 @@ from db.pending_replies import (
     delete_pending_reply,
     interrupted_replies,
 )
-from db.privacy import KeptAbout, forget_user, kept_about
+from db.privacy import UserData, count_user_data, delete_user_data
 from db.tracks import Catalogue, guild_scope
 from genrec.errors import CatalogueError
 from tests.db.fakes import MODEL, new_track
@@ -58,18 +58,18 @@ def _vote(message_id: int, verdict: int, user_id: int = USER, guild_id: int | No
 
 
 async def test_a_user_has_one_vote_an_answer(db: Database) -> None:
-    assert (await acceptance(db)).share is None
+    assert (await count_votes(db)).share is None
     assert await vote(db, _vote(1, 1))
     assert await vote(db, _vote(1, -1))
     assert await vote(db, _vote(2, 1))
     assert await vote(db, _vote(1, 1, user_id=8, guild_id=None))
-    figures = await acceptance(db)
+    figures = await count_votes(db)
     assert (figures.up, figures.down, figures.share) == (2, 1, pytest.approx(2 / 3))
-    assert (await acceptance(db, guild_id=GUILD)).up == 1
-    assert (await acceptance(db, message_id=1)).down == 1
-    assert (await acceptance(db, model_id="other")).share is None
+    assert (await count_votes(db, guild_id=GUILD)).up == 1
+    assert (await count_votes(db, message_id=1)).down == 1
+    assert (await count_votes(db, model_id="other")).share is None
     assert not await vote(db, _vote(2, 1))  # the same again takes it back
-    assert (await acceptance(db, message_id=2)).up == 0
+    assert (await count_votes(db, message_id=2)).up == 0
 
 
 async def test_owed_answers_are_found_by_the_next_run(db: Database) -> None:
@@ -115,9 +115,9 @@ async def _use(db: Database) -> None:
 
 async def test_a_user_is_shown_and_forgotten(db: Database) -> None:
     await _use(db)
-    assert await kept_about(db, USER) == KeptAbout(votes=1, tracks_added=1, answers_owed=1)
-    await forget_user(db, USER)
-    assert await kept_about(db, USER) == KeptAbout(0, 0, 0)
+    assert await count_user_data(db, USER) == UserData(votes=1, tracks_added=1, pending_replies=1)
+    await delete_user_data(db, USER)
+    assert await count_user_data(db, USER) == UserData(0, 0, 0)
     assert await Catalogue(db).count(MODEL, guild_scope(GUILD)) == 1
     for table in ("feedback", "job", "entry"):
         rows = await db.all(f"SELECT * FROM {table}")
@@ -130,5 +130,5 @@ async def test_a_server_is_forgotten(db: Database) -> None:
     await forget_guild(db, GUILD)
     assert await load_settings(db, GUILD) == GuildSettings(guild_id=GUILD)
     assert await upload_channels(db) == {}
-    assert (await acceptance(db)).share is None
+    assert (await count_votes(db)).share is None
     assert await Catalogue(db).count(MODEL) == 1

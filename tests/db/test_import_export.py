@@ -12,7 +12,7 @@ import pytest
 
 from db import import_export
 from db.connection import Database
-from db.import_export import Format, Imported, export_tracks, import_tracks
+from db.import_export import Format, ImportResult, export_tracks, import_tracks
 from db.tracks import Catalogue
 from db.vectors import pack_vector
 from genrec.errors import InputRefused, ModelMismatch
@@ -28,7 +28,7 @@ async def _export(catalogue: Catalogue, form: Format, scope: str | None = None) 
     return "".join([piece async for piece in export_tracks(catalogue, MODEL, form, scope)])
 
 
-async def _import(catalogue: Catalogue, text: str, scope: str = "guild:9") -> Imported:
+async def _import(catalogue: Catalogue, text: str, scope: str = "guild:9") -> ImportResult:
     return await import_tracks(catalogue, text, scope=scope, model_id=MODEL, dimension=DIMENSION)
 
 

@@ -170,7 +170,7 @@ async def test_a_switch_and_lost_changes_mean_reload(
     assert (await catalogue.changes_since(MODEL, revision)).reload
     assert (await catalogue.changes_since(MODEL, 0)).reload
     revision = await catalogue.revision()
-    await catalogue.forget_scope("library")
+    await catalogue.remove_scope("library")
     changes = await catalogue.changes_since(MODEL, revision)
     assert changes.reload
     assert not (await catalogue.changes_since(MODEL, changes.revision)).reload

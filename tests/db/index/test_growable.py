@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from db.columns import CatalogueRows, columns
+from db.catalogue_rows import CatalogueRows, build_rows
 from db.index.growable import GrowableIndex, spare
 from tests.db.fakes import DIMENSION, LABELS, MODEL, content, unit
 
@@ -14,7 +14,7 @@ def rows(*ids: int, revision: int = 1, scope: str = "library", seed: int = 0) ->
     read = [
         (n, unit(n + seed).tobytes(), f"Artist {n % 5 + seed}", LABELS[n % 3], scope) for n in ids
     ]
-    return columns(revision, MODEL, read, DIMENSION)
+    return build_rows(revision, MODEL, read, DIMENSION)
 
 
 def test_what_is_added_removed_and_replaced_is_what_a_load_would_read() -> None:

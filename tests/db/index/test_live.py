@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from db import generations
-from db.columns import REMOVED, CatalogueRows
+from db.catalogue_rows import REMOVED, CatalogueRows
 from db.connection import MEMORY, Database, open_db
 from db.index import live
 from db.index.live import LiveIndex
@@ -71,7 +71,7 @@ async def test_a_switch_is_read_anew(db: Database, loads: list[object]) -> None:
     await serve(db, *range(10))
     now = LiveIndex(db, MODEL)
     await now.rows()
-    await now.catalogue.forget_scope("library")
+    await now.catalogue.remove_scope("library")
     await serve(db, 3)
     assert len(content(await now.rows())) == 1
     assert loads == [None, None]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db.columns import REMOVED, CatalogueRows, columns
+from db.catalogue_rows import REMOVED, CatalogueRows, build_rows
 from db.index import snapshot
 from db.index.growable import GrowableIndex
 from db.index.snapshot import read_snapshot, write_snapshot
@@ -37,8 +37,8 @@ while True:
 def rows() -> CatalogueRows:
     """Return thirty tracks, one of them dead."""
     read_rows = [(n, unit(n).tobytes(), f"Artist {n % 7}", "rock", "library") for n in range(1, 31)]
-    held = GrowableIndex(columns(7, MODEL, read_rows, DIMENSION))
-    return held.update(7, columns(7, MODEL, [], DIMENSION), [1])
+    held = GrowableIndex(build_rows(7, MODEL, read_rows, DIMENSION))
+    return held.update(7, build_rows(7, MODEL, [], DIMENSION), [1])
 
 
 def read(path: Path, model_id: str = MODEL, known_as: str = TOKEN) -> CatalogueRows | None:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from db.ingest.scan import Stamp, file_sha256, look_through, open_folder, take_stamp
+from db.ingest.scan import FileStamp, file_sha256, file_stamp, open_folder, scan_folder
 from genrec.errors import FileMissing
 
 
 def _names(root: Path) -> list[str]:
-    return [os.path.relpath(path, root) for path in look_through(root).files]
+    return [os.path.relpath(path, root) for path in scan_folder(root).files]
 
 
 def test_music_files_are_found_and_others_are_not(tmp_path: Path) -> None:
@@ -27,9 +27,9 @@ def test_music_files_are_found_and_others_are_not(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"12345")
     assert _names(tmp_path) == ["a/1.mp3", "b/2.FLAC"]
-    found = look_through(tmp_path).files[str(tmp_path / "a/1.mp3")]
-    assert found == take_stamp(str(tmp_path / "a/1.mp3"))
-    assert found == Stamp(5, (tmp_path / "a/1.mp3").stat().st_mtime_ns)
+    found = scan_folder(tmp_path).files[str(tmp_path / "a/1.mp3")]
+    assert found == file_stamp(str(tmp_path / "a/1.mp3"))
+    assert found == FileStamp(5, (tmp_path / "a/1.mp3").stat().st_mtime_ns)
 
 
 def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_names_that_are_no_text_are_listed(tmp_path: Path) -> None:
         Path(os.fsdecode(raw)).write_bytes(b"")
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
-    found = look_through(tmp_path)
+    found = scan_folder(tmp_path)
     assert found.files == {}
     ((name, reason),) = found.unreadable.items()
     assert name == f"{tmp_path}/caf\\udce9.mp3"
@@ -64,13 +64,13 @@ def test_names_that_are_no_text_are_listed(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
 def test_closed_folders_are_listed(tmp_path: Path) -> None:
     (tmp_path / "closed").mkdir(mode=0)
-    found = look_through(tmp_path)
+    found = scan_folder(tmp_path)
     (tmp_path / "closed").chmod(0o700)
     assert found.unreadable.keys() == {str(tmp_path / "closed")}
 
 
 def test_a_folder_that_vanishes_is_listed(tmp_path: Path) -> None:
-    found = look_through(tmp_path / "gone")
+    found = scan_folder(tmp_path / "gone")
     assert found.unreadable.keys() == {str(tmp_path / "gone")}
 
 

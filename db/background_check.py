@@ -10,7 +10,7 @@ from genrec.errors import CatalogueError
 
 
 @asynccontextmanager
-async def watched_by(check: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+async def background_check(check: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
     """Begin the block while ``check`` runs; the CatalogueError it raises ends the block.
 
     A check that has not ended when the block does is cancelled.

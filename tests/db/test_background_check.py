@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 
-from db.beside import watched_by
+from db.background_check import background_check
 from genrec.errors import CatalogueError
 
 
@@ -26,16 +26,16 @@ async def endless() -> None:
 
 @pytest.mark.parametrize("check", [fine, endless])
 async def test_what_finds_nothing_disturbs_nobody(check) -> None:
-    async with watched_by(check):
+    async with background_check(check):
         await asyncio.sleep(0.01)
     with pytest.raises(ValueError, match="the block's own"):
-        async with watched_by(check):
+        async with background_check(check):
             raise ValueError("the block's own")
 
 
 async def test_what_is_found_ends_the_block_and_nothing_more() -> None:
     with pytest.raises(CatalogueError, match="is damaged"):
-        async with watched_by(bad):
+        async with background_check(bad):
             await asyncio.Event().wait()
     task = asyncio.current_task()
     assert task is not None
@@ -45,7 +45,7 @@ async def test_what_is_found_ends_the_block_and_nothing_more() -> None:
 
 async def test_a_block_that_takes_it_for_its_end_hears_of_it_too() -> None:
     async def work() -> None:
-        async with watched_by(bad):
+        async with background_check(bad):
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
 
@@ -55,7 +55,7 @@ async def test_a_block_that_takes_it_for_its_end_hears_of_it_too() -> None:
 
 async def test_a_block_that_is_cancelled_is_cancelled() -> None:
     async def work() -> None:
-        async with watched_by(endless):
+        async with background_check(endless):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(work())

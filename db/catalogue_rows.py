@@ -18,14 +18,14 @@ REMOVED = 0  # the id of a row whose track is served no more; those of tracks be
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Labels:
+class LabelColumn:
     """A column of n words, kept as codes (n,) int32 into the distinct words."""
 
     codes: NDArray[np.int32]
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, words: Sequence[str]) -> Labels:
+    def of(cls, words: Sequence[str]) -> LabelColumn:
         """Code a column."""
         names = tuple(dict.fromkeys(words))
         place = {name: code for code, name in enumerate(names)}
@@ -57,9 +57,9 @@ class CatalogueRows:
     model_id: str
     ids: NDArray[np.int64]
     matrix: NDArray[np.float32]
-    artists: Labels
-    genres: Labels
-    scopes: Labels
+    artists: LabelColumn
+    genres: LabelColumn
+    scopes: LabelColumn
 
     def allowed(
         self, scopes: Collection[str], genre: str | None = None, artist: str | None = None
@@ -75,7 +75,7 @@ class CatalogueRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class CatalogueChanges:
     """What happened to a model's served tracks since a revision."""
 
     revision: int
@@ -97,7 +97,7 @@ class CatalogueStats:
     failures: int
 
 
-def columns(
+def build_rows(
     revision: int, model_id: str, rows: list[tuple[Any, ...]], dimension: int
 ) -> CatalogueRows:
     """Turn rows (id, vector, artist, genre, scope) into columns."""
@@ -109,7 +109,7 @@ def columns(
         model_id=model_id,
         ids=np.array(ids, dtype=np.int64),
         matrix=unpack_matrix(blobs, dimension),
-        artists=Labels.of([key(artist) for artist in artists]),
-        genres=Labels.of(genres),
-        scopes=Labels.of(scopes),
+        artists=LabelColumn.of([key(artist) for artist in artists]),
+        genres=LabelColumn.of(genres),
+        scopes=LabelColumn.of(scopes),
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from db.connection import Database
-from db.starter_catalogue import replace_starter
+from db.starter_scope import replace_starter
 from db.tracks import Catalogue
 from genrec.errors import CatalogueError
 from genrec.preset import StarterCatalogue
