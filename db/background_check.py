@@ -1,4 +1,4 @@
-"""Runs a long check beside the work: what it finds ends the work as if it had been found before."""
+"""Run a slow integrity check in the background while the database is in use."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from genrec.errors import CatalogueError
 
 @asynccontextmanager
 async def background_check(check: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Begin the block while ``check`` runs; the CatalogueError it raises ends the block.
+    """Run the block while ``check`` runs; a CatalogueError of the check ends the block.
 
-    A check that has not ended when the block does is cancelled.
+    When the block ends first, the check is cancelled.
     """
     block = asyncio.current_task()
     assert block is not None
-    found: list[CatalogueError] = []
+    errors: list[CatalogueError] = []
 
-    async def look() -> None:
+    async def run() -> None:
         try:
             await check()
         except CatalogueError as error:
-            found.append(error)
+            errors.append(error)
             block.cancel()
 
-    looking = asyncio.create_task(look())
+    task = asyncio.create_task(run())
     try:
         yield
-        if found:  # and the block took the cancellation for its end
-            raise found[0]
+        if errors:  # the block swallowed the cancellation
+            raise errors[0]
     except asyncio.CancelledError:
-        if not found:
+        if not errors:
             raise
         block.uncancel()
-        raise found[0] from None
+        raise errors[0] from None
     finally:
-        looking.cancel()
-        await asyncio.wait([looking])
+        task.cancel()
+        await asyncio.wait([task])

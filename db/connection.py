@@ -1,4 +1,4 @@
-"""Opens the database: one connection that writes, one that reads, and sentences for what fails."""
+"""Open the SQLite database: one connection writes, one reads, and errors become sentences."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ import aiosqlite
 from db.background_check import background_check
 from db.migrate import migrate
 from genrec.errors import CatalogueError
+from genrec.files import atomic_write, remove_leftovers
 
 MEMORY = ":memory:"
-# STRICT tables came with this one.
+# The first version with STRICT tables.
 _OLDEST_SQLITE = (3, 37, 0)
 _WAL_BYTES_KEPT = 64 * 2**20
-# To look through more takes seconds: the bot is up meanwhile.
-_LOOKED_THROUGH_FIRST = 256 * 2**20
+# Checking a larger file takes seconds, so it runs in the background.
+_MAX_BYTES_CHECKED_FIRST = 256 * 2**20
 
 _SENTENCES = {
     sqlite3.SQLITE_BUSY: "is being written to by another program: try again in a moment",
     sqlite3.SQLITE_LOCKED: "is being written to by another program: try again in a moment",
     sqlite3.SQLITE_FULL: "could not be written, because the disk is full: make room and try again",
-    sqlite3.SQLITE_CORRUPT: "is damaged: {way_out}",
-    sqlite3.SQLITE_NOTADB: "is not a database, or is damaged: {way_out}",
+    sqlite3.SQLITE_CORRUPT: "is damaged: {fix}",
+    sqlite3.SQLITE_NOTADB: "is not a database, or is damaged: {fix}",
     sqlite3.SQLITE_READONLY: "cannot be written to: make the file and its folder writable",
-    sqlite3.SQLITE_PERM: "may not be opened: make the file and its folder readable and writable",
+    sqlite3.SQLITE_PERM: "cannot be opened: make the file and its folder readable and writable",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened: check that its folder exists and is writable",
-    sqlite3.SQLITE_IOERR: "could not be read or written: check the disk it lies on",
+    sqlite3.SQLITE_IOERR: "could not be read or written: check the disk it is on",
 }
 
 
@@ -45,18 +46,18 @@ class SqlSession:
 
     async def all(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows."""
-        # aiosqlite promises no more than an iterable of rows, and sqlite3 makes a list of tuples.
+        # aiosqlite's annotation is an iterable of rows; sqlite3 returns a list of tuples.
         return cast(
             "list[tuple[Any, ...]]", await self._connection.execute_fetchall(sql, parameters)
         )
 
     async def one(self, sql: str, parameters: Iterable[Any] = ()) -> tuple[Any, ...] | None:
-        """Run a statement and return its first row, if there is one."""
+        """Run a statement and return its first row, or None."""
         rows = await self.all(sql, parameters)
         return rows[0] if rows else None
 
     async def number(self, sql: str, parameters: Iterable[Any] = ()) -> int:
-        """Run a statement that has a first row, and return the number that starts it."""
+        """Run a statement and return the first column of its first row as an int."""
         return int((await self.all(sql, parameters))[0][0])
 
     async def run(self, sql: str, parameters: Iterable[Any] = ()) -> int:
@@ -65,17 +66,17 @@ class SqlSession:
             return cursor.rowcount
 
     async def many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
-        """Run a statement once for every row, and return the number of rows it changed."""
+        """Run a statement once for each of ``rows`` and return the number of rows it changed."""
         async with self._connection.executemany(sql, rows) as cursor:
             return cursor.rowcount
 
 
 class Database:
-    """An open database; ``open_db`` makes and closes it.
+    """An open database; ``open_db`` creates and closes it.
 
-    Reads go through a connection of their own, so that nobody sees half of a transaction. Inside
-    ``transaction()`` and ``snapshot()`` use the session they give: asking the database itself there
-    waits for ever in memory, where both are one connection.
+    Reads use a connection of their own, so they never return half of a transaction. Inside
+    ``transaction()`` and ``snapshot()``, use the session that they yield. A database in memory has
+    one connection, so a call of the database itself would deadlock there.
     """
 
     def __init__(
@@ -90,22 +91,22 @@ class Database:
 
     @property
     def in_memory(self) -> bool:
-        """Whether the database is gone when it is closed."""
+        """Whether the database is in memory and lost when it is closed."""
         return self.path == MEMORY
 
     @asynccontextmanager
     async def transaction(self, *, durable: bool = False) -> AsyncIterator[SqlSession]:
-        """Do all of the block or nothing; ``durable`` also outlives a loss of power.
+        """Run the block as one transaction; ``durable`` syncs it to disk before returning.
 
-        Keep it short and without waiting for anything but the session: there is one writer.
+        Await only the session inside the block, because there is one writer.
         """
         async with self._write_lock:
             with translate_errors(self.path):
                 if durable:
                     await self._writer.execute_fetchall("PRAGMA synchronous = FULL")
                 try:
-                    # Queued statements run even when their caller is cancelled, and in order; so
-                    # the rollback comes after whatever was begun, and before the next block.
+                    # Queued statements run in order, even if their caller is cancelled. So the
+                    # rollback runs after any statement of this block and before the next block.
                     await self._writer.execute_fetchall("BEGIN IMMEDIATE")
                     yield SqlSession(self._writer)
                     await self._writer.commit()
@@ -118,7 +119,7 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[SqlSession]:
-        """Read several things as they were at one moment."""
+        """Yield a session whose reads all show the same state of the database."""
         async with self._read_lock:
             with translate_errors(self.path):
                 try:
@@ -134,35 +135,35 @@ class Database:
                 return await SqlSession(self._reader).all(sql, parameters)
 
     async def one(self, sql: str, parameters: Iterable[Any] = ()) -> tuple[Any, ...] | None:
-        """Return the first row of one query, if there is one."""
+        """Return the first row of one query, or None."""
         rows = await self.all(sql, parameters)
         return rows[0] if rows else None
 
     async def number(self, sql: str, parameters: Iterable[Any] = ()) -> int:
-        """Return the number that starts the first row of a query that has one."""
+        """Return the first column of the first row of a query as an int."""
         return int((await self.all(sql, parameters))[0][0])
 
     async def run(self, sql: str, parameters: Iterable[Any] = ()) -> int:
-        """Run one statement in a transaction of its own, and return the rows it changed."""
+        """Run one statement in its own transaction and return the number of rows it changed."""
         async with self.transaction() as tx:
             return await tx.run(sql, parameters)
 
     async def backup(self) -> Path:
-        """Copy the database, whole and compact, beside itself, and return the copy's path."""
+        """Copy the database to ``backup_path`` in compact form and return that path."""
         if self.in_memory:
             raise CatalogueError("A catalogue in memory cannot be backed up: give it a file.")
         target = backup_path(self.path)
-        draft = target.with_name(target.name + ".part")
-        draft.unlink(missing_ok=True)
-        draft.touch(mode=0o600)
         try:
-            with translate_errors(self.path):
-                # On a connection of its own: readers and the writer go on meanwhile.
+            remove_leftovers(target)
+            with atomic_write(target, private=True) as temporary, translate_errors(self.path):
+                # A connection of its own lets readers and the writer continue.
                 async with aiosqlite.connect(self.path, isolation_level=None) as connection:
-                    await connection.execute_fetchall("VACUUM INTO ?", (str(draft),))
-            draft.replace(target)
-        finally:
-            draft.unlink(missing_ok=True)
+                    await connection.execute_fetchall("VACUUM INTO ?", (str(temporary),))
+        except OSError as error:
+            raise CatalogueError(
+                f"The backup {target} cannot be written ({error.strerror}): free disk space or"
+                " make its folder writable."
+            ) from error
         return target
 
 
@@ -170,16 +171,16 @@ class Database:
 async def open_db(
     path: Path | str, *, check: bool = True, busy_timeout_s: float = 5.0
 ) -> AsyncIterator[Database]:
-    """Open the database at ``path``, or in memory for ``":memory:"``, brought up to date.
+    """Open the database at ``path`` (``":memory:"`` for one in memory) and migrate it.
 
-    Whatever is wrong with the file is a ``CatalogueError``. ``check`` looks for damage, which reads
-    the whole file: first, or in a large file beside the block, which damage then ends.
+    Any problem with the file raises ``CatalogueError``. ``check`` reads the whole file to find
+    damage: before the block, or for a large file in the background, where damage ends the block.
     """
     name = str(path)
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         raise CatalogueError(
-            f"This Python comes with SQLite {sqlite3.sqlite_version}, and genrec needs 3.37 or"
-            " newer: use a newer Python."
+            f"This Python has SQLite {sqlite3.sqlite_version}, and genrec needs 3.37 or newer: use"
+            " a newer Python."
         )
     if name != MEMORY:
         make_private(Path(name))
@@ -188,7 +189,7 @@ async def open_db(
             writer = await _connect(stack, name, busy_timeout_s)
             await writer.execute_fetchall("PRAGMA journal_mode = WAL")
             await writer.execute_fetchall(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
-            large = name != MEMORY and _size(Path(name)) > _LOOKED_THROUGH_FIRST
+            large = name != MEMORY and _size(Path(name)) > _MAX_BYTES_CHECKED_FIRST
             if check and not large:
                 await _check(writer, name)
             await migrate(writer)
@@ -197,13 +198,13 @@ async def open_db(
                 reader = await _connect(stack, name, busy_timeout_s)
                 await reader.execute_fetchall("PRAGMA query_only = ON")
         if check and large:
-            await stack.enter_async_context(background_check(partial(_look_through, name)))
+            await stack.enter_async_context(background_check(partial(_check_alone, name)))
         yield Database(name, writer, reader)
 
 
 @contextmanager
 def translate_errors(path: str) -> Iterator[None]:
-    """Turn what SQLite says about the file into a sentence; mistakes in our SQL stay raw."""
+    """Raise SQLite errors about the file as CatalogueError; errors in our SQL pass unchanged."""
     try:
         yield
     except sqlite3.Error as error:
@@ -211,12 +212,11 @@ def translate_errors(path: str) -> Iterator[None]:
         sentence = _SENTENCES.get(code & 0xFF) if code is not None else None
         if sentence is None:
             raise
-        what = sentence.format(way_out=_way_out(path))
-        raise CatalogueError(f"The catalogue {path} {what}.") from error
+        raise CatalogueError(f"The catalogue {path} {sentence.format(fix=_fix(path))}.") from error
 
 
 def backup_path(path: str) -> Path:
-    """Return where ``Database.backup`` keeps the copy of the database at ``path``."""
+    """Return the path of the backup that ``Database.backup`` writes for ``path``."""
     original = Path(path)
     return original.with_name(f"{original.stem}.backup{original.suffix}")
 
@@ -233,46 +233,46 @@ async def _connect(stack: AsyncExitStack, name: str, busy_timeout_s: float) -> a
 async def _check(connection: aiosqlite.Connection, name: str) -> None:
     rows = list(await connection.execute_fetchall("PRAGMA quick_check(1)"))
     if rows[0][0] != "ok":
-        raise CatalogueError(f"The catalogue {name} is damaged: {_way_out(name)}.")
+        raise CatalogueError(f"The catalogue {name} is damaged: {_fix(name)}.")
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size
 
 
-async def _look_through(name: str) -> None:
-    """Check on a connection of its own: readers and the writer go on meanwhile."""
+async def _check_alone(name: str) -> None:
+    """Check on a connection of its own, so that readers and the writer continue."""
     with translate_errors(name):
         async with aiosqlite.connect(name, isolation_level=None) as connection:
             try:
                 await _check(connection, name)
             finally:
-                await connection.interrupt()  # where it is no longer waited for
+                await connection.interrupt()  # a cancelled check would otherwise run on
 
 
-def _way_out(path: str) -> str:
+def _fix(path: str) -> str:
     backup = backup_path(path)
     if backup.exists():
-        return f"put its backup {backup.name} in its place"
+        return f"replace it with its backup {backup.name}"
     return "move it away and index your music again"
 
 
 def make_private(path: Path) -> None:
-    """Create the file so that only its owner reads it: it holds user ids and short-lived tokens."""
+    """Create the file with mode 0600, because it holds user ids and interaction tokens."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             path.touch(mode=0o600)
     except OSError as error:
-        raise _closed(path, error.strerror or "") from error
-    # Looked at, not opened: to close a file drops all locks that this process has on it.
+        raise _cannot_open(path, error.strerror or "") from error
+    # Not opened: closing a file releases all POSIX locks that this process holds on it.
     if not path.is_file():
-        raise _closed(path, "it is not a file")
+        raise _cannot_open(path, "it is not a file")
     if not os.access(path, os.R_OK | os.W_OK):
-        raise _closed(path, "permission denied")
+        raise _cannot_open(path, "permission denied")
 
 
-def _closed(path: Path, reason: str) -> CatalogueError:
+def _cannot_open(path: Path, reason: str) -> CatalogueError:
     return CatalogueError(
         f"The catalogue {path} cannot be opened ({reason}): check that its folder exists and is"
         " writable."

@@ -1,4 +1,4 @@
-"""``genrec index`` and ``genrec library``: what the catalogue holds, and how it gets there."""
+"""Commands ``genrec index`` and ``genrec library``: fill, list and change the catalogue."""
 
 from __future__ import annotations
 
@@ -12,34 +12,35 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO, TypeVar
 import typer
 
 from genrec.errors import FileMissing, GenrecError
+from genrec.files import atomic_write
 
 if TYPE_CHECKING:
     from db.ingest.run import IngestReport
 
 T = TypeVar("T")
 
-library = typer.Typer(no_args_is_help=True, help="Look at the catalogue, and change it.")
+library = typer.Typer(no_args_is_help=True, help="List, count, remove, export and import tracks.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Scope = Annotated[
-    str | None, typer.Option(help="library (the operator's), starter, or guild:ID; all by default.")
+    str | None, typer.Option(help="library, starter or guild:ID; default: all.", metavar="SCOPE")
 ]
 
 
 def index(
-    folder: Annotated[Path, typer.Argument(help="A folder of music.")],
+    folder: Annotated[Path, typer.Argument(help="Music folder.")],
     retry_failed: Annotated[
-        bool, typer.Option(help="Try files again that could not be heard before.")
+        bool, typer.Option("--retry-failed", help="Analyse files again that failed before.")
     ] = False,
     allow_empty: Annotated[
-        bool, typer.Option(help="Let a folder without music empty the library.")
+        bool, typer.Option("--allow-empty", help="Allow an empty folder to empty the library.")
     ] = False,
     backup: Annotated[
-        bool, typer.Option(help="Copy the database when the index is whole.")
+        bool, typer.Option("--backup", help="Back up the database after the run.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Analyse a folder of music into the catalogue; unchanged files are skipped."""
+    """Analyse a music folder into the catalogue; unchanged files are skipped."""
     report = _run(_index(folder, retry_failed, allow_empty, backup, quiet=as_json))
     if as_json:
         _print_json(report_as_json(report))
@@ -49,9 +50,9 @@ def index(
 
 @library.command("list")
 def list_tracks(
-    search: Annotated[str, typer.Argument(help="Words in artist or title.")] = "",
+    search: Annotated[str, typer.Argument(help="Words of the artist or title.")] = "",
     scope: Scope = None,
-    limit: Annotated[int, typer.Option(min=1, max=100_000)] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="Most tracks to list.")] = 100,
     as_json: AsJson = False,
 ) -> None:
     """List tracks by artist and title."""
@@ -75,18 +76,20 @@ def list_tracks(
 
 @library.command()
 def remove(
-    ids: Annotated[list[int], typer.Argument(help="Track ids, as `library list` shows them.")],
-    scope: Annotated[str, typer.Option(help="The scope they are in.")] = "library",
+    ids: Annotated[list[int], typer.Argument(help="Track ids from `library list`.")],
+    scope: Annotated[str, typer.Option(help="Scope of the tracks.", metavar="SCOPE")] = "library",
     as_json: AsJson = False,
 ) -> None:
-    """Remove tracks; files that are still in the folder come back with the next index."""
+    """Remove tracks; a file that is still in the folder returns with the next index."""
     removed = _run(_remove(ids, scope))
-    _print_json({"removed": removed}) if as_json else print(f"{removed} of {len(ids)} removed.")
+    _print_json({"removed": removed}) if as_json else print(
+        f"Removed {removed} of {len(ids)} tracks."
+    )
 
 
 @library.command()
 def stats(as_json: AsJson = False) -> None:
-    """Count what is served."""
+    """Count the tracks of the catalogue."""
     from dataclasses import asdict
 
     figures = asdict(_run(_stats()))
@@ -98,19 +101,19 @@ def stats(as_json: AsJson = False) -> None:
         for key, number in figures[name].items():
             print(f"  {number:>8}  {key}")
     if figures["failures"]:
-        print(f"  {figures['failures']:>8}  files that could not be heard")
+        print(f"  {figures['failures']:>8}  files that cannot be analysed")
 
 
 @library.command()
 def export(
-    file: Annotated[Path, typer.Argument(help="Where to; - is standard output.")],
+    file: Annotated[Path, typer.Argument(help="File to write; - for standard output.")],
     form: Annotated[
         Literal["m3u8", "csv", "json"] | None,
-        typer.Option("--format", help="By the file's ending otherwise."),
+        typer.Option("--format", help="Default: by the file's suffix."),
     ] = None,
     scope: Scope = None,
 ) -> None:
-    """Write the catalogue to a playlist, a table, or JSON; the last two can be imported."""
+    """Write tracks to an m3u8 playlist, CSV or JSON; CSV and JSON can be imported."""
     chosen = form or file.suffix.lstrip(".").lower()
     if chosen not in ("m3u8", "csv", "json"):
         raise typer.BadParameter("name a .m3u8, .csv or .json file, or pass --format")
@@ -119,22 +122,27 @@ def export(
 
 @library.command("import")
 def import_file(
-    file: Annotated[Path, typer.Argument(help="A CSV or JSON file that `export` wrote.")],
-    scope: Annotated[str, typer.Option(help="Where its tracks go.")] = "library",
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV or JSON file from `export` or from /library export on Discord."),
+    ],
+    scope: Annotated[
+        str, typer.Option(help="Scope of the new tracks.", metavar="SCOPE")
+    ] = "library",
     as_json: AsJson = False,
 ) -> None:
-    """Add the tracks of a file that another genrec exported."""
-    done = _run(_import(_read(file), scope))
+    """Add the tracks of an exported CSV or JSON file."""
+    result = _run(_import(_read(file), scope))
     if as_json:
-        _print_json({"imported": len(done.ids), "refused": list(done.refused)})
+        _print_json({"imported": len(result.ids), "refused": list(result.refused)})
         return
-    for sentence in done.refused:
-        print(sentence, file=sys.stderr)
-    print(f"{len(done.ids)} tracks imported, {len(done.refused)} rows left out.")
+    for reason in result.refused:
+        print(reason, file=sys.stderr)
+    print(f"{len(result.ids)} tracks imported, {len(result.refused)} rows rejected.")
 
 
 def report_as_json(report: IngestReport) -> dict[str, Any]:
-    """Return the documented object of an indexing run."""
+    """Return the report of an indexing run as the documented JSON object."""
     names = ("tracks", "analyzed", "reused", "unchanged", "resumed", "removed", "switched")
     return {
         **{name: getattr(report, name) for name in names},
@@ -150,17 +158,16 @@ def report_as_json(report: IngestReport) -> dict[str, Any]:
 def _show_report(report: IngestReport) -> None:
     for failure in report.failures:
         print(f"{failure.path}: {failure.reason}", file=sys.stderr)
-    heard = report.analyzed
-    rate = ""
-    if heard and report.seconds:
-        rate = (
-            f", {heard / report.seconds:.1f} files a second,"
-            f" {report.music_s / report.seconds:.0f} times as fast as they play"
+    speed = ""
+    if report.analyzed and report.seconds:
+        speed = (
+            f", {report.analyzed / report.seconds:.1f} files/s,"
+            f" {report.music_s / report.seconds:.0f} times real time"
         )
     print(
-        f"{report.tracks} tracks are served: {heard} heard, {report.unchanged} unchanged,"
-        f" {report.reused + report.resumed} known from before, {report.removed} gone,"
-        f" {len(report.failures)} failed; {report.seconds:.1f} s{rate}."
+        f"{report.tracks} tracks in the catalogue: {report.analyzed} analysed,"
+        f" {report.unchanged} unchanged, {report.reused + report.resumed} reused,"
+        f" {report.removed} removed, {len(report.failures)} failed; {report.seconds:.1f} s{speed}."
     )
 
 
@@ -199,14 +206,14 @@ async def _index(
             backup=backup,
         )
         with bar:
-            task = bar.add_task("Looking through the folder", total=None)
+            task = bar.add_task("Scanning the folder", total=None)
 
-            def show(done: IngestProgress) -> None:
+            def show(now: IngestProgress) -> None:
                 bar.update(
                     task,
-                    completed=done.done,
-                    total=done.total,
-                    description=f"{done.rate:.1f} files/s  {Path(done.current).name[:40]}",
+                    completed=now.done,
+                    total=now.total,
+                    description=f"{now.rate:.1f} files/s  {Path(now.current).name[:40]}",
                 )
 
             return await ingest(opened.db, opened.pool, job, show)
@@ -232,26 +239,27 @@ async def _export(file: Path, form: Any, scope: str | None) -> None:
     from db.import_export import export_tracks
 
     async with _catalogue() as (catalogue, preset):
-        with _whole(file) as out:
+        with _output(file) as out:
             async for piece in export_tracks(catalogue, preset.model_id, form, scope):
                 out.write(piece)
 
 
 @contextmanager
-def _whole(file: Path) -> Iterator[TextIO]:
-    """Write beside the file first, so that a half-written one never has its name."""
+def _output(file: Path) -> Iterator[TextIO]:
+    """Open the file for an atomic write, or standard output for ``-``."""
     if str(file) == "-":
         yield sys.stdout
         return
-    half = file.with_name(f".{file.name}.part")
     try:
-        with half.open("w", encoding="utf-8", newline="") as out:
+        with (
+            atomic_write(file) as path,
+            path.open("w", encoding="utf-8", newline="") as out,
+        ):
             yield out
-        half.replace(file)
     except OSError as error:
-        raise GenrecError(f"{file} cannot be written: {error.strerror}.") from error
-    finally:
-        half.unlink(missing_ok=True)
+        raise GenrecError(
+            f"{file} cannot be written ({error.strerror}): name a file in a writable folder."
+        ) from error
 
 
 async def _import(text: str, scope: str) -> Any:
@@ -270,12 +278,14 @@ async def _import(text: str, scope: str) -> Any:
 def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileMissing(f"{file} cannot be read: {error}.") from error
+    except OSError as error:
+        raise FileMissing(f"{file} cannot be read ({error.strerror}).") from error
+    except UnicodeDecodeError as error:
+        raise FileMissing(f"{file} is not UTF-8 text: name a CSV or JSON export.") from error
 
 
 def _catalogue() -> Any:
-    """Open the catalogue with the starter tracks in it, but no worker."""
+    """Open preset and catalogue without a worker."""
     from contextlib import asynccontextmanager
 
     from bot.config import load_settings

@@ -1,4 +1,4 @@
-"""The served tracks of a model in memory: they grow in place, and readers keep what they have."""
+"""Active tracks of a model as columns that grow in place, while readers keep immutable views."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ Array = NDArray[Any]
 
 
 class GrowableIndex:
-    """Columns with room to spare, and ``rows``, the view of them that readers are given.
+    """Columns with spare capacity, and ``rows``, an immutable view of them for readers.
 
-    A view never changes: what is added is written behind its end, and what must change in front of
-    it is changed in a copy of the ids. So an addition costs what is added, and a removal 8 bytes a
-    track; the matrix is copied once in a while, when the room is used up or much of it is dead.
+    Added rows are written behind the end of every view. Removed rows get the id REMOVED in a copy
+    of the ids. So an addition costs only its own rows, and a removal 8 bytes for each track. The
+    matrix is copied when its capacity is used up or a quarter of its rows are removed.
 
-    ``room`` is a writable matrix whose first rows are those of ``rows``, where there is one.
+    ``capacity`` is a writable matrix whose first rows are those of ``rows``, if there is one.
     """
 
-    def __init__(self, rows: CatalogueRows, room: NDArray[np.float32] | None = None) -> None:
+    def __init__(self, rows: CatalogueRows, capacity: NDArray[np.float32] | None = None) -> None:
         self.rows = rows
-        self._matrix = rows.matrix if room is None else room
+        self._matrix = rows.matrix if capacity is None else capacity
         self._ids = rows.ids
-        self._words = {
-            name: _Words(labels)
+        self._labels = {
+            name: _GrowableLabels(labels)
             for name, labels in (
                 ("artists", rows.artists), ("genres", rows.genres), ("scopes", rows.scopes)
             )
         }  # fmt: skip
 
     def update(
-        self, revision: int, added: CatalogueRows, gone: Collection[int]
-    ) -> CatalogueRows:  # fmt: skip
-        """Take rows out and put others in; an id that is added again replaces its row."""
-        gone = set(gone) | set(added.ids.tolist())
+        self, revision: int, added: CatalogueRows, removed: Collection[int]
+    ) -> CatalogueRows:
+        """Remove and append rows and return the new view; an added id replaces its old row."""
+        gone = set(removed) | set(added.ids.tolist())
         dead = np.isin(self.rows.ids, np.fromiter(gone, np.int64, count=len(gone)))
         if dead.any():
             self._ids = np.where(dead, REMOVED, self.rows.ids)
@@ -48,7 +48,7 @@ class GrowableIndex:
         for name, labels in (
             ("artists", added.artists), ("genres", added.genres), ("scopes", added.scopes)
         ):  # fmt: skip
-            self._words[name].put(start, labels)
+            self._labels[name].put(start, labels)
         self._publish(revision, end)
         if np.count_nonzero(self.rows.ids == REMOVED) > max(1024, end // 4):
             self._compact()
@@ -60,59 +60,59 @@ class GrowableIndex:
             model_id=self.rows.model_id,
             ids=_view(self._ids, end),
             matrix=_view(self._matrix, end),
-            **{name: words.labels(end) for name, words in self._words.items()},
+            **{name: labels.column(end) for name, labels in self._labels.items()},
         )
 
     def _compact(self) -> None:
         live = np.flatnonzero(self.rows.ids != REMOVED)
         self._matrix, self._ids = self.rows.matrix[live], self.rows.ids[live]
-        for words in self._words.values():
-            words.codes = words.codes[live]
+        for labels in self._labels.values():
+            labels.codes = labels.codes[live]
         self._publish(self.rows.revision, len(live))
 
 
-class _Words:
-    """A column of words that grows: codes with room to spare, and what they mean."""
+class _GrowableLabels:
+    """A label column that grows: codes with spare capacity, and the distinct labels."""
 
     def __init__(self, labels: LabelColumn) -> None:
         self.codes = labels.codes
         self._names = labels.names
-        self._place: dict[str, int] | None = None
+        self._code_of: dict[str, int] | None = None
 
     def put(self, start: int, labels: LabelColumn) -> None:
-        """Write a column from a row on."""
-        if self._place is None:  # made when first needed: most libraries seldom change
-            self._place = {name: code for code, name in enumerate(self._names)}
-        place = self._place
-        codes = [place.setdefault(name, len(place)) for name in labels.names]
-        if len(place) > len(self._names):
-            self._names = tuple(place)
+        """Write a column from row ``start`` on."""
+        if self._code_of is None:  # built on first use, because most catalogues seldom change
+            self._code_of = {name: code for code, name in enumerate(self._names)}
+        code_of = self._code_of
+        codes = [code_of.setdefault(name, len(code_of)) for name in labels.names]
+        if len(code_of) > len(self._names):
+            self._names = tuple(code_of)
         self.codes = _put(self.codes, start, np.array(codes, dtype=np.int32)[labels.codes])
 
-    def labels(self, end: int) -> LabelColumn:
-        """Return the column up to a row."""
+    def column(self, end: int) -> LabelColumn:
+        """Return the first ``end`` rows of the column."""
         return LabelColumn(_view(self.codes, end), self._names)
 
 
-def spare(count: int) -> int:
-    """Return how many rows to make room for, where there are ``count``.
+def with_room(count: int) -> int:
+    """Return the capacity to allocate for ``count`` rows: an eighth more, and 1024.
 
-    An eighth more: memory that is not written yet costs nothing, and so growing costs eight rows
-    copied for each one added, at most.
+    Memory that is never written costs nothing. With an eighth more, each added row causes at most
+    eight copied rows.
     """
     return count + count // 8 + 1024
 
 
-def _put(array: Array, start: int, more: Array) -> Array:
-    """Write rows from ``start`` on, and return the array, a larger one where it has no room."""
-    if not len(more):
+def _put(array: Array, start: int, rows: Array) -> Array:
+    """Write rows from ``start`` on and return the array, or a larger copy if it is full."""
+    if not len(rows):
         return array
-    end = start + len(more)
+    end = start + len(rows)
     if end > len(array) or not array.flags.writeable:
-        larger = np.empty((spare(end), *array.shape[1:]), dtype=array.dtype)
+        larger = np.empty((with_room(end), *array.shape[1:]), dtype=array.dtype)
         larger[:start] = array[:start]
         array = larger
-    array[start:end] = more
+    array[start:end] = rows
     return array
 
 

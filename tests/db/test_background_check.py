@@ -1,4 +1,4 @@
-"""A check beside the work: it holds nothing up, and what it finds still counts."""
+"""Tests of the background check: it delays nothing, and an error it finds ends the block."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from db.background_check import background_check
 from genrec.errors import CatalogueError
 
 
-async def fine() -> None:
+async def passing() -> None:
     await asyncio.sleep(0)
 
 
-async def bad() -> None:
+async def failing() -> None:
     await asyncio.sleep(0)
     raise CatalogueError("The catalogue is damaged.")
 
@@ -24,8 +24,8 @@ async def endless() -> None:
     await asyncio.Event().wait()
 
 
-@pytest.mark.parametrize("check", [fine, endless])
-async def test_what_finds_nothing_disturbs_nobody(check) -> None:
+@pytest.mark.parametrize("check", [passing, endless])
+async def test_passing_or_unfinished_check_does_not_disturb_the_block(check) -> None:
     async with background_check(check):
         await asyncio.sleep(0.01)
     with pytest.raises(ValueError, match="the block's own"):
@@ -33,9 +33,9 @@ async def test_what_finds_nothing_disturbs_nobody(check) -> None:
             raise ValueError("the block's own")
 
 
-async def test_what_is_found_ends_the_block_and_nothing_more() -> None:
+async def test_failing_check_ends_the_block_and_leaves_the_task_uncancelled() -> None:
     with pytest.raises(CatalogueError, match="is damaged"):
-        async with background_check(bad):
+        async with background_check(failing):
             await asyncio.Event().wait()
     task = asyncio.current_task()
     assert task is not None
@@ -43,9 +43,9 @@ async def test_what_is_found_ends_the_block_and_nothing_more() -> None:
     await asyncio.sleep(0)
 
 
-async def test_a_block_that_takes_it_for_its_end_hears_of_it_too() -> None:
+async def test_block_that_swallows_the_cancellation_still_raises_the_error() -> None:
     async def work() -> None:
-        async with background_check(bad):
+        async with background_check(failing):
             with suppress(asyncio.CancelledError):
                 await asyncio.Event().wait()
 
@@ -53,7 +53,7 @@ async def test_a_block_that_takes_it_for_its_end_hears_of_it_too() -> None:
         await work()
 
 
-async def test_a_block_that_is_cancelled_is_cancelled() -> None:
+async def test_cancelled_block_raises_cancelled_error() -> None:
     async def work() -> None:
         async with background_check(endless):
             await asyncio.Event().wait()

@@ -164,7 +164,7 @@ async def test_damage_is_found_at_start(tmp_path: Path) -> None:
         async with open_db(path):
             pass
     backup_path(str(path)).write_bytes(b"")
-    with pytest.raises(CatalogueError, match=r"put its backup a\.backup\.db in its place"):
+    with pytest.raises(CatalogueError, match=r"replace it with its backup a\.backup\.db"):
         async with open_db(path):
             pass
 
@@ -172,7 +172,7 @@ async def test_damage_is_found_at_start(tmp_path: Path) -> None:
 async def test_damage_in_a_large_file_is_found_while_it_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("db.connection._LOOKED_THROUGH_FIRST", 0)
+    monkeypatch.setattr("db.connection._MAX_BYTES_CHECKED_FIRST", 0)
     path = tmp_path / "a.db"
     await _filled(path)
     async with open_db(path) as db:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from db.catalogue_rows import CatalogueRows, build_rows
-from db.index.growable import GrowableIndex, spare
+from db.index.growable import GrowableIndex, with_room
 from tests.db.fakes import DIMENSION, LABELS, MODEL, content, unit
 
 
@@ -51,7 +51,7 @@ def test_an_addition_does_not_copy_the_matrix() -> None:
 
 
 def test_room_that_is_there_is_used() -> None:
-    room = np.zeros((spare(2), DIMENSION), dtype=np.float32)
+    room = np.zeros((with_room(2), DIMENSION), dtype=np.float32)
     room[:2] = rows(1, 2).matrix
     now = GrowableIndex(rows(1, 2), room).update(2, rows(3), [])
     assert np.shares_memory(now.matrix, room)

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from db.catalogue_rows import REMOVED, CatalogueRows, build_rows
-from db.index import snapshot
 from db.index.growable import GrowableIndex
 from db.index.snapshot import read_snapshot, write_snapshot
+from genrec import files
 from tests.db.fakes import DIMENSION, MODEL, content, unit
 from tests.repository import ROOT
 
@@ -117,14 +117,14 @@ def test_killed_while_writing_the_old_one_stays(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(snapshot.os if at == "fsync" else snapshot.Path, at, killed)
-        patch.setattr(snapshot.Path, "unlink", lambda *_, **__: None)  # a kill cleans nothing up
+        patch.setattr(files.os if at == "fsync" else files.Path, at, killed)
+        patch.setattr(files.Path, "unlink", lambda *_, **__: None)  # a kill removes nothing
         with pytest.raises(KeyboardInterrupt):
             write_snapshot(path, rows, TOKEN)
     assert read(path, known_as="the old one") is not None
-    assert len(list(tmp_path.glob("*.part"))) == 1
+    assert len(list(tmp_path.glob("*.part.*"))) == 1
     write_snapshot(path, rows, TOKEN)
-    assert list(tmp_path.glob("*.part")) == []
+    assert list(tmp_path.glob("*.part.*")) == []
     assert read(path) is not None
 
 
@@ -142,4 +142,4 @@ def test_killed_at_any_moment_there_is_a_whole_one(tmp_path: Path, rows: Catalog
         again = read(path)
         assert again is not None
         assert content(again) == content(rows)
-    assert len(list(tmp_path.glob("*.part"))) <= 1, "the next writer removes what was left"
+    assert len(list(tmp_path.glob("*.part.*"))) <= 1, "the next writer removes what was left"

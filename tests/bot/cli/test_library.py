@@ -1,0 +1,117 @@
+"""Tests of ``genrec index`` options and of ``genrec library`` with files, links and pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bot.cli import main as command_line
+from bot.config import PREFIX, Settings
+from tests.bot.end_to_end.fakes import make_preset
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def genrec(monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path) -> Run:
+    """Return a function that runs the command in this process: exit code, stdout, stderr."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
+    make_preset(tmp_path / "preset", songs=12)
+    monkeypatch.setenv("GENREC_PRESET", str(tmp_path / "preset"))
+    monkeypatch.setenv("GENREC_DATABASE", str(tmp_path / "genrec.db"))
+    (tmp_path / "out").mkdir()
+
+    def run(*words: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["genrec", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            command_line.main()
+        written = capsys.readouterr()
+        return int(left.value.code or 0), written.out, written.err
+
+    return run
+
+
+def tracks_in(path: Path) -> int:
+    return len(json.loads(path.read_text(encoding="utf-8"))["tracks"])
+
+
+def test_export_keeps_a_symbolic_link_and_replaces_its_target(genrec: Run, tmp_path: Path) -> None:
+    target, link = tmp_path / "out" / "real.json", tmp_path / "out" / "link.json"
+    target.write_text("old")
+    link.symlink_to(target)
+    code, _, error = genrec("library", "export", link)
+    assert code == 0, error
+    assert link.is_symlink()
+    assert tracks_in(target) == 12
+    assert {path.name for path in target.parent.iterdir()} == {"real.json", "link.json"}
+
+
+def test_export_writes_through_a_pipe_and_keeps_it(genrec: Run, tmp_path: Path) -> None:
+    pipe = tmp_path / "out" / "pipe.json"
+    os.mkfifo(pipe)
+    received: list[str] = []
+    reader = threading.Thread(target=lambda: received.append(pipe.read_text(encoding="utf-8")))
+    reader.start()
+    code, _, error = genrec("library", "export", pipe)
+    reader.join(30)
+    assert code == 0, error
+    assert len(json.loads(received[0])["tracks"]) == 12
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_export_to_standard_output_prints_the_file(genrec: Run) -> None:
+    code, out, _ = genrec("library", "export", "-", "--format", "json")
+    assert code == 0
+    assert len(json.loads(out)["tracks"]) == 12
+
+
+def test_export_into_a_missing_folder_is_one_sentence(genrec: Run, tmp_path: Path) -> None:
+    code, _, error = genrec("library", "export", tmp_path / "nowhere" / "a.csv")
+    assert code == 1
+    assert "cannot be written (No such file or directory)" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_import_adds_the_exported_tracks_to_a_scope(genrec: Run, tmp_path: Path, form: str) -> None:
+    path = tmp_path / "out" / f"tracks.{form}"
+    assert genrec("library", "export", path)[0] == 0
+    code, out, _ = genrec("library", "import", path, "--scope", "guild:7", "--json")
+    assert (code, json.loads(out)) == (0, {"imported": 12, "refused": []})
+    _, out, _ = genrec("library", "stats", "--json")
+    assert json.loads(out)["by_scope"] == {"starter": 12, "guild:7": 12}
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (None, "cannot be read"),
+        (b"\xff\xfe\x00", "not UTF-8"),
+        (b"title\nx\n", "lacks the columns"),
+    ],
+    ids=["missing", "not text", "columns"],
+)
+def test_import_of_an_unusable_file_is_one_sentence(
+    genrec: Run, tmp_path: Path, content: bytes | None, sentence: str
+) -> None:
+    path = tmp_path / "out" / "tracks.csv"
+    if content is not None:
+        path.write_bytes(content)
+    code, _, error = genrec("library", "import", path)
+    assert code in (1, 3)
+    assert sentence in error
+    assert "Traceback" not in error
+
+
+def test_index_help_shows_single_flags(genrec: Run) -> None:
+    _, out, _ = genrec("index", "--help")
+    assert "--retry-failed" in out
+    assert "--no-" not in out
