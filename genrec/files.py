@@ -31,16 +31,16 @@ def atomic_write(path: Path, *, private: bool = False) -> Iterator[Path]:
     OSError
         The file cannot be created, written or renamed; ``path`` is a folder.
     """
-    target = path.resolve()
     try:
-        before = target.stat()
+        before = path.stat()  # not of the resolved path: /dev/stdout resolves to no file
     except FileNotFoundError:
         before = None
     if before is not None and stat.S_ISDIR(before.st_mode):
         raise IsADirectoryError(21, os.strerror(21), str(path))
     if before is not None and not stat.S_ISREG(before.st_mode):
-        yield target
+        yield path
         return
+    target = path.resolve()
     temporary = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part{target.suffix}")
     descriptor = os.open(
         temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600 if private else 0o666

@@ -60,6 +60,18 @@ def test_pipe_is_written_and_not_replaced(tmp_path: Path) -> None:
     assert stat.S_ISFIFO(pipe.stat().st_mode)
 
 
+def test_link_to_an_open_pipe_is_written_through(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    link = tmp_path / "stdout"  # as /dev/stdout of a command whose output is piped
+    link.symlink_to(f"/proc/self/fd/{writing}")
+    with atomic_write(link) as path:
+        path.write_text("through")
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        assert pipe.read() == "through"
+    assert link.is_symlink()
+
+
 def test_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(IsADirectoryError), atomic_write(tmp_path):
         pytest.fail("the block must not run")
