@@ -1,4 +1,4 @@
-"""Generations of tracks: written row by row in one transaction or many, served as a whole."""
+"""Generations of a scope: written in one transaction or many, activated as a whole."""
 
 from __future__ import annotations
 
@@ -14,21 +14,25 @@ from db.connection import Database, SqlSession
 from db.vectors import pack_fingerprint, pack_vector
 from genrec.errors import CatalogueError, ModelMismatch
 from genrec.names import fold
+from genrec.types import Analysis
 
-# Rows a transaction may touch where others wait for the write lock.
+# Most rows for one transaction, so that other writers do not wait long for the lock.
 BATCH = 500
-_CHANGES_KEPT = 10_000
+_MAX_CHANGES = 10_000
 UNKNOWN_ARTIST = "Unknown artist"
+# Prefix of the source of a clip without file or link: the content hash identifies it.
+CONTENT_SOURCE = "sha256:"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class NewTrack:
-    """A track on its way into the catalogue.
+    """A track to write into the catalogue, with its embedding.
 
-    ``embedding`` is float32 (d,) of length 1, ``fingerprint`` int8 (bands, columns) or none.
-    ``content`` is the sha256 of what was analysed. ``label`` is the preset's genre that filters go
-    by, ``genre`` what is shown; ``size`` and ``mtime_ns`` are those of the file, where there is
-    one. Without a ``source`` the content names it.
+    ``embedding`` is float32 (d,) of length 1, ``fingerprint`` int8 (bands, columns) or None.
+    ``genre`` is shown to users; ``label`` is the preset's genre for filters, by default ``genre``;
+    ``predicted`` is the preset's most probable genre, by default ``label``. ``content`` is the
+    SHA-256 of the analysed file, by default of the embedding; without a ``source`` it identifies
+    the track. ``size`` and ``mtime_ns`` are those of the file, if there is one.
     """
 
     title: str
@@ -39,16 +43,49 @@ class NewTrack:
     source: str = ""
     content: str = ""
     label: str = ""
-    heard: str = ""
+    predicted: str = ""
     duration_s: float = 0.0
     size: int | None = None
     mtime_ns: int | None = None
     added_by: int | None = None
 
+    @classmethod
+    def of(
+        cls,
+        analysis: Analysis,
+        *,
+        title: str,
+        artist: str,
+        content: str,
+        source: str = "",
+        genre: str = "",
+        label: str = "",
+        size: int | None = None,
+        mtime_ns: int | None = None,
+        added_by: int | None = None,
+    ) -> NewTrack:
+        """Make a track of an analysis; ``genre`` and ``label`` default to the predicted genre."""
+        predicted = analysis.scores[0].label if analysis.scores else ""
+        return cls(
+            title=title,
+            artist=artist,
+            genre=genre or predicted,
+            label=label or predicted,
+            predicted=predicted,
+            embedding=analysis.embedding,
+            fingerprint=analysis.fingerprint,
+            duration_s=analysis.duration_s,
+            source=source,
+            content=content,
+            size=size,
+            mtime_ns=mtime_ns,
+            added_by=added_by,
+        )
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KnownTrack:
-    """A track whose content has been analysed before, by its content hash."""
+    """A track whose content already has an embedding in the database."""
 
     title: str
     artist: str
@@ -63,7 +100,7 @@ class KnownTrack:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """What a scope holds for one model."""
+    """One indexed version of a scope for one model."""
 
     id: int
     scope: str
@@ -74,7 +111,7 @@ class Generation:
 
 
 async def find(session: SqlSession, scope: str, model_id: str, state: str) -> Generation | None:
-    """Return the generation of a scope and model that is ``active`` or ``building``."""
+    """Return the ``active`` or ``building`` generation of a scope and model, or None."""
     row = await session.one(
         "SELECT id, scope, model_id, dimension, state, tracks FROM generation"
         " WHERE scope = ? AND model_id = ? AND state = ?",
@@ -86,7 +123,7 @@ async def find(session: SqlSession, scope: str, model_id: str, state: str) -> Ge
 async def ensure(
     tx: SqlSession, scope: str, model_id: str, dimension: int, state: str
 ) -> Generation:
-    """Return that generation, made where there is none; refuse one of another dimension."""
+    """Return that generation, created if absent; refuse one with another dimension."""
     generation = await find(tx, scope, model_id, state)
     if generation is None:
         await tx.run(
@@ -96,30 +133,36 @@ async def ensure(
         generation = await find(tx, scope, model_id, state)
     if generation is None or generation.dimension != dimension:
         raise ModelMismatch(
-            f"The tracks of {scope} are kept with another number of dimensions than the"
-            f" {dimension} of the model {model_id}: index the music again."
+            f"The embeddings of {scope} do not have the {dimension} dimensions of the model"
+            f" {model_id}: index the music again."
         )
     return generation
 
 
 async def put(tx: SqlSession, generation: Generation, tracks: Sequence[NewTrack]) -> list[int]:
-    """Write tracks and their embeddings into a generation, and return the tracks' ids."""
-    known, embeddings, prints = [], [], []
+    """Write tracks and their embeddings into a generation and return the ids of the tracks."""
+    known, embeddings, fingerprints = [], [], []
     for track in tracks:
-        vector, printed = _packed(generation, track)
-        content = track.content or hashlib.sha256(vector + printed).hexdigest()
+        vector, fingerprint = _packed(generation, track)
+        content = track.content or hashlib.sha256(vector + fingerprint).hexdigest()
         label = track.label or track.genre
-        heard = track.heard or label
-        embeddings.append((content, generation.model_id, vector, heard, track.duration_s))
-        if printed:
-            prints.append((printed, content, generation.model_id))
-        source = track.source or f"sha256:{content}"
+        predicted = track.predicted or label
+        embeddings.append((content, generation.model_id, vector, predicted, track.duration_s))
+        if fingerprint:
+            fingerprints.append((fingerprint, content, generation.model_id))
         known.append(
             KnownTrack(
-                track.title, track.artist, track.genre, label, source, content,
-                size=track.size, mtime_ns=track.mtime_ns, added_by=track.added_by,
+                title=track.title,
+                artist=track.artist,
+                genre=track.genre,
+                label=label,
+                source=track.source or f"{CONTENT_SOURCE}{content}",
+                content=content,
+                size=track.size,
+                mtime_ns=track.mtime_ns,
+                added_by=track.added_by,
             )
-        )  # fmt: skip
+        )
     await tx.many(
         "INSERT INTO embedding (content, model_id, vector, heard, duration_s)"
         " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -128,7 +171,7 @@ async def put(tx: SqlSession, generation: Generation, tracks: Sequence[NewTrack]
     await tx.many(
         "INSERT OR IGNORE INTO fingerprint (embedding_id, print)"
         " SELECT id, ? FROM embedding WHERE content = ? AND model_id = ?",
-        prints,
+        fingerprints,
     )
     await put_known(tx, generation, known)
     return await _track_ids(tx, generation.scope, [track.source for track in known])
@@ -137,14 +180,14 @@ async def put(tx: SqlSession, generation: Generation, tracks: Sequence[NewTrack]
 async def put_known(
     tx: SqlSession, generation: Generation, tracks: Sequence[KnownTrack]
 ) -> list[KnownTrack]:
-    """Write tracks whose embeddings are kept already, and return those whose are not."""
+    """Write the tracks whose embeddings are stored, and return the others."""
     rows = await tx.all(
         "SELECT content FROM embedding WHERE model_id = ?"
         " AND content IN (SELECT value FROM json_each(?))",
         (generation.model_id, json.dumps([track.content for track in tracks])),
     )
-    kept = {content for (content,) in rows}
-    known = [track for track in tracks if track.content in kept]
+    stored = {content for (content,) in rows}
+    known = [track for track in tracks if track.content in stored]
     await tx.many(
         "INSERT INTO track (scope, source) VALUES (?, ?) ON CONFLICT DO NOTHING",
         [(generation.scope, track.source) for track in known],
@@ -156,11 +199,11 @@ async def put_known(
         " WHERE t.scope = ? AND t.source = ? AND m.content = ? AND m.model_id = ?",
         [_entry(generation, track) for track in known],
     )
-    return [track for track in tracks if track.content not in kept]
+    return [track for track in tracks if track.content not in stored]
 
 
 async def drop(tx: SqlSession, generation: Generation, track_ids: Iterable[int]) -> None:
-    """Take tracks out of a generation."""
+    """Remove tracks from a generation."""
     await tx.many(
         "DELETE FROM entry WHERE generation_id = ? AND track_id = ?",
         [(generation.id, track_id) for track_id in track_ids],
@@ -171,11 +214,11 @@ def _packed(generation: Generation, track: NewTrack) -> tuple[bytes, bytes]:
     if track.embedding.shape != (generation.dimension,):
         raise ModelMismatch(
             f"An embedding of shape {track.embedding.shape} does not fit the model"
-            f" {generation.model_id}, which has {generation.dimension} dimensions: analyse the"
-            " track with that model."
+            f" {generation.model_id} with {generation.dimension} dimensions: analyse the track"
+            " with that model."
         )
-    printed = b"" if track.fingerprint is None else pack_fingerprint(track.fingerprint)
-    return pack_vector(track.embedding), printed
+    fingerprint = b"" if track.fingerprint is None else pack_fingerprint(track.fingerprint)
+    return pack_vector(track.embedding), fingerprint
 
 
 def _entry(generation: Generation, track: KnownTrack) -> tuple[object, ...]:
@@ -200,7 +243,7 @@ async def _track_ids(tx: SqlSession, scope: str, sources: Sequence[str]) -> list
 
 
 async def copy(tx: SqlSession, old: Generation, new: Generation, track_ids: Iterable[int]) -> None:
-    """Take tracks over from one generation of a scope and model to the next."""
+    """Copy tracks from one generation of a scope and model to another."""
     await tx.many(
         "INSERT OR REPLACE INTO entry SELECT ?, track_id, embedding_id, title, artist, genre,"
         " label, folded, size, mtime_ns, added_by FROM entry"
@@ -210,7 +253,7 @@ async def copy(tx: SqlSession, old: Generation, new: Generation, track_ids: Iter
 
 
 async def recount(tx: SqlSession, generation: Generation) -> int:
-    """Bring the number in the generation's row up to date, and return it."""
+    """Store the number of tracks in the generation's row and return it."""
     return await tx.number(
         "UPDATE generation SET tracks = (SELECT count(*) FROM entry WHERE generation_id = ?1)"
         " WHERE id = ?1 RETURNING tracks",
@@ -219,7 +262,7 @@ async def recount(tx: SqlSession, generation: Generation) -> int:
 
 
 async def activate(tx: SqlSession, generation: Generation, digest: str = "") -> int:
-    """Serve a generation instead of the one before, and return its number of tracks."""
+    """Make a generation the active one of its scope and model, and return its track count."""
     await tx.run(
         "UPDATE generation SET state = 'retired'"
         " WHERE scope = ? AND model_id = ? AND state = 'active'",
@@ -229,26 +272,26 @@ async def activate(tx: SqlSession, generation: Generation, digest: str = "") -> 
         "UPDATE generation SET state = 'active', digest = ? WHERE id = ?", (digest, generation.id)
     )
     count = await recount(tx, generation)
-    await note(tx, generation.model_id, "switch")
+    await record_changes(tx, generation.model_id, "switch")
     return count
 
 
-async def note(
+async def record_changes(
     tx: SqlSession, model_id: str, kind: str, track_ids: Sequence[int | None] = (None,)
 ) -> None:
-    """Tell indexes in memory what happened: ``put``, ``remove`` or ``switch``."""
+    """Record changes for the indexes in memory; ``kind`` is ``put``, ``remove`` or ``switch``."""
     await tx.many(
         "INSERT INTO change (model_id, kind, track_id) VALUES (?, ?, ?)",
         [(model_id, kind, track_id) for track_id in track_ids],
     )
     await tx.run(
         "DELETE FROM change WHERE revision <= (SELECT max(revision) FROM change) - ?",
-        (_CHANGES_KEPT,),
+        (_MAX_CHANGES,),
     )
 
 
 async def sweep(db: Database) -> None:
-    """Delete what no generation serves or builds, in small steps; a half-built one stays."""
+    """Delete retired generations and unused tracks and embeddings, in small transactions."""
     while True:
         async with db.transaction() as tx:
             gone = await tx.run(

@@ -1,4 +1,4 @@
-"""A preset's starter catalogue, served as tracks like all others."""
+"""Store a preset's starter catalogue as the tracks of the scope ``starter``."""
 
 from __future__ import annotations
 
@@ -16,34 +16,40 @@ from genrec.preset import StarterCatalogue
 
 
 async def replace_starter(db: Database, model_id: str, starter: StarterCatalogue) -> bool:
-    """Serve this starter catalogue, switched in one transaction; return whether it is another."""
+    """Make this starter catalogue the active one; return False if it already is."""
     if not starter.names:
         raise CatalogueError("The preset's starter catalogue is empty: install the preset again.")
     digest = await asyncio.to_thread(_digest, starter)
-    served = await db.one(
+    active = await db.one(
         "SELECT digest FROM generation WHERE scope = ? AND model_id = ? AND state = 'active'",
         (STARTER, model_id),
     )
-    if served and served[0] == digest:
+    if active and active[0] == digest:
         return False
     dimension = int(starter.embeddings.shape[-1])
     async with db.transaction(durable=True) as tx:
         generation = await generations.ensure(tx, STARTER, model_id, dimension, "building")
-        await generations.put(tx, generation, starter_tracks(starter))
+        await generations.put(tx, generation, _tracks(starter))
         await generations.activate(tx, generation, digest)
     await generations.sweep(db)
     return True
 
 
-def starter_tracks(starter: StarterCatalogue) -> list[NewTrack]:
-    """Turn a starter catalogue's columns into tracks."""
+def _tracks(starter: StarterCatalogue) -> list[NewTrack]:
     columns = zip(
         starter.names, starter.titles, starter.artists, starter.genres,
         starter.embeddings, starter.fingerprints, strict=True,
     )  # fmt: skip
     return [
-        NewTrack(title or name, artist, genre, embedding, print_, source=f"{STARTER}:{name}")
-        for name, title, artist, genre, embedding, print_ in columns
+        NewTrack(
+            title=title or name,
+            artist=artist,
+            genre=genre,
+            embedding=embedding,
+            fingerprint=fingerprint,
+            source=f"{STARTER}:{name}",
+        )
+        for name, title, artist, genre, embedding, fingerprint in columns
     ]
 
 

@@ -149,7 +149,7 @@ class Catalogue:
             generation = await generations.ensure(tx, scope, model_id, dimension, "active")
             ids = await generations.put(tx, generation, tracks)
             await generations.recount(tx, generation)
-            await generations.note(tx, model_id, "put", ids)
+            await generations.record_changes(tx, model_id, "put", ids)
         return ids
 
     async def remove(self, scope: str, ids: Iterable[int]) -> int:
@@ -179,7 +179,7 @@ class Catalogue:
             (generation_id,),
         )
         if row:
-            await generations.note(tx, row[0], "remove", (track_id,))
+            await generations.record_changes(tx, row[0], "remove", (track_id,))
         await tx.run(
             "DELETE FROM embedding WHERE id = ?1"
             " AND NOT EXISTS (SELECT 1 FROM entry WHERE embedding_id = ?1)",
@@ -207,7 +207,7 @@ class Catalogue:
                 (parameter,),
             )
             for (model_id,) in rows:
-                await generations.note(tx, model_id, "switch")
+                await generations.record_changes(tx, model_id, "switch")
         await generations.sweep(self.db)
         return len(rows)
 

@@ -101,14 +101,15 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         async def work(progress: Progress) -> Response:
             async with self._sources.fetch(source) as clip:
                 progress.now("listening")
-                heard = await self._recommender.analyze(clip)
-            genre = heard.scores[0].label
-            new = NewTrack(
-                clean(title or clip.title, _NAME, otherwise=clip.sha256[:12]),
-                clean(artist or clip.artist, _NAME),
-                genre, heard.embedding, heard.fingerprint, source=clip.source, content=clip.sha256,
-                label=genre, heard=genre, duration_s=heard.duration_s, added_by=answer.user_id,
-            )  # fmt: skip
+                analysis = await self._recommender.analyze(clip)
+            new = NewTrack.of(
+                analysis,
+                title=clean(title or clip.title, _NAME, otherwise=clip.sha256[:12]),
+                artist=clean(artist or clip.artist, _NAME),
+                source=clip.source,
+                content=clip.sha256,
+                added_by=answer.user_id,
+            )
             progress.now("comparing")
             before = await self._catalogue.count(self._preset.model_id, scope)
             await self._catalogue.add(scope, self._preset.model_id, [new])
@@ -121,9 +122,9 @@ class Library(commands.GroupCog, name="library", description="This server's trac
                     title=new.title,
                     artist=new.artist
                     or self._replies.translations.text("answer.unknown_artist", answer.locale),
-                    genre=self._replies.translations.text(f"genres.{genre}", answer.locale)
-                    if self._replies.translations.has(f"genres.{genre}")
-                    else genre,
+                    genre=self._replies.translations.text(f"genres.{new.genre}", answer.locale)
+                    if self._replies.translations.has(f"genres.{new.genre}")
+                    else new.genre,
                 )
             )
 

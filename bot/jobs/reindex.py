@@ -184,14 +184,17 @@ class Reindexing:
             return (name, "file_missing", _AUDIO_GONE)
         try:
             async with self._sources.fetch(track.source) as clip:
-                heard = await self._recommender.analyze(clip)
+                analysis = await self._recommender.analyze(clip)
         except GenrecError as error:
             return (name, error.code, str(error))
-        new = NewTrack(
-            track.title, track.artist, track.genre, heard.embedding, heard.fingerprint,
-            source=track.source, content=clip.sha256, label=heard.scores[0].label,
-            heard=heard.scores[0].label, duration_s=heard.duration_s,
-        )  # fmt: skip
+        new = NewTrack.of(
+            analysis,
+            title=track.title,
+            artist=track.artist,
+            genre=track.genre,
+            source=track.source,
+            content=clip.sha256,
+        )
         await self._catalogue.add(scope, self._preset.model_id, [new])
         return None
 

@@ -1,4 +1,4 @@
-"""One music file becomes a track, new or known by its content, or a failure with its reason."""
+"""Analyse one file of a music folder: the outcome is a new track, a known track or a failure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from db.connection import Database
 from db.generations import KnownTrack, NewTrack
 from db.ingest.failures import Failure
 from db.ingest.scan import FileStamp, file_sha256, file_stamp
-from db.tags import Tags, match_label, read_tags
+from db.tags import match_label, read_tags
 from genrec.errors import (
     Busy,
     CatalogueError,
@@ -27,16 +27,16 @@ from genrec.errors import (
 )
 from genrec.types import Analysis, Analyzer
 
-# Not a file's fault: these end the run, and the next one resumes it.
+# Not caused by the file: these end the run, and the next run resumes it.
 _FATAL = (PoolClosed, WorkerUnavailable, PresetError, CatalogueError, DataError)
-# A file's fault: remembered until the file changes. A timeout may have been the machine's.
+# Caused by the file: stored until the file changes. A timeout may be the machine's fault.
 _LASTING = (InputRefused, WorkerCrashed)
-_LONGEST_PAUSE_S = 2.0
+_MAX_PAUSE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class FileOutcome:
-    """What became of one file; ``content`` is empty where it could not be read."""
+    """Result for one file; ``content`` is its SHA-256, or empty if it could not be read."""
 
     path: str
     content: str
@@ -44,7 +44,7 @@ class FileOutcome:
 
 
 class FileAnalyzer:
-    """Hears the files of one run. Whoever has kept outcomes says so with ``kept``."""
+    """Analyses the files of one run; the caller stores the outcomes and then calls ``release``."""
 
     def __init__(
         self,
@@ -59,11 +59,11 @@ class FileAnalyzer:
         self._folder = folder
         self._model_id = model_id
         self._labels = labels
-        # Contents in work: of two copies of a file, the second waits until the first is kept.
+        # Contents in work. The second of two copies waits until the first is stored.
         self._in_work: dict[str, asyncio.Event] = {}
 
-    async def hear(self, path: str) -> FileOutcome:
-        """Make a track of a file; what is not the file's fault is raised."""
+    async def analyze(self, path: str) -> FileOutcome:
+        """Return the outcome for a file; errors that are not caused by the file are raised."""
         before, content = FileStamp(0, 0), ""
         try:
             before = await asyncio.to_thread(file_stamp, path)
@@ -80,8 +80,8 @@ class FileAnalyzer:
             failure = Failure(path, before, FileMissing.code, reason, lasting=False)
             return FileOutcome(path, content, failure)
 
-    def kept(self, outcomes: Iterable[FileOutcome]) -> None:
-        """Let the copies of these files go on: what could be kept of them is in the database."""
+    def release(self, outcomes: Iterable[FileOutcome]) -> None:
+        """Let copies of these files continue, because their outcomes are stored."""
         for outcome in outcomes:
             if (event := self._in_work.pop(outcome.content, None)) is not None:
                 event.set()
@@ -91,33 +91,42 @@ class FileAnalyzer:
             await first.wait()
         self._in_work[content] = asyncio.Event()
         tags = await asyncio.to_thread(read_tags, Path(path), self._folder, self._labels)
-        heard = await self._db.one(
+        # A genre tag takes precedence over the predicted genre.
+        tagged = match_label(tags.genre, self._labels)
+        genre = tagged or tags.genre
+        row = await self._db.one(
             "SELECT heard FROM embedding WHERE content = ? AND model_id = ?",
             (content, self._model_id),
         )
-        if heard is not None:
-            genre, label = self._genre(tags, heard[0])
+        if row is not None:
+            predicted = row[0]
             return KnownTrack(
-                tags.title, tags.artist, genre, label, path, content,
-                size=before.size, mtime_ns=before.mtime_ns,
-            )  # fmt: skip
+                title=tags.title,
+                artist=tags.artist,
+                genre=genre or predicted,
+                label=tagged or predicted,
+                source=path,
+                content=content,
+                size=before.size,
+                mtime_ns=before.mtime_ns,
+            )
         analysis = await self._analyze(Path(path))
         if await asyncio.to_thread(file_stamp, path) != before:
             raise GenrecError("The file changed while it was read: index the folder again.")
-        top = analysis.scores[0].label if analysis.scores else ""
-        genre, label = self._genre(tags, top)
-        return NewTrack(
-            tags.title, tags.artist, genre, analysis.embedding, analysis.fingerprint, path, content,
-            label, top, analysis.duration_s, size=before.size, mtime_ns=before.mtime_ns,
-        )  # fmt: skip
-
-    def _genre(self, tags: Tags, heard: str) -> tuple[str, str]:
-        """Return the genre to show and the preset's genre to filter by; the tag goes first."""
-        tagged = match_label(tags.genre, self._labels)
-        return tagged or tags.genre or heard, tagged or heard
+        return NewTrack.of(
+            analysis,
+            title=tags.title,
+            artist=tags.artist,
+            genre=genre,
+            label=tagged,
+            source=path,
+            content=content,
+            size=before.size,
+            mtime_ns=before.mtime_ns,
+        )
 
     async def _analyze(self, path: Path) -> Analysis:
-        """Analyse a file, waiting for room where others fill the queue."""
+        """Analyse a file; while the queue is full, retry with growing pauses."""
         pause_s = 0.05
         analysis: Analysis | None = None
         while analysis is None:
@@ -125,10 +134,10 @@ class FileAnalyzer:
                 analysis = await self._analyzer.analyze(path)
             except Busy:
                 await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                pause_s = min(2 * pause_s, _MAX_PAUSE_S)
         if analysis.model_id != self._model_id:
             raise ModelMismatch(
-                f"The workers run the model {analysis.model_id}, and {self._model_id} was asked"
-                " for: restart them with the preset you want."
+                f"The workers run the model {analysis.model_id} and not {self._model_id}: restart"
+                " genrec with the preset you want."
             )
         return analysis

@@ -163,11 +163,11 @@ class _IngestRun:
         started, rest = time.monotonic(), len(self.todo)
         worked = 0
         pending: set[asyncio.Task[FileOutcome]] = set()
-        hearing = FileAnalyzer(self.db, analyzer, self.folder, self.job.model_id, self.job.labels)
+        files = FileAnalyzer(self.db, analyzer, self.folder, self.job.model_id, self.job.labels)
         try:
             while True:
                 while self.todo and len(pending) < max(1, self.job.concurrency):
-                    pending.add(asyncio.create_task(hearing.hear(self.todo.popleft())))
+                    pending.add(asyncio.create_task(files.analyze(self.todo.popleft())))
                 if progress is not None:
                     rate = worked / max(time.monotonic() - started, 1e-6)
                     left = (rest - worked) / rate if rate else None
@@ -177,7 +177,7 @@ class _IngestRun:
                 if not pending:
                     break
                 done_now, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                again = await self._keep(hearing, done_now)
+                again = await self._keep(files, done_now)
                 self.todo.extend(again)
                 worked += len(done_now) - len(again)
         finally:
@@ -196,9 +196,7 @@ class _IngestRun:
             self.report.tracks = await generations.activate(tx, self.new)
         self.report.switched = True
 
-    async def _keep(
-        self, hearing: FileAnalyzer, tasks: set[asyncio.Task[FileOutcome]]
-    ) -> list[str]:
+    async def _keep(self, files: FileAnalyzer, tasks: set[asyncio.Task[FileOutcome]]) -> list[str]:
         """Write down what became of files, and return those that must be worked on again."""
         fatal = [error for task in tasks if (error := task.exception()) is not None]
         outcomes = [task.result() for task in tasks if task.exception() is None]
@@ -212,7 +210,7 @@ class _IngestRun:
             lost = await generations.put_known(tx, self.new, known)
             await delete_failures(tx, scope, model_id, [outcome.path for outcome in outcomes])
             await save_failures(tx, scope, model_id, failed)
-        hearing.kept(outcomes)
+        files.release(outcomes)
         self.report.analyzed += len(new)
         self.report.music_s += sum(track.duration_s for track in new)
         self.report.reused += len(known) - len(lost)

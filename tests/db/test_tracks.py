@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from db.generations import NewTrack
 from db.tracks import Catalogue, guild_scope
 from genrec.errors import CatalogueError, ModelMismatch
 from genrec.types import Track
-from tests.db.fakes import DIMENSION, LABELS, MODEL, fingerprint, new_track, unit
+from tests.db.fakes import DIMENSION, LABELS, MODEL, fingerprint, hear, new_track, unit
 
 OTHER_MODEL = "fake@000000000002"
 
@@ -73,6 +74,22 @@ async def test_tracks_and_fingerprints_of_candidates(catalogue: Catalogue) -> No
     prints = await catalogue.fingerprints(MODEL, np.array([one, two]))
     assert prints.keys() == {one}
     assert np.array_equal(prints[one], fingerprint(1))
+
+
+def test_track_of_an_analysis_defaults_to_the_predicted_genre() -> None:
+    analysis = hear(b"a clip")
+    predicted = analysis.scores[0].label
+    track = NewTrack.of(analysis, title="Song", artist="Artist", content="ab" * 32)
+    assert (track.genre, track.label, track.predicted) == (predicted,) * 3
+    assert (track.source, track.content, track.duration_s) == ("", "ab" * 32, 30.0)
+    assert track.embedding is analysis.embedding
+    assert track.fingerprint is analysis.fingerprint
+    named = NewTrack.of(
+        analysis, title="Song", artist="", content="ab", genre="Post-Rock", label="rock"
+    )
+    assert (named.genre, named.label, named.predicted) == ("Post-Rock", "rock", predicted)
+    silent = replace(analysis, scores=())
+    assert NewTrack.of(silent, title="Song", artist="", content="ab").genre == ""
 
 
 async def test_a_known_source_is_replaced_and_keeps_its_id(catalogue: Catalogue) -> None:
@@ -160,7 +177,7 @@ async def test_a_switch_and_lost_changes_mean_reload(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not (await catalogue.changes_since(MODEL, 0)).reload
-    monkeypatch.setattr(generations, "_CHANGES_KEPT", 3)
+    monkeypatch.setattr(generations, "_MAX_CHANGES", 3)
     revision = 0
     for seed in range(3):
         await catalogue.add("library", MODEL, [new_track(seed)])
@@ -209,7 +226,13 @@ async def test_a_hundred_thousand_tracks_load_quickly(tmp_path: Path) -> None:
         catalogue = Catalogue(db)
         for start in range(0, count, batch):
             tracks = [
-                NewTrack(f"Song {n}", f"Artist {n % 20_000}", "rock", vectors[n], source=f"/{n}")
+                NewTrack(
+                    title=f"Song {n}",
+                    artist=f"Artist {n % 20_000}",
+                    genre="rock",
+                    embedding=vectors[n],
+                    source=f"/{n}",
+                )
                 for n in range(start, start + batch)
             ]
             await catalogue.add("library", MODEL, tracks)

@@ -152,7 +152,7 @@ async def test_what_changes_while_a_snapshot_is_written_is_not_lost(
 async def test_a_snapshot_that_is_too_old_is_not_used(
     db: Database, loads: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(generations, "_CHANGES_KEPT", 3)
+    monkeypatch.setattr(generations, "_MAX_CHANGES", 3)
     await serve(db, *range(5))
     before = LiveIndex(db, MODEL)
     await before.rows()
