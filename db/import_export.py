@@ -1,4 +1,4 @@
-"""Tracks out of the catalogue and into it: playlists, tables, and files another genrec reads."""
+"""Export tracks as m3u8, CSV or JSON, and import the CSV and JSON files."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import csv
 import io
 import json
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from db.generations import BATCH, NewTrack
+from db.generations import BATCH, CONTENT_SOURCE, NewTrack
 from db.tags import clean
 from db.tracks import STARTER, Catalogue
 from db.vectors import pack_vector, unpack_fingerprint, unpack_vector
@@ -29,30 +29,56 @@ _COLUMNS = (
     "model_id", "title", "artist", "genre", "label", "source", "scope", "duration_s",
     "embedding", "fingerprint",
 )  # fmt: skip
-_LONGEST_SOURCE = 4096
-_MOST_COLUMNS = 4096
-# Spreadsheets run cells that start like this; the apostrophe makes them text.
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_TEXTS = ("title", "artist", "genre", "label")
+_MAX_SOURCE = 4096
+_MAX_FINGERPRINT_COLUMNS = 4096
+# Spreadsheets run cells with these first characters as formulas; an apostrophe makes them text.
+_FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]")
+_LINE_BREAK = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NOT_IN_FILE_NAMES = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
+_SELECT = (
+    "SELECT t.id, g.model_id, e.title, e.artist, e.genre, e.label, t.source, t.scope,"
+    " m.duration_s, m.vector, f.print FROM generation AS g"
+    " JOIN entry AS e ON e.generation_id = g.id JOIN track AS t ON t.id = e.track_id"
+    " JOIN embedding AS m ON m.id = e.embedding_id"
+    " LEFT JOIN fingerprint AS f ON f.embedding_id = m.id"
+    " WHERE g.state = 'active' AND g.model_id = ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What an import did: the tracks' ids, and a sentence for each row that was left out."""
+    """Result of an import: ids of the tracks, and one sentence for each rejected row."""
 
     ids: tuple[int, ...]
     refused: tuple[str, ...]
 
 
 async def export_tracks(
-    catalogue: Catalogue, model_id: str, form: Format, scope: str | None = None
+    catalogue: Catalogue,
+    model_id: str,
+    form: Format,
+    *,
+    scope: str | None = None,
+    ids: Sequence[int] | None = None,
+    public_source: Callable[[str], str] | None = None,
+    fingerprints: bool = True,
 ) -> AsyncIterator[str]:
-    """Write served tracks out, piece by piece: all of them, or one scope's.
+    """Yield the file of the active tracks in pieces: all, one scope's, or ``ids`` in their order.
 
-    CSV and JSON carry embeddings and fingerprints, and ``import_tracks`` reads them.
+    CSV and JSON contain embeddings and fingerprints, and ``import_tracks`` reads them. For a file
+    that leaves the operator's hands, ``public_source`` maps each source to a public address or "".
     """
     write = {"m3u8": _m3u8, "csv": _csv, "json": _json}[form]
     first = True
-    async for rows in _pages(catalogue, model_id, scope):
+    pages = _pages(catalogue, model_id, scope) if ids is None else _chosen(catalogue, model_id, ids)
+    async for page in pages:
+        rows = [_row(values, fingerprints=fingerprints) for values in page]
+        if public_source is not None:
+            for row in rows:
+                row["source"] = public_source(row["source"])
+                if form == "m3u8" and not row["source"]:
+                    row["source"] = _file_name(row)  # a player may find it by name
         yield write(rows, model_id, first)
         first = False
     if first:
@@ -64,48 +90,72 @@ async def export_tracks(
 async def import_tracks(
     catalogue: Catalogue, text: str, *, scope: str, model_id: str, dimension: int
 ) -> ImportResult:
-    """Add the tracks of a CSV or JSON export to a scope; refuse one of another model."""
+    """Add the tracks of a CSV or JSON export to a scope; refuse an export of another model.
+
+    A track replaces the track of the scope with the same source, or without a source the one with
+    the same embedding. So a second import of a file adds nothing.
+    """
     tracks: list[NewTrack] = []
     refused: list[str] = []
     for number, row in enumerate(_read(text), start=1):
         if row.get("model_id") != model_id:
             raise ModelMismatch(
-                f"The export was made by the model {row.get('model_id') or 'of no name'} and this"
-                f" is {model_id}: export it again with this model."
+                f"The export is of the model {row.get('model_id') or '(none)'}, and this genrec"
+                f" uses {model_id}: use the same preset in both."
             )
         try:
             tracks.append(_track(row, dimension))
         except (InputRefused, CatalogueError) as error:
             refused.append(f"Row {number}: {error}")
+    tracks = await _with_known_sources(catalogue, scope, model_id, tracks)
     ids: list[int] = []
     for start in range(0, len(tracks), BATCH):
         ids += await catalogue.add(scope, model_id, tracks[start : start + BATCH])
     return ImportResult(tuple(ids), tuple(refused))
 
 
+def csv_text(head: Sequence[str] | None, rows: Iterable[Iterable[object]]) -> str:
+    """Return rows as CSV with formula cells escaped; ``head`` is None for a continuation."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if head is not None:
+        writer.writerow(head)
+    writer.writerows([_escape_formula(str(cell)) for cell in row] for row in rows)
+    return text.getvalue()
+
+
 async def _pages(
     catalogue: Catalogue, model_id: str, scope: str | None
-) -> AsyncIterator[list[Row]]:
+) -> AsyncIterator[list[tuple[Any, ...]]]:
     last = 0
-    while True:
-        rows = await catalogue.db.all(
-            "SELECT t.id, g.model_id, e.title, e.artist, e.genre, e.label, t.source, t.scope,"
-            " m.duration_s, m.vector, f.print FROM generation AS g"
-            " JOIN entry AS e ON e.generation_id = g.id JOIN track AS t ON t.id = e.track_id"
-            " JOIN embedding AS m ON m.id = e.embedding_id"
-            " LEFT JOIN fingerprint AS f ON f.embedding_id = m.id"
-            " WHERE g.state = 'active' AND g.model_id = ?1 AND (?2 IS NULL OR g.scope = ?2)"
-            " AND e.track_id > ?3 ORDER BY e.track_id LIMIT ?4",
-            (model_id, scope, last, BATCH),
-        )
-        if not rows:
-            return
+    while rows := await catalogue.db.all(
+        f"{_SELECT} AND (?2 IS NULL OR g.scope = ?2) AND e.track_id > ?3"
+        " ORDER BY e.track_id LIMIT ?4",
+        (model_id, scope, last, BATCH),
+    ):
         last = rows[-1][0]
-        yield [_row(values) for _, *values in rows]
+        yield rows
 
 
-def _row(values: list[Any]) -> Row:
-    row = dict(zip(_COLUMNS, values, strict=True))
+async def _chosen(
+    catalogue: Catalogue, model_id: str, ids: Sequence[int]
+) -> AsyncIterator[list[tuple[Any, ...]]]:
+    for start in range(0, len(ids), BATCH):
+        wanted = ids[start : start + BATCH]
+        rows = await catalogue.db.all(
+            f"{_SELECT} AND e.track_id IN (SELECT value FROM json_each(?2))",
+            (model_id, json.dumps(wanted)),
+        )
+        by_id = {row[0]: row for row in rows}
+        if rows:
+            yield [by_id[track_id] for track_id in wanted if track_id in by_id]
+
+
+def _row(values: tuple[Any, ...], *, fingerprints: bool) -> Row:
+    row = dict(zip(_COLUMNS, values[1:], strict=True))
+    row |= {column: clean(row[column]) for column in _TEXTS}
+    if not fingerprints:
+        row["fingerprint"] = None
     for column in ("embedding", "fingerprint"):
         row[column] = base64.b64encode(row[column] or b"").decode("ascii")
     return row
@@ -114,21 +164,17 @@ def _row(values: list[Any]) -> Row:
 def _m3u8(rows: Iterable[Row], _model_id: str, first: bool) -> str:
     lines = ["#EXTM3U\n"] if first else []
     for row in rows:
-        # A starter track is a name without sound, and an uploaded clip is not kept.
-        if not row["source"].startswith((f"{STARTER}:", "sha256:")):
+        source = row["source"]
+        # A starter track has no sound file, and the file of an uploaded clip is not stored.
+        playable = not source.startswith((f"{STARTER}:", CONTENT_SOURCE))
+        if playable and not _LINE_BREAK.search(source):
             seconds = round(row["duration_s"]) or -1
-            lines.append(f"#EXTINF:{seconds},{row['artist']} - {row['title']}\n{row['source']}\n")
+            lines.append(f"#EXTINF:{seconds},{row['artist']} - {row['title']}\n{source}\n")
     return "".join(lines)
 
 
 def _csv(rows: Iterable[Row], _model_id: str, first: bool) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
-    if first:
-        writer.writeheader()
-    for row in rows:
-        writer.writerow({column: _guard(str(value)) for column, value in row.items()})
-    return text.getvalue()
+    return csv_text(_COLUMNS if first else None, (row.values() for row in rows))
 
 
 def _json(rows: Iterable[Row], model_id: str, first: bool) -> str:
@@ -140,11 +186,16 @@ def _json(rows: Iterable[Row], model_id: str, first: bool) -> str:
     return f",\n{lines}"
 
 
-def _guard(cell: str) -> str:
+def _file_name(row: Row) -> str:
+    name = f"{row['artist']} - {row['title']}".translate(_NOT_IN_FILE_NAMES).lstrip("#. ")
+    return f"{name}.mp3"
+
+
+def _escape_formula(cell: str) -> str:
     return f"'{cell}" if _FORMULA.match(cell) else cell
 
 
-def _unguard(cell: object) -> object:
+def _unescape_formula(cell: object) -> object:
     if isinstance(cell, str) and cell.startswith("'") and _FORMULA.match(cell):
         return cell[1:]
     return cell
@@ -164,7 +215,7 @@ def _read(text: str) -> Iterator[Mapping[str, object]]:
                 " file that genrec exported."
             )
         for row in reader:
-            yield {column: _unguard(cell) for column, cell in row.items()}
+            yield {column: _unescape_formula(cell) for column, cell in row.items()}
     except csv.Error as error:
         raise InputRefused(f"The table cannot be read ({error}): export it again.") from error
 
@@ -175,7 +226,7 @@ def _read_json(body: str) -> Iterator[Mapping[str, object]]:
         tracks = whole["tracks"]
     except (ValueError, KeyError, RecursionError) as error:
         raise InputRefused(
-            "The file is not a JSON export of genrec, or is cut off: export it again."
+            "The file is not a JSON export of genrec, or is incomplete: export it again."
         ) from error
     if not isinstance(tracks, list) or not all(isinstance(row, dict) for row in tracks):
         raise InputRefused("The file's tracks are not a list of objects: export it again.")
@@ -184,46 +235,47 @@ def _read_json(body: str) -> Iterator[Mapping[str, object]]:
 
 
 def _track(row: Mapping[str, object], dimension: int) -> NewTrack:
-    """Check a row as what it is: a stranger's. Its content hash is our own, never the file's."""
+    """Validate an imported row; a content hash in it is ignored, because it may be forged."""
     title, genre = clean(row.get("title")), clean(row.get("genre"))
     if not title:
         raise InputRefused("The track has no title: give it one.")
-    vector = unpack_vector(_bytes(row.get("embedding")))
+    vector = unpack_vector(_bytes(row, "embedding"))
     if vector.shape != (dimension,):
         raise InputRefused(
             f"The embedding has {len(vector)} numbers instead of {dimension}: export it again."
         )
-    pack_vector(vector)  # refuses what no cosine can be taken of
+    pack_vector(vector)  # raises unless its length is 1
     return NewTrack(
         title=title,
         artist=clean(row.get("artist")),
         genre=genre,
         label=clean(row.get("label")) or genre,
-        source=clean(row.get("source"), _LONGEST_SOURCE),
+        source=clean(row.get("source"), _MAX_SOURCE),
         embedding=vector,
-        fingerprint=_fingerprint(_bytes(row.get("fingerprint"))),
+        fingerprint=_fingerprint(_bytes(row, "fingerprint")),
         duration_s=_seconds(row.get("duration_s")),
     )
 
 
-def _fingerprint(printed: bytes) -> NDArray[np.int8] | None:
-    if not printed:
+def _fingerprint(blob: bytes) -> NDArray[np.int8] | None:
+    if not blob:
         return None
-    fingerprint = unpack_fingerprint(printed)
+    fingerprint = unpack_fingerprint(blob)
     bands, columns = fingerprint.shape
-    if bands != BANDS - 1 or not 1 <= columns <= _MOST_COLUMNS:
+    if bands != BANDS - 1 or not 1 <= columns <= _MAX_FINGERPRINT_COLUMNS:
         raise InputRefused(
-            f"The fingerprint has {bands} bands and {columns} columns, which no analysis makes:"
-            " export it again."
+            f"The fingerprint has {bands} bands and {columns} columns instead of {BANDS - 1} and"
+            f" 1..{_MAX_FINGERPRINT_COLUMNS}: export it again."
         )
     return fingerprint
 
 
-def _bytes(value: object) -> bytes:
+def _bytes(row: Mapping[str, object], column: str) -> bytes:
+    value = row.get(column)
     try:
         return base64.b64decode(value if isinstance(value, str) else "", validate=True)
-    except binascii.Error as error:
-        raise InputRefused("The embedding or fingerprint is garbled: export it again.") from error
+    except (binascii.Error, ValueError) as error:
+        raise InputRefused(f"The {column} is not base64: export it again.") from error
 
 
 def _seconds(value: object) -> float:
@@ -232,3 +284,28 @@ def _seconds(value: object) -> float:
     except ValueError:
         return 0.0
     return seconds if 0.0 <= seconds < float("inf") else 0.0
+
+
+async def _with_known_sources(
+    catalogue: Catalogue, scope: str, model_id: str, tracks: list[NewTrack]
+) -> list[NewTrack]:
+    """Give a track without a source the source of the scope's track with the same embedding."""
+    wanted = [pack_vector(track.embedding).hex().upper() for track in tracks if not track.source]
+    if not wanted:
+        return tracks
+    rows = await catalogue.db.all(
+        "SELECT m.vector, t.source, m.content FROM generation AS g"
+        " JOIN entry AS e ON e.generation_id = g.id JOIN track AS t ON t.id = e.track_id"
+        " JOIN embedding AS m ON m.id = e.embedding_id"
+        " WHERE g.state = 'active' AND g.scope = ? AND g.model_id = ?"
+        " AND hex(m.vector) IN (SELECT value FROM json_each(?))",
+        (scope, model_id, json.dumps(wanted)),
+    )
+    known = {vector: (source, content) for vector, source, content in rows}
+    result = []
+    for track in tracks:
+        if not track.source:
+            source, content = known.get(pack_vector(track.embedding), ("", ""))
+            track = replace(track, source=source, content=content)  # noqa: PLW2901
+        result.append(track)
+    return result

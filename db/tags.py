@@ -1,4 +1,4 @@
-"""What a music file is called: by its tags, or else by its own name and its folders'."""
+"""Read title, artist and genre of a music file from its tags, its name and its folders."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from db.generations import UNKNOWN_ARTIST
 from genrec.names import fold
 
 LONGEST_NAME = 300
-# "07 Song", "1-07 Song", "10. Song", "1. Song", but neither "99 Problems" nor "7-Eleven".
+# Matches "07 Song", "1-07 Song", "10. Song" and "1. Song", but not "99 Problems" or "7-Eleven".
 _TRACK_NUMBER = re.compile(
     r"^\s*(?:(?:\d-)?0\d\s+|(?:\d-)?\d{2,3}\s*[-.)_]\s*|\d[-.)_]\s+|\d-\d\d\s+)(?=[^\d\s])"
 )
-_BETWEEN = re.compile(r"\s+[-\u2013\u2014]\s+")
+# Emoji sequences and several scripts need the zero-width joiners.
+_JOINERS = "\u200c\u200d"
+_DASH = re.compile(r"\s+[-\u2013\u2014]\s+")
 
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """What is said about a file; ``genre`` may be empty, title and artist are not."""
+    """Title, artist and genre of a file; only ``genre`` may be empty."""
 
     title: str
     artist: str
@@ -31,14 +33,14 @@ class Tags:
 
 
 def read_tags(path: Path, root: Path, labels: Sequence[str] = ()) -> Tags:
-    """Read a file's tags, and fill the gaps from its name and its folders below ``root``.
+    """Return a file's tags; gaps are filled from its name and its folders below ``root``.
 
-    A folder called like one of the preset's ``labels`` is a genre, any other an artist.
+    A folder named like one of the preset's ``labels`` is the genre, any other the artist.
     """
     title, artist, genre = "", "", ""
     try:
         tag = TinyTag.get(path, duration=False)
-    except Exception:  # noqa: BLE001 - tags are optional, and hostile files raise anything
+    except Exception:  # noqa: BLE001 - tags are optional, and a hostile file may raise any error
         tag = None
     if tag is not None:
         title = clean(tag.title)
@@ -56,27 +58,28 @@ def read_tags(path: Path, root: Path, labels: Sequence[str] = ()) -> Tags:
 
 
 def clean(text: object, longest: int = LONGEST_NAME) -> str:
-    """Make one short line of a tag: no control or invisible characters, no runs of spaces."""
+    """Return a text as one short line without control or invisible characters; "" if not a str."""
     if not isinstance(text, str):
         return ""
     # C*: control, format (bidi overrides, zero widths), surrogates and unassigned characters.
     visible = "".join(
         " " if unicodedata.category(letter) in {"Cc", "Zl", "Zp"} else letter
         for letter in text
-        if unicodedata.category(letter) not in {"Cf", "Cs", "Cn"}
+        if letter in _JOINERS or unicodedata.category(letter) not in {"Cf", "Cs", "Cn"}
     )
-    return " ".join(visible.split())[:longest].rstrip()
+    line = " ".join(visible.split())[:longest].rstrip()
+    return line if line.strip(_JOINERS + " ") else ""
 
 
 def match_label(genre: str, labels: Sequence[str]) -> str:
-    """Return the preset's label that a tag's genre is another spelling of, or nothing."""
+    """Return the label that equals a tag's genre after normalisation, or ""."""
     wanted = fold(genre).replace(" ", "")
     return next((label for label in labels if fold(label).replace(" ", "") == wanted), "")
 
 
 def _from_name(path: Path) -> tuple[str, str]:
     name = clean(path.stem.replace("_", " "))
-    parts = [part.strip() for part in _BETWEEN.split(name) if part.strip()]
+    parts = [part.strip() for part in _DASH.split(name) if part.strip()]
     if len(parts) > 1 and parts[0].isdigit():
         parts.pop(0)
     if len(parts) > 1:

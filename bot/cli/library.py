@@ -240,7 +240,7 @@ async def _export(file: Path, form: Any, scope: str | None) -> None:
 
     async with _catalogue() as (catalogue, preset):
         with _output(file) as out:
-            async for piece in export_tracks(catalogue, preset.model_id, form, scope):
+            async for piece in export_tracks(catalogue, preset.model_id, form, scope=scope):
                 out.write(piece)
 
 

@@ -19,12 +19,13 @@ from bot.jobs.handlers import Listener, RequestHandlers
 from bot.jobs.reindex import Reindexing
 from bot.jobs.runner import Handler, JobRunner, Progress, Response
 from bot.sources import Attachment, Sources
-from bot.ui import track_files
 from bot.ui.custom_ids import track_ids
 from bot.ui.markdown import clean
 from bot.ui.messages import Replies
 from bot.ui.pages import TRACKS_A_PAGE, LibraryPage, Pages
+from bot.ui.track_files import track_file
 from db.generations import NewTrack
+from db.import_export import Format
 from db.tracks import Catalogue, guild_scope
 from genrec.preset import Preset
 from genrec.types import Track
@@ -219,24 +220,24 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         tracks = await self._catalogue.browse(self._preset.model_id, scope, limit=_EXPORTED)
         if not tracks:
             raise Declined("library_empty")
-        await self._send(interaction, tracks, format)
+        await self._send(interaction, [track.id for track in tracks], format)
 
     async def export_answer(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
         """Answer the Export button under an answer."""
         await acknowledge(interaction, private=True)
         wanted = track_ids(parts[-1])
         found = await self._catalogue.tracks(self._preset.model_id, wanted)
-        tracks = [found[track_id] for track_id in wanted if track_id in found]
-        if not tracks:
+        ids = [track_id for track_id in wanted if track_id in found]
+        if not ids:
             raise Declined("answer_gone")
-        await self._send(interaction, tracks, "m3u8")
+        await self._send(interaction, ids, "m3u8")
 
     async def _send(
-        self, interaction: discord.Interaction, tracks: Sequence[Track], form: str
+        self, interaction: discord.Interaction, ids: Sequence[int], form: Format
     ) -> None:
-        data, name = track_files.WRITERS[form](tracks), f"tracks.{form}"
-        view = self._replies.attached(name, interaction.locale, count=len(tracks))
-        await say(interaction, view, files=[lambda: discord.File(io.BytesIO(data), name)])
+        file = await track_file(self._catalogue, self._preset.model_id, form, ids)
+        view = self._replies.attached(file.name, interaction.locale, count=file.count)
+        await say(interaction, view, files=[lambda: discord.File(io.BytesIO(file.data), file.name)])
 
 
 class Reindex(commands.Cog):

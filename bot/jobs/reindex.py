@@ -17,7 +17,7 @@ from bot.jobs.runner import Handler, Progress, Response
 from bot.sources import Sources
 from bot.ui.markdown import web_address
 from bot.ui.messages import ReindexState, Replies
-from bot.ui.track_files import table
+from bot.ui.track_files import csv_file
 from db.connection import Database
 from db.generations import NewTrack
 from db.ingest.run import IngestJob, IngestProgress, IngestReport, ingest
@@ -119,7 +119,7 @@ class Reindexing:
         view = self._replies.reindex_done(run.state, locale, csv=name, cancelled=run.cancelled)
         if name is None:
             return Response(view)
-        data = table(("file", "code", "reason"), run.failures[:_MOST_FAILURES])
+        data = csv_file(("file", "code", "reason"), run.failures[:_MOST_FAILURES])
         return Response(view, (lambda: discord.File(io.BytesIO(data), FAILURES),))
 
     async def _folder(self, run: _Run) -> None:

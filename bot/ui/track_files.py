@@ -1,72 +1,70 @@
-"""Lists of tracks as files that other programs read: m3u8, CSV and JSON."""
+"""Files for Discord: exported tracks without private sources, and CSV tables of text."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from bot.ui.markdown import clean, web_address
-from genrec.types import Track
+from db.import_export import Format, csv_text, export_tracks
+from db.tracks import Catalogue
 
-_LONGEST = 300
-# A cell that begins so is run as a formula by Excel, LibreOffice and Google Sheets.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-def as_m3u8(tracks: Iterable[Track]) -> bytes:
-    """Return a playlist; a track without an address is named as its file might be."""
-    lines = ["#EXTM3U"]
-    for track in tracks:
-        name = _name(track)
-        lines += [f"#EXTINF:-1,{name}", web_address(track.source) or f"{_file_name(name)}.mp3"]
-    return ("\n".join(lines) + "\n").encode()
+# Discord accepts files of 10 MiB in servers without boosts; the rest is for the request's form.
+MAX_BYTES = 10 * 2**20 - 64 * 2**10
+_LONGEST_CELL = 300
 
 
-def as_csv(tracks: Iterable[Track]) -> bytes:
-    """Return a table of title, artist, genre and source."""
-    rows = [(t.title, t.artist, t.genre, web_address(t.source)) for t in tracks]
-    return table(("title", "artist", "genre", "source"), rows)
+@dataclass(frozen=True, slots=True)
+class TrackFile:
+    """An exported file and the number of tracks in it."""
+
+    name: str
+    data: bytes
+    count: int
 
 
-def as_json(tracks: Iterable[Track]) -> bytes:
-    """Return an array of objects."""
-    rows = [
-        {
-            "title": clean(track.title, _LONGEST),
-            "artist": clean(track.artist, _LONGEST),
-            "genre": clean(track.genre, _LONGEST),
-            "source": web_address(track.source),
-        }
-        for track in tracks
+async def track_file(
+    catalogue: Catalogue, model_id: str, form: Format, ids: Sequence[int]
+) -> TrackFile:
+    """Export active tracks to a file of at most ``MAX_BYTES``, in the order of their ids.
+
+    CSV and JSON can be imported with ``genrec library import``. Sources that are not web addresses
+    are left out: they are paths of the operator's disk, or content hashes of members' uploads. A
+    file that is too large is written without fingerprints, then with fewer tracks.
+    """
+    data = await _export(catalogue, model_id, form, ids, fingerprints=True)
+    if len(data) > MAX_BYTES:
+        data = await _export(catalogue, model_id, form, ids, fingerprints=False)
+    while len(data) > MAX_BYTES:
+        ids = ids[: int(0.95 * len(ids) * MAX_BYTES / len(data))]
+        data = await _export(catalogue, model_id, form, ids, fingerprints=False)
+    return TrackFile(f"tracks.{form}", data, len(ids))
+
+
+def csv_file(head: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """Return rows of text as CSV with a UTF-8 BOM (for Excel) and formula cells escaped."""
+    return csv_text(head, ([clean(cell, _LONGEST_CELL) for cell in row] for row in rows)).encode(
+        "utf-8-sig"
+    )
+
+
+async def _export(
+    catalogue: Catalogue, model_id: str, form: Format, ids: Sequence[int], *, fingerprints: bool
+) -> bytes:
+    pieces = [
+        piece
+        async for piece in export_tracks(
+            catalogue,
+            model_id,
+            form,
+            ids=ids,
+            public_source=_public_source,
+            fingerprints=fingerprints,
+        )
     ]
-    return json.dumps(rows, ensure_ascii=False, indent=1).encode()
+    return "".join(pieces).encode("utf-8-sig" if form == "csv" else "utf-8")
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """Return CSV that no spreadsheet runs, with the mark that Excel wants before UTF-8."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(head)
-    for row in rows:
-        writer.writerow([_cell(value) for value in row])
-    return out.getvalue().encode("utf-8-sig")
-
-
-def _cell(value: str) -> str:
-    text = clean(value, _LONGEST)
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _name(track: Track) -> str:
-    artist, title = clean(track.artist, _LONGEST), clean(track.title, _LONGEST)
-    return f"{artist} - {title}" if artist else title
-
-
-def _file_name(name: str) -> str:
-    kept = "".join(char if char not in '/\\:*?"<>|' else "_" for char in name)
-    return kept.lstrip("#. ") or "track"
-
-
-WRITERS = {"m3u8": as_m3u8, "csv": as_csv, "json": as_json}
+def _public_source(source: str) -> str:
+    """Return a web address unchanged, so that an import recognises the track, and else ""."""
+    return source if web_address(source) else ""

@@ -87,6 +87,11 @@ def test_a_missing_file_has_a_name(tmp_path: Path) -> None:
         ("\ud800lone", "lone"),
         (None, ""),
         (7, ""),
+        (
+            "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+            "\U0001f468\u200d\U0001f469\u200d\U0001f467",
+        ),
+        ("\u200d \u200c", ""),
         ("Ünï 音楽 🎵", "Ünï 音楽 🎵"),
     ],
 )

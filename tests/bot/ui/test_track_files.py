@@ -1,53 +1,150 @@
-"""Exported track lists, without formulas or local paths, and the keys of answers."""
+"""Tests of exported track files, CSV tables of text, and the custom ids of responses."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+from collections.abc import AsyncIterator
 
+import numpy as np
 import pytest
 
-from bot.ui.custom_ids import MAX_KEY, reply_key, track_ids
-from bot.ui.track_files import as_csv, as_json, as_m3u8
-from genrec.types import Track
+from bot.ui import track_files
+from bot.ui.custom_ids import LONGEST, reply_key, track_ids
+from bot.ui.track_files import csv_file, track_file
+from db.connection import MEMORY, open_db
+from db.import_export import Format, ImportResult, import_tracks
+from db.tracks import Catalogue
+from tests.db.fakes import DIMENSION, MODEL, new_track
 
+FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
+CONTENT = "ab" * 32
 TRACKS = [
-    Track(1, "=cmd|' /C calc'!A0", "@home", "jazz", "https://example.com/a b"),
-    Track(2, "Two\nlines\u202e", "", "rock", "/srv/music-of-mine/music/secret.mp3"),
-    Track(3, "#EXTM3U", "../../x", "pop", "javascript:alert(1)"),
+    new_track(1, title="=cmd|' /C calc'!A0", artist="@home", source="https://example.com/a?b=c"),
+    new_track(2, title="Two\nlines\u202e", artist="", source="/srv/music/secret.mp3"),
+    new_track(3, title="#EXTM3U", artist="../../x", source="javascript:alert(1)"),
+    new_track(4, title="'Round Midnight", artist="'=1", source="", content=CONTENT),
+    new_track(5, title="\U0001f468\u200d\U0001f469", artist="\uff1dx", source="starter:rock.1"),
 ]
+SCOPE, OTHER = "guild:1", "guild:2"
 
 
-def test_csv_has_no_formula_and_no_local_path() -> None:
-    text = as_csv(TRACKS).decode("utf-8-sig")
-    rows = list(csv.reader(io.StringIO(text)))
-    assert len(rows) == 4
-    assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row)
-    assert "secret" not in text
-    assert "javascript" not in text
+@pytest.fixture
+async def catalogue() -> AsyncIterator[Catalogue]:
+    async with open_db(MEMORY) as db:
+        yield Catalogue(db)
 
 
-def test_m3u8_has_two_lines_per_track() -> None:
-    lines = as_m3u8(TRACKS).decode().splitlines()
+async def _exported(catalogue: Catalogue, form: Format, tracks=TRACKS) -> bytes:
+    ids = await catalogue.add(SCOPE, MODEL, tracks)
+    file = await track_file(catalogue, MODEL, form, ids)
+    assert (file.name, file.count) == (f"tracks.{form}", len(tracks))
+    return file.data
+
+
+async def _imported(catalogue: Catalogue, data: bytes, scope: str = OTHER) -> ImportResult:
+    text = data.decode("utf-8")
+    return await import_tracks(catalogue, text, scope=scope, model_id=MODEL, dimension=DIMENSION)
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+async def test_export_can_be_imported_with_embeddings_and_fingerprints(
+    catalogue: Catalogue, form: Format
+) -> None:
+    result = await _imported(catalogue, await _exported(catalogue, form))
+    assert (len(result.ids), result.refused) == (len(TRACKS), ())
+    tracks = await catalogue.tracks(MODEL, result.ids)
+    assert [(tracks[i].title, tracks[i].artist, tracks[i].genre) for i in result.ids] == [
+        ("=cmd|' /C calc'!A0", "@home", "hiphop"),
+        ("Two lines", "Unknown artist", "rock"),
+        ("#EXTM3U", "../../x", "blues"),
+        ("'Round Midnight", "'=1", "hiphop"),
+        ("\U0001f468\u200d\U0001f469", "\uff1dx", "rock"),
+    ]
+    rows = await catalogue.load(MODEL)
+    matrix = {int(track_id): rows.matrix[n] for n, track_id in enumerate(rows.ids)}
+    for track_id, track in zip(result.ids, TRACKS, strict=True):
+        assert np.array_equal(matrix[track_id], track.embedding)
+    assert len(await catalogue.fingerprints(MODEL, result.ids)) == len(TRACKS)
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+async def test_import_of_the_same_server_adds_nothing(catalogue: Catalogue, form: Format) -> None:
+    # Of these tracks the export leaves the source out, or keeps it as it is.
+    tracks = [TRACKS[0], TRACKS[3], new_track(9, source="https://example.com/ü b")]
+    ids = await catalogue.add(SCOPE, MODEL, tracks)
+    file = await track_file(catalogue, MODEL, form, ids)
+    assert (await _imported(catalogue, file.data, SCOPE)).ids == tuple(ids)
+    assert await catalogue.count(MODEL, SCOPE) == len(tracks)
+    assert len(await catalogue.fingerprints(MODEL, ids)) == len(tracks)
+
+
+@pytest.mark.parametrize("form", ["m3u8", "csv", "json"])
+async def test_export_has_no_private_source(catalogue: Catalogue, form: Format) -> None:
+    text = (await _exported(catalogue, form)).decode("utf-8")
+    assert "https://example.com/a?b=c" in text
+    for private in ("secret", "/srv", "javascript", CONTENT, "starter:"):
+        assert private not in text
+
+
+async def test_csv_export_has_a_byte_order_mark_and_no_formula_cell(catalogue: Catalogue) -> None:
+    data = await _exported(catalogue, "csv")
+    assert data.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
+    assert len(rows) == 1 + len(TRACKS)
+    assert not any(cell.startswith((*FORMULAS, "\uff1d")) for row in rows for cell in row)
+
+
+async def test_playlist_has_two_lines_for_each_track_in_the_given_order(
+    catalogue: Catalogue,
+) -> None:
+    ids = await catalogue.add(SCOPE, MODEL, TRACKS)
+    file = await track_file(catalogue, MODEL, "m3u8", ids[::-1])
+    lines = file.data.decode("utf-8").splitlines()
     assert lines[0] == "#EXTM3U"
     assert len(lines) == 1 + 2 * len(TRACKS)
-    assert lines[2].startswith("https://example.com/")
+    assert lines[-2:] == [
+        "#EXTINF:30,@home - =cmd|' /C calc'!A0",
+        "https://example.com/a?b=c",
+    ]
+    assert "Unknown artist - Two lines.mp3" in lines
     assert all(not line.startswith(("#", "/", "..")) for line in lines[2::2])
 
 
-def test_json_has_four_keys_per_track() -> None:
-    rows = json.loads(as_json(TRACKS))
-    assert [set(row) for row in rows] == [{"title", "artist", "genre", "source"}] * 3
+async def test_large_export_leaves_out_fingerprints_then_tracks(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await catalogue.add(SCOPE, MODEL, [new_track(seed) for seed in range(100)])
+    whole = await track_file(catalogue, MODEL, "json", ids)
+    monkeypatch.setattr(track_files, "MAX_BYTES", len(whole.data) - 1)
+    smaller = await track_file(catalogue, MODEL, "json", ids)
+    assert smaller.count == 100
+    assert {row["fingerprint"] for row in json.loads(smaller.data)["tracks"]} == {""}
+    monkeypatch.setattr(track_files, "MAX_BYTES", len(smaller.data) // 2)
+    half = await track_file(catalogue, MODEL, "json", ids)
+    assert 40 <= half.count <= 50
+    assert len(json.loads(half.data)["tracks"]) == half.count
+    assert len(half.data) <= track_files.MAX_BYTES
+    assert len((await _imported(catalogue, half.data)).ids) == half.count
+
+
+def test_csv_file_cleans_cells_and_escapes_formulas() -> None:
+    data = csv_file(("file", "reason"), [("=1+1", "two\nlines"), ("a" * 400, "'=1")])
+    assert data.startswith(b"\xef\xbb\xbf")
+    rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
+    assert rows[:2] == [["file", "reason"], ["'=1+1", "two lines"]]
+    assert len(rows[2][0]) == 300
+    assert rows[2][1] == "''=1"
 
 
 @pytest.mark.parametrize("ids", [(), (1,), (35, 36, 2**40), tuple(range(2**52, 2**52 + 6))])
-def test_track_ids_inverts_reply_key(ids: tuple[int, ...]) -> None:
+def test_reply_key_returns_its_track_ids(ids: tuple[int, ...]) -> None:
     key = reply_key(ids)
-    assert 0 < len(key) <= MAX_KEY
+    assert 0 < len(key) <= LONGEST
     assert track_ids(key) == ids
 
 
 @pytest.mark.parametrize("key", ["", "0", "../etc", "1..2", "z" * 60, "1.2;drop"])
-def test_track_ids_of_malformed_key_is_empty(key: str) -> None:
+def test_foreign_key_has_no_track_ids(key: str) -> None:
     assert track_ids(key) == ()

@@ -1,0 +1,68 @@
+"""Test of an export from Discord that the command line of another genrec imports."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.cli import main as command_line
+from bot.config import PREFIX, Settings
+from db.connection import open_db
+from db.tracks import Catalogue
+from tests.bot.end_to_end.conftest import WAV, World, clip, said
+
+TITLES = ["=1+1", "'Round \u202eMidnight", "Two\nlines", "\U0001f468\u200d\U0001f469", "Plain"]
+STORED = ["=1+1", "'Round Midnight", "Two lines", "\U0001f468\u200d\U0001f469", "Plain"]
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+async def test_export_from_discord_is_imported_by_another_genrec(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, form: str
+) -> None:
+    for number, title in enumerate(TITLES):
+        data = {"clip": clip(data=WAV + bytes([number])), "title": title, "artist": "@home"}
+        await said(await world.you.slash("library add", data), "Added")
+    used = await world.you.slash("library export", {"format": form})
+    sent = await used.wait_until(lambda m: m["attachments"])
+    path = tmp_path / f"tracks.{form}"
+    path.write_bytes(world.discord.cdn.read(sent["attachments"][0]["url"]))
+    assert "sha256:" not in path.read_text(encoding="utf-8")
+
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
+    other = tmp_path / "other.db"
+    monkeypatch.setenv("GENREC_DATABASE", str(other))
+    monkeypatch.setenv("GENREC_PRESET", str(tmp_path / "preset"))
+    monkeypatch.setattr(sys, "argv", ["genrec", "library", "import", str(path), "--json"])
+    with pytest.raises(SystemExit) as left:
+        await asyncio.to_thread(command_line.main)
+    assert left.value.code == 0
+    assert json.loads(capsys.readouterr().out) == {"imported": len(TITLES), "refused": []}
+
+    model_id = world.app.preset.model_id
+    (guild,) = (scope for scope in (await scopes(world.app.recommender.catalogue, model_id)))
+    async with open_db(other) as db:
+        imported = await vectors(Catalogue(db), model_id, "library")
+    assert imported == await vectors(world.app.recommender.catalogue, model_id, guild)
+    assert sorted(imported) == sorted(STORED)
+    world.discord.assert_clean()
+
+
+async def scopes(catalogue: Catalogue, model_id: str) -> list[str]:
+    by_scope = (await catalogue.stats(model_id)).by_scope
+    return [scope for scope in by_scope if scope.startswith("guild:")]
+
+
+async def vectors(catalogue: Catalogue, model_id: str, scope: str) -> dict[str, list[float]]:
+    """Return the embedding of each track of a scope by its title."""
+    rows = await catalogue.load(model_id)
+    place = {int(track_id): row for row, track_id in enumerate(rows.ids)}
+    tracks = await catalogue.browse(model_id, scope)
+    assert len(await catalogue.fingerprints(model_id, [track.id for track in tracks])) == len(
+        tracks
+    )
+    return {track.title: rows.matrix[place[track.id]].tolist() for track in tracks}
