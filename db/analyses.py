@@ -1,8 +1,9 @@
-"""Cache of analyses by content hash and model: the same bytes are not heard twice."""
+"""Cache of analyses by content hash and model, so that the same bytes are analysed once."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from db.connection import Database
 from db.vectors import (
@@ -17,14 +18,14 @@ from genrec.types import Analysis, GenreScore
 
 
 class AnalysisCache:
-    """The last analyses, ``max_rows`` of them; those used longest ago go first."""
+    """Least-recently-used cache of at most ``max_rows`` analyses in the database."""
 
     def __init__(self, db: Database, *, max_rows: int = 10_000) -> None:
         self.db = db
         self.max_rows = max_rows
 
     async def get(self, sha256: str, model_id: str) -> Analysis | None:
-        """Return what the model heard in these bytes, if that is kept, without timings."""
+        """Return the model's cached analysis of these bytes, without timings, or None."""
         row = await self.db.one(
             "SELECT embedding, scores, fingerprint, duration_s, analyzed_s, preview FROM analysis"
             " WHERE sha256 = ? AND model_id = ?",
@@ -51,7 +52,7 @@ class AnalysisCache:
         )
 
     async def put(self, sha256: str, analysis: Analysis) -> None:
-        """Keep an analysis of these bytes."""
+        """Store an analysis of these bytes."""
         scores = json.dumps([(score.label, score.probability) for score in analysis.scores])
         async with self.db.transaction() as tx:
             await tx.run(
@@ -77,9 +78,9 @@ class AnalysisCache:
                     (surplus,),
                 )
 
-    async def forget_models(self, keep: tuple[str, ...]) -> int:
-        """Drop the analyses of all models but these, and return how many there were."""
+    async def delete_models(self, models: Sequence[str]) -> int:
+        """Delete the analyses of these models and return their number."""
         return await self.db.run(
-            "DELETE FROM analysis WHERE model_id NOT IN (SELECT value FROM json_each(?))",
-            (json.dumps(keep),),
+            "DELETE FROM analysis WHERE model_id IN (SELECT value FROM json_each(?))",
+            (json.dumps(models),),
         )

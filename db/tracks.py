@@ -1,11 +1,11 @@
-"""The catalogue: the tracks that are served, and their embeddings, always by model id."""
+"""The catalogue: active tracks and their embeddings, always of one model."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +21,12 @@ from genrec.types import Track
 
 LIBRARY = "library"
 STARTER = "starter"
-_SERVED = (
+_ACTIVE = (
     " FROM generation AS g JOIN entry AS e ON e.generation_id = g.id"
     " JOIN track AS t ON t.id = e.track_id JOIN embedding AS m ON m.id = e.embedding_id"
     " WHERE g.state = 'active' AND g.model_id = ?"
 )
+_OF_GUILDS = "scope LIKE 'guild:%'"
 _TRACK = "SELECT t.id, e.title, e.artist, e.genre, t.source, t.scope"
 
 
@@ -35,20 +36,22 @@ def guild_scope(guild_id: int) -> str:
 
 
 class Catalogue:
-    """The served tracks. It holds nothing in memory: every answer is the database's."""
+    """Active tracks of the database; nothing is cached in memory.
+
+    A track is active if its generation is. Methods take the ``model_id`` whose tracks they return.
+    """
 
     def __init__(self, db: Database) -> None:
         self.db = db
 
     async def load(self, model_id: str, ids: Sequence[int] | None = None) -> CatalogueRows:
-        """Read all served tracks of a model, or those of them with the given ids."""
+        """Read all active tracks of a model, or those with the given ids."""
         only = "" if ids is None else " AND e.track_id IN (SELECT value FROM json_each(?))"
         parameters = (model_id,) if ids is None else (model_id, json.dumps(list(ids)))
         async with self.db.snapshot() as session:
             revision = await session.number("SELECT coalesce(max(revision), 0) FROM change")
-            served = await session.all(
-                "SELECT scope, dimension, tracks FROM generation"
-                " WHERE state = 'active' AND model_id = ?",
+            active = await session.all(
+                "SELECT dimension, tracks FROM generation WHERE state = 'active' AND model_id = ?",
                 (model_id,),
             )
             rows = await session.all(
@@ -58,35 +61,35 @@ class Catalogue:
                 f" WHERE g.state = 'active' AND g.model_id = ?{only}",
                 parameters,
             )
-        if ids is None and len(rows) != sum(tracks for _, _, tracks in served):
+        if ids is None and len(rows) != sum(tracks for _, tracks in active):
             raise CatalogueError(
-                f"The catalogue holds {len(rows)} tracks of the model {model_id} and promises"
-                f" {sum(tracks for _, _, tracks in served)}: index the music again."
+                f"The catalogue has {len(rows)} tracks of the model {model_id}, but its count is"
+                f" {sum(tracks for _, tracks in active)}: index the music again."
             )
-        dimensions = {dimension for _, dimension, _ in served}
+        dimensions = {dimension for dimension, _ in active}
         if len(dimensions) > 1:
             raise CatalogueError(
-                f"The catalogue mixes embeddings of {sorted(dimensions)} dimensions for the model"
-                f" {model_id}: index the music again."
+                f"The embeddings of the model {model_id} have different dimensions,"
+                f" {sorted(dimensions)}: index the music again."
             )
-        # Building the columns of 100,000 tracks takes long enough to hold up the event loop.
+        # In a thread, because 100,000 tracks take long enough to block the event loop.
         return await asyncio.to_thread(
             build_rows, revision, model_id, rows, max(dimensions, default=1)
         )
 
     async def revision(self) -> int:
-        """Return a number that grows with every change of what is served."""
+        """Return the revision, which grows with every change of the active tracks."""
         return await self.db.number("SELECT coalesce(max(revision), 0) FROM change")
 
     async def changes_since(self, model_id: str, revision: int) -> CatalogueChanges:
-        """Return what an index loaded at ``revision`` must do to be up to date."""
+        """Return the changes since ``revision`` for an index that was loaded then."""
         rows = await self.db.all(
             "SELECT revision, model_id, kind, track_id FROM change"
             " WHERE revision >= ? ORDER BY revision",
             (revision,),
         )
         newest = rows[-1][0] if rows else revision
-        # The row of `revision` itself proves that none of the later ones has been deleted.
+        # The row of `revision` itself proves that no later row has been deleted.
         if revision > 0 and (not rows or rows[0][0] != revision):
             return CatalogueChanges(await self.revision(), reload=True)
         if revision == 0 and rows and rows[0][0] != 1:
@@ -105,15 +108,15 @@ class Catalogue:
         )
 
     async def tracks(self, model_id: str, ids: Iterable[int]) -> dict[int, Track]:
-        """Return the served tracks with these ids; ids that are served no more are left out."""
+        """Return the active tracks with these ids; other ids are left out."""
         rows = await self.db.all(
-            f"{_TRACK}{_SERVED} AND t.id IN (SELECT value FROM json_each(?))",
+            f"{_TRACK}{_ACTIVE} AND t.id IN (SELECT value FROM json_each(?))",
             (model_id, json.dumps([int(track_id) for track_id in ids])),
         )
         return {row[0]: Track(*row) for row in rows}
 
     async def fingerprints(self, model_id: str, ids: Iterable[int]) -> dict[int, NDArray[np.int8]]:
-        """Return the fingerprints (bands, columns) of those tracks that have one."""
+        """Return the fingerprints (bands, columns) of the tracks that have one, by id."""
         rows = await self.db.all(
             "SELECT e.track_id, f.print FROM generation AS g JOIN entry AS e"
             " ON e.generation_id = g.id JOIN fingerprint AS f ON f.embedding_id = e.embedding_id"
@@ -127,21 +130,21 @@ class Catalogue:
         self, model_id: str, scope: str | None = None, *, text: str = "",
         limit: int = 25, offset: int = 0,
     ) -> list[Track]:  # fmt: skip
-        """List served tracks by artist and title, those that hold every word of ``text``."""
-        where, parameters = _where(scope, text)
+        """Return the active tracks with every word of ``text``, sorted by artist and title."""
+        where, parameters = _filter(scope, text)
         rows = await self.db.all(
-            f"{_TRACK}{_SERVED}{where} ORDER BY e.folded, t.id LIMIT ? OFFSET ?",
+            f"{_TRACK}{_ACTIVE}{where} ORDER BY e.folded, t.id LIMIT ? OFFSET ?",
             (model_id, *parameters, limit, offset),
         )
         return [Track(*row) for row in rows]
 
     async def count(self, model_id: str, scope: str | None = None, *, text: str = "") -> int:
-        """Count the served tracks that ``browse`` would page through."""
-        where, parameters = _where(scope, text)
-        return await self.db.number(f"SELECT count(*){_SERVED}{where}", (model_id, *parameters))
+        """Return the number of tracks that ``browse`` pages through."""
+        where, parameters = _filter(scope, text)
+        return await self.db.number(f"SELECT count(*){_ACTIVE}{where}", (model_id, *parameters))
 
     async def add(self, scope: str, model_id: str, tracks: Sequence[NewTrack]) -> list[int]:
-        """Serve these tracks too, and return their ids; one with a known source replaces it."""
+        """Add tracks and return their ids; a track replaces one with the same source."""
         if not tracks:
             return []
         async with self.db.transaction() as tx:
@@ -153,7 +156,7 @@ class Catalogue:
         return ids
 
     async def remove(self, scope: str, ids: Iterable[int]) -> int:
-        """Remove tracks from a scope, whatever the model, and return how many there were."""
+        """Remove tracks of every model from a scope and return the number of tracks."""
         wanted = [(int(track_id), scope) for track_id in ids]
         removed = 0
         async with self.db.transaction() as tx:
@@ -166,11 +169,11 @@ class Catalogue:
                 )
                 removed += bool(rows)
                 for generation_id, embedding_id in rows:
-                    await self._forget(tx, generation_id, embedding_id, track_id)
+                    await self._delete_embedding(tx, generation_id, embedding_id, track_id)
             await tx.many("DELETE FROM track WHERE id = ? AND scope = ?", wanted)
         return removed
 
-    async def _forget(
+    async def _delete_embedding(
         self, tx: SqlSession, generation_id: int, embedding_id: int, track_id: int
     ) -> None:
         row = await tx.one(
@@ -186,21 +189,39 @@ class Catalogue:
             (embedding_id,),
         )
 
-    async def forget_models(self, keep: Collection[str]) -> int:
-        """Drop what models other than ``keep`` made of files that can be analysed again.
+    async def delete_models(self, models: Sequence[str]) -> None:
+        """Delete tracks of these models that can be made again.
 
-        The servers' own tracks stay: their audio is gone.
+        Those are the tracks of the library and starter scopes, and a guild's tracks that the guild
+        also has in an active generation of another model.
         """
-        return await self._retire(
-            "scope NOT LIKE 'guild:%' AND model_id NOT IN (SELECT value FROM json_each(?))",
-            json.dumps(list(keep)),
+        unused = json.dumps(models)
+        async with self.db.transaction() as tx:
+            await tx.run(
+                "DELETE FROM entry WHERE generation_id IN (SELECT id FROM generation"
+                f" WHERE {_OF_GUILDS} AND model_id IN (SELECT value FROM json_each(?1)))"
+                " AND EXISTS (SELECT 1 FROM entry AS e JOIN generation AS g"
+                " ON g.id = e.generation_id WHERE e.track_id = entry.track_id"
+                " AND g.state = 'active'"
+                " AND g.model_id NOT IN (SELECT value FROM json_each(?1)))",
+                (unused,),
+            )
+            await tx.run(
+                "UPDATE generation SET tracks ="
+                " (SELECT count(*) FROM entry WHERE generation_id = generation.id)"
+                f" WHERE {_OF_GUILDS} AND model_id IN (SELECT value FROM json_each(?))",
+                (unused,),
+            )
+        await self._retire(
+            f"(NOT {_OF_GUILDS} OR tracks = 0) AND model_id IN (SELECT value FROM json_each(?))",
+            unused,
         )
 
-    async def remove_scope(self, scope: str) -> int:
-        """Drop all tracks of a scope, and return how many generations there were."""
-        return await self._retire("scope = ?", scope)
+    async def remove_scope(self, scope: str) -> None:
+        """Delete all tracks of a scope, of every model."""
+        await self._retire("scope = ?", scope)
 
-    async def _retire(self, where: str, parameter: str) -> int:
+    async def _retire(self, where: str, parameter: str) -> None:
         async with self.db.transaction() as tx:
             rows = await tx.all(
                 f"UPDATE generation SET state = 'retired' WHERE {where} RETURNING model_id",
@@ -209,12 +230,11 @@ class Catalogue:
             for (model_id,) in rows:
                 await generations.record_changes(tx, model_id, "switch")
         await generations.sweep(self.db)
-        return len(rows)
 
     async def stats(self, model_id: str) -> CatalogueStats:
-        """Count what is served."""
+        """Count the active tracks of a model by scope and genre, and those of other models."""
         async with self.db.snapshot() as session:
-            rows = await session.all(f"SELECT g.scope, e.label, e.artist{_SERVED}", (model_id,))
+            rows = await session.all(f"SELECT g.scope, e.label, e.artist{_ACTIVE}", (model_id,))
             others = await session.all(
                 "SELECT model_id, sum(tracks) FROM generation"
                 " WHERE state = 'active' AND model_id <> ? GROUP BY model_id",
@@ -234,7 +254,7 @@ class Catalogue:
         )
 
 
-def _where(scope: str | None, text: str) -> tuple[str, list[str]]:
+def _filter(scope: str | None, text: str) -> tuple[str, list[str]]:
     words = fold(text).split()
     where = " AND instr(e.folded, ?)" * len(words)
     if scope is None:

@@ -12,6 +12,7 @@ from bot.config import Settings
 from bot.recommender import Recommender
 from db.connection import Database, open_db
 from db.starter_scope import replace_starter
+from db.unused_models import model_in_use
 from genrec.preset import Preset
 from genrec.workers.pool import AnalysisPool
 
@@ -62,6 +63,7 @@ async def open_recommender(
             pool = await stack.enter_async_context(open_pool(settings, preset))
         recommender = Recommender(pool=pool, database=db, preset=preset)
         await recommender.open()
+        await stack.enter_async_context(model_in_use(db, preset.model_id))
         await stack.enter_async_context(recommender.served.kept())
         yield Resources(settings=settings, preset=preset, db=db, pool=pool, recommender=recommender)
 

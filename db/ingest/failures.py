@@ -1,8 +1,9 @@
-"""Files that could not be analysed, and why: they are not tried again until they change."""
+"""Files that cannot be analysed, with the reasons; they are skipped until they change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from db.connection import Database, SqlSession
@@ -11,7 +12,7 @@ from db.ingest.scan import FileStamp
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that is not in the catalogue; ``lasting`` where only a change of it can help."""
+    """A file that cannot be analysed; ``lasting`` if only a change of the file can help."""
 
     path: str
     stamp: FileStamp
@@ -20,14 +21,8 @@ class Failure:
     lasting: bool = True
 
 
-async def list_failures(db: Database, scope: str, model_id: str) -> list[Failure]:
-    """List the files that are known to fail, by path."""
-    async with db.snapshot() as session:
-        return list((await load_failures(session, scope, model_id)).values())
-
-
 async def load_failures(session: SqlSession, scope: str, model_id: str) -> dict[str, Failure]:
-    """Return the files that are known to fail, by path."""
+    """Return the stored failures of a scope and model by path."""
     rows = await session.all(
         "SELECT path, size, mtime_ns, code, reason FROM failure"
         " WHERE scope = ? AND model_id = ? ORDER BY path",
@@ -37,9 +32,9 @@ async def load_failures(session: SqlSession, scope: str, model_id: str) -> dict[
 
 
 async def save_failures(
-    tx: SqlSession, scope: str, model_id: str, found: Iterable[Failure]
+    tx: SqlSession, scope: str, model_id: str, failures: Iterable[Failure]
 ) -> None:
-    """Keep the failures that will last."""
+    """Store the lasting failures."""
     await tx.many(
         "INSERT OR REPLACE INTO failure (scope, model_id, path, size, mtime_ns, code, reason)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -48,15 +43,23 @@ async def save_failures(
                 scope, model_id, failure.path, failure.stamp.size, failure.stamp.mtime_ns,
                 failure.code, failure.reason,
             )
-            for failure in found
+            for failure in failures
             if failure.lasting
         ],
     )  # fmt: skip
 
 
 async def delete_failures(tx: SqlSession, scope: str, model_id: str, paths: Iterable[str]) -> None:
-    """Drop what is known about these files: they succeeded, changed or are gone."""
+    """Delete the stored failures of these files."""
     await tx.many(
         "DELETE FROM failure WHERE scope = ? AND model_id = ? AND path = ?",
         [(scope, model_id, path) for path in paths],
+    )
+
+
+async def delete_models_failures(db: Database, models: Sequence[str]) -> None:
+    """Delete all stored failures of these models."""
+    await db.run(
+        "DELETE FROM failure WHERE model_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(models),),
     )

@@ -46,7 +46,8 @@ async def test_models_and_contents_do_not_mix(db: Database) -> None:
     assert two is not None
     assert not np.array_equal(one.embedding, two.embedding)
     assert await cache.get("b" * 64, MODEL) is None
-    assert await cache.forget_models((MODEL,)) == 1
+    assert await cache.delete_models(["other@1"]) == 1
+    assert await cache.get("a" * 64, MODEL) is not None
     assert await cache.get("a" * 64, "other@1") is None
 
 

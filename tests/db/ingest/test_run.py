@@ -15,7 +15,7 @@ import pytest
 from db import generations
 from db.connection import Database, SqlSession, open_db
 from db.generations import Generation, KnownTrack
-from db.ingest.failures import list_failures
+from db.ingest.failures import Failure, load_failures
 from db.ingest.run import IngestJob, IngestProgress, IngestReport, ingest
 from db.tracks import Catalogue
 from genrec.errors import (
@@ -53,6 +53,11 @@ async def _index(
 ) -> IngestReport:
     analyzer.calls.clear()
     return await ingest(db, analyzer, _job(folder, **changes))
+
+
+async def _failures(db: Database) -> list[Failure]:
+    async with db.snapshot() as session:
+        return list((await load_failures(session, "library", MODEL)).values())
 
 
 async def _titles(db: Database, scope: str = "library") -> list[str]:
@@ -150,9 +155,7 @@ async def test_failures_are_listed_remembered_and_retried_when_asked(
     assert {Path(failure.path).name: failure.code for failure in report.failures} == {
         names[0]: "silent_audio", names[1]: "worker_crashed", names[2]: "analysis_timeout",
     }  # fmt: skip
-    assert [
-        Path(failure.path).name for failure in await list_failures(db, "library", MODEL)
-    ] == names[:2]
+    assert [Path(failure.path).name for failure in await _failures(db)] == names[:2]
     assert (await Catalogue(db).stats(MODEL)).failures == 2
 
     report = await _index(db, analyzer, music)  # a timeout may have been the machine's
@@ -168,7 +171,7 @@ async def test_failures_are_listed_remembered_and_retried_when_asked(
     report = await _index(db, analyzer, music, retry_failed=True)
     assert analyzer.calls == [names[1]]
     assert (report.tracks, report.failures) == (12, [])
-    assert await list_failures(db, "library", MODEL) == []
+    assert await _failures(db) == []
 
 
 async def test_a_failed_file_that_is_gone_is_forgotten(db: Database, music: Path) -> None:
@@ -178,7 +181,7 @@ async def test_a_failed_file_that_is_gone_is_forgotten(db: Database, music: Path
     await _index(db, analyzer, music)
     first.unlink()
     report = await _index(db, analyzer, music)
-    assert (report.failures, await list_failures(db, "library", MODEL)) == ([], [])
+    assert (report.failures, await _failures(db)) == ([], [])
 
 
 async def test_a_file_that_changes_while_it_is_read_is_left_for_the_next_run(
