@@ -1,1 +1,1 @@
-"""What genrec keeps: SQLite through aiosqlite."""
+"""The SQLite database of genrec, through aiosqlite."""

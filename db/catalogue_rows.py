@@ -1,4 +1,4 @@
-"""What is read out of the catalogue at once: columns for an index in memory, changes, figures."""
+"""Columns of the active tracks for an index in memory, changes of them, and statistics."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from numpy.typing import NDArray
 from db.vectors import unpack_matrix
 from genrec.names import artist_key
 
-REMOVED = 0  # the id of a row whose track is served no more; those of tracks begin at 1
+REMOVED = 0  # id of a removed row; ids of tracks start at 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LabelColumn:
-    """A column of n words, kept as codes (n,) int32 into the distinct words."""
+    """A column of n labels: codes, int32 (n,), into the distinct ``names``."""
 
     codes: NDArray[np.int32]
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, words: Sequence[str]) -> LabelColumn:
-        """Code a column."""
-        names = tuple(dict.fromkeys(words))
-        place = {name: code for code, name in enumerate(names)}
-        codes = np.fromiter((place[word] for word in words), np.int32, count=len(words))
+    def of(cls, labels: Sequence[str]) -> LabelColumn:
+        """Encode a list of labels."""
+        names = tuple(dict.fromkeys(labels))
+        code_of = {name: code for code, name in enumerate(names)}
+        codes = np.fromiter((code_of[label] for label in labels), np.int32, count=len(labels))
         return cls(codes, names)
 
     def __len__(self) -> int:
@@ -39,18 +39,18 @@ class LabelColumn:
         return self.names[int(self.codes[row])]
 
     def mask(self, wanted: Collection[str]) -> NDArray[np.bool_]:
-        """Return where the column holds one of the wanted words, (n,) bool."""
+        """Return bool (n,), True for the rows with one of the wanted labels."""
         hits = np.array([name in wanted for name in self.names], dtype=bool)
         return hits[self.codes] if len(hits) else np.zeros(0, dtype=bool)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CatalogueRows:
-    """The served tracks of one model at one moment, row by row.
+    """The active tracks of one model at one revision, as columns of n rows.
 
-    A row with the id ``REMOVED`` is none of them: its track was removed or has another row.
-    ``matrix`` is float32 (n, d), contiguous and read-only, of unit rows; ``ids`` int64 (n,).
-    ``genres`` are the preset's own, ``artists`` the keys that all spellings share (empty: unknown).
+    ``ids`` is int64 (n,); a row with the id ``REMOVED`` is ignored, because its track was removed
+    or has a newer row. ``matrix`` is float32 (n, d), contiguous and read-only, with rows of length
+    1. ``genres`` are labels of the preset; ``artists`` are keys of ``artist_key``, "" if unknown.
     """
 
     revision: int
@@ -64,7 +64,7 @@ class CatalogueRows:
     def allowed(
         self, scopes: Collection[str], genre: str | None = None, artist: str | None = None
     ) -> NDArray[np.bool_]:
-        """Return which rows may be answered with, (n,) bool; ``artist`` is a key."""
+        """Return bool (n,), True for the rows that match; ``artist`` is a key."""
         mask = self.scopes.mask(scopes)
         mask &= self.ids != REMOVED
         if genre is not None:
@@ -76,7 +76,7 @@ class CatalogueRows:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueChanges:
-    """What happened to a model's served tracks since a revision."""
+    """Changes of a model's active tracks since a revision; ``reload`` if they are unknown."""
 
     revision: int
     reload: bool
@@ -86,7 +86,7 @@ class CatalogueChanges:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueStats:
-    """Figures about the tracks that are served with a model, and how many other models have."""
+    """Counts of a model's active tracks; ``other_models`` counts those of each other model."""
 
     model_id: str
     tracks: int
@@ -100,8 +100,8 @@ class CatalogueStats:
 def build_rows(
     revision: int, model_id: str, rows: list[tuple[Any, ...]], dimension: int
 ) -> CatalogueRows:
-    """Turn rows (id, vector, artist, genre, scope) into columns."""
-    rows.sort(key=itemgetter(0))  # cheaper here than in SQLite, which would sort the BLOBs
+    """Build the columns of SQL rows (id, vector, artist, genre, scope)."""
+    rows.sort(key=itemgetter(0))  # cheaper than in SQLite, which would sort the BLOBs too
     ids, blobs, artists, genres, scopes = zip(*rows, strict=True) if rows else ((),) * 5
     key = lru_cache(maxsize=None)(artist_key)
     return CatalogueRows(

@@ -1,4 +1,4 @@
-"""Settings of a Discord server."""
+"""Settings of a guild."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class GuildSettings:
 
 
 async def load_settings(db: Database, guild_id: int) -> GuildSettings:
-    """Return a server's settings."""
+    """Return a guild's settings, or the defaults."""
     async with db.snapshot() as session:
         row = await session.one(
             "SELECT default_count, private, preset, allowed_role FROM guild WHERE guild_id = ?",
@@ -50,11 +50,11 @@ async def load_settings(db: Database, guild_id: int) -> GuildSettings:
 
 
 async def save_settings(db: Database, settings: GuildSettings) -> None:
-    """Keep a server's settings, all of them."""
+    """Store all settings of a guild."""
     if not 1 <= settings.default_count <= MOST_TRACKS:
         raise CatalogueError(
-            f"An answer has 1 to {MOST_TRACKS} tracks, not {settings.default_count}: choose a"
-            " number between."
+            f"A response has 1 to {MOST_TRACKS} tracks, not {settings.default_count}: choose a"
+            " number in that range."
         )
     guild_id = settings.guild_id
     async with db.transaction() as tx:
@@ -78,12 +78,12 @@ async def save_settings(db: Database, settings: GuildSettings) -> None:
 
 
 async def upload_channels(db: Database) -> dict[int, int]:
-    """Return every channel where clips are answered, and its server."""
+    """Return the guild of every upload channel, by channel id."""
     return dict(await db.all("SELECT channel_id, guild_id FROM upload_channel"))
 
 
 async def forget_guild(db: Database, guild_id: int) -> None:
-    """Delete all that is kept about a server: settings, votes, owed answers and its own tracks."""
+    """Delete a guild's settings, votes, pending replies and tracks."""
     async with db.transaction() as tx:
         for table in ("guild", "feedback", "job"):
             await tx.run(f"DELETE FROM {table} WHERE guild_id = ?", (guild_id,))

@@ -1,4 +1,4 @@
-"""Single values to keep, such as the hash of the commands as they were last synced."""
+"""Key-value store for single values, such as the hash of the last synced commands."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from db.connection import Database
 
 
 async def get_value(db: Database, name: str) -> str | None:
-    """Return a value, if it is kept."""
+    """Return a value, or None."""
     row = await db.one("SELECT value FROM kept_value WHERE name = ?", (name,))
     return None if row is None else str(row[0])
 
 
 async def set_value(db: Database, name: str, value: str) -> None:
-    """Keep a value in the place of the one before."""
+    """Store a value, replacing the old one."""
     await db.run("INSERT OR REPLACE INTO kept_value VALUES (?, ?)", (name, value))

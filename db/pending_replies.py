@@ -1,4 +1,4 @@
-"""Journal of the answers that are owed, so that a restart corrects those a crash cut off."""
+"""Pending replies: rows that let a restart correct messages that a crash left unfinished."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from db.connection import Database
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingReply:
-    """An answer that is owed.
+    """A message that waits for its final content.
 
-    It is given by editing the response of the interaction (``application_id``, ``token``) or the
-    bot's own message (``channel_id``, ``message_id``). ``created_at`` is in seconds since 1970, and
-    ``run_id`` names the process that took the job on.
+    It is edited through the interaction (``application_id``, ``token``) or as the bot's own message
+    (``channel_id``, ``message_id``). ``created_at`` is in seconds since 1970, and ``run_id``
+    identifies the process that handles the request.
     """
 
     run_id: str
@@ -24,7 +24,7 @@ class PendingReply:
     channel_id: int | None = None
     message_id: int | None = None
     application_id: int | None = None
-    token: str | None = field(default=None, repr=False)  # a credential: never in a log
+    token: str | None = field(default=None, repr=False)  # a credential, so never logged
     id: int = 0
 
 
@@ -33,25 +33,25 @@ _COLUMNS = (
 )
 
 
-async def add_pending_reply(db: Database, job: PendingReply) -> int:
-    """Note down an answer that is owed, and return its id."""
+async def add_pending_reply(db: Database, reply: PendingReply) -> int:
+    """Store a pending reply and return its id."""
     async with db.transaction() as tx:
         return await tx.number(
             f"INSERT INTO job ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
             (
-                job.run_id, job.kind, job.user_id, job.created_at, job.guild_id,
-                job.channel_id, job.message_id, job.application_id, job.token,
+                reply.run_id, reply.kind, reply.user_id, reply.created_at, reply.guild_id,
+                reply.channel_id, reply.message_id, reply.application_id, reply.token,
             ),
         )  # fmt: skip
 
 
-async def delete_pending_reply(db: Database, job_id: int) -> None:
-    """Strike out an answer that was given; its token goes with it."""
-    await db.run("DELETE FROM job WHERE id = ?", (job_id,))
+async def delete_pending_reply(db: Database, reply_id: int) -> None:
+    """Delete a pending reply together with its token."""
+    await db.run("DELETE FROM job WHERE id = ?", (reply_id,))
 
 
 async def interrupted_replies(db: Database, run_id: str) -> list[PendingReply]:
-    """Return the pending replies of other runs, oldest first."""
+    """Return the pending replies of other processes, oldest first."""
     rows = await db.all(f"SELECT id, {_COLUMNS} FROM job WHERE run_id <> ? ORDER BY id", (run_id,))
     names = ("id", *_COLUMNS.split(", "))
     return [PendingReply(**dict(zip(names, row, strict=True))) for row in rows]

@@ -1,4 +1,4 @@
-"""What is kept about one person, and its deletion."""
+"""Count and delete the data of one user."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from db.connection import Database
 
 @dataclass(frozen=True, slots=True)
 class UserData:
-    """How many things carry a user's id."""
+    """Numbers of rows with a user's id."""
 
     votes: int
     tracks_added: int
@@ -17,7 +17,7 @@ class UserData:
 
 
 async def count_user_data(db: Database, user_id: int) -> UserData:
-    """Count what carries a user's id."""
+    """Count the rows with a user's id."""
     async with db.snapshot() as session:
         return UserData(
             votes=await session.number(
@@ -33,9 +33,9 @@ async def count_user_data(db: Database, user_id: int) -> UserData:
 
 
 async def delete_user_data(db: Database, user_id: int) -> None:
-    """Delete a user's votes and owed answers, and the user's id from the tracks they added.
+    """Delete a user's votes and pending replies, and the user's id from added tracks.
 
-    The tracks stay: they are the server's, which can remove them.
+    The tracks stay, because they belong to the guild, whose admins can remove them.
     """
     async with db.transaction() as tx:
         await tx.run("DELETE FROM feedback WHERE user_id = ?", (user_id,))

@@ -64,7 +64,7 @@ async def open_recommender(
         recommender = Recommender(pool=pool, database=db, preset=preset)
         await recommender.open()
         await stack.enter_async_context(model_in_use(db, preset.model_id))
-        await stack.enter_async_context(recommender.served.kept())
+        await stack.enter_async_context(recommender.served.saving_snapshots())
         yield Resources(settings=settings, preset=preset, db=db, pool=pool, recommender=recommender)
 
 

@@ -1,1 +1,1 @@
-"""The embeddings in memory: one growing matrix, kept up to date and saved as a snapshot."""
+"""Embeddings of the active tracks in memory, and their snapshot file."""

@@ -1,1 +1,1 @@
-"""Indexing of a music folder: scan, plan, analysis, and one transaction that makes it live."""
+"""Indexing of a music folder: scan, plan, analysis, and activation in one transaction."""

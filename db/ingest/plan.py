@@ -1,4 +1,4 @@
-"""Decides what an indexing run does with each file, from what is there and what is known."""
+"""Plan of an indexing run: the action for each file, from the scan and the database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genrec.errors import InputRefused
 
 @dataclass(frozen=True, slots=True)
 class IndexedTrack:
-    """A track that a generation holds, and the stamp of its file, if it came from one."""
+    """A track of a generation, and the stamp of its file, if it has one."""
 
     track_id: int
     stamp: FileStamp | None
@@ -21,78 +21,85 @@ class IndexedTrack:
 
 @dataclass(frozen=True, slots=True)
 class KnownFiles:
-    """What the database knows of a scope, each by path.
+    """State of a scope in the database, by path.
 
-    ``served`` is the active generation, ``built`` what a cut-off run left, ``failed`` the files not
-    to try again.
+    ``active`` is the active generation, ``building`` that of an interrupted run, and ``failed`` the
+    stored failures.
     """
 
-    served: Mapping[str, IndexedTrack]
-    built: Mapping[str, IndexedTrack]
+    active: Mapping[str, IndexedTrack]
+    building: Mapping[str, IndexedTrack]
     failed: Mapping[str, Failure]
 
 
 @dataclass(slots=True)
 class IngestPlan:
-    """What to do: files to work on, tracks to take over and to drop; and what stays as it is."""
+    """Actions of a run.
+
+    ``todo`` are paths to analyse, ``copied`` ids of unchanged tracks, ``stale`` ids to drop from
+    the interrupted generation, ``failed`` failures that stay, and ``obsolete`` paths of failures
+    whose file is gone. ``resumed`` and ``removed`` are counts.
+    """
 
     todo: list[str] = field(default_factory=list)
     copied: list[int] = field(default_factory=list)
     stale: list[int] = field(default_factory=list)
     failed: list[Failure] = field(default_factory=list)
-    forgiven: list[str] = field(default_factory=list)
+    obsolete: list[str] = field(default_factory=list)
     resumed: int = 0
     removed: int = 0
 
     @property
     def is_idle(self) -> bool:
-        """Whether what is served is what should be."""
+        """Whether the active generation is already up to date."""
         return not (self.todo or self.stale or self.resumed or self.removed)
 
 
 def make_plan(
     folder: Path, found: FolderScan, known: KnownFiles, *, retry_failed: bool = False
 ) -> IngestPlan:
-    """Decide what to do with every file that was found or is known."""
+    """Decide on the action for every file of the folder or the database."""
     plan = IngestPlan()
     wanted: dict[str, FileStamp | None] = dict(found.files)
-    for path, held in known.served.items():
-        if path not in wanted and not _is_ours(path, folder, found):
-            wanted[path] = held.stamp
+    for path, track in known.active.items():
+        if path not in wanted and not _would_be_found(path, folder, found):
+            wanted[path] = track.stamp
     for path, stamp in wanted.items():
-        if (built := known.built.get(path)) and built.stamp == stamp:
+        if (building := known.building.get(path)) and building.stamp == stamp:
             plan.resumed += 1
-        elif (served := known.served.get(path)) and served.stamp == stamp:
-            plan.copied.append(served.track_id)
+        elif (active := known.active.get(path)) and active.stamp == stamp:
+            plan.copied.append(active.track_id)
         elif (failure := known.failed.get(path)) and failure.stamp == stamp and not retry_failed:
             plan.failed.append(failure)
         else:
             plan.todo.append(path)
-    plan.removed = len(known.served.keys() - wanted.keys())
+    plan.removed = len(known.active.keys() - wanted.keys())
     plan.stale = [
-        held.track_id
-        for path, held in known.built.items()
-        if path not in wanted or held.stamp != wanted[path]
+        track.track_id
+        for path, track in known.building.items()
+        if path not in wanted or track.stamp != wanted[path]
     ]
-    plan.forgiven = [
-        path for path in known.failed if path not in found.files and _is_ours(path, folder, found)
+    plan.obsolete = [
+        path
+        for path in known.failed
+        if path not in found.files and _would_be_found(path, folder, found)
     ]
     return plan
 
 
 def refuse_sudden_emptiness(folder: Path, found: FolderScan, known: KnownFiles) -> None:
-    """Refuse to empty the catalogue because a disk is not mounted."""
-    if found.files or not any(Path(path).is_relative_to(folder) for path in known.served):
+    """Raise InputRefused if the folder is empty but has tracks: its disk may be unmounted."""
+    if found.files or not any(Path(path).is_relative_to(folder) for path in known.active):
         return
     raise InputRefused(
-        f"The folder {folder} holds no music any more, and the catalogue has tracks from it: check"
-        " that its disk is there, or allow an empty folder."
+        f"The folder {folder} is empty, and the catalogue has tracks from it: check that its disk"
+        " is mounted, or run genrec index with --allow-empty."
     )
 
 
-def _is_ours(path: str, folder: Path, found: FolderScan) -> bool:
-    """Whether a path that was not found would have been, were it there."""
+def _would_be_found(path: str, folder: Path, found: FolderScan) -> bool:
+    """Return whether the scan would have found this path if the file existed."""
     place = Path(path)
     if not place.is_relative_to(folder):
-        return False  # from another folder, or no file at all
+        return False  # of another folder, or not a file
     return not any(place.is_relative_to(unreadable) for unreadable in found.unreadable)

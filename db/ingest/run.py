@@ -1,4 +1,4 @@
-"""A music folder becomes tracks: only what changed is analysed, and a killed run is resumed."""
+"""Index a music folder: analyse changed files only, and resume an interrupted run."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from genrec.types import Analyzer
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IngestJob:
-    """What to index.
+    """Settings of an indexing run.
 
-    ``labels`` are the preset's genres, ``concurrency`` is how many files are in work at once.
-    ``allow_empty`` lets a folder without music take its tracks out of the catalogue.
+    ``labels`` are the preset's genres, ``concurrency`` is the number of files in work at once.
+    ``allow_empty`` allows a folder without music to remove its tracks.
     """
 
     folder: Path
@@ -43,7 +43,7 @@ class IngestJob:
 
 @dataclass(frozen=True, slots=True)
 class IngestProgress:
-    """How far a run is: files, the last one finished, files a second, and an estimate."""
+    """Progress of a run: counts of files, the last path, files per second, and an estimate."""
 
     done: int
     total: int
@@ -55,9 +55,9 @@ class IngestProgress:
 
 @dataclass(slots=True)
 class IngestReport:
-    """What a run did: tracks served at its end, numbers of files, and failures with reasons.
+    """Result of a run: active tracks at its end, counts of files, and failures.
 
-    ``music_s`` is how long the analysed files play, ``seconds`` how long the run took.
+    ``music_s`` is the length of the analysed files, ``seconds`` the duration of the run.
     """
 
     tracks: int = 0
@@ -79,10 +79,10 @@ async def ingest(
     job: IngestJob,
     progress: Callable[[IngestProgress], None] | None = None,
 ) -> IngestReport:
-    """Bring a scope's tracks in step with a folder, and serve them all at once at the end.
+    """Index a folder into a new generation of a scope, and activate it at the end.
 
-    Tracks from elsewhere stay. Cancelled or killed, the run changes nothing that is served, and
-    leaves what it has done to the next one.
+    Tracks from elsewhere stay. A cancelled or killed run leaves the active generation unchanged,
+    and the next run resumes it.
     """
     started = time.monotonic()
     folder = await asyncio.to_thread(open_folder, job.folder)
@@ -114,7 +114,7 @@ class _IngestRun:
         self.new: Generation
 
     async def prepare(self) -> bool:
-        """Take over what is unchanged; return whether there is anything else to do."""
+        """Copy the unchanged tracks; return False if the active generation is up to date."""
         job, report = self.job, self.report
         async with self.db.transaction() as tx:
             old = await generations.find(tx, job.scope, job.model_id, "active")
@@ -122,34 +122,34 @@ class _IngestRun:
                 tx, job.scope, job.model_id, job.dimension, "building"
             )
             known = KnownFiles(
-                served=await _held(tx, old),
-                built=await _held(tx, self.new),
+                active=await _tracks_of(tx, old),
+                building=await _tracks_of(tx, self.new),
                 failed=await load_failures(tx, job.scope, job.model_id),
             )
         if old is not None and old.dimension != job.dimension:
             raise ModelMismatch(
-                f"The tracks of {job.scope} have {old.dimension} dimensions and the model"
-                f" {job.model_id} makes {job.dimension}: install the preset again."
+                f"The embeddings of {job.scope} have {old.dimension} dimensions, and the model"
+                f" {job.model_id} has {job.dimension}: install the preset again."
             )
         if not job.allow_empty:
             refuse_sudden_emptiness(self.folder, self.found, known)
         plan = make_plan(self.folder, self.found, known, retry_failed=job.retry_failed)
         self.todo.extend(plan.todo)
-        self.seen = {held.track_id for held in known.served.values()}
+        self.seen = {track.track_id for track in known.active.values()}
         self.total = len(plan.todo) + len(plan.copied) + plan.resumed + len(plan.failed)
         report.unchanged, report.resumed = len(plan.copied), plan.resumed
         report.removed = plan.removed
         report.failures = [*plan.failed, *self._unreadable()]
         async with self.db.transaction() as tx:
-            await delete_failures(tx, job.scope, job.model_id, plan.forgiven)
+            await delete_failures(tx, job.scope, job.model_id, plan.obsolete)
         if old is not None and plan.is_idle:
             report.tracks = old.tracks
             return False
-        await self._take_over(plan, old)
+        await self._copy_unchanged(plan, old)
         return True
 
-    async def _take_over(self, plan: IngestPlan, old: Generation | None) -> None:
-        """Bring what a cut-off run left up to date, and add what is served and unchanged."""
+    async def _copy_unchanged(self, plan: IngestPlan, old: Generation | None) -> None:
+        """Drop stale tracks of an interrupted run, and copy the unchanged active tracks."""
         await self._in_batches(plan.stale, lambda tx, ids: generations.drop(tx, self.new, ids))
         if old is not None:
             await self._in_batches(
@@ -159,7 +159,7 @@ class _IngestRun:
     async def work(
         self, analyzer: Analyzer, progress: Callable[[IngestProgress], None] | None
     ) -> None:
-        """Analyse what is new, some files at a time, and keep each result at once."""
+        """Analyse the remaining files concurrently, and store each outcome at once."""
         started, rest = time.monotonic(), len(self.todo)
         worked = 0
         pending: set[asyncio.Task[FileOutcome]] = set()
@@ -177,7 +177,7 @@ class _IngestRun:
                 if not pending:
                     break
                 done_now, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                again = await self._keep(files, done_now)
+                again = await self._store(files, done_now)
                 self.todo.extend(again)
                 worked += len(done_now) - len(again)
         finally:
@@ -186,18 +186,18 @@ class _IngestRun:
             await asyncio.gather(*pending, return_exceptions=True)
 
     async def switch(self) -> None:
-        """Serve the new generation instead of the old one."""
+        """Activate the new generation."""
         async with self.db.transaction(durable=True) as tx:
             old = await generations.find(tx, self.job.scope, self.job.model_id, "active")
             if old is not None:
-                # What somebody added meanwhile is not lost.
-                late = [held.track_id for held in (await _held(tx, old)).values()]
-                await generations.copy(tx, old, self.new, set(late) - self.seen)
+                # Tracks that were added during the run.
+                late = {track.track_id for track in (await _tracks_of(tx, old)).values()}
+                await generations.copy(tx, old, self.new, late - self.seen)
             self.report.tracks = await generations.activate(tx, self.new)
         self.report.switched = True
 
-    async def _keep(self, files: FileAnalyzer, tasks: set[asyncio.Task[FileOutcome]]) -> list[str]:
-        """Write down what became of files, and return those that must be worked on again."""
+    async def _store(self, files: FileAnalyzer, tasks: set[asyncio.Task[FileOutcome]]) -> list[str]:
+        """Store outcomes and return the paths that must be analysed again."""
         fatal = [error for task in tasks if (error := task.exception()) is not None]
         outcomes = [task.result() for task in tasks if task.exception() is None]
         results = [outcome.result for outcome in outcomes]
@@ -234,7 +234,7 @@ class _IngestRun:
         ]
 
 
-async def _held(session: SqlSession, generation: Generation | None) -> dict[str, IndexedTrack]:
+async def _tracks_of(session: SqlSession, generation: Generation | None) -> dict[str, IndexedTrack]:
     rows = await session.all(
         "SELECT t.source, e.track_id, e.size, e.mtime_ns FROM entry AS e"
         " JOIN track AS t ON t.id = e.track_id WHERE e.generation_id = ?",

@@ -1,4 +1,4 @@
-"""Looks through a music folder: which files are there, and whether they changed."""
+"""Scan a music folder: files with size and modification time, and unreadable paths."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from genrec.errors import FileMissing
 
-# Only what to look at: whether a file is music, the decoder decides.
+# A first filter; whether a file is audio is decided by the decoder.
 AUDIO_SUFFIXES = frozenset(
     {
         ".aac", ".aif", ".aiff", ".flac", ".m4a", ".m4b", ".mka", ".mkv",
@@ -21,7 +21,7 @@ AUDIO_SUFFIXES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """What tells without reading it that a file is unchanged."""
+    """Size and modification time: a file with the same stamp is unchanged."""
 
     size: int
     mtime_ns: int
@@ -29,28 +29,28 @@ class FileStamp:
 
 @dataclass(slots=True)
 class FolderScan:
-    """What lies in a folder: files by absolute path, and what could not be looked at, with why."""
+    """Result of a scan: stamps by absolute path, and reasons by unreadable path."""
 
     files: dict[str, FileStamp] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
 def open_folder(path: Path) -> Path:
-    """Return a folder's absolute path, links resolved; refuse what is none."""
+    """Return a folder's absolute path with links resolved; raise FileMissing if unreadable."""
     folder = path.resolve()
     try:
         os.scandir(folder).close()
     except OSError as error:
         raise FileMissing(
-            f"The folder {path} cannot be opened ({error.strerror}): name the one with your music."
+            f"The folder {path} cannot be opened ({error.strerror}): name your music folder."
         ) from error
     return folder
 
 
 def scan_folder(root: Path) -> FolderScan:
-    """Find the music files under a folder, each once; hidden files and folders are left out.
+    """Return the music files under a folder, each once, without hidden files and folders.
 
-    Links are followed, after all that can be reached without, and no folder is entered twice.
+    Symbolic links are followed last, and no folder is scanned twice.
     """
     found = FolderScan()
     seen: set[tuple[int, int]] = set()
@@ -69,28 +69,28 @@ def scan_folder(root: Path) -> FolderScan:
             continue
         for entry in listing:
             if not entry.name.startswith("."):
-                _look_at(entry, found, linked if entry.is_symlink() else plain)
+                _add(entry, found, linked if entry.is_symlink() else plain)
     return found
 
 
 def file_stamp(path: str) -> FileStamp:
-    """Take a file's size and time of change; ``OSError`` where there is no such file."""
+    """Return the stamp of a file; raises OSError."""
     status = Path(path).stat()
     return FileStamp(status.st_size, status.st_mtime_ns)
 
 
 def file_sha256(path: str) -> str:
-    """Return the hex digest of a file's bytes; ``OSError`` where it cannot be read."""
+    """Return the SHA-256 of a file as hex; raises OSError."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def printable(path: str) -> str:
-    """Write out a path whose bytes are not text."""
+    """Return a path with bytes that are not UTF-8 escaped."""
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _look_at(entry: os.DirEntry[str], found: FolderScan, folders: deque[str]) -> None:
+def _add(entry: os.DirEntry[str], found: FolderScan, folders: deque[str]) -> None:
     try:
         if entry.is_dir():
             folders.append(entry.path)

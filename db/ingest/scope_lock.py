@@ -1,4 +1,4 @@
-"""One indexing run a scope at a time, over all processes; a killed one holds nothing."""
+"""Lock of a scope: one indexing run at a time, across processes, released by a kill."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from genrec.errors import CatalogueError
 
 @asynccontextmanager
 async def scope_lock(db: Database, scope: str) -> AsyncIterator[None]:
-    """Hold a scope for the block, or refuse at once where somebody else does."""
+    """Hold the lock of a scope in the block; raise CatalogueError if it is taken."""
     if scope in db.locked_scopes:
-        raise _held(scope)
+        raise _taken(scope)
     db.locked_scopes.add(scope)
     try:
         async with AsyncExitStack() as stack:
@@ -29,7 +29,7 @@ async def scope_lock(db: Database, scope: str) -> AsyncIterator[None]:
 
 
 async def _lock_file(stack: AsyncExitStack, name: str, scope: str) -> None:
-    # SQLite's own lock on an empty database: it works on every system, and ends with the process.
+    # A SQLite lock on an empty database works on every system and ends with the process.
     make_private(Path(name))
     connection = await stack.enter_async_context(
         aiosqlite.connect(name, isolation_level=None, timeout=0)
@@ -38,13 +38,13 @@ async def _lock_file(stack: AsyncExitStack, name: str, scope: str) -> None:
         await connection.execute_fetchall("BEGIN IMMEDIATE")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-            raise _held(scope) from error
+            raise _taken(scope) from error
         raise CatalogueError(
             f"The lock {name} cannot be taken ({error}): check that its folder is writable."
         ) from error
 
 
-def _held(scope: str) -> CatalogueError:
+def _taken(scope: str) -> CatalogueError:
     return CatalogueError(
-        f"The tracks of {scope} are being indexed already: wait for that run to end, or cancel it."
+        f"The scope {scope} is being indexed already: wait for that run to end, or cancel it."
     )

@@ -1,5 +1,5 @@
--- Tracks live in generations: what a scope holds for one model, served as a whole or not at all.
--- scope: 'library', 'starter' or 'guild:ID'. At most one generation of a scope and model is served.
+-- A generation is one indexed version of a scope for one model, activated as a whole.
+-- scope: 'library', 'starter' or 'guild:ID'. A scope and model has at most one active generation.
 CREATE TABLE generation (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     scope TEXT NOT NULL CHECK (scope <> ''),
@@ -12,7 +12,7 @@ CREATE TABLE generation (
 CREATE UNIQUE INDEX generation_active ON generation (scope, model_id) WHERE state = 'active';
 CREATE UNIQUE INDEX generation_building ON generation (scope, model_id) WHERE state = 'building';
 
--- What a track is called by buttons and votes: stays the same over generations, is never used twice.
+-- Ids for buttons: the same in every generation, and never reused.
 CREATE TABLE track (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     scope TEXT NOT NULL,
@@ -31,7 +31,7 @@ CREATE TABLE embedding (
     UNIQUE (content, model_id)
 ) STRICT;
 
--- Apart from the vectors, which are all read at start: fingerprints are read a few at a time.
+-- Separate from the vectors: all vectors are read at start, fingerprints a few at a time.
 CREATE TABLE fingerprint (
     embedding_id INTEGER PRIMARY KEY REFERENCES embedding (id) ON DELETE CASCADE,
     print BLOB NOT NULL
@@ -55,7 +55,7 @@ CREATE INDEX entry_embedding ON entry (embedding_id);
 CREATE INDEX entry_track ON entry (track_id);
 CREATE INDEX entry_added_by ON entry (added_by) WHERE added_by IS NOT NULL;
 
--- What happened to the served tracks, for indexes held in memory. The last row is never deleted.
+-- Changes of the active tracks, for indexes in memory. The last row is never deleted.
 CREATE TABLE change (
     revision INTEGER PRIMARY KEY AUTOINCREMENT,
     model_id TEXT NOT NULL,
@@ -63,7 +63,7 @@ CREATE TABLE change (
     track_id INTEGER
 ) STRICT;
 
--- Files that could not be analysed, so that they are not tried again until they change.
+-- Files that cannot be analysed; they are skipped until they change.
 CREATE TABLE failure (
     scope TEXT NOT NULL,
     model_id TEXT NOT NULL,
@@ -75,6 +75,7 @@ CREATE TABLE failure (
     PRIMARY KEY (scope, model_id, path)
 ) STRICT, WITHOUT ROWID;
 
+-- Cache of analyses; used is the order of last use.
 CREATE TABLE analysis (
     sha256 TEXT NOT NULL,
     model_id TEXT NOT NULL,

@@ -6,14 +6,14 @@ CREATE TABLE guild (
     allowed_role INTEGER
 ) STRICT;
 
--- Channels where a dropped clip is answered.
+-- Channels whose uploads are analysed.
 CREATE TABLE upload_channel (
     channel_id INTEGER PRIMARY KEY,
     guild_id INTEGER NOT NULL REFERENCES guild (guild_id) ON DELETE CASCADE
 ) STRICT;
 CREATE INDEX upload_channel_guild ON upload_channel (guild_id);
 
--- One vote a user and answer.
+-- One vote for each user and message.
 CREATE TABLE feedback (
     message_id INTEGER NOT NULL,
     user_id INTEGER NOT NULL,
@@ -25,7 +25,7 @@ CREATE TABLE feedback (
 CREATE INDEX feedback_user ON feedback (user_id);
 CREATE INDEX feedback_guild ON feedback (guild_id);
 
--- Answers that are owed. The token is a credential: its row goes as soon as the answer is given.
+-- Pending replies. The token is a credential, so the row is deleted with the final edit.
 CREATE TABLE job (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     run_id TEXT NOT NULL,
@@ -40,7 +40,7 @@ CREATE TABLE job (
 ) STRICT;
 CREATE INDEX job_user ON job (user_id);
 
--- Single values to keep, such as the hash of the commands as they were last synced.
+-- Single values, such as the hash of the last synced commands.
 CREATE TABLE kept_value (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL

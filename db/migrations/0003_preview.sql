@@ -1,3 +1,3 @@
--- A coarse picture of what was heard. What is kept from before has none and is heard once more.
+-- A coarse spectrogram to draw. Old cached analyses have none, so they are deleted.
 DELETE FROM analysis;
 ALTER TABLE analysis ADD COLUMN preview BLOB;

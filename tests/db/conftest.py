@@ -1,4 +1,4 @@
-"""Databases for the tests of the middle floor."""
+"""Databases for the tests of db."""
 
 from __future__ import annotations
 

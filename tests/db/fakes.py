@@ -1,4 +1,4 @@
-"""Stand-ins of the database tests: files that are no sound, an analyzer that hears bytes."""
+"""Fakes for the tests of db: files without sound, and an analyzer that hashes them."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def new_track(seed: int, **changes: object) -> NewTrack:
     return NewTrack(**{**values, **changes})  # type: ignore[arg-type]
 
 
-def hear(data: bytes, model_id: str = MODEL) -> Analysis:
-    """Hear the same in the same bytes, and something else in others."""
+def fake_analysis(data: bytes, model_id: str = MODEL) -> Analysis:
+    """Return an analysis that depends on the bytes only."""
     seed = int.from_bytes(hashlib.sha256(data).digest()[:4], "big")
     return Analysis(
         model_id=model_id,
@@ -61,12 +61,12 @@ def hear(data: bytes, model_id: str = MODEL) -> Analysis:
     )
 
 
-def hear_file(path: Path, model_id: str = MODEL) -> Analysis:
-    return hear(path.read_bytes(), model_id)
+def fake_analysis_of_file(path: Path, model_id: str = MODEL) -> Analysis:
+    return fake_analysis(path.read_bytes(), model_id)
 
 
 class FakeAnalyzer:
-    """Analyses by hashing; ``faults`` are raised for files by name, ``before`` sees each path."""
+    """Analyzer that hashes files; it calls ``before(path)`` and raises the ``faults`` of a name."""
 
     def __init__(
         self,
@@ -81,24 +81,24 @@ class FakeAnalyzer:
         self.faults: dict[str, GenrecError] = {}
         self.calls: list[str] = []
         self.running = 0
-        self.most_running = 0
+        self.max_running = 0
 
     async def analyze(self, path: Path) -> Analysis:
         self.calls.append(path.name)
         self.running += 1
-        self.most_running = max(self.most_running, self.running)
+        self.max_running = max(self.max_running, self.running)
         try:
             self.before(path)
             await asyncio.sleep(self.delay_s)
             if path.name in self.faults:
                 raise self.faults[path.name]
-            return hear_file(path, self.model_id)
+            return fake_analysis_of_file(path, self.model_id)
         finally:
             self.running -= 1
 
 
 def fill(folder: Path, count: int, start: int = 0) -> list[Path]:
-    """Put files with bytes of their own into a folder."""
+    """Write files with distinct bytes into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"Artist {n % 5} - Song {n}.mp3" for n in range(start, start + count)]
     for path in paths:
@@ -107,14 +107,14 @@ def fill(folder: Path, count: int, start: int = 0) -> list[Path]:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that gives no sign, a minute at most."""
+    """Wait until the condition is true, a minute at most."""
     async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - the condition is of code under test
             await asyncio.sleep(0.001)
 
 
 def content(rows: CatalogueRows) -> dict[int, tuple[object, ...]]:
-    """Return what rows hold of each track, in a form that compares."""
+    """Return the rows as a dict by track id, for comparisons."""
     return {
         int(track_id): (
             rows.matrix[row].tolist(), rows.artists[row], rows.genres[row], rows.scopes[row]

@@ -1,4 +1,4 @@
-"""The cache of analyses: exact, by content and model, and bounded."""
+"""Tests of the cache of analyses: exact, by content and model, of bounded size."""
 
 from __future__ import annotations
 
@@ -8,39 +8,39 @@ import numpy as np
 
 from db.analyses import AnalysisCache
 from db.connection import Database
-from tests.db.fakes import MODEL, hear
+from tests.db.fakes import MODEL, fake_analysis
 
 
-async def test_an_analysis_comes_back_as_it_was(db: Database) -> None:
+async def test_cached_analysis_equals_the_original(db: Database) -> None:
     cache = AnalysisCache(db)
-    heard = hear(b"a clip")
+    analysis = fake_analysis(b"a clip")
     assert await cache.get("a" * 64, MODEL) is None
-    await cache.put("a" * 64, heard)
-    kept = await cache.get("a" * 64, MODEL)
-    assert kept is not None
-    assert np.array_equal(kept.embedding, heard.embedding)
-    assert kept.embedding.dtype == np.float32
-    assert np.array_equal(kept.fingerprint, heard.fingerprint)
-    assert (kept.model_id, kept.scores, kept.duration_s, kept.analyzed_s) == (
-        heard.model_id, heard.scores, heard.duration_s, heard.analyzed_s,
+    await cache.put("a" * 64, analysis)
+    cached = await cache.get("a" * 64, MODEL)
+    assert cached is not None
+    assert np.array_equal(cached.embedding, analysis.embedding)
+    assert cached.embedding.dtype == np.float32
+    assert np.array_equal(cached.fingerprint, analysis.fingerprint)
+    assert (cached.model_id, cached.scores, cached.duration_s, cached.analyzed_s) == (
+        analysis.model_id, analysis.scores, analysis.duration_s, analysis.analyzed_s,
     )  # fmt: skip
-    assert kept.timings_ms == {}
-    assert kept.preview is not None
-    assert np.array_equal(kept.preview, heard.preview)
+    assert cached.timings_ms == {}
+    assert cached.preview is not None
+    assert np.array_equal(cached.preview, analysis.preview)
 
 
-async def test_an_analysis_without_a_preview_is_kept(db: Database) -> None:
+async def test_analysis_without_a_preview_is_cached(db: Database) -> None:
     cache = AnalysisCache(db)
-    await cache.put("a" * 64, replace(hear(b"a clip"), preview=None))
-    kept = await cache.get("a" * 64, MODEL)
-    assert kept is not None
-    assert kept.preview is None
+    await cache.put("a" * 64, replace(fake_analysis(b"a clip"), preview=None))
+    cached = await cache.get("a" * 64, MODEL)
+    assert cached is not None
+    assert cached.preview is None
 
 
-async def test_models_and_contents_do_not_mix(db: Database) -> None:
+async def test_cache_separates_models_and_contents(db: Database) -> None:
     cache = AnalysisCache(db)
-    await cache.put("a" * 64, hear(b"one"))
-    await cache.put("a" * 64, hear(b"two", "other@1"))
+    await cache.put("a" * 64, fake_analysis(b"one"))
+    await cache.put("a" * 64, fake_analysis(b"two", "other@1"))
     one, two = await cache.get("a" * 64, MODEL), await cache.get("a" * 64, "other@1")
     assert one is not None
     assert two is not None
@@ -51,16 +51,16 @@ async def test_models_and_contents_do_not_mix(db: Database) -> None:
     assert await cache.get("a" * 64, "other@1") is None
 
 
-async def test_the_least_recently_used_go(db: Database) -> None:
+async def test_least_recently_used_analyses_are_deleted(db: Database) -> None:
     cache = AnalysisCache(db, max_rows=3)
     for name in "abc":
-        await cache.put(name, hear(name.encode()))
+        await cache.put(name, fake_analysis(name.encode()))
     assert await cache.get("a", MODEL) is not None
-    await cache.put("d", hear(b"d"))
-    await cache.put("c", hear(b"c again"))
-    await cache.put("e", hear(b"e"))
-    kept = {name for (name,) in await db.all("SELECT sha256 FROM analysis")}
-    assert kept == {"d", "c", "e"}
-    kept_again = await cache.get("c", MODEL)
-    assert kept_again is not None
-    assert np.array_equal(kept_again.embedding, hear(b"c again").embedding)
+    await cache.put("d", fake_analysis(b"d"))
+    await cache.put("c", fake_analysis(b"c again"))
+    await cache.put("e", fake_analysis(b"e"))
+    cached = {name for (name,) in await db.all("SELECT sha256 FROM analysis")}
+    assert cached == {"d", "c", "e"}
+    cached_again = await cache.get("c", MODEL)
+    assert cached_again is not None
+    assert np.array_equal(cached_again.embedding, fake_analysis(b"c again").embedding)

@@ -1,4 +1,4 @@
-"""Opening the database: settings, damage, locks, transactions and backups."""
+"""Tests of the database: settings, damage, locks, transactions and backups."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from genrec.errors import CatalogueError
 from tests.db.fakes import MODEL, new_track, until
 
 
-async def test_both_connections_have_the_settings(tmp_path: Path) -> None:
+async def test_both_connections_have_the_pragmas(tmp_path: Path) -> None:
     async with open_db(tmp_path / "new" / "folder" / "a.db") as db:
         for connection in (db._writer, db._reader):
             assert [
@@ -26,7 +26,7 @@ async def test_both_connections_have_the_settings(tmp_path: Path) -> None:
         assert db._reader is not db._writer
 
 
-async def test_the_file_is_private(tmp_path: Path) -> None:
+async def test_database_files_are_private(tmp_path: Path) -> None:
     async with open_db(tmp_path / "a.db") as db:
         await db.run("INSERT INTO kept_value VALUES ('a', 'b')")
         await db.backup()
@@ -39,8 +39,8 @@ def _modes(folder: Path) -> dict[str, int]:
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
 
 
-async def test_no_thread_is_left(tmp_path: Path) -> None:
-    before = set(threading.enumerate())  # not how many: an earlier test's may be about to end
+async def test_closed_database_leaves_no_thread(tmp_path: Path) -> None:
+    before = set(threading.enumerate())  # a set, because a thread of an earlier test may still end
 
     async def fail() -> None:
         async with open_db(tmp_path / "a.db"):
@@ -49,11 +49,11 @@ async def test_no_thread_is_left(tmp_path: Path) -> None:
 
     with pytest.raises(ZeroDivisionError):
         await fail()
-    # A thread ends a moment after it has said so.
+    # A thread ends shortly after its last result.
     await until(lambda: set(threading.enumerate()) <= before)
 
 
-async def test_a_failed_block_leaves_nothing(db: Database) -> None:
+async def test_failed_transaction_is_rolled_back(db: Database) -> None:
     async def fail() -> None:
         async with db.transaction() as tx:
             await tx.run("INSERT INTO kept_value VALUES ('a', '1')")
@@ -65,7 +65,7 @@ async def test_a_failed_block_leaves_nothing(db: Database) -> None:
     assert await db.run("INSERT INTO kept_value VALUES ('a', '2')") == 1
 
 
-async def test_cancelled_blocks_leave_nothing_and_block_nobody(db: Database) -> None:
+async def test_cancelled_transactions_are_rolled_back_and_release_the_lock(db: Database) -> None:
     async def write(number: int) -> None:
         async with db.transaction() as tx:
             await tx.run("INSERT INTO kept_value VALUES (?, '')", (f"half {number}",))
@@ -81,12 +81,12 @@ async def test_cancelled_blocks_leave_nothing_and_block_nobody(db: Database) -> 
         async with db.transaction() as tx:
             await tx.run("INSERT OR REPLACE INTO kept_value VALUES ('after', ?)", (str(steps),))
     names = {name for (name,) in await db.all("SELECT name FROM kept_value")}
-    split_at_frozen = {name.split()[1] for name in names if name.startswith("half")}
-    assert split_at_frozen == {name.split()[1] for name in names if name.startswith("whole")}
+    halves = {name.split()[1] for name in names if name.startswith("half")}
+    assert halves == {name.split()[1] for name in names if name.startswith("whole")}
     assert "after" in names
 
 
-async def test_blocks_of_many_tasks_do_not_mix(db: Database) -> None:
+async def test_concurrent_transactions_are_serialised(db: Database) -> None:
     await db.run("INSERT INTO kept_value VALUES ('n', '0')")
 
     async def count_up() -> None:
@@ -99,7 +99,7 @@ async def test_blocks_of_many_tasks_do_not_mix(db: Database) -> None:
     assert await db.number("SELECT value FROM kept_value") == 50
 
 
-async def test_readers_never_see_half_a_block(db: Database) -> None:
+async def test_readers_never_get_half_a_transaction(db: Database) -> None:
     seen = set()
 
     async def read() -> None:
@@ -119,20 +119,20 @@ async def test_readers_never_see_half_a_block(db: Database) -> None:
     assert seen <= {0, 2}
 
 
-async def test_a_snapshot_stands_still(tmp_path: Path) -> None:
+async def test_snapshot_ignores_later_writes(tmp_path: Path) -> None:
     async with open_db(tmp_path / "a.db") as db, db.snapshot() as session:
         assert await session.number("SELECT count(*) FROM kept_value") == 0
         await db.run("INSERT INTO kept_value VALUES ('a', '')")
         assert await session.number("SELECT count(*) FROM kept_value") == 0
 
 
-async def test_the_reader_cannot_write(tmp_path: Path) -> None:
+async def test_reader_connection_cannot_write(tmp_path: Path) -> None:
     async with open_db(tmp_path / "a.db") as db:
         with pytest.raises(CatalogueError, match="cannot be written to"):
             await db.all("DELETE FROM kept_value")
 
 
-async def test_a_lock_held_by_another_program_is_a_sentence(tmp_path: Path) -> None:
+async def test_lock_of_another_program_is_a_sentence(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     async with open_db(path, busy_timeout_s=0.1) as db:
         await Catalogue(db).add("library", MODEL, [new_track(1)])
@@ -141,7 +141,7 @@ async def test_a_lock_held_by_another_program_is_a_sentence(tmp_path: Path) -> N
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(CatalogueError, match="another program: try again"):
                 await Catalogue(db).add("library", MODEL, [new_track(2)])
-            assert await Catalogue(db).count(MODEL) == 1  # reading goes on
+            assert await Catalogue(db).count(MODEL) == 1  # reads still work
         finally:
             other.close()
         await Catalogue(db).add("library", MODEL, [new_track(2)])
@@ -153,7 +153,7 @@ async def _filled(path: Path) -> None:
         await Catalogue(db).add("library", MODEL, [new_track(seed) for seed in range(300)])
 
 
-async def test_damage_is_found_at_start(tmp_path: Path) -> None:
+async def test_damage_is_found_on_opening(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     await _filled(path)
     data = bytearray(path.read_bytes())
@@ -169,7 +169,7 @@ async def test_damage_is_found_at_start(tmp_path: Path) -> None:
             pass
 
 
-async def test_damage_in_a_large_file_is_found_while_it_is_used(
+async def test_damage_in_a_large_file_ends_the_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("db.connection._MAX_BYTES_CHECKED_FIRST", 0)
@@ -187,7 +187,7 @@ async def test_damage_in_a_large_file_is_found_while_it_is_used(
             await asyncio.sleep(60)
 
 
-async def test_a_text_file_is_not_a_database(tmp_path: Path) -> None:
+async def test_text_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     path.write_text("These are the tracks I like best. " * 100)
     with pytest.raises(CatalogueError, match="is not a database"):
@@ -195,7 +195,7 @@ async def test_a_text_file_is_not_a_database(tmp_path: Path) -> None:
             pass
 
 
-async def test_a_truncated_file_is_damaged(tmp_path: Path) -> None:
+async def test_truncated_file_is_damaged(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     await _filled(path)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2 // 4096 * 4096])
@@ -204,7 +204,7 @@ async def test_a_truncated_file_is_damaged(tmp_path: Path) -> None:
             pass
 
 
-async def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+async def test_missing_folder_that_cannot_be_created_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(CatalogueError, match="check that its folder exists"):
         async with open_db(tmp_path / "file" / "a.db"):
@@ -214,7 +214,7 @@ async def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> Non
             pass
 
 
-async def test_a_backup_is_the_whole_database(tmp_path: Path) -> None:
+async def test_backup_contains_the_whole_database(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     async with open_db(path) as db:
         await Catalogue(db).add("library", MODEL, [new_track(1)])
@@ -224,16 +224,33 @@ async def test_a_backup_is_the_whole_database(tmp_path: Path) -> None:
     assert copy == tmp_path / "a.backup.db"
     async with open_db(copy) as db:
         assert await Catalogue(db).count(MODEL) == 2
-    assert not any(name.endswith(".part") for name in _modes(tmp_path))
+    assert not any(".part" in name for name in _modes(tmp_path))
 
 
-async def test_a_database_in_memory_has_no_backup() -> None:
+async def test_failed_backup_is_a_sentence_and_keeps_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_db(tmp_path / "a.db") as db:
+        backup = await db.backup()
+        before = backup.read_bytes()
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("genrec.files.os.fsync", full)
+        with pytest.raises(CatalogueError, match=r"a\.backup\.db cannot be written .No space left"):
+            await db.backup()
+        assert backup.read_bytes() == before
+        assert not any(".part" in name for name in _modes(tmp_path))
+
+
+async def test_database_in_memory_has_no_backup() -> None:
     async with open_db(MEMORY) as db:
         with pytest.raises(CatalogueError, match="in memory"):
             await db.backup()
 
 
-async def test_several_programs_may_open_a_new_database_at_once(tmp_path: Path) -> None:
+async def test_new_database_may_be_opened_by_several_programs_at_once(tmp_path: Path) -> None:
     async def use(number: int) -> None:
         async with open_db(tmp_path / "a.db") as db:
             await db.run("INSERT INTO kept_value VALUES (?, '')", (str(number),))

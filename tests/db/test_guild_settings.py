@@ -1,4 +1,4 @@
-"""What is kept for Discord: settings, votes, owed answers, single values, and its deletion."""
+"""Tests of the data of Discord: settings, votes, pending replies, single values, and deletion."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from tests.db.fakes import MODEL, new_track
 GUILD, USER = 1_200_000_000_000_000_001, 900_000_000_000_000_007  # as large as Discord's ids
 
 
-async def test_settings_start_with_defaults_and_come_back(db: Database) -> None:
+async def test_settings_have_defaults_and_are_stored(db: Database) -> None:
     assert await load_settings(db, GUILD) == GuildSettings(guild_id=GUILD)
     settings = GuildSettings(
         guild_id=GUILD, default_count=10, private=True, preset="resnet50", allowed_role=3,
@@ -44,7 +44,7 @@ async def test_settings_start_with_defaults_and_come_back(db: Database) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 11])
-async def test_a_count_out_of_bounds_is_refused(db: Database, count: int) -> None:
+async def test_default_count_out_of_range_is_refused(db: Database, count: int) -> None:
     with pytest.raises(CatalogueError, match="1 to 10 tracks"):
         await save_settings(db, GuildSettings(guild_id=GUILD, default_count=count))
 
@@ -70,32 +70,32 @@ async def test_user_has_one_vote_for_each_message(db: Database) -> None:
     assert (await count_votes(db)).up == 1
 
 
-async def test_owed_answers_are_found_by_the_next_run(db: Database) -> None:
-    job = PendingReply(
+async def test_interrupted_replies_are_those_of_other_runs(db: Database) -> None:
+    reply = PendingReply(
         run_id="first", kind="recommend", user_id=USER, created_at=1e9, application_id=4,
         token="secret", guild_id=GUILD, channel_id=5,
     )  # fmt: skip
-    given = await add_pending_reply(db, job)
-    owed = await add_pending_reply(db, job)
-    await delete_pending_reply(db, given)
+    finished = await add_pending_reply(db, reply)
+    pending = await add_pending_reply(db, reply)
+    await delete_pending_reply(db, finished)
     mine = await add_pending_reply(
         db, PendingReply(run_id="second", kind="upload", user_id=USER, created_at=2e9)
     )
     (found,) = await interrupted_replies(db, "second")
     assert (found.id, found.token, found.created_at, found.message_id) == (
-        owed,
+        pending,
         "secret",
         1e9,
         None,
     )
     assert "secret" not in repr(found)
-    await delete_pending_reply(db, owed)
+    await delete_pending_reply(db, pending)
     assert await interrupted_replies(db, "second") == []
-    assert [job.id for job in await interrupted_replies(db, "third")] == [mine]
+    assert [reply.id for reply in await interrupted_replies(db, "third")] == [mine]
     assert await db.number("SELECT count(*) FROM job WHERE token IS NOT NULL") == 0
 
 
-async def test_values_are_kept_by_name(db: Database) -> None:
+async def test_value_is_stored_by_name(db: Database) -> None:
     assert await get_value(db, "commands") is None
     await set_value(db, "commands", "abc")
     await set_value(db, "commands", "def")
@@ -111,7 +111,7 @@ async def _use(db: Database) -> None:
     await save_settings(db, GuildSettings(guild_id=GUILD, upload_channels=frozenset({1})))
 
 
-async def test_a_user_is_shown_and_forgotten(db: Database) -> None:
+async def test_user_data_is_counted_and_deleted(db: Database) -> None:
     await _use(db)
     assert await count_user_data(db, USER) == UserData(votes=1, tracks_added=1, pending_replies=1)
     await delete_user_data(db, USER)
@@ -122,7 +122,7 @@ async def test_a_user_is_shown_and_forgotten(db: Database) -> None:
         assert not any(USER in row for row in rows)
 
 
-async def test_a_server_is_forgotten(db: Database) -> None:
+async def test_forget_guild_deletes_its_data_only(db: Database) -> None:
     await _use(db)
     await Catalogue(db).add("library", MODEL, [new_track(2)])
     await forget_guild(db, GUILD)

@@ -1,4 +1,4 @@
-"""Migrations: whole or not at all, never backwards, never into another program's file."""
+"""Tests of migrations: all or nothing, never backwards, never in another program's file."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ async def test_every_table_is_strict(tmp_path: Path) -> None:
         assert await db.number("PRAGMA user_version") == len(load_migrations())
 
 
-async def test_opening_again_changes_nothing(tmp_path: Path) -> None:
+async def test_second_opening_changes_nothing(tmp_path: Path) -> None:
     for _ in range(2):
         async with open_db(tmp_path / "a.db") as db:
             await db.run("INSERT OR IGNORE INTO kept_value VALUES ('a', 'b')")
             assert await db.number("SELECT count(*) FROM kept_value") == 1
 
 
-async def test_a_failing_step_leaves_the_version_and_no_trace(tmp_path: Path) -> None:
+async def test_failing_migration_is_rolled_back(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     async with aiosqlite.connect(path, isolation_level=None) as connection:
         with pytest.raises(sqlite3.OperationalError, match="nowhere"):
@@ -59,7 +59,7 @@ async def test_a_failing_step_leaves_the_version_and_no_trace(tmp_path: Path) ->
         assert list(await connection.execute_fetchall("SELECT x FROM a")) == [(1,), (7,)]
 
 
-async def test_what_was_heard_before_there_were_previews_is_heard_again(tmp_path: Path) -> None:
+async def test_preview_migration_deletes_cached_analyses(tmp_path: Path) -> None:
     async with aiosqlite.connect(tmp_path / "a.db", isolation_level=None) as connection:
         await migrate(connection, load_migrations()[:2])
         await connection.execute(
@@ -71,20 +71,20 @@ async def test_what_was_heard_before_there_were_previews_is_heard_again(tmp_path
         assert [row[3] for row in columns if row[1] == "preview"] == [0]  # may be null
 
 
-async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
+async def test_newer_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     async with open_db(path):
         pass
     connection = sqlite3.connect(path)
     connection.execute("PRAGMA user_version = 999")
     connection.close()
-    with pytest.raises(CatalogueError, match=r"layout 999.*update genrec"):
+    with pytest.raises(CatalogueError, match=r"schema version 999.*update genrec"):
         async with open_db(path):
             pass
     assert _version(path) == 999
 
 
-async def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
+async def test_database_of_another_program_is_not_changed(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE bookmarks (url TEXT)")
@@ -95,11 +95,11 @@ async def test_another_programs_database_is_left_alone(tmp_path: Path) -> None:
     assert _version(path) == 0
 
 
-async def test_another_genrec_may_make_the_catalogue_between_two_looks(tmp_path: Path) -> None:
+async def test_catalogue_created_by_another_process_meanwhile_is_accepted(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
 
-    class Late:
-        """A connection whose first answer is old: another genrec makes the catalogue after it."""
+    class OutdatedRead:
+        """A connection after whose first read another process creates the catalogue."""
 
         made = False
 
@@ -118,13 +118,13 @@ async def test_another_genrec_may_make_the_catalogue_between_two_looks(tmp_path:
             return rows
 
     async with aiosqlite.connect(path, isolation_level=None) as connection:
-        late = Late(connection)
-        assert await migrate(late) == len(load_migrations())  # type: ignore[arg-type]
-    assert late.made
+        outdated = OutdatedRead(connection)
+        assert await migrate(outdated) == len(load_migrations())  # type: ignore[arg-type]
+    assert outdated.made
 
 
 @pytest.mark.parametrize("names", [["0002_a.sql"], ["0001_a.sql", "0001_b.sql"], ["first.sql"]])
-def test_numbers_must_be_without_gaps(tmp_path: Path, names: list[str]) -> None:
+def test_migration_numbers_without_gaps_are_required(tmp_path: Path, names: list[str]) -> None:
     for name in names:
         (tmp_path / name).write_text("SELECT 1;")
     with pytest.raises(CatalogueError, match="migration"):

@@ -1,4 +1,4 @@
-"""The starter catalogue is served as a whole, and again only when it is another."""
+"""Tests of the starter scope: it is replaced as a whole, and only by another catalogue."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _starter(count: int, offset: int = 0) -> StarterCatalogue:
     )
 
 
-async def test_it_is_served_beside_the_rest(db: Database) -> None:
+async def test_starter_tracks_are_active_beside_the_library(db: Database) -> None:
     catalogue = Catalogue(db)
     await catalogue.add("library", MODEL, [new_track(50)])
     assert await replace_starter(db, MODEL, _starter(4))
@@ -42,14 +42,14 @@ async def test_it_is_served_beside_the_rest(db: Database) -> None:
     assert len(await catalogue.fingerprints(MODEL, [track.id for track in tracks])) == 4
 
 
-async def test_the_same_one_changes_nothing(db: Database) -> None:
+async def test_same_starter_catalogue_changes_nothing(db: Database) -> None:
     await replace_starter(db, MODEL, _starter(4))
     revision = await Catalogue(db).revision()
     assert not await replace_starter(db, MODEL, _starter(4))
     assert await Catalogue(db).revision() == revision
 
 
-async def test_another_one_takes_its_place_and_ids_stay(db: Database) -> None:
+async def test_another_starter_catalogue_replaces_it_and_keeps_ids(db: Database) -> None:
     catalogue = Catalogue(db)
     await replace_starter(db, MODEL, _starter(4))
     before = {track.source: track.id for track in await catalogue.browse(MODEL, "starter")}
@@ -65,11 +65,11 @@ async def test_another_one_takes_its_place_and_ids_stay(db: Database) -> None:
     assert await db.number("SELECT count(*) FROM generation") == 1
 
 
-async def test_a_bad_one_leaves_the_old_one(db: Database) -> None:
+async def test_invalid_starter_catalogue_keeps_the_old_one(db: Database) -> None:
     await replace_starter(db, MODEL, _starter(4))
     bad = _starter(6)
     bad.embeddings[5] = np.nan
-    with pytest.raises(CatalogueError, match="length 1"):
+    with pytest.raises(CatalogueError, match="length nan instead of 1"):
         await replace_starter(db, MODEL, bad)
     with pytest.raises(CatalogueError, match="empty"):
         await replace_starter(db, MODEL, dataclasses.replace(_starter(1), names=[]))

@@ -1,4 +1,4 @@
-"""What a file is called: tags first, then its name, then its folders."""
+"""Tests of reading tags: tags first, then the file name, then the folders."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def _tagged(path: Path, **tags: str) -> Path:
     return path
 
 
-def test_tags_go_first(tmp_path: Path) -> None:
+def test_tags_take_precedence(tmp_path: Path) -> None:
     path = _tagged(
         tmp_path / "x - y.flac", title="Jóga", artist="Björk", album="Homogenic", genre="Electronic"
     )
     assert read_tags(path, tmp_path, LABELS) == Tags("Jóga", "Björk", "Electronic")
 
 
-def test_gaps_are_filled_from_name_and_folder(tmp_path: Path) -> None:
+def test_missing_tags_come_from_name_and_folder(tmp_path: Path) -> None:
     path = _tagged(tmp_path / "Some Artist - Some Song.flac", title="Other Song")
     assert read_tags(path, tmp_path) == Tags("Other Song", "Unknown artist", "")
     (tmp_path / "Folder Artist" / "Album").mkdir(parents=True)
@@ -66,14 +66,14 @@ def test_gaps_are_filled_from_name_and_folder(tmp_path: Path) -> None:
         ("Hip-Hop/track 3.mp3", Tags("track 3", "Unknown artist", "hiphop")),
     ],
 )
-def test_untagged_files_are_named_by_their_place(tmp_path: Path, name: str, tags: Tags) -> None:
+def test_untagged_file_is_named_by_its_path(tmp_path: Path, name: str, tags: Tags) -> None:
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"no tags in here")
     assert read_tags(path, tmp_path, LABELS) == tags
 
 
-def test_a_missing_file_has_a_name(tmp_path: Path) -> None:
+def test_missing_file_is_named_by_its_path(tmp_path: Path) -> None:
     assert read_tags(tmp_path / "A - B.mp3", tmp_path) == Tags("B", "A", "")
 
 
@@ -95,7 +95,7 @@ def test_a_missing_file_has_a_name(tmp_path: Path) -> None:
         ("Ünï 音楽 🎵", "Ünï 音楽 🎵"),
     ],
 )
-def test_hostile_text_becomes_one_short_line(text: object, line: str) -> None:
+def test_clean_returns_one_short_line(text: object, line: str) -> None:
     assert clean(text) == line
 
 
@@ -103,5 +103,5 @@ def test_hostile_text_becomes_one_short_line(text: object, line: str) -> None:
     ("genre", "label"),
     [("Hip-Hop", "hiphop"), ("HIP HOP", "hiphop"), ("Rock", "rock"), ("Post-Rock", ""), ("", "")],
 )
-def test_a_genre_in_other_spelling_is_the_presets(genre: str, label: str) -> None:
+def test_genre_in_another_spelling_matches_the_label(genre: str, label: str) -> None:
     assert match_label(genre, LABELS) == label

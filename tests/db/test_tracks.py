@@ -1,4 +1,4 @@
-"""The catalogue: what is put in comes out, by model and scope, and changes are told."""
+"""Tests of the catalogue: tracks by model and scope, browsing, and changes for indexes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from db.generations import NewTrack
 from db.tracks import Catalogue, guild_scope
 from genrec.errors import CatalogueError, ModelMismatch
 from genrec.types import Track
-from tests.db.fakes import DIMENSION, LABELS, MODEL, fingerprint, hear, new_track, unit
+from tests.db.fakes import DIMENSION, LABELS, MODEL, fake_analysis, fingerprint, new_track, unit
 
 OTHER_MODEL = "fake@000000000002"
 
 
-async def test_an_empty_catalogue_answers(catalogue: Catalogue) -> None:
+async def test_empty_catalogue_returns_nothing(catalogue: Catalogue) -> None:
     rows = await catalogue.load(MODEL)
     assert (len(rows.ids), rows.matrix.shape[0], rows.revision) == (0, 0, 0)
     assert rows.allowed(("library",), "rock").shape == (0,)
@@ -30,7 +30,7 @@ async def test_an_empty_catalogue_answers(catalogue: Catalogue) -> None:
     assert (await catalogue.stats(MODEL)).tracks == 0
 
 
-async def test_rows_are_in_step(catalogue: Catalogue) -> None:
+async def test_columns_of_loaded_rows_match(catalogue: Catalogue) -> None:
     library = await catalogue.add("library", MODEL, [new_track(seed) for seed in range(20)])
     guild = await catalogue.add(guild_scope(5), MODEL, [new_track(seed) for seed in range(20, 30)])
     rows = await catalogue.load(MODEL)
@@ -50,7 +50,7 @@ async def test_rows_are_in_step(catalogue: Catalogue) -> None:
     assert rows.allowed({"guild:6"}).sum() == 0
 
 
-async def test_models_do_not_mix(catalogue: Catalogue) -> None:
+async def test_tracks_of_two_models_are_separate(catalogue: Catalogue) -> None:
     await catalogue.add("library", MODEL, [new_track(1), new_track(2)])
     await catalogue.add("library", OTHER_MODEL, [new_track(1, embedding=unit(1, 16))])
     assert (await catalogue.load(MODEL)).matrix.shape == (2, DIMENSION)
@@ -63,7 +63,7 @@ async def test_models_do_not_mix(catalogue: Catalogue) -> None:
     assert await catalogue.count(MODEL) == 2
 
 
-async def test_tracks_and_fingerprints_of_candidates(catalogue: Catalogue) -> None:
+async def test_tracks_and_fingerprints_are_returned_by_id(catalogue: Catalogue) -> None:
     one, two = await catalogue.add(
         "library", MODEL, [new_track(1), new_track(2, fingerprint=None, artist=" ")]
     )
@@ -77,7 +77,7 @@ async def test_tracks_and_fingerprints_of_candidates(catalogue: Catalogue) -> No
 
 
 def test_track_of_an_analysis_defaults_to_the_predicted_genre() -> None:
-    analysis = hear(b"a clip")
+    analysis = fake_analysis(b"a clip")
     predicted = analysis.scores[0].label
     track = NewTrack.of(analysis, title="Song", artist="Artist", content="ab" * 32)
     assert (track.genre, track.label, track.predicted) == (predicted,) * 3
@@ -92,7 +92,7 @@ def test_track_of_an_analysis_defaults_to_the_predicted_genre() -> None:
     assert NewTrack.of(silent, title="Song", artist="", content="ab").genre == ""
 
 
-async def test_a_known_source_is_replaced_and_keeps_its_id(catalogue: Catalogue) -> None:
+async def test_track_with_a_known_source_is_replaced_and_keeps_its_id(catalogue: Catalogue) -> None:
     (first,) = await catalogue.add("library", MODEL, [new_track(1)])
     (again,) = await catalogue.add("library", MODEL, [new_track(2, source="/music/1.mp3")])
     assert again == first
@@ -101,7 +101,7 @@ async def test_a_known_source_is_replaced_and_keeps_its_id(catalogue: Catalogue)
     assert np.array_equal(rows.matrix[0], unit(2))
 
 
-async def test_a_clip_without_source_is_named_by_its_content(catalogue: Catalogue) -> None:
+async def test_track_without_source_is_identified_by_its_content(catalogue: Catalogue) -> None:
     clip = new_track(1, source="", content="ab" * 32)
     ids = [await catalogue.add("guild:1", MODEL, [clip]) for _ in range(2)]
     assert ids[0] == ids[1]
@@ -109,26 +109,26 @@ async def test_a_clip_without_source_is_named_by_its_content(catalogue: Catalogu
     assert track.source == "sha256:" + "ab" * 32
 
 
-async def test_removal_is_of_one_scope_and_of_everything(catalogue: Catalogue) -> None:
+async def test_removal_is_of_one_scope_and_complete(catalogue: Catalogue) -> None:
     (mine,) = await catalogue.add("guild:1", MODEL, [new_track(1)])
     (theirs,) = await catalogue.add("guild:2", MODEL, [new_track(1)])
     assert await catalogue.remove("guild:1", [theirs, 999]) == 0
     assert await catalogue.remove("guild:1", [mine]) == 1
     assert (await catalogue.load(MODEL)).ids.tolist() == [theirs]
-    assert len(await catalogue.fingerprints(MODEL, [theirs])) == 1  # still needed
+    assert len(await catalogue.fingerprints(MODEL, [theirs])) == 1  # shared with the other scope
     assert await catalogue.remove("guild:2", [theirs]) == 1
     for table in ("entry", "track", "embedding", "fingerprint"):
         assert await catalogue.db.number(f"SELECT count(*) FROM {table}") == 0
 
 
-async def test_an_id_is_never_used_twice(catalogue: Catalogue) -> None:
+async def test_id_is_never_reused(catalogue: Catalogue) -> None:
     (first,) = await catalogue.add("guild:1", MODEL, [new_track(1)])
     await catalogue.remove("guild:1", [first])
     (second,) = await catalogue.add("guild:1", MODEL, [new_track(2)])
     assert second > first
 
 
-async def test_browsing_finds_words_in_any_spelling(catalogue: Catalogue) -> None:
+async def test_browse_finds_words_in_any_spelling(catalogue: Catalogue) -> None:
     names = [("Beyoncé", "Halo"), ("Björk", "Jóga"), ("AC/DC", "T.N.T."), ("Halo", "100%_sure")]
     tracks = [
         new_track(seed, artist=artist, title=title) for seed, (artist, title) in enumerate(names)
@@ -148,7 +148,7 @@ async def test_browsing_finds_words_in_any_spelling(catalogue: Catalogue) -> Non
     assert [len(page) for page in pages] == [3, 1, 0]
 
 
-async def test_stats_count_what_is_served(catalogue: Catalogue) -> None:
+async def test_stats_count_active_tracks(catalogue: Catalogue) -> None:
     await catalogue.add("library", MODEL, [new_track(0, artist="The Band"), new_track(3)])
     await catalogue.add("guild:1", MODEL, [new_track(6, artist="band")])
     stats = await catalogue.stats(MODEL)
@@ -157,7 +157,7 @@ async def test_stats_count_what_is_served(catalogue: Catalogue) -> None:
     assert stats.by_genre == {"blues": 3}
 
 
-async def test_changes_tell_what_to_append_and_remove(catalogue: Catalogue) -> None:
+async def test_changes_list_added_and_removed_tracks(catalogue: Catalogue) -> None:
     await catalogue.add("library", MODEL, [new_track(1)])
     rows = await catalogue.load(MODEL)
     added = await catalogue.add("library", MODEL, [new_track(2), new_track(3)])
@@ -173,7 +173,7 @@ async def test_changes_tell_what_to_append_and_remove(catalogue: Catalogue) -> N
     assert (nothing.reload, nothing.put, nothing.removed) == (False, (), ())
 
 
-async def test_a_switch_and_lost_changes_mean_reload(
+async def test_activation_or_lost_changes_require_a_reload(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not (await catalogue.changes_since(MODEL, 0)).reload
@@ -201,14 +201,14 @@ async def test_load_with_a_wrong_track_count_is_refused(db: Database) -> None:
         await catalogue.load(MODEL)
 
 
-async def test_a_track_needs_a_title(catalogue: Catalogue) -> None:
+async def test_track_without_title_is_refused(catalogue: Catalogue) -> None:
     with pytest.raises(CatalogueError, match="no title"):
         await catalogue.add("library", MODEL, [new_track(1, title="  ")])
     assert await catalogue.db.number("SELECT count(*) FROM embedding") == 0
 
 
 @pytest.mark.slow
-async def test_a_hundred_thousand_tracks_load_quickly(tmp_path: Path) -> None:
+async def test_load_of_100_000_tracks_is_fast(tmp_path: Path) -> None:
     count, batch = 100_000, 5000
     vectors = np.random.default_rng(0).standard_normal((count, 128)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -241,5 +241,5 @@ async def test_a_hundred_thousand_tracks_load_quickly(tmp_path: Path) -> None:
         stop = True
         await ticker
     assert np.array_equal(rows.matrix, vectors)
-    assert spent_s < 5.0, "seconds of CPU; about one on an idle machine"
-    assert ticks >= 5, "the event loop must go on meanwhile"
+    assert spent_s < 5.0, "seconds of CPU; about 1 on an idle machine"
+    assert ticks >= 5, "the event loop must not be blocked"

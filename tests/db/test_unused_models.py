@@ -1,4 +1,4 @@
-"""Tests of the deletion of unused models: what can be made again goes after 30 days."""
+"""Tests of the deletion of unused models: rows that can be computed again go after 30 days."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from db.key_values import get_value
 from db.tracks import Catalogue
 from db.unused_models import UNUSED_AFTER_S, delete_unused_models, model_in_use
 from genrec.errors import CatalogueError
-from tests.db.fakes import MODEL, hear, new_track, until
+from tests.db.fakes import MODEL, fake_analysis, new_track, until
 
 OLD = "fake@000000000002"
 GUILD = "guild:1"
@@ -29,7 +29,7 @@ async def _fill(db: Database, model_id: str) -> None:
     catalogue = Catalogue(db)
     for scope in ("library", "starter", GUILD):
         await catalogue.add(scope, model_id, [new_track(1), new_track(2)])
-    await AnalysisCache(db).put("a" * 64, hear(b"a clip", model_id))
+    await AnalysisCache(db).put("a" * 64, fake_analysis(b"a clip", model_id))
     await db.run("INSERT INTO failure VALUES ('library', ?, '/a.mp3', 1, 1, 'c', 'r')", (model_id,))
 
 

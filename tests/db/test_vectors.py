@@ -1,4 +1,4 @@
-"""The codec: exact both ways, and nothing gets in that no cosine can be taken of."""
+"""Tests of the BLOB codec: exact both ways, and only unit vectors are accepted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from genrec.errors import CatalogueError
 from tests.db.fakes import fingerprint, preview, unit
 
 
-def test_a_vector_comes_back_as_it_was() -> None:
+def test_unpacked_vector_equals_the_original() -> None:
     vector = unit(1, 128)
     blob = pack_vector(vector)
     assert len(blob) == 512
@@ -29,12 +29,12 @@ def test_a_vector_comes_back_as_it_was() -> None:
     assert np.array_equal(unpack_vector(blob), vector)
 
 
-def test_a_strided_vector_is_packed_by_its_values() -> None:
+def test_strided_vector_is_packed_by_its_values() -> None:
     wide = np.repeat(unit(1), 2)
     assert pack_vector(wide[::2]) == pack_vector(unit(1))
 
 
-def test_a_matrix_is_contiguous_float32_and_read_only() -> None:
+def test_matrix_is_contiguous_float32_and_read_only() -> None:
     matrix = unpack_matrix([pack_vector(unit(seed)) for seed in range(5)], 8)
     assert matrix.shape == (5, 8)
     assert matrix.dtype == np.float32
@@ -43,7 +43,7 @@ def test_a_matrix_is_contiguous_float32_and_read_only() -> None:
     assert np.array_equal(matrix[3], unit(3))
 
 
-def test_no_vectors_make_an_empty_matrix() -> None:
+def test_no_blobs_make_an_empty_matrix() -> None:
     assert unpack_matrix([], 8).shape == (0, 8)
 
 
@@ -59,38 +59,38 @@ def test_no_vectors_make_an_empty_matrix() -> None:
     ],
     ids=["zero", "nan", "inf", "long", "empty", "matrix"],
 )
-def test_what_is_no_unit_vector_is_refused(vector: np.ndarray) -> None:
+def test_other_array_than_a_unit_vector_is_refused(vector: np.ndarray) -> None:
     with pytest.raises(CatalogueError, match="analyse the track again"):
         pack_vector(vector.astype(np.float32))
 
 
-def test_lengths_that_only_add_up_are_refused() -> None:
+def test_blobs_of_unequal_length_are_refused() -> None:
     blob = pack_vector(unit(1))
     with pytest.raises(CatalogueError, match="8 dimensions"):
         unpack_matrix([blob[:16], blob + blob[:16]], 8)
 
 
-def test_a_fingerprint_comes_back_as_it_was() -> None:
-    print_ = fingerprint(1)
-    assert np.array_equal(unpack_fingerprint(pack_fingerprint(print_[:, ::2])), print_[:, ::2])
+def test_unpacked_fingerarrayequals_the_original() -> None:
+    array = fingerprint(1)
+    assert np.array_equal(unpack_fingerprint(pack_fingerprint(array[:, ::2])), array[:, ::2])
 
 
 @pytest.mark.parametrize("blob", [b"", b"\x01", b"\x02\x00\x02\x00abc"])
-def test_a_damaged_fingerprint_is_refused(blob: bytes) -> None:
+def test_damaged_fingerarrayis_refused(blob: bytes) -> None:
     with pytest.raises(CatalogueError, match="damaged"):
         unpack_fingerprint(blob)
 
 
-def test_what_is_no_fingerprint_is_refused() -> None:
+def test_other_array_than_a_fingerarrayis_refused() -> None:
     with pytest.raises(CatalogueError, match="int8"):
         pack_fingerprint(np.zeros((2, 2), dtype=np.int16))  # type: ignore[arg-type]
 
 
-def test_a_preview_comes_back_as_it_was_and_small() -> None:
+def test_unpacked_preview_equals_the_original_and_is_small() -> None:
     shown = preview(1)
-    kept = unpack_preview(pack_preview(shown[:, ::2]))
-    assert kept.dtype == np.uint8
-    assert np.array_equal(kept, shown[:, ::2])
+    unpacked = unpack_preview(pack_preview(shown[:, ::2]))
+    assert unpacked.dtype == np.uint8
+    assert np.array_equal(unpacked, shown[:, ::2])
     assert len(pack_preview(np.zeros((64, 200), dtype=np.uint8))) < 100
 
 
@@ -110,9 +110,9 @@ def _deflated(bands: int, columns: int, size: int) -> bytes:
         _deflated(64, 201, 64 * 201),
         _deflated(4, 5, 10_000_000),
     ],
-    ids=["empty", "not deflated", "cut", "short", "long", "no bands", "too wide", "a bomb"],
+    ids=["empty", "not deflated", "cut", "short", "long", "no bands", "too wide", "zip bomb"],
 )
-def test_a_damaged_preview_is_refused(blob: bytes) -> None:
+def test_damaged_preview_is_refused(blob: bytes) -> None:
     with pytest.raises(CatalogueError, match="damaged"):
         unpack_preview(blob)
 
@@ -122,6 +122,6 @@ def test_a_damaged_preview_is_refused(blob: bytes) -> None:
     [np.zeros((4, 5)), np.zeros(4, np.uint8), np.zeros((65, 5), np.uint8)],
     ids=["floats", "a row", "too high"],
 )
-def test_what_is_no_preview_is_refused(shown: np.ndarray) -> None:
+def test_other_array_than_a_preview_is_refused(shown: np.ndarray) -> None:
     with pytest.raises(CatalogueError, match="uint8"):
         pack_preview(shown)

@@ -71,7 +71,7 @@ async def test_export_can_be_imported_with_embeddings_and_fingerprints(
 
 @pytest.mark.parametrize("form", ["csv", "json"])
 async def test_import_of_the_same_server_adds_nothing(catalogue: Catalogue, form: Format) -> None:
-    # Of these tracks the export leaves the source out, or keeps it as it is.
+    # The export omits the source of the second track and leaves the others unchanged.
     tracks = [TRACKS[0], TRACKS[3], new_track(9, source="https://example.com/ü b")]
     ids = await catalogue.add(SCOPE, MODEL, tracks)
     file = await track_file(catalogue, MODEL, form, ids)

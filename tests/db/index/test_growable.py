@@ -1,4 +1,4 @@
-"""Served tracks in memory: a change is seen at once, costs little, and no reader notices."""
+"""Tests of the growable index: updates equal a load, cost little, and keep old views intact."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ def rows(*ids: int, revision: int = 1, scope: str = "library", seed: int = 0) ->
     return build_rows(revision, MODEL, read, DIMENSION)
 
 
-def test_what_is_added_removed_and_replaced_is_what_a_load_would_read() -> None:
-    held = GrowableIndex(rows(1, 2, 3, 4, 5))
-    held.update(2, rows(6, 7, scope="guild:5"), [2])
-    now = held.update(3, rows(4, seed=50), [6, 99])
+def test_updated_rows_equal_a_fresh_load() -> None:
+    index = GrowableIndex(rows(1, 2, 3, 4, 5))
+    index.update(2, rows(6, 7, scope="guild:5"), [2])
+    rows_now = index.update(3, rows(4, seed=50), [6, 99])
     expected = {**content(rows(1, 3, 5)), **content(rows(7, scope="guild:5"))}
-    assert content(now) == {**expected, **content(rows(4, seed=50))}
-    assert (now.revision, now.model_id) == (3, MODEL)
-    assert now.ids[now.allowed(("library",))].tolist() == [1, 3, 5, 4]
-    assert now.ids[now.allowed(("library", "guild:5"), LABELS[1])].tolist() == [1, 7, 4]
-    assert now.ids[now.allowed(("library",), artist="artist 3")].tolist() == [3]
-    assert not now.allowed(("library",), artist="nobody known").any()
+    assert content(rows_now) == {**expected, **content(rows(4, seed=50))}
+    assert (rows_now.revision, rows_now.model_id) == (3, MODEL)
+    assert rows_now.ids[rows_now.allowed(("library",))].tolist() == [1, 3, 5, 4]
+    assert rows_now.ids[rows_now.allowed(("library", "guild:5"), LABELS[1])].tolist() == [1, 7, 4]
+    assert rows_now.ids[rows_now.allowed(("library",), artist="artist 3")].tolist() == [3]
+    assert not rows_now.allowed(("library",), artist="nobody known").any()
 
 
-def test_a_reader_keeps_what_it_was_given() -> None:
-    held = GrowableIndex(rows(*range(1, 20)))
-    views = [held.rows, *(held.update(n, rows(n), [n - 19]) for n in range(20, 40))]
+def test_view_stays_the_same_after_updates() -> None:
+    index = GrowableIndex(rows(*range(1, 20)))
+    views = [index.rows, *(index.update(n, rows(n), [n - 19]) for n in range(20, 40))]
     for n, view in enumerate(views, 19):
         assert sorted(content(view)) == list(range(n - 18, n + 1))
         assert all(content(view)[i] == content(rows(i))[i] for i in content(view))
@@ -40,45 +40,50 @@ def test_a_reader_keeps_what_it_was_given() -> None:
             view.matrix[0, 0] = 1
 
 
-def test_an_addition_does_not_copy_the_matrix() -> None:
-    held = GrowableIndex(rows(1))
-    moved = 0
+def test_addition_does_not_copy_the_matrix() -> None:
+    index = GrowableIndex(rows(1))
+    copies = 0
     for n in range(2, 3000):
-        before = held.rows.matrix
-        moved += not np.shares_memory(held.update(n, rows(n), []).matrix, before)
-    assert moved <= 4, "once for each time that the room is used up"
-    assert held.rows.matrix.shape == (2999, DIMENSION)
+        before = index.rows.matrix
+        copies += not np.shares_memory(index.update(n, rows(n), []).matrix, before)
+    assert copies <= 4, "one copy each time the capacity is used up"
+    assert index.rows.matrix.shape == (2999, DIMENSION)
 
 
-def test_room_that_is_there_is_used() -> None:
-    room = np.zeros((with_room(2), DIMENSION), dtype=np.float32)
-    room[:2] = rows(1, 2).matrix
-    now = GrowableIndex(rows(1, 2), room).update(2, rows(3), [])
-    assert np.shares_memory(now.matrix, room)
-    assert content(now) == content(rows(1, 2, 3))
+def test_addition_uses_the_given_capacity() -> None:
+    capacity = np.zeros((with_room(2), DIMENSION), dtype=np.float32)
+    capacity[:2] = rows(1, 2).matrix
+    rows_now = GrowableIndex(rows(1, 2), capacity).update(2, rows(3), [])
+    assert np.shares_memory(rows_now.matrix, capacity)
+    assert content(rows_now) == content(rows(1, 2, 3))
 
 
-def test_a_removal_leaves_the_matrix_where_it_is_until_much_is_dead() -> None:
-    held = GrowableIndex(rows(*range(1, 3001)))
-    before = held.rows.matrix
-    some = held.update(2, rows(), range(1, 1001))
-    assert np.shares_memory(some.matrix, before)
-    assert len(some.ids) == 3000
-    assert some.allowed(("library",)).sum() == 2000
-    most = held.update(3, rows(), range(1001, 2001))
-    assert most.ids.tolist() == list(range(2001, 3001))
-    assert content(most) == content(rows(*range(2001, 3001)))
-    assert content(held.update(4, rows(9), [])) == content(rows(9, *range(2001, 3001)))
+def test_removal_copies_the_matrix_only_when_a_quarter_is_removed() -> None:
+    index = GrowableIndex(rows(*range(1, 3001)))
+    before = index.rows.matrix
+    early = index.update(2, rows(), range(1, 1001))
+    assert np.shares_memory(early.matrix, before)
+    assert len(early.ids) == 3000
+    assert early.allowed(("library",)).sum() == 2000
+    later = index.update(3, rows(), range(1001, 2001))
+    assert later.ids.tolist() == list(range(2001, 3001))
+    assert content(later) == content(rows(*range(2001, 3001)))
+    assert content(index.update(4, rows(9), [])) == content(rows(9, *range(2001, 3001)))
 
 
-def test_it_begins_with_nothing_and_can_end_so() -> None:
-    held = GrowableIndex(rows())
-    assert content(held.update(2, rows(1, 2), [])) == content(rows(1, 2))
-    assert content(held.update(3, rows(), [1, 2])) == {}
+def test_index_can_start_and_end_empty() -> None:
+    index = GrowableIndex(rows())
+    assert content(index.update(2, rows(1, 2), [])) == content(rows(1, 2))
+    assert content(index.update(3, rows(), [1, 2])) == {}
 
 
-def test_a_track_takes_no_more_than_its_vector_and_64_bytes() -> None:
-    now = GrowableIndex(rows(*range(1, 101))).update(2, rows(*range(101, 201)), [])
-    columns_held = (now.ids, now.artists.codes, now.genres.codes, now.scopes.codes)
-    taken = now.matrix.nbytes + sum(column.nbytes for column in columns_held)
-    assert taken / len(now.ids) <= 4 * DIMENSION + 64
+def test_track_takes_at_most_its_vector_and_64_bytes() -> None:
+    rows_now = GrowableIndex(rows(*range(1, 101))).update(2, rows(*range(101, 201)), [])
+    columns = (
+        rows_now.ids,
+        rows_now.artists.codes,
+        rows_now.genres.codes,
+        rows_now.scopes.codes,
+    )
+    taken = rows_now.matrix.nbytes + sum(column.nbytes for column in columns)
+    assert taken / len(rows_now.ids) <= 4 * DIMENSION + 64

@@ -1,4 +1,4 @@
-"""What is served is up to date, from wherever it was read."""
+"""Tests of the live index: its rows are current, whether loaded from SQLite or a snapshot."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tests.db.fakes import DIMENSION, MODEL, content, new_track
 
 
 @pytest.fixture(autouse=True)
-def every_library_is_worth_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "_WORTH_A_FILE", 1)
-    monkeypatch.setattr(live, "_REWRITE_AFTER", 3)
+def small_libraries_have_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "_MIN_SNAPSHOT_TRACKS", 1)
+    monkeypatch.setattr(live, "_REWRITE_AFTER_CHANGES", 3)
 
 
 @pytest.fixture
@@ -33,196 +33,194 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Note how SQLite is asked: None for everything, ids for some."""
-    asked: list[object] = []
+    """List the loads from SQLite: None for a full load, ids for a partial one."""
+    calls: list[object] = []
     load = live.Catalogue.load
 
-    async def noted(self: object, model_id: str, ids: object = None) -> CatalogueRows:
-        asked.append(ids)
+    async def recorded(self: object, model_id: str, ids: object = None) -> CatalogueRows:
+        calls.append(ids)
         return await load(self, model_id, ids)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(live.Catalogue, "load", noted)
-    return asked
+    monkeypatch.setattr(live.Catalogue, "load", recorded)
+    return calls
 
 
-async def serve(db: Database, *seeds: int, scope: str = "library") -> list[int]:
+async def add(db: Database, *seeds: int, scope: str = "library") -> list[int]:
     return await LiveIndex(db, MODEL).catalogue.add(scope, MODEL, [new_track(n) for n in seeds])
 
 
-async def assert_true(rows: CatalogueRows, db: Database) -> None:
-    """Hold rows against a load of everything."""
+async def assert_current(rows: CatalogueRows, db: Database) -> None:
+    """Compare rows with a fresh index."""
     assert content(rows) == content(await LiveIndex(db, MODEL).rows())
     assert rows.revision == await LiveIndex(db, MODEL).catalogue.revision()
 
 
-async def test_changes_are_applied_and_not_read_anew(db: Database, loads: list[object]) -> None:
-    ids = await serve(db, *range(10))
-    now = LiveIndex(db, MODEL)
-    await now.rows()
-    more = await serve(db, 10, 11)
-    await now.catalogue.remove("library", ids[:2])
-    rows = await now.rows()
-    assert await now.rows() is rows
+async def test_changes_are_applied_without_a_full_load(db: Database, loads: list[object]) -> None:
+    ids = await add(db, *range(10))
+    index = LiveIndex(db, MODEL)
+    await index.rows()
+    more = await add(db, 10, 11)
+    await index.catalogue.remove("library", ids[:2])
+    rows = await index.rows()
+    assert await index.rows() is rows
     assert loads == [None, tuple(more)]
-    await assert_true(rows, db)
+    await assert_current(rows, db)
 
 
-async def test_a_switch_is_read_anew(db: Database, loads: list[object]) -> None:
-    await serve(db, *range(10))
-    now = LiveIndex(db, MODEL)
-    await now.rows()
-    await now.catalogue.remove_scope("library")
-    await serve(db, 3)
-    assert len(content(await now.rows())) == 1
+async def test_activated_generation_causes_a_full_load(db: Database, loads: list[object]) -> None:
+    await add(db, *range(10))
+    index = LiveIndex(db, MODEL)
+    await index.rows()
+    await index.catalogue.remove_scope("library")
+    await add(db, 3)
+    assert len(content(await index.rows())) == 1
     assert loads == [None, None]
 
 
-async def test_many_ask_at_once_and_it_is_read_once(db: Database, loads: list[object]) -> None:
-    await serve(db, *range(10))
-    now = LiveIndex(db, MODEL)
-    answers = await asyncio.gather(*(now.rows() for _ in range(20)))
-    assert all(rows is answers[0] for rows in answers)
+async def test_concurrent_calls_load_once(db: Database, loads: list[object]) -> None:
+    await add(db, *range(10))
+    index = LiveIndex(db, MODEL)
+    results = await asyncio.gather(*(index.rows() for _ in range(20)))
+    assert all(rows is results[0] for rows in results)
     assert loads == [None]
 
 
-async def test_a_start_from_the_snapshot_reads_only_what_changed_since(
+async def test_start_from_a_snapshot_loads_only_later_changes(
     db: Database, loads: list[object]
 ) -> None:
-    ids = await serve(db, *range(10))
+    ids = await add(db, *range(10))
     before = LiveIndex(db, MODEL)
     await before.rows()
-    assert await before.keep()
-    assert not await before.keep(), "nothing has changed"
-    more = await serve(db, 20, scope="guild:5")
+    assert await before.save_snapshot()
+    assert not await before.save_snapshot(), "nothing has changed"
+    more = await add(db, 20, scope="guild:5")
     await before.catalogue.remove("library", ids[:1])
     loads.clear()
     after = LiveIndex(db, MODEL)
     rows = await after.rows()
     assert loads == [tuple(more)]
-    assert not await after.keep(), "too little has changed"
-    await serve(db, 21, 22)
+    assert not await after.save_snapshot(), "too little has changed"
+    await add(db, 21, 22)
     await after.rows()
-    assert await after.keep()
+    assert await after.save_snapshot()
     loads.clear()
     rows = await LiveIndex(db, MODEL).rows()
     assert loads == []
     assert REMOVED not in rows.ids
     snapshot_path(db.path).unlink()
-    await assert_true(rows, db)
+    await assert_current(rows, db)
 
 
-async def test_what_was_kept_is_held_and_takes_more_without_a_copy(
+async def test_saved_snapshot_is_mapped_and_grows_without_a_copy(
     db: Database, loads: list[object]
 ) -> None:
-    await serve(db, *range(10))
-    now = LiveIndex(db, MODEL)
-    at_first = await now.rows()
-    assert await now.keep()
-    mapped = await now.rows()
+    await add(db, *range(10))
+    index = LiveIndex(db, MODEL)
+    at_first = await index.rows()
+    assert await index.save_snapshot()
+    mapped = await index.rows()
     assert not np.shares_memory(mapped.matrix, at_first.matrix)
-    more = await serve(db, 10)
-    assert np.shares_memory((await now.rows()).matrix, mapped.matrix)
+    more = await add(db, 10)
+    assert np.shares_memory((await index.rows()).matrix, mapped.matrix)
     assert loads == [None, tuple(more)]
-    await assert_true(await now.rows(), db)
+    await assert_current(await index.rows(), db)
 
 
-async def test_what_changes_while_a_snapshot_is_written_is_not_lost(
+async def test_change_during_a_snapshot_write_is_not_lost(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = await serve(db, *range(10))
-    now = LiveIndex(db, MODEL)
-    await now.rows()
+    ids = await add(db, *range(10))
+    index = LiveIndex(db, MODEL)
+    await index.rows()
     loop = asyncio.get_running_loop()
 
     async def change() -> None:
-        await serve(db, 10)
-        await now.catalogue.remove("library", ids[:2])
-        await now.rows()
+        await add(db, 10)
+        await index.catalogue.remove("library", ids[:2])
+        await index.rows()
 
     def slowly(path: Path, rows: CatalogueRows, token: str) -> None:
         asyncio.run_coroutine_threadsafe(change(), loop).result(timeout=30)
         write_snapshot(path, rows, token)
 
     monkeypatch.setattr(live, "write_snapshot", slowly)
-    assert await now.keep()
-    await assert_true(await now.rows(), db)
-    await assert_true(await LiveIndex(db, MODEL).rows(), db)
+    assert await index.save_snapshot()
+    await assert_current(await index.rows(), db)
+    await assert_current(await LiveIndex(db, MODEL).rows(), db)
 
 
-async def test_a_snapshot_that_is_too_old_is_not_used(
+async def test_too_old_snapshot_is_ignored(
     db: Database, loads: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(generations, "_MAX_CHANGES", 3)
-    await serve(db, *range(5))
+    await add(db, *range(5))
     before = LiveIndex(db, MODEL)
     await before.rows()
-    assert await before.keep()
+    assert await before.save_snapshot()
     for seed in range(5, 10):
-        await serve(db, seed)
+        await add(db, seed)
     loads.clear()
     rows = await LiveIndex(db, MODEL).rows()
     assert loads == [None]
-    await assert_true(rows, db)
+    await assert_current(rows, db)
 
 
-async def test_a_database_put_back_does_not_believe_a_later_snapshot(
-    db: Database, tmp_path: Path
-) -> None:
-    await serve(db, *range(5))
+async def test_restored_database_ignores_a_later_snapshot(db: Database, tmp_path: Path) -> None:
+    await add(db, *range(5))
     backup = await db.backup()
-    now = LiveIndex(db, MODEL)
-    await serve(db, 5)
-    await now.rows()
-    assert await now.keep()
+    index = LiveIndex(db, MODEL)
+    await add(db, 5)
+    await index.rows()
+    assert await index.save_snapshot()
     restored = tmp_path / "restored.db"
     backup.rename(restored)
     snapshot_path(db.path).rename(snapshot_path(str(restored)))
     async with open_db(restored) as again:
-        await serve(again, 99)  # the same revision as the snapshot's, and another track
+        await add(again, 99)  # same revision as the snapshot, another track
         rows = await LiveIndex(again, MODEL).rows()
         assert len(content(rows)) == 6
-        assert max(content(rows)) == max(await serve(again, 99))
-        await assert_true(await LiveIndex(again, MODEL).rows(), again)
+        assert max(content(rows)) == max(await add(again, 99))
+        await assert_current(await LiveIndex(again, MODEL).rows(), again)
 
 
-async def test_in_memory_and_for_few_tracks_there_is_no_snapshot(
+async def test_database_in_memory_or_with_few_tracks_has_no_snapshot(
     db: Database, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     async with open_db(MEMORY) as memory:
-        await serve(memory, 1)
-        now = LiveIndex(memory, MODEL)
-        await now.rows()
-        assert not await now.keep()
-    await serve(db, 1)
-    now = LiveIndex(db, MODEL)
-    await now.rows()
-    assert await now.keep()
-    monkeypatch.setattr(live, "_WORTH_A_FILE", 10)
-    await serve(db, 2, 3, 4, 5)
-    await now.rows()
-    assert not await now.keep()
-    assert not snapshot_path(db.path).exists(), "one of a larger library is no use"
+        await add(memory, 1)
+        index = LiveIndex(memory, MODEL)
+        await index.rows()
+        assert not await index.save_snapshot()
+    await add(db, 1)
+    index = LiveIndex(db, MODEL)
+    await index.rows()
+    assert await index.save_snapshot()
+    monkeypatch.setattr(live, "_MIN_SNAPSHOT_TRACKS", 10)
+    await add(db, 2, 3, 4, 5)
+    await index.rows()
+    assert not await index.save_snapshot()
+    assert not snapshot_path(db.path).exists(), "the snapshot of a larger library is deleted"
 
 
-async def test_a_folder_that_takes_no_file_is_a_warning(
+async def test_failed_snapshot_write_is_only_logged(
     db: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(live, "write_snapshot", full)
-    await serve(db, 1)
-    now = LiveIndex(db, MODEL)
-    await now.rows()
-    assert not await now.keep()
-    assert "starts are slower" in caplog.text
+    await add(db, 1)
+    index = LiveIndex(db, MODEL)
+    await index.rows()
+    assert not await index.save_snapshot()
+    assert "snapshot not written" in caplog.text
 
 
-async def test_one_is_written_while_the_block_runs_or_at_its_end(db: Database) -> None:
-    await serve(db, 1, 2)
-    now = LiveIndex(db, MODEL)
-    async with now.kept():
-        await now.rows()
+async def test_snapshot_is_saved_by_the_end_of_the_block(db: Database) -> None:
+    await add(db, 1, 2)
+    index = LiveIndex(db, MODEL)
+    async with index.saving_snapshots():
+        await index.rows()
     assert read_snapshot(snapshot_path(db.path), model_id=MODEL, token=await token(db)) is not None
 
 
@@ -232,18 +230,18 @@ async def token(db: Database) -> str:
     return str(row[0])
 
 
-async def test_a_damaged_snapshot_is_made_again(db: Database, loads: list[object]) -> None:
-    await serve(db, *range(5))
+async def test_damaged_snapshot_is_rewritten(db: Database, loads: list[object]) -> None:
+    await add(db, *range(5))
     before = LiveIndex(db, MODEL)
     await before.rows()
-    assert await before.keep()
+    assert await before.save_snapshot()
     path = snapshot_path(db.path)
     path.write_bytes(b"nonsense")
     loads.clear()
     after = LiveIndex(db, MODEL)
     await after.rows()
     assert loads == [None]
-    assert await after.keep()
+    assert await after.save_snapshot()
     assert read_snapshot(path, model_id=MODEL, token=await token(db)) is not None
     assert sqlite3.connect(db.path).execute("PRAGMA quick_check").fetchone() == ("ok",)
     assert (await after.rows()).matrix.shape[1] == DIMENSION

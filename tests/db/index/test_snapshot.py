@@ -1,4 +1,4 @@
-"""A snapshot is read as it was written, or not at all; a kill leaves the one before."""
+"""Tests of the snapshot file: it is read as written or ignored, and a kill keeps the old one."""
 
 from __future__ import annotations
 
@@ -26,27 +26,29 @@ from pathlib import Path
 from db.index.snapshot import read_snapshot, write_snapshot
 
 path = Path(sys.argv[1])
-held = read_snapshot(path, model_id="{MODEL}", token="{TOKEN}")
+index = read_snapshot(path, model_id="{MODEL}", token="{TOKEN}")
 print("begun", flush=True)
 while True:
-    write_snapshot(path, held.rows, "{TOKEN}")
+    write_snapshot(path, index.rows, "{TOKEN}")
 """
 
 
 @pytest.fixture
 def rows() -> CatalogueRows:
-    """Return thirty tracks, one of them dead."""
+    """Return thirty tracks, one of them removed."""
     read_rows = [(n, unit(n).tobytes(), f"Artist {n % 7}", "rock", "library") for n in range(1, 31)]
-    held = GrowableIndex(build_rows(7, MODEL, read_rows, DIMENSION))
-    return held.update(7, build_rows(7, MODEL, [], DIMENSION), [1])
+    index = GrowableIndex(build_rows(7, MODEL, read_rows, DIMENSION))
+    return index.update(7, build_rows(7, MODEL, [], DIMENSION), [1])
 
 
-def read(path: Path, model_id: str = MODEL, known_as: str = TOKEN) -> CatalogueRows | None:
-    held = read_snapshot(path, model_id=model_id, token=known_as)
-    return held and held.rows
+def read(path: Path, model_id: str = MODEL, token: str = TOKEN) -> CatalogueRows | None:
+    index = read_snapshot(path, model_id=model_id, token=token)
+    return index and index.rows
 
 
-def test_what_is_written_is_read_without_the_dead(tmp_path: Path, rows: CatalogueRows) -> None:
+def test_snapshot_is_read_as_written_without_removed_rows(
+    tmp_path: Path, rows: CatalogueRows
+) -> None:
     path = tmp_path / "a.db-tracks"
     write_snapshot(path, rows, TOKEN)
     again = read(path)
@@ -57,7 +59,7 @@ def test_what_is_written_is_read_without_the_dead(tmp_path: Path, rows: Catalogu
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(tmp_path.glob("a.db-tracks*")) == [path]
     assert read(path, model_id=OTHER_MODEL) is None
-    assert read(path, known_as="another") is None
+    assert read(path, token="another") is None
     path.unlink()
     assert read(path) is None
     assert again.matrix.sum() == pytest.approx(content_sum(rows), rel=1e-4)
@@ -67,26 +69,26 @@ def content_sum(rows: CatalogueRows) -> float:
     return float(rows.matrix[rows.ids != REMOVED].sum())
 
 
-def test_what_is_added_to_a_mapped_matrix_stays_in_memory(
+def test_rows_added_to_a_mapped_matrix_do_not_change_the_file(
     tmp_path: Path, rows: CatalogueRows
 ) -> None:
     path = tmp_path / "a.db-tracks"
     write_snapshot(path, rows, TOKEN)
     written = path.read_bytes()
-    held = read_snapshot(path, model_id=MODEL, token=TOKEN)
-    assert held is not None
-    before = held.rows.matrix
-    now = held.update(99, rows, [])
+    index = read_snapshot(path, model_id=MODEL, token=TOKEN)
+    assert index is not None
+    before = index.rows.matrix
+    now = index.update(99, rows, [])
     assert np.shares_memory(now.matrix, before)
-    assert content(now) == {**content(held.rows), **content(rows)}
+    assert content(now) == {**content(index.rows), **content(rows)}
     assert path.read_bytes() == written
 
 
-def test_damage_anywhere_is_seen(tmp_path: Path, rows: CatalogueRows) -> None:
+def test_damage_at_any_byte_is_detected(tmp_path: Path, rows: CatalogueRows) -> None:
     path = tmp_path / "a.db-tracks"
     write_snapshot(path, rows, TOKEN)
     whole = path.read_bytes()
-    # Where nothing is written, between the columns and in the room to spare, nothing can break.
+    # Zero bytes are padding and spare capacity, which hold no data.
     used = np.flatnonzero(np.frombuffer(whole, np.uint8))
     for place in [*used[:: max(1, len(used) // 300)].tolist(), int(used[-1])]:
         damaged = bytearray(whole)
@@ -96,7 +98,9 @@ def test_damage_anywhere_is_seen(tmp_path: Path, rows: CatalogueRows) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.5, 0.999])
-def test_half_a_file_is_none(tmp_path: Path, rows: CatalogueRows, share: float) -> None:
+def test_truncated_or_empty_snapshot_is_ignored(
+    tmp_path: Path, rows: CatalogueRows, share: float
+) -> None:
     path = tmp_path / "a.db-tracks"
     write_snapshot(path, rows, TOKEN)
     whole = path.read_bytes()
@@ -107,7 +111,7 @@ def test_half_a_file_is_none(tmp_path: Path, rows: CatalogueRows, share: float) 
 
 
 @pytest.mark.parametrize("at", ["fsync", "replace"])
-def test_killed_while_writing_the_old_one_stays(
+def test_write_killed_before_the_rename_keeps_the_old_snapshot(
     tmp_path: Path, rows: CatalogueRows, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     path = tmp_path / "a.db-tracks"
@@ -121,14 +125,16 @@ def test_killed_while_writing_the_old_one_stays(
         patch.setattr(files.Path, "unlink", lambda *_, **__: None)  # a kill removes nothing
         with pytest.raises(KeyboardInterrupt):
             write_snapshot(path, rows, TOKEN)
-    assert read(path, known_as="the old one") is not None
+    assert read(path, token="the old one") is not None
     assert len(list(tmp_path.glob("*.part.*"))) == 1
     write_snapshot(path, rows, TOKEN)
     assert list(tmp_path.glob("*.part.*")) == []
     assert read(path) is not None
 
 
-def test_killed_at_any_moment_there_is_a_whole_one(tmp_path: Path, rows: CatalogueRows) -> None:
+def test_writer_killed_at_any_moment_leaves_a_whole_snapshot(
+    tmp_path: Path, rows: CatalogueRows
+) -> None:
     path = tmp_path / "a.db-tracks"
     write_snapshot(path, rows, TOKEN)
     for number in range(5):
@@ -142,4 +148,4 @@ def test_killed_at_any_moment_there_is_a_whole_one(tmp_path: Path, rows: Catalog
         again = read(path)
         assert again is not None
         assert content(again) == content(rows)
-    assert len(list(tmp_path.glob("*.part.*"))) <= 1, "the next writer removes what was left"
+    assert len(list(tmp_path.glob("*.part.*"))) <= 1, "the next writer removes leftovers"

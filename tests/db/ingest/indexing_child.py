@@ -1,4 +1,4 @@
-"""A process that indexes a folder, to be killed: DATABASE FOLDER LOG [ANALYSES, then it hangs]."""
+"""A process to be killed that indexes a folder: DATABASE FOLDER LOG [ANALYSES, then it hangs]."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CONCURRENCY = 4
 
 
 class Hanging(FakeAnalyzer):
-    """Hangs after so many analyses, so that whoever kills it finds it in the middle of its work."""
+    """Hangs after ``analyses`` calls, so that a kill comes in the middle of a run."""
 
     analyses = math.inf
 

@@ -1,4 +1,4 @@
-"""kill -9 at any moment of an indexing run leaves one whole generation, and no work is lost."""
+"""Tests of kill -9 during an indexing run: one whole generation stays, and no analysis is lost."""
 
 from __future__ import annotations
 
@@ -55,20 +55,20 @@ def _calls(log: Path) -> list[str]:
 
 
 def _wait_for_calls(process: subprocess.Popen[str], log: Path, count: int) -> None:
-    """Wait until so many analyses have begun, or the process ends by itself."""
+    """Wait until ``count`` analyses have started or the process has ended."""
     deadline = time.monotonic() + 30
     while process.poll() is None and len(_calls(log)) < count:
-        assert time.monotonic() < deadline, "the run stands still"
+        assert time.monotonic() < deadline, "the run makes no progress"
         time.sleep(0.001)
 
 
-class _Looker:
-    """Looks at the database as SQLite has it, past all of our code."""
+class _RawDatabase:
+    """Reads the database with sqlite3, without the code under test."""
 
     def __init__(self, database: Path) -> None:
         self.database = database
 
-    def served(self) -> Contents:
+    def active_tracks(self) -> Contents:
         connection = sqlite3.connect(self.database)
         try:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
@@ -87,7 +87,7 @@ class _Looker:
         finally:
             connection.close()
 
-    def heard(self) -> set[str]:
+    def analysed(self) -> set[str]:
         connection = sqlite3.connect(self.database)
         try:
             return {content for (content,) in connection.execute("SELECT content FROM embedding")}
@@ -106,48 +106,48 @@ def _change(folder: Path, chance: random.Random, turn: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(280)
-def test_thirty_kills(tmp_path: Path) -> None:
+def test_each_of_thirty_kills_leaves_a_whole_generation(tmp_path: Path) -> None:
     chance = random.Random(7)
     folder, database, log = tmp_path / "music", tmp_path / "a.db", tmp_path / "calls"
     fill(folder, 40)
-    looker = _Looker(database)
+    raw = _RawDatabase(database)
     before: Contents = {}
     every = set(_contents(folder).values())
     switches = kills = 0
     for turn in range(30):
         wanted = _contents(folder)
-        heard = looker.heard() if turn else set()
-        todo = len(set(wanted.values()) - heard)
+        analysed = raw.analysed() if turn else set()
+        todo = len(set(wanted.values()) - analysed)
         seen = len(_calls(log))
-        # Half of the kills come anywhere in the work, which stands still there; half round the
-        # switch at its end, where a quick machine may be done before them.
-        amid = turn % 2 == 1 and todo > 0
-        goal = chance.randrange(todo) if amid else todo
-        process = _start(database, folder, log, goal if amid else math.inf)
+        # Every second kill comes during the analyses, which hang there. The others come around the
+        # activation at the end, where a fast machine may finish first.
+        during = turn % 2 == 1 and todo > 0
+        goal = chance.randrange(todo) if during else todo
+        process = _start(database, folder, log, goal if during else math.inf)
         _wait_for_calls(process, log, seen + goal)
         time.sleep(chance.random() * 0.08)
         killed = _kill(process) != 0
-        assert killed or not amid
+        assert killed or not during
         kills += killed
         calls = [wanted[path] for path in _calls(log)[seen:]]
-        assert not heard & set(calls), "what is kept is not analysed again"
+        assert not analysed & set(calls), "stored analyses are not repeated"
         assert len(calls) == len(set(calls))
-        served = looker.served()
-        assert served in (before, wanted), "the old generation or the new one, whole"
-        if served == wanted:
-            switches += served != before
+        active = raw.active_tracks()
+        assert active in (before, wanted), "the old generation or the new one, whole"
+        if active == wanted:
+            switches += active != before
             _change(folder, chance, turn)
-        elif turn % 5 == 4 or set(wanted.values()) <= looker.heard():
-            _change(folder, chance, turn)  # between a cut-off run and the next one, too
+        elif turn % 5 == 4 or set(wanted.values()) <= raw.analysed():
+            _change(folder, chance, turn)  # also between an interrupted run and the next
         every |= set(_contents(folder).values())
-        before = served
-    assert kills >= 15  # each second turn
+        before = active
+    assert kills >= 15  # every second turn
     assert switches >= 3
     assert len(_calls(log)) <= len(every) + kills * CONCURRENCY
 
 
 @pytest.mark.slow
-async def test_a_run_after_a_kill_is_not_locked_out_and_ends_what_was_begun(tmp_path: Path) -> None:
+async def test_run_after_a_kill_is_not_locked_and_resumes(tmp_path: Path) -> None:
     folder, database, log = tmp_path / "music", tmp_path / "a.db", tmp_path / "calls"
     fill(folder, 200)
     process = _start(database, folder, log)

@@ -1,4 +1,4 @@
-"""Indexing a folder: incremental, resumable, switched as a whole."""
+"""Tests of indexing a folder: incremental, resumable, activated as a whole."""
 
 from __future__ import annotations
 
@@ -31,12 +31,21 @@ from genrec.errors import (
     WorkerUnavailable,
 )
 from genrec.types import Analysis
-from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyzer, fill, hear, new_track, until
+from tests.db.fakes import (
+    DIMENSION,
+    LABELS,
+    MODEL,
+    FakeAnalyzer,
+    fake_analysis,
+    fill,
+    new_track,
+    until,
+)
 
 
 @pytest.fixture
 def music(tmp_path: Path) -> Path:
-    """Make a folder with a dozen files."""
+    """Return a folder with twelve files."""
     fill(tmp_path / "music", 12)
     return tmp_path / "music"
 
@@ -64,34 +73,34 @@ async def _titles(db: Database, scope: str = "library") -> list[str]:
     return sorted(track.title for track in await Catalogue(db).browse(MODEL, scope, limit=100))
 
 
-async def test_a_folder_becomes_tracks(db: Database, music: Path) -> None:
+async def test_index_adds_every_file_of_the_folder(db: Database, music: Path) -> None:
     three = asyncio.Barrier(3)
 
-    class Together(FakeAnalyzer):
+    class Simultaneous(FakeAnalyzer):
         async def analyze(self, path: Path) -> Analysis:
-            # Where reading is slow, three might never be heard at once.
+            # A slow disk could otherwise serialise the three.
             async with asyncio.timeout(60):
                 await three.wait()
             return await super().analyze(path)
 
-    analyzer = Together(delay_s=0.01)
+    analyzer = Simultaneous(delay_s=0.01)
     report = await _index(db, analyzer, music, concurrency=3)
     assert (report.tracks, report.analyzed, report.switched) == (12, 12, True)
     assert (report.failures, report.unchanged, report.resumed) == ([], 0, 0)
     assert Counter(analyzer.calls) == Counter(path.name for path in music.iterdir())
-    assert analyzer.most_running == 3
+    assert analyzer.max_running == 3
     rows = await Catalogue(db).load(MODEL)
     tracks = await Catalogue(db).tracks(MODEL, rows.ids.tolist())
     for row, track_id in enumerate(rows.ids.tolist()):
         track = tracks[track_id]
-        heard = hear(Path(track.source).read_bytes())
+        analysis = fake_analysis(Path(track.source).read_bytes())
         assert track.source == str(music / f"{track.artist} - {track.title}.mp3")
-        assert track.genre == heard.scores[0].label == rows.genres[row]
-        assert np.array_equal(rows.matrix[row], heard.embedding)
+        assert track.genre == analysis.scores[0].label == rows.genres[row]
+        assert np.array_equal(rows.matrix[row], analysis.embedding)
     assert len(await Catalogue(db).fingerprints(MODEL, rows.ids.tolist())) == 12
 
 
-async def test_unchanged_files_are_not_even_read(
+async def test_unchanged_files_are_not_read(
     db: Database, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     analyzer = FakeAnalyzer()
@@ -105,7 +114,7 @@ async def test_unchanged_files_are_not_even_read(
     assert analyzer.calls == []
 
 
-async def test_only_what_changed_is_analysed(db: Database, music: Path) -> None:
+async def test_only_changed_files_are_analysed(db: Database, music: Path) -> None:
     analyzer = FakeAnalyzer()
     await _index(db, analyzer, music)
     ids = {track.source: track.id for track in await Catalogue(db).browse(MODEL)}
@@ -127,7 +136,7 @@ async def test_only_what_changed_is_analysed(db: Database, music: Path) -> None:
     after = {track.source: track.id for track in await Catalogue(db).browse(MODEL)}
     assert all(after[source] == ids[source] for source in ids.keys() & after.keys())
     assert await db.number("SELECT count(*) FROM generation") == 1
-    assert await db.number("SELECT count(*) FROM embedding") == 12  # a copy shares its original's
+    assert await db.number("SELECT count(*) FROM embedding") == 12  # copies share one embedding
 
 
 async def test_copies_in_one_run_are_analysed_once(db: Database, tmp_path: Path) -> None:
@@ -140,7 +149,7 @@ async def test_copies_in_one_run_are_analysed_once(db: Database, tmp_path: Path)
     assert (report.tracks, len(analyzer.calls), report.reused) == (6, 1, 5)
 
 
-async def test_failures_are_listed_remembered_and_retried_when_asked(
+async def test_failures_are_reported_stored_and_retried_on_request(
     db: Database, music: Path
 ) -> None:
     analyzer = FakeAnalyzer()
@@ -158,7 +167,7 @@ async def test_failures_are_listed_remembered_and_retried_when_asked(
     assert [Path(failure.path).name for failure in await _failures(db)] == names[:2]
     assert (await Catalogue(db).stats(MODEL)).failures == 2
 
-    report = await _index(db, analyzer, music)  # a timeout may have been the machine's
+    report = await _index(db, analyzer, music)  # a timeout is retried
     assert analyzer.calls == [names[2]]
     assert len(report.failures) == 3
 
@@ -174,7 +183,7 @@ async def test_failures_are_listed_remembered_and_retried_when_asked(
     assert await _failures(db) == []
 
 
-async def test_a_failed_file_that_is_gone_is_forgotten(db: Database, music: Path) -> None:
+async def test_failure_of_a_deleted_file_is_deleted(db: Database, music: Path) -> None:
     analyzer = FakeAnalyzer()
     first = min(music.iterdir())
     analyzer.faults = {first.name: SilentAudio("The clip is silent.")}
@@ -184,34 +193,34 @@ async def test_a_failed_file_that_is_gone_is_forgotten(db: Database, music: Path
     assert (report.failures, await _failures(db)) == ([], [])
 
 
-async def test_a_file_that_changes_while_it_is_read_is_left_for_the_next_run(
+async def test_file_changed_during_analysis_waits_for_the_next_run(
     db: Database, music: Path
 ) -> None:
     first = min(music.iterdir())
 
-    def meddle(path: Path) -> None:
+    def interfere(path: Path) -> None:
         if path == first:
             path.write_bytes(path.read_bytes() + b"!")
 
-    report = await _index(db, FakeAnalyzer(before=meddle), music)
+    report = await _index(db, FakeAnalyzer(before=interfere), music)
     assert [failure.path for failure in report.failures] == [str(first)]
     assert "changed while" in report.failures[0].reason
     assert (await _index(db, FakeAnalyzer(), music)).tracks == 12
 
 
-async def test_a_file_that_vanishes_meanwhile_fails_alone(db: Database, music: Path) -> None:
+async def test_file_deleted_during_the_run_fails_alone(db: Database, music: Path) -> None:
     first, *_, last = sorted(music.iterdir())
 
-    def meddle(path: Path) -> None:
+    def interfere(path: Path) -> None:
         if path == first:
             last.unlink(missing_ok=True)
 
-    report = await _index(db, FakeAnalyzer(before=meddle), music, concurrency=1)
+    report = await _index(db, FakeAnalyzer(before=interfere), music, concurrency=1)
     assert [failure.path for failure in report.failures] == [str(last)]
     assert report.tracks == 11
 
 
-async def test_a_cancelled_run_serves_nothing_new_and_is_resumed(db: Database, music: Path) -> None:
+async def test_cancelled_run_activates_nothing_and_is_resumed(db: Database, music: Path) -> None:
     await _index(db, FakeAnalyzer(), music)
     before = await _titles(db)
     fill(music, 20, start=50)
@@ -228,10 +237,10 @@ async def test_a_cancelled_run_serves_nothing_new_and_is_resumed(db: Database, m
     assert report.tracks == 32
     assert report.resumed >= 12 + 6
     assert report.resumed + report.analyzed == 32
-    assert len(set(slow.calls) & set(rest.calls)) <= 3  # those that were in work
+    assert len(set(slow.calls) & set(rest.calls)) <= 3  # the interrupted ones
 
 
-async def test_changes_between_a_cut_off_run_and_the_next_count(db: Database, music: Path) -> None:
+async def test_changes_after_an_interrupted_run_are_indexed(db: Database, music: Path) -> None:
     files = sorted(music.iterdir())
     analyzer = FakeAnalyzer()
     analyzer.faults = {files[-1].name: WorkerUnavailable("No worker starts.")}
@@ -248,7 +257,7 @@ async def test_changes_between_a_cut_off_run_and_the_next_count(db: Database, mu
     assert files[0].stem.split(" - ")[1] not in await _titles(db)
 
 
-async def test_another_model_is_refused(db: Database, music: Path) -> None:
+async def test_analysis_of_another_model_is_refused(db: Database, music: Path) -> None:
     with pytest.raises(ModelMismatch, match="other@1"):
         await _index(db, FakeAnalyzer(model_id="other@1"), music)
     await _index(db, FakeAnalyzer(), music)
@@ -257,26 +266,28 @@ async def test_another_model_is_refused(db: Database, music: Path) -> None:
     assert len(await _titles(db)) == 12
 
 
-async def test_two_models_are_served_side_by_side(db: Database, music: Path) -> None:
+async def test_two_models_are_active_at_once(db: Database, music: Path) -> None:
     await _index(db, FakeAnalyzer(), music)
     await _index(db, FakeAnalyzer(model_id="other@1"), music, model_id="other@1")
     assert await Catalogue(db).count(MODEL) == await Catalogue(db).count("other@1") == 12
 
 
-async def test_a_full_queue_is_waited_for(db: Database, music: Path) -> None:
-    class Crowded(FakeAnalyzer):
+async def test_busy_pool_is_retried(db: Database, music: Path) -> None:
+    class BusyAnalyzer(FakeAnalyzer):
         async def analyze(self, path: Path) -> Analysis:
             if len(self.calls) % 3 == 0:
                 self.calls.append("busy")
                 raise Busy("32 clips are waiting already: try again in a minute.")
             return await super().analyze(path)
 
-    analyzer = Crowded()
+    analyzer = BusyAnalyzer()
     assert (await _index(db, analyzer, music)).tracks == 12
     assert "busy" in analyzer.calls
 
 
-async def test_two_folders_make_one_library(db: Database, music: Path, tmp_path: Path) -> None:
+async def test_two_folders_are_indexed_into_one_library(
+    db: Database, music: Path, tmp_path: Path
+) -> None:
     more = tmp_path / "more"
     fill(more, 3, start=200)
     await _index(db, FakeAnalyzer(), music)
@@ -286,11 +297,11 @@ async def test_two_folders_make_one_library(db: Database, music: Path, tmp_path:
     assert (await _index(db, FakeAnalyzer(), more)).tracks == 14
 
 
-async def test_an_unmounted_disk_does_not_empty_the_library(db: Database, music: Path) -> None:
+async def test_unmounted_disk_does_not_empty_the_library(db: Database, music: Path) -> None:
     await _index(db, FakeAnalyzer(), music)
     for path in music.iterdir():
         path.unlink()
-    with pytest.raises(InputRefused, match="check that its disk is there"):
+    with pytest.raises(InputRefused, match="check that its disk is mounted"):
         await _index(db, FakeAnalyzer(), music)
     music.rmdir()
     with pytest.raises(FileMissing):
@@ -301,11 +312,11 @@ async def test_an_unmounted_disk_does_not_empty_the_library(db: Database, music:
     assert await _titles(db) == []
 
 
-async def test_one_run_a_scope(db: Database, music: Path) -> None:
+async def test_second_run_of_a_scope_is_refused(db: Database, music: Path) -> None:
     analyzer = FakeAnalyzer(delay_s=0.05)
     first = asyncio.create_task(ingest(db, analyzer, _job(music)))
     await until(lambda: bool(analyzer.calls))
-    with pytest.raises(CatalogueError, match="library are being indexed already"):
+    with pytest.raises(CatalogueError, match="library is being indexed already"):
         await ingest(db, analyzer, _job(music))
     await ingest(db, FakeAnalyzer(), _job(music, scope="guild:1"))
     assert (await first).tracks == 12
@@ -313,7 +324,9 @@ async def test_one_run_a_scope(db: Database, music: Path) -> None:
     await ingest(db, FakeAnalyzer(), _job(music))
 
 
-async def test_one_run_a_scope_over_programs(music: Path, tmp_path: Path) -> None:
+async def test_second_run_of_a_scope_is_refused_across_processes(
+    music: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "a.db"
     analyzer = FakeAnalyzer(delay_s=0.05)
     async with open_db(path) as one, open_db(path) as other:
@@ -326,7 +339,7 @@ async def test_one_run_a_scope_over_programs(music: Path, tmp_path: Path) -> Non
         assert (await ingest(other, FakeAnalyzer(), _job(music))).tracks == 12
 
 
-async def test_what_is_added_or_removed_meanwhile_is_kept_so(db: Database, music: Path) -> None:
+async def test_tracks_added_or_removed_during_the_run_stay_so(db: Database, music: Path) -> None:
     catalogue = Catalogue(db)
     await _index(db, FakeAnalyzer(), music)
     gone = (await catalogue.browse(MODEL, limit=1))[0]
@@ -343,7 +356,7 @@ async def test_what_is_added_or_removed_meanwhile_is_kept_so(db: Database, music
     assert gone.title not in titles
 
 
-async def test_readers_see_whole_generations_only(music: Path, tmp_path: Path) -> None:
+async def test_readers_get_whole_generations_only(music: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     wholes: set[frozenset[str]] = {frozenset()}
     seen: set[frozenset[str]] = set()
@@ -372,7 +385,7 @@ async def test_readers_see_whole_generations_only(music: Path, tmp_path: Path) -
     assert len(seen) > 3
 
 
-async def test_a_full_disk_keeps_the_old_generation(music: Path, tmp_path: Path) -> None:
+async def test_full_disk_keeps_the_old_generation(music: Path, tmp_path: Path) -> None:
     async with open_db(tmp_path / "a.db") as db:
         await _index(db, FakeAnalyzer(), music)
         before = await _titles(db)
@@ -390,7 +403,7 @@ async def test_a_full_disk_keeps_the_old_generation(music: Path, tmp_path: Path)
         assert await Catalogue(db).count(MODEL) == 212
 
 
-async def test_progress_adds_up(db: Database, music: Path) -> None:
+async def test_progress_counts_add_up(db: Database, music: Path) -> None:
     steps: list[IngestProgress] = []
     analyzer = FakeAnalyzer(delay_s=0.001)
     first = min(music.iterdir()).name
@@ -409,7 +422,7 @@ async def test_progress_adds_up(db: Database, music: Path) -> None:
     assert (steps[0].done, steps[-1].done, steps[-1].total) == (11, 13, 13)
 
 
-async def test_a_backup_is_made_where_asked_for(music: Path, tmp_path: Path) -> None:
+async def test_backup_is_made_on_request(music: Path, tmp_path: Path) -> None:
     async with open_db(tmp_path / "a.db") as db:
         assert (await _index(db, FakeAnalyzer(), music)).backup is None
         fill(music, 1, start=70)
@@ -418,7 +431,7 @@ async def test_a_backup_is_made_where_asked_for(music: Path, tmp_path: Path) -> 
         assert report.backup.name == "a.backup.db"
 
 
-async def test_a_tags_genre_goes_before_what_is_heard(db: Database, tmp_path: Path) -> None:
+async def test_genre_tag_precedes_the_predicted_genre(db: Database, tmp_path: Path) -> None:
     folder = tmp_path / "all"
     fill(folder / "Hip Hop", 3)
     await _index(db, FakeAnalyzer(), folder)
@@ -426,7 +439,7 @@ async def test_a_tags_genre_goes_before_what_is_heard(db: Database, tmp_path: Pa
     assert (await Catalogue(db).load(MODEL)).allowed({"library"}, "hiphop").all()
 
 
-async def test_an_embedding_that_goes_meanwhile_is_made_again(
+async def test_embedding_deleted_during_the_run_is_computed_again(
     db: Database, music: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await _index(db, FakeAnalyzer(), music)
@@ -434,7 +447,7 @@ async def test_an_embedding_that_goes_meanwhile_is_made_again(
     os.utime(first, ns=(1, 1))
     real, times = generations.put_known, 0
 
-    async def lose_the_first(
+    async def delete_first_embedding(
         tx: SqlSession, generation: Generation, tracks: Sequence[KnownTrack]
     ) -> list[KnownTrack]:
         nonlocal times
@@ -445,7 +458,7 @@ async def test_an_embedding_that_goes_meanwhile_is_made_again(
             await tx.run("DELETE FROM embedding WHERE content = ?", (content,))
         return await real(tx, generation, tracks)
 
-    monkeypatch.setattr(generations, "put_known", lose_the_first)
+    monkeypatch.setattr(generations, "put_known", delete_first_embedding)
     analyzer = FakeAnalyzer()
     report = await _index(db, analyzer, music)
     assert (times, analyzer.calls) == (1, [first.name])
