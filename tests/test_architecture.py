@@ -241,7 +241,6 @@ def repeated(names: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return {name: found for name, found in places.items() if len(found) > 1}
 
 
-@UNIFYING
 def test_class_names_are_unique() -> None:
     classes = (
         (node.name, f"{relative(path)}:{node.lineno}")
