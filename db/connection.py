@@ -21,7 +21,7 @@ from genrec.files import atomic_write, remove_leftovers
 MEMORY = ":memory:"
 # The first version with STRICT tables.
 _OLDEST_SQLITE = (3, 37, 0)
-_WAL_BYTES_KEPT = 64 * 2**20
+_MAX_WAL_BYTES = 64 * 2**20
 # Checking a larger file takes seconds, so it runs in the background.
 _MAX_BYTES_CHECKED_FIRST = 256 * 2**20
 
@@ -188,7 +188,7 @@ async def open_db(
         with translate_errors(name):
             writer = await _connect(stack, name, busy_timeout_s)
             await writer.execute_fetchall("PRAGMA journal_mode = WAL")
-            await writer.execute_fetchall(f"PRAGMA journal_size_limit = {_WAL_BYTES_KEPT}")
+            await writer.execute_fetchall(f"PRAGMA journal_size_limit = {_MAX_WAL_BYTES}")
             large = name != MEMORY and _size(Path(name)) > _MAX_BYTES_CHECKED_FIRST
             if check and not large:
                 await _check(writer, name)

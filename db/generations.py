@@ -123,7 +123,7 @@ async def find(session: SqlSession, scope: str, model_id: str, state: str) -> Ge
 async def ensure(
     tx: SqlSession, scope: str, model_id: str, dimension: int, state: str
 ) -> Generation:
-    """Return that generation, created if absent; refuse one with another dimension."""
+    """Return the generation like ``find``, created if absent; refuse another dimension."""
     generation = await find(tx, scope, model_id, state)
     if generation is None:
         await tx.run(

@@ -13,10 +13,10 @@ MOST_TRACKS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuildSettings:
-    """How genrec behaves in one server; the defaults are those of a server that set nothing.
+    """Settings of a guild; the defaults are those of a guild without stored settings.
 
-    ``preset`` is empty for the bot's own, ``allowed_role`` is the role that may ask (none:
-    everybody), and in ``upload_channels`` every clip that somebody drops is answered.
+    ``allowed_role`` is the role that may use genrec (None: everyone). Uploads in
+    ``upload_channels`` are analysed. ``preset`` is empty for the bot's own.
     """
 
     guild_id: int

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import csv
 import io
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -63,26 +72,31 @@ async def export_tracks(
     ids: Sequence[int] | None = None,
     public_source: Callable[[str], str] | None = None,
     fingerprints: bool = True,
-) -> AsyncIterator[str]:
+) -> AsyncGenerator[str]:
     """Yield the file of the active tracks in pieces: all, one scope's, or ``ids`` in their order.
 
     CSV and JSON contain embeddings and fingerprints, and ``import_tracks`` reads them. For a file
     that leaves the operator's hands, ``public_source`` maps each source to a public address or "".
     """
     write = {"m3u8": _m3u8, "csv": _csv, "json": _json}[form]
-    first = True
-    pages = _pages(catalogue, model_id, scope) if ids is None else _chosen(catalogue, model_id, ids)
-    async for page in pages:
+
+    def text(page: list[tuple[Any, ...]], *, first: bool) -> str:
         rows = [_row(values, fingerprints=fingerprints) for values in page]
         if public_source is not None:
             for row in rows:
                 row["source"] = public_source(row["source"])
                 if form == "m3u8" and not row["source"]:
                     row["source"] = _file_name(row)  # a player may find it by name
-        yield write(rows, model_id, first)
+        return write(rows, model_id, first)
+
+    first = True
+    pages = _pages(catalogue, model_id, scope) if ids is None else _chosen(catalogue, model_id, ids)
+    async for page in pages:
+        # In a thread, because a page takes tens of milliseconds, too long for the event loop.
+        yield await asyncio.to_thread(text, page, first=first)
         first = False
     if first:
-        yield write([], model_id, first)
+        yield text([], first=True)
     if form == "json":
         yield "\n]}\n"
 

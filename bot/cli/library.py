@@ -82,9 +82,10 @@ def remove(
 ) -> None:
     """Remove tracks; a file that is still in the folder returns with the next index."""
     removed = _run(_remove(ids, scope))
-    _print_json({"removed": removed}) if as_json else print(
-        f"Removed {removed} of {len(ids)} tracks."
-    )
+    if as_json:
+        _print_json({"removed": removed})
+    else:
+        print(f"Removed {removed} of {len(ids)} tracks.")
 
 
 @library.command()

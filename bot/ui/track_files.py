@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from bot.ui.markdown import clean, web_address
@@ -33,11 +35,10 @@ async def track_file(
     file that is too large is written without fingerprints, then with fewer tracks.
     """
     data = await _export(catalogue, model_id, form, ids, fingerprints=True)
-    if len(data) > MAX_BYTES:
+    while data is None:
         data = await _export(catalogue, model_id, form, ids, fingerprints=False)
-    while len(data) > MAX_BYTES:
-        ids = ids[: int(0.95 * len(ids) * MAX_BYTES / len(data))]
-        data = await _export(catalogue, model_id, form, ids, fingerprints=False)
+        if data is None:
+            ids = ids[: len(ids) * 9 // 10]
     return TrackFile(f"tracks.{form}", data, len(ids))
 
 
@@ -50,19 +51,18 @@ def csv_file(head: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
 
 async def _export(
     catalogue: Catalogue, model_id: str, form: Format, ids: Sequence[int], *, fingerprints: bool
-) -> bytes:
-    pieces = [
-        piece
-        async for piece in export_tracks(
-            catalogue,
-            model_id,
-            form,
-            ids=ids,
-            public_source=_public_source,
-            fingerprints=fingerprints,
-        )
-    ]
-    return "".join(pieces).encode("utf-8-sig" if form == "csv" else "utf-8")
+) -> bytes | None:
+    """Return the file, or None as soon as it exceeds ``MAX_BYTES``."""
+    data = BOM_UTF8 if form == "csv" else b""  # Excel needs the BOM
+    pieces = export_tracks(
+        catalogue, model_id, form, ids=ids, public_source=_public_source, fingerprints=fingerprints
+    )
+    async with aclosing(pieces):
+        async for piece in pieces:
+            data += piece.encode()
+            if len(data) > MAX_BYTES:
+                return None
+    return data
 
 
 def _public_source(source: str) -> str:

@@ -92,7 +92,7 @@ async def ingest(
         run = _IngestRun(db, job, folder, found)
         if await run.prepare():
             await run.work(analyzer, progress)
-            await run.switch()
+            await run.activate()
             await generations.sweep(db)
             if job.backup:
                 run.report.backup = await db.backup()
@@ -185,7 +185,7 @@ class _IngestRun:
                 task.cancel()
             await asyncio.gather(*pending, return_exceptions=True)
 
-    async def switch(self) -> None:
+    async def activate(self) -> None:
         """Activate the new generation."""
         async with self.db.transaction(durable=True) as tx:
             old = await generations.find(tx, self.job.scope, self.job.model_id, "active")
