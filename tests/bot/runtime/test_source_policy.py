@@ -138,7 +138,7 @@ def findings(monkeypatch, **given: object) -> dict[str, tuple[bool, bool, str]]:
     """Examine all but what takes a model."""
     for check in ("_preset", "_database", "_answer"):
         monkeypatch.setattr(doctor, check, lambda _: "not looked at")
-    monkeypatch.setattr(doctor, "_lockdown", lambda: ())
+    monkeypatch.setattr(doctor, "_sandbox", lambda: ())
     read = settings(monkeypatch, **given)
     monkeypatch.setattr(doctor, "load_settings", lambda: read)
     found = doctor.examine()
