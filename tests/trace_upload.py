@@ -1,0 +1,160 @@
+"""Count the code that one upload and one /recommend run through: ``python -m tests.trace_upload``.
+
+Few files and few moves between files keep a request easy to follow. The bot, its worker pool and
+the shipped preset run on the local Discord. Counted are the functions of ``bot``, ``db`` and
+``genrec`` that the event loop's thread enters or resumes, without ``bot.local_discord`` and without
+the worker processes. A move is an entry into another file than the one before it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import soundfile
+
+from bot.config import Settings
+from bot.local_discord import LocalDiscord, Upload, buttons
+from bot.runtime.app import local_policy, open_app
+from bot.runtime.lifecycle import run_until_stopped
+from tests.repository import ROOT
+from tests.synth import music
+
+PACKAGES = tuple(f"{ROOT / package}/" for package in ("bot", "db", "genrec"))
+LEFT_OUT = f"{ROOT / 'bot' / 'local_discord'}/"
+SR = 22050
+WAIT_S = 60.0
+
+
+@dataclass
+class Trace:
+    """Counts of one request."""
+
+    files: set[str] = field(default_factory=set)
+    functions: set[tuple[str, str]] = field(default_factory=set)
+    calls: int = 0
+    moves: int = 0
+    _last: str = ""
+
+    def event(self, frame: FrameType, event: str, _: object) -> None:
+        """Count the entry of a function; for ``sys.setprofile``."""
+        if event != "call":
+            return
+        file = frame.f_code.co_filename
+        if not file.startswith(PACKAGES) or file.startswith(LEFT_OUT):
+            return
+        self.files.add(file)
+        self.functions.add((file, frame.f_code.co_qualname))
+        self.calls += 1
+        self.moves += bool(self._last) and self._last != file
+        self._last = file
+
+    async def run(self, request: Callable[[], Awaitable[object]]) -> None:
+        """Await a request and count meanwhile."""
+        sys.setprofile(self.event)
+        try:
+            await request()
+        finally:
+            sys.setprofile(None)
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.files)} files, {len(self.functions)} functions,"
+            f" {self.calls} calls, {self.moves} moves"
+        )
+
+
+class InlineExecutor(ThreadPoolExecutor):
+    """Run ``asyncio.to_thread`` on the calling thread, so that the trace sees it in order."""
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Call at once and return the finished future."""
+        done: Future[Any] = Future()
+        try:
+            done.set_result(fn(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 - the caller gets it from the future
+            done.set_exception(error)
+        return done
+
+
+def clip(seed: int) -> Upload:
+    """Return 10 s of synthetic music as an upload."""
+    file = io.BytesIO()
+    soundfile.write(file, music(seed, 10.0, SR), SR, format="FLAC")
+    return Upload(f"clip {seed}.flac", file.getvalue())
+
+
+def answered(message: dict[str, Any]) -> bool:
+    """Return whether a message is a final answer: it has thumbs."""
+    return any(b.get("custom_id", "").startswith("thumb:") for b in buttons(message))
+
+
+@asynccontextmanager
+async def bot_on_local_discord(folder: Path) -> AsyncIterator[LocalDiscord]:
+    """Run the bot on the local Discord, with its pool warm."""
+    settings = Settings(
+        _env_file=None, database=folder / "genrec.db", http_port=0, cooldown_s=0, workers=1
+    )
+    async with LocalDiscord() as discord:
+        with discord.patch_discord_py():
+            policy = local_policy(settings, discord)
+            async with open_app(settings, policy=policy, fresh_discord=True) as app:
+                stop = asyncio.Event()
+                running = asyncio.create_task(run_until_stopped(app, discord.token, stop=stop))
+                try:
+                    await discord.wait_ready(WAIT_S)
+                    await discord.wait_commands("recommend", timeout_s=WAIT_S)
+                    await app.pool.warm()
+                    yield discord
+                finally:
+                    stop.set()
+                    await running
+
+
+async def trace() -> dict[str, Trace]:
+    """Return the counts of an upload to the bot and of a /recommend, each with a new clip."""
+    asyncio.get_running_loop().set_default_executor(InlineExecutor())
+    with tempfile.TemporaryDirectory(prefix="genrec-trace-") as folder:
+        async with bot_on_local_discord(Path(folder)) as discord:
+            you, counts = discord.you, {"upload": Trace(), "/recommend": Trace()}
+            await (await you.slash("settings uploads")).wait_edited()
+            uploads = [clip(seed) for seed in range(4)]
+
+            async def upload(file: Upload) -> None:
+                said = await you.say(uploads=[file])
+
+                def replied(message: dict[str, Any]) -> bool:
+                    reference = message.get("message_reference") or {}
+                    return answered(message) and reference.get("message_id") == said["id"]
+
+                await you.wait_message(replied, timeout_s=WAIT_S)
+
+            async def recommend(file: Upload) -> None:
+                used = await you.slash("recommend", {"clip": file})
+                await used.wait_until(answered, WAIT_S)
+
+            # Once without counting: caches are filled, and the worker has loaded its libraries.
+            await upload(uploads[0])
+            await recommend(uploads[1])
+            await counts["upload"].run(lambda: upload(uploads[2]))
+            await counts["/recommend"].run(lambda: recommend(uploads[3]))
+            return counts
+
+
+def main() -> None:
+    """Print the counts."""
+    for name, counts in asyncio.run(trace()).items():
+        sys.stdout.write(f"{name}: {counts}\n")
+
+
+if __name__ == "__main__":
+    main()
