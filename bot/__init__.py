@@ -1,1 +1,1 @@
-"""The face of genrec: Discord, the command line, links and configuration."""
+"""The bot: Discord, links, the command line and the settings."""

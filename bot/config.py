@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,18 +9,12 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from genrec.errors import GenrecError
+from bot.errors import SettingsError
 from genrec.types import HEARD_S
 
 PREFIX = "GENREC_"
 # Old name of a setting to its new one; the old name works until 0.2.0.
 RENAMED = {"sandbox_port": "local_discord_port"}
-
-
-class SettingsError(GenrecError):
-    """A setting cannot be used as it is; the sentence names its variable."""
-
-    code = "settings"
 
 
 class Settings(BaseSettings):
@@ -175,11 +168,6 @@ class Settings(BaseSettings):
     def token(self) -> str | None:
         """The bot's token in the clear, for the one call that needs it."""
         return self.discord_token.get_secret_value().strip() if self.discord_token else None
-
-    @property
-    def worker_count(self) -> int:
-        """How many analysis processes to start."""
-        return self.workers or min(4, os.cpu_count() or 1)
 
     @property
     def max_upload_bytes(self) -> int:

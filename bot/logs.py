@@ -1,4 +1,4 @@
-"""Log lines for people or machines: each with its job, none with a secret."""
+"""Log lines as text or JSON: each with its request id, and with secrets redacted."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterable
 from typing import Literal
 
-job_id: contextvars.ContextVar[str] = contextvars.ContextVar("job_id", default="")
-"""The job that the running task works on, for every log line it writes."""
+request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
+"""The id of the request that the current task handles; in every log line."""
 
 _HIDDEN = "[hidden]"
 # Discord's bot tokens, interaction and webhook tokens in URLs and payloads, signed CDN links.
@@ -26,53 +26,53 @@ _SECRETS = (
     re.compile(r"(?i)(authorization\W{1,4}(?:bot|bearer)?\s*)[^\s'\",}]+"),
     re.compile(r"(?<=[?&]hm=)[\da-fA-F]+"),
 )
-_PUT_BACK = (_HIDDEN, rf"\1/{_HIDDEN}", rf"\1/{_HIDDEN}", _HIDDEN, rf"\1'{_HIDDEN}'",
-             rf"\1{_HIDDEN}", _HIDDEN)  # fmt: skip
+_REPLACEMENTS = (_HIDDEN, rf"\1/{_HIDDEN}", rf"\1/{_HIDDEN}", _HIDDEN, rf"\1'{_HIDDEN}'",
+                 rf"\1{_HIDDEN}", _HIDDEN)  # fmt: skip
 
 
-def new_job_id() -> str:
-    """Return a short name for a job: it is in the log and in an apology."""
+def new_request_id() -> str:
+    """Return a short random id, for the log and for the message that reports an error."""
     return secrets.token_hex(4)
 
 
 class Redactor:
-    """Blots out secrets: the patterns of Discord's, and the ones it is told."""
+    """Replaces secrets: those of Discord by their patterns, others by their value."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known = [secret for secret in secrets if len(secret) >= 6]
 
     def __call__(self, text: str) -> str:
-        """Return the text without secrets."""
+        """Return the text with secrets replaced."""
         for secret in self._known:
             text = text.replace(secret, _HIDDEN)
-        for pattern, instead in zip(_SECRETS, _PUT_BACK, strict=True):
-            text = pattern.sub(instead, text)
+        for pattern, replacement in zip(_SECRETS, _REPLACEMENTS, strict=True):
+            text = pattern.sub(replacement, text)
         return text
 
 
 class TextFormatter(logging.Formatter):
-    """One line a record, for people; the whole line is redacted, tracebacks too."""
+    """Formats a record as text and redacts all of it, the traceback too."""
 
     def __init__(self, redact: Redactor) -> None:
-        super().__init__("%(asctime)s %(levelname)-7s %(name)s%(job)s: %(message)s")
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s%(request)s: %(message)s")
         self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write the record."""
-        job = getattr(record, "job_id", "")
-        record.job = f" [{job}]" if job else ""
+        """Return the log line."""
+        request = getattr(record, "request_id", "")
+        record.request = f" [{request}]" if request else ""
         return self._redact(super().format(record))
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a record, for machines."""
+    """Formats a record as one JSON object, redacted."""
 
     def __init__(self, redact: Redactor) -> None:
         super().__init__()
         self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write the record."""
+        """Return the log line."""
         line = {
             "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
             + f".{int(record.msecs):03d}Z",
@@ -80,30 +80,30 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": self._redact(record.getMessage()),
         }
-        if job := getattr(record, "job_id", ""):
-            line["job"] = job
+        if request := getattr(record, "request_id", ""):
+            line["request"] = request
         if record.exc_info:
             line["error"] = self._redact(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False)
 
 
-def _name_the_job(record: logging.LogRecord) -> bool:
-    record.job_id = job_id.get()
+def _add_request_id(record: logging.LogRecord) -> bool:
+    record.request_id = request_id.get()
     return True
 
 
 def set_up_logs(
     *, form: Literal["text", "json"], level: str, secrets: Iterable[str] = ()
 ) -> logging.Handler:
-    """Send all log lines to stderr, redacted; return the handler, for whoever takes it down."""
+    """Send all log lines to stderr, redacted; return the handler, so that it can be removed."""
     redact = Redactor(secrets)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(redact) if form == "json" else TextFormatter(redact))
-    handler.addFilter(_name_the_job)
+    handler.addFilter(_add_request_id)
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(level)
-    # A line for every request at INFO, and every statement with its parameters at DEBUG.
+    # These log every HTTP request at INFO, and every statement with its parameters at DEBUG.
     logging.getLogger("aiohttp.access").setLevel(max(logging.WARNING, root.level))
     logging.getLogger("aiosqlite").setLevel(max(logging.INFO, root.level))
     return handler

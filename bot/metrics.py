@@ -1,4 +1,4 @@
-"""What the bot counts: a Prometheus registry of its own, and the words for it."""
+"""Prometheus metrics of one running bot, in a registry of their own."""
 
 from __future__ import annotations
 
@@ -7,92 +7,109 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
-from bot.errors import Declined
+from bot.errors import RequestDeclined
 
 _ACKNOWLEDGED_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
-_ANSWERED_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 300.0)
+_RESPONDED_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 300.0)
 
 
-class Asked:
-    """One question being counted."""
+class RequestMetrics:
+    """Outcome and acknowledgement of one request."""
 
     def __init__(self, acknowledged: Histogram) -> None:
         self.outcome = "answered"
-        self._began = time.monotonic()
+        self._started = time.monotonic()
         self._histogram = acknowledged
 
     def acknowledged(self) -> None:
-        """Note how long Discord waited for the first response."""
-        self._histogram.observe(time.monotonic() - self._began)
+        """Record the time to the first response."""
+        self._histogram.observe(time.monotonic() - self._started)
 
 
 class Metrics:
-    """Counters of one running bot."""
+    """Counters and histograms of one running bot."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._questions = Counter(
+        self._requests = Counter(
             "genrec_questions",
-            "Questions by kind and outcome",
+            "Requests by kind and outcome",
             ["kind", "outcome"],
             registry=self.registry,
         )
         self._declined = Counter(
-            "genrec_declined", "Questions that were not taken in", ["why"], registry=self.registry
+            "genrec_declined", "Requests declined by admission", ["why"], registry=self.registry
         )
         self._acknowledged = Histogram(
             "genrec_acknowledge_seconds",
-            "From the event to its acknowledgement",
+            "Seconds from the event to its acknowledgement",
             buckets=_ACKNOWLEDGED_S,
             registry=self.registry,
         )
-        self._answered = Histogram(
+        self._responded = Histogram(
             "genrec_answer_seconds",
-            "From the event to its answer",
-            buckets=_ANSWERED_S,
+            "Seconds from the event to the response",
+            buckets=_RESPONDED_S,
             registry=self.registry,
         )
-        self._votes = Counter("genrec_votes", "Thumbs given", ["verdict"], registry=self.registry)
+        self._votes = Counter("genrec_votes", "Thumbs", ["verdict"], registry=self.registry)
         self._repeated = Counter(
-            "genrec_repeated_events", "Events that came twice", registry=self.registry
+            "genrec_repeated_events", "Events that Discord sent twice", registry=self.registry
         )
 
-    def watch(self, name: str, meaning: str, read: Callable[[], float]) -> None:
-        """Show a figure that is read when somebody looks."""
+    def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
+        """Export a value that is read at each scrape."""
         Gauge(name, meaning, registry=self.registry).set_function(read)
 
+    def total(self, name: str, meaning: str, read: Callable[[], float]) -> None:
+        """Export a running total that is counted elsewhere and read at each scrape."""
+        self.registry.register(_Total(name, meaning, read))
+
     @contextmanager
-    def asked(self, kind: str) -> Iterator[Asked]:
-        """Count one question and how long it took."""
-        began, asked = time.monotonic(), Asked(self._acknowledged)
+    def request(self, kind: str) -> Iterator[RequestMetrics]:
+        """Count one request and time it to the end of the block."""
+        started, request = time.monotonic(), RequestMetrics(self._acknowledged)
         try:
-            yield asked
+            yield request
         except BaseException:
-            if asked.outcome == "answered":
-                asked.outcome = "lost"
+            if request.outcome == "answered":
+                request.outcome = "lost"
             raise
         finally:
-            self._answered.observe(time.monotonic() - began)
-            self._questions.labels(kind, asked.outcome).inc()
+            self._responded.observe(time.monotonic() - started)
+            self._requests.labels(kind, request.outcome).inc()
 
     @contextmanager
-    def declining(self) -> Iterator[None]:
-        """Count what is declined before it becomes a question."""
+    def declined(self) -> Iterator[None]:
+        """Count a request that the block declines."""
         try:
             yield
-        except Declined as declined:
-            self._declined.labels(declined.key).inc()
+        except RequestDeclined as error:
+            self._declined.labels(error.key).inc()
             raise
 
-    def voted(self, verdict: str) -> None:
+    def vote(self, verdict: str) -> None:
         """Count a thumb."""
         self._votes.labels(verdict).inc()
 
-    def repeated(self) -> None:
+    def repeated_event(self) -> None:
         """Count an event that Discord sent twice."""
         self._repeated.inc()
 
     def text(self) -> bytes:
-        """Return everything in Prometheus' text format."""
+        """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+class _Total(Collector):
+    """A counter whose value is read from a function."""
+
+    def __init__(self, name: str, meaning: str, read: Callable[[], float]) -> None:
+        self._name, self._meaning, self._read = name, meaning, read
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Yield the counter, for the registry."""
+        yield CounterMetricFamily(self._name, self._meaning, value=self._read())

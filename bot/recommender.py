@@ -1,10 +1,10 @@
-"""The use case: a clip in, its genre and the tracks that sound alike out. Knows no Discord."""
+"""The use case of genrec: a clip's genre and similar tracks, without Discord."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -20,94 +20,64 @@ from genrec.fingerprint import COLUMNS_EACH, same_recording
 from genrec.names import artist_key, song_key
 from genrec.preset import Preset
 from genrec.similarity import Candidate, NeighbourIndex, SelectionRules, select_neighbours
-from genrec.types import Analysis, Analyzer, Clip, Neighbour, Recommendation
+from genrec.types import Analysis, Analyzer, Clip, Neighbour, Recommendation, Track
 
 Float = NDArray[np.float32]
 
-FIRST_LOOK = 48  # candidates fetched at first; more only where the choice uses them up
+SCOPES = ("starter", "library")  # of a request that belongs to no guild
+FIRST_CANDIDATES = 48  # fetched at first; four times as many each time the rules use them up
 NO_FINGERPRINT = np.zeros((15, 1), dtype=np.int8)
 
 
 class Recommender:
-    """Answers clips from a catalogue held in memory as one matrix.
+    """Recommends tracks from an index in memory.
 
     Parameters
     ----------
     pool
-        Hears clips.
+        Analyses clips.
     database
-        Keeps tracks and analyses.
+        Holds tracks and cached analyses.
     preset
-        The model; its starter catalogue is served from the start.
+        The model and its starter catalogue.
     """
 
     def __init__(self, *, pool: Analyzer, database: Database, preset: Preset) -> None:
         self.preset = preset
-        self.served = LiveIndex(database, preset.model_id)
-        self.catalogue = self.served.catalogue
+        self.index = LiveIndex(database, preset.model_id)
+        self.catalogue = self.index.catalogue
         self._database = database
         self._pool = pool
         self._cache = AnalysisCache(database)
 
     async def open(self) -> None:
-        """Put the starter catalogue into the database where it is not yet, and load the index."""
+        """Add the starter catalogue to the database where it is missing, and load the index."""
         starter = await asyncio.to_thread(self.preset.starter)
         if starter is not None:
             await replace_starter(self._database, self.preset.model_id, starter)
         await self.reload()
 
     async def reload(self) -> None:
-        """Hold what is served now; searches under way keep the rows they started with."""
-        await self.served.rows()
+        """Bring the index up to date; searches that run keep the rows they started with."""
+        await self.index.rows()
+
+    async def is_empty(self, scopes: Collection[str] = SCOPES) -> bool:
+        """Return whether the scopes hold no track, from the index in memory."""
+        rows = await self.index.rows()
+        return not (await asyncio.to_thread(rows.allowed, scopes)).any()
 
     async def analyze(self, clip: Clip) -> Analysis:
-        """Hear a clip, or remember what was heard in the same bytes."""
-        known = await self._cache.get(clip.sha256, self.preset.model_id)
-        if known is not None:
-            return replace(known, timings_ms={"cache": 0.0})
+        """Analyse a clip, or return the cached analysis of the same bytes."""
+        start = time.perf_counter()
+        cached = await self._cache.get(clip.sha256, self.preset.model_id)
+        if cached is not None:
+            return replace(cached, timings_ms={"cache": _ms(start)})
         analysis = await self._pool.analyze(clip.path)
         await self._cache.put(clip.sha256, analysis)
         return analysis
 
-    async def recommend(
-        self,
-        clip: Clip,
-        *,
-        k: int = 5,
-        genre: str | None = None,
-        scopes: Collection[str] = ("starter", "library"),
-        per_artist: int = 1,
-    ) -> Recommendation:
-        """Answer a clip with its genre and up to ``k`` tracks of the scopes."""
-        start = time.perf_counter()
-        analysis = await self.analyze(clip)
-        heard = time.perf_counter()
-        tracks = await self._neighbours(
-            analysis.embedding,
-            SelectionRules(
-                count=k, per_artist=per_artist, floor=self.preset.calibration.cosine_floor
-            ),
-            clip=analysis.fingerprint,
-            clip_song=(artist_key(clip.artist), song_key(clip.title)),
-            genre=genre,
-            scopes=scopes,
-        )
-        return replace(
-            self._genre(analysis),
-            tracks=tracks,
-            note=shortage(len(tracks), k, genre),
-            timings_ms={**analysis.timings_ms, "search": _ms(heard), "total": _ms(start)},
-        )
-
-    async def genre(self, clip: Clip) -> Recommendation:
-        """Answer a clip with its genre alone."""
-        start = time.perf_counter()
-        analysis = await self.analyze(clip)
-        return replace(
-            self._genre(analysis), timings_ms={**analysis.timings_ms, "total": _ms(start)}
-        )
-
-    def _genre(self, analysis: Analysis) -> Recommendation:
+    def genre(self, analysis: Analysis) -> Recommendation:
+        """Return the genre of an analysed clip, without tracks."""
         best = analysis.scores[0]
         return Recommendation(
             model_id=analysis.model_id,
@@ -115,43 +85,79 @@ class Recommender:
             unsure=best.probability < self.preset.calibration.unsure_below,
             scores=analysis.scores,
             tracks=(),
+            timings_ms=dict(analysis.timings_ms),
         )
+
+    async def recommend(
+        self,
+        analysis: Analysis,
+        *,
+        clip: Clip,
+        k: int = 5,
+        genre: str | None = None,
+        scopes: Collection[str] = SCOPES,
+        per_artist: int = 1,
+    ) -> Recommendation:
+        """Return the genre of an analysed clip and up to ``k`` similar tracks of the scopes.
+
+        ``clip`` names the song, so that no other version of it is recommended.
+        """
+        start = time.perf_counter()
+        tracks = await self._neighbours(
+            analysis.embedding,
+            self._rules(k, per_artist),
+            clip=analysis.fingerprint,
+            clip_song=(artist_key(clip.artist), song_key(clip.title)),
+            genre=genre,
+            scopes=scopes,
+        )
+        return replace(
+            self.genre(analysis),
+            tracks=tracks,
+            note=shortage(len(tracks), k, genre),
+            timings_ms={**analysis.timings_ms, "search": _ms(start)},
+        )
+
+    async def tracks(self, ids: Sequence[int], scopes: Collection[str] = SCOPES) -> list[Track]:
+        """Return the tracks with these ids that the scopes hold, in the order of ``ids``."""
+        found = await self.catalogue.tracks(self.preset.model_id, ids)
+        return [found[i] for i in ids if i in found and found[i].scope in scopes]
 
     async def like(
         self,
-        track_id: int,
+        seed: Track,
         *,
         k: int = 5,
         genre: str | None = None,
-        scopes: Collection[str] = ("starter", "library"),
+        scopes: Collection[str] = SCOPES,
         per_artist: int = 1,
     ) -> Recommendation:
-        """Answer with what sounds like a track of the catalogue; its genre is the one it has there.
+        """Return tracks similar to ``seed``, a track of the catalogue, with its genre.
 
-        A track that is served no more is a CatalogueError.
+        Raises
+        ------
+        CatalogueError
+            The track is no longer in the catalogue.
         """
         start = time.perf_counter()
-        rows = await self.served.rows()
-        place = np.flatnonzero(rows.ids == track_id)
-        known = await self.catalogue.tracks(self.preset.model_id, [track_id])
-        if not len(place) or track_id not in known:
-            raise CatalogueError("That track is not in the catalogue any more; ask with a clip.")
-        seed = known[track_id]
-        prints = await self.catalogue.fingerprints(self.preset.model_id, [track_id])
+        rows = await self.index.rows()
+        places = np.flatnonzero(rows.ids == seed.id)
+        if not len(places):
+            raise CatalogueError("That track is no longer in the catalogue. Send a clip instead.")
+        place = int(places[0])
+        fingerprints = await self.catalogue.fingerprints(self.preset.model_id, [seed.id])
         tracks = await self._neighbours(
-            rows.matrix[place[0]],
-            SelectionRules(
-                count=k, per_artist=per_artist, floor=self.preset.calibration.cosine_floor
-            ),
-            clip=prints.get(track_id),
+            rows.matrix[place],
+            self._rules(k, per_artist),
+            clip=fingerprints.get(seed.id),
             clip_song=(artist_key(seed.artist), song_key(seed.title)),
             genre=genre,
             scopes=scopes,
-            without=track_id,
+            without=seed.id,
         )
         return Recommendation(
             model_id=self.preset.model_id,
-            genre=rows.genres[int(place[0])],
+            genre=rows.genres[place],
             unsure=False,
             scores=(),
             tracks=tracks,
@@ -159,10 +165,14 @@ class Recommender:
             timings_ms={"total": _ms(start)},
         )
 
+    def _rules(self, k: int, per_artist: int) -> SelectionRules:
+        floor = self.preset.calibration.cosine_floor
+        return SelectionRules(count=k, per_artist=per_artist, floor=floor)
+
     async def _neighbours(
         self,
         embedding: Float,
-        choice: SelectionRules,
+        rules: SelectionRules,
         *,
         clip: NDArray[np.int8] | None,
         clip_song: tuple[str, str],
@@ -170,50 +180,50 @@ class Recommender:
         scopes: Collection[str],
         without: int = 0,
     ) -> tuple[Neighbour, ...]:
-        rows = await self.served.rows()
+        rows = await self.index.rows()
         index = NeighbourIndex(rows.ids, rows.matrix)
-        # In a million tracks this too takes long enough to hold up the event loop.
+        # With a million tracks this takes long enough to block the event loop.
         allowed = await asyncio.to_thread(rows.allowed, scopes, genre)
         allowed &= rows.ids != without
         same = partial(same_recording, column_s=self.preset.spectrogram.column_s * COLUMNS_EACH)
-        look = max(FIRST_LOOK, 4 * choice.count)
+        count = max(FIRST_CANDIDATES, 4 * rules.count)
         while True:
-            ids, cosines = await asyncio.to_thread(index.search, embedding, look, allowed=allowed)
+            ids, cosines = await asyncio.to_thread(index.search, embedding, count, allowed=allowed)
             candidates = await self._candidates(ids, cosines)
             chosen = await asyncio.to_thread(
                 select_neighbours,
                 candidates,
-                choice,
+                rules,
                 same_recording=same,
                 clip=clip,
                 clip_song=clip_song,
             )
-            exhausted = len(ids) < look or cosines[-1] < choice.floor
-            if len(chosen) == choice.count or exhausted:
+            exhausted = len(ids) < count or cosines[-1] < rules.floor
+            if len(chosen) == rules.count or exhausted:
                 return tuple(
                     Neighbour(c.track, self.preset.calibration.similarity(c.cosine)) for c in chosen
                 )
-            look *= 4
+            count *= 4
 
     async def _candidates(self, ids: Iterable[int], cosines: Iterable[float]) -> list[Candidate]:
         wanted = [int(i) for i in ids]
         tracks = await self.catalogue.tracks(self.preset.model_id, wanted)
-        prints = await self.catalogue.fingerprints(self.preset.model_id, wanted)
+        fingerprints = await self.catalogue.fingerprints(self.preset.model_id, wanted)
         return [
             Candidate(
                 track=tracks[i],
                 cosine=float(cosine),
                 artist_key=artist_key(tracks[i].artist),
                 song_key=song_key(tracks[i].title),
-                fingerprint=prints.get(i, NO_FINGERPRINT),
+                fingerprint=fingerprints.get(i, NO_FINGERPRINT),
             )
             for i, cosine in zip(wanted, cosines, strict=True)
-            if i in tracks  # removed since the matrix was loaded
+            if i in tracks  # not removed since the index was loaded
         ]
 
 
 def shortage(found: int, k: int, genre: str | None) -> str:
-    """Say why there are fewer tracks than asked for; nothing where there are enough."""
+    """Return why there are fewer than ``k`` tracks; "" where there are enough."""
     if found >= k:
         return ""
     among = f"{genre} tracks" if genre else "tracks"

@@ -15,14 +15,13 @@ MOST_TRACKS = 10
 class GuildSettings:
     """Settings of a guild; the defaults are those of a guild without stored settings.
 
-    ``allowed_role`` is the role that may use genrec (None: everyone). Uploads in
-    ``upload_channels`` are analysed. ``preset`` is empty for the bot's own.
+    ``allowed_role`` is the role that may use the bot; None allows everyone. The bot responds to
+    every clip that is uploaded in ``upload_channels``.
     """
 
     guild_id: int
     default_count: int = 5
     private: bool = False
-    preset: str = ""
     allowed_role: int | None = None
     upload_channels: frozenset[int] = frozenset()
 
@@ -31,7 +30,7 @@ async def load_settings(db: Database, guild_id: int) -> GuildSettings:
     """Return a guild's settings, or the defaults."""
     async with db.snapshot() as session:
         row = await session.one(
-            "SELECT default_count, private, preset, allowed_role FROM guild WHERE guild_id = ?",
+            "SELECT default_count, private, allowed_role FROM guild WHERE guild_id = ?",
             (guild_id,),
         )
         channels = await session.all(
@@ -43,8 +42,7 @@ async def load_settings(db: Database, guild_id: int) -> GuildSettings:
         guild_id=guild_id,
         default_count=row[0],
         private=bool(row[1]),
-        preset=row[2],
-        allowed_role=row[3],
+        allowed_role=row[2],
         upload_channels=frozenset(channel_id for (channel_id,) in channels),
     )
 
@@ -59,16 +57,10 @@ async def save_settings(db: Database, settings: GuildSettings) -> None:
     guild_id = settings.guild_id
     async with db.transaction() as tx:
         await tx.run(
-            "INSERT INTO guild VALUES (?, ?, ?, ?, ?) ON CONFLICT (guild_id) DO UPDATE SET"
-            " default_count = excluded.default_count, private = excluded.private,"
-            " preset = excluded.preset, allowed_role = excluded.allowed_role",
-            (
-                guild_id,
-                settings.default_count,
-                settings.private,
-                settings.preset,
-                settings.allowed_role,
-            ),
+            "INSERT INTO guild (guild_id, default_count, private, allowed_role) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT (guild_id) DO UPDATE SET default_count = excluded.default_count,"
+            " private = excluded.private, allowed_role = excluded.allowed_role",
+            (guild_id, settings.default_count, settings.private, settings.allowed_role),
         )
         await tx.run("DELETE FROM upload_channel WHERE guild_id = ?", (guild_id,))
         await tx.many(

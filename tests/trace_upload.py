@@ -24,7 +24,7 @@ import soundfile
 
 from bot.config import Settings
 from bot.local_discord import LocalDiscord, Upload, buttons
-from bot.runtime.app import local_policy, open_app
+from bot.runtime.app import open_local
 from bot.runtime.lifecycle import run_until_stopped
 from tests.repository import ROOT
 from tests.synth import music
@@ -58,11 +58,11 @@ class Trace:
         self.moves += bool(self._last) and self._last != file
         self._last = file
 
-    async def run(self, request: Callable[[], Awaitable[object]]) -> None:
+    async def run(self, request: Awaitable[object]) -> None:
         """Await a request and count meanwhile."""
         sys.setprofile(self.event)
         try:
-            await request()
+            await request
         finally:
             sys.setprofile(None)
 
@@ -93,61 +93,63 @@ def clip(seed: int) -> Upload:
     return Upload(f"clip {seed}.flac", file.getvalue())
 
 
-def answered(message: dict[str, Any]) -> bool:
-    """Return whether a message is a final answer: it has thumbs."""
+def is_final(message: dict[str, Any]) -> bool:
+    """Return whether a message is a response and not progress: it has thumbs."""
     return any(b.get("custom_id", "").startswith("thumb:") for b in buttons(message))
 
 
 @asynccontextmanager
 async def bot_on_local_discord(folder: Path) -> AsyncIterator[LocalDiscord]:
-    """Run the bot on the local Discord, with its pool warm."""
+    """Run the bot on the local Discord."""
     settings = Settings(
-        _env_file=None, database=folder / "genrec.db", http_port=0, cooldown_s=0, workers=1
+        _env_file=None,
+        database=folder / "genrec.db",
+        http_port=0,
+        local_discord_port=0,
+        cooldown_s=0,
+        workers=1,
     )
-    async with LocalDiscord() as discord:
-        with discord.patch_discord_py():
-            policy = local_policy(settings, discord)
-            async with open_app(settings, policy=policy, fresh_discord=True) as app:
-                stop = asyncio.Event()
-                running = asyncio.create_task(run_until_stopped(app, discord.token, stop=stop))
-                try:
-                    await discord.wait_ready(WAIT_S)
-                    await discord.wait_commands("recommend", timeout_s=WAIT_S)
-                    await app.pool.warm()
-                    yield discord
-                finally:
-                    stop.set()
-                    await running
+    async with open_local(settings) as (discord, app):
+        stop = asyncio.Event()
+        running = asyncio.create_task(run_until_stopped(app, discord.token, stop=stop))
+        try:
+            await discord.wait_ready(WAIT_S)
+            await discord.wait_commands("recommend", timeout_s=WAIT_S)
+            yield discord
+        finally:
+            stop.set()
+            await running
+
+
+async def upload(discord: LocalDiscord, file: Upload) -> None:
+    """Upload a clip in #music and wait for the response."""
+    uploaded = await discord.you.say(uploads=[file])
+
+    def is_response(message: dict[str, Any]) -> bool:
+        reference = message.get("message_reference") or {}
+        return is_final(message) and reference.get("message_id") == uploaded["id"]
+
+    await discord.you.wait_message(is_response, timeout_s=WAIT_S)
+
+
+async def recommend(discord: LocalDiscord, file: Upload) -> None:
+    """Use /recommend and wait for the response."""
+    used = await discord.you.slash("recommend", {"clip": file})
+    await used.wait_until(is_final, WAIT_S)
 
 
 async def trace() -> dict[str, Trace]:
-    """Return the counts of an upload to the bot and of a /recommend, each with a new clip."""
+    """Return the counts of an upload and of a /recommend, each with a new clip."""
     asyncio.get_running_loop().set_default_executor(InlineExecutor())
+    counts = {"upload": Trace(), "/recommend": Trace()}
     with tempfile.TemporaryDirectory(prefix="genrec-trace-") as folder:
         async with bot_on_local_discord(Path(folder)) as discord:
-            you, counts = discord.you, {"upload": Trace(), "/recommend": Trace()}
-            await (await you.slash("settings uploads")).wait_edited()
-            uploads = [clip(seed) for seed in range(4)]
-
-            async def upload(file: Upload) -> None:
-                said = await you.say(uploads=[file])
-
-                def replied(message: dict[str, Any]) -> bool:
-                    reference = message.get("message_reference") or {}
-                    return answered(message) and reference.get("message_id") == said["id"]
-
-                await you.wait_message(replied, timeout_s=WAIT_S)
-
-            async def recommend(file: Upload) -> None:
-                used = await you.slash("recommend", {"clip": file})
-                await used.wait_until(answered, WAIT_S)
-
             # Once without counting: caches are filled, and the worker has loaded its libraries.
-            await upload(uploads[0])
-            await recommend(uploads[1])
-            await counts["upload"].run(lambda: upload(uploads[2]))
-            await counts["/recommend"].run(lambda: recommend(uploads[3]))
-            return counts
+            await upload(discord, clip(0))
+            await recommend(discord, clip(1))
+            await counts["upload"].run(upload(discord, clip(2)))
+            await counts["/recommend"].run(recommend(discord, clip(3)))
+    return counts
 
 
 def main() -> None:

@@ -122,8 +122,9 @@ async def _recommend(
             if genre is not None and genre not in labels:
                 raise DataError(f"There is no genre {genre!r} here; choose of {', '.join(labels)}.")
             opening = _ms(fetched)
+            analysis = await opened.recommender.analyze(clip)
             answer = await opened.recommender.recommend(
-                clip, k=count, genre=genre, per_artist=per_artist
+                analysis, clip=clip, k=count, genre=genre, per_artist=per_artist
             )
             return _timed(answer, start, opening)
 
@@ -134,7 +135,7 @@ async def _genre(settings: Settings, source: str) -> Recommendation:
         fetched = time.perf_counter()
         async with open_recommender(settings, workers=1) as opened:
             opening = _ms(fetched)
-            answer = await opened.recommender.genre(clip)
+            answer = opened.recommender.genre(await opened.recommender.analyze(clip))
             return _timed(answer, start, opening)
 
 

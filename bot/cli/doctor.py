@@ -12,8 +12,9 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from bot.config import Settings, SettingsError, load_settings, renamed_settings
+from bot.config import Settings, load_settings, renamed_settings
 from bot.demo.clip_audio import clip_file
+from bot.errors import SettingsError
 from bot.runtime.resources import find_preset, open_catalogue
 from bot.runtime.source_policy import old_ytdlp, source_policy
 from bot.sources.policy import accepted_sources

@@ -1,1 +1,1 @@
-"""The discord.py client and what it needs to answer: replies, retries, checks, buttons, errors."""
+"""The discord.py client: responders, retries, checks, buttons and the error handler."""

@@ -1,4 +1,4 @@
-"""The discord.py client: intents, cogs and command sync; it knows no service and holds no state."""
+"""The discord.py client: intents, cogs and command sync."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client.buttons import Press, control_class
+from bot.client.buttons import OnPress, control_class
 from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
 from bot.client.retry import with_retry
@@ -26,7 +26,7 @@ _GUILD_READY_S = 2.0
 
 
 class Tree(app_commands.CommandTree["Client"]):
-    """The commands; repeated events are dropped, and errors are told by the one handler."""
+    """The command tree: drops duplicate events and passes errors to the error handler."""
 
     def __init__(self, client: Client, *, dedup: EventDedup, errors: ErrorHandler) -> None:
         super().__init__(client)
@@ -34,23 +34,23 @@ class Tree(app_commands.CommandTree["Client"]):
         self._errors = errors
 
     async def interaction_check(self, interaction: discord.Interaction[Client], /) -> bool:
-        """Let each interaction through once."""
+        """Drop an interaction that was dispatched before."""
         return self._dedup.is_new(interaction.id)
 
     async def on_error(
         self, interaction: discord.Interaction[Client], error: app_commands.AppCommandError, /
     ) -> None:
-        """Hand an error to the handler; a suggestion that failed is only logged."""
+        """Pass an error to the error handler; a failed autocomplete is only logged."""
         if interaction.type is discord.InteractionType.autocomplete:
-            log.warning("a suggestion failed", exc_info=error)
+            log.warning("autocomplete failed", exc_info=error)
             return
-        await self._errors.answer(interaction, error)
+        await self._errors.respond(interaction, error)
 
 
 class Client(commands.AutoShardedBot):
-    """A client with the intents and commands of genrec.
+    """The client with the intents and commands of genrec.
 
-    Always the sharded one: with one shard it is an ordinary client, and more are a setting.
+    With one shard an ``AutoShardedBot`` is an ordinary client.
     """
 
     def __init__(
@@ -61,16 +61,16 @@ class Client(commands.AutoShardedBot):
         dedup: EventDedup,
         errors: ErrorHandler,
         set_up: Callable[[Client], Awaitable[None]],
-        forget_server: Callable[[int], Awaitable[None]],
+        forget_guild: Callable[[int], Awaitable[None]],
     ) -> None:
-        # No voice here, so nothing about its libraries in the log either.
+        # The bot uses no voice, so no warnings about missing voice libraries.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
         intents = discord.Intents.default()
         intents.message_content = message_content
         intents.typing = False
         intents.voice_states = False
         super().__init__(
-            command_prefix=commands.when_mentioned,  # required; on_message below reads no commands
+            command_prefix=commands.when_mentioned,  # required, but not used
             help_command=None,
             intents=intents,
             shard_count=shards or None,
@@ -83,57 +83,57 @@ class Client(commands.AutoShardedBot):
             tree_cls=lambda client: Tree(client, dedup=dedup, errors=errors),  # type: ignore[arg-type]
         )
         self._set_up = set_up
-        self._forget_server = forget_server
+        self._forget_guild = forget_guild
 
     async def setup_hook(self) -> None:
-        """Do what comes between login and connection."""
+        """Run the set-up between login and connection."""
         await self._set_up(self)
 
     async def on_message(self, message: discord.Message, /) -> None:
-        """Read no commands in messages: the cogs listen themselves."""
+        """Ignore text commands; cogs have listeners of their own."""
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
-        """Keep nothing about a server that the bot was removed from."""
-        await self._forget_server(guild.id)
-        log.info("removed from server %s: what was kept about it is deleted", guild.id)
+        """Delete the data of a guild that removed the bot."""
+        await self._forget_guild(guild.id)
+        log.info("removed from guild %s: its data is deleted", guild.id)
 
 
-async def add_features(
-    client: Client, features: Sequence[commands.Cog], *, dedup: EventDedup, errors: ErrorHandler
+async def add_cogs(
+    client: Client, cogs: Sequence[commands.Cog], *, dedup: EventDedup, errors: ErrorHandler
 ) -> None:
     """Add cogs with their message menus, and one class for all their buttons."""
-    presses: dict[str, Press] = {}
-    for cog in features:
+    callbacks: dict[str, OnPress] = {}
+    for cog in cogs:
         await client.add_cog(cog)
-        presses |= getattr(cog, "presses", {})
+        callbacks |= getattr(cog, "buttons", {})
         for menu in getattr(cog, "menus", ()):
             client.tree.add_command(menu)
-    client.add_dynamic_items(control_class(presses, dedup=dedup, errors=errors))
+    client.add_dynamic_items(control_class(callbacks, dedup=dedup, errors=errors))
 
 
 async def sync_commands(
-    client: Client, *, db: Database, server_id: int | None = None, force: bool = False
+    client: Client, *, db: Database, guild_id: int | None = None, force: bool = False
 ) -> bool:
-    """Register the commands where their definition has changed since; return whether it had.
+    """Register the commands if their definitions have changed; return whether they had.
 
-    ``server_id`` registers them on one server, where they appear at once.
+    ``guild_id`` registers them in one guild, where they appear at once.
     """
     tree = client.tree
-    guild = discord.Object(server_id) if server_id else None
+    guild = discord.Object(guild_id) if guild_id else None
     if guild is not None:
         tree.copy_global_to(guild=guild)
     digest = await _digest(tree, guild)
-    name = f"commands:{client.application_id}:{server_id or 'everywhere'}"
+    name = f"commands:{client.application_id}:{guild_id or 'everywhere'}"
     if not force and await get_value(db, name) == digest:
         return False
     await with_retry(lambda: tree.sync(guild=guild), timeout_s=_SYNC_S)
     await set_value(db, name, digest)
-    log.info("commands registered %s", f"on server {server_id}" if server_id else "everywhere")
+    log.info("commands registered: %s", f"guild {guild_id}" if guild_id else "everywhere")
     return True
 
 
 async def _digest(tree: app_commands.CommandTree[Any], guild: discord.Object | None) -> str:
-    """Hash what a sync would send, translations included."""
+    """Return the hash of the definitions that a sync sends, translations included."""
     found: list[Any] = [
         *tree.get_commands(guild=guild, type=discord.AppCommandType.chat_input),
         *tree.get_commands(guild=guild, type=discord.AppCommandType.message),

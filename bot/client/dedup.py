@@ -1,4 +1,4 @@
-"""Events that came before: Discord sends some twice, and discord.py passes both on."""
+"""Drop duplicate gateway events: Discord sends some twice, and discord.py dispatches both."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable
 
 
 class EventDedup:
-    """The ids of the last events, oldest forgotten first."""
+    """The ids of the last events."""
 
-    def __init__(self, *, remembered: int = 10_000, repeated: Callable[[], None]) -> None:
+    def __init__(self, *, size: int = 10_000, on_repeat: Callable[[], None]) -> None:
         self._ids: OrderedDict[int, None] = OrderedDict()
-        self._remembered = remembered
-        self._repeated = repeated
+        self._size = size
+        self._on_repeat = on_repeat
 
     def is_new(self, event_id: int) -> bool:
-        """Tell whether an id is new, and remember it."""
+        """Store an event id, and return whether it is new."""
         if event_id in self._ids:
-            self._repeated()
+            self._on_repeat()
             return False
         self._ids[event_id] = None
-        if len(self._ids) > self._remembered:
+        if len(self._ids) > self._size:
             self._ids.popitem(last=False)
         return True

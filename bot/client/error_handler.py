@@ -1,4 +1,4 @@
-"""The one place that turns an error into words: a sentence where there is one, else an apology."""
+"""Error handler: turns every error into a message, and logs those that are not the user's fault."""
 
 from __future__ import annotations
 
@@ -12,61 +12,64 @@ from discord import app_commands
 from discord.ui import LayoutView
 
 from bot.client.checks import may_post_in
-from bot.client.responders import say
+from bot.client.responders import respond
 from bot.client.retry import GONE, with_retry
-from bot.errors import Declined
-from bot.logs import job_id, new_job_id
-from bot.ui.messages import Replies
+from bot.errors import RequestDeclined
+from bot.i18n import Localizer, Translations
+from bot.logs import new_request_id, request_id
+from bot.ui import messages
+from bot.ui.messages import Limits
 from genrec.errors import GenrecError, InputRefused
 
 log = logging.getLogger(__name__)
 
 
 class ErrorHandler:
-    """Speaks for everything that failed."""
+    """Sends the message of an error to the user."""
 
-    def __init__(self, *, replies: Replies) -> None:
-        self._replies = replies
+    def __init__(self, *, translations: Translations, limits: Limits) -> None:
+        self._translations = translations
+        self._limits = limits
 
-    def explain(self, error: BaseException, locale: str) -> LayoutView:
-        """Return what the person reads; an error of ours goes to the log, under the same id."""
-        error = unwrapped(error)
-        if isinstance(error, Declined):
-            return self._replies.decline(error.key, locale, **error.values)
+    def explain(self, error: BaseException, locale: object) -> LayoutView:
+        """Return the message of an error; one without a sentence is logged under the same id."""
+        error, localizer = unwrapped(error), Localizer(self._translations, locale)
+        if isinstance(error, RequestDeclined):
+            return messages.decline(localizer, error.key, **error.values)
         if isinstance(error, GenrecError):
             if not isinstance(error, InputRefused):
                 log.warning("%s: %s", error.code, error)
-            return self._replies.refusal(error, locale)
-        name = job_id.get() or new_job_id()
-        log.error("our fault, told as %s", name, exc_info=error)
-        return self._replies.apology(name, locale)
+            return messages.refusal(localizer, error, self._limits)
+        error_id = request_id.get() or new_request_id()
+        log.error("unhandled error %s", error_id, exc_info=error)
+        return messages.apology(localizer, error_id)
 
-    async def answer(self, interaction: discord.Interaction, error: BaseException) -> None:
-        """Tell the person; where even that fails, the log."""
+    async def respond(self, interaction: discord.Interaction, error: BaseException) -> None:
+        """Send the message of an error; if that fails, log it."""
         error = unwrapped(error)
-        if _nobody_listens(error):
-            log.warning("an interaction came or was answered too late: %s", error)
+        if isinstance(error, discord.HTTPException) and error.code in GONE:
+            log.warning("interaction expired: %s", error)
             return
-        view = self.explain(error, str(interaction.locale))
+        view = self.explain(error, interaction.locale)
         try:
-            await say(interaction, view)
+            await respond(interaction, view)
         except (discord.HTTPException, OSError, TimeoutError) as failure:
-            log.warning("an error could not be told: %s", failure)
+            log.warning("could not send error message: %s", failure)
 
     @asynccontextmanager
-    async def answering(self, interaction: discord.Interaction) -> AsyncIterator[None]:
-        """Tell the person what goes wrong in the block."""
+    async def interaction(self, interaction: discord.Interaction) -> AsyncIterator[None]:
+        """Send the message of an error in the block to the user of an interaction."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - the last stop of all that a button does
-            await self.answer(interaction, error)
+        except Exception as error:  # noqa: BLE001 - the last handler of a button's errors
+            await self.respond(interaction, error)
 
     @asynccontextmanager
-    async def replying(self, message: discord.Message, locale: str) -> AsyncIterator[None]:
-        """Say in a reply what goes wrong in the block."""
+    async def upload(self, message: discord.Message, locale: str) -> AsyncIterator[None]:
+        """Send the message of an error in the block as a reply to an upload."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - the last stop of all that an upload does
+        except Exception as error:  # noqa: BLE001 - the last handler of an upload's errors
             view = self.explain(error, locale)
             if may_post_in(message.channel, message.guild):
                 reference = message.to_reference(fail_if_not_exists=False)
@@ -78,24 +81,20 @@ class ErrorHandler:
 
 
 def unwrapped(error: BaseException) -> BaseException:
-    """Return the cause of what discord.py wraps, and our own word for its refusals."""
+    """Return the cause of an error that discord.py wraps, and our own error for its checks."""
     if isinstance(error, app_commands.CommandInvokeError):
         return error.original
     if isinstance(error, app_commands.NoPrivateMessage):
-        return Declined("guild_only")
+        return RequestDeclined("guild_only")
     if isinstance(error, app_commands.MissingPermissions):
-        return Declined("no_permission")
+        return RequestDeclined("no_permission")
     return error
 
 
 def outcome_of(error: BaseException) -> str:
-    """Return the word that counts an error in the metrics."""
+    """Return the outcome that the metrics count for an error."""
     if isinstance(error, asyncio.CancelledError):
         return "interrupted"
-    if isinstance(error, Declined):
+    if isinstance(error, RequestDeclined):
         return error.key
     return error.code if isinstance(error, GenrecError) else "failed"
-
-
-def _nobody_listens(error: BaseException) -> bool:
-    return isinstance(error, discord.HTTPException) and error.code in GONE

@@ -1,4 +1,4 @@
-"""One message, acknowledged, kept up to date and finished: an interaction's, or a reply."""
+"""Responders: acknowledge a request, then edit its message up to the response."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from bot.client.retry import ALREADY_ACKNOWLEDGED, GONE, retry_until, with_retry
 log = logging.getLogger(__name__)
 
 MakeFile = Callable[[], discord.File]
-"""Files are made anew for each try, because discord.py closes those it has sent."""
+"""Makes a file for each attempt, because discord.py closes those that it has sent."""
 
-# Discord drops the token 3 s after the event; the rest is what the event took to get here.
+# Discord drops the token 3 s after the event, and the event takes some time to arrive.
 _ACKNOWLEDGE_S = 2.8
 _PROGRESS_S = 4.0
-# Edits begin to fail somewhat before the token's 15 minutes are over.
+# Edits start to fail some seconds before the 15 minutes of a token are over.
 _MARGIN_S = 15.0
 _REPLY_S = 15 * 60
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyTarget:
-    """Which message a restarted bot has to correct."""
+    """The message that a restarted bot corrects."""
 
     application_id: int | None = None
     token: str | None = field(default=None, repr=False)  # a credential: never in a log
@@ -36,34 +36,34 @@ class ReplyTarget:
 
 
 class Responder(Protocol):
-    """Where the answer to one question is shown."""
+    """Edits the message of one request."""
 
     user_id: int
     guild_id: int | None
     channel_id: int | None
     locale: str
     private: bool
-    known_at_once: bool
-    """Whether the debt can be noted before the acknowledgement."""
+    target_known: bool
+    """Whether ``target`` is known before the acknowledgement."""
 
     async def acknowledge(self) -> None:
-        """Show within 3 s that the question has arrived."""
+        """Acknowledge the request within 3 s."""
 
     async def show(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
-        """Replace what is shown, once; for progress, which may be lost."""
+        """Edit the message, with few retries: for progress, which may be lost."""
 
     async def finish(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
-        """Replace what is shown for good, also through an outage of some minutes."""
+        """Edit the message, with retries through an outage of some minutes: for the response."""
 
     @property
     def target(self) -> ReplyTarget:
-        """What a restarted bot needs to correct the message."""
+        """The message, for a restarted bot to correct."""
 
 
 class InteractionResponder:
-    """The answer to a command, a menu or a button."""
+    """Responder of a command, a menu or a button."""
 
-    known_at_once = True
+    target_known = True
 
     def __init__(self, interaction: discord.Interaction, *, private: bool) -> None:
         self._interaction = interaction
@@ -76,11 +76,11 @@ class InteractionResponder:
 
     @property
     def target(self) -> ReplyTarget:
-        """The interaction's token, which edits its answer for 15 minutes."""
+        """The interaction's token, which is valid for 15 minutes."""
         return ReplyTarget(self._interaction.application_id, self._interaction.token)
 
     async def acknowledge(self) -> None:
-        """Defer; an acknowledgement that was applied and whose answer was lost is one too."""
+        """Defer the interaction."""
         self._message_id = await acknowledge(self._interaction, private=self.private)
 
     async def show(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
@@ -89,7 +89,7 @@ class InteractionResponder:
         await with_retry(lambda: edit(view, files), timeout_s=_PROGRESS_S)
 
     async def finish(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
-        """Edit the original response; where its token has run out, the message it became."""
+        """Edit the original response or, after its token has expired, the message itself."""
         loop = asyncio.get_running_loop()
         left_s = (self._interaction.expires_at - discord.utils.utcnow()).total_seconds()
         try:
@@ -105,7 +105,7 @@ class InteractionResponder:
         try:
             await with_retry(lambda: self._edit_as_message(view, files))
         except discord.HTTPException as error:
-            log.warning("an answer was ready after its token had run out: %s", error)
+            log.warning("reply token expired before the response: %s", error)
             channel = self._interaction.channel
             if self.private or not isinstance(channel, discord.abc.Messageable):
                 return
@@ -120,22 +120,22 @@ class InteractionResponder:
         )
 
     async def _edit_as_message(self, view: LayoutView, files: Sequence[MakeFile]) -> None:
-        """Edit as any message of the bot's own: only where it may see the channel."""
+        """Edit as a message of the bot, which works only in channels that it can see."""
         channel = self._interaction.client.get_partial_messageable(self.channel_id or 0)
         message = channel.get_partial_message(self._message_id or 0)
         await message.edit(view=view, attachments=[make() for make in files])
 
 
 class MessageResponder:
-    """The answer to an uploaded clip: a reply in its channel."""
+    """Responder of an upload: it posts a message that refers to the upload."""
 
     private = False
-    known_at_once = False
+    target_known = False
 
-    def __init__(self, message: discord.Message, *, locale: str, waiting: LayoutView) -> None:
-        self._message = message
-        self._waiting = waiting
-        self._reply: discord.Message | None = None
+    def __init__(self, message: discord.Message, *, locale: str, progress: LayoutView) -> None:
+        self._upload = message
+        self._progress = progress
+        self._posted: discord.Message | None = None
         self.user_id = message.author.id
         self.guild_id = message.guild.id if message.guild else None
         self.channel_id: int | None = message.channel.id
@@ -143,40 +143,43 @@ class MessageResponder:
 
     @property
     def target(self) -> ReplyTarget:
-        """The reply; it is known once it has been posted."""
-        return ReplyTarget(message_id=self._reply.id if self._reply else None)
+        """The posted message; it is known after the acknowledgement."""
+        return ReplyTarget(message_id=self._posted.id if self._posted else None)
 
     async def acknowledge(self) -> None:
-        """Reply that the clip is being looked at; never twice, also where the call is repeated."""
-        reference = self._message.to_reference(fail_if_not_exists=False)
-        self._reply = await with_retry(
-            lambda: self._message.channel.send(
-                view=self._waiting,
+        """Post the first progress; the nonce keeps a retry from posting it twice."""
+        reference = self._upload.to_reference(fail_if_not_exists=False)
+        self._posted = await with_retry(
+            lambda: self._upload.channel.send(
+                view=self._progress,
                 reference=reference,
                 mention_author=False,
-                nonce=self._message.id,
+                nonce=self._upload.id,
                 silent=True,
             )
         )
 
     async def show(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
-        """Edit the reply."""
+        """Edit the posted message."""
         await with_retry(lambda: self._edit(view, files), timeout_s=_PROGRESS_S)
 
     async def finish(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
-        """Edit the reply."""
+        """Edit the posted message."""
         deadline = asyncio.get_running_loop().time() + _REPLY_S
         await retry_until(deadline, lambda: self._edit(view, files))
 
     async def _edit(self, view: LayoutView, files: Sequence[MakeFile]) -> None:
-        assert self._reply is not None, "acknowledge() comes first"
-        await self._reply.edit(view=view, attachments=[make() for make in files])
+        assert self._posted is not None, "acknowledge() comes first"
+        await self._posted.edit(view=view, attachments=[make() for make in files])
 
 
 async def acknowledge(
     interaction: discord.Interaction, *, private: bool, thinking: bool = True
 ) -> int | None:
-    """Defer an interaction in the time Discord gives; return the message's id, where told."""
+    """Defer an interaction within Discord's 3 s; return the id of its message, where known.
+
+    A retry that finds the interaction acknowledged has succeeded: the first reply was lost.
+    """
     try:
         response = await with_retry(
             lambda: interaction.response.defer(ephemeral=private, thinking=thinking),
@@ -189,14 +192,14 @@ async def acknowledge(
     return response.message_id if response else None
 
 
-async def say(
+async def respond(
     interaction: discord.Interaction,
     view: LayoutView,
     *,
     private: bool = True,
     files: Sequence[MakeFile] = (),
 ) -> None:
-    """Answer an interaction at once, or after all where it was deferred."""
+    """Send the response of an interaction, or edit it in if the interaction was deferred."""
     if interaction.response.is_done():
         await with_retry(
             lambda: interaction.edit_original_response(
@@ -214,7 +217,7 @@ async def say(
     except discord.HTTPException as error:
         if error.code != ALREADY_ACKNOWLEDGED:
             raise
-        # Acknowledged, though the answer to that was lost on its way: the message is still empty.
+        # The acknowledgement succeeded but its reply was lost, so the message is still empty.
         await with_retry(
             lambda: interaction.edit_original_response(
                 view=view, attachments=[make() for make in files]

@@ -1,4 +1,4 @@
-"""Calls to Discord that end: bounded in time, repeated where the wire and not Discord failed."""
+"""Discord calls with a timeout and retries on connection errors."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 async def with_retry(
     call: Callable[[], Awaitable[T]], *, timeout_s: float = 10.0, attempts: int = 4
 ) -> T:
-    """Await ``call()``, again where a connection broke, for ``timeout_s`` seconds in all.
+    """Await ``call()``, with retries on connection errors, for at most ``timeout_s`` seconds.
 
-    ``call`` is made anew each time, because discord.py closes the files of a message it has sent.
-    It must be one that may be repeated: an edit, an acknowledgement, a deletion.
+    ``call`` makes a new awaitable each time, because discord.py closes the files that it has sent.
+    It must be idempotent: an edit, an acknowledgement, a deletion.
     """
     async with asyncio.timeout(timeout_s):
         for attempt in range(1, attempts + 1):
@@ -42,14 +42,14 @@ async def with_retry(
                     raise
                 pause_s, failure = _retry_after(error), error
             except TypeError as error:
-                # An HTML 429: discord.py looks for retry_after in a string. Anything else that is
-                # a TypeError is a mistake of ours and will fail again below.
+                # discord.py looks up retry_after in the string of an HTML 429. Every other
+                # TypeError is a bug.
                 if "indices must be" not in str(error):
                     raise
                 pause_s, failure = 1.0, error
             if attempt == attempts:
                 raise failure
-            log.info("a call to Discord is repeated: %s", type(failure).__name__)
+            log.info("Discord call retried: %s", type(failure).__name__)
             await asyncio.sleep(min(pause_s, _LONGEST_PAUSE_S))
     raise AssertionError("unreachable")
 
@@ -65,10 +65,9 @@ def _retry_after(error: discord.HTTPException) -> float:
 async def retry_until(
     deadline: float, call: Callable[[], Awaitable[T]], *, first_pause_s: float = 2.0
 ) -> T:
-    """Repeat a failing call with growing pauses until the event loop's clock says ``deadline``.
+    """Repeat a failing call with growing pauses until ``deadline`` on the event loop's clock.
 
-    For the last word of a job, which is owed through an outage of some minutes. What Discord
-    refuses for good (a 4xx) is raised at once.
+    For a response, which should survive an outage of some minutes. A 4xx is raised at once.
     """
     loop, pause_s = asyncio.get_running_loop(), first_pause_s
     while True:
@@ -77,6 +76,6 @@ async def retry_until(
         except (discord.DiscordServerError, TimeoutError, OSError, aiohttp.ClientError) as error:
             if loop.time() + pause_s > deadline:
                 raise
-            log.warning("Discord cannot be reached (%s); trying again", type(error).__name__)
+            log.warning("Discord unreachable (%s): retrying", type(error).__name__)
             await asyncio.sleep(pause_s)
             pause_s = min(60.0, pause_s * 2)

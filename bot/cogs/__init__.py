@@ -1,1 +1,1 @@
-"""The bot's features, one file each: a cog parses, calls and replies."""
+"""Cogs, one feature a file: parse a command, run a handler, send the response."""

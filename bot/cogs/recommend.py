@@ -9,14 +9,14 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client.buttons import Press
+from bot.client.buttons import OnPress
 from bot.client.checks import as_source, could_be_sound, is_sound, one_source
 from bot.client.responders import InteractionResponder
-from bot.errors import Declined
+from bot.errors import RequestDeclined
 from bot.jobs.handlers import RequestHandlers
-from bot.jobs.options import Preferences
-from bot.jobs.runner import JobRunner
-from bot.sources import Attachment
+from bot.jobs.options import OptionsResolver
+from bot.jobs.runner import RequestRunner
+from bot.sources import Attachment, Sources
 
 _LINK = re.compile(r"https?://[^\s<>]+")
 _CLIP = "An audio or video file"
@@ -25,14 +25,20 @@ _PRIVATE = "Only you see the answer"
 
 
 class Recommend(commands.Cog):
-    """The questions people ask about a clip."""
+    """Commands, menus and buttons about one clip."""
 
     def __init__(
-        self, *, runner: JobRunner, handlers: RequestHandlers, preferences: Preferences
+        self,
+        *,
+        runner: RequestRunner,
+        sources: Sources,
+        handlers: RequestHandlers,
+        options: OptionsResolver,
     ) -> None:
         self._runner = runner
+        self._sources = sources
         self._handlers = handlers
-        self._preferences = preferences
+        self._options = options
         self.menus = [
             _everywhere(app_commands.ContextMenu(name=name, callback=callback))
             for name, callback in (
@@ -40,7 +46,7 @@ class Recommend(commands.Cog):
                 ("What genre is this?", self.genre_from_message),
             )
         ]
-        self.presses: Mapping[str, Press] = {"more": self.more}
+        self.buttons: Mapping[str, OnPress] = {"more": self.more}
 
     @app_commands.command(description="Find tracks that sound similar to a clip")
     @app_commands.describe(
@@ -61,7 +67,7 @@ class Recommend(commands.Cog):
         genre: str | None = None,
         private: bool | None = None,
     ) -> None:
-        """Answer /recommend."""
+        """Handle /recommend."""
         await self._recommend(
             interaction, one_source(clip, link), count=count, genre=genre, private=private
         )
@@ -70,8 +76,8 @@ class Recommend(commands.Cog):
     async def complete_genre(
         self, interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
-        """Complete a genre."""
-        return self._preferences.genres(typed, interaction.locale)
+        """Complete the genre of /recommend."""
+        return self._options.complete_genre(typed, interaction.locale)
 
     @app_commands.command(description="Find the genre of a clip")
     @app_commands.describe(clip=_CLIP, link=_LINK_HELP, private=_PRIVATE)
@@ -84,34 +90,34 @@ class Recommend(commands.Cog):
         link: str | None = None,
         private: bool | None = None,
     ) -> None:
-        """Answer /genre."""
+        """Handle /genre."""
         await self._genre(interaction, one_source(clip, link), private=private)
 
     async def recommend_from_message(
         self, interaction: discord.Interaction, message: discord.Message
     ) -> None:
-        """Answer Apps > Recommend from this message."""
+        """Handle Apps > Recommend from this message."""
         await self._recommend(interaction, source_of(message))
 
     async def genre_from_message(
         self, interaction: discord.Interaction, message: discord.Message
     ) -> None:
-        """Answer Apps > What genre is this."""
+        """Handle Apps > What genre is this."""
         await self._genre(interaction, source_of(message))
 
     async def more(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
-        """Answer More like this."""
+        """Handle More like this."""
         if not parts[0].isascii() or not parts[0].isdigit() or int(parts[0]) >= 2**63:
-            raise Declined("track_gone")
-        wanted = await self._preferences.wanted(
+            raise RequestDeclined("track_gone")
+        options = await self._options.resolve(
             interaction.user, interaction.guild_id, interaction.locale
         )
-        # Who asked in private goes on in private.
+        # A private response has private follow-ups.
         hidden = bool(interaction.message and interaction.message.flags.ephemeral)
-        private = await self._preferences.private(interaction.guild_id, True if hidden else None)
-        answer = InteractionResponder(interaction, private=private)
-        work = self._handlers.more(int(parts[0]), wanted)
-        await self._runner.run(answer, "more", work, at_once=True)
+        private = await self._options.private(interaction.guild_id, True if hidden else None)
+        responder = InteractionResponder(interaction, private=private)
+        handler = self._handlers.more(int(parts[0]), options)
+        await self._runner.run(responder, "more", handler, skip_cooldown=True)
 
     async def _recommend(
         self,
@@ -122,13 +128,14 @@ class Recommend(commands.Cog):
         genre: str | None = None,
         private: bool | None = None,
     ) -> None:
-        self._handlers.check(source)
-        wanted = await self._preferences.wanted(
+        checked = self._sources.check(source)
+        options = await self._options.resolve(
             interaction.user, interaction.guild_id, interaction.locale, count=count, genre=genre
         )
-        hidden = await self._preferences.private(interaction.guild_id, private)
-        answer = InteractionResponder(interaction, private=hidden)
-        await self._runner.run(answer, "recommend", self._handlers.recommend(source, wanted))
+        hidden = await self._options.private(interaction.guild_id, private)
+        responder = InteractionResponder(interaction, private=hidden)
+        handler = self._handlers.recommend(checked, options)
+        await self._runner.run(responder, "recommend", handler)
 
     async def _genre(
         self,
@@ -137,29 +144,29 @@ class Recommend(commands.Cog):
         *,
         private: bool | None = None,
     ) -> None:
-        self._handlers.check(source)
-        wanted = await self._preferences.wanted(
+        checked = self._sources.check(source)
+        options = await self._options.resolve(
             interaction.user, interaction.guild_id, interaction.locale
         )
-        hidden = await self._preferences.private(interaction.guild_id, private)
-        answer = InteractionResponder(interaction, private=hidden)
-        await self._runner.run(answer, "genre", self._handlers.genre(source, wanted))
+        hidden = await self._options.private(interaction.guild_id, private)
+        responder = InteractionResponder(interaction, private=hidden)
+        await self._runner.run(responder, "genre", self._handlers.genre(checked, options))
 
 
 def source_of(message: discord.Message) -> Attachment | str:
-    """Return what there is to listen to in a message: a clip, else a link; forwarded ones too."""
+    """Return the first clip of a message, else its first link; forwarded messages count."""
     attachments = list(message.attachments)
     texts = [message.content]
     for snapshot in message.message_snapshots:
         attachments += snapshot.attachments
         texts.append(snapshot.content)
-    for test in (is_sound, could_be_sound):
-        for attachment in filter(test, attachments):
+    for check in (is_sound, could_be_sound):
+        for attachment in filter(check, attachments):
             return as_source(attachment)
     for text in texts:
         if found := _LINK.search(text):
             return found.group().rstrip(".,;:!?)]}'\"")
-    raise Declined("nothing_in_message")
+    raise RequestDeclined("nothing_in_message")
 
 
 def _everywhere(menu: app_commands.ContextMenu) -> app_commands.ContextMenu:

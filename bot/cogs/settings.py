@@ -1,4 +1,4 @@
-"""/settings: how the bot works on one server, by commands and by a panel."""
+"""/settings: a guild's settings, by commands and by a panel."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client.buttons import Press, chosen
+from bot.client.buttons import OnPress, selected
 from bot.client.checks import may_post_in, require_manage_guild
-from bot.client.responders import acknowledge, say
-from bot.errors import Declined
+from bot.client.responders import acknowledge, respond
+from bot.errors import RequestDeclined
+from bot.i18n import Localizer, Translations
 from bot.jobs.guild_settings import GuildSettingsCache
-from bot.ui.messages import Replies
-from bot.ui.pages import Pages, SettingsState
+from bot.ui import messages, pages
+from bot.ui.pages import SettingsState
 from db.guild_settings import GuildSettings
-from genrec.preset import Preset
 
 log = logging.getLogger(__name__)
 
@@ -28,30 +28,19 @@ log = logging.getLogger(__name__)
 class ServerSettings(
     commands.GroupCog, name="settings", description="Settings of genrec for this server (admins)"
 ):
-    """What the admins of a server decide."""
+    """The /settings commands and their panel."""
 
-    def __init__(
-        self,
-        *,
-        servers: GuildSettingsCache,
-        replies: Replies,
-        pages: Pages,
-        preset: Preset,
-        sees_uploads: bool,
-    ) -> None:
-        self._servers = servers
-        self._replies = replies
-        self._pages = pages
-        self._preset = preset
-        self._sees_uploads = sees_uploads
-        self.presses: Mapping[str, Press] = {"settings": self.changed_in_panel}
+    def __init__(self, *, guilds: GuildSettingsCache, translations: Translations) -> None:
+        self._guilds = guilds
+        self._translations = translations
+        self.buttons: Mapping[str, OnPress] = {"settings": self.change}
 
     @app_commands.command(description="Show and change the settings")
     async def show(self, interaction: discord.Interaction) -> None:
-        """Answer /settings show."""
+        """Handle /settings show."""
         guild_id = require_manage_guild(interaction)
         await acknowledge(interaction, private=True)
-        await self._show(interaction, await self._servers.settings(guild_id))
+        await self._show(interaction, await self._guilds.settings(guild_id))
 
     @app_commands.command(description="Answer clips uploaded in a channel")
     @app_commands.describe(enabled="On or off", channel="Channel (default: this one)")
@@ -61,22 +50,22 @@ class ServerSettings(
         enabled: bool = True,
         channel: discord.TextChannel | None = None,
     ) -> None:
-        """Answer /settings uploads: one click switches this channel on."""
+        """Handle /settings uploads; without options it turns this channel on."""
         guild_id = require_manage_guild(interaction)
-        where = channel.id if channel else _home(interaction)
+        channel_id = channel.id if channel else _settings_channel(interaction)
         if enabled and not _may_post(interaction, channel):
-            raise Declined("cannot_post")
+            raise RequestDeclined("cannot_post")
         await acknowledge(interaction, private=True)
-        await self._save(interaction, _watching(await self._settings(guild_id), where, on=enabled))
-        key = "uploads_on" if enabled else "uploads_off"
-        await say(interaction, self._replies.notice(key, interaction.locale))
+        settings = await self._guilds.settings(guild_id)
+        await self._save(interaction, _with_channel(settings, channel_id, on=enabled))
+        await self._notify(interaction, "uploads_on" if enabled else "uploads_off")
 
     @app_commands.command(description="Choose who can use genrec on this server")
     @app_commands.describe(role="Only this role (default: everyone)")
     async def access(
         self, interaction: discord.Interaction, role: discord.Role | None = None
     ) -> None:
-        """Answer /settings access."""
+        """Handle /settings access."""
         guild_id = require_manage_guild(interaction)
         everyone = role is None or role.id == guild_id
         await self._set(interaction, allowed_role=None if everyone or role is None else role.id)
@@ -86,29 +75,9 @@ class ServerSettings(
     async def count(
         self, interaction: discord.Interaction, count: app_commands.Range[int, 1, 10]
     ) -> None:
-        """Answer /settings count."""
+        """Handle /settings count."""
         require_manage_guild(interaction)
         await self._set(interaction, default_count=count)
-
-    @app_commands.command(description="Choose the model that listens")
-    @app_commands.describe(model="One of the installed models")
-    async def model(self, interaction: discord.Interaction, model: str) -> None:
-        """Answer /settings model."""
-        require_manage_guild(interaction)
-        if model not in self._models():
-            raise Declined("model_unknown", model=model)
-        await self._set(interaction, preset=model)
-
-    @model.autocomplete("model")
-    async def complete_model(
-        self, interaction: discord.Interaction, typed: str
-    ) -> list[app_commands.Choice[str]]:
-        """Complete an installed model."""
-        return [
-            app_commands.Choice(name=name[:100], value=name[:100])
-            for name in self._models()
-            if typed.casefold() in name.casefold()
-        ]
 
     @app_commands.command(description="Make answers public or private")
     @app_commands.describe(private="Private: only you see the answer to your clip")
@@ -117,77 +86,75 @@ class ServerSettings(
         interaction: discord.Interaction,
         private: bool,
     ) -> None:
-        """Answer /settings answers."""
+        """Handle /settings answers."""
         require_manage_guild(interaction)
         await self._set(interaction, private=private)
 
-    async def changed_in_panel(
-        self, interaction: discord.Interaction, parts: tuple[str, ...]
-    ) -> None:
-        """Take up a button or menu of the panel, and show it anew in its place."""
+    async def change(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
+        """Handle a button or menu of the panel: save the change and show the new panel."""
         guild_id = require_manage_guild(interaction)
         await acknowledge(interaction, private=True, thinking=False)
-        now = await self._settings(guild_id)
-        changed = self._change(now, parts, chosen(interaction), _home(interaction))
+        changed = _changed(
+            await self._guilds.settings(guild_id),
+            parts,
+            selected(interaction),
+            _settings_channel(interaction),
+        )
         await self._save(interaction, changed)
         await self._show(interaction, changed)
-
-    def _change(
-        self, now: GuildSettings, parts: tuple[str, ...], values: list[str], here: int
-    ) -> GuildSettings:
-        what, on = parts[0], parts[-1] == "on"
-        if what == "uploads":
-            return _watching(now, here, on=on)
-        if what == "private":
-            return replace(now, private=on)
-        if what == "roles":
-            roles = [int(value) for value in values if int(value) != now.guild_id]
-            return replace(now, allowed_role=roles[0] if roles else None)
-        if what == "count" and values:
-            return replace(now, default_count=int(values[0]))
-        if what == "model" and values:
-            if values[0] not in self._models():
-                raise Declined("model_unknown", model=values[0])
-            return replace(now, preset=values[0])
-        return now
-
-    def _models(self) -> tuple[str, ...]:
-        return (self._preset.name,)
-
-    async def _settings(self, guild_id: int) -> GuildSettings:
-        return await self._servers.settings(guild_id)
 
     async def _set(
         self, interaction: discord.Interaction, **changes: int | str | bool | None
     ) -> None:
         await acknowledge(interaction, private=True)
-        now = await self._settings(interaction.guild_id or 0)
-        await self._save(interaction, replace(now, **changes))  # type: ignore[arg-type]
-        await say(interaction, self._replies.notice("settings_saved", interaction.locale))
+        settings = await self._guilds.settings(interaction.guild_id or 0)
+        await self._save(interaction, replace(settings, **changes))  # type: ignore[arg-type]
+        await self._notify(interaction, "settings_saved")
 
     async def _save(self, interaction: discord.Interaction, settings: GuildSettings) -> None:
-        await self._servers.save(settings)
-        log.info("settings of server %s changed by user %s", settings.guild_id, interaction.user.id)
+        await self._guilds.save(settings)
+        log.info("settings changed: guild %s, user %s", settings.guild_id, interaction.user.id)
+
+    async def _notify(self, interaction: discord.Interaction, key: str) -> None:
+        localizer = Localizer(self._translations, interaction.locale)
+        await respond(interaction, messages.notice(localizer, key))
 
     async def _show(self, interaction: discord.Interaction, settings: GuildSettings) -> None:
         guild, role_id = interaction.guild, settings.allowed_role
         role = guild.get_role(role_id) if guild and role_id else None
         state = SettingsState(
-            here=_home(interaction) in settings.upload_channels,
+            here=_settings_channel(interaction) in settings.upload_channels,
             channels=tuple(sorted(settings.upload_channels)),
             roles={} if role_id is None else {role_id: role.name if role else str(role_id)},
             count=settings.default_count,
-            model=settings.preset or self._preset.name,
-            models=self._models(),
             private=settings.private,
-            sees_uploads=self._sees_uploads,
+            message_content=interaction.client.intents.message_content,
         )
-        await say(interaction, self._pages.settings(state, interaction.locale))
+        localizer = Localizer(self._translations, interaction.locale)
+        await respond(interaction, pages.settings(localizer, state))
 
 
-def _watching(now: GuildSettings, channel_id: int, *, on: bool) -> GuildSettings:
-    channels = now.upload_channels | {channel_id} if on else now.upload_channels - {channel_id}
-    return replace(now, upload_channels=channels)
+def _changed(
+    settings: GuildSettings, parts: tuple[str, ...], values: list[str], channel_id: int
+) -> GuildSettings:
+    control, on = parts[0], parts[-1] == "on"
+    if control == "uploads":
+        return _with_channel(settings, channel_id, on=on)
+    if control == "private":
+        return replace(settings, private=on)
+    if control == "roles":
+        # The id of @everyone is the guild's.
+        roles = [int(value) for value in values if int(value) != settings.guild_id]
+        return replace(settings, allowed_role=roles[0] if roles else None)
+    if control == "count" and values:
+        return replace(settings, default_count=int(values[0]))
+    return settings
+
+
+def _with_channel(settings: GuildSettings, channel_id: int, *, on: bool) -> GuildSettings:
+    channels = settings.upload_channels
+    channels = channels | {channel_id} if on else channels - {channel_id}
+    return replace(settings, upload_channels=channels)
 
 
 def _may_post(interaction: discord.Interaction, channel: discord.TextChannel | None) -> bool:
@@ -196,8 +163,8 @@ def _may_post(interaction: discord.Interaction, channel: discord.TextChannel | N
     return interaction.app_permissions.send_messages
 
 
-def _home(interaction: discord.Interaction) -> int:
-    """Return the channel settings go by: a thread belongs to its channel."""
+def _settings_channel(interaction: discord.Interaction) -> int:
+    """Return the id of the channel that settings name: for a thread, its parent."""
     channel = interaction.channel
     if isinstance(channel, discord.Thread):
         return channel.parent_id

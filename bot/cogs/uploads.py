@@ -1,4 +1,4 @@
-"""Clips that are simply uploaded: in a watched channel, with a mention, or in a direct message."""
+"""Uploads without a command: in an upload channel, with a mention, or in a direct message."""
 
 from __future__ import annotations
 
@@ -12,71 +12,74 @@ from bot.client.responders import MessageResponder
 from bot.cogs.recommend import source_of
 from bot.jobs.guild_settings import GuildSettingsCache
 from bot.jobs.handlers import RequestHandlers
-from bot.jobs.options import Preferences
-from bot.jobs.runner import JobRunner
-from bot.sources import Attachment
-from bot.ui.messages import Replies
+from bot.jobs.options import OptionsResolver
+from bot.jobs.runner import RequestRunner
+from bot.sources import Attachment, Sources
+from bot.ui import messages
 
 
 class Uploads(commands.Cog):
-    """Answers clips that nobody gave a command for."""
+    """Responds to messages that hold a clip."""
 
     def __init__(
         self,
         *,
-        runner: JobRunner,
+        runner: RequestRunner,
+        sources: Sources,
         handlers: RequestHandlers,
-        preferences: Preferences,
-        servers: GuildSettingsCache,
-        replies: Replies,
+        options: OptionsResolver,
+        guilds: GuildSettingsCache,
         errors: ErrorHandler,
         dedup: EventDedup,
     ) -> None:
         self._runner = runner
+        self._sources = sources
         self._handlers = handlers
-        self._preferences = preferences
-        self._servers = servers
-        self._replies = replies
+        self._options = options
+        self._guilds = guilds
         self._errors = errors
         self._dedup = dedup
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        """Answer a message that holds a clip and is meant for the bot."""
+        """Respond to a message with a clip that mentions the bot or is in an upload channel."""
         if message.author.bot or message.webhook_id or not self._dedup.is_new(message.id):
             return
         if not may_post_in(message.channel, message.guild):
             return
         locale = str(message.guild.preferred_locale) if message.guild else "en-US"
-        if self._addressed(message):
-            async with self._errors.replying(message, locale):
-                await self._answer(message, source_of(message), locale)
-        elif self._servers.watches(_home(message.channel)):
+        if self._addresses_bot(message):
+            async with self._errors.upload(message, locale):
+                await self._recommend(message, source_of(message), locale)
+        elif self._guilds.is_upload_channel(_settings_channel(message.channel)):
             clip = next(filter(is_sound, message.attachments), None)
             if clip is not None:
-                async with self._errors.replying(message, locale):
-                    await self._answer(message, as_source(clip), locale)
+                async with self._errors.upload(message, locale):
+                    await self._recommend(message, as_source(clip), locale)
 
-    def _addressed(self, message: discord.Message) -> bool:
-        """Tell whether a message is for the bot; a reply that merely pings it is not."""
+    def _addresses_bot(self, message: discord.Message) -> bool:
+        """Return whether the text mentions the bot, or a direct message holds an upload.
+
+        A reply to the bot mentions it too, but not in the text.
+        """
         if message.guild is None:
             return bool(message.attachments)
         me = message.guild.me.id
         return f"<@{me}>" in message.content or f"<@!{me}>" in message.content
 
-    async def _answer(
+    async def _recommend(
         self, message: discord.Message, source: Attachment | str, locale: str
     ) -> None:
-        self._handlers.check(source)
+        checked = self._sources.check(source)
         guild_id = message.guild.id if message.guild else None
-        wanted = await self._preferences.wanted(message.author, guild_id, locale)
-        waiting = self._replies.progress("fetching", locale)
-        answer = MessageResponder(message, locale=locale, waiting=waiting)
-        await self._runner.run(answer, "upload", self._handlers.recommend(source, wanted))
+        options = await self._options.resolve(message.author, guild_id, locale)
+        progress = messages.progress(options.localizer, "fetching")
+        responder = MessageResponder(message, locale=locale, progress=progress)
+        await self._runner.run(responder, "upload", self._handlers.recommend(checked, options))
 
 
-def _home(channel: discord.abc.MessageableChannel) -> int:
-    """Return the id settings go by: a thread belongs to its channel."""
+def _settings_channel(channel: discord.abc.MessageableChannel) -> int:
+    """Return the id of the channel that settings name: for a thread, its parent."""
     if isinstance(channel, discord.Thread):
         return channel.parent_id
     return channel.id

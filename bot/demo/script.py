@@ -18,11 +18,11 @@ from rich.console import Console
 from bot.config import Settings, load_settings
 from bot.demo.clip_audio import SECONDS, STYLES, flac
 from bot.demo.transcript import Step, as_json, message_text, print_step
+from bot.errors import DemoFailed
 from bot.local_discord import LocalDiscord, Upload, buttons
 from bot.runtime.app import open_local
 from bot.runtime.lifecycle import run_until_stopped
 from bot.ui.components import QUIET
-from genrec.errors import GenrecError
 
 RESPONSE_S = 60.0
 SEEDS = (0, 2)  # of the upload and of /recommend
@@ -31,12 +31,6 @@ INTRODUCTION = (
     "The bot runs here with a local Discord, on this machine only. The clips are synthetic music"
     f"\nof {SECONDS:.0f} s each, so their genre is only a guess."
 )
-
-
-class DemoFailed(GenrecError):
-    """A step of the demo failed: the bot refused it or did not respond in time."""
-
-    code = "demo"
 
 
 def show(*, for_program: bool) -> None:

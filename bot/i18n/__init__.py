@@ -18,7 +18,7 @@ Keys are dotted paths in the file::
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from typing import Any
@@ -82,13 +82,13 @@ class Translations:
         }
 
     @classmethod
-    def load(cls) -> Translations:
-        """Load the translation files of this package."""
+    def load(cls, codes: Iterable[str] = LANGUAGES) -> Translations:
+        """Load the translation files of these languages; English must be one of them."""
         folder = resources.files(__name__)
         return cls(
             {
                 code: Translation.parse(code, (folder / f"{code}.toml").read_text("utf-8"))
-                for code in LANGUAGES
+                for code in codes
             }
         )
 
@@ -149,6 +149,43 @@ class Translations:
             return value
         whole = isinstance(value, int) or value.is_integer()
         return self.number(value, locale, digits=0 if whole else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Localizer:
+    """Texts and numbers for one locale."""
+
+    translations: Translations
+    locale: object
+
+    def __call__(self, key: str, **values: object) -> str:
+        """Return a text; strings among the values must be escaped already."""
+        return self.translations.text(key, self.locale, **values)
+
+    @property
+    def english(self) -> bool:
+        """Whether the texts are in English."""
+        return self.translations.translation(self.locale).code == ENGLISH
+
+    def has(self, key: str) -> bool:
+        """Return whether the key exists."""
+        return self.translations.has(key)
+
+    def command(self, name: str) -> str:
+        """Return a command as its users type it."""
+        return self.translations.command(name, self.locale)
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """Format a number with ``digits`` decimals."""
+        return self.translations.number(value, self.locale, digits=digits)
+
+    def percent(self, share: float, digits: int = 0) -> str:
+        """Format a share of 0..1 as a percentage."""
+        return self.translations.percent(share, self.locale, digits=digits)
+
+    def duration(self, seconds: float) -> str:
+        """Format a duration."""
+        return self.translations.duration(seconds, self.locale)
 
 
 class _Placeholders(dict[str, object]):

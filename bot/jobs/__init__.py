@@ -1,1 +1,1 @@
-"""Requests in work: admission, handlers, progress, recovery after a restart, re-indexing."""
+"""Requests: admission, options, handlers, progress, recovery after a restart, re-indexing."""

@@ -1,4 +1,4 @@
-"""The desk: who may ask now, what is being worked on, and how it all ends when the bot stops."""
+"""Admission: cooldown and queue limits before a request, and its end when the bot stops."""
 
 from __future__ import annotations
 
@@ -10,148 +10,155 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bot.errors import Declined
-from bot.logs import job_id, new_job_id
+from bot.errors import RequestDeclined
+from bot.logs import new_request_id, request_id
 from genrec.errors import PoolClosed
 
-_FORGET_ABOVE = 4096
+_PRUNE_ABOVE = 4096
 
 
 @dataclass(slots=True)
-class Job:
-    """One question in work."""
+class Request:
+    """One request that runs or waits."""
 
     id: str
     user_id: int
     guild_id: int | None
     task: asyncio.Task[object] | None
-    analysing: bool = False
+    analyzing: bool = False
 
 
 class Admission:
-    """Admits questions and knows those in work; it holds no result and speaks to nobody."""
+    """Admits requests and lists those that run or wait."""
 
     def __init__(
         self,
         *,
         cooldown_s: float,
-        per_server: int,
-        in_all: int,
+        per_guild: int,
+        total: int,
         workers: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cooldown_s = cooldown_s
-        self._per_server = per_server
-        self._in_all = in_all
+        self._per_guild = per_guild
+        self._total = total
         self._workers = workers
         self._clock = clock
-        self._jobs: dict[str, Job] = {}
-        self._runner: dict[int, Job] = {}
-        self._servers: Counter[int | None] = Counter()
-        self._last_asked: dict[int, float] = {}
+        self._requests: dict[str, Request] = {}
+        self._by_user: dict[int, Request] = {}
+        self._guilds: Counter[int | None] = Counter()
+        self._released_at: dict[int, float] = {}  # by user
         self._closing = False
         self._idle = asyncio.Event()
         self._idle.set()
 
     @property
     def running(self) -> int:
-        """How many questions are in work or waiting."""
-        return len(self._jobs)
+        """Number of requests that run or wait."""
+        return len(self._requests)
 
     @property
     def closing(self) -> bool:
-        """Whether the bot is about to stop."""
+        """Whether the bot is stopping."""
         return self._closing
 
     @contextmanager
-    def admit(self, user_id: int, guild_id: int | None, *, at_once: bool = False) -> Iterator[Job]:
-        """Take a question in for the length of the block, or decline it with a sentence.
+    def admit(
+        self, user_id: int, guild_id: int | None, *, skip_cooldown: bool = False
+    ) -> Iterator[Request]:
+        """Admit a request for the length of the block.
 
-        ``at_once`` is for what costs next to nothing: it need not wait for the cooldown.
+        Raises
+        ------
+        RequestDeclined
+            The user has a request running, is in the cooldown, or the queue is full.
+        PoolClosed
+            The bot is stopping.
         """
         self._check_open()
-        self._check(user_id, guild_id, at_once=at_once)
-        with self._at_work(user_id, guild_id) as job:
-            self._runner[user_id] = job
-            self._servers[guild_id] += 1
+        self._check(user_id, guild_id, skip_cooldown=skip_cooldown)
+        with self._registered(user_id, guild_id) as request:
+            self._by_user[user_id] = request
+            self._guilds[guild_id] += 1
             try:
-                yield job
+                yield request
             finally:
-                self.release(job)
+                self.release(request)
 
-    def release(self, job: Job) -> None:
-        """Let the person ask again: the answer is ready, if not yet delivered."""
-        if self._runner.get(job.user_id) is not job:
+    def release(self, request: Request) -> None:
+        """Admit the user's next request: the response is ready, although not delivered yet."""
+        if self._by_user.get(request.user_id) is not request:
             return
-        del self._runner[job.user_id]
-        self._last_asked[job.user_id] = self._clock()
-        self._servers[job.guild_id] -= 1
-        if not self._servers[job.guild_id]:
-            del self._servers[job.guild_id]
+        del self._by_user[request.user_id]
+        self._released_at[request.user_id] = self._clock()
+        self._guilds[request.guild_id] -= 1
+        if not self._guilds[request.guild_id]:
+            del self._guilds[request.guild_id]
 
     @contextmanager
-    def admit_background(self, user_id: int, guild_id: int | None) -> Iterator[Job]:
-        """Take in a long task, such as a re-index, that keeps nobody from asking."""
+    def admit_background(self, user_id: int, guild_id: int | None) -> Iterator[Request]:
+        """Admit a long request, such as a re-index, outside all limits."""
         self._check_open()
-        with self._at_work(user_id, guild_id) as job:
-            yield job
+        with self._registered(user_id, guild_id) as request:
+            yield request
 
     @contextmanager
-    def _at_work(self, user_id: int, guild_id: int | None) -> Iterator[Job]:
-        job = Job(new_job_id(), user_id, guild_id, asyncio.current_task())
-        self._jobs[job.id] = job
+    def _registered(self, user_id: int, guild_id: int | None) -> Iterator[Request]:
+        request = Request(new_request_id(), user_id, guild_id, asyncio.current_task())
+        self._requests[request.id] = request
         self._idle.clear()
-        token = job_id.set(job.id)
+        token = request_id.set(request.id)
         try:
-            yield job
+            yield request
         finally:
-            job_id.reset(token)
-            del self._jobs[job.id]
-            if not self._jobs:
+            request_id.reset(token)
+            del self._requests[request.id]
+            if not self._requests:
                 self._idle.set()
 
     def _check_open(self) -> None:
         if self._closing:
             raise PoolClosed("The bot is restarting. Try again in a minute.")
 
-    def _check(self, user_id: int, guild_id: int | None, *, at_once: bool) -> None:
-        if user_id in self._runner:
-            raise Declined("own_job_running")
-        wait_s = self._last_asked.get(user_id, -math.inf) + self._cooldown_s - self._clock()
-        if wait_s > 0 and not at_once:
-            raise Declined("cooldown", count=math.ceil(wait_s))
-        if guild_id is not None and self._servers[guild_id] >= self._per_server:
-            raise Declined("server_busy")
-        if len(self._runner) >= self._in_all:
-            raise Declined("everyone_busy")
-        if len(self._last_asked) > _FORGET_ABOVE:
-            self._forget()
+    def _check(self, user_id: int, guild_id: int | None, *, skip_cooldown: bool) -> None:
+        if user_id in self._by_user:
+            raise RequestDeclined("own_job_running")
+        wait_s = self._released_at.get(user_id, -math.inf) + self._cooldown_s - self._clock()
+        if wait_s > 0 and not skip_cooldown:
+            raise RequestDeclined("cooldown", count=math.ceil(wait_s))
+        if guild_id is not None and self._guilds[guild_id] >= self._per_guild:
+            raise RequestDeclined("server_busy")
+        if len(self._by_user) >= self._total:
+            raise RequestDeclined("everyone_busy")
+        if len(self._released_at) > _PRUNE_ABOVE:
+            self._prune()
 
-    def _forget(self) -> None:
-        """Drop the people whose cooldown is over."""
+    def _prune(self) -> None:
+        """Delete the users whose cooldown is over."""
         oldest = self._clock() - self._cooldown_s
-        self._last_asked = {u: t for u, t in self._last_asked.items() if t > oldest}
+        self._released_at = {u: t for u, t in self._released_at.items() if t > oldest}
 
-    def place(self, job: Job) -> int:
-        """Return how many analyses come before this one can begin; 0 while it is being heard."""
+    def place(self, request: Request) -> int:
+        """Return the place in the queue for a worker, from 1; 0 while the clip is analysed."""
         before = 0
-        for other in self._jobs.values():
-            if other is job:
+        for other in self._requests.values():
+            if other is request:
                 break
-            before += other.analysing
+            before += other.analyzing
         return max(0, before + 1 - self._workers)
 
     async def close(self, *, finish_s: float, correct_s: float) -> None:
-        """Admit nobody more, let running questions finish, then end the rest.
+        """Admit no more, wait ``finish_s`` for running requests, then cancel the rest.
 
-        Those that are ended correct their own message; whoever fails to is left to the journal.
+        A cancelled request has ``correct_s`` to correct its message; otherwise the next start does.
         """
         self._closing = True
         try:
             async with asyncio.timeout(finish_s):
                 await self._idle.wait()
         except TimeoutError:
-            tasks = [job.task for job in self._jobs.values() if job.task is not None]
+            tasks = [r.task for r in self._requests.values() if r.task is not None]
             for task in tasks:
                 task.cancel("the bot is stopping")
             await asyncio.wait(tasks, timeout=correct_s)

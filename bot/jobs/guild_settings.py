@@ -1,4 +1,4 @@
-"""What each Discord server has set: kept in the database, read from memory."""
+"""Guild settings: stored in the database, read from memory."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ from db.guild_settings import (
     upload_channels,
 )
 
-_REMEMBERED = 2_000
+_MAX_CACHED = 2_000
 
 
 class GuildSettingsCache:
-    """Settings of servers; commands are checked against them before any waiting."""
+    """Cache of guild settings, so that checks before the acknowledgement need no database."""
 
     def __init__(self, *, db: Database, channels: dict[int, int]) -> None:
         self._db = db
         self._channels = channels
-        self._known: OrderedDict[int, GuildSettings] = OrderedDict()
+        self._cache: OrderedDict[int, GuildSettings] = OrderedDict()
 
     @classmethod
     async def load(cls, db: Database) -> Self:
-        """Read which channels are watched: every message anywhere is held against them."""
+        """Read all upload channels, because every message is compared with them."""
         return cls(db=db, channels=await upload_channels(db))
 
-    def watches(self, channel_id: int) -> bool:
-        """Tell whether clips in a channel are answered without being asked."""
+    def is_upload_channel(self, channel_id: int) -> bool:
+        """Return whether the bot responds to every clip in a channel."""
         return channel_id in self._channels
 
     async def settings(self, guild_id: int | None) -> GuildSettings:
-        """Return a server's settings; the defaults in a direct conversation."""
+        """Return a guild's settings; the defaults in a direct message."""
         if guild_id is None:
             return GuildSettings(guild_id=0)
-        known = self._known.get(guild_id)
-        if known is None:
-            known = await load_settings(self._db, guild_id)
-            self._remember(known)
-        self._known.move_to_end(guild_id)
-        return known
+        cached = self._cache.get(guild_id)
+        if cached is None:
+            cached = await load_settings(self._db, guild_id)
+            self._put(cached)
+        self._cache.move_to_end(guild_id)
+        return cached
 
     async def save(self, settings: GuildSettings) -> None:
-        """Keep a server's settings."""
+        """Store a guild's settings."""
         await save_settings(self._db, settings)
-        self._remember(settings)
+        self._put(settings)
         for channel_id, guild_id in list(self._channels.items()):
             if guild_id == settings.guild_id:
                 del self._channels[channel_id]
         self._channels |= dict.fromkeys(settings.upload_channels, settings.guild_id)
 
     async def forget(self, guild_id: int) -> None:
-        """Delete all that is kept about a server that the bot was removed from."""
+        """Delete all data of a guild that removed the bot."""
         await forget_guild(self._db, guild_id)
-        self._known.pop(guild_id, None)
+        self._cache.pop(guild_id, None)
         self._channels = {c: g for c, g in self._channels.items() if g != guild_id}
 
-    def _remember(self, settings: GuildSettings) -> None:
-        self._known[settings.guild_id] = settings
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+    def _put(self, settings: GuildSettings) -> None:
+        self._cache[settings.guild_id] = settings
+        while len(self._cache) > _MAX_CACHED:
+            self._cache.popitem(last=False)

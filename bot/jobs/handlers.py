@@ -1,4 +1,4 @@
-"""What is done for each kind of question: from something to hear to the answer's message."""
+"""Handlers of /recommend, /genre and More like this: from a checked source to the response."""
 
 from __future__ import annotations
 
@@ -6,164 +6,130 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from bot.client.responders import MakeFile
-from bot.errors import Declined
+from bot.errors import RequestDeclined
+from bot.i18n import Localizer
 from bot.jobs.runner import Handler, Progress, Response
-from bot.sources import Attachment, SourcePolicy, Sources, check_attachment
-from bot.sources.policy import check_url, site_of
-from bot.ui.custom_ids import reply_key
-from bot.ui.messages import Replies
-from db.tracks import Catalogue
-from genrec.preset import Preset
+from bot.recommender import SCOPES, Recommender
+from bot.sources import CheckedSource, Sources
+from bot.ui import answer
+from bot.ui.custom_ids import response_key
 from genrec.types import Analysis, Clip, Recommendation
 
 DrawPicture = Callable[[Analysis], bytes | None]
 
 
-class Listener(Protocol):
-    """What is needed of ``bot.recommender.Recommender``."""
-
-    async def analyze(self, clip: Clip) -> Analysis:
-        """Hear a clip, or remember having heard it."""
-
-    async def recommend(
-        self, clip: Clip, *, k: int, genre: str | None, scopes: tuple[str, ...]
-    ) -> Recommendation:
-        """Find what sounds like a clip."""
-
-    async def like(
-        self, track_id: int, *, k: int, genre: str | None, scopes: tuple[str, ...]
-    ) -> Recommendation:
-        """Find what sounds like a track of the catalogue."""
-
-    async def reload(self) -> None:
-        """Take up what has changed in the catalogue."""
-
-
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """How somebody wants an answer."""
+class RequestOptions:
+    """Options of one request; ``localizer`` is of the user's locale."""
 
-    locale: str
+    localizer: Localizer
     count: int = 5
     genre: str | None = None
-    scopes: tuple[str, ...] = ("starter", "library")
+    scopes: tuple[str, ...] = SCOPES
 
 
 class RequestHandlers:
-    """Makes the work for each kind of question."""
+    """Makes the handler of a request."""
 
-    def __init__(
-        self,
-        *,
-        sources: Sources,
-        policy: SourcePolicy,
-        recommender: Listener,
-        catalogue: Catalogue,
-        preset: Preset,
-        replies: Replies,
-        draw: DrawPicture,
-    ) -> None:
+    def __init__(self, *, sources: Sources, recommender: Recommender, draw: DrawPicture) -> None:
         self._sources = sources
-        self._policy = policy
         self._recommender = recommender
-        self._catalogue = catalogue
-        self._preset = preset
-        self._replies = replies
         self._draw = draw
 
-    def check(self, source: Attachment | str) -> None:
-        """Refuse at once what can be seen to be of no use."""
-        if isinstance(source, Attachment):
-            check_attachment(source, self._policy)
-        else:
-            site_of(check_url(source, self._policy), self._policy)
+    def recommend(self, source: CheckedSource, options: RequestOptions) -> Handler:
+        """Return the handler of /recommend."""
 
-    def recommend(self, source: Attachment | str, wanted: Wanted) -> Handler:
-        """Hear a clip and name tracks that sound like it."""
-
-        async def work(progress: Progress) -> Response:
-            began = time.monotonic()
-            if not await self._catalogue.count(self._preset.model_id):
-                raise Declined("library_empty")
-            async with self._sources.fetch(source) as clip:
-                progress.now("listening")
-                analysis = await self._recommender.analyze(clip)
-                progress.now("comparing")
-                found = await self._recommender.recommend(
-                    clip, k=wanted.count, genre=wanted.genre, scopes=wanted.scopes
-                )
-            files = await self._picture(clip, analysis, wanted.locale)
-            view = self._replies.recommendation(
-                _timed(found, began),
-                wanted.locale,
-                key=reply_key(neighbour.track.id for neighbour in found.tracks),
-                name=clip.title,
-                asked=wanted.count,
-                heard_s=analysis.analyzed_s,
-                picture=bool(files),
-            )
-            return Response(view, files)
-
-        return work
-
-    def genre(self, source: Attachment | str, wanted: Wanted) -> Handler:
-        """Hear a clip and tell its genre."""
-
-        async def work(progress: Progress) -> Response:
+        async def handle(progress: Progress) -> Response:
+            started = time.monotonic()
+            if await self._recommender.is_empty(options.scopes):
+                raise RequestDeclined("library_empty")
             async with self._sources.fetch(source) as clip:
                 progress.now("listening")
                 analysis = await self._recommender.analyze(clip)
             progress.now("comparing")
-            files = await self._picture(clip, analysis, wanted.locale)
-            view = self._replies.genre(
+            rec = await self._recommender.recommend(
                 analysis,
-                wanted.locale,
-                key=reply_key(()),
+                clip=clip,
+                k=options.count,
+                genre=options.genre,
+                scopes=options.scopes,
+            )
+            files = await self._picture(clip, analysis, options.localizer)
+            view = answer.recommendation(
+                options.localizer,
+                _timed(rec, started),
+                key=_key(rec),
                 name=clip.title,
+                count=options.count,
+                analyzed_s=analysis.analyzed_s,
                 picture=bool(files),
-                unsure=analysis.scores[0].probability < self._preset.calibration.unsure_below,
             )
             return Response(view, files)
 
-        return work
+        return handle
 
-    def more(self, track_id: int, wanted: Wanted) -> Handler:
-        """Name tracks that sound like one of the catalogue."""
+    def genre(self, source: CheckedSource, options: RequestOptions) -> Handler:
+        """Return the handler of /genre."""
 
-        async def work(progress: Progress) -> Response:
+        async def handle(progress: Progress) -> Response:
+            async with self._sources.fetch(source) as clip:
+                progress.now("listening")
+                analysis = await self._recommender.analyze(clip)
             progress.now("comparing")
-            known = await self._catalogue.tracks(self._preset.model_id, [track_id])
-            seed = known.get(track_id)
-            if seed is None:
-                raise Declined("track_gone")
-            found = await self._recommender.like(
-                track_id, k=wanted.count, genre=wanted.genre, scopes=wanted.scopes
+            rec = self._recommender.genre(analysis)
+            files = await self._picture(clip, analysis, options.localizer)
+            view = answer.genre(
+                options.localizer,
+                rec,
+                key=_key(rec),
+                name=clip.title,
+                analyzed_s=analysis.analyzed_s,
+                picture=bool(files),
             )
-            view = self._replies.recommendation(
-                found,
-                wanted.locale,
-                key=reply_key(neighbour.track.id for neighbour in found.tracks),
+            return Response(view, files)
+
+        return handle
+
+    def more(self, track_id: int, options: RequestOptions) -> Handler:
+        """Return the handler of More like this, for a track of the catalogue."""
+
+        async def handle(progress: Progress) -> Response:
+            progress.now("comparing")
+            seeds = await self._recommender.tracks([track_id], options.scopes)
+            if not seeds:
+                raise RequestDeclined("track_gone")
+            seed = seeds[0]
+            rec = await self._recommender.like(
+                seed, k=options.count, genre=options.genre, scopes=options.scopes
+            )
+            view = answer.recommendation(
+                options.localizer,
+                rec,
+                key=_key(rec),
                 name=seed.title,
-                asked=wanted.count,
-                heard_s=None,
-                picture=False,
+                count=options.count,
                 seed=seed,
             )
             return Response(view)
 
-        return work
+        return handle
 
-    async def _picture(self, clip: Clip, analysis: Analysis, locale: str) -> tuple[MakeFile, ...]:
+    async def _picture(
+        self, clip: Clip, analysis: Analysis, localizer: Localizer
+    ) -> tuple[MakeFile, ...]:
         png = await asyncio.to_thread(self._draw, analysis)
         if png is None:
             return ()
-        return (lambda: self._replies.picture(png, locale, name=clip.title),)
+        return (lambda: answer.picture_file(localizer, png, clip.title),)
 
 
-def _timed(found: Recommendation, began: float) -> Recommendation:
-    """Let the total be what the person waited for, from the fetching on."""
-    total_ms = round(1000 * (time.monotonic() - began), 3)
-    return replace(found, timings_ms={**found.timings_ms, "total": total_ms})
+def _key(rec: Recommendation) -> str:
+    return response_key([neighbour.track.id for neighbour in rec.tracks])
+
+
+def _timed(rec: Recommendation, started: float) -> Recommendation:
+    """Set the total to the time that the user has waited since the fetch began."""
+    total_ms = round(1000 * (time.monotonic() - started), 3)
+    return replace(rec, timings_ms={**rec.timings_ms, "total": total_ms})

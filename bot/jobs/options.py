@@ -1,4 +1,4 @@
-"""How an answer is wanted: what was asked for, else what the server has set."""
+"""Options of a request: the command's own, else the guild's settings."""
 
 from __future__ import annotations
 
@@ -8,27 +8,33 @@ import discord
 from discord import app_commands
 
 from bot.client.checks import require_role
-from bot.errors import Declined
-from bot.i18n import Translations
+from bot.errors import RequestDeclined
+from bot.i18n import Localizer, Translations
 from bot.jobs.guild_settings import GuildSettingsCache
-from bot.jobs.handlers import Wanted
-from bot.ui.components import Localizer
-from db.tracks import LIBRARY, STARTER, guild_scope
+from bot.jobs.handlers import RequestOptions
+from bot.recommender import SCOPES
+from bot.ui.components import genre_name
+from db.tracks import guild_scope
 
-MOST_CHOICES = 25
+MAX_CHOICES = 25
 
 
-class Preferences:
-    """Puts a person's wish and a server's settings together."""
+def scopes_of(guild_id: int | None) -> tuple[str, ...]:
+    """Return the scopes that requests of a guild may read; None means a direct message."""
+    return SCOPES if guild_id is None else (*SCOPES, guild_scope(guild_id))
+
+
+class OptionsResolver:
+    """Combines the options of a command with the settings of its guild."""
 
     def __init__(
-        self, *, servers: GuildSettingsCache, translations: Translations, labels: Sequence[str]
+        self, *, guilds: GuildSettingsCache, translations: Translations, labels: Sequence[str]
     ) -> None:
-        self._servers = servers
-        self._words = translations
+        self._guilds = guilds
+        self._translations = translations
         self._labels = tuple(labels)
 
-    async def wanted(
+    async def resolve(
         self,
         user: discord.abc.User,
         guild_id: int | None,
@@ -36,38 +42,44 @@ class Preferences:
         *,
         count: int | None = None,
         genre: str | None = None,
-    ) -> Wanted:
-        """Return how somebody wants an answer, if they may have one."""
-        settings = await self._servers.settings(guild_id)
+    ) -> RequestOptions:
+        """Return the options of a request.
+
+        Raises
+        ------
+        RequestDeclined
+            The user lacks the role that may use the bot, or there is no such genre.
+        """
+        settings = await self._guilds.settings(guild_id)
         if settings.allowed_role is not None:
             require_role(user, frozenset({settings.allowed_role}))
-        own = () if guild_id is None else (guild_scope(guild_id),)
-        return Wanted(
-            locale=str(locale),
+        localizer = Localizer(self._translations, locale)
+        return RequestOptions(
+            localizer=localizer,
             count=count or settings.default_count,
-            genre=self._label(genre, locale) if genre else None,
-            scopes=(STARTER, LIBRARY, *own),
+            genre=self._label(genre, localizer) if genre else None,
+            scopes=scopes_of(guild_id),
         )
 
-    async def private(self, guild_id: int | None, asked: bool | None) -> bool:
-        """Tell whether only who asked sees the answer."""
-        if asked is not None:
-            return asked
-        return (await self._servers.settings(guild_id)).private
+    async def private(self, guild_id: int | None, chosen: bool | None) -> bool:
+        """Return whether only the user sees the response."""
+        if chosen is not None:
+            return chosen
+        return (await self._guilds.settings(guild_id)).private
 
-    def genres(self, typed: str, locale: object) -> list[app_commands.Choice[str]]:
-        """Complete a genre while it is typed, in the language of who types."""
-        localizer, begun = Localizer(self._words, locale), typed.casefold().strip()
-        named = [(localizer.genre(label), label) for label in self._labels]
+    def complete_genre(self, typed: str, locale: object) -> list[app_commands.Choice[str]]:
+        """Return the genres that start with ``typed``, in the user's language."""
+        localizer, prefix = Localizer(self._translations, locale), typed.casefold().strip()
+        named = [(genre_name(localizer, label), label) for label in self._labels]
         return [
             app_commands.Choice(name=name[:100], value=label)
             for name, label in named
-            if begun in name.casefold() or begun in label
-        ][:MOST_CHOICES]
+            if prefix in name.casefold() or prefix in label
+        ][:MAX_CHOICES]
 
-    def _label(self, typed: str, locale: object) -> str:
-        localizer, wanted = Localizer(self._words, locale), typed.casefold().strip()
+    def _label(self, typed: str, localizer: Localizer) -> str:
+        wanted = typed.casefold().strip()
         for label in self._labels:
-            if wanted in (label, localizer.genre(label).casefold()):
+            if wanted in (label, genre_name(localizer, label).casefold()):
                 return label
-        raise Declined("genre_unknown", genre=typed)
+        raise RequestDeclined("genre_unknown", genre=typed)

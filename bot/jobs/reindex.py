@@ -1,4 +1,4 @@
-"""/reindex: the operator's music folder or a server's own tracks, one run a scope at a time."""
+"""/reindex: the operator's music folder or a guild's own tracks, one run a scope at a time."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from pathlib import Path
 
 import discord
 
-from bot.errors import Declined
-from bot.jobs.handlers import Listener
+from bot.errors import RequestDeclined
+from bot.i18n import Localizer
 from bot.jobs.runner import Handler, Progress, Response
+from bot.recommender import Recommender
 from bot.sources import Sources
+from bot.ui import messages
 from bot.ui.markdown import web_address
-from bot.ui.messages import ReindexState, Replies
+from bot.ui.messages import ReindexState
 from bot.ui.track_files import csv_file
 from db.connection import Database
 from db.generations import NewTrack
 from db.ingest.run import IngestJob, IngestProgress, IngestReport, ingest
-from db.tracks import LIBRARY, Catalogue, guild_scope
+from db.tracks import LIBRARY, guild_scope
 from genrec.errors import GenrecError
-from genrec.preset import Preset
 from genrec.types import Track
 from genrec.workers.pool import AnalysisPool
 
 FAILURES = "failures.csv"
-_MOST_FAILURES = 20_000
-_AUDIO_GONE = "its audio is not kept, only what an older model heard in it: add it again"
+_MAX_FAILURES = 20_000
+_AUDIO_GONE = "The audio is not stored, only an older model's analysis: add the track again."
 
 
 @dataclass(slots=True)
@@ -42,67 +43,60 @@ class _Run:
 
 
 class Reindexing:
-    """Runs re-indexes; what it shows is the message of whoever asked."""
+    """Runs re-indexes; each shows its progress in the message of its request."""
 
     def __init__(
         self,
         *,
         db: Database,
         pool: AnalysisPool,
-        catalogue: Catalogue,
-        recommender: Listener,
-        preset: Preset,
+        recommender: Recommender,
         sources: Sources,
-        replies: Replies,
         library: Path | None,
     ) -> None:
         self._db = db
         self._pool = pool
-        self._catalogue = catalogue
         self._recommender = recommender
-        self._preset = preset
+        self._catalogue = recommender.catalogue
+        self._preset = recommender.preset
         self._sources = sources
-        self._replies = replies
         self._library = library
         self._runs: dict[str, _Run] = {}
 
     def check(self, guild_id: int | None) -> None:
-        """Decline what cannot be begun; ``guild_id`` None means the operator's library."""
+        """Decline a run that cannot start; ``guild_id`` None means the operator's library."""
         if guild_id is None and self._library is None:
-            raise Declined("library_not_set")
+            raise RequestDeclined("library_not_set")
         running = self._runs.get(_key(guild_id))
         if running is not None:
             state = running.state
-            raise Declined("reindex_running", done=state.done, total=state.total)
+            raise RequestDeclined("reindex_running", done=state.done, total=state.total)
 
     def cancel(self, key: str) -> None:
-        """End a run; what is served stays as it was."""
+        """Cancel a run; the served tracks stay as they were."""
         run = self._runs.get(key)
         if run is None or run.task is None:
-            raise Declined("no_reindex")
+            raise RequestDeclined("no_reindex")
         run.cancelled = True
         run.task.cancel()
 
-    def work(self, guild_id: int | None, locale: str) -> Handler:
-        """Return the work of one run."""
+    def handler(self, guild_id: int | None, localizer: Localizer) -> Handler:
+        """Return the handler of one run."""
 
-        async def work(progress: Progress) -> Response:
+        async def handle(progress: Progress) -> Response:
             self.check(guild_id)
             run = _Run(_key(guild_id), ReindexState("library" if guild_id is None else "server"))
             self._runs[run.key] = run
-            progress.picture = lambda: self._replies.reindex_progress(
-                run.state, locale, key=run.key
-            )
-            body = self._folder(run) if guild_id is None else self._server(run, guild_id)
-            began = time.monotonic()
-            run.task = asyncio.create_task(_timed(body, run, began))
+            progress.layout = lambda: messages.reindex_progress(localizer, run.state, key=run.key)
+            body = self._folder(run) if guild_id is None else self._guild(run, guild_id)
+            run.task = asyncio.create_task(_timed(body, run, time.monotonic()))
             try:
                 await self._finished(run)
             finally:
                 del self._runs[run.key]
-            return self._report(run, locale)
+            return _report(run, localizer)
 
-        return work
+        return handle
 
     async def _finished(self, run: _Run) -> None:
         assert run.task is not None
@@ -114,18 +108,10 @@ class Reindexing:
                 raise
         await self._recommender.reload()
 
-    def _report(self, run: _Run, locale: str) -> Response:
-        name = FAILURES if run.failures else None
-        view = self._replies.reindex_done(run.state, locale, csv=name, cancelled=run.cancelled)
-        if name is None:
-            return Response(view)
-        data = csv_file(("file", "code", "reason"), run.failures[:_MOST_FAILURES])
-        return Response(view, (lambda: discord.File(io.BytesIO(data), FAILURES),))
-
     async def _folder(self, run: _Run) -> None:
         assert self._library is not None
 
-        def progressed(now: IngestProgress) -> None:
+        def update(now: IngestProgress) -> None:
             run.state = replace(
                 run.state,
                 done=now.done,
@@ -141,15 +127,15 @@ class Reindexing:
             model_id=self._preset.model_id,
             dimension=self._preset.dimension,
             labels=self._preset.labels,
-            # A worker stays free for people who ask meanwhile.
+            # One worker stays free for requests.
             concurrency=max(1, self._pool.size - 1),
         )
-        report = await ingest(self._db, self._pool, job, progressed)
+        report = await ingest(self._db, self._pool, job, update)
         run.failures = [(f.path, f.code, f.reason) for f in report.failures]
         run.state = _summed(run.state, report)
 
-    async def _server(self, run: _Run, guild_id: int) -> None:
-        """Hear again what an older model heard, where there is still something to hear."""
+    async def _guild(self, run: _Run, guild_id: int) -> None:
+        """Analyse again the tracks of older models whose source can still be fetched."""
         scope, model_id = guild_scope(guild_id), self._preset.model_id
         known = {track.source for track in await self._all(model_id, scope)}
         stats = await self._catalogue.stats(model_id)
@@ -162,13 +148,13 @@ class Reindexing:
         run.state = replace(
             run.state, total=len(known) + len(old), done=len(known), unchanged=len(known)
         )
-        began = time.monotonic()
+        started = time.monotonic()
         for place, track in enumerate(old.values(), start=1):
-            run.state = replace(run.state, current=self._replies.label(track))
-            failure = await self._again(track, scope)
+            run.state = replace(run.state, current=messages.label(track))
+            failure = await self._analyze_again(track, scope)
             if failure is not None:
                 run.failures.append(failure)
-            elapsed_s = time.monotonic() - began
+            elapsed_s = time.monotonic() - started
             run.state = replace(
                 run.state,
                 done=run.state.done + 1,
@@ -178,8 +164,8 @@ class Reindexing:
                 left_s=elapsed_s / place * (len(old) - place),
             )
 
-    async def _again(self, track: Track, scope: str) -> tuple[str, str, str] | None:
-        name = self._replies.label(track)
+    async def _analyze_again(self, track: Track, scope: str) -> tuple[str, str, str] | None:
+        name = messages.label(track)
         if not web_address(track.source):
             return (name, "file_missing", _AUDIO_GONE)
         try:
@@ -203,11 +189,20 @@ class Reindexing:
         return await self._catalogue.browse(model_id, scope, limit=count)
 
 
-async def _timed(body: Awaitable[None], run: _Run, began: float) -> None:
+async def _timed(body: Awaitable[None], run: _Run, started: float) -> None:
     try:
         await body
     finally:
-        run.state = replace(run.state, elapsed_s=time.monotonic() - began)
+        run.state = replace(run.state, elapsed_s=time.monotonic() - started)
+
+
+def _report(run: _Run, localizer: Localizer) -> Response:
+    name = FAILURES if run.failures else None
+    view = messages.reindex_done(localizer, run.state, csv=name, cancelled=run.cancelled)
+    if name is None:
+        return Response(view)
+    data = csv_file(("file", "code", "reason"), run.failures[:_MAX_FAILURES])
+    return Response(view, (lambda: discord.File(io.BytesIO(data), FAILURES),))
 
 
 def _summed(state: ReindexState, report: IngestReport) -> ReindexState:

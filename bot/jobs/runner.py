@@ -1,11 +1,10 @@
-"""A question from its admission to the last word: commands, menus, buttons, uploads."""
+"""Run a request from its admission to its response: commands, menus, buttons and uploads."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import aiohttp
@@ -15,21 +14,22 @@ from discord.ui import LayoutView
 from bot.client.error_handler import ErrorHandler, outcome_of
 from bot.client.responders import MakeFile, Responder
 from bot.client.retry import GONE
-from bot.jobs.admission import Admission, Job
+from bot.i18n import Localizer, Translations
+from bot.jobs.admission import Admission, Request
 from bot.jobs.recovery import ReplyRecovery
 from bot.metrics import Metrics
-from bot.ui.messages import Replies
+from bot.ui import messages
 
 log = logging.getLogger(__name__)
 
 _FIRST_PROGRESS_S = 1.0
 _PROGRESS_EVERY_S = 3.0
-_LAST_WORD_S = 4.0
+_INTERRUPTED_S = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What is shown at the end."""
+    """The final content of a request's message."""
 
     view: LayoutView
     files: Sequence[MakeFile] = ()
@@ -37,153 +37,150 @@ class Response:
 
 @dataclass(slots=True)
 class Progress:
-    """What is being done for a question just now; the work sets it, the progress shows it."""
+    """The stage of a running request: the handler sets it, the runner shows it."""
 
-    job: Job
-    step: str = "fetching"
-    picture: Callable[[], LayoutView] | None = None
-    """What to show instead, for work with a progress of its own."""
+    request: Request
+    stage: str = "fetching"
+    layout: Callable[[], LayoutView] | None = None
+    """Makes the progress message of a handler that has a layout of its own."""
 
-    def now(self, step: str) -> None:
-        """Go on to the next step; only one that listens waits for a worker."""
-        self.step = step
-        self.job.analysing = step == "listening"
+    def now(self, stage: str) -> None:
+        """Enter the next stage; only "listening" waits for a worker."""
+        self.stage = stage
+        self.request.analyzing = stage == "listening"
 
 
 Handler = Callable[[Progress], Awaitable[Response]]
 
 
-class JobRunner:
-    """Runs questions: acknowledged in time, noted in the journal, answered or corrected."""
+class RequestRunner:
+    """Runs requests: each is acknowledged in time, and its message finished or corrected."""
 
     def __init__(
         self,
         *,
         admission: Admission,
         recovery: ReplyRecovery,
-        replies: Replies,
+        translations: Translations,
         errors: ErrorHandler,
         metrics: Metrics,
         progress_every_s: float = _PROGRESS_EVERY_S,
     ) -> None:
         self._admission = admission
         self._recovery = recovery
-        self._replies = replies
+        self._translations = translations
         self._errors = errors
         self._metrics = metrics
         self._progress_every_s = progress_every_s
 
     async def run(
-        self, answer: Responder, kind: str, work: Handler, *, at_once: bool = False
+        self, responder: Responder, kind: str, handler: Handler, *, skip_cooldown: bool = False
     ) -> None:
-        """Admit, acknowledge, work and answer; what goes wrong on the way is said in the answer.
+        """Admit and acknowledge a request, run its handler and send the response.
 
-        Only what is declined before the acknowledgement is raised: it is told to the person alone.
+        Errors of the handler become the response. Only a request that is declined before its
+        acknowledgement raises, so that the error message is private.
         """
         with (
-            self._metrics.declining(),
-            self._admission.admit(answer.user_id, answer.guild_id, at_once=at_once) as job,
+            self._metrics.declined(),
+            self._admission.admit(
+                responder.user_id, responder.guild_id, skip_cooldown=skip_cooldown
+            ) as request,
         ):
-            await self._see_through(answer, kind, work, job)
+            await self._run(responder, kind, handler, request)
 
-    async def run_background(self, answer: Responder, kind: str, work: Handler) -> None:
-        """Do the same for a long task, which counts against nobody's questions."""
-        with self._admission.admit_background(answer.user_id, answer.guild_id) as job:
-            await self._see_through(answer, kind, work, job)
+    async def run_background(self, responder: Responder, kind: str, handler: Handler) -> None:
+        """Run a long request that counts against no limit."""
+        with self._admission.admit_background(responder.user_id, responder.guild_id) as request:
+            await self._run(responder, kind, handler, request)
 
-    async def _see_through(self, answer: Responder, kind: str, work: Handler, job: Job) -> None:
-        with self._metrics.asked(kind) as asked:
-            entry = await self._open(answer, kind, asked.acknowledged)
+    async def _run(
+        self, responder: Responder, kind: str, handler: Handler, request: Request
+    ) -> None:
+        with self._metrics.request(kind) as counted:
+            pending_id = await self._open(responder, kind, counted.acknowledged)
             try:
-                reply = await self._worked(answer, work, Progress(job))
+                response = await self._handle(responder, handler, Progress(request))
             except asyncio.CancelledError:
-                asked.outcome = "interrupted"
-                await self._interrupted(answer, entry)
+                counted.outcome = "interrupted"
+                await self._interrupt(responder, pending_id)
                 raise
-            except Exception as error:  # noqa: BLE001 - each becomes words: no answer stays owed
-                asked.outcome = outcome_of(error)
-                reply = Response(self._errors.explain(error, answer.locale))
-            # Before the answer is seen, or a quick reader's next question would be declined.
-            self._admission.release(job)
-            await self._close(answer, entry, reply)
-        log.info("%s: %s", kind, asked.outcome)
+            except Exception as error:  # noqa: BLE001 - every error becomes the response
+                counted.outcome = outcome_of(error)
+                response = Response(self._errors.explain(error, responder.locale))
+            # Before the response is visible, or a quick user's next request would be declined.
+            self._admission.release(request)
+            await self._finish(responder, pending_id, response)
+        log.info("%s: %s", kind, counted.outcome)
 
-    async def _open(self, answer: Responder, kind: str, acknowledged: Callable[[], None]) -> int:
-        """Acknowledge and note the debt at the same time: neither may wait for the other."""
-        if not answer.known_at_once:
-            await answer.acknowledge()
+    async def _open(self, responder: Responder, kind: str, acknowledged: Callable[[], None]) -> int:
+        """Acknowledge and store the pending reply, both at once: neither may wait for the other."""
+        if not responder.target_known:
+            await responder.acknowledge()
             acknowledged()
-            return await self._recovery.open(kind, answer)
-        noted = asyncio.create_task(self._recovery.open(kind, answer))
+            return await self._recovery.open(kind, responder)
+        opening = asyncio.create_task(self._recovery.open(kind, responder))
         try:
-            await answer.acknowledge()
+            await responder.acknowledge()
             acknowledged()
         except BaseException:
-            await self._recovery.close(await noted)
+            await self._recovery.close(await opening)
             raise
-        return await noted
+        return await opening
 
-    async def _worked(self, answer: Responder, work: Handler, progress: Progress) -> Response:
-        async with self._progress(answer, progress):
-            return await work(progress)
-
-    async def _close(self, answer: Responder, entry: int, reply: Response) -> None:
+    async def _handle(self, responder: Responder, handler: Handler, progress: Progress) -> Response:
+        """Run the handler in a task of its own and show its progress meanwhile."""
+        handling = asyncio.ensure_future(handler(progress))
         try:
-            await answer.finish(reply.view, reply.files)
-        except discord.HTTPException as error:
-            if error.code not in GONE and error.status != 404:
-                # Discord did not take the answer as it was: the person still gets a word.
-                await answer.finish(self._errors.explain(error, answer.locale))
-        await self._recovery.close(entry)
-
-    async def _interrupted(self, answer: Responder, entry: int) -> None:
-        """Say that the bot is stopping; what cannot be said in time stays in the journal."""
-        view = self._replies.decline("interrupted", answer.locale)
-        try:
-            async with asyncio.timeout(_LAST_WORD_S):
-                await answer.show(view)
-                await self._recovery.close(entry)
-        except (discord.HTTPException, OSError, TimeoutError) as error:
-            log.warning("an interrupted answer is left to the next start: %s", error)
-
-    @asynccontextmanager
-    async def _progress(self, answer: Responder, progress: Progress) -> AsyncIterator[None]:
-        done = asyncio.Event()
-        shower = asyncio.create_task(self._show_progress(answer, progress, done))
-        try:
-            yield
-        finally:
-            # An edit on its way is waited for, or it could arrive after the answer.
-            done.set()
-            await asyncio.wait([shower])
+            await self._show_progress(responder, progress, handling)
+        except BaseException:
+            handling.cancel()
+            await asyncio.wait([handling])
+            raise
+        return handling.result()
 
     async def _show_progress(
-        self, answer: Responder, progress: Progress, done: asyncio.Event
+        self, responder: Responder, progress: Progress, handling: asyncio.Future[Response]
     ) -> None:
+        """Return when the handler is done, and never while an edit of the message is on its way."""
+        localizer = Localizer(self._translations, responder.locale)
         shown: tuple[str, int] | None = None
         pause_s = min(_FIRST_PROGRESS_S, self._progress_every_s)
-        while not await _happens(done, pause_s):
+        while not (await asyncio.wait([handling], timeout=pause_s))[0]:
             pause_s = self._progress_every_s
-            if progress.picture is not None:
-                await self._try_to_show(answer, progress.picture())
+            if progress.layout is not None:
+                await self._try_to_show(responder, progress.layout())
                 continue
-            place = self._admission.place(progress.job) if progress.step == "listening" else 0
-            now = ("queued", place) if place else (progress.step, 0)
+            waits = progress.stage == "listening"
+            place = self._admission.place(progress.request) if waits else 0
+            now = ("queued", place) if place else (progress.stage, 0)
             if now != shown:
                 shown = now
-                view = self._replies.progress(now[0], answer.locale, place=place)
-                await self._try_to_show(answer, view)
+                view = messages.progress(localizer, now[0], place=place)
+                await self._try_to_show(responder, view)
 
-    async def _try_to_show(self, answer: Responder, view: LayoutView) -> None:
+    async def _try_to_show(self, responder: Responder, view: LayoutView) -> None:
         try:
-            await answer.show(view)
+            await responder.show(view)
         except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
-            log.info("progress was not shown: %s", type(error).__name__)
+            log.info("progress not shown: %s", type(error).__name__)
 
+    async def _finish(self, responder: Responder, pending_id: int, response: Response) -> None:
+        try:
+            await responder.finish(response.view, response.files)
+        except discord.HTTPException as error:
+            if error.code not in GONE and error.status != 404:
+                # Discord rejected the content, so the user gets an error message instead.
+                await responder.finish(self._errors.explain(error, responder.locale))
+        await self._recovery.close(pending_id)
 
-async def _happens(event: asyncio.Event, within_s: float) -> bool:
-    try:
-        async with asyncio.timeout(within_s):
-            return await event.wait()
-    except TimeoutError:
-        return False
+    async def _interrupt(self, responder: Responder, pending_id: int) -> None:
+        """Report that the bot is stopping; if there is no time, the next start does."""
+        localizer = Localizer(self._translations, responder.locale)
+        view = messages.decline(localizer, "interrupted")
+        try:
+            async with asyncio.timeout(_INTERRUPTED_S):
+                await responder.show(view)
+                await self._recovery.close(pending_id)
+        except (discord.HTTPException, OSError, TimeoutError) as error:
+            log.warning("interrupted reply left to the next start: %s", error)

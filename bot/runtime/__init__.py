@@ -1,1 +1,1 @@
-"""Start and stop of the bot: wiring, open resources, health endpoints, the instance lock."""
+"""Start and stop of the bot: wiring, resources, health endpoints, the instance lock."""

@@ -1,4 +1,4 @@
-"""Where an operator looks: /healthz, /readyz and /metrics, on loopback only."""
+"""HTTP endpoints /healthz, /readyz and /metrics, on loopback only."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ HOST = "127.0.0.1"
 async def serve_health(
     *, port: int, metrics: Metrics, ready: Callable[[], str]
 ) -> AsyncIterator[str]:
-    """Serve the pages for the length of the block, and give their address.
+    """Serve the endpoints for the length of the block, and yield their address.
 
-    ``ready`` says what is missing, "" where nothing is. A port in use costs the pages, not the bot.
+    ``ready`` returns why the bot is not ready, "" if it is. If the port is in use, the bot runs
+    without endpoints and the address is "".
     """
 
     async def healthz(_: web.Request) -> web.Response:
@@ -31,7 +32,7 @@ async def serve_health(
         missing = ready()
         return web.Response(text=f"{missing or 'ready'}\n", status=503 if missing else 200)
 
-    async def figures(_: web.Request) -> web.Response:
+    async def metrics_text(_: web.Request) -> web.Response:
         return web.Response(
             body=metrics.text(),
             headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"},
@@ -42,7 +43,7 @@ async def serve_health(
         [
             web.get("/healthz", healthz),
             web.get("/readyz", readyz),
-            web.get("/metrics", figures),
+            web.get("/metrics", metrics_text),
         ]
     )
     runner = web.AppRunner(app, access_log=None)

@@ -1,4 +1,4 @@
-"""One bot a database: a second one would call the first one's running answers cut off."""
+"""Instance lock: one bot a database, or a second one would correct replies that still run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from genrec.errors import CatalogueError
 
 @contextmanager
 def instance_lock(database: Path) -> Iterator[None]:
-    """Hold the database for the block, or refuse; a killed bot holds nothing."""
+    """Lock the database for the block, or raise; the lock of a killed bot is released."""
     if str(database) == ":memory:":
         yield
         return

@@ -1,4 +1,4 @@
-"""Being on Discord: connect, fall back where an intent is refused, stop in order and in time."""
+"""Connect to Discord, run without an intent that Discord refuses, and stop in time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import logging
 import discord
 
 from bot.client.client import Client
-from bot.config import SettingsError
+from bot.errors import SettingsError
 from bot.runtime.health import serve_health
 from bot.runtime.wiring import App, make_client
 from genrec.errors import PoolError, PresetError
@@ -17,28 +17,26 @@ from genrec.workers.pool import AnalysisPool
 
 log = logging.getLogger(__name__)
 
-# All three together stay under the 20 s in which a stop has to be over.
+# The sum stays under the 20 s that a stop may take.
 FINISH_S, CORRECT_S, CLOSE_S = 10.0, 5.0, 3.0
 LOGIN_REFUSED = (
     "Discord refuses the token in GENREC_DISCORD_TOKEN: copy it anew from"
     " https://discord.com/developers/applications, page Bot."
 )
-_BLIND = (
-    "Discord refused the Message Content intent, so uploads without a mention are not seen;"
+_NO_MESSAGE_CONTENT = (
+    "Discord refused the Message Content intent: uploads without a mention get no response, but"
     " commands, menus and mentions work. To change that, turn on 'Message Content Intent' for the"
     " bot at https://discord.com/developers/applications and restart."
 )
 
 
 async def run_until_stopped(app: App, token: str, *, stop: asyncio.Event) -> None:
-    """Be on Discord until ``stop``; then finish or correct what is in work, and leave."""
+    """Run the bot on Discord until ``stop``, then finish or correct running requests."""
     connection = _Connection(app)
-    watch = serve_health(
-        port=app.settings.http_port, metrics=app.metrics, ready=lambda: connection.missing
-    )
-    async with watch if app.settings.http_port else contextlib.nullcontext():
-        _watch_figures(app)
-        warming = asyncio.create_task(_warm(app.pool))
+    port = app.resources.settings.http_port
+    health = serve_health(port=port, metrics=app.metrics, ready=lambda: connection.missing)
+    async with health if port else contextlib.nullcontext():
+        warming = asyncio.create_task(_warm(app.resources.pool))
         running = asyncio.create_task(connection.run(token))
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -48,7 +46,7 @@ async def run_until_stopped(app: App, token: str, *, stop: asyncio.Event) -> Non
             stopping.cancel()
             warming.cancel()
             await connection.leave()
-            # A shard that cannot connect tries for ever, also when the client is closed.
+            # A shard that cannot connect retries for ever, even after the client is closed.
             running.cancel()
             await asyncio.wait((running, warming))
         if not running.cancelled():
@@ -56,7 +54,7 @@ async def run_until_stopped(app: App, token: str, *, stop: asyncio.Event) -> Non
 
 
 class _Connection:
-    """The client in use: it is another one where an intent was refused."""
+    """The connected client; another one replaces it if an intent is refused."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -64,33 +62,33 @@ class _Connection:
 
     @property
     def missing(self) -> str:
-        """What is missing to be ready; nothing where all is well."""
+        """The reason why the bot is not ready; "" if it is."""
         ready = (
             self._client is not None and self._client.is_ready() and not self._client.is_closed()
         )
         return "" if ready else "not connected to Discord"
 
     async def run(self, token: str) -> None:
-        """Connect, without the Message Content intent where Discord refuses it."""
+        """Connect, without the Message Content intent if Discord refuses it."""
         try:
-            if self._app.settings.message_content:
+            if self._app.resources.settings.message_content:
                 try:
-                    await self._start(token, sees_uploads=True)
+                    await self._start(token, message_content=True)
                 except discord.PrivilegedIntentsRequired:
-                    log.warning(_BLIND)
+                    log.warning(_NO_MESSAGE_CONTENT)
                 else:
                     return
-            await self._start(token, sees_uploads=False)
+            await self._start(token, message_content=False)
         except discord.LoginFailure as error:
             raise SettingsError(LOGIN_REFUSED) from error
 
-    async def _start(self, token: str, *, sees_uploads: bool) -> None:
-        self._client = make_client(self._app, sees_uploads=sees_uploads)
+    async def _start(self, token: str, *, message_content: bool) -> None:
+        self._client = make_client(self._app, message_content=message_content)
         async with self._client:
             await self._client.start(token)
 
     async def leave(self) -> None:
-        """Close the client, for a bounded time."""
+        """Close the client within CLOSE_S."""
         if self._client is not None:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
@@ -98,16 +96,8 @@ class _Connection:
 
 
 async def _warm(pool: AnalysisPool) -> None:
-    """Start the workers while the bot connects, so that the first clip does not wait for one."""
+    """Start the workers while the bot connects, so that the first clip need not wait for one."""
     try:
         await pool.warm()
     except (PoolError, PresetError) as error:
-        log.warning("no worker could be started, clips try again: %s", error)
-
-
-def _watch_figures(app: App) -> None:
-    app.metrics.watch(
-        "genrec_in_work", "Questions in work or waiting", lambda: app.admission.running
-    )
-    app.metrics.watch("genrec_waiting", "Clips waiting for a worker", lambda: app.pool.waiting)
-    app.metrics.watch("genrec_workers", "Analysis processes", lambda: app.pool.size)
+        log.warning("no worker started, the next clip retries: %s", error)

@@ -1,4 +1,4 @@
-"""Open what answering takes, without Discord: database, worker pool and recommender."""
+"""Open database, worker pool and recommender, without Discord: for the bot and the CLI."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OpenPool = Callable[[Settings, Preset], AbstractAsyncContextManager[AnalysisPool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What is open."""
+    """The opened resources."""
 
     settings: Settings
     preset: Preset
@@ -32,7 +32,7 @@ class Resources:
 
 @asynccontextmanager
 async def open_catalogue(settings: Settings) -> AsyncIterator[tuple[Preset, Database]]:
-    """Open preset and database alone, with the starter catalogue in it."""
+    """Open preset and database, and add the starter catalogue."""
     preset = await asyncio.to_thread(Preset.load, find_preset(settings.preset))
     async with open_db(settings.database) as db:
         starter = await asyncio.to_thread(preset.starter)
@@ -45,14 +45,14 @@ async def open_catalogue(settings: Settings) -> AsyncIterator[tuple[Preset, Data
 async def open_recommender(
     settings: Settings, *, workers: int = 0, open_pool: OpenPool | None = None
 ) -> AsyncIterator[Resources]:
-    """Open all of it; ``workers`` overrides the setting, ``open_pool`` is for tests."""
+    """Open the resources; ``workers`` overrides the setting, ``open_pool`` is for tests."""
     async with AsyncExitStack() as stack:
         preset = await asyncio.to_thread(Preset.load, find_preset(settings.preset))
         db = await stack.enter_async_context(open_db(settings.database))
         if open_pool is None:
             pool = AnalysisPool(
                 preset.folder,
-                workers=workers or settings.worker_count,
+                workers=workers or settings.workers or None,
                 queue=settings.queue,
                 timeout_s=settings.analysis_timeout_s,
                 heard_s=settings.heard_s,
@@ -64,11 +64,11 @@ async def open_recommender(
         recommender = Recommender(pool=pool, database=db, preset=preset)
         await recommender.open()
         await stack.enter_async_context(model_in_use(db, preset.model_id))
-        await stack.enter_async_context(recommender.served.saving_snapshots())
+        await stack.enter_async_context(recommender.index.saving_snapshots())
         yield Resources(settings=settings, preset=preset, db=db, pool=pool, recommender=recommender)
 
 
 def find_preset(path: Path) -> Path:
-    """Return a preset's folder; a relative one is also looked for beside the program."""
+    """Return a preset's folder; a relative one may also lie beside the program."""
     beside = Path(__file__).resolve().parents[2] / path
     return beside if not path.exists() and beside.exists() else path

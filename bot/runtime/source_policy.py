@@ -1,11 +1,12 @@
-"""From the settings to what may be fetched; each one that cannot work is named by its variable."""
+"""Make the source policy from the settings; errors name the variable."""
 
 from __future__ import annotations
 
 import logging
 from pathlib import Path
 
-from bot.config import PREFIX, Settings, SettingsError
+from bot.config import PREFIX, Settings
+from bot.errors import SettingsError
 from bot.sources import SITES, SourcePolicy, stale_ytdlp
 from bot.sources.policy import WANTED_S, is_proxy
 from bot.sources.sites import DEFAULT_SITES
@@ -14,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def source_policy(settings: Settings) -> SourcePolicy:
-    """Return what may be fetched."""
+    """Return the source policy of the settings."""
     if settings.clip_disk_bytes < 2 * settings.max_upload_bytes:
         raise _unusable(
             "clip_disk_mb",
@@ -41,26 +42,23 @@ def source_policy(settings: Settings) -> SourcePolicy:
 
 
 def old_ytdlp(settings: Settings, policy: SourcePolicy) -> str:
-    """Return a sentence where yt-dlp is older than the setting allows; nothing where none is set.
-
-    Without yt-dlp the sentence says so.
-    """
+    """Return a warning if yt-dlp is missing or older than the setting allows; else ""."""
     if not settings.ytdlp_max_age_days:
         return ""
     return stale_ytdlp(policy, max_age_days=settings.ytdlp_max_age_days)
 
 
 def warn_of_old_ytdlp(settings: Settings) -> None:
-    """Log what ``old_ytdlp`` says, for a bot that starts."""
+    """Log the warning of ``old_ytdlp`` at the start of the bot."""
     sentence = old_ytdlp(settings, source_policy(settings))
     if sentence:
         log.warning("%s", sentence)
 
 
 def _sites(settings: Settings) -> frozenset[str]:
-    """Return the names of the sites whose pages are read; YouTube has a setting of its own."""
-    asked = frozenset(name.lower() for name in settings.sites)
-    chosen = frozenset[str]() if asked == {"off"} else asked or DEFAULT_SITES
+    """Return the names of the enabled sites; YouTube has a setting of its own."""
+    named = frozenset(name.lower() for name in settings.sites)
+    chosen = frozenset[str]() if named == {"off"} else named or DEFAULT_SITES
     if "youtube" in chosen:
         raise _unusable("sites", f"YouTube is switched on by {PREFIX}YOUTUBE=on instead")
     unknown = sorted(chosen - SITES.keys())

@@ -1,171 +1,209 @@
-"""What the bot consists of: everything that is open, and the cogs and the client made of it."""
+"""The composition root of the bot: open its services, and make cogs and client from them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from functools import partial
 
 from discord.ext import commands
 
-from bot.client.client import Client, add_features, sync_commands
+from bot.client.client import Client, add_cogs, sync_commands
 from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
-from bot.cogs.about import About, BotInfo, Privacy
-from bot.cogs.library import Library, Reindex
+from bot.cogs.about import About, BotInfo
+from bot.cogs.library import Library
+from bot.cogs.privacy import Privacy
 from bot.cogs.recommend import Recommend
+from bot.cogs.reindex import Reindex
 from bot.cogs.settings import ServerSettings
 from bot.cogs.uploads import Uploads
-from bot.config import Settings
+from bot.config import Settings, installed_version
 from bot.i18n import Translations
 from bot.i18n.command_translator import CommandTranslator
 from bot.jobs.admission import Admission
 from bot.jobs.guild_settings import GuildSettingsCache
 from bot.jobs.handlers import DrawPicture, RequestHandlers
-from bot.jobs.options import Preferences
+from bot.jobs.options import OptionsResolver
 from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.reindex import Reindexing
-from bot.jobs.runner import JobRunner
+from bot.jobs.runner import RequestRunner
 from bot.metrics import Metrics
-from bot.recommender import Recommender
+from bot.runtime.instance_lock import instance_lock
+from bot.runtime.resources import OpenPool, Resources, open_recommender
 from bot.sources import SourcePolicy, Sources
-from bot.ui.messages import Replies
-from bot.ui.pages import Pages
-from db.connection import Database
-from genrec.preset import Preset
-from genrec.workers.pool import AnalysisPool
+from bot.ui.messages import Limits
+from bot.ui.spectrogram_image import draw_preview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """Everything that is open; only features, connection and app look inside."""
+    """The services of a running bot; only ``bot.runtime`` reads it."""
 
-    settings: Settings
-    policy: SourcePolicy
-    db: Database
-    preset: Preset
-    pool: AnalysisPool
-    recommender: Recommender
+    resources: Resources
     sources: Sources
-    servers: GuildSettingsCache
     translations: Translations
-    replies: Replies
-    pages: Pages
+    limits: Limits
     metrics: Metrics
+    guilds: GuildSettingsCache
     errors: ErrorHandler
     admission: Admission
     recovery: ReplyRecovery
-    runner: JobRunner
+    runner: RequestRunner
     dedup: EventDedup
     draw: DrawPicture
-    fresh_discord: bool
+    force_sync: bool
 
 
-def features(app: App, *, sees_uploads: bool) -> Sequence[commands.Cog]:
-    """Make the cogs; each gets what it uses, by name."""
-    handlers = RequestHandlers(
-        sources=app.sources,
-        policy=app.policy,
-        recommender=app.recommender,
-        catalogue=app.recommender.catalogue,
-        preset=app.preset,
-        replies=app.replies,
-        draw=app.draw,
-    )
-    preferences = Preferences(
-        servers=app.servers, translations=app.translations, labels=app.preset.labels
+@asynccontextmanager
+async def open_app(
+    settings: Settings,
+    *,
+    policy: SourcePolicy,
+    open_pool: OpenPool | None = None,
+    draw: DrawPicture | None = None,
+    force_sync: bool = False,
+    progress_every_s: float = 3.0,
+) -> AsyncIterator[App]:
+    """Open the services; ``open_pool`` and ``draw`` replace those of tests.
+
+    ``force_sync`` registers the commands at every start, for a Discord that keeps none.
+    """
+    async with AsyncExitStack() as stack:
+        stack.enter_context(instance_lock(settings.database))
+        resources = await stack.enter_async_context(open_recommender(settings, open_pool=open_pool))
+        sources = await stack.enter_async_context(Sources(policy))
+        db, translations, metrics = resources.db, Translations.load(), Metrics()
+        limits = Limits(max_minutes=settings.max_clip_minutes, max_mb=settings.max_upload_mb)
+        errors = ErrorHandler(translations=translations, limits=limits)
+        recovery = ReplyRecovery(db=db, translations=translations)
+        admission = Admission(
+            cooldown_s=settings.cooldown_s,
+            per_guild=settings.jobs_per_server,
+            total=settings.jobs_in_all,
+            workers=resources.pool.size,
+        )
+        runner = RequestRunner(
+            admission=admission,
+            recovery=recovery,
+            translations=translations,
+            errors=errors,
+            metrics=metrics,
+            progress_every_s=progress_every_s,
+        )
+        _export_metrics(metrics, admission, resources)
+        yield App(
+            resources=resources,
+            sources=sources,
+            translations=translations,
+            limits=limits,
+            metrics=metrics,
+            guilds=await GuildSettingsCache.load(db),
+            errors=errors,
+            admission=admission,
+            recovery=recovery,
+            runner=runner,
+            dedup=EventDedup(on_repeat=metrics.repeated_event),
+            draw=draw or partial(draw_preview, preset=resources.preset),
+            force_sync=force_sync,
+        )
+
+
+def make_cogs(app: App) -> Sequence[commands.Cog]:
+    """Make the cogs, each with the services that it uses."""
+    db, pool, recommender = app.resources.db, app.resources.pool, app.resources.recommender
+    settings, preset = app.resources.settings, app.resources.preset
+    handlers = RequestHandlers(sources=app.sources, recommender=recommender, draw=app.draw)
+    options = OptionsResolver(
+        guilds=app.guilds, translations=app.translations, labels=preset.labels
     )
     reindexing = Reindexing(
-        db=app.db,
-        pool=app.pool,
-        catalogue=app.recommender.catalogue,
-        recommender=app.recommender,
-        preset=app.preset,
-        sources=app.sources,
-        replies=app.replies,
-        library=app.settings.library,
+        db=db, pool=pool, recommender=recommender, sources=app.sources, library=settings.library
     )
-    machine = BotInfo(
-        version=_version(),
-        workers=app.pool.size,
-        waiting=lambda: app.pool.waiting,
-        support_url=app.settings.support_url,
+    info = BotInfo(
+        version=installed_version(),
+        workers=pool.size,
+        waiting=lambda: pool.waiting,
+        support_url=settings.support_url,
     )
     return (
-        Recommend(runner=app.runner, handlers=handlers, preferences=preferences),
+        Recommend(runner=app.runner, sources=app.sources, handlers=handlers, options=options),
         Uploads(
             runner=app.runner,
+            sources=app.sources,
             handlers=handlers,
-            preferences=preferences,
-            servers=app.servers,
-            replies=app.replies,
+            options=options,
+            guilds=app.guilds,
             errors=app.errors,
             dedup=app.dedup,
         ),
         Library(
             runner=app.runner,
-            handlers=handlers,
             sources=app.sources,
-            recommender=app.recommender,
-            catalogue=app.recommender.catalogue,
-            preset=app.preset,
-            replies=app.replies,
-            pages=app.pages,
+            recommender=recommender,
+            translations=app.translations,
         ),
         Reindex(
             runner=app.runner,
             reindexing=reindexing,
-            replies=app.replies,
-            admin_servers=app.settings.admin_servers,
+            translations=app.translations,
+            admin_guilds=settings.admin_servers,
         ),
-        ServerSettings(
-            servers=app.servers,
-            replies=app.replies,
-            pages=app.pages,
-            preset=app.preset,
-            sees_uploads=sees_uploads,
-        ),
+        ServerSettings(guilds=app.guilds, translations=app.translations),
         About(
-            db=app.db,
-            catalogue=app.recommender.catalogue,
-            preset=app.preset,
-            replies=app.replies,
-            pages=app.pages,
+            db=db,
+            catalogue=recommender.catalogue,
+            preset=preset,
+            translations=app.translations,
+            limits=app.limits,
             metrics=app.metrics,
-            machine=machine,
+            info=info,
         ),
-        Privacy(db=app.db, replies=app.replies, pages=app.pages),
+        Privacy(db=db, translations=app.translations),
     )
 
 
-def make_client(app: App, *, sees_uploads: bool, only_sync: bool = False) -> Client:
-    """Make a client that adds the features, repairs what a crash left, and syncs on change.
+def make_client(app: App, *, message_content: bool, only_sync: bool = False) -> Client:
+    """Make a client that adds the cogs, corrects interrupted replies and syncs the commands.
 
     ``only_sync`` makes one that registers the commands, changed or not, and does nothing else.
     """
+    settings = app.resources.settings
 
     async def set_up(client: Client) -> None:
         await client.tree.set_translator(CommandTranslator(app.translations))
-        cogs = features(app, sees_uploads=sees_uploads)
-        await add_features(client, cogs, dedup=app.dedup, errors=app.errors)
+        await add_cogs(client, make_cogs(app), dedup=app.dedup, errors=app.errors)
         if not only_sync:
             await app.recovery.repair(client)
-        server_id = app.settings.development_server
-        force = only_sync or app.fresh_discord
-        await sync_commands(client, db=app.db, server_id=server_id, force=force)
+        await sync_commands(
+            client,
+            db=app.resources.db,
+            guild_id=settings.development_server,
+            force=only_sync or app.force_sync,
+        )
 
     return Client(
-        message_content=sees_uploads,
-        shards=app.settings.shards,
+        message_content=message_content,
+        shards=settings.shards,
         dedup=app.dedup,
         errors=app.errors,
         set_up=set_up,
-        forget_server=app.servers.forget,
+        forget_guild=app.guilds.forget,
     )
 
 
-def _version() -> str:
-    try:
-        return version("genrec")
-    except PackageNotFoundError:
-        return "from source"
+def _export_metrics(metrics: Metrics, admission: Admission, resources: Resources) -> None:
+    pool = resources.pool
+    metrics.gauge("genrec_in_work", "Requests running or waiting", lambda: admission.running)
+    metrics.gauge("genrec_waiting", "Clips waiting for a worker", lambda: pool.waiting)
+    metrics.gauge("genrec_workers", "Analysis processes", lambda: pool.size)
+    for name, meaning, read in (
+        ("genrec_worker_starts", "Workers started", lambda: pool.stats.started),
+        ("genrec_worker_failed_starts", "Workers not started", lambda: pool.stats.failed_starts),
+        ("genrec_worker_crashes", "Clips whose worker crashed", lambda: pool.stats.crashed),
+        ("genrec_worker_timeouts", "Clips whose worker timed out", lambda: pool.stats.timeouts),
+        ("genrec_worker_recycles", "Workers replaced after many clips",
+         lambda: pool.stats.recycled),
+    ):  # fmt: skip
+        metrics.total(name, meaning, read)

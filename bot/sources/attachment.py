@@ -41,13 +41,12 @@ def check_attachment(attachment: Attachment, policy: SourcePolicy) -> URL:
 
 
 async def fetch_attachment(
-    attachment: Attachment, folder: Path, *, policy: SourcePolicy, resolve: Resolve
+    attachment: Attachment, url: URL, folder: Path, *, policy: SourcePolicy, resolve: Resolve
 ) -> Clip:
-    """Download an upload into ``folder``.
+    """Download an upload into ``folder`` from ``url``, the result of ``check_attachment``.
 
     The clip's ``source`` stays empty, because the signed link of an upload expires.
     """
-    url = check_attachment(attachment, policy)
     got = await download(
         url,
         folder,

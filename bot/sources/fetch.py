@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from bot.sources.attachment import Attachment, check_attachment, fetch_attachment
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from yarl import URL
+
+    from bot.sources.sites import Site
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSource:
+    """An upload or a link that ``Sources.check`` has accepted."""
+
+    policy: SourcePolicy  # ``Sources.fetch`` accepts sources of its own policy only
+    url: URL
+    site: Site | None = None  # of a link to a supported site's page
+    attachment: Attachment | None = None
 
 
 class Sources:
@@ -54,34 +67,40 @@ class Sources:
         """Return the number of fetches that wait for disk space."""
         return self._disk.waiting
 
-    def check(self, source: str | Attachment) -> None:
-        """Raise if ``source`` is refused without I/O: fast enough before a command is deferred."""
+    def check(self, source: str | Attachment) -> CheckedSource:
+        """Return an accepted source, without I/O: fast enough before a command is deferred."""
+        policy = self._policy
         if isinstance(source, Attachment):
-            check_attachment(source, self._policy)
-        else:
-            site_of(check_url(source, self._policy), self._policy)
+            return CheckedSource(policy, check_attachment(source, policy), attachment=source)
+        url = check_url(source, policy)
+        return CheckedSource(policy, url, site_of(url, policy))
 
     @asynccontextmanager
-    async def fetch(self, source: str | Attachment) -> AsyncIterator[Clip]:
-        """Fetch ``source``; the clip and its directory last as long as the ``async with``."""
-        policy = self._policy
-        self.check(source)  # before waiting for disk space
-        if isinstance(source, Attachment):
+    async def fetch(self, source: str | Attachment | CheckedSource) -> AsyncIterator[Clip]:
+        """Fetch ``source``; the clip and its directory last as long as the ``async with``.
+
+        An unchecked source is checked first, before waiting for disk space.
+        """
+        checked = source if isinstance(source, CheckedSource) else self.check(source)
+        if checked.policy is not self._policy:
+            raise ValueError("The source was checked with another policy: check it again.")
+        policy, attachment = self._policy, checked.attachment
+        if attachment is not None:
             async with self._disk.reserve(policy.max_bytes), _folder(policy) as folder:
-                yield await fetch_attachment(source, folder, policy=policy, resolve=self._resolve)
+                yield await fetch_attachment(
+                    attachment, checked.url, folder, policy=policy, resolve=self._resolve
+                )
             return
         async with self._disk.reserve(policy.page_bytes), _folder(policy) as folder:
-            yield await self._link(check_url(source, policy), folder)
+            yield await self._link(checked.url, checked.site, folder)
 
-    async def _link(self, url: URL, folder: Path) -> Clip:
+    async def _link(self, url: URL, site: Site | None, folder: Path) -> Clip:
         policy = self._policy
         try:
+            if site is not None:
+                raise LeadsToPageError(url, site)
             got = await download(
-                self._hop(str(url)),
-                folder,
-                policy=policy,
-                resolve=self._resolve,
-                check_hop=self._hop,
+                url, folder, policy=policy, resolve=self._resolve, check_hop=self._hop
             )
         except LeadsToPageError as page:
             async with self._pages:

@@ -1,1 +1,1 @@
-"""What a reply looks like: texts, Components V2 layouts, custom ids, pictures, track files."""
+"""Message content: Components V2 layouts, custom ids, pictures, track files."""

@@ -1,15 +1,14 @@
-"""The pieces every message of the bot is made of: voice, colours, bars, buttons and limits."""
+"""Components V2 building blocks: colours, limits, texts, bars and buttons."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import discord
 from discord import ui
 
-from bot.i18n import Translations
+from bot.i18n import Localizer
 from bot.ui.markdown import escape
 from genrec.types import Track
 
@@ -36,46 +35,27 @@ GENRE_COLOURS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Localizer:
-    """The words, spoken in one reader's language."""
+def percent(localizer: Localizer, share: float) -> str:
+    """Return a share of 0..1 as percent; only 0 and 1 themselves are shown as 0 % and 100 %."""
+    return localizer.percent(share if share in (0, 1) else min(max(share, 0.01), 0.99))
 
-    translations: Translations
-    locale: object
 
-    def __call__(self, key: str, **values: object) -> str:
-        """Return a text; strings among the values must be escaped already."""
-        return self.translations.text(key, self.locale, **values)
+def genre_name(localizer: Localizer, label: str) -> str:
+    """Return a genre's name; a label without a translation is shown escaped."""
+    key = f"genres.{label}"
+    return localizer(key) if localizer.has(key) else escape(label.capitalize(), 40)
 
-    def number(self, value: float, digits: int = 0) -> str:
-        """Write a number."""
-        return self.translations.number(value, self.locale, digits=digits)
 
-    def percent(self, share: float) -> str:
-        """Write a share of 0..1; one that is not quite all or nothing is not rounded to it."""
-        shown = share if share in (0, 1) else min(max(share, 0.01), 0.99)
-        return self.translations.percent(shown, self.locale)
-
-    def duration(self, seconds: float) -> str:
-        """Write a length of time."""
-        return self.translations.duration(seconds, self.locale)
-
-    def genre(self, label: str) -> str:
-        """Return a genre's name; a label without a translation is shown as it is, escaped."""
-        key = f"genres.{label}"
-        return self(key) if self.translations.has(key) else escape(label.capitalize(), 40)
-
-    def title(self, track: Track, limit: int) -> str:
-        """Return a track's title, escaped."""
-        return escape(track.title, limit, otherwise=self("answer.untitled"))
-
-    def artist(self, track: Track, limit: int) -> str:
-        """Return a track's artist, escaped."""
-        return escape(track.artist, limit, otherwise=self("answer.unknown_artist"))
+def track_names(
+    localizer: Localizer, track: Track, title_limit: int, artist_limit: int
+) -> tuple[str, str]:
+    """Return a track's title and artist, escaped."""
+    title, artist = escape(track.title, title_limit), escape(track.artist, artist_limit)
+    return title or localizer("answer.untitled"), artist or localizer("answer.unknown_artist")
 
 
 def layout(colour: int, items: Iterable[Item]) -> ui.LayoutView:
-    """Return the message, stopped: discord.py then keeps no reference, clicks go by custom_id."""
+    """Return a stopped view: discord.py keeps no reference to it, and clicks go by custom_id."""
     view = ui.LayoutView(timeout=None)
     view.add_item(ui.Container(*items, accent_colour=colour))
     view.stop()
@@ -83,7 +63,7 @@ def layout(colour: int, items: Iterable[Item]) -> ui.LayoutView:
 
 
 def text(content: str) -> Item:
-    """Return a text display, cut to what one message may hold."""
+    """Return a text display, cut to the most characters that a message may hold."""
     fits = len(content) <= MAX_CHARACTERS
     return ui.TextDisplay(content if fits else content[: MAX_CHARACTERS - 1] + "…")
 
@@ -111,12 +91,12 @@ def button(
 
 
 def row(*items: Item) -> Item:
-    """Return buttons beside each other, five at most, or one select."""
+    """Return an action row: up to five buttons, or one select."""
     return ui.ActionRow(*items)
 
 
 def rule() -> Item:
-    """Return a thin line."""
+    """Return a separator."""
     return ui.Separator()
 
 

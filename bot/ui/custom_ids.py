@@ -1,18 +1,18 @@
-"""Keys for custom ids: the track ids of an answer in base 36, so buttons survive a restart."""
+"""Keys for custom ids: the track ids of a response in base 36, so buttons survive a restart."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _KEY = re.compile(r"[0-9a-z]{1,12}(\.[0-9a-z]{1,12}){0,15}")
 MAX_KEY = 80
 
 
-def reply_key(track_ids: Iterable[int]) -> str:
+def response_key(track_ids: Sequence[int]) -> str:
     """Return a key of at most 80 characters, or "0" without tracks; ids that do not fit are cut."""
-    key = ".".join(_base36(track_id) for track_id in track_ids) or "0"
+    key = ".".join(map(_base36, track_ids)) or "0"
     while len(key) > MAX_KEY:
         key = key.rpartition(".")[0]
     return key

@@ -61,9 +61,9 @@ def _is_hidden(char: str, category: str) -> bool:
     return category in _HIDDEN and char not in _JOINERS
 
 
-def escape(text: str, limit: int, *, otherwise: str = "") -> str:
+def escape(text: str, limit: int) -> str:
     """Return ``clean`` text with markup, links and mentions escaped; up to twice ``limit`` long."""
-    line = _MARKUP.sub(r"\\\g<0>", clean(text, limit, otherwise=otherwise))
+    line = _MARKUP.sub(r"\\\g<0>", clean(text, limit))
     return _NUMBERED.sub(r"\1\\\2", line).replace("@", "@" + _ZERO_WIDTH_SPACE)
 
 

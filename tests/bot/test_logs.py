@@ -43,8 +43,8 @@ def record(message: str, **extra: object) -> logging.LogRecord:
 
 
 def test_json_lines() -> None:
-    line = json.loads(JsonFormatter(Redactor()).format(record("hello", job_id="ab12")))
-    assert (line["level"], line["message"], line["job"]) == ("info", "hello", "ab12")
+    line = json.loads(JsonFormatter(Redactor()).format(record("hello", request_id="ab12")))
+    assert (line["level"], line["message"], line["request"]) == ("info", "hello", "ab12")
 
 
 def test_tracebacks_are_redacted_too() -> None:
@@ -56,18 +56,18 @@ def test_tracebacks_are_redacted_too() -> None:
     assert TOKEN not in JsonFormatter(Redactor()).format(failed)
 
 
-async def test_each_line_names_its_job(capsys) -> None:
+async def test_log_line_in_a_request_has_its_id(capsys) -> None:
     root = logging.getLogger()
     level = root.level
     handler = set_up_logs(form="json", level="INFO")
     try:
-        with Admission(cooldown_s=0, per_server=1, in_all=1).admit(1, None) as job:
+        with Admission(cooldown_s=0, per_guild=1, total=1).admit(1, None) as request:
             logging.getLogger("bot.test").info("working")
     finally:
         root.removeHandler(handler)
         root.setLevel(level)
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    assert lines[-1]["job"] == job.id
+    assert lines[-1]["request"] == request.id
 
 
 def test_a_bot_that_never_speaks_logs_nothing_of_voice_libraries(
@@ -82,6 +82,6 @@ def test_a_bot_that_never_speaks_logs_nothing_of_voice_libraries(
         dedup=nothing,
         errors=nothing,
         set_up=nothing,
-        forget_server=nothing,
+        forget_guild=nothing,
     )
     assert not caplog.records

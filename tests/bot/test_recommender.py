@@ -1,35 +1,36 @@
-"""Answers worth having: never the clip, no song twice, artists varied, and honest when few."""
+"""Recommendations: never the clip itself, no song twice, artists varied, a note when few."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bot.recommender import Recommender
+from bot.recommender import SCOPES, Recommender
 from db.connection import Database, open_db
 from db.generations import NewTrack
 from genrec.errors import CatalogueError
+from genrec.fingerprint import COLUMNS_EACH
 from genrec.preset import Preset
-from genrec.types import Analysis, Clip, GenreScore
+from genrec.types import Analysis, Clip, GenreScore, Track
 from tests.repository import ROOT
 
 PRESET = Preset.load(ROOT / "models" / "resnet50")
-SCOPES = ("starter", "library")
 
 
 class FakePool:
-    """Hears the embedding and fingerprint it was told, and counts."""
+    """Returns the analysis that a test sets, and lists the analysed files."""
 
     def __init__(self) -> None:
-        self.heard: list[Path] = []
-        self.answer = analysis(toward(0))
+        self.analyzed: list[Path] = []
+        self.analysis = analysis(toward(0))
 
     async def analyze(self, path: Path) -> Analysis:
-        self.heard.append(path)
-        return self.answer
+        self.analyzed.append(path)
+        return self.analysis
 
 
 def toward(*axes: float) -> np.ndarray:
@@ -96,38 +97,42 @@ CLIP = Clip(Path("/tmp/clip.wav"), "ab" * 32)
 
 
 async def titles(recommender: Recommender, clip: Clip = CLIP, **options: object) -> list[str]:
-    answer = await recommender.recommend(clip, **{"scopes": SCOPES, **options})
-    return [neighbour.track.title for neighbour in answer.tracks]
+    rec = await recommend(recommender, clip, **options)
+    return [neighbour.track.title for neighbour in rec.tracks]
+
+
+async def recommend(recommender: Recommender, clip: Clip = CLIP, **options: object):
+    return await recommender.recommend(await recommender.analyze(clip), clip=clip, **options)
 
 
 async def serve(recommender: Recommender, *tracks: NewTrack, scope: str = "library") -> list[int]:
     return await recommender.catalogue.add(scope, PRESET.model_id, tracks)
 
 
-async def test_a_fresh_install_recommends_real_songs(recommender: Recommender) -> None:
+async def test_fresh_install_recommends_starter_tracks(recommender: Recommender) -> None:
     await recommender.open()
     starter = PRESET.starter()
     assert starter is not None
-    pool_answer = analysis(starter.embeddings[10], seed=1)
-    recommender._pool.answer = pool_answer
-    answer = await recommender.recommend(CLIP)
-    assert len(answer.tracks) == 5
-    assert all(neighbour.track.artist for neighbour in answer.tracks)
-    assert {neighbour.track.scope for neighbour in answer.tracks} == {"starter"}
-    similarities = [neighbour.similarity for neighbour in answer.tracks]
+    starter_analysis = analysis(starter.embeddings[10], seed=1)
+    recommender._pool.analysis = starter_analysis
+    rec = await recommend(recommender)
+    assert len(rec.tracks) == 5
+    assert all(neighbour.track.artist for neighbour in rec.tracks)
+    assert {neighbour.track.scope for neighbour in rec.tracks} == {"starter"}
+    similarities = [neighbour.similarity for neighbour in rec.tracks]
     assert similarities == sorted(similarities, reverse=True)
     assert all(0 <= similarity <= 1 for similarity in similarities)
 
 
-async def test_the_clips_own_recording_is_never_answered(
+async def test_recommend_leaves_out_the_clips_own_recording(
     recommender: Recommender, pool: FakePool
 ) -> None:
     await serve(recommender, *(near(i) for i in range(1, 8)))
-    pool.answer = analysis(toward(0), seed=1)  # the fingerprint of track 1
+    pool.analysis = analysis(toward(0), seed=1)  # the fingerprint of track 1
     assert await titles(recommender) == [f"Song {i}" for i in range(2, 7)]
 
 
-async def test_a_second_version_and_a_second_track_of_an_artist_are_left_out(
+async def test_recommend_takes_one_version_and_one_track_an_artist(
     recommender: Recommender,
 ) -> None:
     await serve(
@@ -141,30 +146,42 @@ async def test_a_second_version_and_a_second_track_of_an_artist_are_left_out(
     assert await titles(recommender, per_artist=2) == ["Help!", "Yesterday", "Song 4"]
 
 
-async def test_far_tracks_are_not_answered_and_that_is_said(recommender: Recommender) -> None:
+async def test_recommend_with_few_near_tracks_has_a_note(recommender: Recommender) -> None:
     await serve(recommender, near(1), track(2, toward(5)), track(3, -toward(0)))
-    answer = await recommender.recommend(CLIP, scopes=SCOPES)
-    assert [neighbour.track.title for neighbour in answer.tracks] == ["Song 1"]
-    assert answer.note.startswith("Only 1 of 5:")
+    rec = await recommend(recommender)
+    assert [neighbour.track.title for neighbour in rec.tracks] == ["Song 1"]
+    assert rec.note.startswith("Only 1 of 5:")
 
 
-async def test_an_empty_catalogue_still_says_the_genre(recommender: Recommender) -> None:
-    answer = await recommender.recommend(CLIP)
-    assert answer.tracks == ()
-    assert answer.genre == PRESET.labels[0]
-    assert answer.note.startswith("No tracks")
+async def test_recommend_from_an_empty_catalogue_has_the_genre(recommender: Recommender) -> None:
+    rec = await recommend(recommender)
+    assert rec.tracks == ()
+    assert rec.genre == PRESET.labels[0]
+    assert rec.note.startswith("No tracks")
 
 
-async def test_unsure_is_said_and_the_likeliest_genre_still_named(
+async def test_unsure_genre_is_the_most_probable_one(
     recommender: Recommender, pool: FakePool
 ) -> None:
-    pool.answer = analysis(toward(0), sure=0.4)
-    answer = await recommender.genre(CLIP)
-    assert answer.unsure
-    assert answer.genre == PRESET.labels[0]
+    pool.analysis = analysis(toward(0), sure=0.4)
+    rec = recommender.genre(await recommender.analyze(CLIP))
+    assert rec.unsure
+    assert rec.genre == PRESET.labels[0]
 
 
-async def test_genre_and_scope_filter(recommender: Recommender) -> None:
+@pytest.mark.parametrize(("sure", "unsure"), [(0.35, False), (0.25, True)])
+async def test_unsure_follows_the_presets_threshold(
+    pool: FakePool, db: Database, sure: float, unsure: bool
+) -> None:
+    calibration = replace(PRESET.calibration, unsure_below=0.3)
+    preset = replace(PRESET, calibration=calibration)
+    recommender = Recommender(pool=pool, database=db, preset=preset)
+    made = analysis(toward(0), sure=sure)
+    assert recommender.genre(made).unsure is unsure
+    assert (await recommender.recommend(made, clip=CLIP)).unsure is unsure
+
+
+async def test_recommend_filters_by_genre_and_scope(recommender: Recommender) -> None:
     await serve(recommender, near(1), near(2, label="rock"))
     await serve(recommender, near(3), scope="guild:7")
     assert await titles(recommender) == ["Song 1", "Song 2"]
@@ -172,24 +189,26 @@ async def test_genre_and_scope_filter(recommender: Recommender) -> None:
     assert await titles(recommender, scopes=("guild:7",)) == ["Song 3"]
 
 
-async def test_more_is_fetched_where_the_first_look_is_used_up(recommender: Recommender) -> None:
+async def test_recommend_fetches_more_when_the_rules_use_candidates_up(
+    recommender: Recommender,
+) -> None:
     crowd = [near(i, artist="One Artist") for i in range(1, 120)]
     await serve(recommender, *crowd, near(121), near(122))
     assert await titles(recommender) == ["Song 1", "Song 121", "Song 122"]
 
 
-async def test_the_same_bytes_are_heard_once(recommender: Recommender, pool: FakePool) -> None:
+async def test_same_bytes_are_analyzed_once(recommender: Recommender, pool: FakePool) -> None:
     await serve(recommender, near(1))
-    first = await recommender.recommend(CLIP, scopes=SCOPES)
-    again = await recommender.recommend(CLIP, scopes=SCOPES)
-    assert len(pool.heard) == 1
+    first = await recommend(recommender)
+    again = await recommend(recommender)
+    assert len(pool.analyzed) == 1
     assert [n.track.id for n in again.tracks] == [n.track.id for n in first.tracks]
     assert again.scores == first.scores
     assert "decode" in first.timings_ms
     assert "decode" not in again.timings_ms
 
 
-async def test_what_is_added_or_removed_counts_at_once(recommender: Recommender) -> None:
+async def test_added_and_removed_tracks_count_at_once(recommender: Recommender) -> None:
     (first,) = await serve(recommender, near(1))
     assert await titles(recommender) == ["Song 1"]
     await serve(recommender, near(2))
@@ -197,13 +216,58 @@ async def test_what_is_added_or_removed_counts_at_once(recommender: Recommender)
     assert await titles(recommender) == ["Song 2"]
 
 
-async def test_more_like_this_leaves_the_track_itself_out(recommender: Recommender) -> None:
+async def test_like_leaves_out_the_track_itself(recommender: Recommender) -> None:
     first, *_ = await serve(recommender, near(1), near(2), near(3, artist="Artist 1"))
-    answer = await recommender.like(first, scopes=SCOPES)
-    assert answer.genre == "jazz"
-    assert [n.track.title for n in answer.tracks] == ["Song 2", "Song 3"]
+    (seed,) = await recommender.tracks([first])
+    rec = await recommender.like(seed)
+    assert rec.genre == "jazz"
+    assert [n.track.title for n in rec.tracks] == ["Song 2", "Song 3"]
 
 
-async def test_more_like_a_track_that_is_gone_is_a_sentence(recommender: Recommender) -> None:
-    with pytest.raises(CatalogueError, match="not in the catalogue any more"):
-        await recommender.like(12345)
+async def test_like_a_removed_track_raises(recommender: Recommender) -> None:
+    with pytest.raises(CatalogueError, match="no longer in the catalogue"):
+        await recommender.like(Track(12345, "Song", "Artist", "jazz", ""))
+
+
+async def test_like_leaves_out_a_track_without_fingerprint(recommender: Recommender) -> None:
+    bare = replace(near(1, artist=""), fingerprint=None)
+    (first, _) = await serve(recommender, bare, near(2))
+    (seed,) = await recommender.tracks([first])
+    rec = await recommender.like(seed)
+    assert [n.track.title for n in rec.tracks] == ["Song 2"]
+
+
+async def test_recommend_leaves_out_the_recording_of_a_short_cut(
+    recommender: Recommender, pool: FakePool
+) -> None:
+    await serve(recommender, near(1), near(2))
+    # 6 s, of which the last 5.5 s are the start of track 1: more than the least overlap of 5 s.
+    column_s = PRESET.spectrogram.column_s * COLUMNS_EACH
+    before, common = round(0.5 / column_s), round(5.5 / column_s)
+    cut = np.hstack([fingerprint(999)[:, :before], fingerprint(1)[:, :common]])
+    pool.analysis = replace(analysis(toward(0)), fingerprint=cut)
+    assert await titles(recommender) == ["Song 2"]
+
+
+async def test_tracks_of_other_guilds_are_left_out(recommender: Recommender) -> None:
+    (foreign,) = await serve(recommender, near(1), scope="guild:8")
+    (own,) = await serve(recommender, near(2), scope="guild:7")
+    found = await recommender.tracks([foreign, own, 9999], (*SCOPES, "guild:7"))
+    assert [track.id for track in found] == [own]
+
+
+async def test_is_empty_depends_on_the_scopes(recommender: Recommender) -> None:
+    assert await recommender.is_empty()
+    (only,) = await serve(recommender, near(1), scope="guild:7")
+    assert await recommender.is_empty()
+    assert not await recommender.is_empty((*SCOPES, "guild:7"))
+    await recommender.catalogue.remove("guild:7", [only])
+    assert await recommender.is_empty((*SCOPES, "guild:7"))
+
+
+async def test_recommend_keeps_the_timings_of_the_analysis(recommender: Recommender) -> None:
+    await serve(recommender, near(1))
+    rec = await recommend(recommender)
+    assert rec.timings_ms["decode"] == 1
+    assert rec.timings_ms["search"] > 0
+    assert set((await recommend(recommender)).timings_ms) == {"cache", "search"}

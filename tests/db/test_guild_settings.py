@@ -31,7 +31,7 @@ GUILD, USER = 1_200_000_000_000_000_001, 900_000_000_000_000_007  # as large as 
 async def test_settings_have_defaults_and_are_stored(db: Database) -> None:
     assert await load_settings(db, GUILD) == GuildSettings(guild_id=GUILD)
     settings = GuildSettings(
-        guild_id=GUILD, default_count=10, private=True, preset="resnet50", allowed_role=3,
+        guild_id=GUILD, default_count=10, private=True, allowed_role=3,
         upload_channels=frozenset({11, 12}),
     )  # fmt: skip
     await save_settings(db, settings)

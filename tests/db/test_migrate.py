@@ -9,6 +9,7 @@ import aiosqlite
 import pytest
 
 from db.connection import open_db
+from db.guild_settings import GuildSettings, load_settings
 from db.migrate import Migration, load_migrations, migrate
 from genrec.errors import CatalogueError
 
@@ -129,3 +130,20 @@ def test_migration_numbers_without_gaps_are_required(tmp_path: Path, names: list
         (tmp_path / name).write_text("SELECT 1;")
     with pytest.raises(CatalogueError, match="migration"):
         load_migrations(tmp_path)
+
+
+async def test_dropping_the_guild_preset_keeps_the_other_guild_settings(tmp_path: Path) -> None:
+    async with aiosqlite.connect(tmp_path / "a.db", isolation_level=None) as connection:
+        await migrate(connection, load_migrations()[:3])
+        await connection.execute("INSERT INTO guild VALUES (7, 3, 1, 'vgg16', 21)")
+        await connection.execute("INSERT INTO upload_channel VALUES (11, 7)")
+    async with open_db(tmp_path / "a.db") as db:
+        columns = [row[1] for row in await db.all("PRAGMA table_info (guild)")]
+        assert columns == ["guild_id", "default_count", "private", "allowed_role"]
+        assert await load_settings(db, 7) == GuildSettings(
+            guild_id=7,
+            default_count=3,
+            private=True,
+            allowed_role=21,
+            upload_channels=frozenset({11}),
+        )

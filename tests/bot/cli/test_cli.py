@@ -16,7 +16,8 @@ import pytest
 import soundfile
 
 from bot.config import Settings, installed_version
-from bot.demo.script import DemoFailed, conversation
+from bot.demo.script import conversation
+from bot.errors import DemoFailed
 from genrec.errors import by_code
 from tests.hostile_files import BOMBS, Bomb
 from tests.repository import ROOT

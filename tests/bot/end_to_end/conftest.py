@@ -14,9 +14,9 @@ import pytest
 from bot.config import Settings
 from bot.local_discord import Interaction, LocalDiscord, Person, Upload, buttons, visible_text
 from bot.local_discord.schema import Schema
-from bot.runtime.app import local_policy, open_app
+from bot.runtime.app import local_policy
 from bot.runtime.lifecycle import run_until_stopped
-from bot.runtime.wiring import App
+from bot.runtime.wiring import App, open_app
 from tests.bot.end_to_end.fakes import FakePool, make_preset, opener
 
 OPENAPI = Path(__file__).resolve().parents[4] / "shared" / "discord" / "openapi.json"

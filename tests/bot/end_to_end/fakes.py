@@ -15,6 +15,7 @@ from genrec.errors import GenrecError
 from genrec.preset import Calibration, Preset, StarterCatalogue, save_preset, save_starter
 from genrec.spectrogram import ImageConfig, SpectrogramConfig
 from genrec.types import Analysis, GenreScore
+from genrec.workers.supervisor import Stats
 
 LABELS = ("blues", "jazz", "metal")
 DIMENSION = 8
@@ -80,6 +81,7 @@ class FakePool:
         self.on_analyze: Callable[[Path], None] = lambda _: None
         self._slots = asyncio.Semaphore(self.size)
         self._waiting = 0
+        self.stats = Stats()
 
     @property
     def waiting(self) -> int:

@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from bot.config import Settings
 from bot.local_discord import patch_discord_py
 from bot.logs import set_up_logs
-from bot.runtime.app import open_app
 from bot.runtime.lifecycle import run_until_stopped
 from bot.runtime.source_policy import source_policy
+from bot.runtime.wiring import open_app
 from tests.bot.end_to_end.fakes import FakePool, opener
 
 

@@ -43,11 +43,12 @@ async def test_export_from_discord_is_imported_by_another_genrec(
     assert left.value.code == 0
     assert json.loads(capsys.readouterr().out) == {"imported": len(TITLES), "refused": []}
 
-    model_id = world.app.preset.model_id
-    (guild,) = (scope for scope in (await scopes(world.app.recommender.catalogue, model_id)))
+    model_id = world.app.resources.preset.model_id
+    catalogue = world.app.resources.recommender.catalogue
+    (guild,) = await scopes(catalogue, model_id)
     async with open_db(other) as db:
         imported = await vectors(Catalogue(db), model_id, "library")
-    assert imported == await vectors(world.app.recommender.catalogue, model_id, guild)
+    assert imported == await vectors(catalogue, model_id, guild)
     assert sorted(imported) == sorted(STORED)
     world.discord.assert_clean()
 

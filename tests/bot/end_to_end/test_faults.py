@@ -10,7 +10,8 @@ from pathlib import Path
 import discord as library
 import pytest
 
-from bot.config import Settings, SettingsError
+from bot.config import Settings
+from bot.errors import SettingsError
 from bot.local_discord import LocalDiscord, visible_text
 from bot.runtime.app import sync
 from genrec.errors import WorkerUnavailable
@@ -71,7 +72,7 @@ async def test_a_bot_whose_workers_do_not_start_says_so_and_goes_on(
         await answered(await recommend(world))
     told = [r for r in caplog.records if r.name == "bot.runtime.lifecycle"]
     assert [r.levelname for r in told] == ["WARNING"]
-    assert "clips try again: No worker could be started" in told[0].getMessage()
+    assert "the next clip retries: No worker could be started" in told[0].getMessage()
 
 
 async def test_a_reset_acknowledgement_is_sent_again(world: World) -> None:
@@ -108,7 +109,7 @@ async def test_a_token_that_runs_out_in_private_is_only_logged(world: World, cap
     world.pool.gate.set()
     await world.settled()
     assert not [m for m in world.you.sees() if "Jazz" in visible_text(m)]
-    assert "token had run out" in caplog.text
+    assert "reply token expired" in caplog.text
 
 
 async def test_repeated_events_are_answered_once(world: World) -> None:
@@ -247,6 +248,6 @@ async def test_secrets_stay_out_of_the_log(discord: LocalDiscord, tmp_path: Path
         root.removeHandler(handler)
         root.setLevel(level)
     written = capsys.readouterr().err
-    assert "our fault" in written
+    assert "unhandled error" in written
     assert discord.token not in written
     assert used.token not in written

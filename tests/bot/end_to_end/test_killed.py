@@ -66,7 +66,7 @@ async def test_killed_in_the_middle_and_started_again(
     assert process.returncode == 0
     assert asked.token not in log
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-    assert any(line.get("job") for line in lines)
+    assert any(line.get("request") for line in lines)
     discord.assert_clean()
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bot.client.client import add_features
-from bot.runtime.wiring import features, make_client
+from bot.client.client import add_cogs
+from bot.runtime.wiring import make_client, make_cogs
 from tests.bot.end_to_end.conftest import World, answered, clip, said
 from tests.bot.i18n.command_texts import differences
 
@@ -55,9 +55,8 @@ async def test_privacy_shows_and_deletes(world: World) -> None:
 
 async def test_command_descriptions_equal_the_english_texts(world: World) -> None:
     app = world.app
-    client = make_client(app, sees_uploads=True)
-    cogs = features(app, sees_uploads=True)
-    await add_features(client, cogs, dedup=app.dedup, errors=app.errors)
+    client = make_client(app, message_content=True)
+    await add_cogs(client, make_cogs(app), dedup=app.dedup, errors=app.errors)
     assert differences(client.tree, world.app.translations) == []
 
 

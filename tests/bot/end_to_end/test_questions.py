@@ -127,7 +127,9 @@ async def test_more_like_a_track_that_is_gone(world: World) -> None:
     used = await world.you.slash("recommend", {"clip": clip()})
     answer = await answered(used)
     button = buttons(answer)[0]["custom_id"]
-    await world.app.recommender.catalogue.remove("starter", [int(button.partition(":")[2])])
+    await world.app.resources.recommender.catalogue.remove(
+        "starter", [int(button.partition(":")[2])]
+    )
     pressed = await world.you.press(answer, button)
     text = await pressed.wait_until(lambda m: "no longer" in visible_text(m))
     assert text

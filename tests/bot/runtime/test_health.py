@@ -16,9 +16,9 @@ async def get(url: str) -> tuple[int, str]:
 
 async def test_pages() -> None:
     metrics, missing = Metrics(), ["not connected to Discord"]
-    metrics.watch("genrec_in_work", "Questions", lambda: 3)
-    with metrics.asked("recommend") as asked:
-        asked.acknowledged()
+    metrics.gauge("genrec_in_work", "Questions", lambda: 3)
+    with metrics.request("recommend") as request:
+        request.acknowledged()
     async with serve_health(port=0, metrics=metrics, ready=lambda: missing[0]) as url:
         assert url.startswith(f"http://{HOST}:")
         assert await get(f"{url}/healthz") == (200, "alive\n")
@@ -42,6 +42,6 @@ async def test_a_port_in_use_costs_the_pages_only(caplog) -> None:
 
 def test_what_fails_is_counted_as_what_it_is() -> None:
     metrics = Metrics()
-    with pytest.raises(RuntimeError), metrics.asked("genre"):
+    with pytest.raises(RuntimeError), metrics.request("genre"):
         raise RuntimeError
     assert b'genrec_questions_total{kind="genre",outcome="lost"} 1.0' in metrics.text()

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bot.cli import doctor
-from bot.config import PREFIX, Settings, SettingsError, load_settings
+from bot.config import PREFIX, Settings, load_settings
+from bot.errors import SettingsError
 from bot.runtime import app
 from bot.runtime.source_policy import old_ytdlp, source_policy, warn_of_old_ytdlp
 from bot.sources import SITES

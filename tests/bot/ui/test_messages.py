@@ -5,18 +5,18 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from bot.i18n import ENGLISH, LANGUAGES, Translations
+from bot.i18n import ENGLISH, LANGUAGES, Localizer, Translations
 from bot.local_discord.message_components import BUTTON, FILE, MEDIA_GALLERY, walk
 from bot.local_discord.message_limits import MAX_COMPONENTS
 from bot.local_discord.schema import Schema
+from bot.ui import answer, messages
 from bot.ui.answer import CLOSENESS
 from bot.ui.components import GENRE_COLOURS, UNSURE
-from bot.ui.messages import STAGES, Limits, ReindexState, Replies
+from bot.ui.messages import STAGES, Limits, ReindexState
 from genrec import errors
-from genrec.types import Analysis, GenreScore, Neighbour
+from genrec.types import GenreScore, Neighbour
 from tests.bot.ui.visible import (
     HOSTILE,
     LONG,
@@ -31,49 +31,54 @@ from tests.bot.ui.visible import (
 )
 
 TRANSLATIONS = Translations.load()
-REPLIES = Replies(TRANSLATIONS, limits=Limits(min_seconds=1.0, max_minutes=20, max_mb=25))
+LIMITS = Limits(min_seconds=1.0, max_minutes=20, max_mb=25)
 SECTION, CONTAINER = 9, 17
 KEY = "k" * 80
 
 
-def answer(rec=None, locale="en-US", **options):
-    options = {"key": "abc", "name": "clip.mp3", "heard_s": 30.0, "picture": True, **options}
-    return REPLIES.recommendation(rec or recommendation(), locale, **options)
+def local(locale: str) -> Localizer:
+    return Localizer(TRANSLATIONS, locale)
+
+
+def response(rec=None, locale="en-US", **options):
+    given = {"key": "abc", "name": "clip.mp3", "count": 5, "analyzed_s": 30.0, "picture": True}
+    return answer.recommendation(local(locale), rec or recommendation(), **{**given, **options})
+
+
+def genre(first: float = 0.8, locale="en-US", *, unsure=False, **options):
+    scores = (GenreScore("jazz", first), GenreScore("blues", 1 - first))
+    rec = recommendation(0, genre="jazz", scores=scores, unsure=unsure)
+    given = {"key": "x", "name": "clip.mp3", "analyzed_s": 30.0}
+    return answer.genre(local(locale), rec, **{**given, **options})
 
 
 def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
-    """Give every layout of Replies once."""
+    """Yield every layout of answer.py and messages.py once."""
     tracks = tuple(
         Neighbour(track(i, title=name, artist=name, genre=name), 0.8) for i in range(1, count + 1)
     )
     rec = recommendation(tracks=tracks, note=name, model_id=name)
-    yield answer(rec, locale, name=name, key=KEY, asked=10)
-    yield answer(rec, locale, seed=track(99, title=name, artist=name, genre=name), picture=False)
-    yield answer(recommendation(0, scores=()), locale, name=name)
-    yield REPLIES.genre(analysis(), locale, key=KEY, name=name, picture=True)
+    yield response(rec, locale, name=name, key=KEY, count=10)
+    yield response(rec, locale, seed=track(99, title=name, artist=name, genre=name), picture=False)
+    yield response(recommendation(0, scores=()), locale, name=name)
+    yield genre(locale=locale, key=KEY, name=name, picture=True)
     for stage in STAGES:
-        yield REPLIES.progress(stage, locale, place=3, name=name)
+        yield messages.progress(local(locale), stage, place=3)
     for code in error_classes():
-        yield REPLIES.refusal(code(name), locale)
+        yield messages.refusal(local(locale), code(name), LIMITS)
     for key in TRANSLATIONS.by_code[ENGLISH].texts:
         part, _, rest = key.partition(".")
         if part in ("refusals", "notices"):
-            say = REPLIES.decline if part == "refusals" else REPLIES.notice
-            values = dict.fromkeys(("title", "artist", "genre", "model", "id"), name)
-            yield say(rest, locale, count=3, done=1, total=2, **values)
-    yield REPLIES.apology(name, locale)
-    yield REPLIES.attached("tracks.m3u8", locale, count=5)
+            make = messages.decline if part == "refusals" else messages.notice
+            values = dict.fromkeys(("title", "artist", "genre", "id"), name)
+            yield make(local(locale), rest, count=3, done=1, total=2, **values)
+    yield messages.apology(local(locale), name)
+    yield messages.attached(local(locale), "tracks.m3u8", count=5)
     state = ReindexState("library", 120, 1000, 3, 4, 5, 6, 60.0, 400.0, name)
-    yield REPLIES.reindex_progress(state, locale, key=KEY)
-    yield REPLIES.reindex_progress(ReindexState("server"), locale, key=KEY)
-    yield REPLIES.reindex_done(state, locale, csv="failures.csv")
-    yield REPLIES.reindex_done(state, locale, cancelled=True)
-
-
-def analysis(first: float = 0.8) -> Analysis:
-    scores = (GenreScore("jazz", first), GenreScore("blues", 1 - first))
-    none = np.zeros(0)
-    return Analysis("m-1", none.astype(np.float32), scores, none.astype(np.int8), 60.0, 30.0)
+    yield messages.reindex_progress(local(locale), state, key=KEY)
+    yield messages.reindex_progress(local(locale), ReindexState("server"), key=KEY)
+    yield messages.reindex_done(local(locale), state, csv="failures.csv")
+    yield messages.reindex_done(local(locale), state, cancelled=True)
 
 
 def error_classes() -> list[type[errors.GenrecError]]:
@@ -114,11 +119,11 @@ def test_every_layout_fits_discords_own_description(shared: Path):
 
 
 def test_ten_tracks_use_at_most_forty_components():
-    assert len(list(walk(body(answer(recommendation(10)))["components"]))) <= MAX_COMPONENTS
+    assert len(list(walk(body(response(recommendation(10)))["components"]))) <= MAX_COMPONENTS
 
 
 def test_an_answer_says_genre_tracks_similarity_and_reason():
-    text = seen(answer())
+    text = seen(response())
     for words in (
         "## Rock",
         "**Rock** 72%",
@@ -137,7 +142,7 @@ def test_an_answer_says_genre_tracks_similarity_and_reason():
 
 
 def test_an_answer_has_its_buttons_picture_and_colour():
-    view = answer()
+    view = response()
     assert custom_ids(view) == [
         *(f"more:{i}" for i in range(1, 6)),
         *("thumb:up:abc", "thumb:down:abc", "export:abc"),
@@ -147,17 +152,17 @@ def test_an_answer_has_its_buttons_picture_and_colour():
     (item,) = components(view, MEDIA_GALLERY)[0]["items"]
     assert item["media"]["url"] == "attachment://spectrogram.png"
     assert item["description"].startswith("Spectrogram of clip.mp3")
-    assert components(answer(picture=False), MEDIA_GALLERY) == []
+    assert components(response(picture=False), MEDIA_GALLERY) == []
 
 
 def test_bars_are_as_long_as_the_probability():
-    lines = [line for line in seen(answer()).splitlines() if line.startswith("`")]
+    lines = [line for line in seen(response()).splitlines() if line.startswith("`")]
     assert [line.count("█") for line in lines] == [9, 2, 1]
     assert {len(line.split("`")[1]) for line in lines} == {12}
 
 
 def test_an_unsure_answer_says_so():
-    view = answer(recommendation(unsure=True))
+    view = response(recommendation(unsure=True))
     assert "## Unsure, perhaps Rock" in seen(view)
     assert "same genre" not in seen(view)
     assert components(view, CONTAINER)[0]["accent_color"] == UNSURE
@@ -168,18 +173,18 @@ def test_an_unsure_answer_says_so():
     [
         ("rock", "same genre"),
         ("metal", "Metal, also found in your clip"),
-        ("blues", "listed as Blues"),  # 5 % is not heard
+        ("blues", "listed as Blues"),  # 5 % is too little
         ("vapor_wave", r"listed as Vapor\_wave"),
     ],
 )
 def test_the_reason_follows_the_genres(genre, words):
     rec = recommendation(tracks=(Neighbour(track(1, genre=genre), 0.6),))
-    assert f" · {words}, similar timbre · " in seen(answer(rec, asked=1))
+    assert f" · {words}, similar timbre · " in seen(response(rec, count=1))
 
 
 def test_a_track_without_genre_gives_timbre_only():
     rec = recommendation(tracks=(Neighbour(track(1, genre=""), 0.1),))
-    assert "similarity 0.10 · somewhat similar timbre · " in seen(answer(rec, asked=1))
+    assert "similarity 0.10 · somewhat similar timbre · " in seen(response(rec, count=1))
 
 
 def test_closeness_covers_every_similarity():
@@ -192,139 +197,150 @@ def test_links_lead_to_the_source_or_to_a_search():
     page = track(1, source="https://www.soundcloud.com/x/y")
     local = track(2, title="Thunder & Co", artist="AC/DC", source="/music/private/a.flac")
     rec = recommendation(tracks=(Neighbour(page, 0.9), Neighbour(local, 0.8)))
-    text = seen(answer(rec))
+    text = seen(response(rec))
     assert "[listen on soundcloud.com](https://www.soundcloud.com/x/y)" in text
     assert "[search](https://www.youtube.com/results?search_query=AC%2FDC+Thunder+%26+Co)" in text
     assert "/music/private" not in text
 
 
 def test_fewer_tracks_than_asked_are_explained():
-    assert "Only 2 tracks are similar enough." in seen(answer(recommendation(2)))
-    assert "Because of this." in seen(answer(recommendation(2, note="Because of this.")))
-    german = seen(answer(recommendation(2, note="Because of this."), "de"))
+    assert "Only 2 tracks are similar enough." in seen(response(recommendation(2)))
+    assert "Because of this." in seen(response(recommendation(2, note="Because of this.")))
+    german = seen(response(recommendation(2, note="Because of this."), "de"))
     assert "Nur 2 Titel sind ähnlich genug." in german
     assert "Because" not in german
-    assert "Only" not in seen(answer(recommendation(2), asked=2))
+    assert "Only" not in seen(response(recommendation(2), count=2))
 
 
 def test_no_tracks_are_explained_and_cannot_be_exported():
-    view = answer(recommendation(0))
+    view = response(recommendation(0))
     assert "No track in the library is similar enough." in seen(view)
     assert custom_ids(view) == ["thumb:up:abc", "thumb:down:abc"]
 
 
 def test_more_like_this_names_its_track():
-    text = seen(answer(recommendation(scores=()), seed=track(9), picture=False))
+    text = seen(response(recommendation(scores=()), seed=track(9), picture=False))
     assert "## Similar to Song 9" in text
     assert "Band 9 · Rock" in text
-    metal = answer(seed=track(9, genre="metal"), picture=False)
+    metal = response(seed=track(9, genre="metal"), picture=False)
     assert "listed as Rock" in seen(metal)
     assert "your clip" not in seen(metal)
 
 
 def test_long_names_are_shortened_before_links_are_dropped():
     tracks = tuple(Neighbour(track(i, title=LONG, artist=LONG), 0.8) for i in range(1, 6))
-    text = seen(answer(recommendation(tracks=tracks)))
+    text = seen(response(recommendation(tracks=tracks)))
     assert text.count("[search](") == 5
     ten = tuple(Neighbour(track(i, title=LONG, artist=LONG), 0.8) for i in range(1, 11))
-    assert seen(answer(recommendation(tracks=ten))).count("ウ") > 200
+    assert seen(response(recommendation(tracks=ten))).count("ウ") > 200
 
 
 @pytest.mark.parametrize("key", ["", "k" * 81])
 def test_a_key_that_custom_ids_cannot_hold_is_refused(key):
     with pytest.raises(ValueError, match="key"):
-        answer(key=key)
+        response(key=key)
 
 
 def test_genre_alone_names_the_genre():
-    text = seen(REPLIES.genre(analysis(), "de", key="x", name="a.wav"))
+    text = seen(genre(locale="de", name="a.wav"))
     assert "## Jazz" in text
     assert "**Jazz** 80\u00a0%" in text
     assert "30 s von **a.wav** analysiert" in text
-    assert "Unsure" in seen(REPLIES.genre(analysis(0.4), "en-US", key="x"))
-    assert "Unsure" not in seen(REPLIES.genre(analysis(0.4), "en-US", key="x", unsure=False))
 
 
-def test_progress_tells_the_place_and_then_the_work():
-    assert "position 3" in seen(REPLIES.progress("queued", "en-US", place=3))
-    assert "next in the queue" in seen(REPLIES.progress("queued", "en-US", place=1))
-    assert "Analysing" in seen(REPLIES.progress("listening", "en-US", name="a.wav"))
-    assert "a.wav" in seen(REPLIES.progress("listening", "en-US", name="a.wav"))
+@pytest.mark.parametrize("first", [0.3, 0.8])
+@pytest.mark.parametrize("unsure", [True, False])
+def test_genre_is_unsure_where_the_recommender_is_whatever_the_probability(first, unsure):
+    assert ("Unsure" in seen(genre(first, unsure=unsure))) is unsure
+
+
+def test_progress_shows_the_place_and_then_the_stage():
+    english = local("en-US")
+    assert "position 3" in seen(messages.progress(english, "queued", place=3))
+    assert "next in the queue" in seen(messages.progress(english, "queued", place=1))
+    shown = {seen(messages.progress(english, stage)) for stage in STAGES}
+    assert len(shown) == len(STAGES)
     with pytest.raises(ValueError, match="stage"):
-        REPLIES.progress("sleeping", "en-US")
+        messages.progress(english, "sleeping")
 
 
 @pytest.mark.parametrize("cls", error_classes(), ids=lambda cls: cls.code)
 @pytest.mark.parametrize("code", [code for code in LANGUAGES if code != ENGLISH])
 def test_every_error_has_its_own_sentence_in_every_language(cls, code):
-    sentence = REPLIES.sentence(cls("English cause."), code)
+    sentence = messages.sentence(local(code), cls("English cause."), LIMITS)
     assert sentence
     assert "English" not in sentence
-    others = [REPLIES.sentence(other("x"), code) for other in error_classes() if other is not cls]
+    others = [
+        messages.sentence(local(code), other("x"), LIMITS)
+        for other in error_classes()
+        if other is not cls
+    ]
     assert sentence not in others
 
 
 def test_sentences_name_the_limits():
-    assert "25 MB" in REPLIES.sentence(errors.ClipTooLarge("x"), "de")
-    assert "20 Minuten" in REPLIES.sentence(errors.ClipTooLong("x"), "de")
-    assert "1 s" in REPLIES.sentence(errors.ClipTooShort("x"), "fr")
+    assert "25 MB" in messages.sentence(local("de"), errors.ClipTooLarge("x"), LIMITS)
+    assert "20 Minuten" in messages.sentence(local("de"), errors.ClipTooLong("x"), LIMITS)
+    assert "1 s" in messages.sentence(local("fr"), errors.ClipTooShort("x"), LIMITS)
 
 
 def test_refused_input_explains_itself_in_english_but_our_faults_do_not():
     short = errors.ClipTooShort("The clip is 0.3 s long; at least 1 s is needed. Send more.")
-    assert REPLIES.sentence(short, "en-GB") == str(short)
+    assert messages.sentence(local("en-GB"), short, LIMITS) == str(short)
     preset = errors.PresetError("/srv/genrec/models/vgg16 has no config.json.")
-    assert "/srv" not in REPLIES.sentence(preset, "en-US")
+    assert "/srv" not in messages.sentence(local("en-US"), preset, LIMITS)
     missing = errors.FileMissing("/tmp/genrec-1/clip is gone.")
-    assert "/tmp" not in REPLIES.sentence(missing, "en-US")
+    assert "/tmp" not in messages.sentence(local("en-US"), missing, LIMITS)
 
 
 def test_an_unknown_code_keeps_its_english_sentence():
     class Odd(errors.GenrecError):
         code = "odd"
 
-    assert REPLIES.sentence(Odd("Odd *thing*."), "de") == r"Odd \*thing\*."
+    assert messages.sentence(local("de"), Odd("Odd *thing*."), LIMITS) == r"Odd \*thing\*."
 
 
 def test_refusals_with_many_causes_add_the_english_one():
     error = errors.LinkRefused("Links to port 22 are not fetched.")
-    german = seen(REPLIES.refusal(error, "de"))
+    german = seen(messages.refusal(local("de"), error, LIMITS))
     assert "genrec konnte von diesem Link nichts herunterladen." in german
     assert "-# Links to port 22 are not fetched." in german
-    assert seen(REPLIES.refusal(error, "en-US")) == str(error)
-    assert "-#" not in seen(REPLIES.refusal(errors.SilentAudio("x"), "de"))
+    assert seen(messages.refusal(local("en-US"), error, LIMITS)) == str(error)
+    assert "-#" not in seen(messages.refusal(local("de"), errors.SilentAudio("x"), LIMITS))
 
 
 def test_values_of_refusals_and_notices_are_escaped():
-    assert r"“a\*b”" in seen(REPLIES.decline("genre_unknown", "en-US", genre="a*b"))
-    added = REPLIES.notice("library_added", "en-US", title="[x]", artist="@here", genre="Rock")
+    assert r"“a\*b”" in seen(messages.decline(local("en-US"), "genre_unknown", genre="a*b"))
+    added = messages.notice(
+        local("en-US"), "library_added", title="[x]", artist="@here", genre="Rock"
+    )
     assert r"**\[x\]** by @" in seen(added)
-    assert "3f2a" in seen(REPLIES.apology("3f2a", "ja"))
+    assert "3f2a" in seen(messages.apology(local("ja"), "3f2a"))
 
 
 def test_reindex_shows_percent_rate_time_left_file_and_cancel():
     state = ReindexState(
         "library", 250, 1000, failed=2, elapsed_s=50, left_s=150, current="a/b.mp3"
     )
-    view = REPLIES.reindex_progress(state, "en-US", key="job")
+    view = messages.reindex_progress(local("en-US"), state, key="library")
     text = seen(view)
     for words in ("25%", "250 of 1,000 files", "5.0 per second", "2 min left", "now: a/b.mp3",
                   "2 files failed so far"):  # fmt: skip
         assert words in text
-    assert custom_ids(view) == ["cancel:job"]
-    done = REPLIES.reindex_done(state, "en-US", csv="failures.csv")
+    assert custom_ids(view) == ["cancel:library"]
+    done = messages.reindex_done(local("en-US"), state, csv="failures.csv")
     assert components(done, FILE)[0]["file"]["url"] == "attachment://failures.csv"
     assert custom_ids(done) == []
 
 
 def test_an_export_shows_its_file():
-    view = REPLIES.attached("tracks.csv", "en-US", count=1)
+    view = messages.attached(local("en-US"), "tracks.csv", count=1)
     assert "One track" in seen(view)
     assert components(view, FILE)[0]["file"]["url"] == "attachment://tracks.csv"
 
 
 def test_the_picture_carries_its_alt_text():
-    file = REPLIES.picture(b"png", "de", name="a_b.mp3")
+    file = answer.picture_file(local("de"), b"png", "a_b.mp3")
     assert file.filename == "spectrogram.png"
     assert file.description is not None
     assert file.description.startswith("Spektrogramm von a_b.mp3")
@@ -333,12 +349,12 @@ def test_the_picture_carries_its_alt_text():
 
 @pytest.mark.parametrize("name", [HOSTILE, LONG, ZALGO, ""])
 def test_labels_are_plain_and_short(name):
-    label = REPLIES.label(track(7, title=name, artist=name))
+    label = messages.label(track(7, title=name, artist=name))
     assert 1 <= len(label) <= 100
     assert "\n" not in label
     assert "\u202e" not in label
 
 
 def test_labels_say_title_and_artist():
-    assert REPLIES.label(track(7)) == "Song 7 — Band 7"
-    assert REPLIES.label(track(7, artist="")) == "Song 7"
+    assert messages.label(track(7)) == "Song 7 — Band 7"
+    assert messages.label(track(7, artist="")) == "Song 7"

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.i18n import LANGUAGES, Translations
+from bot.i18n import LANGUAGES, Localizer, Translations
 from bot.local_discord.message_components import BUTTON, walk
 from bot.local_discord.schema import Schema
-from bot.ui.pages import AboutFacts, Kept, LibraryPage, Pages, SettingsState
+from bot.ui import pages
+from bot.ui.messages import Limits
+from bot.ui.pages import AboutFacts, LibraryPage, SettingsState, StoredCounts
 from tests.bot.ui.visible import (
     HOSTILE,
     LONG,
@@ -21,8 +23,13 @@ from tests.bot.ui.visible import (
     track,
 )
 
-PAGES = Pages(Translations.load())
+WORDS = Translations.load()
+LIMITS = Limits()
 STRING_SELECT, ROLE_SELECT = 3, 6
+
+
+def local(locale: str) -> Localizer:
+    return Localizer(WORDS, locale)
 
 
 def about(**changes) -> AboutFacts:
@@ -36,8 +43,6 @@ def settings(**changes) -> SettingsState:
         "channels": (11, 12),
         "roles": {21: "DJs"},
         "count": 5,
-        "model": "vgg16",
-        "models": ("vgg16", "resnet50"),
         "private": False,
     }
     return SettingsState(**{**fields, **changes})
@@ -49,20 +54,29 @@ def library(**changes) -> LibraryPage:
 
 
 def all_pages(locale: str, name: str = "x"):
-    yield PAGES.help(locale, bot=name, admin=True, support_url="https://x.example/issues")
-    yield PAGES.help(locale)
-    yield PAGES.about(about(version=name, model_id=name), locale)
-    yield PAGES.about(about(accuracy=0.853, tested=290, server=3, thumbs_up=9, thumbs_down=1,
-                            source_url="https://x.example"), locale)  # fmt: skip
-    yield PAGES.privacy(Kept(), locale)
-    yield PAGES.privacy(Kept(1, 2, 3), locale)
-    yield PAGES.confirm_delete(locale)
-    yield PAGES.settings(settings(model=name, models=(name, "b"), roles={1: name}), locale)
-    empty = settings(channels=(), roles={}, here=False, models=("a",), sees_uploads=False)
-    yield PAGES.settings(empty, locale)
+    yield pages.help(
+        local(locale), LIMITS, bot=name, admin=True, support_url="https://x.example/issues"
+    )
+    yield pages.help(local(locale), LIMITS)
+    yield pages.about(local(locale), about(version=name, model_id=name))
+    full = about(
+        accuracy=0.853,
+        tested=290,
+        server=3,
+        thumbs_up=9,
+        thumbs_down=1,
+        source_url="https://x.example",
+    )
+    yield pages.about(local(locale), full)
+    yield pages.privacy(local(locale), StoredCounts())
+    yield pages.privacy(local(locale), StoredCounts(1, 2, 3))
+    yield pages.confirm_delete(local(locale))
+    yield pages.settings(local(locale), settings(roles={1: name}))
+    empty = settings(channels=(), roles={}, here=False, message_content=False)
+    yield pages.settings(local(locale), empty)
     tracks = tuple(track(i, title=name, artist=name, genre=name) for i in range(1, 11))
-    yield PAGES.library(library(tracks=tracks, query=name), locale)
-    yield PAGES.library(library(tracks=(), page=0, pages=0, total=0, server=False), locale)
+    yield pages.library(local(locale), library(tracks=tracks, query=name))
+    yield pages.library(local(locale), library(tracks=(), page=0, pages=0, total=0, server=False))
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
@@ -96,53 +110,55 @@ def described(view) -> dict:
 
 
 def test_help_names_the_commands_in_the_readers_language():
-    everyone = seen(PAGES.help("de"))
+    everyone = seen(pages.help(local("de"), LIMITS))
     assert "`/empfehlen` Titel finden, die ähnlich wie ein Clip klingen" in everyone
     assert "Daraus Musik empfehlen" in everyone
     assert "/bibliothek" not in everyone
-    assert "`/bibliothek aufnehmen`" in seen(PAGES.help("de", admin=True))
-    assert "Report a problem" not in seen(PAGES.help("en-US"))
-    linked = seen(PAGES.help("en-US", support_url="https://x.example/issues"))
+    assert "`/bibliothek aufnehmen`" in seen(pages.help(local("de"), LIMITS, admin=True))
+    assert "Report a problem" not in seen(pages.help(local("en-US"), LIMITS))
+    linked = seen(pages.help(local("en-US"), LIMITS, support_url="https://x.example/issues"))
     assert "[Report a problem](https://x.example/issues)" in linked
 
 
 def test_about_tells_accuracy_library_queue_and_acceptance():
     facts = about(accuracy=0.8527, tested=290, server=3, thumbs_up=9, thumbs_down=1)
-    text = seen(PAGES.about(facts, "en-US"))
+    text = seen(pages.about(local("en-US"), facts))
     for words in ("genrec 0.1.0", "vgg16-1", "85.3% on 290 tracks", "Library: 938 tracks",
                   "server's library: 3 tracks", "2 waiting", "9 up, 1 down (90% up)"):  # fmt: skip
         assert words in text
-    bare = seen(PAGES.about(about(), "en-US"))
+    bare = seen(pages.about(local("en-US"), about()))
     assert "Ratings: none yet" in bare
     assert "accuracy" not in bare
 
 
 def test_privacy_shows_what_is_kept_about_the_person():
-    assert "Nothing is stored" in seen(PAGES.privacy(Kept(), "en-US"))
-    text = seen(PAGES.privacy(Kept(votes=1, tracks=2), "en-US"))
+    assert "Nothing is stored" in seen(pages.privacy(local("en-US"), StoredCounts()))
+    text = seen(pages.privacy(local("en-US"), StoredCounts(votes=1, tracks=2)))
     assert "Your ratings**: one." in text
     assert "library: 2" in text
     assert "Nothing is stored" not in text
-    assert custom_ids(PAGES.confirm_delete("en-US")) == ["privacy:delete:yes", "privacy:delete:no"]
+    assert custom_ids(pages.confirm_delete(local("en-US"))) == [
+        "privacy:delete:yes",
+        "privacy:delete:no",
+    ]
 
 
 def test_settings_show_what_holds_and_offer_the_opposite():
-    view = PAGES.settings(settings(), "en-US")
+    view = pages.settings(local("en-US"), settings())
     text = seen(view)
     for words in (
         "<#11>, <#12>",
         "**DJs**",
         "answer: 5",
-        "Model: vgg16",
         "everyone in the channel",
     ):
         assert words in text
     assert custom_ids(view) == [
         *("settings:uploads:off", "settings:private:on"),
-        *("settings:count", "settings:roles", "settings:model"),
+        *("settings:count", "settings:roles"),
     ]
-    other = settings(here=False, private=True, channels=(), roles={}, models=("vgg16",))
-    view = PAGES.settings(other, "en-US")
+    other = settings(here=False, private=True, channels=(), roles={})
+    view = pages.settings(local("en-US"), other)
     assert custom_ids(view) == [
         *("settings:uploads:on", "settings:private:off"),
         *("settings:count", "settings:roles"),
@@ -152,32 +168,39 @@ def test_settings_show_what_holds_and_offer_the_opposite():
 
 
 def test_settings_preselect_what_holds():
-    view = PAGES.settings(settings(), "en-US")
-    count, model = components(view, STRING_SELECT)
+    view = pages.settings(local("en-US"), settings())
+    (count,) = components(view, STRING_SELECT)
     assert [o["value"] for o in count["options"] if o["default"]] == ["5"]
-    assert [o["value"] for o in model["options"] if o["default"]] == ["vgg16"]
     (roles,) = components(view, ROLE_SELECT)
     assert [int(value["id"]) for value in roles["default_values"]] == [21]
 
 
 def test_settings_say_what_a_missing_intent_costs():
-    assert "Message Content Intent" in seen(PAGES.settings(settings(sees_uploads=False), "ja"))
-    assert "Message Content Intent" not in seen(PAGES.settings(settings(), "ja"))
+    assert "Message Content Intent" in seen(
+        pages.settings(local("ja"), settings(message_content=False))
+    )
+    assert "Message Content Intent" not in seen(pages.settings(local("ja"), settings()))
 
 
 def test_library_pages_turn():
-    view = PAGES.library(library(query="a:b"), "en-US")
+    view = pages.library(local("en-US"), library(query="a:b"))
     text = seen(view)
     assert "11. **Song 1** · Band 1 · Rock" in text
     assert "25 tracks · page 2 of 3" in text
     assert custom_ids(view) == ["library:page:0:a:b", "library:page:2:a:b"]
     first, last = library(page=0), library(page=2)
-    assert [b["disabled"] for b in components(PAGES.library(first, "de"), BUTTON)] == [True, False]
-    assert [b["disabled"] for b in components(PAGES.library(last, "de"), BUTTON)] == [False, True]
+    assert [b["disabled"] for b in components(pages.library(local("de"), first), BUTTON)] == [
+        True,
+        False,
+    ]
+    assert [b["disabled"] for b in components(pages.library(local("de"), last), BUTTON)] == [
+        False,
+        True,
+    ]
 
 
 def test_an_empty_library_says_how_to_begin():
     empty = library(tracks=(), page=0, pages=0, total=0)
-    assert "Add the first one with `/library add`" in seen(PAGES.library(empty, "en-US"))
+    assert "Add the first one with `/library add`" in seen(pages.library(local("en-US"), empty))
     searched = library(tracks=(), page=0, pages=0, total=0, query="zzz")
-    assert "No tracks found" in seen(PAGES.library(searched, "en-US"))
+    assert "No tracks found" in seen(pages.library(local("en-US"), searched))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from bot.ui import track_files
-from bot.ui.custom_ids import MAX_KEY, reply_key, track_ids
+from bot.ui.custom_ids import MAX_KEY, response_key, track_ids
 from bot.ui.track_files import csv_file, track_file
 from db.connection import MEMORY, open_db
 from db.import_export import Format, ImportResult, import_tracks
@@ -139,8 +139,8 @@ def test_csv_file_cleans_cells_and_escapes_formulas() -> None:
 
 
 @pytest.mark.parametrize("ids", [(), (1,), (35, 36, 2**40), tuple(range(2**52, 2**52 + 6))])
-def test_reply_key_returns_its_track_ids(ids: tuple[int, ...]) -> None:
-    key = reply_key(ids)
+def test_response_key_returns_its_track_ids(ids: tuple[int, ...]) -> None:
+    key = response_key(ids)
     assert 0 < len(key) <= MAX_KEY
     assert track_ids(key) == ids
 
