@@ -83,9 +83,8 @@ class Gateway:
         return index == ((int(guild.id) >> 22) % count if guild else 0)
 
     def _send(self, session: GatewaySession, event: str, data: Json) -> None:
-        data = json.loads(
-            json.dumps(data)
-        )  # a copy, because messages may change before they are sent
+        # A copy, because a message may change before it is sent.
+        data = json.loads(json.dumps(data))
         session.seq += 1
         payload = {"op": DISPATCH, "t": event, "s": session.seq, "d": data}
         session.sent.append(payload)

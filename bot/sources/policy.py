@@ -144,9 +144,8 @@ def check_endpoint(address: str, port: int, policy: SourcePolicy) -> None:
 
 def check_url(text: str, policy: SourcePolicy) -> URL:
     """Return ``text`` as a URL that may be fetched; raise LinkRefused if it may not."""
-    text = (
-        text.strip().removeprefix("<").removesuffix(">")
-    )  # <...> hides a link's preview in Discord
+    # In Discord, <...> around a link hides its preview.
+    text = text.strip().removeprefix("<").removesuffix(">")
     if len(text) > _MAX_LINK_CHARS:
         raise LinkRefused(
             f"That link has {len(text)} characters, and the limit is {_MAX_LINK_CHARS}. Send a"

@@ -42,7 +42,7 @@ class FilteringProxy:
     """Proxy for CONNECT and plain HTTP that checks each address at connect time and counts bytes.
 
     One proxy serves one fetch. Its password is new each time, so other users of the machine cannot
-    use it. ``refused`` holds the first address error, and ``over_budget`` that of the byte limit.
+    use it. ``refused`` is the first address error; ``over_budget`` is True after too many bytes.
     """
 
     def __init__(self, *, policy: SourcePolicy, resolve: Resolve, budget: int) -> None:

@@ -97,9 +97,8 @@ async def _wait_until_over_limit(over_limit: Callable[[], bool]) -> None:
 
 async def _kill_group(process: asyncio.subprocess.Process) -> None:
     """Kill the whole process group, including orphans, and wait for its leader."""
-    with suppress(
-        ProcessLookupError, PermissionError
-    ):  # PermissionError: on macOS, if all are zombies
+    # PermissionError comes from macOS, if all processes of the group are zombies.
+    with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     ended = asyncio.ensure_future(_reap(process))
     try:
