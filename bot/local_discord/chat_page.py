@@ -246,17 +246,17 @@ class ChatPage:
         """Send a status event when the bot connects, disconnects or changes its commands."""
         context = self._context
 
-        def new_status(known: tuple[bool, int]) -> tuple[bool, int] | None:
+        def new_status(previous: tuple[bool, int]) -> tuple[bool, int] | None:
             now = context.gateway.online, context.commands.writes
-            return None if now == known else now
+            return None if now == previous else now
 
-        known = context.gateway.online, context.commands.writes
+        previous = context.gateway.online, context.commands.writes
         while True:
             with contextlib.suppress(TimeoutError):
-                changed = await context.state.wait_for(partial(new_status, known), 60)
+                changed = await context.state.wait_for(partial(new_status, previous), 60)
                 assert changed is not None
-                known = changed
-                queue.put_nowait({"type": "status", "online": known[0]})
+                previous = changed
+                queue.put_nowait({"type": "status", "online": previous[0]})
 
 
 async def _pump(socket: web.WebSocketResponse, queue: asyncio.Queue[Json]) -> None:
@@ -278,6 +278,6 @@ async def _read(request: web.Request) -> tuple[Json, Uploads]:
     for name, value in form.items():
         if isinstance(value, web.FileField):
             kind = value.content_type
-            known = None if kind == "application/octet-stream" else kind
-            uploads[name] = Upload(value.filename, value.file.read(), known)
+            content_type = None if kind == "application/octet-stream" else kind
+            uploads[name] = Upload(value.filename, value.file.read(), content_type)
     return json.loads(str(form["json"])), uploads

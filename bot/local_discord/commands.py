@@ -126,8 +126,10 @@ class CommandRegistry:
             if command is not None:
                 break
         else:
-            known = sorted(c["name"] for scope in self._scopes for c in self.all(scope))
-            raise NotOffered(f"No command {path!r} is registered. Registered commands: {known}.")
+            registered = sorted(c["name"] for scope in self._scopes for c in self.all(scope))
+            raise NotOffered(
+                f"No command {path!r} is registered. Registered commands: {registered}."
+            )
         if not force and (sentence := self.refusal(command, person, channel)):
             raise NotOffered(sentence)
         options = command["options"]

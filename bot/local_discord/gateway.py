@@ -219,8 +219,8 @@ class Gateway:
                 del self.sessions[old.id]
         connection.session, session.connection = session, connection
         index, count = session.shard
-        known = [guild for guild in self._state.guilds.values() if guild.with_bot]
-        guilds = [guild for guild in known if (int(guild.id) >> 22) % count == index]
+        joined = [guild for guild in self._state.guilds.values() if guild.with_bot]
+        guilds = [guild for guild in joined if (int(guild.id) >> 22) % count == index]
         ready = {
             "v": 10,
             "user": payloads.user(self._state.bot),

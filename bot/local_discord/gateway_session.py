@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 try:
     import zstandard as _zstandard
-except ImportError:  # optional: without it discord.py asks for zlib-stream
+except ImportError:  # optional: without it discord.py requests zlib-stream
     zstandard: ModuleType | None = None
 else:
     zstandard = _zstandard

@@ -187,8 +187,8 @@ class MessageWriter:
             users &= set(map(str, named.get("users") or []))
         if replied is not None and (allowed is None or named.get("replied_user")):
             users.add(replied.data["author"]["id"])
-        known = [self._state.users[id_] for id_ in sorted(users) if id_ in self._state.users]
-        data["mentions"] = [payloads.user(user) for user in known]
+        mentioned = [self._state.users[id_] for id_ in sorted(users) if id_ in self._state.users]
+        data["mentions"] = [payloads.user(user) for user in mentioned]
         roles = set(re.findall(r"<@&(\d+)>", text))
         if "roles" not in parse:
             roles &= set(map(str, named.get("roles") or []))

@@ -15,7 +15,7 @@ from genrec.errors import LinkRefused, UnsupportedSource
 if TYPE_CHECKING:
     from pathlib import Path
 
-WANTED_S = 120.0  # of a track that comes in fragments, unless GENREC_HEARD_S needs more
+WANTED_S = 120.0  # of a track that comes in fragments; the settings may raise it
 MIB = 1 << 20
 
 # ``is_global`` is true for these on Python 3.11. The first five embed an IPv4 address, to which a

@@ -7,7 +7,7 @@ import pytest
 from bot.sources.media import clean_name, suffix_of, title_of
 from bot.sources.policy import SourcePolicy
 from bot.sources.ytdlp_errors import error_for
-from genrec.errors import LinkRefused
+from genrec.errors import ClipTooLarge, ClipTooLong, LinkRefused
 from tests.bot.sources.hostile import wav
 
 
@@ -26,7 +26,7 @@ from tests.bot.sources.hostile import wav
         ("The read operation timed out", "does not respond"),
         ("This live event will begin in 3 hours", "live stream"),
         ("No suitable extractor (Generic) found for URL http://x/", "single tracks"),
-        ("unable to write data: [Errno 27] File too large", "larger"),
+        ("unable to write data: [Errno 27] File too large", "larger than 50 MB"),
         ("unable to write data: [Errno 28] No space left on device", "no disk space"),
         ("Requested format is not available", "no form"),
         ("KeyError('x'); please report this issue", "could not be read"),
@@ -37,6 +37,17 @@ def test_ytdlp_message_becomes_error(words, part):
     sentence = str(error_for("yt_dlp", words, SourcePolicy()))
     assert part in sentence
     assert sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "limit"),
+    [("too_long", ClipTooLong, "longer than 7 minutes"), ("too_large", ClipTooLarge, "than 3 MB")],
+)
+def test_error_code_for_exceeded_limit_names_the_limit(code, kind, limit):
+    policy = SourcePolicy(max_seconds=420.0, max_bytes=3 << 20)
+    error = error_for(code, "", policy)
+    assert type(error) is kind
+    assert limit in str(error)
 
 
 def test_proxy_error_replaces_failed_connection():
