@@ -227,7 +227,6 @@ SHARED_MODULE_NAMES = {
     "errors": "one in each package that raises errors of its own",
     "library": "cogs/ and cli/ modules are named after their command",
     "metrics": "Prometheus metrics of the bot, and accuracy metrics of a model",
-    "synth": "cli/synth.py is named after its command; the demo has a synthesiser of its own",
     "settings": "cogs/settings.py is named after its command; training has settings too",
 }
 """Module names that may occur twice, with the reason."""

@@ -47,6 +47,7 @@ class Person:
 
     @locale.setter
     def locale(self, value: str) -> None:
+        """Set the locale of the person's client."""
         self.user.locale = value
 
     def find_channel(self, channel: Channel | str) -> Channel:
