@@ -1,1 +1,1 @@
-"""Training, evaluating and exporting the networks; the only room that imports keras."""
+"""Training, evaluation and export of the networks; the only package that imports Keras."""
