@@ -51,8 +51,8 @@ def bands(
     seconds: Seconds = 16,
     soundfont: Soundfont = None,
 ) -> None:
-    """Print a deprecation warning and run ``genrec synth``; kept for one release."""
-    print("genrec bands is deprecated; use genrec synth --ensembles.", file=sys.stderr)
+    """Print a deprecation warning and run ``genrec synth``; removed in 0.2.0."""
+    print("genrec bands will be removed in 0.2.0; use genrec synth --ensembles.", file=sys.stderr)
     synth(out, bands, pieces, seconds, soundfont)
 
 

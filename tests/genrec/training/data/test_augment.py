@@ -135,10 +135,10 @@ def test_noise_floor_raises_quiet_cells_only() -> None:
 def test_coding_empties_cells_far_below_the_column_maximum() -> None:
     patch = np.linspace(-80, 0, 128, dtype=np.float32)[:, None].repeat(40, axis=1)
     coded = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, coding=1), generator(1))
-    kept = coded[:, 0] > -80
-    assert kept[patch[:, 0] > -25].all()
-    assert not kept[patch[:, 0] < -60].any()
-    assert np.array_equal(coded[kept], patch[kept])
+    filled = coded[:, 0] > -80
+    assert filled[patch[:, 0] > -25].all()
+    assert not filled[patch[:, 0] < -60].any()
+    assert np.array_equal(coded[filled], patch[filled])
 
 
 def test_augmentation_depends_on_the_seed() -> None:
