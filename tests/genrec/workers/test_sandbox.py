@@ -152,8 +152,8 @@ def run(script: str) -> str:
 def test_elsewhere_the_measures_are_missing_with_a_note() -> None:
     printed = run(
         "import sys; sys.platform = 'darwin'\n"
-        "from genrec import lockdown\n"
-        "for m in lockdown.lock_down(readable=[], memory_bytes=1 << 30):\n"
+        "from genrec.workers import sandbox\n"
+        "for m in sandbox.lock_down(readable=[], memory_bytes=1 << 30):\n"
         "    print(m.name, m.in_force, m.note, sep=':')\n"
     )
     assert "limits:True" in printed
@@ -163,9 +163,9 @@ def test_elsewhere_the_measures_are_missing_with_a_note() -> None:
 def test_a_thread_that_was_there_before_is_reported() -> None:
     printed = run(
         "import threading, time\n"
-        "from genrec import lockdown\n"
+        "from genrec.workers import sandbox\n"
         "threading.Thread(target=time.sleep, args=(0.5,), daemon=True).start()\n"
-        "for m in lockdown.lock_down(readable=[], memory_bytes=1 << 30):\n"
+        "for m in sandbox.lock_down(readable=[], memory_bytes=1 << 30):\n"
         "    print(m.name, m.in_force, m.note, sep=':')\n"
     )
     if sys.platform == "linux":
@@ -175,8 +175,8 @@ def test_a_thread_that_was_there_before_is_reported() -> None:
 def test_processor_time_is_counted_from_now() -> None:
     printed = run(
         "import resource\n"
-        "from genrec import lockdown\n"
-        "lockdown.allow_cpu(5)\n"
+        "from genrec.workers import sandbox\n"
+        "sandbox.allow_cpu(5)\n"
         "print(*resource.getrlimit(resource.RLIMIT_CPU))\n"
     )
     soft, hard = map(int, printed.split())
@@ -229,7 +229,7 @@ def test_a_kernel_without_landlock_or_seccomp_is_no_error(monkeypatch: pytest.Mo
     assert seccomp.install(libc(0)) == "no filter is written for riscv64"
 
 
-def judge(machine: seccomp.Machine, number: int, argument: int = 0, arch: int = 0) -> str:
+def judge(machine: seccomp.SyscallTable, number: int, argument: int = 0, arch: int = 0) -> str:
     """Run the filter as the kernel would, for the process 77."""
     data = {4: arch or machine.audit_arch, 0: number, 16: argument}
     names = {0x7FFF0000: "allow", 0x50000 | errno.EPERM: "refuse", 0x50000 | errno.ENOSYS: "absent"}
