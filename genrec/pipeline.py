@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from genrec.audio.decode import AudioLimits, decode
 from genrec.embedder import Embedder
 from genrec.fingerprint import fingerprint
+from genrec.images import images, tta_variants, windows
 from genrec.preset import Preset
-from genrec.spectrogram import images, log_mel, preview, tta_variants, windows
+from genrec.spectrogram import log_mel, preview
 from genrec.types import Analysis, GenreScore
 
 Float = NDArray[np.float32]

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.errors import ModelMismatch, PresetError
-from genrec.spectrogram import ImageConfig, SpectrogramConfig
+from genrec.images import ImageConfig
+from genrec.spectrogram import SpectrogramConfig
 
 Float = NDArray[np.float32]
 

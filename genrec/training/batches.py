@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.spectrogram import images, windows
+from genrec.images import images, windows
 from genrec.training.data.augment import NONE, augment_patch, mixup, random_crop
 from genrec.training.data.dataset import Dataset
 from genrec.training.filterbank import band_centres

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from genrec.errors import DataError
-from genrec.spectrogram import ImageConfig, SpectrogramConfig
+from genrec.images import ImageConfig
+from genrec.spectrogram import SpectrogramConfig
 from genrec.training.data.augment import NONE, Augmentation
 
 CHECKPOINT = "kept.weights.h5"

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from genrec.images import images, windows
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import NETWORK
-from genrec.spectrogram import images, windows
 from tests import synth
 from tests.benchmarks.figures import LeaveOut
 from tests.benchmarks.peer import LeftOutError, python, run_peer

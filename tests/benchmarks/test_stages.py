@@ -15,9 +15,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from genrec import fingerprint
 from genrec.audio.decode import decode
+from genrec.images import images, windows
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import Preset
-from genrec.spectrogram import images, windows
 from tests import synth
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from genrec.embedder import Embedder
 from genrec.errors import PresetError
+from genrec.images import images, tta_variants, windows
 from genrec.pipeline import PresetAnalyzer, load_analyzer
-from genrec.spectrogram import images, tta_variants, windows
 from tests.repository import ROOT
 from tests.synth import music, write
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from bot.config import Settings
 from genrec.errors import GenrecError
+from genrec.images import ImageConfig
 from genrec.preset import Calibration, Preset, StarterCatalogue, save_preset, save_starter
-from genrec.spectrogram import ImageConfig, SpectrogramConfig
+from genrec.spectrogram import SpectrogramConfig
 from genrec.types import Analysis, GenreScore
 from genrec.workers.supervisor import Stats
 

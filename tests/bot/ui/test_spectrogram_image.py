@@ -22,8 +22,9 @@ from bot.ui.spectrogram_image import (
     draw_preview,
     render,
 )
+from genrec.images import ImageConfig
 from genrec.preset import Calibration, Preset, save_preset
-from genrec.spectrogram import ImageConfig, SpectrogramConfig
+from genrec.spectrogram import SpectrogramConfig
 from genrec.types import Analysis, GenreScore
 
 

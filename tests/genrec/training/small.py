@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from genrec.spectrogram import ImageConfig, SpectrogramConfig, log_mel
+from genrec.images import ImageConfig
+from genrec.spectrogram import SpectrogramConfig, log_mel
 from genrec.training.data.dataset import Dataset, encode_levels
 from genrec.training.filterbank import mel_basis
 from genrec.training.settings import TrainingSettings

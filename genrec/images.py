@@ -1,0 +1,165 @@
+"""Network images: windows of a log-mel spectrogram, scaled and resized."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrec.spectrogram import add_noise_floor
+
+Float = NDArray[np.float32]
+
+CHANNELS = ("copies", "haar")
+SCALINGS = ("picture", "centred")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageConfig:
+    """Parameters of windows and network images.
+
+    Attributes
+    ----------
+    columns
+        Spectrogram columns in one window; 0 takes the whole spectrogram as one window.
+    hop_columns
+        Largest number of columns from one window's start to the next.
+    height, width
+        Size of the image in pixels: mel bands by time.
+    channels
+        ``copies``: three equal channels, as in the paper, for networks pretrained on photographs.
+        ``haar``: one level of the Haar wavelet. Each 2x2 block of the window becomes its mean, its
+        change over time (onsets) and its change over frequency (partials), so a quarter of the
+        pixels keeps nearly all the information.
+    scaling
+        ``picture``: -top_db..0 dB becomes 0..1, the paper's 1/255. ``centred``: each window's mean
+        level is subtracted and 20 dB become 1, so that loudness and tilt of the recording matter
+        less.
+    noise_db
+        Level of the noise floor added to each window, in dB relative to the spectrogram's maximum;
+        0 adds none. Codecs empty quiet bands or fill them with noise. On 94 GTZAN excerpts a floor
+        of -60 dB halves the largest change that Vorbis or a 64 kbit/s MP3 makes to a window.
+    """
+
+    columns: int = 128
+    hop_columns: int = 64
+    height: int = 64
+    width: int = 64
+    channels: str = "haar"
+    scaling: str = "centred"
+    noise_db: float = -60.0
+
+    def __post_init__(self) -> None:
+        if self.channels not in CHANNELS:
+            raise ValueError(f"channels={self.channels!r}: expected one of {CHANNELS}")
+        if self.scaling not in SCALINGS:
+            raise ValueError(f"scaling={self.scaling!r}: expected one of {SCALINGS}")
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of one image."""
+        return self.height, self.width, 3
+
+
+def windows(S_db: Float, config: ImageConfig) -> Float:
+    """Cut a spectrogram into evenly spaced windows that cover all of it.
+
+    A spectrogram shorter than one window is repeated until it fills one.
+
+    Parameters
+    ----------
+    S_db
+        float32 (n_mels, columns).
+    config
+        Window length and largest hop between windows.
+
+    Returns
+    -------
+    float32 (windows, n_mels, config.columns), or (1, n_mels, columns) where ``columns`` is 0
+    """
+    width = config.columns
+    if width == 0:
+        return S_db[np.newaxis]
+    columns = S_db.shape[1]
+    if columns <= width:
+        return np.asarray(S_db[np.newaxis, :, np.arange(width) % columns])
+    count = 1 + int(np.ceil((columns - width) / config.hop_columns))
+    starts = np.round(np.linspace(0, columns - width, count)).astype(int)
+    return np.stack([S_db[:, start : start + width] for start in starts])
+
+
+def tta_variants(S_db: Float) -> tuple[Float, Float]:
+    """Return two variants of a spectrogram for test-time augmentation.
+
+    The first is rotated in time by a third of its columns and shifted one band up, the second by
+    two thirds and one band down. The mean of a network's logits over the spectrogram and both
+    variants changes less with small changes of a clip.
+
+    Parameters
+    ----------
+    S_db
+        float32 (n_mels, columns).
+
+    Returns
+    -------
+    two float32 (n_mels, columns)
+    """
+    third = S_db.shape[1] // 3
+    later, last = np.roll(S_db, -third, axis=1), np.roll(S_db, -2 * third, axis=1)
+    return np.vstack([later[:1], later[:-1]]), np.vstack([last[1:], last[-1:]])
+
+
+def images(S_windows: Float, config: ImageConfig, *, top_db: float) -> Float:
+    """Convert windows of a spectrogram to network images.
+
+    Parameters
+    ----------
+    S_windows
+        float32 (windows, n_mels, columns) in dB, -top_db..0.
+    config
+        Size, channels, scaling and noise floor of the images.
+    top_db
+        Dynamic range of the spectrogram in dB.
+
+    Returns
+    -------
+    float32 (windows, height, width, 3)
+    """
+    if config.noise_db:
+        S_windows = add_noise_floor(S_windows, config.noise_db)
+    if config.scaling == "picture":
+        scaled = S_windows / top_db + 1.0
+    else:
+        scaled = (S_windows - S_windows.mean(axis=(1, 2), keepdims=True)) / 20.0
+    if config.channels == "haar":
+        return _haar(_resize(scaled, 2 * config.height, 2 * config.width))
+    resized = _resize(scaled, config.height, config.width)
+    return np.repeat(resized[..., np.newaxis], 3, axis=-1)
+
+
+def _haar(x: Float) -> Float:
+    """Apply one level of the Haar wavelet without its diagonal: (n, 2h, 2w) -> (n, h, w, 3)."""
+    a, b = x[:, 0::2, 0::2], x[:, 0::2, 1::2]  # b is one column after a
+    c, d = x[:, 1::2, 0::2], x[:, 1::2, 1::2]  # c and d are one band above
+    mean, over_time, over_frequency = (a + b + c + d) / 4, (b + d - a - c) / 2, (c + d - a - b) / 2
+    return np.stack([mean, over_time, over_frequency], axis=-1).astype(np.float32)
+
+
+def _resize(x: Float, height: int, width: int) -> Float:
+    """Resize bilinearly: (n, rows, columns) -> (n, height, width)."""
+    if x.shape[1:] == (height, width):
+        return x
+    rows, columns = _interpolation(x.shape[1], height), _interpolation(x.shape[2], width)
+    return np.asarray(rows @ x @ columns.T, dtype=np.float32)
+
+
+def _interpolation(size: int, new_size: int) -> Float:
+    """Return the matrix (new_size, size) of linear interpolation between pixel centres."""
+    at = np.clip((np.arange(new_size) + 0.5) * size / new_size - 0.5, 0, size - 1)
+    left = np.minimum(at.astype(int), max(size - 2, 0))
+    weight = (at - left).astype(np.float32)
+    matrix = np.zeros((new_size, size), dtype=np.float32)
+    matrix[np.arange(new_size), left] = 1 - weight
+    matrix[np.arange(new_size), np.minimum(left + 1, size - 1)] += weight
+    return matrix
