@@ -1,8 +1,8 @@
-"""Write golden-NAME.npz for each shipped preset: what it hears in synthesised clips.
+"""Write golden-NAME.npz for each shipped preset: its predictions for synthetic clips.
 
     .venv/bin/python -m tests.genrec.make_golden [NAME ...]
 
-Run it after a preset was exported anew, look at the difference, and commit the files.
+Run it after exporting a preset again, compare the difference, and commit the files.
 """
 
 from __future__ import annotations
@@ -22,28 +22,40 @@ SECONDS = 20.0
 
 
 def golden(preset: Path) -> Path:
-    """Return where a preset's golden arrays are kept."""
+    """Return the path of a preset's golden arrays."""
     return Path(__file__).with_name(f"golden-{preset.name}.npz")
 
 
 def predict(preset: Path) -> dict[str, np.ndarray]:
-    """Return mean band levels (clips, n_mels), features and embeddings (clips, d), and logits."""
+    """Return the model id and five arrays with one row a clip.
+
+    Mean band levels (clips, n_mels), features (clips, d), embeddings (clips, d), logits and
+    calibrated probabilities (clips, labels), the last two in the order of the preset's labels.
+    """
     analyzer = PresetAnalyzer(Preset.load(preset))
-    levels, features, embeddings, logits = [], [], [], []
+    levels, features, embeddings, logits, probabilities = [], [], [], [], []
     for seed in range(len(STYLES)):
         S_db = analyzer.spectrogram(music(seed, SECONDS, analyzer.preset.spectrogram.sr))
-        heard = analyzer.predict_spectrogram(S_db)
+        prediction = analyzer.predict_spectrogram(S_db)
         levels.append(S_db.mean(axis=1))
-        features.append(heard.features)
-        embeddings.append(analyzer.embedding(heard.features))
-        logits.append(heard.logits)
+        features.append(prediction.features)
+        embeddings.append(analyzer.embedding(prediction.features))
+        logits.append(prediction.logits)
+        probabilities.append(by_label(analyzer, prediction.logits))
     return {
         "model_id": np.array(analyzer.model_id),
         "levels": np.array(levels),
         "features": np.array(features),
         "embeddings": np.array(embeddings),
         "logits": np.array(logits),
+        "probabilities": np.array(probabilities),
     }
+
+
+def by_label(analyzer: PresetAnalyzer, logits: np.ndarray) -> list[float]:
+    """Return the calibrated probabilities of logits, in the order of the preset's labels."""
+    probability = {score.label: score.probability for score in analyzer.scores(logits)}
+    return [probability[label] for label in analyzer.preset.labels]
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The same recording is known again, other recordings are not taken for it."""
+"""Fingerprints match the same recording and no other."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ SR = CONFIG.sr
 
 
 def of(y: np.ndarray) -> np.ndarray:
+    """Return the fingerprint of samples."""
     return fingerprint(log_mel(y.astype(np.float32), CONFIG, BASIS))
 
 
-def worse(S_db: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Cut out half, smear it by half a column, add noise, and sometimes take the treble away."""
+def degraded(S_db: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a noisy, smeared half of a spectrogram, sometimes without its upper bands."""
     start = int(rng.integers(0, S_db.shape[1] // 2))
     S_db = S_db[:, start : start + S_db.shape[1] // 2]
     S_db = S_db + rng.normal(0, 1.5, S_db.shape)
@@ -36,34 +37,56 @@ def worse(S_db: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.asarray(S_db - S_db.max(), dtype=np.float32)
 
 
-def test_a_cut_at_another_level_is_the_same_recording() -> None:
+def test_excerpt_at_another_level_is_the_same_recording() -> None:
     y = music(0, 30, SR)
     assert same_recording(of(0.3 * y[7 * SR : 20 * SR]), of(y), column_s=COLUMN_S)
 
 
-def test_another_recording_of_the_same_style_is_not() -> None:
+def test_other_recording_of_the_same_style_is_not_the_same() -> None:
     assert not same_recording(of(music(0, 30, SR)), of(music(5, 30, SR)), column_s=COLUMN_S)
 
 
-def test_short_clips_give_a_fingerprint_and_no_false_match() -> None:
+def test_one_second_gives_a_fingerprint_and_a_finite_match() -> None:
     short = of(music(0, 1.0, SR))
     assert short.shape[0] == 15
     assert short.shape[1] >= 1
     assert np.isfinite(match(short, [of(music(1, 30, SR))], column_s=COLUMN_S)).all()
 
 
-def test_nothing_to_compare_gives_nothing() -> None:
+def test_match_without_others_is_empty() -> None:
     assert match(of(music(0, 5, SR)), [], column_s=COLUMN_S).shape == (0,)
 
 
-def test_a_steady_sound_matches_nothing() -> None:
+def test_stationary_sound_matches_nothing() -> None:
     flat = np.zeros((15, 190), dtype=np.int8)
     assert not same_recording(flat, of(music(0, 30, SR)), column_s=COLUMN_S)
 
 
+@pytest.mark.parametrize(("correlation", "same"), [(0.46, True), (0.34, False)])
+def test_same_recording_has_its_threshold_at_a_correlation_of_0_4(
+    correlation: float, same: bool
+) -> None:
+    rng = np.random.default_rng(0)
+    a, noise = rng.normal(0, 30, (2, 15, 400))
+    b = correlation * a + np.sqrt(1 - correlation**2) * noise
+    prints = [np.clip(np.round(x), -127, 127).astype(np.int8) for x in (a, b)]
+    found = match(prints[0], [prints[1]], column_s=COLUMN_S)
+    assert found[0] == pytest.approx(correlation, abs=0.03)
+    assert same_recording(*prints, column_s=COLUMN_S) is same
+
+
+@pytest.mark.parametrize(("seconds", "same"), [(5.5, True), (4.5, False)])
+def test_match_needs_five_seconds_in_common(seconds: float, same: bool) -> None:
+    rng = np.random.default_rng(0)
+    columns = round(seconds / COLUMN_S)
+    a, b = np.clip(rng.normal(0, 30, (2, 15, 190)), -127, 127).astype(np.int8)
+    b[:, :columns] = a[:, -columns:]
+    assert same_recording(a, b, column_s=COLUMN_S) is same
+
+
 @pytest.mark.shared
 @pytest.mark.slow
-def test_threshold_parts_same_from_other_on_real_music(shared: Path) -> None:
+def test_threshold_separates_same_from_other_recordings_of_real_music(shared: Path) -> None:
     data = load_archive(shared / "gtzan")
     twins = {name for pair in duplicate_pairs(shared / "gtzan") for name in pair}
     rng = np.random.default_rng(0)
@@ -73,7 +96,7 @@ def test_threshold_parts_same_from_other_on_real_music(shared: Path) -> None:
     same, other = [], []
     for place, index in enumerate(chosen):
         found = match(
-            fingerprint(worse(data.spectrogram(int(index)), rng)), prints, column_s=COLUMN_S
+            fingerprint(degraded(data.spectrogram(int(index)), rng)), prints, column_s=COLUMN_S
         )
         same.append(found[place])
         songs = [data.titles[i] == data.titles[index] for i in chosen]
@@ -83,7 +106,7 @@ def test_threshold_parts_same_from_other_on_real_music(shared: Path) -> None:
 
 
 @pytest.mark.shared
-def test_every_known_duplicate_is_found(shared: Path) -> None:
+def test_known_duplicates_of_gtzan_are_the_same_recording(shared: Path) -> None:
     data = load_archive(shared / "gtzan")
     place = {name: i for i, name in enumerate(data.names)}
     for a, b in duplicate_pairs(shared / "gtzan"):

@@ -1,7 +1,8 @@
-"""From a file to an answer with the shipped preset, each stage entered alone."""
+"""From a file to an analysis with the shipped preset, and each stage alone."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 
 from genrec.embedder import Embedder
 from genrec.errors import PresetError
-from genrec.images import images, tta_variants, windows
+from genrec.images import ImageConfig, images, tta_variants, windows
 from genrec.pipeline import PresetAnalyzer, load_analyzer
+from genrec.preset import Preset
 from tests.repository import ROOT
 from tests.synth import music, write
 
@@ -20,24 +22,26 @@ KINDS = ("flac", "mp3", "ogg", "opus", "m4a", "webm")
 
 @pytest.fixture(scope="module")
 def analyzer() -> PresetAnalyzer:
-    return load_analyzer(str(SHIPPED), heard_s=30.0)
+    return load_analyzer(str(SHIPPED), 30.0)
 
 
-def test_stages_entered_alone_agree_with_the_whole(
-    analyzer: PresetAnalyzer, tmp_path: Path
-) -> None:
+def test_stages_called_alone_agree_with_analyze(analyzer: PresetAnalyzer, tmp_path: Path) -> None:
     sr = analyzer.preset.spectrogram.sr
     y = music(2, 30.0, sr)
-    whole = analyzer.analyze(write(tmp_path / "clip.wav", y, sr, "wav-float"))
-    heard = analyzer.predict(y)
-    seen = analyzer.predict_spectrogram(analyzer.spectrogram(y))
-    np.testing.assert_allclose(heard.features, seen.features)
-    np.testing.assert_allclose(analyzer.embedding(heard.features), whole.embedding, atol=1e-5)
-    assert analyzer.scores(heard.logits)[0].label == whole.scores[0].label
-    assert set(whole.timings_ms) == {"decode", "spectrogram", "network"}
+    analysis = analyzer.analyze(write(tmp_path / "clip.wav", y, sr, "wav-float"))
+    prediction = analyzer.predict(y)
+    of_spectrogram = analyzer.predict_spectrogram(analyzer.spectrogram(y))
+    np.testing.assert_allclose(prediction.features, of_spectrogram.features)
+    np.testing.assert_allclose(
+        analyzer.embedding(prediction.features), analysis.embedding, atol=1e-5
+    )
+    assert analyzer.scores(prediction.logits)[0].label == analysis.scores[0].label
+    assert set(analysis.timings_ms) == {"decode", "spectrogram", "network"}
 
 
-def test_an_analysis_is_what_it_promises(analyzer: PresetAnalyzer, tmp_path: Path) -> None:
+def test_analysis_holds_unit_embedding_sorted_scores_and_seconds(
+    analyzer: PresetAnalyzer, tmp_path: Path
+) -> None:
     analysis = analyzer.analyze(write(tmp_path / "clip.flac", music(1, 12.0), 44100))
     assert analysis.model_id == analyzer.preset.model_id
     assert analysis.embedding.shape == (analyzer.preset.dimension,)
@@ -50,15 +54,15 @@ def test_an_analysis_is_what_it_promises(analyzer: PresetAnalyzer, tmp_path: Pat
     assert analysis.analyzed_s == pytest.approx(12.0, abs=0.05)
 
 
-def test_as_much_of_a_file_is_heard_as_the_operator_wants(tmp_path: Path) -> None:
+def test_analyzed_seconds_are_limited_by_the_setting(tmp_path: Path) -> None:
     path = write(tmp_path / "long.flac", music(1, 20.0), 44100)
-    short, whole = (load_analyzer(str(SHIPPED), heard_s).analyze(path) for heard_s in (7.5, 30.0))
+    short, whole = (load_analyzer(str(SHIPPED), seconds).analyze(path) for seconds in (7.5, 30.0))
     assert (short.duration_s, short.analyzed_s) == (pytest.approx(20), pytest.approx(7.5, abs=0.01))
     assert whole.analyzed_s == pytest.approx(20)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_another_coding_is_heard_the_same(
+def test_coding_of_a_clip_keeps_genre_and_embedding(
     analyzer: PresetAnalyzer, tmp_path: Path, kind: str
 ) -> None:
     y = music(0, 30.0)
@@ -68,32 +72,53 @@ def test_another_coding_is_heard_the_same(
     assert float(coded.embedding @ original.embedding) > 0.95
 
 
-def test_a_second_is_enough(analyzer: PresetAnalyzer) -> None:
-    heard = analyzer.predict(music(0, 1.0, analyzer.preset.spectrogram.sr))
-    assert np.isfinite(heard.features).all()
+def test_one_second_gives_finite_features(analyzer: PresetAnalyzer) -> None:
+    prediction = analyzer.predict(music(0, 1.0, analyzer.preset.spectrogram.sr))
+    assert np.isfinite(prediction.features).all()
 
 
-def test_the_genre_of_a_short_clip_is_asked_three_times(analyzer: PresetAnalyzer) -> None:
-    sr, image = analyzer.preset.spectrogram.sr, analyzer.preset.image
-    for seconds, asked in ((10.0, 3), (20.0, 1)):
-        S_db = analyzer.spectrogram(music(0, seconds, sr))
-        ways = [S_db, *tta_variants(S_db)][:asked]
-        answers = [
-            analyzer.embedder(images(windows(way, image), image, top_db=80.0)) for way in ways
-        ]
-        heard = analyzer.predict_spectrogram(S_db)
-        np.testing.assert_allclose(heard.features, answers[0][0].mean(axis=0), atol=1e-4)
-        logits = np.concatenate([logits for _, logits in answers]).mean(axis=0)
-        np.testing.assert_allclose(heard.logits, logits, atol=1e-4)
+# 10 s are two windows, 16 s three.
+@pytest.mark.parametrize(("seconds", "variants"), [(10.0, 3), (16.0, 1)])
+def test_only_clips_of_few_windows_get_test_time_augmentation(
+    analyzer: PresetAnalyzer, seconds: float, variants: int
+) -> None:
+    """The logits are means over all windows, the features over those of the unchanged clip."""
+    image = analyzer.preset.image
+    S_db = analyzer.spectrogram(music(0, seconds, analyzer.preset.spectrogram.sr))
+    outputs = [
+        analyzer.embedder(images(windows(variant, image), image, top_db=80.0))
+        for variant in (S_db, *tta_variants(S_db))[:variants]
+    ]
+    prediction = analyzer.predict_spectrogram(S_db)
+    np.testing.assert_allclose(prediction.features, outputs[0][0].mean(axis=0), atol=1e-4)
+    logits = np.concatenate([logits for _, logits in outputs]).mean(axis=0)
+    np.testing.assert_allclose(prediction.logits, logits, atol=1e-4)
 
 
-def test_different_music_points_elsewhere(analyzer: PresetAnalyzer) -> None:
+def test_preset_with_whole_excerpts_as_windows_gets_no_augmentation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    analyzer = PresetAnalyzer(
+        replace(Preset.load(SHIPPED), image=ImageConfig(columns=0, height=64, width=64))
+    )
+    batches = []
+
+    def embed(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        batches.append(x)
+        return np.zeros((len(x), 2048)), np.zeros((len(x), 10))
+
+    monkeypatch.setattr(analyzer, "embedder", embed)
+    analyzer.predict_spectrogram(np.zeros((128, 130), np.float32))
+    assert [len(x) for x in batches] == [1]
+
+
+def test_different_music_has_distant_embeddings(analyzer: PresetAnalyzer) -> None:
     sr = analyzer.preset.spectrogram.sr
     a, b = (analyzer.embedding(analyzer.predict(music(s, 20.0, sr)).features) for s in (1, 3))
     assert float(a @ b) < 0.8
 
 
-def test_a_file_that_is_no_network_is_refused(tmp_path: Path) -> None:
+def test_embedder_rejects_a_file_that_is_no_network(tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(b"nothing")
     with pytest.raises(PresetError, match="not a network"):
         Embedder(tmp_path / "model.tflite")

@@ -1,4 +1,4 @@
-"""Neighbours are the nearest, and the choice among them is one people would make."""
+"""Search returns the nearest rows, and the selection rules hold."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def units(n: int, d: int = 16) -> np.ndarray:
 
 
 @pytest.mark.parametrize("n", [1, 5, 6, 256, 1000, 1024, 5000])
-def test_search_equals_sorting_everything(n: int) -> None:
+def test_search_equals_a_full_sort(n: int) -> None:
     matrix, query = units(n), units(1)[0]
     ids = np.arange(n, dtype=np.int64) + 100
     found, cosines = NeighbourIndex(ids, matrix).search(query, 5)
@@ -26,7 +26,7 @@ def test_search_equals_sorting_everything(n: int) -> None:
     np.testing.assert_allclose(cosines, (matrix @ query)[order], rtol=1e-6)
 
 
-def test_only_allowed_rows_are_found() -> None:
+def test_search_returns_allowed_rows_only() -> None:
     matrix = units(50)
     allowed = np.zeros(50, dtype=bool)
     allowed[[3, 7]] = True
@@ -36,7 +36,7 @@ def test_only_allowed_rows_are_found() -> None:
 
 @pytest.mark.parametrize("k", [1, 5, 48, 400, 5000])
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.3, 1.0])
-def test_a_filter_finds_what_sorting_the_allowed_rows_finds(k: int, share: float) -> None:
+def test_search_with_a_mask_equals_sorting_the_allowed_rows(k: int, share: float) -> None:
     matrix, query = units(3000), units(1)[0]
     allowed = RNG.random(3000) < share
     found, cosines = NeighbourIndex(np.arange(3000), matrix).search(query, k, allowed=allowed)
@@ -46,13 +46,13 @@ def test_a_filter_finds_what_sorting_the_allowed_rows_finds(k: int, share: float
     np.testing.assert_array_equal(cosines, (matrix @ query)[expected])
 
 
-def test_of_rows_equally_near_the_first_come() -> None:
+def test_search_ties_keep_index_order() -> None:
     matrix = np.repeat(units(1), 2000, axis=0)
     found, _ = NeighbourIndex(np.arange(2000), matrix).search(matrix[0], 7)
     assert found.tolist() == list(range(7))
 
 
-def test_what_is_nearest_is_found_wherever_it_stands() -> None:
+def test_search_finds_the_nearest_in_any_order_of_rows() -> None:
     matrix, query = units(2100), units(1)[0]
     matrix[np.argsort(matrix @ query)] = matrix.copy()
     for order in (matrix, matrix[::-1].copy(), matrix[np.argsort(matrix @ query)]):
@@ -61,7 +61,7 @@ def test_what_is_nearest_is_found_wherever_it_stands() -> None:
         np.testing.assert_array_equal(found, expected)
 
 
-def test_a_row_that_is_no_number_is_not_found() -> None:
+def test_search_skips_rows_of_nan() -> None:
     matrix = units(600)
     matrix[3] = np.nan
     for k, expected in ((2, 2), (600, 599)):
@@ -70,32 +70,32 @@ def test_a_row_that_is_no_number_is_not_found() -> None:
         assert 3 not in found
 
 
-def test_an_empty_catalogue_finds_nothing() -> None:
+def test_search_of_an_empty_index_is_empty() -> None:
     found, cosines = NeighbourIndex(np.zeros(0, np.int64), units(0)).search(units(1)[0], 5)
     assert len(found) == len(cosines) == 0
 
 
-def test_each_row_needs_an_id() -> None:
+def test_index_rejects_fewer_ids_than_rows() -> None:
     with pytest.raises(ValueError, match="one id a row"):
         NeighbourIndex(np.arange(3), units(4))
 
 
 def candidate(number: int, cosine: float, artist: str = "", song: str = "") -> Candidate:
-    """Make a candidate whose fingerprint is its number."""
+    """Return a candidate whose fingerprint holds its number."""
     track = Track(number, song or f"song {number}", artist, "jazz", f"/{number}.mp3")
     return Candidate(track, cosine, artist, song, np.full((15, 1), number, np.int8))
 
 
 def same(a: np.ndarray, b: np.ndarray) -> bool:
-    """Take fingerprints of one tens digit for one recording."""
+    """Return whether two fingerprints have the same tens digit."""
     return bool(a[0, 0] // 10 == b[0, 0] // 10)
 
 
 def numbers(chosen: list[Candidate]) -> list[int]:
-    return [one.track.id for one in chosen]
+    return [candidate.track.id for candidate in chosen]
 
 
-def test_the_clips_own_recording_is_left_out_and_so_are_its_other_versions() -> None:
+def test_select_skips_the_clips_recording_and_other_versions_of_its_song() -> None:
     near = [
         candidate(10, 0.99, "abba", "waterloo"),
         candidate(20, 0.95, "abba", "waterloo"),
@@ -107,12 +107,12 @@ def test_the_clips_own_recording_is_left_out_and_so_are_its_other_versions() -> 
     ]
 
 
-def test_a_recording_comes_once() -> None:
+def test_select_returns_a_recording_once() -> None:
     near = [candidate(40, 0.9), candidate(41, 0.8), candidate(50, 0.7)]
     assert numbers(select_neighbours(near, SelectionRules(), same_recording=same)) == [40, 50]
 
 
-def test_a_song_comes_once_whoever_recorded_the_version() -> None:
+def test_select_returns_a_song_of_an_artist_once() -> None:
     near = [
         candidate(10, 0.9, "a", "x"),
         candidate(20, 0.8, "a", "x"),
@@ -124,7 +124,7 @@ def test_a_song_comes_once_whoever_recorded_the_version() -> None:
     ]
 
 
-def test_one_track_an_artist_unless_more_are_asked_for() -> None:
+def test_select_limits_tracks_per_artist() -> None:
     near = [candidate(10 * i, 1 - i / 20, "a" if i < 4 else "b", f"s{i}") for i in range(1, 7)]
     assert numbers(select_neighbours(near, SelectionRules(), same_recording=same)) == [10, 40]
     assert numbers(select_neighbours(near, SelectionRules(per_artist=2), same_recording=same)) == [
@@ -135,18 +135,18 @@ def test_one_track_an_artist_unless_more_are_asked_for() -> None:
     ]
 
 
-def test_unknown_artists_do_not_crowd_each_other_out() -> None:
+def test_select_counts_tracks_without_artist_alone() -> None:
     near = [candidate(10 * i, 0.9) for i in range(1, 5)]
     assert len(select_neighbours(near, SelectionRules(), same_recording=same)) == 4
 
 
-def test_the_song_named_by_the_clips_tags_is_left_out() -> None:
+def test_select_skips_the_song_named_by_the_clips_tags() -> None:
     near = [candidate(10, 0.9, "a", "x"), candidate(20, 0.8, "b", "y")]
     chosen = select_neighbours(near, SelectionRules(), same_recording=same, clip_song=("a", "x"))
     assert numbers(chosen) == [20]
 
 
-def test_nothing_under_the_floor_and_no_more_than_asked() -> None:
+def test_select_stops_at_the_cosine_floor_and_at_the_count() -> None:
     near = [candidate(10 * i, 1 - i / 10) for i in range(1, 9)]
     assert numbers(select_neighbours(near, SelectionRules(floor=0.65), same_recording=same)) == [
         10,
