@@ -50,6 +50,10 @@ def test_search_ties_keep_index_order() -> None:
     matrix = np.repeat(units(1), 2000, axis=0)
     found, _ = NeighbourIndex(np.arange(2000), matrix).search(matrix[0], 7)
     assert found.tolist() == list(range(7))
+    matrix = np.eye(3, dtype=np.float32)[np.arange(2000) % 3]  # three cosines in turn
+    query = np.array([0.8, 0.6, 0.0], np.float32)
+    found, _ = NeighbourIndex(np.arange(2000), matrix).search(query, 1000)
+    assert found.tolist() == [*range(0, 2000, 3), *range(1, 999, 3)]
 
 
 def test_search_finds_the_nearest_in_any_order_of_rows() -> None:
