@@ -1,4 +1,4 @@
-"""The exported network, run by LiteRT: images in, embeddings and logits out."""
+"""Run an exported network with LiteRT: images to features and logits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIGNATURE = "serve"
 
 
 class Embedder:
-    """A network file, ready to run.
+    """A LiteRT network.
 
     Parameters
     ----------
@@ -31,20 +31,22 @@ class Embedder:
     Raises
     ------
     PresetError
-        The file is not such a network.
+        The file is not a network with this signature.
     """
 
     def __init__(self, model: Path, *, threads: int = 1) -> None:
         try:
-            self._interpreter: Any = _quietly(model, threads)
+            self._interpreter: Any = _open_quietly(model, threads)
             signature = self._interpreter.get_signature_list()[SIGNATURE]
         except (ValueError, KeyError, RuntimeError) as error:
-            raise PresetError(f"{model} is not a network genrec exported: {error}.") from error
+            raise PresetError(
+                f"{model} is not a network that genrec exported ({error}); run `genrec export`."
+            ) from error
         if set(signature["outputs"]) != {"embedding", "logits"}:
-            raise PresetError(f"{model} has no outputs 'embedding' and 'logits'; export it anew.")
+            raise PresetError(
+                f"{model} has no outputs 'embedding' and 'logits'; run `genrec export` again."
+            )
         self._runner = self._interpreter.get_signature_runner(SIGNATURE)
-        details = self._runner.get_input_details()["images"]
-        self.image_shape: tuple[int, ...] = tuple(int(n) for n in details["shape"][1:])
         self.dimension = int(self._runner.get_output_details()["embedding"]["shape"][-1])
 
     def __call__(self, images: Float) -> tuple[Float, Float]:
@@ -57,15 +59,15 @@ class Embedder:
 
         Returns
         -------
-        embeddings, logits
-            float32 (n, d), before the classification layer, and float32 (n, labels).
+        features, logits
+            float32 (n, d), the input of the classification layer, and float32 (n, labels).
         """
         out = self._runner(images=images)
         return out["embedding"], out["logits"]
 
 
-def _quietly(model: Path, threads: int) -> Interpreter:
-    """Open a network without LiteRT's line on stderr, which would end up in people's terminals."""
+def _open_quietly(model: Path, threads: int) -> Interpreter:
+    """Open a network without the line that LiteRT writes to stderr."""
     saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(null, 2)

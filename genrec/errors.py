@@ -1,14 +1,14 @@
-"""What can go wrong, each as a sentence for the person who reads it.
+"""Errors with a sentence for the user and a stable code for programs.
 
-Every error takes one argument, the sentence, and hands it to ``Exception``: so all of them survive
-pickling and the JSON pipe of the worker pool. ``code`` is the stable word a program may test.
+Every error has one argument, the sentence, so it survives pickling and the JSON frames of the
+worker pool. ``code`` is a stable word that programs may test.
 """
 
 from __future__ import annotations
 
 
 class GenrecError(Exception):
-    """Something genrec can explain. ``str(error)`` is a sentence that names cause and way out."""
+    """Base class of genrec's errors. ``str(error)`` is a sentence with the cause and the fix."""
 
     code = "error"
 
@@ -17,109 +17,109 @@ class GenrecError(Exception):
 
 
 class InputRefused(GenrecError):
-    """The input is at fault, and the sentence says how. The command line leaves with 3."""
+    """The input cannot be analysed. The command line exits with 3."""
 
     code = "input_refused"
 
 
 class UnreadableAudio(InputRefused):
-    """No sound could be decoded from the file."""
+    """No audio could be decoded from the file."""
 
     code = "unreadable_audio"
 
 
 class UnsupportedFormat(InputRefused):
-    """The file is not in one of the containers genrec opens."""
+    """The container, codec, sample rate or number of channels is not supported."""
 
     code = "unsupported_format"
 
 
 class SilentAudio(InputRefused):
-    """The clip holds nothing that can be heard."""
+    """The clip is silent."""
 
     code = "silent_audio"
 
 
 class ClipTooShort(InputRefused):
-    """The clip is too short to say anything about."""
+    """The clip is shorter than the minimum length."""
 
     code = "clip_too_short"
 
 
 class ClipTooLong(InputRefused):
-    """The clip, or the page behind a link, is longer than genrec takes."""
+    """The clip, or the recording on a linked page, is longer than the limit."""
 
     code = "clip_too_long"
 
 
 class ClipTooLarge(InputRefused):
-    """The file has more bytes than genrec takes."""
+    """The file has more bytes than the limit."""
 
     code = "clip_too_large"
 
 
 class FileMissing(InputRefused):
-    """There is no such file, or it cannot be opened."""
+    """The file does not exist or cannot be opened."""
 
     code = "file_missing"
 
 
 class UnsupportedSource(InputRefused):
-    """The link leads to a place genrec does not fetch from."""
+    """The source policy does not allow the link's host."""
 
     code = "unsupported_source"
 
 
 class LinkRefused(InputRefused):
-    """The link must not, or could not, be fetched."""
+    """The link is not allowed or could not be fetched."""
 
     code = "link_refused"
 
 
 class PresetError(GenrecError):
-    """A models/<name>/ folder is missing, damaged or not what it says."""
+    """A preset folder is missing, damaged or inconsistent."""
 
     code = "preset"
 
 
 class ModelMismatch(PresetError):
-    """Two things made by different models were about to be mixed."""
+    """Data of different models cannot be combined."""
 
     code = "model_mismatch"
 
 
 class DataError(GenrecError):
-    """A folder of training or test data is not laid out as documented."""
+    """A folder of training or test data does not have the documented layout."""
 
     code = "data"
 
 
 class CatalogueError(GenrecError):
-    """The catalogue's database cannot be used as it is."""
+    """The catalogue's database cannot be used."""
 
     code = "catalogue"
 
 
 class PoolError(GenrecError):
-    """An analysis was not finished by the worker pool."""
+    """The worker pool did not finish an analysis."""
 
     code = "pool"
 
 
 class Busy(PoolError):
-    """The queue is full."""
+    """A queue is full."""
 
     code = "busy"
 
 
 class AnalysisTimeout(PoolError):
-    """An analysis ran past its time limit and was ended."""
+    """An analysis exceeded its time limit."""
 
     code = "analysis_timeout"
 
 
 class WorkerCrashed(PoolError):
-    """The worker process died of this clip."""
+    """The worker process failed during this analysis."""
 
     code = "worker_crashed"
 
@@ -137,7 +137,7 @@ class PoolClosed(PoolError):
 
 
 def by_code(code: str, sentence: str) -> GenrecError:
-    """Return the error whose class has ``code``, so that it can cross a JSON pipe."""
+    """Return an error of the class that has ``code``; GenrecError for an unknown code."""
     classes: list[type[GenrecError]] = [GenrecError]
     for cls in classes:
         classes.extend(cls.__subclasses__())

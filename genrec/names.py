@@ -1,4 +1,4 @@
-"""Names of artists and songs, reduced to keys that two spellings or two versions share."""
+"""Normalise artist names and song titles to keys for comparison."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ _LETTERS = str.maketrans(
         "&": " and ",
     }
 )
-_SILENT = re.compile("['`\u2018\u2019\u02bc\u00b4]")
+_APOSTROPHES = re.compile("['`\u2018\u2019\u02bc\u00b4]")
 _NOT_A_LETTER = re.compile(r"[^\w]+|_")
 _BRACKETS = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
 _DASH = re.compile(r"\s+[-\u2013\u2014]\s+")
 _FEATURING = re.compile(r"\s*[(\[]?\s*\b(?:feat|ft|featuring)\b.*$", re.IGNORECASE)
 _FEATURED = re.compile(r"^(?:feat|ft|featuring)\b")
-# What marks a second version of a song, in folded words; "live" counts only where it cannot be a
-# word of the title ("Live Forever", "Live and Let Die").
+# Words of a note on the version of a song, folded. "live" counts only in patterns that exclude
+# titles ("Live Forever", "Live and Let Die").
 _VERSION = re.compile(
     r"\b(?:remaster|remastered|remastering|remix|remixed|mix|edit|version|demo|mono|stereo"
     r"|acoustic|instrumental|karaoke|bonus track|outtake|rehearsal|session|sessions|unplugged"
     r"|rerecorded|re recorded|explicit|soundtrack)\b"
     r"|^(?:recorded )?live(?: (?:at|in|from|on|\d).*)?$|\blive$|^take \d+$|^(?:single|album)$"
 )
-# Not names of anybody: two tracks filed under one of these do not share an artist.
-_NOBODY = frozenset(
+# Placeholders: two tracks with one of these do not share an artist.
+_PLACEHOLDERS = frozenset(
     {"", "unknown", "unknown artist", "various", "various artists", "va", "n a", "none", "artist"}
 )
 
 
 def fold(text: str) -> str:
-    """Reduce a text to words that can be compared: no case, accents or punctuation.
+    """Return a text without case, accents and punctuation.
 
     Parameters
     ----------
@@ -49,62 +49,62 @@ def fold(text: str) -> str:
     Returns
     -------
     str
-        Casefolded words with single spaces between; empty where ``text`` holds no letter or digit.
+        Casefolded words separated by single spaces; empty if ``text`` has no letter or digit.
     """
     decomposed = unicodedata.normalize("NFKD", text)
-    # Only the accents of Latin, Greek and Cyrillic go: in kana or Devanagari a mark makes another
-    # letter.
+    # Only the accents of Latin, Greek and Cyrillic are removed: in kana or Devanagari a combining
+    # mark makes another letter.
     bare = "".join(letter for letter in decomposed if not "\u0300" <= letter <= "\u036f")
     plain = unicodedata.normalize("NFKC", bare).casefold().translate(_LETTERS)
-    return " ".join(_NOT_A_LETTER.sub(" ", _SILENT.sub("", plain)).split())
+    return " ".join(_NOT_A_LETTER.sub(" ", _APOSTROPHES.sub("", plain)).split())
 
 
 def artist_key(artist: str) -> str:
-    """Return the key that all spellings of an artist's name share.
+    """Return the key of an artist's name, equal for its usual spellings.
 
-    Guests ("feat. ...") and a leading or trailing "the" do not count.
+    Guests ("feat. ...") and a leading or trailing "the" are removed.
 
     Parameters
     ----------
     artist
-        The name, as a tag or a page has it.
+        The name in a tag or on a page.
 
     Returns
     -------
     str
-        The key; empty where the name is nobody's ("Unknown Artist", "Various Artists", "").
+        The key; empty for placeholders ("Unknown Artist", "Various Artists", "").
     """
-    alone = _FEATURING.sub("", artist) or artist
-    folded = fold(alone)
+    name = _FEATURING.sub("", artist) or artist
+    folded = fold(name)
     if not folded:
-        return alone.strip().casefold()  # "!!!" is a band
+        return name.strip().casefold()  # such as the artist "!!!"
     words = folded.split()
     if len(words) > 1 and words[0] == "the":
         words = words[1:]
     elif len(words) > 1 and words[-1] == "the":
         words = words[:-1]
     key = " ".join(words)
-    return "" if key in _NOBODY else key
+    return "" if key in _PLACEHOLDERS else key
 
 
 def song_key(title: str) -> str:
-    """Return the key that all versions of a song share.
+    """Return the key of a song's title, equal for all versions of the song.
 
-    Notes such as "(Remastered 2011)", "- Live at Leeds", "[Radio Edit]" and "(feat. ...)" do not
-    count; words of the title in brackets do, and so does "Part 2".
+    Notes such as "(Remastered 2011)", "- Live at Leeds", "[Radio Edit]" and "(feat. ...)" are
+    removed. Other words in brackets stay, and so does "Part 2".
 
     Parameters
     ----------
     title
-        The title, as a tag or a page has it.
+        The title in a tag or on a page.
 
     Returns
     -------
     str
-        The key; empty only where ``title`` is blank.
+        The key; empty only if ``title`` is blank.
     """
-    kept = _BRACKETS.sub(lambda note: " " if _is_note(note[1]) else note[0], title)
-    parts = _DASH.split(kept)
+    without_notes = _BRACKETS.sub(lambda note: " " if _is_note(note[1]) else note[0], title)
+    parts = _DASH.split(without_notes)
     while len(parts) > 1 and _is_note(parts[-1]):
         parts.pop()
     shortened = _FEATURING.sub("", " ".join(parts))
@@ -112,5 +112,6 @@ def song_key(title: str) -> str:
 
 
 def _is_note(text: str) -> bool:
+    """Return whether a text is a note on the version or on guests."""
     folded = fold(text)
     return bool(_VERSION.search(folded) or _FEATURED.search(folded))

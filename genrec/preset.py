@@ -1,4 +1,4 @@
-"""A models/<name>/ folder, loaded and saved as one thing: network, front end, labels, catalogue."""
+"""Load and save a preset: a models/NAME folder with network, front end, labels and catalogue."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ CONFIG, CATALOGUE, METRICS = "config.json", "catalogue.npz", "metrics.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Numbers fitted on validation tracks that turn logits and cosines into answers.
+    """Parameters, fitted on validation tracks, of probabilities and similarities.
 
     Attributes
     ----------
     temperature
-        Logits are divided by it, so that probabilities mean what they say (Guo et al. 2017).
+        Divisor of the logits that calibrates the probabilities (Guo et al. 2017).
     unsure_below
-        A genre less probable than this is called unsure.
+        Probability of the top genre below which it is unsure.
     cosine_zero
-        Mean cosine between tracks of different genres: shown as similarity 0.
+        Mean cosine between tracks of different genres, which becomes similarity 0.
     cosine_floor
-        Cosine under which a track is not recommended at all.
+        Smallest cosine of a recommended track.
     """
 
     temperature: float = 1.0
@@ -45,20 +45,20 @@ class Calibration:
     cosine_floor: float = 0.0
 
     def similarity(self, cosine: float) -> float:
-        """Return the similarity people see: 0 for unrelated tracks on average, 1 for the same."""
+        """Return the similarity of a cosine, 0..1: 0 for `cosine_zero` and less, 1 for equal."""
         return float(np.clip((cosine - self.cosine_zero) / (1 - self.cosine_zero), 0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StarterCatalogue:
-    """The starter catalogue: what a fresh install can recommend.
+    """The tracks of a preset that a new installation can recommend.
 
     Attributes
     ----------
     names, titles, artists, genres
-        One string a track.
+        One string per track.
     embeddings
-        float32 (n, d), centred and of length 1.
+        float32 (n, d), rows of length 1.
     fingerprints
         int8 (n, bands, columns).
     """
@@ -73,29 +73,29 @@ class StarterCatalogue:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Preset:
-    """Everything that decides what genrec hears.
+    """All parameters that determine an analysis.
 
     Attributes
     ----------
     folder
-        Where it lies.
+        The folder it was loaded from.
     name, arch
-        The preset's name and its network's architecture.
+        Name of the preset and architecture of its network.
     model_id
         ``name@`` and the first 12 hex digits of the content hash.
     spectrogram, image
-        The front end, and the images made of it.
+        Parameters of the front end and of the images.
     labels
         The genres, in the order of the network's logits.
     calibration
-        From logits and cosines to answers.
+        Parameters of probabilities and similarities.
     mel_basis
         float32 (n_mels, 1 + n_fft / 2), librosa's mel filter bank.
     centre
-        float32 (features,), the training tracks' mean features, taken off first.
+        float32 (features,), the mean features of the training tracks, which is subtracted.
     projection
-        float32 (features, d), what is kept of centred features: the directions that tell tracks
-        apart and that coding a clip moves least.
+        float32 (features, d), the projection of centred features onto directions in which tracks
+        differ and that coding a clip changes least.
     """
 
     folder: Path
@@ -112,37 +112,37 @@ class Preset:
 
     @property
     def network(self) -> Path:
-        """The LiteRT file."""
+        """Path of the LiteRT file."""
         return self.folder / NETWORK
 
     @property
     def dimension(self) -> int:
-        """Numbers in one embedding."""
+        """Length of an embedding."""
         return int(self.projection.shape[1])
 
     @classmethod
     def load(cls, folder: Path) -> Preset:
-        """Read a preset and check that it is whole.
+        """Load a preset and check its content hash.
 
         Raises
         ------
         PresetError
-            The folder is no preset, or one made by a newer genrec.
+            The folder is not a preset, or has a format that this genrec cannot read.
         ModelMismatch
-            Its files are not the ones its content hash was taken of.
+            A file was changed after the export.
         """
         config = _read_json(folder / CONFIG)
         if config.get("format") != FORMAT:
             raise PresetError(
                 f"{folder / CONFIG} has format {config.get('format')!r} and this genrec reads"
-                f" {FORMAT}; update genrec, or export the preset anew."
+                f" {FORMAT}; update genrec, or run `genrec export` again."
             )
         try:
             found = content_hash(folder, config)
             if found != config["content_hash"]:
                 raise ModelMismatch(
-                    f"The preset {folder} was changed after it was exported (its content hash does"
-                    " not fit); restore its files, or run `genrec export` again."
+                    f"The preset {folder} was changed after it was exported: its content hash"
+                    " differs. Restore its files, or run `genrec export` again."
                 )
             with np.load(folder / ARRAYS) as arrays:
                 mel_basis, centre = arrays["mel_basis"], arrays["centre"]
@@ -161,20 +161,25 @@ class Preset:
                 projection=projection,
             )
         except (OSError, KeyError, TypeError, ValueError) as error:
-            raise PresetError(f"The preset {folder} cannot be read: {error}.") from error
+            raise PresetError(
+                f"The preset {folder} cannot be read: {error}. Restore its files, or run"
+                " `genrec export` again."
+            ) from error
 
     def metrics(self) -> Mapping[str, Any]:
-        """Return the measured figures of metrics.json; empty where there is none."""
+        """Return the measured figures of metrics.json, or an empty mapping if there is none."""
         path = self.folder / METRICS
         return dict(_read_json(path)) if path.exists() else {}
 
     def starter(self) -> StarterCatalogue | None:
-        """Return the starter catalogue, or nothing where the preset has none.
+        """Return the starter catalogue, or None if the preset has none.
 
         Raises
         ------
         ModelMismatch
             The catalogue was made by another model.
+        PresetError
+            The catalogue cannot be read.
         """
         path = self.folder / CATALOGUE
         if not path.exists():
@@ -182,11 +187,11 @@ class Preset:
         try:
             with np.load(path) as archive:
                 rows = {key: archive[key] for key in archive.files}
-            made_by = str(rows["model_id"])
-            if made_by != self.model_id:
+            found = str(rows["model_id"])
+            if found != self.model_id:
                 raise ModelMismatch(
-                    f"{path} was made by {made_by} and the preset is {self.model_id}; run"
-                    " `genrec export` to make the catalogue anew."
+                    f"{path} was made by {found} and the preset is {self.model_id}; run"
+                    " `genrec export` again."
                 )
             embeddings = rows["embeddings"].astype(np.float32)
             return StarterCatalogue(
@@ -198,7 +203,9 @@ class Preset:
                 fingerprints=rows["fingerprints"],
             )
         except (OSError, KeyError, ValueError) as error:
-            raise PresetError(f"The starter catalogue {path} cannot be read: {error}.") from error
+            raise PresetError(
+                f"The starter catalogue {path} cannot be read: {error}. Run `genrec export` again."
+            ) from error
 
 
 def save_preset(
@@ -214,7 +221,15 @@ def save_preset(
     centre: Float,
     projection: Float,
 ) -> Preset:
-    """Write what belongs to the network file that already lies in ``folder``, and its hash."""
+    """Write the files of a preset beside its network and return the loaded preset.
+
+    Parameters
+    ----------
+    folder
+        Contains the network file already.
+    name, arch, spectrogram, image, labels, calibration, mel_basis, centre, projection
+        As the attributes of `Preset`.
+    """
     np.savez_compressed(folder / ARRAYS, mel_basis=mel_basis, centre=centre, projection=projection)
     _write_json(folder / LABELS, labels)
     config: dict[str, Any] = {
@@ -232,7 +247,7 @@ def save_preset(
 
 
 def save_starter(preset: Preset, starter: StarterCatalogue) -> None:
-    """Write the starter catalogue of a preset; embeddings as float16, a quarter of a megabyte."""
+    """Write the starter catalogue of a preset, its embeddings as float16."""
     np.savez_compressed(
         preset.folder / CATALOGUE,
         model_id=np.array(preset.model_id),
@@ -246,10 +261,10 @@ def save_starter(preset: Preset, starter: StarterCatalogue) -> None:
 
 
 def content_hash(folder: Path, config: Mapping[str, Any]) -> str:
-    """Return the sha256 of all in a preset that decides an embedding or a score."""
+    """Return the sha256 of everything in a preset that determines embeddings and scores."""
     digest = hashlib.sha256()
-    decisive = {k: v for k, v in config.items() if k != "content_hash"}
-    digest.update(json.dumps(decisive, sort_keys=True).encode())
+    hashed = {k: v for k, v in config.items() if k != "content_hash"}
+    digest.update(json.dumps(hashed, sort_keys=True).encode())
     for file in (NETWORK, LABELS, ARRAYS):
         digest.update((folder / file).read_bytes())
     return digest.hexdigest()
@@ -269,7 +284,9 @@ def _read_json(path: Path) -> Any:
             " models/resnet50, or make one with `genrec export`."
         ) from error
     except ValueError as error:
-        raise PresetError(f"{path} is not JSON: {error}.") from error
+        raise PresetError(
+            f"{path} is not JSON: {error}. Restore it, or run `genrec export` again."
+        ) from error
 
 
 def _write_json(path: Path, value: Any) -> None:

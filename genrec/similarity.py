@@ -1,4 +1,4 @@
-"""Cosine neighbours: a matrix of unit vectors, searched whole, and the choice of what to answer."""
+"""Exact nearest neighbours by cosine, and the selection rules for recommendations."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 Fingerprint = NDArray[np.int8]
 
-# Rows to a block of the selection: its maxima stay in cache, and a block holds few of the nearest.
+# Values per block in `_largest`: the maxima stay in the cache, and a block has few of the top k.
 _BLOCK = 256
 
 
 class NeighbourIndex:
-    """Unit vectors in one matrix; a query is one product at memory bandwidth.
+    """Exact cosine search over unit vectors: a query is one matrix-vector product.
 
     Parameters
     ----------
     ids
-        int64 (n,), the catalogue's row ids.
+        int64 (n,), the track ids.
     matrix
         float32 (n, d), rows of length 1.
     """
 
     def __init__(self, ids: NDArray[np.int64], matrix: Float) -> None:
         if len(ids) != len(matrix):
-            raise ValueError(f"{len(ids)} ids and {len(matrix)} rows: one id a row is needed")
+            raise ValueError(f"ids: {len(ids)} for {len(matrix)} rows; one id per row is needed")
         self.ids = ids
         self.matrix = np.ascontiguousarray(matrix, dtype=np.float32)
 
@@ -49,25 +49,30 @@ class NeighbourIndex:
         embedding
             float32 (d,), of length 1.
         k
-            How many; fewer come where fewer are allowed. Of rows equally near, the first come.
+            Number of rows; fewer are returned if fewer are allowed. Ties keep index order.
         allowed
-            bool (n,): rows that may be answered; all of them by default.
+            bool (n,): mask of the rows to search; all of them by default.
+
+        Returns
+        -------
+        ids, cosines
+            int64 (k,) and float32 (k,).
         """
         if not len(self.ids):
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
         cosines = self.matrix @ embedding
         if allowed is not None:
-            # The cosines are masked, not the rows: a filter never copies the matrix.
+            # Masking the cosines and not the rows saves a copy of the matrix.
             np.copyto(cosines, np.float32(-np.inf), where=~allowed)
         nearest = _largest(cosines, k)
         return self.ids[nearest], cosines[nearest]
 
 
 def _largest(values: Float, k: int) -> NDArray[np.intp]:
-    """Return where the k largest finite values are, largest first, the earlier of equal ones first.
+    """Return the indices of the k largest finite values, largest first; ties keep their order.
 
-    The k-th largest of the maxima of all blocks is a bound that at least k values reach, and seldom
-    many more. So one pass finds the few that need sorting, where ``argpartition`` moves them all.
+    At least k values, and rarely many more, reach the k-th largest of the block maxima. So one pass
+    finds the few values to sort. ``argpartition`` would move all of them.
     """
     blocks = len(values) // _BLOCK
     tail = values[blocks * _BLOCK :]
@@ -83,14 +88,14 @@ def _largest(values: Float, k: int) -> NDArray[np.intp]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A near track, with what decides whether it may be answered.
+    """A search result with the fields that the selection rules need.
 
     Attributes
     ----------
     track, cosine
-        The track, and how near it is.
+        The track and its cosine with the query.
     artist_key, song_key
-        Normalised artist and title; empty where unknown.
+        Normalised artist and title; empty if unknown.
     fingerprint
         int8 (bands, columns), for ``same_recording``.
     """
@@ -104,16 +109,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SelectionRules:
-    """How neighbours become an answer.
+    """Rules that select neighbours from the candidates.
 
     Attributes
     ----------
     count
-        Tracks wanted.
+        Largest number of neighbours.
     per_artist
-        Tracks of one artist at most; a track without artist counts for itself.
+        Largest number of tracks of one artist; tracks without artist are not limited.
     floor
-        Cosine under which nothing is answered.
+        Smallest cosine of a neighbour.
     """
 
     count: int = 5
@@ -123,50 +128,52 @@ class SelectionRules:
 
 def select_neighbours(
     candidates: Iterable[Candidate],
-    choice: SelectionRules,
+    rules: SelectionRules,
     *,
     same_recording: Callable[[Fingerprint, Fingerprint], bool],
     clip: Fingerprint | None = None,
     clip_song: tuple[str, str] = ("", ""),
 ) -> list[Candidate]:
-    """Choose what to answer: near enough, never the clip, no song twice, artists varied.
+    """Select neighbours by the rules, without the clip itself and without duplicates.
+
+    A recording and a song (artist key and song key) are selected once. The clip's own recording and
+    song are skipped.
 
     Parameters
     ----------
     candidates
         Nearest first.
-    choice
-        How many, and how varied.
+    rules
+        Count, limit per artist and smallest cosine.
     same_recording
-        Says whether two fingerprints are of one recording.
+        Returns whether two fingerprints are of the same recording.
     clip
-        The clip's fingerprint: the recording it is cut from is not answered.
+        The clip's fingerprint, if its recording shall be skipped.
     clip_song
-        Artist key and song key of the clip, where its tags or page name them: no other version of
-        that song is answered either.
+        Artist key and song key of the clip; empty if unknown.
 
     Returns
     -------
-    At most ``choice.count`` candidates, nearest first.
+    At most ``rules.count`` candidates, nearest first.
     """
-    chosen: list[Candidate] = []
-    heard = [] if clip is None else [clip]
+    selected: list[Candidate] = []
+    fingerprints = [] if clip is None else [clip]
     songs = {clip_song}
     artists: Counter[str] = Counter()
     for candidate in candidates:
-        if len(chosen) == choice.count or candidate.cosine < choice.floor:
+        if len(selected) == rules.count or candidate.cosine < rules.floor:
             break
         song = (candidate.artist_key, candidate.song_key)
         if all(song) and song in songs:
             continue
-        if candidate.artist_key and artists[candidate.artist_key] >= choice.per_artist:
+        if candidate.artist_key and artists[candidate.artist_key] >= rules.per_artist:
             continue
-        if any(same_recording(candidate.fingerprint, other) for other in heard):
-            # The clip's own track names its song, so that its other versions go too.
+        if any(same_recording(candidate.fingerprint, other) for other in fingerprints):
+            # The duplicate may name the clip's song, whose other versions are skipped too.
             songs.add(song)
             continue
-        chosen.append(candidate)
-        heard.append(candidate.fingerprint)
+        selected.append(candidate)
+        fingerprints.append(candidate.fingerprint)
         songs.add(song)
         artists[candidate.artist_key] += 1
-    return chosen
+    return selected

@@ -1,4 +1,4 @@
-"""Tests of atomic file writes."""
+"""Atomic writes leave a complete file or the old one."""
 
 from __future__ import annotations
 

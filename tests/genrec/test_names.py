@@ -1,4 +1,4 @@
-"""Keys of artists and songs: what must fall together, and what must stay apart."""
+"""Keys are equal for spellings and versions, and different for different artists and songs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from genrec.names import artist_key, fold, song_key
         ("Various Artists", "Unknown artist"),
     ],
 )
-def test_spellings_of_one_artist_share_a_key(one: str, other: str) -> None:
+def test_artist_key_is_equal_for_spellings(one: str, other: str) -> None:
     assert artist_key(one) == artist_key(other)
 
 
@@ -39,7 +39,7 @@ def test_spellings_of_one_artist_share_a_key(one: str, other: str) -> None:
         ("Prince", "Prince Paul"),
     ],
 )
-def test_different_artists_stay_apart(one: str, other: str) -> None:
+def test_artist_key_differs_between_artists(one: str, other: str) -> None:
     assert artist_key(one) != artist_key(other)
 
 
@@ -58,7 +58,7 @@ def test_different_artists_stay_apart(one: str, other: str) -> None:
         ("Layla", "Layla (Acoustic Version) [Bonus Track]"),
     ],
 )
-def test_versions_of_one_song_share_a_key(one: str, other: str) -> None:
+def test_song_key_is_equal_for_versions(one: str, other: str) -> None:
     assert song_key(one) == song_key(other)
 
 
@@ -73,15 +73,15 @@ def test_versions_of_one_song_share_a_key(one: str, other: str) -> None:
         ("???", "!!!"),
     ],
 )
-def test_different_songs_stay_apart(one: str, other: str) -> None:
+def test_song_key_differs_between_songs(one: str, other: str) -> None:
     assert song_key(one) != song_key(other)
 
 
 @pytest.mark.parametrize("title", ["(Live)", "- Remastered", "Demo", "...", "feat. nobody"])
-def test_a_title_that_is_only_a_note_keeps_a_key(title: str) -> None:
+def test_song_key_of_a_title_that_is_only_a_note_is_not_empty(title: str) -> None:
     assert song_key(title) != ""
 
 
-def test_fold_leaves_words_only() -> None:
+def test_fold_keeps_words_only() -> None:
     assert fold("  AC/DC — Back_in  Black! ") == "ac dc back in black"
     assert fold("東京事変") == "東京事変"

@@ -1,4 +1,4 @@
-"""A preset is loaded whole or refused with a sentence."""
+"""A preset is loaded completely, or refused with a sentence."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "vgg16"
 
 
-def test_both_networks_are_shipped() -> None:
+def test_both_presets_are_shipped() -> None:
     assert [preset.name for preset in PRESETS] == ["resnet50", "vgg16"]
 
 
 @each_preset
-def test_a_shipped_preset_is_whole(shipped: Path) -> None:
+def test_shipped_preset_is_complete(shipped: Path) -> None:
     preset = Preset.load(shipped)
     assert preset.model_id.startswith(f"{preset.arch}@")
     assert len(preset.labels) == 10
@@ -39,7 +39,7 @@ def test_a_shipped_preset_is_whole(shipped: Path) -> None:
 
 
 @each_preset
-def test_its_starter_catalogue_names_real_songs_once(shipped: Path) -> None:
+def test_shipped_starter_catalogue_has_titles_artists_and_unit_vectors(shipped: Path) -> None:
     preset = Preset.load(shipped)
     starter = preset.starter()
     assert starter is not None
@@ -52,14 +52,14 @@ def test_its_starter_catalogue_names_real_songs_once(shipped: Path) -> None:
 
 
 @pytest.mark.parametrize("file", [NETWORK, LABELS, ARRAYS])
-def test_a_changed_file_is_refused(folder: Path, file: str) -> None:
+def test_changed_file_is_refused(folder: Path, file: str) -> None:
     content = (folder / file).read_bytes()
     (folder / file).write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(ModelMismatch, match="changed after it was exported"):
         Preset.load(folder)
 
 
-def test_a_changed_front_end_is_refused(folder: Path) -> None:
+def test_changed_front_end_is_refused(folder: Path) -> None:
     config = json.loads((folder / CONFIG).read_text())
     config["spectrogram"]["hop_length"] = 512
     (folder / CONFIG).write_text(json.dumps(config))
@@ -68,13 +68,13 @@ def test_a_changed_front_end_is_refused(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("file", [CONFIG, NETWORK, LABELS, ARRAYS])
-def test_a_missing_file_is_named(folder: Path, file: str) -> None:
+def test_missing_file_is_named(folder: Path, file: str) -> None:
     (folder / file).unlink()
     with pytest.raises(PresetError, match=file):
         Preset.load(folder)
 
 
-def test_a_newer_format_says_so(folder: Path) -> None:
+def test_other_format_is_refused(folder: Path) -> None:
     config = json.loads((folder / CONFIG).read_text())
     config["format"] = 99
     (folder / CONFIG).write_text(json.dumps(config))
@@ -82,13 +82,13 @@ def test_a_newer_format_says_so(folder: Path) -> None:
         Preset.load(folder)
 
 
-def test_what_is_not_json_is_refused(folder: Path) -> None:
+def test_invalid_json_is_refused(folder: Path) -> None:
     (folder / CONFIG).write_text("{")
     with pytest.raises(PresetError, match="not JSON"):
         Preset.load(folder)
 
 
-def test_a_catalogue_of_another_model_is_refused(folder: Path) -> None:
+def test_starter_catalogue_of_another_model_is_refused(folder: Path) -> None:
     with np.load(folder / CATALOGUE) as archive:
         rows = dict(archive)
     rows["model_id"] = np.array("vgg16@000000000000")
@@ -97,7 +97,7 @@ def test_a_catalogue_of_another_model_is_refused(folder: Path) -> None:
         Preset.load(folder).starter()
 
 
-def test_without_catalogue_and_metrics_it_still_loads(folder: Path) -> None:
+def test_preset_without_catalogue_and_metrics_is_loaded(folder: Path) -> None:
     (folder / CATALOGUE).unlink()
     (folder / METRICS).unlink()
     preset = Preset.load(folder)
@@ -105,7 +105,7 @@ def test_without_catalogue_and_metrics_it_still_loads(folder: Path) -> None:
     assert preset.metrics() == {}
 
 
-def test_similarity_runs_from_unrelated_to_the_same() -> None:
+def test_similarity_maps_cosine_zero_to_0_and_clips() -> None:
     scale = Calibration(cosine_zero=0.2)
     assert scale.similarity(1.0) == 1
     assert scale.similarity(0.2) == 0

@@ -80,7 +80,7 @@ def test_search_of_an_empty_index_is_empty() -> None:
 
 
 def test_index_rejects_fewer_ids_than_rows() -> None:
-    with pytest.raises(ValueError, match="one id a row"):
+    with pytest.raises(ValueError, match="one id per row"):
         NeighbourIndex(np.arange(3), units(4))
 
 
