@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import SettingsError
-from genrec.types import HEARD_S
+from genrec.types import MAX_ANALYZED_S
 
 PREFIX = "GENREC_"
 # Old name of a setting to its new one; the old name works until 0.2.0.
@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     )
     queue: int = Field(64, ge=1, le=1000, description="Clips that may wait for a worker.")
     heard_s: float = Field(
-        HEARD_S,
+        MAX_ANALYZED_S,
         ge=5,
         le=300,
         description="Seconds heard of a longer clip or file, from its middle; what was heard "

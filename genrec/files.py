@@ -1,4 +1,4 @@
-"""Atomic file writes: under its final name a file is complete or absent."""
+"""Atomic file writes, and the errors of files that cannot be opened."""
 
 from __future__ import annotations
 
@@ -8,6 +8,29 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from genrec.errors import FileMissing
+
+
+@contextmanager
+def open_errors(path: Path) -> Iterator[None]:
+    """Convert the errors of opening a clip in this block to FileMissing with a sentence."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FileMissing(
+            f'There is no file "{path.name}". Check the name and the folder.'
+        ) from error
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise FileMissing(
+            f'"{path.name}" cannot be opened. Check its name and whether you may read it.'
+        ) from error
+
+
+def check_regular(path: Path, mode: int) -> None:
+    """Raise FileMissing unless ``mode`` (``st_mode``) is that of a regular file."""
+    if not stat.S_ISREG(mode):
+        raise FileMissing(f'"{path.name}" is not a file. Name a sound file.')
 
 
 @contextmanager

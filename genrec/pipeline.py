@@ -1,4 +1,4 @@
-"""From a clip to its embedding and genres, as the paper has it. Read this first.
+"""The pipeline from a sound file to embedding and genre scores. Read this module first.
 
     file -> y -> log-mel spectrogram -> windows -> images -> network -> embedding, genre scores
 
@@ -18,7 +18,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.audio.decode import AudioLimits, decode
+from genrec.audio.decode import DecodeLimits, decode
 from genrec.embedder import Embedder
 from genrec.fingerprint import fingerprint
 from genrec.images import images, tta_variants, windows
@@ -29,20 +29,22 @@ from genrec.types import Analysis, GenreScore
 Float = NDArray[np.float32]
 T = TypeVar("T")
 
-# Up to 14.9 s with the shipped presets. docs/experiments.md has what three ways to hear bring.
+# Clips of at most so many windows get test-time augmentation: up to 14.9 s with the shipped
+# presets. docs/experiments.md has the effect.
 FEW_WINDOWS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """What the network says of one spectrogram.
+    """Network outputs for one spectrogram.
 
     Attributes
     ----------
     features
-        float32 (d,), the mean over the windows of what lies before the classification layer.
+        float32 (d,), the input of the classification layer, as mean over the windows.
     logits
-        float32 (labels,), the mean over the windows, and over variants of them in a short clip.
+        float32 (labels,), the mean over the windows; with test-time augmentation also over the
+        windows of the variants.
     """
 
     features: Float
@@ -50,92 +52,115 @@ class Prediction:
 
 
 class PresetAnalyzer:
-    """A preset, ready to hear clips.
+    """Analyses clips with one preset.
 
     Parameters
     ----------
     preset
-        What to hear with.
+        A loaded preset.
     threads
         CPU threads the network may use.
     limits
-        What is accepted, and which seconds are heard.
+        Which files are accepted, and which seconds of them are decoded.
     """
 
     def __init__(
-        self, preset: Preset, *, threads: int = 1, limits: AudioLimits | None = None
+        self, preset: Preset, *, threads: int = 1, limits: DecodeLimits | None = None
     ) -> None:
         self.preset = preset
-        self.limits = limits or AudioLimits()
+        self.limits = limits or DecodeLimits()
         self.embedder = Embedder(preset.network, threads=threads)
 
     @property
     def model_id(self) -> str:
-        """The preset's name and content hash."""
+        """Name and content hash of the preset."""
         return self.preset.model_id
 
     def analyze(self, path: Path) -> Analysis:
-        """Hear one file.
+        """Return the analysis of one file.
 
         Raises
         ------
         InputRefused
-            The file is not a clip; the sentence says why.
+            The file cannot be decoded, or is outside the limits.
         """
-        preset, clock = self.preset, Stopwatch()
-        sound = clock("decode", lambda: decode(path, sr=preset.spectrogram.sr, limits=self.limits))
-        S_db = clock("spectrogram", lambda: self.spectrogram(sound.y))
-        heard = clock("network", lambda: self.predict_spectrogram(S_db))
+        preset, timed = self.preset, Stopwatch()
+        audio = timed("decode", lambda: decode(path, sr=preset.spectrogram.sr, limits=self.limits))
+        S_db = timed("spectrogram", lambda: self.spectrogram(audio.y))
+        prediction = timed("network", lambda: self.predict_spectrogram(S_db))
         return Analysis(
             model_id=preset.model_id,
-            embedding=self.embedding(heard.features),
-            scores=self.scores(heard.logits),
+            embedding=self.embedding(prediction.features),
+            scores=self.scores(prediction.logits),
             fingerprint=fingerprint(S_db),
-            duration_s=sound.duration_s,
-            analyzed_s=len(sound.y) / sound.sr,
-            timings_ms=clock.ms,
+            duration_s=audio.duration_s,
+            analyzed_s=len(audio.y) / audio.sr,
+            timings_ms=timed.ms,
             preview=preview(S_db, preset.spectrogram.top_db),
         )
 
     def spectrogram(self, y: Float) -> Float:
-        """Return the log-mel spectrogram (n_mels, columns) in dB of samples (n,)."""
+        """Return the log-mel spectrogram in dB, float32 (n_mels, columns), of samples (n,)."""
         return log_mel(y, self.preset.spectrogram, self.preset.mel_basis)
 
     def predict(self, y: Float) -> Prediction:
-        """Hear samples, float32 (n,) mono at the preset's rate."""
+        """Return the prediction for samples, float32 (n,), mono at the preset's rate."""
         return self.predict_spectrogram(self.spectrogram(y))
 
     def predict_spectrogram(self, S_db: Float) -> Prediction:
-        """Look at a log-mel spectrogram (n_mels, columns), dB below its maximum.
+        """Return the prediction for a log-mel spectrogram.
 
-        A clip of few windows gets test-time augmentation: its logits are the mean over the clip and
-        its `tta_variants`. With the shipped presets that costs at most as much as a clip of 30 s.
-        The features are those of the unchanged clip. A preset whose window is a whole excerpt uses
-        no augmentation.
+        A clip of at most `FEW_WINDOWS` windows gets test-time augmentation: its logits are the mean
+        over the spectrogram and its `tta_variants`. With the shipped presets that costs at most as
+        much as a clip of 30 s. The features are those of the spectrogram alone. A preset with
+        ``columns=0``, where the whole spectrogram is one window, gets no augmentation.
+
+        Parameters
+        ----------
+        S_db
+            float32 (n_mels, columns), in dB relative to its maximum.
         """
         preset = self.preset
-        patches = windows(S_db, preset.image)
-        plain = len(patches)
-        if preset.image.columns and plain <= FEW_WINDOWS:
-            patches = np.concatenate(
-                [windows(each, preset.image) for each in (S_db, *tta_variants(S_db))]
-            )
-        pictures = images(patches, preset.image, top_db=preset.spectrogram.top_db)
-        features, logits = self.embedder(pictures)
-        return Prediction(features[:plain].mean(axis=0), logits.mean(axis=0))
+        S_windows = windows(S_db, preset.image)
+        count = len(S_windows)
+        if preset.image.columns and count <= FEW_WINDOWS:
+            variants = [windows(variant, preset.image) for variant in tta_variants(S_db)]
+            S_windows = np.concatenate([S_windows, *variants])
+        features, logits = self.embedder(
+            images(S_windows, preset.image, top_db=preset.spectrogram.top_db)
+        )
+        return Prediction(features[:count].mean(axis=0), logits.mean(axis=0))
 
     def embedding(self, features: Float) -> Float:
-        """Centre features on the training tracks' mean, project them, bring them to length 1.
+        """Return the embedding of features: centred, projected and of length 1.
 
-        Uncentred, the features of a rectified layer point the same way for all music: the mean
-        cosine of unrelated tracks is 0.999 before training, the paper's "Similarity: 1.000". The
-        projection keeps what tells tracks apart and drops what coding a clip changes.
+        The features of a rectified layer are all positive. Without centring, the mean cosine of
+        unrelated tracks is 0.999 before training, the paper's "Similarity: 1.000". The projection
+        keeps directions in which tracks differ and drops those that coding a clip changes.
+
+        Parameters
+        ----------
+        features
+            float32 (features,), as in `Prediction`.
+
+        Returns
+        -------
+        float32 (d,)
         """
-        kept = (features - self.preset.centre) @ self.preset.projection
-        return np.asarray(kept / max(float(np.linalg.norm(kept)), 1e-12), dtype=np.float32)
+        projected = (features - self.preset.centre) @ self.preset.projection
+        length = max(float(np.linalg.norm(projected)), 1e-12)
+        return np.asarray(projected / length, dtype=np.float32)
 
     def scores(self, logits: Float) -> tuple[GenreScore, ...]:
-        """Return every genre with its calibrated probability, most probable first."""
+        """Return every genre with its calibrated probability, most probable first.
+
+        The probabilities are the softmax of logits / temperature (Guo et al. 2017).
+
+        Parameters
+        ----------
+        logits
+            float32 (labels,), as in `Prediction`.
+        """
         scaled = logits.astype(np.float64) / self.preset.calibration.temperature
         p = np.exp(scaled - scaled.max())
         p /= p.sum()
@@ -148,21 +173,27 @@ class Stopwatch:
     def __init__(self) -> None:
         self.ms: dict[str, float] = {}
 
-    def __call__(self, stage: str, work: Callable[[], T]) -> T:
-        """Do the work and keep how long it took."""
+    def __call__(self, stage: str, call: Callable[[], T]) -> T:
+        """Return the result of ``call`` and store its duration."""
         start = time.perf_counter()
-        result = work()
+        result = call()
         self.ms[stage] = round(1000 * (time.perf_counter() - start), 3)
         return result
 
 
-def load_analyzer(folder: str, heard_s: float) -> PresetAnalyzer:
-    """Load a preset and warm everything that its first clip would pay for.
+def load_analyzer(folder: str, max_analyzed_s: float) -> PresetAnalyzer:
+    """Load a preset and run it once, so that the first clip is as fast as later ones.
 
-    ``heard_s`` is how many seconds of a longer file are heard, from its middle.
+    Parameters
+    ----------
+    folder
+        A models/NAME folder.
+    max_analyzed_s
+        Seconds analysed of a longer file, from its middle.
     """
-    analyzer = PresetAnalyzer(Preset.load(Path(folder)), limits=AudioLimits(max_seconds=heard_s))
+    limits = DecodeLimits(max_seconds=max_analyzed_s)
+    analyzer = PresetAnalyzer(Preset.load(Path(folder)), limits=limits)
     sr = analyzer.preset.spectrogram.sr
-    noise = np.random.default_rng(0).normal(0, 0.1, round(heard_s * sr)).astype(np.float32)
+    noise = np.random.default_rng(0).normal(0, 0.1, round(max_analyzed_s * sr)).astype(np.float32)
     analyzer.predict(noise)
     return analyzer

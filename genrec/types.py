@@ -1,4 +1,4 @@
-"""The nouns of genrec: what travels between the floors, frozen and without behaviour of its own."""
+"""Data classes and protocols that all three packages share; the data classes are frozen."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-HEARD_S = 30.0  # of a longer file, from its middle; unless the operator wants another length
-PREVIEW_BANDS, PREVIEW_COLUMNS = 64, 200  # the most a preview holds
+MAX_ANALYZED_S = 30.0  # default; a longer file is analysed in its middle
+PREVIEW_BANDS, PREVIEW_COLUMNS = 64, 200  # largest size of a preview
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A sound file on this machine that somebody asks about.
+    """A sound file on this machine that a user sent.
 
     Attributes
     ----------
     path
-        The file. Whoever made the clip removes the file.
+        The file. The code that created the clip removes the file.
     sha256
-        Hex digest of the file's bytes: the key of the analyses cache.
+        Hex digest of the file's bytes: the key in the cache of analyses.
     title, artist
-        As a tag, a page or the user named them; empty where unknown.
+        From a tag, a page or the user; empty if unknown.
     source
-        Where it came from, for a person to follow: a URL, or a path; empty where unknown.
+        URL or path that the clip came from; empty if unknown.
     """
 
     path: Path
@@ -46,13 +46,14 @@ class Track:
     id
         Row id in the catalogue's database.
     title, artist
-        Never empty in an answer: an untagged file's title is its file name.
+        From the file's tags. The title of an untagged file is its file name; the artist may be
+        empty.
     genre
-        The genre it is filed under: its tag's, or the one genrec heard.
+        The genre in the tag, or else the predicted one.
     source
-        Where it can be found: a path, a URL, or ``starter:EXCERPT`` for the starter catalogue.
+        A path, a URL, or ``starter:EXCERPT`` for the starter catalogue.
     scope
-        Who sees it: ``library`` (the operator's), ``starter``, or ``guild:ID``.
+        ``library`` (the operator's), ``starter`` or ``guild:ID``.
     """
 
     id: int
@@ -73,27 +74,27 @@ class GenreScore:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
-    """What a preset heard in one clip.
+    """The result of a preset for one clip.
 
     Attributes
     ----------
     model_id
-        The preset that heard it: name and content hash.
+        Name and content hash of the preset.
     embedding
-        float32 (d,), centred on the training tracks and of length 1.
+        float32 (d,), centred, projected and of length 1.
     scores
         Every genre of the preset, most probable first; the probabilities sum to 1.
     fingerprint
         int8 (bands, columns): the coarse spectrogram that recognises the same recording.
     duration_s
-        Length of the whole file in seconds, as far as its header is to be believed.
+        Length of the whole file in seconds according to its header, which may be wrong.
     analyzed_s
-        Seconds of it that were heard.
+        Seconds of the file that were analysed.
     timings_ms
         Milliseconds per stage: ``decode``, ``spectrogram``, ``network``.
     preview
-        uint8 (bands, columns), at most 64 x 200: a coarse log-mel spectrogram of what was heard, to
-        be drawn. 0..255 spans -top_db..0 dB; row 0 is the lowest band. None where none was kept.
+        uint8 (bands, columns), at most 64 x 200: a small log-mel spectrogram of the analysed part.
+        0..255 spans -top_db..0 dB; row 0 is the lowest band. None if it was not stored.
     """
 
     model_id: str
@@ -108,7 +109,7 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A track and how alike it sounds, 0 (as unrelated tracks are on average) to 1 (the same)."""
+    """A track and its calibrated similarity, from 0 (mean of unrelated tracks) to 1 (equal)."""
 
     track: Track
     similarity: float
@@ -116,24 +117,24 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """The answer to one clip.
+    """Genre and neighbours of one clip.
 
     Attributes
     ----------
     model_id
-        The preset that answered.
+        Name and content hash of the preset.
     genre
         The most probable genre, also when ``unsure``.
     unsure
-        True where that genre is more likely wrong than right.
+        True if the probability of that genre is below ``Calibration.unsure_below``.
     scores
         Every genre, most probable first.
     tracks
-        The neighbours, most alike first; fewer than asked for where nothing else is alike enough.
+        The neighbours, most similar first; fewer than requested if too few are similar enough.
     note
-        A sentence that says why there are fewer; empty otherwise.
+        A sentence with the reason for fewer tracks; empty otherwise.
     timings_ms
-        Milliseconds per stage, those of the analysis and ``search`` and ``total``.
+        Milliseconds per stage: those of the analysis, ``search`` and ``total``.
     """
 
     model_id: str
@@ -146,14 +147,14 @@ class Recommendation:
 
 
 class Analyzer(Protocol):
-    """Analyses files without blocking the event loop: the worker pool, or a fake in a test."""
+    """Asynchronous analyzer: the worker pool, or a fake in tests."""
 
     async def analyze(self, path: Path) -> Analysis:
-        """Analyse one file.
+        """Analyse one file without blocking the event loop.
 
         Raises
         ------
         GenrecError
-            The file cannot be analysed, or no worker is free; the sentence says why.
+            The file cannot be analysed, or no worker is free.
         """
         ...

@@ -1,4 +1,4 @@
-"""Sound for the tests, synthesised: tones, the band of ``genrec demo``, and sound files."""
+"""Synthetic audio for the tests: tones, the music of ``genrec demo``, and sound files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def silence(seconds: float, sr: int = 44100) -> Samples:
 
 
 def write_soundfile(path: Path, y: Samples, sr: int, *, container: str, subtype: str) -> None:
-    """Write (n,) or (n, channels) in blocks: libsndfile's Vorbis encoder dies of long ones."""
+    """Write (n,) or (n, channels) in blocks: libsndfile's Vorbis encoder crashes on long ones."""
     y, sr = _at_opus_rate(y, sr) if subtype == "OPUS" else (y, sr)
     channels = 1 if y.ndim == 1 else y.shape[1]
     with soundfile.SoundFile(path, "w", sr, channels, format=container, subtype=subtype) as file:
@@ -64,7 +64,7 @@ def mux_sound(
 
 
 def _at_opus_rate(y: Samples, sr: int) -> tuple[Samples, int]:
-    """Resample to 48 kHz: Opus knows no other rate that music comes in."""
+    """Resample to 48 kHz, the only rate of Opus that is usual for music."""
     return (y if sr == 48000 else soxr.resample(y, sr, 48000)), 48000
 
 
@@ -76,7 +76,7 @@ def _with_av(container: str, codec: str) -> Callable[[Path, Samples, int], None]
     return lambda path, y, sr: write_av(path, y, sr, container=container, codec=codec)
 
 
-# One writer for each kind of file that genrec reads: name -> write(path, y, sr).
+# One writer per format that genrec reads: name -> write(path, y, sr).
 WRITERS: dict[str, Callable[[Path, Samples, int], None]] = {
     "wav": _with_soundfile("WAV", "PCM_16"),
     "wav-float": _with_soundfile("WAV", "FLOAT"),

@@ -55,7 +55,7 @@ async def open_recommender(
                 workers=workers or settings.workers or None,
                 queue=settings.queue,
                 timeout_s=settings.analysis_timeout_s,
-                heard_s=settings.heard_s,
+                max_analyzed_s=settings.heard_s,
                 expected_model_id=preset.model_id,
             )
             await stack.enter_async_context(pool)

@@ -1,1 +1,1 @@
-"""Decoding: any supported sound file to mono float32 samples."""
+"""Decode any supported sound file to mono float32 samples."""

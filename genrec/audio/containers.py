@@ -1,13 +1,13 @@
-"""Which container a file is, told by its bytes: its name, suffix and content type are not asked."""
+"""Detect the container of a file by its bytes, not by its name, suffix or content type."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import BinaryIO
 
-# How far an MP3 or AAC stream may begin behind rubbish, as one cut out of a radio stream does.
+# Largest number of other bytes before the first MP3 or AAC frame, as in a recorded radio stream.
 SYNC_SEARCH_BYTES = 4096
-# More tags than this in a row is a trap and not a file.
+# Tags in a row that are skipped; more of them are an attack.
 MAX_ID3_TAGS = 4
 
 MP3_KBPS = {
@@ -24,16 +24,16 @@ MP3_HZ = (44100, 48000, 32000)
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A kind of sound file.
+    """A container format.
 
     Attributes
     ----------
     name
-        As a person says it: ``FLAC``.
+        Name for users: ``FLAC``.
     demuxer
-        FFmpeg's name of the only demuxer that may open it.
+        FFmpeg's name of the only demuxer that may read it.
     libsndfile
-        True where libsndfile reads it faster than FFmpeg, or as fast.
+        True if libsndfile is at least as fast as FFmpeg.
     """
 
     name: str
@@ -52,7 +52,7 @@ MP4 = Container("MP4", "mov", libsndfile=False)
 AAC = Container("AAC", "aac", libsndfile=False)
 MATROSKA = Container("WebM", "matroska", libsndfile=False)
 
-# What stands where in the head of a file. Opus before OGG: the first that fits counts.
+# Bytes and their offsets. The first match counts, so Opus comes before OGG.
 SIGNATURES = (
     (WAV, ((0, b"RIFF"), (8, b"WAVE"))),
     (WAV, ((0, b"RIFX"), (8, b"WAVE"))),
@@ -66,9 +66,9 @@ SIGNATURES = (
     (MATROSKA, ((0, b"\x1a\x45\xdf\xa3"),)),
 )
 
-# What people send by mistake, so that the refusal can say what it is.
-STRANGERS = (
-    (b"MThd", "a MIDI file: it holds notes and no sound"),
+# Other files that users send by mistake, with a description for the error.
+OTHER_FILES = (
+    (b"MThd", "a MIDI file, which has notes and no audio"),
     (b"\x30\x26\xb2\x75", "a Windows Media file (WMA)"),
     (b"wvpk", "a WavPack file"),
     (b"MAC ", "a Monkey's Audio file"),
@@ -76,24 +76,24 @@ STRANGERS = (
     (b"%PDF", "a PDF document"),
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
-    (b"#EXTM3U", "a playlist: it names music elsewhere, and genrec does not follow it"),
-    (b"ffconcat", "a playlist: it names music elsewhere, and genrec does not follow it"),
-    (b"[playlist]", "a playlist: it names music elsewhere, and genrec does not follow it"),
+    (b"#EXTM3U", "a playlist, which genrec does not follow"),
+    (b"ffconcat", "a playlist, which genrec does not follow"),
+    (b"[playlist]", "a playlist, which genrec does not follow"),
 )
 
 
 def sniff(file: BinaryIO) -> Container | None:
-    """Tell the container of an open file by its first bytes.
+    """Return the container of an open file by its first bytes.
 
     Parameters
     ----------
     file
-        Open for reading, seekable; it is left at an arbitrary position.
+        Open for reading and seekable. Its position changes.
 
     Returns
     -------
     Container or None
-        None where the bytes are none of the containers genrec opens.
+        None if no supported container matches.
     """
     start = _skip_id3(file)
     head = _read_at(file, start, 64)
@@ -104,20 +104,20 @@ def sniff(file: BinaryIO) -> Container | None:
 
 
 def describe(file: BinaryIO) -> str:
-    """Say what a file is that `sniff` does not know, as the end of "This file is ...".
+    """Return a description of an unsupported file, for the sentence "This file is ...".
 
     Parameters
     ----------
     file
-        Open for reading, seekable; it is left at an arbitrary position.
+        Open for reading and seekable. Its position changes.
     """
     head = _read_at(file, 0, 512)
-    for magic, words in STRANGERS:
+    for magic, description in OTHER_FILES:
         if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(magic):
-            return words
+            return description
     if head and not any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head):
-        return "text and not sound"
-    return "in no sound format that genrec knows"
+        return "text and not audio"
+    return "in no audio format that genrec supports"
 
 
 def _read_at(file: BinaryIO, offset: int, count: int) -> bytes:
@@ -126,7 +126,7 @@ def _read_at(file: BinaryIO, offset: int, count: int) -> bytes:
 
 
 def _skip_id3(file: BinaryIO) -> int:
-    """Return the offset behind the ID3v2 tags that a file may begin with."""
+    """Return the offset of the first byte after the leading ID3v2 tags."""
     offset = 0
     for _ in range(MAX_ID3_TAGS):
         head = _read_at(file, offset, 10)
@@ -139,7 +139,7 @@ def _skip_id3(file: BinaryIO) -> int:
 
 
 def _sniff_frames(data: bytes) -> Container | None:
-    """Look for two MPEG audio or ADTS frames in a row, or one that is all there is."""
+    """Return MP3 or AAC if two frames follow each other, or a single frame is the whole data."""
     data = data.lstrip(b"\0")  # many taggers pad with zeros
     for at in range(min(SYNC_SEARCH_BYTES, len(data) - 3)):
         if data[at] != 0xFF:
@@ -148,14 +148,14 @@ def _sniff_frames(data: bytes) -> Container | None:
             size = frame_bytes(data[at : at + 7])
             if not size:
                 continue
-            behind = data[at + size : at + size + 7]
-            if frame_bytes(behind) or (at == 0 and not behind):
+            following = data[at + size : at + size + 7]
+            if frame_bytes(following) or (at == 0 and not following):
                 return container
     return None
 
 
 def _mp3_frame_bytes(head: bytes) -> int:
-    """Return the length of the MPEG audio frame with this header, 0 where it is none."""
+    """Return the length of the MPEG audio frame with this header, 0 if it is not one."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return 0
     version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
@@ -173,7 +173,7 @@ def _mp3_frame_bytes(head: bytes) -> int:
 
 
 def _adts_frame_bytes(head: bytes) -> int:
-    """Return the length of the ADTS frame with this header, 0 where it is none."""
+    """Return the length of the ADTS frame with this header, 0 if it is not one."""
     if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 > 12:
         return 0
     size = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5

@@ -1,12 +1,11 @@
-"""The door: a file of unknown origin becomes mono float32 at the preset's rate, or a sentence.
+"""Decode a sound file to mono float32 at one sample rate, or raise an error with a sentence.
 
-The rest of genrec trusts what `decode` returns: finite, audible, of a length worth hearing.
+The samples that `decode` returns are finite, not silent and long enough.
 """
 
 from __future__ import annotations
 
 import math
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,61 +19,61 @@ from numpy.typing import NDArray
 
 from genrec.audio import containers
 from genrec.audio.ffmpeg import decode_with_ffmpeg
-from genrec.audio.libsndfile import DecoderOutput, decode_with_libsndfile
+from genrec.audio.libsndfile import RawAudio, decode_with_libsndfile
 from genrec.errors import (
     ClipTooLarge,
     ClipTooLong,
     ClipTooShort,
-    FileMissing,
     SilentAudio,
     UnreadableAudio,
     UnsupportedFormat,
 )
-from genrec.types import HEARD_S
+from genrec.files import check_regular, open_errors
+from genrec.types import MAX_ANALYZED_S
 
-# Telephone to studio: libsndfile would also take 1 Hz and 4 GHz.
+# In Hz. libsndfile would also accept 1 Hz and 4 GHz.
 MIN_RATE, MAX_RATE = 8_000, 192_000
-# 7.1 surround; libsndfile would also take 1,024.
+# 7.1 surround. libsndfile would also accept 1,024.
 MAX_CHANNELS = 8
-# Float files may exceed full scale (1.0), but beyond +40 dB it is not a recording.
+# Float files may exceed full scale (1.0), but no recording exceeds it by 40 dB.
 MAX_PEAK = 100.0
-# -80 dB re full scale, without the mean: under the noise of any recording, above 16-bit dither.
+# -80 dB re full scale, without the mean: below the noise of recordings, above 16-bit dither.
 SILENCE_RMS = 1e-4
-# A file this little longer than what is heard is heard from its start: encoders pad, and AAC
-# streams have an estimated length, so that each format of a clip would be heard elsewhere.
+# A file that exceeds the limit by at most this is decoded from its start. Encoders pad, and the
+# length of AAC streams is estimated: otherwise each format of a clip would begin elsewhere.
 SLACK_S = 2.0
 
 FORMATS = "WAV, FLAC, MP3, OGG, M4A, AAC, WebM or AIFF"
 
 
 @dataclass(frozen=True, slots=True)
-class AudioLimits:
-    """How much of a file is taken, and of which files.
+class DecodeLimits:
+    """Limits of accepted files, and the part of them that is decoded.
 
     Attributes
     ----------
     max_bytes
-        Size of the file. The default holds a whole CD as WAV.
+        Largest file. The default allows a whole CD as WAV.
     min_seconds
-        What must be decoded at least.
+        Smallest number of seconds that must be decodable.
     max_seconds
-        Seconds heard of a longer file.
+        Largest number of seconds that are decoded.
     start
-        Which seconds: ``middle``, away from intros and fade-outs, or ``start``.
+        Part of a longer file: ``middle``, away from intros and fade-outs, or ``start``.
     max_duration_s
-        Length of the whole file by its header, in seconds.
+        Largest length of the whole file, in seconds, according to its header.
     """
 
     max_bytes: int = 2**30
     min_seconds: float = 1.0
-    max_seconds: float = HEARD_S
+    max_seconds: float = MAX_ANALYZED_S
     start: Literal["middle", "start"] = "middle"
     max_duration_s: float = 12 * 3600.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Decoded:
-    """The part of a file that is heard.
+class DecodedAudio:
+    """The decoded part of a file.
 
     Attributes
     ----------
@@ -83,7 +82,7 @@ class Decoded:
     sr
         Samples per second.
     duration_s
-        Length of the whole file in seconds, as far as its header is to be believed.
+        Length of the whole file in seconds according to its header, which may be wrong.
     """
 
     y: NDArray[np.float32]
@@ -91,67 +90,57 @@ class Decoded:
     duration_s: float
 
 
-def decode(path: Path, *, sr: int, limits: AudioLimits | None = None) -> Decoded:
-    """Decode the part of a file that is heard, as mono at ``sr``.
+def decode(path: Path, *, sr: int, limits: DecodeLimits | None = None) -> DecodedAudio:
+    """Decode at most ``limits.max_seconds`` of a file to mono at ``sr``.
 
-    Only the bytes of the file tell its format. Not more than ``limits.max_seconds`` are decoded,
-    in blocks, however long the file is. A damaged file counts for what can be decoded of it, save
-    a FLAC: its header says exactly what is missing, so an incomplete one is refused.
+    The format is detected from the bytes of the file alone. Decoding works in blocks, so memory and
+    time are bounded for a file of any length. Of a damaged file the decodable part is returned. An
+    incomplete FLAC is refused, because its header states the exact length.
 
     Parameters
     ----------
     path
         A file on this machine.
     sr
-        Sample rate wanted, in Hz.
+        Sample rate of the result, in Hz.
     limits
-        Bounds; the defaults where None.
+        Limits; None for the defaults.
 
     Returns
     -------
-    Decoded
-        float32 (n,), between ``limits.min_seconds`` and ``limits.max_seconds`` long.
+    DecodedAudio
+        Between ``limits.min_seconds`` and ``limits.max_seconds`` long.
 
     Raises
     ------
     FileMissing
-        If there is no such file, or it is a folder, or it cannot be opened.
+        The file does not exist, is not a regular file or cannot be opened.
     ClipTooLarge, ClipTooLong
-        If the file is over ``limits``.
+        The file exceeds ``limits``.
     UnsupportedFormat
-        If it is in no container or codec that genrec opens, or its rate or channels are not those
-        of music.
+        The container, codec, sample rate or number of channels is not supported.
     UnreadableAudio
-        If it is empty or damaged, or its samples are not numbers.
+        The file is empty or damaged, or has samples that are not finite.
     ClipTooShort
-        If less than ``limits.min_seconds`` can be decoded.
+        Less than ``limits.min_seconds`` can be decoded.
     SilentAudio
-        If there is nothing to hear.
+        The decoded part is silent.
     """
-    limits = limits or AudioLimits()
+    limits = limits or DecodeLimits()
     with _open(path, limits) as file:
-        heard = _hear(file, limits)
-    _check(heard, limits)
-    y = heard.y if heard.rate == sr else soxr.resample(heard.y, heard.rate, sr, quality="HQ")
-    return Decoded(y, sr, heard.duration_s or heard.y.size / heard.rate)
+        raw = _decode_raw(file, limits)
+    _check(raw, limits)
+    y = raw.y if raw.sr == sr else soxr.resample(raw.y, raw.sr, sr, quality="HQ")
+    return DecodedAudio(y, sr, raw.duration_s or raw.y.size / raw.sr)
 
 
 @contextmanager
-def _open(path: Path, limits: AudioLimits) -> Iterator[BinaryIO]:
-    """Open a regular file of an acceptable size, unbuffered."""
-    try:
+def _open(path: Path, limits: DecodeLimits) -> Iterator[BinaryIO]:
+    """Open a regular file within the size limit, unbuffered."""
+    with open_errors(path):
         status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            raise FileMissing(f'"{path.name}" is not a file. Name a sound file.')
+        check_regular(path, status.st_mode)
         file = path.open("rb", buffering=0)
-    except FileNotFoundError as error:
-        raise FileMissing(
-            f'There is no file "{path.name}". Check the name and the folder.'
-        ) from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise FileMissing(
-            f'"{path.name}" cannot be opened. Check its name and whether you may read it.'
-        ) from error
     with file:
         if status.st_size == 0:
             raise UnreadableAudio("This file is empty: it has 0 bytes. Save or send it again.")
@@ -163,8 +152,8 @@ def _open(path: Path, limits: AudioLimits) -> Iterator[BinaryIO]:
         yield file
 
 
-def _hear(file: BinaryIO, limits: AudioLimits) -> DecoderOutput:
-    """Decode with whichever library reads this container best."""
+def _decode_raw(file: BinaryIO, limits: DecodeLimits) -> RawAudio:
+    """Decode with libsndfile, or with FFmpeg where that is better for the container."""
     container = containers.sniff(file)
     if container is None:
         raise UnsupportedFormat(
@@ -172,26 +161,26 @@ def _hear(file: BinaryIO, limits: AudioLimits) -> DecoderOutput:
         )
     plan = partial(_plan, limits)
     flac = container is containers.FLAC
-    heard = decode_with_libsndfile(file, plan, check_end=flac) if container.libsndfile else None
-    if heard is None or not (heard.complete or flac):
-        # FFmpeg gets further in damaged files, and knows rare codecs in a WAV.
-        heard = decode_with_ffmpeg(file, plan, demuxer=container.demuxer)
-    if flac and not heard.complete:
+    raw = decode_with_libsndfile(file, plan, check_end=flac) if container.libsndfile else None
+    if raw is None or not (raw.complete or flac):
+        # FFmpeg decodes more of damaged files, and rare codecs in a WAV.
+        raw = decode_with_ffmpeg(file, plan, demuxer=container.demuxer)
+    if flac and not raw.complete:
         raise UnreadableAudio(
             "This FLAC file is damaged or incomplete: not all of the "
-            f"{heard.duration_s:.0f} s that its header promises can be decoded. "
+            f"{raw.duration_s:.0f} s in its header can be decoded. "
             "Download or export it again."
         )
-    return heard
+    return raw
 
 
 def _plan(
-    limits: AudioLimits, rate: int, channels: int, duration_s: float | None
+    limits: DecodeLimits, sr: int, channels: int, duration_s: float | None
 ) -> tuple[float, float]:
-    """Judge a header, and return start and length in seconds of the part to hear."""
-    if not MIN_RATE <= rate <= MAX_RATE:
+    """Check the header, and return start and length, in seconds, of the part to decode."""
+    if not MIN_RATE <= sr <= MAX_RATE:
         raise UnsupportedFormat(
-            f"This file's sample rate is {rate:,} Hz; genrec takes {MIN_RATE // 1000} to "
+            f"This file's sample rate is {sr:,} Hz; genrec takes {MIN_RATE // 1000} to "
             f"{MAX_RATE // 1000} kHz. Save it at 44.1 kHz and send that."
         )
     if not 1 <= channels <= MAX_CHANNELS:
@@ -203,43 +192,41 @@ def _plan(
         return 0.0, limits.max_seconds
     if duration_s > limits.max_duration_s:
         raise ClipTooLong(
-            f"This file says that it is {duration_s / 3600:,.1f} h long; genrec takes up to "
-            f"{limits.max_duration_s / 3600:g} h. Cut out the part you want to ask about."
+            f"This file is {duration_s / 3600:,.1f} h long according to its header; genrec takes "
+            f"up to {limits.max_duration_s / 3600:g} h. Cut out a part and send that."
         )
     spare_s = duration_s - limits.max_seconds
     start_s = spare_s / 2 if limits.start == "middle" and spare_s > SLACK_S else 0.0
     return start_s, limits.max_seconds
 
 
-def _check(heard: DecoderOutput, limits: AudioLimits) -> None:
-    """Refuse what is too short, not numbers, or silent."""
-    y = heard.y
+def _check(raw: RawAudio, limits: DecodeLimits) -> None:
+    """Raise an error if the samples are too few, not finite, too large or silent."""
+    y = raw.y
     if y.size == 0:
         raise ClipTooShort(
             "No sound can be decoded from this file: it is empty or cut off. "
             "Download or export it again, or send another one."
         )
-    seconds = y.size / heard.rate
+    seconds = y.size / raw.sr
     if seconds < limits.min_seconds:
-        # Rounded down, or 0.999 s would read as long enough.
-        words = f"{math.floor(100 * seconds) / 100:g} s"
-        if heard.duration_s and heard.duration_s >= limits.min_seconds:
+        # Rounded down, or 0.999 s would be shown as 1 s.
+        length = f"{math.floor(100 * seconds) / 100:g} s"
+        if raw.duration_s and raw.duration_s >= limits.min_seconds:
             raise ClipTooShort(
-                f"Only {words} of this file can be decoded, though its header promises "
-                f"{heard.duration_s:.0f} s: it is damaged or incomplete. Download or export it "
-                "again."
+                f"Only {length} of this file can be decoded, of {raw.duration_s:.0f} s in its "
+                "header: it is damaged or incomplete. Download or export it again."
             )
         raise ClipTooShort(
-            f"This clip is {words} long; genrec needs at least {limits.min_seconds:g} s. "
+            f"This clip is {length} long; genrec needs at least {limits.min_seconds:g} s. "
             "Send a longer one."
         )
-    if not max(float(y.max()), -float(y.min())) <= MAX_PEAK:  # so that NaN is refused too
+    if not max(float(y.max()), -float(y.min())) <= MAX_PEAK:  # false for NaN as well
         raise UnreadableAudio(
             "This file holds samples that are not sound: infinite, not a number, or far beyond "
             "full scale. Export it again, as 16-bit WAV, FLAC or MP3."
         )
     if float(y.std()) < SILENCE_RMS:
         raise SilentAudio(
-            "There is nothing to hear in this clip: it is silent. Check that the recording "
-            "worked, or send a part with music."
+            "This clip is silent. Check that the recording worked, or send a part with music."
         )

@@ -1,4 +1,4 @@
-"""The other decoder, FFmpeg through PyAV: for what libsndfile cannot read, or only slowly."""
+"""Decode with FFmpeg (PyAV) what libsndfile cannot read, or only slowly."""
 
 from __future__ import annotations
 
@@ -7,34 +7,34 @@ import itertools
 from collections.abc import Iterator
 from typing import BinaryIO
 
-# PyAV costs an import 80 ms, once a worker: too little to hide the import in a function.
+# Importing PyAV takes 80 ms, once per worker: too little for a late import.
 import av
 import av.container
 import numpy as np
 
-from genrec.audio.libsndfile import DecodePlan, DecoderOutput, Samples, mean_of_channels
+from genrec.audio.libsndfile import DecodePlan, RawAudio, Samples, mean_of_channels
 from genrec.errors import UnreadableAudio, UnsupportedFormat
 
-# Every codec that music comes in, and no other, as each can be attacked; FFmpeg's notation.
+# The usual codecs of music and no others, as each is an attack surface; in FFmpeg's notation.
 CODECS = (
     "aac,ac3,alac,eac3,flac,mp1,mp1float,mp2,mp2float,mp3,mp3float,opus,vorbis,"
     "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,"
     "pcm_f64be,pcm_u8,pcm_s8,pcm_alaw,pcm_mulaw,adpcm_ms,adpcm_ima_wav"
 )
-# Samples gathered before NumPy averages them: small enough to stay in the processor's cache.
+# Samples per block of `_mono_blocks`: small enough for the processor's cache.
 BLOCK = 2**14
-# A decoder needs what came just before, or its first milliseconds are wrong.
+# A seek starts this much earlier, because the first milliseconds after a seek are wrong.
 PREROLL_S = 0.1
-# Where a seek lands further before its target than this, what is there is heard instead: an hour
-# decoded to be thrown away costs seconds.
+# If a seek ends further before its target than this, the part there is decoded instead: decoding
+# and discarding an hour would take seconds.
 MAX_SKIP_S = 10.0
-# A damaged stream may have this many packets that do not decode before it is given up.
+# Number of packets of a damaged stream that may fail to decode.
 MAX_BAD_PACKETS = 100
-# PyAV raises FFmpeg's errors as its own, and these for what it finds wrong itself.
+# PyAV raises FFmpeg's errors as FFmpegError, and the others for errors of its own.
 AV_ERRORS = (av.FFmpegError, ValueError, RuntimeError, OSError)
 
 
-def decode_with_ffmpeg(file: BinaryIO, plan: DecodePlan, *, demuxer: str) -> DecoderOutput:
+def decode_with_ffmpeg(file: BinaryIO, plan: DecodePlan, *, demuxer: str) -> RawAudio:
     """Decode the planned part of a file with FFmpeg's ``demuxer`` and no other.
 
     Parameters
@@ -42,42 +42,43 @@ def decode_with_ffmpeg(file: BinaryIO, plan: DecodePlan, *, demuxer: str) -> Dec
     file
         Open for reading, seekable.
     plan
-        Judges the header and chooses the part.
+        Checks the header and chooses the part.
     demuxer
         FFmpeg's name of the container.
 
     Raises
     ------
     UnreadableAudio
-        If FFmpeg finds no sound in the file.
+        FFmpeg finds no audio in the file.
     UnsupportedFormat
-        If the sound is in a codec that is not in `CODECS`.
+        The codec is not in `CODECS`.
     """
     try:
         with _open_container(file, demuxer) as container:
-            return _hear_stream(container, plan)
+            return _decode_stream(container, plan)
     except AV_ERRORS as error:
         raise UnreadableAudio(
-            "This file is damaged or incomplete: its header makes no sense, or no sound follows. "
+            "This file is damaged or incomplete: its header is invalid, or no audio follows. "
             "Download or export it again, or send another one."
         ) from error
 
 
-class _Nameless:
-    """A file without a name: PyAV would hand FFmpeg the name of a file, and close it."""
+class _NamelessFile:
+    """A file object without a name: PyAV would pass a name to FFmpeg, and close the file."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.read, self.seek, self.tell = file.read, file.seek, file.tell
 
 
 def _refuse_nested(*_: object) -> BinaryIO:
+    """Refuse to open a file that a sound file refers to."""
     raise PermissionError("a sound file tried to open another one")
 
 
 def _open_container(file: BinaryIO, demuxer: str) -> av.container.InputContainer:
     file.seek(0)
     return av.open(
-        _Nameless(file),
+        _NamelessFile(file),
         "r",
         format=demuxer,
         options={
@@ -91,35 +92,35 @@ def _open_container(file: BinaryIO, demuxer: str) -> av.container.InputContainer
     )
 
 
-def _hear_stream(container: av.container.InputContainer, plan: DecodePlan) -> DecoderOutput:
-    stream = _sound_stream(container)
+def _decode_stream(container: av.container.InputContainer, plan: DecodePlan) -> RawAudio:
+    stream = _audio_stream(container)
     context = stream.codec_context
-    context.thread_count = 1  # threads do not speed up audio, and a worker has one core
+    context.thread_count = 1  # threads do not speed up audio
     duration_s = _duration(container, stream)
     start_s, length_s = plan(context.sample_rate, context.channels, duration_s)
-    y, rate = _hear_part(container, stream, plan, start_s, length_s)
-    promised_s = length_s if duration_s is None else min(length_s, duration_s - start_s)
-    if start_s and y.size < 0.5 * promised_s * rate:
-        # The header promised more than there is: what there is counts, from its start.
+    y, sr = _decode_part(container, stream, plan, start_s, length_s)
+    expected_s = length_s if duration_s is None else min(length_s, duration_s - start_s)
+    if start_s and y.size < 0.5 * expected_s * sr:
+        # The file is shorter than its header states: decode it from its start.
         _seek(container, 0.0)
-        from_start, rate = _hear_part(container, stream, plan, 0.0, length_s)
+        from_start, sr = _decode_part(container, stream, plan, 0.0, length_s)
         y = max(y, from_start, key=len)
-    # Headers round, and count what encoders pad: 50 ms may be missing of a whole file.
-    complete = duration_s is None or y.size >= (promised_s - 0.05) * rate
-    return DecoderOutput(y, rate, duration_s, complete)
+    # Headers are rounded and include padding: a complete file may lack 50 ms.
+    complete = duration_s is None or y.size >= (expected_s - 0.05) * sr
+    return RawAudio(y, sr, duration_s, complete)
 
 
-def _sound_stream(container: av.container.InputContainer) -> av.AudioStream:
+def _audio_stream(container: av.container.InputContainer) -> av.AudioStream:
     if not container.streams.audio:
         raise UnreadableAudio(
-            "This file holds no sound, only pictures or data. Send one that can be heard."
+            "This file has no audio, only pictures or data. Send a file with audio."
         )
     stream = container.streams.audio[0]
     context: av.AudioCodecContext | None = stream.codec_context  # None without a decoder
     if context is None or context.name not in CODECS.split(","):
-        name = context.name if context else "something encrypted or unknown"
+        coding = f"coded as {context.name}" if context else "encrypted or in an unknown codec"
         raise UnsupportedFormat(
-            f"The sound in this file is coded as {name}, which genrec does not read. "
+            f"The audio in this file is {coding}, which genrec does not read. "
             "Convert it to MP3, FLAC or WAV and send that."
         )
     return stream
@@ -133,14 +134,14 @@ def _duration(container: av.container.InputContainer, stream: av.AudioStream) ->
     return seconds if seconds > 0 else None
 
 
-def _hear_part(
+def _decode_part(
     container: av.container.InputContainer,
     stream: av.AudioStream,
     plan: DecodePlan,
     start_s: float,
     length_s: float,
 ) -> tuple[Samples, int]:
-    """Return the mean of the channels from ``start_s`` on, and its sample rate."""
+    """Return the mean of the channels from ``start_s`` on, and the sample rate."""
     origin_s = float((stream.start_time or 0) * (stream.time_base or 1))
     if start_s:
         _seek(container, origin_s + max(0.0, start_s - PREROLL_S))
@@ -148,23 +149,23 @@ def _hear_part(
     first = next(frames, None)
     if first is None:
         return np.empty(0, np.float32), stream.codec_context.sample_rate
-    rate = first.sample_rate
-    plan(rate, first.layout.nb_channels, None)  # the sound itself: the header may have lied
+    sr = first.sample_rate
+    plan(sr, first.layout.nb_channels, None)  # the first frame may differ from the header
     at_s = start_s if first.time is None else first.time - origin_s
-    skip = round((start_s - at_s) * rate) if 0 < start_s - at_s <= MAX_SKIP_S else 0
-    y = np.empty(skip + round(length_s * rate), np.float32)
-    got = 0
+    skip = round((start_s - at_s) * sr) if 0 < start_s - at_s <= MAX_SKIP_S else 0
+    y = np.empty(skip + round(length_s * sr), np.float32)
+    count = 0
     for block in _mono_blocks(itertools.chain([first], frames)):
-        part = block[: y.size - got]
-        y[got : got + part.size] = part
-        got += part.size
-        if got == y.size:
+        part = block[: y.size - count]
+        y[count : count + part.size] = part
+        count += part.size
+        if count == y.size:
             break
-    return y[skip:got], rate
+    return y[skip:count], sr
 
 
 def _seek(container: av.container.InputContainer, at_s: float) -> None:
-    # What cannot seek goes on from where it is: at worst that is another part of the file.
+    # A stream that cannot seek continues at its position: at worst another part is decoded.
     with contextlib.suppress(av.FFmpegError):
         container.seek(int(at_s * av.time_base))
 
@@ -172,31 +173,31 @@ def _seek(container: av.container.InputContainer, at_s: float) -> None:
 def _frames(
     container: av.container.InputContainer, stream: av.AudioStream
 ) -> Iterator[av.AudioFrame]:
-    """Yield what can be decoded: past damaged packets, up to damage of the container."""
-    bad = 0
+    """Yield the decodable frames, without damaged packets, up to damage of the container."""
+    failed = 0
     try:
         for packet in container.demux(stream):
             try:
                 yield from stream.decode(packet)
             except av.FFmpegError:
-                bad += 1
-                if bad > MAX_BAD_PACKETS:
+                failed += 1
+                if failed > MAX_BAD_PACKETS:
                     return
     except AV_ERRORS:
         return
 
 
 def _mono_blocks(frames: Iterator[av.AudioFrame]) -> Iterator[Samples]:
-    """Yield the mean of the channels in blocks; frame by frame, NumPy costs as much again."""
+    """Yield the mean of the channels in blocks; frame by frame it would take twice as long."""
     fifo, first = av.AudioFifo(), None
     for frame in frames:
-        kind = (frame.layout.nb_channels, frame.format.name, frame.sample_rate)
-        first = first or kind
-        if kind != first:
-            # What came before the change counts. Not to be left to the queue: it trusts that the
-            # number of channels stays, and reads beyond the memory of a frame that has fewer.
+        shape = (frame.layout.nb_channels, frame.format.name, frame.sample_rate)
+        first = first or shape
+        if shape != first:
+            # Only the frames before the change are used. The queue assumes a fixed number of
+            # channels and reads beyond the memory of a frame that has fewer.
             break
-        frame.pts = None  # the queue would insist on a stream without gaps
+        frame.pts = None  # the queue would raise on a gap
         fifo.write(frame)
         if fifo.samples >= BLOCK and (block := fifo.read()):
             yield _mono(block)

@@ -1,7 +1,7 @@
-"""What the two decoders have in common, and the first of them: libsndfile.
+"""Decode with libsndfile, and the types that both decoders use.
 
-Neither is ever given a path: they read an open file, so that nothing in it can name another one.
-What may be decoded, and which part, is asked of a `DecodePlan` as soon as the header is known.
+Both decoders read an open file and get no path, so that a file cannot refer to another one. A
+`DecodePlan` checks the header and chooses the part to decode.
 """
 
 from __future__ import annotations
@@ -16,42 +16,40 @@ import soundfile
 from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
-# (sample rate, channels, seconds or None if unknown) -> (start, length) of the part to hear, in
-# seconds. It raises what the user should read if the file is out of bounds.
+# (sample rate, channels, seconds or None if unknown) -> (start, length) of the part to decode, in
+# seconds. It raises InputRefused if the header is outside the limits.
 DecodePlan = Callable[[int, int, float | None], tuple[float, float]]
 
-# Frames decoded at a time, 2 MB of stereo. soundfile seeks after each read: in blocks of 16,384
-# an MP3 takes 40 % longer.
+# Frames per read, 2 MB of stereo. soundfile seeks after each read, so with blocks of 16,384 an MP3
+# takes 40 % longer.
 BLOCK = 2**18
-# libsndfile's length of a stream that does not say how long it is.
+# libsndfile's length of a stream of unknown length.
 UNKNOWN_FRAMES = 2**62
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class DecoderOutput:
-    """What a decoder gave: the mean of the channels, at the file's own rate.
+class RawAudio:
+    """Unchecked samples at the file's own sample rate.
 
     Attributes
     ----------
     y
-        float32 (n,), unchecked.
-    rate
+        float32 (n,), the mean of the channels.
+    sr
         Samples per second.
     duration_s
-        Length of the file by its header; None where it does not say.
+        Length of the file in seconds according to its header; None if unknown.
     complete
-        False if the decoder failed, or the file ended before what its header promises.
+        False if the decoder failed, or the file is shorter than its header states.
     """
 
     y: Samples
-    rate: int
+    sr: int
     duration_s: float | None
     complete: bool
 
 
-def decode_with_libsndfile(
-    file: BinaryIO, plan: DecodePlan, *, check_end: bool
-) -> DecoderOutput | None:
+def decode_with_libsndfile(file: BinaryIO, plan: DecodePlan, *, check_end: bool) -> RawAudio | None:
     """Decode the planned part of a file with libsndfile.
 
     Parameters
@@ -59,59 +57,59 @@ def decode_with_libsndfile(
     file
         An unbuffered file, open for reading.
     plan
-        Judges the header and chooses the part.
+        Checks the header and chooses the part.
     check_end
-        Whether to see that the last sample can be decoded too. It costs 0.2 ms in a whole FLAC.
+        Also check that the last sample can be decoded, which takes 0.2 ms in a whole FLAC.
 
     Returns
     -------
-    Heard or None
-        None if libsndfile cannot open the file, or the file does not say how long it is.
+    RawAudio or None
+        None if libsndfile cannot open the file, or its length is unknown.
     """
     file.seek(0)
     try:
-        # By its descriptor a WAV is read in two thirds of the time that the file object takes.
+        # Reading a WAV by its descriptor takes two thirds of the time of the file object.
         sound = soundfile.SoundFile(file.fileno(), closefd=False)
     except (soundfile.SoundFileError, RuntimeError):
         return None
     with sound:
-        rate, frames = sound.samplerate, sound.frames
+        sr, frames = sound.samplerate, sound.frames
         known = 0 < frames < UNKNOWN_FRAMES
-        start_s, length_s = plan(rate, sound.channels, frames / rate if known else None)
+        start_s, length_s = plan(sr, sound.channels, frames / sr if known else None)
         if not known:
             return None
-        start = round(start_s * rate)
-        wanted = min(round(length_s * rate), frames - start)
-        y = np.empty(wanted, np.float32)
-        end = frames - 1 if check_end and start + wanted < frames else None
-        got = _fill(sound, y, start, end)
-        return DecoderOutput(y[:got], rate, frames / rate, complete=got == wanted)
+        start = round(start_s * sr)
+        count = min(round(length_s * sr), frames - start)
+        y = np.empty(count, np.float32)
+        end = frames - 1 if check_end and start + count < frames else None
+        decoded = _fill(sound, y, start, end)
+        return RawAudio(y[:decoded], sr, frames / sr, complete=decoded == count)
 
 
 def _fill(sound: soundfile.SoundFile, y: Samples, start: int, end: int | None) -> int:
-    """Fill ``y`` from frame ``start``; return how many samples came, 0 if ``end`` is not there."""
-    got = 0
+    """Fill ``y`` from frame ``start`` and return the count, 0 if frame ``end`` is missing."""
+    count = 0
     block = np.empty((BLOCK, sound.channels), np.float32)
-    with contextlib.suppress(soundfile.SoundFileError, RuntimeError):  # what came before counts
+    with contextlib.suppress(soundfile.SoundFileError, RuntimeError):  # earlier blocks count
         if end is not None:
             sound.seek(end)
             if len(sound.read(out=block[:1])) == 0:
                 return 0
         if start or end is not None:
             sound.seek(start)
-        while got < y.size:
-            part = sound.read(out=block[: y.size - got])
+        while count < y.size:
+            part = sound.read(out=block[: y.size - count])
             if len(part) == 0:
                 break
-            mean_of_channels(part.T, out=y[got : got + len(part)])
-            got += len(part)
-    return got
+            mean_of_channels(part.T, out=y[count : count + len(part)])
+            count += len(part)
+    return count
 
 
 def mean_of_channels(planes: NDArray[Any], *, out: Samples) -> Samples:
-    """Write the mean of planes (channels, n) into (n,), and return it."""
+    """Write the mean over the channels of ``planes`` (channels, n) to ``out`` (n,); return it."""
     # ``planes.mean(axis=0)`` takes 40 times as long.
-    # 3e38 + 3e38 is Inf, and no warning: the samples are judged when all are there.
+    # An overflow becomes inf without a warning; `decode` checks the samples at the end.
     with np.errstate(over="ignore", invalid="ignore"):
         out[:] = planes[0]
         for plane in planes[1:]:

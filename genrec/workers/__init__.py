@@ -1,1 +1,1 @@
-"""Analysis in sandboxed worker processes: pool, protocol, supervisor, sandbox."""
+"""Analysis in sandboxed worker processes."""

@@ -1,62 +1,55 @@
-"""A clip on its way into a worker: opened by the parent, handed over open, read there.
+"""Clips as open file descriptors: opened in the parent, passed to the worker and read there.
 
-So a worker needs no right to open files: what it is handed is all it can read.
+So the sandbox of a worker needs no permission to open clips.
 """
 
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path, PosixPath
 from typing import BinaryIO
 
-from genrec.errors import FileMissing
+from genrec.files import check_regular, open_errors
 
 
 class FdPath(PosixPath):
-    """The path of a file that is open already: `stat` and `open` use its descriptor."""
+    """Path of a file that is already open: `stat` and `open` use its descriptor."""
 
     fd: int
 
     @classmethod
     def at(cls, fd: int, name: str) -> FdPath:
-        """Return the file behind ``fd``, to be called ``name`` in sentences."""
+        """Return a path for the descriptor ``fd``; errors show ``name``."""
         path = cls(name)
         path.fd = fd
         return path
 
     def stat(self, **_: bool) -> os.stat_result:
-        """Look at the open file."""
+        """Return the status of the open file."""
         return os.fstat(self.fd)
 
     def open(self, mode: str = "rb", buffering: int = -1, *_: None) -> BinaryIO:  # type: ignore[override]
-        """Read the open file from its start."""
+        """Return a file object at the start of the file, on a copy of the descriptor."""
         if mode != "rb":
-            raise ValueError(f"A clip is only read, not opened as {mode!r}.")
+            raise ValueError(f"mode={mode!r}: expected 'rb'")
         os.lseek(self.fd, 0, os.SEEK_SET)
         return os.fdopen(os.dup(self.fd), "rb", buffering)
 
 
 def open_clip(path: Path) -> int:
-    """Open a clip for reading and return its descriptor, to be closed by the caller.
+    """Open a clip for reading and return its descriptor. The caller closes it.
 
     Raises
     ------
     FileMissing
-        There is no such file, or it is a folder or a device, or it may not be read.
+        The file does not exist, is not a regular file, or may not be read.
     """
-    try:
-        # Without O_NONBLOCK, opening a named pipe would wait for somebody to write to it.
+    with open_errors(path):
+        # Without O_NONBLOCK, opening a named pipe would wait for a writer.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError as error:
-        raise FileMissing(
-            f'There is no file "{path.name}". Check the name and the folder.'
-        ) from error
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise FileMissing(
-            f'"{path.name}" cannot be opened. Check its name and whether you may read it.'
-        ) from error
-    if stat.S_ISREG(os.fstat(fd).st_mode):
-        return fd
-    os.close(fd)
-    raise FileMissing(f'"{path.name}" is not a file. Name a sound file.')
+    try:
+        check_regular(path, os.fstat(fd).st_mode)
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd

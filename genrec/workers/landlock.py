@@ -1,4 +1,4 @@
-"""The files a worker may still open: Landlock, the Linux kernel's fence around one process."""
+"""Restrict the files of a process with Landlock, a security module of the Linux kernel."""
 
 from __future__ import annotations
 
@@ -9,60 +9,65 @@ import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-# System calls, numbered alike on every processor.
+# System calls, with the same numbers on every architecture.
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
-_ASK_VERSION = 1  # a flag of _CREATE_RULESET
+_GET_VERSION = 1  # a flag of _CREATE_RULESET
 _PATH_BENEATH = 1  # a type of rule
 
 _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
 _TRUNCATE = 1 << 14
-# What each version of Landlock can forbid in the file system: 13 rights at first, then more.
+# Bit mask of the file system rights by Landlock version: 13 rights at first, then more.
 _FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 _TCP = 0b11  # bind and connect, since version 4
-_SCOPES = 0b11  # signals and abstract sockets out of the fence, since version 6
+_SCOPES = 0b11  # signals and abstract sockets to other processes, since version 6
 
 
 def version(libc: ctypes.CDLL) -> int:
-    """Return the kernel's Landlock version, 0 where there is none."""
-    return max(0, int(_call(libc, _CREATE_RULESET, None, 0, _ASK_VERSION)))
+    """Return the kernel's Landlock version, 0 if it has none."""
+    return max(0, int(_call(libc, _CREATE_RULESET, None, 0, _GET_VERSION)))
 
 
 def restrict(libc: ctypes.CDLL, *, readable: Iterable[Path], listable: Iterable[Path] = ()) -> str:
-    """Fence this process in for good; return why not, or an empty string.
+    """Restrict the files of this process permanently.
 
-    The process must have one thread and PR_SET_NO_NEW_PRIVS; threads started later inherit both.
-    What is open already, or handed over open, stays readable; nothing can be executed or changed.
+    The process must have one thread and PR_SET_NO_NEW_PRIVS; later threads inherit both. Open
+    descriptors stay readable, also those received later. Nothing can be executed or changed.
 
     Parameters
     ----------
     readable
-        Files and folders that may be read, with all they hold. Those that cannot be opened are
-        left out.
+        Files, and folders with their content, that may be read. Paths that cannot be opened are
+        skipped.
     listable
-        Folders whose names may be listed, for Python's import system, but not their files read.
+        Folders that Python's import system may list, without reading their files.
+
+    Returns
+    -------
+    str
+        The reason if it failed; empty if the restriction is in force.
     """
     abi = version(libc)
     if not abi:
-        return "this kernel has no Landlock, or a container forbids it"
+        return "this kernel has no Landlock, or the container forbids it"
     rights = _FILE_RIGHTS[max(known for known in _FILE_RIGHTS if known <= abi)]
     fields = [rights, _TCP, _SCOPES][: 3 if abi >= 6 else 2 if abi >= 4 else 1]
     attributes = struct.pack(f"={len(fields)}Q", *fields)
     ruleset = _call(libc, _CREATE_RULESET, attributes, len(attributes), 0)
     if ruleset < 0:
-        return f"the kernel refuses: {os.strerror(ctypes.get_errno())}"
+        return f"the kernel refused it: {os.strerror(ctypes.get_errno())}"
     try:
         _allow(libc, ruleset, readable, _READ_FILE | _READ_DIR)
         _allow(libc, ruleset, listable, _READ_DIR)
         _allow(libc, ruleset, [Path(os.devnull)], rights & (_READ_FILE | _WRITE_FILE | _TRUNCATE))
         if _call(libc, _RESTRICT_SELF, ruleset, 0):
-            return f"the kernel refuses: {os.strerror(ctypes.get_errno())}"
+            return f"the kernel refused it: {os.strerror(ctypes.get_errno())}"
     finally:
         os.close(ruleset)
     return ""
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, paths: Iterable[Path], rights: int) -> None:
-    """Add a rule for each of ``paths`` that can be opened: a rule left out only forbids more."""
+    """Add a rule for each path that can be opened; without a rule it stays forbidden."""
     for path in paths:
         try:
             fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -78,9 +83,9 @@ def _allow(libc: ctypes.CDLL, ruleset: int, paths: Iterable[Path], rights: int) 
 
 
 def _call(libc: ctypes.CDLL, number: int, *arguments: int | bytes | None) -> int:
-    """Make a system call, every number as wide as a register."""
-    wide: Sequence[object] = [
+    """Make a system call with every integer as a C long."""
+    converted: Sequence[object] = [
         ctypes.c_long(value) if isinstance(value, int) else value for value in arguments
     ]
     libc.syscall.restype = ctypes.c_long
-    return int(libc.syscall(ctypes.c_long(number), *wide))
+    return int(libc.syscall(ctypes.c_long(number), *converted))

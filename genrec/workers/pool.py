@@ -1,6 +1,7 @@
-"""Worker processes that analyse clips: loaded once each, killed when they hang, replaced when dead.
+"""Pool of worker processes that analyse clips.
 
-One bad file fails one job. A clip that killed a worker is never offered to another one.
+Workers load the preset once. They are killed at the time limit and replaced when they exit. A bad
+file fails only its own job, and a clip that crashed a worker is not tried again.
 """
 
 from __future__ import annotations
@@ -9,66 +10,65 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import AsyncGenerator, Iterable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from genrec.errors import (
-    AnalysisTimeout,
-    Busy,
-    GenrecError,
-    InputRefused,
-    WorkerCrashed,
-)
-from genrec.types import HEARD_S, Analysis
-from genrec.workers.process import Launch, ProtocolError, WorkerExited, WorkerProcess
+from genrec.errors import AnalysisTimeout, Busy, InputRefused, WorkerCrashed
+from genrec.types import MAX_ANALYZED_S, Analysis
+from genrec.workers.process import WorkerConfig, WorkerError, WorkerExited, WorkerProcess
+from genrec.workers.protocol import ProtocolError
 from genrec.workers.sandbox import MEMORY_BYTES, Measure
-from genrec.workers.supervisor import Stats, WorkerSupervisor, describe_exit
+from genrec.workers.supervisor import PoolStats, WorkerSupervisor, describe_exit
 from genrec.workers.worker import ANALYZER
 
 log = logging.getLogger(__name__)
 
-MAX_DEFAULT_WORKERS = 4  # about 0.3 GB each; the owner of a bigger machine says so
+MAX_DEFAULT_WORKERS = 4  # about 0.3 GB each; operators of larger machines can set more
 
-# How a worker ends that outlives the parent's patience, or the parent: see genrec.workers.worker.
+# Exit signals of a worker that exceeded its CPU limit or its alarm (genrec.workers.worker).
 _OUT_OF_TIME = (-signal.SIGXCPU, -signal.SIGALRM)
 
 
 class AnalysisPool:
-    """Analyses clips in worker processes. An async context manager; one event loop uses it.
+    """Analyses clips in worker processes. Async context manager for one event loop.
 
     Parameters
     ----------
     preset_dir
-        The models/NAME folder each worker loads.
+        The models/NAME folder that each worker loads.
     workers
-        How many processes; by default one a core, and at most four.
+        Number of processes; 0 means one per CPU core, at most `MAX_DEFAULT_WORKERS`.
     queue
-        How many clips may wait for a worker.
+        Largest number of clips that wait for a worker.
     timeout_s
-        Wall-clock seconds for one clip, without its wait in the queue.
+        Wall-clock seconds per clip, without its time in the queue.
     start_timeout_s
         Wall-clock seconds for a worker to load the preset.
     max_jobs
-        Clips after which a worker is replaced, so that leaks in native libraries stay small.
+        Clips after which a worker is replaced, which bounds leaks in native libraries.
     expected_model_id
-        What the workers must run; None takes what the folder holds.
+        Model id that every worker must have; None accepts that of the first worker.
     memory_bytes
-        Memory a worker may fill.
+        Memory limit of a worker.
     analyzer
-        What makes the analyzer in the worker: ``module:function``, called with ``preset_dir`` and
-        ``heard_s``.
-    heard_s
-        Seconds heard of a longer file, from its middle.
+        Factory of a worker's analyzer as ``module:function``, called with ``preset_dir`` and
+        ``max_analyzed_s``.
+    max_analyzed_s
+        Seconds analysed of a longer file, from its middle.
+
+    Attributes
+    ----------
+    size
+        Number of processes.
     """
 
     def __init__(
         self,
         preset_dir: Path,
         *,
-        workers: int | None = None,
+        workers: int = 0,
         queue: int = 32,
         timeout_s: float = 30.0,
         start_timeout_s: float = 60.0,
@@ -76,45 +76,45 @@ class AnalysisPool:
         expected_model_id: str | None = None,
         memory_bytes: int = MEMORY_BYTES,
         analyzer: str = ANALYZER,
-        heard_s: float = HEARD_S,
+        max_analyzed_s: float = MAX_ANALYZED_S,
     ) -> None:
         self.size = workers or min(MAX_DEFAULT_WORKERS, os.cpu_count() or 1)
         self._queue, self._timeout_s, self._max_jobs = queue, timeout_s, max_jobs
-        launch = Launch(
+        config = WorkerConfig(
             preset_dir=preset_dir.resolve(),
             analyzer=analyzer,
-            heard_s=heard_s,
+            max_analyzed_s=max_analyzed_s,
             memory_bytes=memory_bytes,
             start_timeout_s=start_timeout_s,
         )
-        self._stats = Stats()
-        self._starter = WorkerSupervisor(
-            launch, expected_model_id=expected_model_id, stats=self._stats
+        self._stats = PoolStats()
+        self._supervisor = WorkerSupervisor(
+            config, expected_model_id=expected_model_id, stats=self._stats
         )
         self._slots = asyncio.Semaphore(self.size)  # fair: first come, first served
         self._idle: list[WorkerProcess] = []
         self._waiting = 0
         self._measures: tuple[Measure, ...] = ()
-        self._gone: asyncio.Task[None] | None = None
+        self._closing: asyncio.Task[None] | None = None
 
     @property
-    def stats(self) -> Stats:
-        """What the pool has done so far, as a copy."""
+    def stats(self) -> PoolStats:
+        """A copy of the counters."""
         return replace(self._stats)
 
     @property
     def waiting(self) -> int:
-        """How many clips wait for a worker."""
+        """Number of clips that wait for a worker."""
         return self._waiting
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """The process ids of the workers there are."""
-        return tuple(child.pid for child in self._starter.children)
+        """Process ids of all workers that have not exited."""
+        return tuple(worker.pid for worker in self._supervisor.workers)
 
     @property
     def measures(self) -> tuple[Measure, ...]:
-        """What the workers gave up, as the last one that started reported it."""
+        """Measures of the sandbox, as reported by the worker that started last."""
         return self._measures
 
     async def __aenter__(self) -> Self:
@@ -134,73 +134,45 @@ class AnalysisPool:
         Parameters
         ----------
         path
-            A file this process may read.
+            A file that this process may read.
 
         Returns
         -------
         Analysis
-            As the worker's analyzer made it, checked.
+            The result of the worker's analyzer, checked.
 
         Raises
         ------
         InputRefused
-            The clip is at fault.
+            The clip cannot be analysed.
         Busy
-            As many clips are waiting as may.
+            The queue is full.
         AnalysisTimeout, WorkerCrashed
-            The clip took too long or killed its worker, and is not tried again.
+            The clip took too long or its worker failed. It is not tried again.
         WorkerUnavailable, PresetError
             No worker can be started.
         PoolClosed
             The pool is shutting down.
         """
-        self._starter.check_open()
+        self._supervisor.check_open()
         if self._slots.locked() and self._waiting >= self._queue:
             raise Busy(
                 f"Too many clips are waiting: this one would be number {self._waiting + 1} in the "
                 "queue. Try again in a minute."
             )
-        return await self._analyze(path)
-
-    async def analyze_many(
-        self, paths: Iterable[Path]
-    ) -> AsyncGenerator[tuple[Path, Analysis | GenrecError], None]:
-        """Analyse clips with every worker, yielding each as it is done, in no fixed order.
-
-        Only a few clips are looked ahead, so ``paths`` may be long or slow, and clips of `analyze`
-        get their turn in between. Close the iterator (`contextlib.aclosing`) if you leave it early.
-
-        Yields
-        ------
-        path, result
-            The analysis, or the error that is this clip's own: InputRefused, AnalysisTimeout or
-            WorkerCrashed.
-
-        Raises
-        ------
-        WorkerUnavailable, PresetError, PoolClosed
-            The next clip would fare no better.
-        """
-        todo, jobs = iter(paths), dict[asyncio.Task[Analysis], Path]()
+        await self._acquire_slot()
+        worker: WorkerProcess | None = None
+        reusable = False
         try:
-            while True:
-                while len(jobs) <= self.size and (path := next(todo, None)) is not None:
-                    jobs[asyncio.ensure_future(self._analyze(path))] = path
-                if not jobs:
-                    return
-                done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
-                for job in done:
-                    error = job.exception()
-                    if error is None:
-                        yield jobs.pop(job), job.result()
-                    elif isinstance(error, InputRefused | AnalysisTimeout | WorkerCrashed):
-                        yield jobs.pop(job), error
-                    else:
-                        raise error
-        finally:
-            for job in jobs:
-                job.cancel()
-            await asyncio.gather(*jobs, return_exceptions=True)
+            worker = await self._ready_worker()
+            analysis = await self._analyze(worker, path)
+            reusable = True
+            return analysis
+        except InputRefused:
+            reusable = True
+            raise
+        finally:  # also on cancellation, after which the worker's state is unknown
+            await self._release(worker, reusable=reusable)
 
     async def warm(self) -> None:
         """Start every worker now.
@@ -208,7 +180,7 @@ class AnalysisPool:
         Raises
         ------
         WorkerUnavailable, PresetError
-            One cannot be started; those that can be are.
+            A worker cannot be started; the others are.
         PoolClosed
             The pool is shutting down.
         """
@@ -220,111 +192,99 @@ class AnalysisPool:
                 raise result
 
     async def close(self) -> None:
-        """End every worker; jobs still there fail with PoolClosed. Returns when all are gone."""
-        self._starter.close()  # before the first await, so that even a cancelled close ends them
-        if self._gone is None:
-            self._gone = asyncio.ensure_future(self._wait_until_gone())
-        await asyncio.shield(self._gone)
+        """Stop every worker and wait for its exit; unfinished jobs fail with PoolClosed."""
+        self._supervisor.close()  # before the first await, so that a cancelled close kills them too
+        if self._closing is None:
+            self._closing = asyncio.ensure_future(self._wait_closed())
+        await asyncio.shield(self._closing)
 
-    async def _wait_until_gone(self) -> None:
-        for _ in range(self.size):  # each comes after the jobs that wait for it, who leave
+    async def _wait_closed(self) -> None:
+        for _ in range(self.size):  # after all waiting jobs, which fail
             await self._slots.acquire()
-        await asyncio.gather(*(child.end() for child in tuple(self._starter.children)))
+        await asyncio.gather(*(worker.stop() for worker in tuple(self._supervisor.workers)))
         self._idle.clear()
 
     async def _warm_one(self) -> None:
-        await self._take_slot()
+        await self._acquire_slot()
         try:
-            if len(self._starter.children) < self.size:
+            if len(self._supervisor.workers) < self.size:
                 self._idle.append(await self._start())
         finally:
             self._slots.release()
 
-    async def _analyze(self, path: Path) -> Analysis:
-        await self._take_slot()
-        child: WorkerProcess | None = None
-        fit = False
-        try:
-            child = await self._ready_child()
-            analysis = await self._ask(child, path)
-            fit = True
-            return analysis
-        except InputRefused:
-            fit = True
-            raise
-        finally:  # also on cancellation: a worker in an unknown state is never given back
-            await self._give_back(child, fit=fit)
-
-    async def _take_slot(self) -> None:
-        self._starter.check_open()
+    async def _acquire_slot(self) -> None:
+        self._supervisor.check_open()
         self._waiting += 1
         try:
             await self._slots.acquire()
         finally:
             self._waiting -= 1
-        if self._starter.closed:
+        if self._supervisor.closed:
             self._slots.release()
-            self._starter.check_open()
+            self._supervisor.check_open()
 
-    async def _ready_child(self) -> WorkerProcess:
+    async def _ready_worker(self) -> WorkerProcess:
         while self._idle:
-            child = self._idle.pop()
-            if child.alive:
-                return child
-            code = await child.end()  # not this job's doing
-            log.warning("Worker %d ended while idle: %s.", child.pid, describe_exit(code))
+            worker = self._idle.pop()
+            if worker.alive:
+                return worker
+            code = await worker.stop()  # independent of this job
+            log.warning("worker exited while idle: pid %d: %s", worker.pid, describe_exit(code))
         return await self._start()
 
     async def _start(self) -> WorkerProcess:
-        child = await self._starter.start()
-        self._measures = child.measures
-        return child
+        worker = await self._supervisor.start()
+        self._measures = worker.measures
+        return worker
 
-    async def _ask(self, child: WorkerProcess, path: Path) -> Analysis:
-        """Have one clip analysed, and put what can go wrong into words."""
+    async def _analyze(self, worker: WorkerProcess, path: Path) -> Analysis:
+        """Analyse one clip with ``worker`` and convert its failures to errors with a sentence."""
         try:
-            analysis = await child.analyze(path, timeout_s=self._timeout_s)
+            analysis = await worker.analyze(path, timeout_s=self._timeout_s)
         except InputRefused:
             self._stats.refused += 1
             raise
         except TimeoutError as error:
-            raise self._too_slow() from error
+            raise self._timed_out() from error
         except WorkerExited as error:
-            code = await child.end()
-            self._starter.check_open()
+            code = await worker.stop()
+            self._supervisor.check_open()
             if code in _OUT_OF_TIME:
-                raise self._too_slow() from error
-            raise self._crashed(child, describe_exit(code)) from error
-        except ProtocolError as error:
-            raise self._crashed(child, str(error)) from error
+                raise self._timed_out() from error
+            raise self._crashed(worker, describe_exit(code)) from error
+        except (WorkerError, ProtocolError) as error:
+            raise self._crashed(worker, str(error)) from error
         self._stats.done += 1
         return analysis
 
-    def _too_slow(self) -> AnalysisTimeout:
+    def _timed_out(self) -> AnalysisTimeout:
         self._stats.timeouts += 1
         return AnalysisTimeout(
-            f"The analysis of this clip took longer than {self._timeout_s:g} s and was ended. "
+            f"The analysis of this clip took longer than {self._timeout_s:g} s and was stopped. "
             "Send a shorter clip, or save it in another format."
         )
 
-    def _crashed(self, child: WorkerProcess, reason: str) -> WorkerCrashed:
+    def _crashed(self, worker: WorkerProcess, reason: str) -> WorkerCrashed:
         self._stats.crashed += 1
-        log.warning("Worker %d failed: %s. Its stderr ends:\n%s", child.pid, reason, child.tail)
+        log.warning(
+            "worker failed: pid %d: %s; end of its stderr:\n%s",
+            worker.pid, reason, worker.stderr_tail,
+        )  # fmt: skip
         return WorkerCrashed(
-            f"The analysis of this clip failed: {reason}. It is not tried again; save the clip in "
+            f"The analysis of this clip failed in its worker process ({reason}). Save the clip in "
             "another format, or send another one."
         )
 
-    async def _give_back(self, child: WorkerProcess | None, *, fit: bool) -> None:
-        """Return a slot, and with it the child if that may be used again; end it otherwise."""
-        worn = child is not None and child.jobs >= self._max_jobs
-        self._stats.recycled += fit and worn
-        if child is None:
+    async def _release(self, worker: WorkerProcess | None, *, reusable: bool) -> None:
+        """Release a slot; keep the worker if it is reusable, else stop it first."""
+        worn = worker is not None and worker.jobs >= self._max_jobs
+        self._stats.recycled += reusable and worn
+        if worker is None:
             self._slots.release()
-        elif fit and not worn:
-            self._idle.append(child)
+        elif reusable and not worn:
+            self._idle.append(worker)
             self._slots.release()
-        else:  # the slot stays taken until the process is gone, also if this is cancelled
-            ending = asyncio.ensure_future(child.end())
-            ending.add_done_callback(lambda _: self._slots.release())
-            await asyncio.shield(ending)
+        else:  # the slot is released when the process has exited, even if this is cancelled
+            stopping = asyncio.ensure_future(worker.stop())
+            stopping.add_done_callback(lambda _: self._slots.release())
+            await asyncio.shield(stopping)

@@ -1,13 +1,14 @@
-"""What goes over the channel between the pool and a worker: frames of JSON and raw bytes.
+"""Frames of JSON and raw bytes between the pool and a worker.
 
-A worker has decoded hostile files, so what it says is data to be judged: nothing of it is ever
-unpickled, every size has a cap, and an `Analysis` is rebuilt only from numbers that make sense.
+A worker decodes hostile files, so its replies are untrusted. Nothing is unpickled, every size has a
+limit, and every field of an `Analysis` is checked.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import reprlib
 import socket
 import struct
 from collections.abc import Mapping, Sequence
@@ -20,13 +21,13 @@ from genrec import errors
 from genrec.errors import GenrecError, InputRefused
 from genrec.types import PREVIEW_BANDS, PREVIEW_COLUMNS, Analysis, GenreScore
 
-if TYPE_CHECKING:  # a worker starts without it
+if TYPE_CHECKING:  # a worker starts faster without asyncio
     from asyncio import StreamReader
 
 Head = dict[str, Any]
 
-BUG = "bug"
-"""The code under which a worker reports an exception that nobody foresaw."""
+UNEXPECTED = "bug"
+"""Code of an exception in a worker that is not a GenrecError."""
 
 MAX_JSON_BYTES = 1 << 16
 MAX_BLOB_BYTES = 1 << 20
@@ -34,17 +35,23 @@ MAX_BLOB_BYTES = 1 << 20
 _LENGTHS = struct.Struct("<II")  # of the JSON, of the blob
 _MAX_DIMENSIONS = 4096
 _MAX_LABELS = 1000
+_MAX_TIMINGS = 32
 _MAX_NAME = 200  # characters of a label, a stage or a model id
 _MAX_SENTENCE = 300
 _UNIT_TOLERANCE = 1e-3  # of a length or a sum that should be 1, after float32 arithmetic
-STATED_BY_WORKERS = (
+CLIP_CODES = (
     *("unreadable_audio", "unsupported_format", "silent_audio", "clip_too_short"),
     *("clip_too_long", "clip_too_large", "file_missing", InputRefused.code),
 )
+"""Codes of the errors that a worker may reply for a clip."""
 
 
-class BadFrame(Exception):
-    """The other end of the channel said something that cannot be."""
+class ProtocolError(Exception):
+    """A frame violates the protocol. The message has field, value and expected value."""
+
+
+def _wrong(field: str, value: object, expected: str) -> ProtocolError:
+    return ProtocolError(f"{field}={printable(reprlib.repr(value))}: expected {expected}")
 
 
 def pack(head: Head, blob: bytes = b"") -> bytes:
@@ -53,15 +60,21 @@ def pack(head: Head, blob: bytes = b"") -> bytes:
     return _LENGTHS.pack(len(text), len(blob)) + text + blob
 
 
+def check_job(head: Head, job: int) -> None:
+    """Raise ProtocolError unless a frame belongs to ``job``."""
+    if head.get("job") != job:
+        raise _wrong("job", head.get("job"), str(job))
+
+
 async def receive(reader: StreamReader) -> tuple[Head, bytes]:
     """Read one frame in the parent.
 
     Raises
     ------
-    BadFrame
-        It is larger than any answer, or not JSON.
+    ProtocolError
+        The frame exceeds the size limits, or is not a JSON object.
     asyncio.IncompleteReadError, ConnectionError
-        The worker is gone.
+        The worker has exited.
     """
     text_length, blob_length = _lengths(await reader.readexactly(_LENGTHS.size))
     text = await reader.readexactly(text_length)
@@ -69,12 +82,13 @@ async def receive(reader: StreamReader) -> tuple[Head, bytes]:
 
 
 def receive_clip(channel: socket.socket) -> tuple[Head, int] | None:
-    """Read one request in the worker; None where the parent has hung up.
+    """Read one frame with a clip in the worker.
 
     Returns
     -------
     head, descriptor
-        The request, and the clip that came with it, open for reading. To be closed by the caller.
+        The head of the frame, and the clip, open for reading. The caller closes it. None if the
+        parent has closed the channel.
     """
     start, descriptors, _, _ = socket.recv_fds(channel, _LENGTHS.size, 1)
     if len(start) < _LENGTHS.size or not descriptors:
@@ -85,37 +99,39 @@ def receive_clip(channel: socket.socket) -> tuple[Head, int] | None:
 
 def _lengths(start: bytes) -> tuple[int, int]:
     text_length, blob_length = _LENGTHS.unpack(start)
-    if text_length > MAX_JSON_BYTES or blob_length > MAX_BLOB_BYTES:
-        raise BadFrame(f"a frame of {text_length} + {blob_length} bytes")
+    if text_length > MAX_JSON_BYTES:
+        raise _wrong("frame.json_bytes", text_length, f"0..{MAX_JSON_BYTES}")
+    if blob_length > MAX_BLOB_BYTES:
+        raise _wrong("frame.blob_bytes", blob_length, f"0..{MAX_BLOB_BYTES}")
     return text_length, blob_length
 
 
 def _parse(text: bytes) -> Head:
     try:
-        head = json.loads(text, parse_constant=_no_constant)
+        head = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise BadFrame(f"not JSON: {error}") from error
+        raise ProtocolError(f"frame.json: {error}") from error
     if not isinstance(head, dict):
-        raise BadFrame("not a JSON object")
+        raise _wrong("frame.json", head, "an object")
     return head
 
 
-def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a number")
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
 
 
-def pack_hello(model_id: str, measures: Sequence[Head]) -> bytes:
-    """Return the frame with which a worker says that it is ready, and what it gave up."""
+def pack_ready(model_id: str, measures: Sequence[Head]) -> bytes:
+    """Return the frame of a worker that has loaded its preset, with the sandbox's measures."""
     return pack({"job": 0, "model_id": model_id, "measures": list(measures)})
 
 
-def unpack_hello(head: Head) -> tuple[str, list[tuple[str, bool, str]]]:
-    """Return a worker's model id, and each measure's name, whether it is in force, and its note.
+def unpack_ready(head: Head) -> tuple[str, list[tuple[str, bool, str]]]:
+    """Return a worker's model id, and name, state and note of each measure of its sandbox.
 
     Raises
     ------
-    BadFrame
-        It is no greeting.
+    ProtocolError
+        A field is missing or wrong.
     """
     try:
         measures = [
@@ -123,12 +139,12 @@ def unpack_hello(head: Head) -> tuple[str, list[tuple[str, bool, str]]]:
             for row in head["measures"]
         ]
     except (KeyError, TypeError) as error:
-        raise BadFrame("a greeting without measures") from error
-    return _name(head.get("model_id")), measures
+        raise _wrong("measures", head.get("measures"), "[name, in_force, note] rows") from error
+    return _name("model_id", head.get("model_id")), measures
 
 
 def pack_analysis(job: int, analysis: Analysis) -> bytes:
-    """Return the frame that answers ``job`` with ``analysis``."""
+    """Return the frame with the analysis of ``job``."""
     embedding = np.ascontiguousarray(analysis.embedding, dtype="<f4")
     fingerprint = np.ascontiguousarray(analysis.fingerprint, dtype=np.int8)
     preview = analysis.preview
@@ -143,133 +159,144 @@ def pack_analysis(job: int, analysis: Analysis) -> bytes:
         "analyzed_s": float(analysis.analyzed_s),
         "timings_ms": {name: float(ms) for name, ms in analysis.timings_ms.items()},
     }
-    picture = b"" if preview is None else preview.tobytes()
-    return pack(head, embedding.tobytes() + fingerprint.tobytes() + picture)
+    preview_bytes = b"" if preview is None else preview.tobytes()
+    return pack(head, embedding.tobytes() + fingerprint.tobytes() + preview_bytes)
 
 
 def unpack_analysis(head: Head, blob: bytes, *, model_id: str) -> Analysis:
-    """Rebuild the analysis in a worker's answer.
+    """Check a worker's reply and return its analysis.
 
     Parameters
     ----------
     head, blob
-        The answer as `receive` read it.
+        The frame from `receive`.
     model_id
-        What the worker said at its start.
+        The model id in the worker's ready frame.
 
     Raises
     ------
-    BadFrame
-        A number in it is missing, of the wrong kind, not finite or out of its range.
+    ProtocolError
+        A field is missing, of the wrong type, not finite or out of range.
     """
     if head.get("model_id") != model_id:
-        raise BadFrame("the answer of another model")
-    dimensions = _size(head.get("dimensions"), _MAX_DIMENSIONS)
-    bands, columns = _shape(head.get("fingerprint"), MAX_BLOB_BYTES, MAX_BLOB_BYTES)
-    seen = (0, 0)
+        raise _wrong("model_id", head.get("model_id"), repr(model_id))
+    dimensions = _size("dimensions", head.get("dimensions"), _MAX_DIMENSIONS)
+    bands, columns = _shape("fingerprint", head.get("fingerprint"), MAX_BLOB_BYTES, MAX_BLOB_BYTES)
+    preview_shape = (0, 0)
     if head.get("preview") is not None:
-        seen = _shape(head["preview"], PREVIEW_BANDS, PREVIEW_COLUMNS)
+        preview_shape = _shape("preview", head["preview"], PREVIEW_BANDS, PREVIEW_COLUMNS)
     preview_at = 4 * dimensions + bands * columns
-    if len(blob) != preview_at + seen[0] * seen[1]:
-        raise BadFrame(f"{len(blob)} bytes for {dimensions} numbers, {bands} x {columns}, {seen}")
+    expected = preview_at + preview_shape[0] * preview_shape[1]
+    if len(blob) != expected:
+        raise _wrong("blob_bytes", len(blob), str(expected))
     fingerprint = np.frombuffer(blob[:preview_at], np.int8, offset=4 * dimensions)
+    preview = None
+    if preview_shape[0]:
+        preview = np.frombuffer(blob[preview_at:], np.uint8).reshape(preview_shape).copy()
     return Analysis(
         model_id=model_id,
         embedding=_unit(np.frombuffer(blob, "<f4", count=dimensions).astype(np.float32)),
         scores=_scores(head.get("scores")),
         fingerprint=fingerprint.reshape(bands, columns).copy(),
-        duration_s=_number(head.get("duration_s")),
-        analyzed_s=_number(head.get("analyzed_s")),
+        duration_s=_number("duration_s", head.get("duration_s")),
+        analyzed_s=_number("analyzed_s", head.get("analyzed_s")),
         timings_ms=_timings(head.get("timings_ms")),
-        preview=np.frombuffer(blob[preview_at:], np.uint8).reshape(seen).copy()
-        if seen[0]
-        else None,
+        preview=preview,
     )
 
 
-def _shape(value: object, most_rows: int, most_columns: int) -> tuple[int, int]:
+def _shape(field: str, value: object, max_rows: int, max_columns: int) -> tuple[int, int]:
     if not (isinstance(value, list) and len(value) == 2):
-        raise BadFrame("a picture without its shape")
-    return _size(value[0], most_rows), _size(value[1], most_columns)
+        raise _wrong(field, value, "[rows, columns]")
+    return _size(f"{field}[0]", value[0], max_rows), _size(f"{field}[1]", value[1], max_columns)
 
 
-def _size(value: object, most: int) -> int:
+def _size(field: str, value: object, most: int) -> int:
     if type(value) is not int or not 1 <= value <= most:
-        raise BadFrame("a length that cannot be")
+        raise _wrong(field, value, f"1..{most}")
     return value
 
 
-def _number(value: object, most: float = 1e9) -> float:
+def _number(field: str, value: object, most: float = 1e9) -> float:
     if type(value) not in (int, float) or not 0 <= value <= most:  # type: ignore[operator]
-        raise BadFrame("a number that cannot be")
+        raise _wrong(field, value, f"0..{most:g}")
     return float(value)  # type: ignore[arg-type]
 
 
-def _name(value: object) -> str:
+def _name(field: str, value: object) -> str:
     if not (isinstance(value, str) and 0 < len(value) <= _MAX_NAME and value.isprintable()):
-        raise BadFrame("a name that cannot be")
+        raise _wrong(field, value, f"1..{_MAX_NAME} printable characters")
     return value
 
 
 def _unit(embedding: NDArray[np.float32]) -> NDArray[np.float32]:
     length = float(np.linalg.norm(embedding.astype(np.float64)))
     if not abs(length - 1) <= _UNIT_TOLERANCE:  # false for NaN as well
-        raise BadFrame("an embedding that is not of length 1")
+        raise _wrong("embedding.length", length, "1")
     return embedding
 
 
 def _scores(value: object) -> tuple[GenreScore, ...]:
     if not (isinstance(value, list) and 1 <= len(value) <= _MAX_LABELS):
-        raise BadFrame("no scores")
+        raise _wrong("scores", value, f"1..{_MAX_LABELS} pairs")
     if not all(isinstance(pair, list) and len(pair) == 2 for pair in value):
-        raise BadFrame("scores that are no pairs")
-    scores = tuple(GenreScore(_name(label), _number(share, 1.001)) for label, share in value)
-    shares = [score.probability for score in scores]
-    if not math.isclose(sum(shares), 1, abs_tol=_UNIT_TOLERANCE):
-        raise BadFrame("scores that do not sum to 1")
-    if shares != sorted(shares, reverse=True) or len({s.label for s in scores}) < len(scores):
-        raise BadFrame("scores out of order")
+        raise _wrong("scores", value, "[label, probability] pairs")
+    scores = tuple(
+        GenreScore(_name("scores.label", label), _number("scores.probability", share, 1.001))
+        for label, share in value
+    )
+    probabilities = [score.probability for score in scores]
+    total = sum(probabilities)
+    if not math.isclose(total, 1, abs_tol=_UNIT_TOLERANCE):
+        raise _wrong("scores.sum", total, "1")
+    if probabilities != sorted(probabilities, reverse=True):
+        raise _wrong("scores", value, "the most probable first")
+    if len({score.label for score in scores}) < len(scores):
+        raise _wrong("scores", value, "each label once")
     return scores
 
 
 def _timings(value: object) -> Mapping[str, float]:
-    if not (isinstance(value, dict) and len(value) <= 32):
-        raise BadFrame("no timings")
-    return {_name(stage): _number(ms) for stage, ms in value.items()}
+    if not (isinstance(value, dict) and len(value) <= _MAX_TIMINGS):
+        raise _wrong("timings_ms", value, f"an object of 0..{_MAX_TIMINGS} stages")
+    return {
+        _name("timings_ms", stage): _number(f"timings_ms.{stage}", ms)
+        for stage, ms in value.items()
+    }
 
 
 def pack_error(job: int, code: str, message: str) -> bytes:
-    """Return the frame that answers ``job`` with an error."""
+    """Return the frame with the error of ``job``."""
     return pack({"job": job, "error": {"code": code, "message": message[:_MAX_SENTENCE]}})
 
 
-def unpack_error(head: Head, *, codes: Sequence[str] = STATED_BY_WORKERS) -> GenrecError | None:
-    """Rebuild the error in a worker's answer; None where it holds none.
+def unpack_error(head: Head, *, codes: Sequence[str] = CLIP_CODES) -> GenrecError | None:
+    """Return the error in a worker's reply, or None.
 
     Raises
     ------
-    BadFrame
-        The error is malformed, or has a code that is not among ``codes``: by default those about
-        the file, as a worker has no business with links, catalogues or the pool.
+    ProtocolError
+        The error is malformed, or its code is not in ``codes``. By default those are the codes of
+        refused clips, because a worker must not report errors of links, catalogues or the pool.
     """
     code, message = _error_fields(head)
     if code is None:
         return None
     if code not in codes:
-        raise BadFrame(f"an error {code[:_MAX_NAME]!r}")
+        raise _wrong("error.code", code, f"one of {', '.join(codes)}")
     return errors.by_code(code, message)
 
 
-def bug(head: Head) -> str | None:
-    """Return the message of an unforeseen exception in a worker's answer, None where there is none.
+def unexpected_error(head: Head) -> str | None:
+    """Return the message of an unexpected exception in a worker's reply, or None.
 
     Raises
     ------
-    BadFrame
+    ProtocolError
         The error is malformed.
     """
     code, message = _error_fields(head)
-    return message if code == BUG else None
+    return message if code == UNEXPECTED else None
 
 
 def _error_fields(head: Head) -> tuple[str | None, str]:
@@ -277,13 +304,15 @@ def _error_fields(head: Head) -> tuple[str | None, str]:
     if fields is None:
         return None, ""
     if not isinstance(fields, dict):
-        raise BadFrame("an error that is none")
+        raise _wrong("error", fields, "an object of code and message")
     code, message = fields.get("code"), fields.get("message")
-    if not (isinstance(code, str) and isinstance(message, str) and message):
-        raise BadFrame("an error that is none")
+    if not isinstance(code, str):
+        raise _wrong("error.code", code, "text")
+    if not (isinstance(message, str) and message):
+        raise _wrong("error.message", message, "text")
     return code, printable(message)
 
 
 def printable(text: str, most: int = _MAX_SENTENCE) -> str:
-    """Return ``text`` on one line, without control characters, at most ``most`` long."""
+    """Return ``text`` on one line, without control characters, of at most ``most`` characters."""
     return "".join(letter if letter.isprintable() else " " for letter in text)[:most]

@@ -1,8 +1,8 @@
-"""What a worker gives up before it sees a file, and a report of what is in force here.
+"""Sandbox of a worker: resource limits, Landlock, seccomp, and a report of what is in force.
 
-Whoever takes a worker over through a bug in a decoder should find no network, no files but the
-clip, no way to start anything, and nothing to wait for. Each measure stands alone: where a platform
-lacks one, the note says so and the others still hold.
+An attacker who takes over a worker through a bug in a decoder has no network, no files but the
+clip, and cannot start programs. The measures are independent: if a platform lacks one, its note
+says so and the others hold.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from genrec.workers import landlock, seccomp
 
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CAP_VERSION_3 = 0x20080522
-# A root without capabilities cannot open the folders of other people, such as a preset in
-# somebody's home; Landlock bounds what the right to do so is good for.
+# Kept for root, which without it cannot open folders of other users, such as a preset in a home
+# folder. Landlock limits it to the allowed paths.
 _CAP_DAC_READ_SEARCH = 1 << 2
 
 MEMORY_BYTES = 1 << 30
-"""What a worker's own data may take: libraries 0.1 GB, VGG16 and its activations 0.3 GB, room."""
+"""Data limit of a worker: libraries use 0.1 GB, VGG16 and its activations 0.3 GB."""
 
-_ADDRESSES_BYTES = 1 << 30  # on top of it: mapped libraries and files, and reserved addresses
+_ADDRESSES_BYTES = 1 << 30  # in addition, for mapped libraries and files and reserved addresses
 _DESCRIPTORS = 64
-_OOM_SCORE = 500  # of 1000: where memory runs out the kernel ends a worker, not the bot
+_OOM_SCORE = 500  # of 1000: out of memory, the kernel kills a worker before the bot
 
 _SYSTEM_PATHS = (
     *("/usr", "/lib", "/lib64", "/nix/store", "/etc/ld.so.cache", "/etc/localtime"),
@@ -46,32 +46,32 @@ _SYSTEM_PATHS = (
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One thing a worker gave up: its name, whether that is in force, and what to know about it."""
+    """One measure of the sandbox: its name, whether it is in force, and a note."""
 
     name: str
     in_force: bool
     note: str = ""
 
 
-def lock_down(
+def enter(
     *, readable: Iterable[Path], listable: Iterable[Path] = (), memory_bytes: int
 ) -> tuple[Measure, ...]:
-    """Give up for good what analysing sound does not need; never fails.
+    """Restrict this process permanently to what an analysis needs; never fails.
 
-    To be called while the process has one thread: seccomp and Landlock bind the thread that asks
-    for them and those it starts later.
+    Call it while the process has one thread: seccomp and Landlock apply to the calling thread and
+    to threads that it starts later.
 
     Parameters
     ----------
     readable, listable
         As `genrec.workers.landlock.restrict` takes them.
     memory_bytes
-        Bytes of memory the process may fill.
+        Memory limit in bytes.
 
     Returns
     -------
     tuple of Measure
-        In the order in which they were taken.
+        In the order in which they were applied.
     """
     limits = _set_limits(memory_bytes)
     if sys.platform != "linux":
@@ -80,20 +80,20 @@ def lock_down(
     libc = ctypes.CDLL(None, use_errno=True)
     return (
         limits,
-        _one_thread(),
-        _prefer_to_be_ended(),
+        _check_one_thread(),
+        _raise_oom_score(),
         _prctl(libc, "ends with its parent", _PR_SET_PDEATHSIG, signal.SIGKILL),
         _drop_capabilities(libc),
         _prctl(libc, "no new privileges", _PR_SET_NO_NEW_PRIVS, 1),
-        _fence(libc, readable, listable),
+        _restrict_files(libc, readable, listable),
         _measure("system calls", "no sockets, programs, processes", seccomp.install(libc)),
     )
 
 
 def allow_cpu(seconds: float) -> None:
-    """Let this process use ``seconds`` of processor time from now on; SIGXCPU ends it after that.
+    """Limit this process to ``seconds`` more of CPU time; SIGXCPU kills it after that.
 
-    The wall clock of the parent comes first; this one works without a parent.
+    The parent's wall-clock limit comes first; this one works without a parent.
     """
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -102,10 +102,15 @@ def allow_cpu(seconds: float) -> None:
 
 
 def interpreter_paths(module: str) -> tuple[list[Path], list[Path]]:
-    """Return what a worker that imports ``module`` must read, and what it must list besides.
+    """Return paths that a worker needs to import ``module``.
 
-    A folder of ``sys.path`` may be a checkout with somebody's ``.env`` in it, so that only Python's
-    own folders are read as a whole; of others, the packages genrec and ``module``.
+    A folder of ``sys.path`` may be a checkout with a ``.env`` file. So only Python's own folders
+    are readable as a whole, and of other folders only genrec and the package of ``module``.
+
+    Returns
+    -------
+    readable, listable
+        Paths to read, and folders that the import system only lists.
     """
     entries = [Path(entry) for entry in sys.path if entry]
     packages = {"site-packages", "dist-packages"}
@@ -120,18 +125,18 @@ def interpreter_paths(module: str) -> tuple[list[Path], list[Path]]:
 
 
 def command(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs ``module`` in a Python like this one, nothing from its cwd."""
+    """Return the command that runs ``module`` with this Python, without its working directory."""
     return [sys.executable, "-P", "-B", "-X", "faulthandler", "-m", module, *arguments]
 
 
 def environment() -> dict[str, str]:
-    """Return all of a worker's environment: none of the parent's, which may hold a token."""
-    here = [str(Path(entry).resolve()) for entry in sys.path if Path(entry).exists()]
+    """Return the environment of a worker, without the parent's, which may hold a token."""
+    folders = [str(Path(entry).resolve()) for entry in sys.path if Path(entry).exists()]
     return {
         "PATH": os.defpath,
         "LANG": "C.UTF-8",
-        "PYTHONPATH": os.pathsep.join(entry for entry in here if os.pathsep not in entry),
-        # The pool has a worker for each core: more threads only make them wait for each other.
+        "PYTHONPATH": os.pathsep.join(entry for entry in folders if os.pathsep not in entry),
+        # The pool has a worker per core, so more threads would compete.
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MKL_NUM_THREADS": "1",
@@ -140,12 +145,12 @@ def environment() -> dict[str, str]:
 
 
 def report(*, timeout_s: float = 30.0) -> tuple[Measure, ...]:
-    """Say what is in force on this machine, tried out in a process of its own.
+    """Return the measures in force on this machine, tested in a separate process.
 
     Returns
     -------
     tuple of Measure
-        What `lock_down` says, then what happened when the locked process tried to break out.
+        Those of `enter`, then one for each attempt of the process to leave the sandbox.
     """
     try:
         done = subprocess.run(
@@ -159,13 +164,13 @@ def report(*, timeout_s: float = 30.0) -> tuple[Measure, ...]:
         )
         return tuple(Measure(**measure) for measure in json.loads(done.stdout))
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        return (Measure("a worker's limits", False, f"could not be tried out: {error}"),)
+        return (Measure("a worker's limits", False, f"could not be tested: {error}"),)
 
 
 def _set_limits(memory_bytes: int) -> Measure:
-    # RLIMIT_NPROC is left alone: it counts all processes of the user, threads too, wherever they
-    # are, and never root's. The filter of system calls forbids new processes instead.
-    wanted = {
+    # RLIMIT_NPROC is not set: it counts all processes and threads of the user and does not apply to
+    # root. The seccomp filter forbids new processes instead.
+    limits = {
         "CORE": 0,
         "FSIZE": 0,
         "NOFILE": _DESCRIPTORS,
@@ -173,15 +178,15 @@ def _set_limits(memory_bytes: int) -> Measure:
         "AS": memory_bytes + _ADDRESSES_BYTES,
     }
     failed = []
-    for name, value in wanted.items():
+    for name, value in limits.items():
         try:
             which = getattr(resource, f"RLIMIT_{name}")
             limit = _at_most(value, resource.getrlimit(which)[1])
             resource.setrlimit(which, (limit, limit))
         except (AttributeError, OSError, ValueError):
             failed.append(name)
-    held = f"memory {memory_bytes >> 20} MB, descriptors {_DESCRIPTORS}, no file growth, no cores"
-    return _measure("limits", held, f"not set: {', '.join(failed)}" if failed else "")
+    note = f"memory {memory_bytes >> 20} MB, descriptors {_DESCRIPTORS}, no file growth, no cores"
+    return _measure("limits", note, f"not set: {', '.join(failed)}" if failed else "")
 
 
 def _at_most(value: int, hard: int) -> int:
@@ -198,17 +203,17 @@ def _prctl(libc: ctypes.CDLL, name: str, option: int, value: int) -> Measure:
     return _measure(name, "", os.strerror(ctypes.get_errno()) if failed else "")
 
 
-def _one_thread() -> Measure:
-    """See that no thread was started before, which Landlock and seccomp would leave free."""
+def _check_one_thread() -> Measure:
+    """Check that no other thread runs, to which Landlock and seccomp would not apply."""
     try:
         threads = sum(1 for _ in Path("/proc/self/task").iterdir())
     except OSError as error:
         return Measure("locked down before any thread", False, str(error.strerror))
-    note = "" if threads == 1 else f"{threads - 1} threads are not"
+    note = "" if threads == 1 else f"{threads - 1} other threads run"
     return Measure("locked down before any thread", threads == 1, note)
 
 
-def _prefer_to_be_ended() -> Measure:
+def _raise_oom_score() -> Measure:
     try:
         Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE))
     except OSError as error:
@@ -225,28 +230,30 @@ def _drop_capabilities(libc: ctypes.CDLL) -> Measure:
     kept = struct.unpack("=6I", data.raw[:24])[1] & _CAP_DAC_READ_SEARCH
     if libc.capset(header, struct.pack("=6I", kept, kept, 0, 0, 0, 0)):
         return Measure(name, False, os.strerror(ctypes.get_errno()))
-    return Measure(name, True, "but reading as root does" if kept else "")
+    return Measure(name, True, "except reading all files, as root" if kept else "")
 
 
-def _fence(libc: ctypes.CDLL, readable: Iterable[Path], listable: Iterable[Path]) -> Measure:
+def _restrict_files(
+    libc: ctypes.CDLL, readable: Iterable[Path], listable: Iterable[Path]
+) -> Measure:
     failure = landlock.restrict(libc, readable=readable, listable=listable)
-    held = f"reads Python, the preset and the clip alone (Landlock {landlock.version(libc)})"
-    return _measure("files", held, failure)
+    note = f"reads only Python, the preset and the clip (Landlock {landlock.version(libc)})"
+    return _measure("files", note, failure)
 
 
-def _break_out(attempts: Sequence[tuple[str, Callable[[], object]]]) -> list[Measure]:
+def _try_escapes(attempts: Sequence[tuple[str, Callable[[], object]]]) -> list[Measure]:
     results = []
     for name, attempt in attempts:
         try:
             attempt()
         except OSError as error:
-            results.append(Measure(name, True, f"tried: {error.strerror}"))
+            results.append(Measure(name, True, f"tested: {error.strerror}"))
         else:
-            results.append(Measure(name, False, "tried, and it worked"))
+            results.append(Measure(name, False, "tested, and it succeeded"))
     return results
 
 
-def _fork_and_end() -> None:
+def _fork() -> None:
     pid = os.fork()
     if not pid:
         os._exit(0)
@@ -254,26 +261,26 @@ def _fork_and_end() -> None:
 
 
 def _write_and_remove() -> None:
-    path = Path(f"/tmp/genrec-{os.getpid()}")  # noqa: S108 - where anybody could
-    path.touch()  # where this works, so does removing it
+    path = Path(f"/tmp/genrec-{os.getpid()}")  # noqa: S108 - a folder that all users may write
+    path.touch()
     path.unlink()
 
 
-def _try_out() -> None:
-    """Lock this process down, try to break out, and print how that went."""
+def _print_report() -> None:
+    """Enter the sandbox, try to leave it, and print the measures and results as JSON."""
     readable, listable = interpreter_paths("genrec")
-    measures = lock_down(readable=readable, listable=listable, memory_bytes=MEMORY_BYTES)
-    attempts = _break_out(
+    measures = enter(readable=readable, listable=listable, memory_bytes=MEMORY_BYTES)
+    results = _try_escapes(
         [
             ("cannot open a socket", lambda: socket.socket().close()),
             ("cannot read other files", lambda: Path("/etc/passwd").read_bytes()),
             ("cannot make files", _write_and_remove),
-            ("cannot start a process", _fork_and_end),
+            ("cannot start a process", _fork),
             ("cannot signal its parent", lambda: os.kill(os.getppid(), 0)),
         ]
     )
-    json.dump([asdict(measure) for measure in (*measures, *attempts)], sys.stdout)
+    json.dump([asdict(measure) for measure in (*measures, *results)], sys.stdout)
 
 
 if __name__ == "__main__":
-    _try_out()
+    _print_report()

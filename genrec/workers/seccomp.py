@@ -1,4 +1,4 @@
-"""The system calls a worker gives up: a small BPF program, handed to the kernel once for all."""
+"""Filter the system calls of a process with seccomp, by a small BPF program."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class SyscallTable:
-    """How the kernel numbers system calls on one kind of processor."""
+    """Numbering of system calls on one architecture."""
 
     audit_arch: int
-    column: int  # of DENIED, FENCED, CLONE and CLONE3
-    x32: bool  # whether a second numbering, from 0x40000000 on, must be shut as well
+    column: int  # of DENIED, OWN_PROCESS, CLONE and CLONE3
+    x32: bool  # whether a second numbering, from 0x40000000 on, must be denied too
 
 
 MACHINES = {
@@ -25,9 +25,9 @@ MACHINES = {
     "aarch64": SyscallTable(audit_arch=0xC00000B7, column=1, x32=False),
 }
 
-# Numbers on x86_64 and aarch64; -1 where that processor has no such call.
+# Numbers on x86_64 and aarch64; -1 if the architecture has no such call.
 DENIED: dict[str, tuple[int, int]] = {
-    # The network, local sockets included. recvmsg stays: the channel hands clips over by it.
+    # The network and local sockets. recvmsg stays allowed: clips are received with it.
     "socket": (41, 198),
     "socketpair": (53, 199),
     "connect": (42, 203),
@@ -39,7 +39,7 @@ DENIED: dict[str, tuple[int, int]] = {
     "sendmsg": (46, 211),
     "sendmmsg": (307, 269),
     "recvmmsg": (299, 243),
-    # Other programs and other processes. Threads stay allowed, see _threads_only.
+    # Other programs and processes. Threads stay allowed, see _threads_only.
     "execve": (59, 221),
     "execveat": (322, 281),
     "fork": (57, -1),
@@ -55,7 +55,7 @@ DENIED: dict[str, tuple[int, int]] = {
     "tkill": (200, 130),
     "rt_sigqueueinfo": (129, 138),
     "rt_tgsigqueueinfo": (297, 240),
-    # Doors into the kernel that sound never needs.
+    # Kernel interfaces that an analysis never needs.
     "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426),
     "io_uring_register": (427, 427),
@@ -87,8 +87,8 @@ DENIED: dict[str, tuple[int, int]] = {
     "personality": (135, 92),
 }
 
-# Calls whose first argument is a process: the worker may name itself, and no other.
-FENCED: dict[str, tuple[int, int]] = {
+# Calls whose first argument is a process, allowed for the own process only.
+OWN_PROCESS: dict[str, tuple[int, int]] = {
     "kill": (62, 129),
     "tgkill": (234, 131),
     "prlimit64": (302, 261),
@@ -100,7 +100,7 @@ CLONE_THREAD = 0x00010000
 _LOAD, _JEQ, _JGE, _JSET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NR, _ARCH, _ARG0 = 0, 4, 16  # offsets into struct seccomp_data, little-endian
 _ALLOW = 0x7FFF0000
-_REFUSE = 0x00050000 | errno.EPERM  # an error, not a kill: a decoder that tries may go on without
+_REFUSE = 0x00050000 | errno.EPERM  # an error, not a kill: a decoder may continue
 _ABSENT = 0x00050000 | errno.ENOSYS  # "older kernel": the C library falls back to clone
 
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
@@ -109,14 +109,14 @@ Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, op
 
 
 def program(machine: SyscallTable, pid: int) -> list[Instruction]:
-    """Return the filter for a process ``pid`` on ``machine``: everything but the list is allowed.
+    """Return the filter for the process ``pid``, which denies the listed calls.
 
-    A list of what is allowed would be safer on paper, and would break with every new C library.
+    A list of allowed calls would deny more, but would break with every new C library.
     """
     column = machine.column
     lines: list[Instruction] = [
         (_LOAD, 0, 0, _ARCH),
-        (_JEQ, 1, 0, machine.audit_arch),  # 32-bit calls have other numbers: none of them
+        (_JEQ, 1, 0, machine.audit_arch),  # deny 32-bit calls, which have other numbers
         (_RETURN, 0, 0, _REFUSE),
         (_LOAD, 0, 0, _NR),
     ]
@@ -125,7 +125,7 @@ def program(machine: SyscallTable, pid: int) -> list[Instruction]:
     for numbers in DENIED.values():
         if numbers[column] >= 0:
             lines += [(_JEQ, 0, 1, numbers[column]), (_RETURN, 0, 0, _REFUSE)]
-    for name, numbers in FENCED.items():
+    for name, numbers in OWN_PROCESS.items():
         lines += _own_process_only(numbers[column], pid, zero_is_self=name == "prlimit64")
     lines += [(_JEQ, 0, 1, CLONE3[column]), (_RETURN, 0, 0, _ABSENT)]
     lines += _threads_only(CLONE[column])
@@ -154,21 +154,26 @@ def _threads_only(number: int) -> list[Instruction]:
 
 
 def assemble(lines: Sequence[Instruction]) -> bytes:
-    """Return ``lines`` as the array of ``struct sock_filter`` the kernel reads."""
+    """Return ``lines`` as an array of ``struct sock_filter``."""
     return b"".join(struct.pack("=HBBI", *line) for line in lines)
 
 
 def install(libc: ctypes.CDLL) -> str:
-    """Filter this process' system calls from now on; return why not, or an empty string.
+    """Filter the system calls of this process permanently.
 
-    The process must have one thread and PR_SET_NO_NEW_PRIVS; threads started later inherit both.
+    The process must have one thread and PR_SET_NO_NEW_PRIVS; later threads inherit both.
+
+    Returns
+    -------
+    str
+        The reason if it failed; empty if the filter is in force.
     """
     machine = MACHINES.get(platform.machine())
     if machine is None:
-        return f"no filter is written for {platform.machine()}"
+        return f"there is no filter for {platform.machine()}"
     code = assemble(program(machine, os.getpid()))
     buffer = ctypes.create_string_buffer(code, len(code))
     fprog = struct.pack("HP", len(code) // 8, ctypes.addressof(buffer))  # struct sock_fprog
     if libc.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), fprog):
-        return f"the kernel refuses: {os.strerror(ctypes.get_errno())}"
+        return f"the kernel refused it: {os.strerror(ctypes.get_errno())}"
     return ""

@@ -1,4 +1,4 @@
-"""How a pool gets its workers, and how long it leaves off after one did not start."""
+"""Start the workers of a pool, with pauses after failed starts."""
 
 from __future__ import annotations
 
@@ -9,35 +9,36 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from genrec.errors import GenrecError, ModelMismatch, PoolClosed, PresetError, WorkerUnavailable
-from genrec.workers.process import Launch, ProtocolError, WorkerExited, WorkerProcess
+from genrec.workers.process import WorkerConfig, WorkerError, WorkerExited, WorkerProcess
+from genrec.workers.protocol import ProtocolError
 
 log = logging.getLogger(__name__)
 
-ATTEMPTS = 3  # for one job: something from outside may end a worker as it starts
+ATTEMPTS = 3  # per job: something outside genrec may kill a worker as it starts
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 30.0  # after failed starts, doubling
-PATIENCE_S = 2.0  # how much of a pause a job waits for, before it is told that there is no worker
+MAX_WAIT_S = 2.0  # longest pause that a job waits for; with a longer one it fails at once
 
 
 @dataclass(slots=True)
-class Stats:
-    """What a pool has done so far.
+class PoolStats:
+    """Counters of a pool since its start.
 
     Attributes
     ----------
     started
-        Workers that came up.
+        Workers that started.
     failed_starts
-        Workers that did not.
+        Workers that did not start.
     done
-        Clips analysed.
+        Clips that were analysed.
     refused
-        Clips at fault themselves.
+        Clips that could not be analysed.
     crashed
-        Clips whose worker died, or said something that cannot be.
+        Clips whose worker exited, raised an unexpected exception or violated the protocol.
     timeouts
-        Clips whose worker was killed for its time.
+        Clips whose worker was killed at the time limit.
     recycled
-        Workers replaced after ``max_jobs`` clips.
+        Workers that were replaced after ``max_jobs`` clips.
     """
 
     started: int = 0
@@ -54,46 +55,50 @@ class WorkerSupervisor:
 
     Parameters
     ----------
-    launch
-        What they are started with.
+    config
+        Parameters of every worker.
     expected_model_id
-        What they must run; None takes what the first one runs, and holds the others to it.
+        Model id that every worker must have; None accepts that of the first worker.
     stats
-        Counted in here.
+        Counters to update.
     """
 
-    def __init__(self, launch: Launch, *, expected_model_id: str | None, stats: Stats) -> None:
-        self._launch, self._model_id, self._stats = launch, expected_model_id, stats
+    def __init__(
+        self, config: WorkerConfig, *, expected_model_id: str | None, stats: PoolStats
+    ) -> None:
+        self._config, self._model_id, self._stats = config, expected_model_id, stats
         self._failures, self._pause_until, self._reason = 0, 0.0, ""  # of starts in a row
         self._closing = asyncio.Event()
-        self.children: set[WorkerProcess] = set()
-        """Every worker that is not gone: starting, idle, at work or ending."""
+        self.workers: set[WorkerProcess] = set()
+        """Every worker that has not exited: starting, idle, busy or stopping."""
 
     @property
     def closed(self) -> bool:
-        """Whether no more workers are started."""
+        """Whether `close` was called."""
         return self._closing.is_set()
 
     def close(self) -> None:
-        """Start no more workers, and kill the running ones; `WorkerProcess.end` reaps them."""
+        """Kill all workers and start no more; `WorkerProcess.stop` reaps them."""
         self._closing.set()
-        for child in self.children:
-            child.kill()
+        for worker in self.workers:
+            worker.kill()
 
     def check_open(self) -> None:
         """Raise PoolClosed after `close`."""
         if self.closed:
-            raise PoolClosed("genrec is shutting down. Ask again when it is back.")
+            raise PoolClosed("genrec is shutting down. Try again when it is back.")
 
     async def start(self) -> WorkerProcess:
-        """Start a worker, with a few attempts: no clip has been near it, so none can be at fault.
+        """Start a worker, in up to `ATTEMPTS` attempts.
+
+        A retry is safe, because no clip has been sent to the worker.
 
         Raises
         ------
         WorkerUnavailable
-            It did not start, or others did not just now.
+            No attempt succeeded, or the pause after failed starts is long.
         PresetError
-            It refuses its preset, or runs another one than it should.
+            The preset cannot be loaded, or has another model id.
         PoolClosed
             The pool is shutting down.
         """
@@ -105,19 +110,19 @@ class WorkerSupervisor:
     async def _attempt(self) -> WorkerProcess:
         await self._pause()
         try:
-            child = await self._spawn()
+            worker = await self._spawn()
         except (WorkerUnavailable, PresetError) as error:
-            self.check_open()  # then it is no wonder
+            self.check_open()  # a closed pool kills workers that start
             self._failed(error)
             raise
         self._failures = 0
         self._stats.started += 1
-        return child
+        return worker
 
     async def _pause(self) -> None:
-        """Wait out the pause after failed starts, if it is short."""
+        """Wait for the end of a short pause; raise WorkerUnavailable if it is longer."""
         left_s = self._pause_until - asyncio.get_running_loop().time()
-        if left_s > PATIENCE_S and not self.closed:
+        if left_s > MAX_WAIT_S and not self.closed:
             raise WorkerUnavailable(f"{self._reason} The next attempt is in {left_s:.0f} s.")
         if left_s > 0:
             with suppress(TimeoutError):
@@ -133,53 +138,56 @@ class WorkerSupervisor:
 
     async def _spawn(self) -> WorkerProcess:
         try:
-            child = WorkerProcess(self._launch, on_end=self.children.discard)
+            worker = WorkerProcess(self._config, on_exit=self.workers.discard)
         except OSError as error:
             raise WorkerUnavailable(
                 f"No process could be started to analyse the clip: {error.strerror}. "
                 "Try again in a minute."
             ) from error
-        self.children.add(child)
-        up = False
+        self.workers.add(worker)
+        ready = False
         try:
-            await child.hello()
-            self._check_model(child)
-            up = True
+            await worker.wait_ready()
+            self._check_model(worker)
+            ready = True
         except TimeoutError as error:
-            await child.end()
-            raise self._unavailable(child, "it did not load its preset in time") from error
-        except (WorkerExited, OSError) as error:  # OSError: this process is out of descriptors
-            raise self._unavailable(child, describe_exit(await child.end())) from error
-        except ProtocolError as error:
-            await child.end()
-            raise self._unavailable(child, str(error)) from error
+            await worker.stop()
+            raise self._unavailable(worker, "it did not load its preset in time") from error
+        except (WorkerExited, OSError) as error:  # OSError: no descriptors left in this process
+            raise self._unavailable(worker, describe_exit(await worker.stop())) from error
+        except (WorkerError, ProtocolError) as error:
+            await worker.stop()
+            raise self._unavailable(worker, str(error)) from error
         finally:
-            if not up:
-                await child.end()
-        return child
+            if not ready:
+                await worker.stop()
+        return worker
 
-    def _unavailable(self, child: WorkerProcess, reason: str) -> WorkerUnavailable:
-        log.warning("Worker %d did not start: %s. Stderr ends:\n%s", child.pid, reason, child.tail)
+    def _unavailable(self, worker: WorkerProcess, reason: str) -> WorkerUnavailable:
+        log.warning(
+            "worker start failed: pid %d: %s; end of its stderr:\n%s",
+            worker.pid, reason, worker.stderr_tail,
+        )  # fmt: skip
         return WorkerUnavailable(
-            f"No worker could be started to analyse the clip: {reason}. The log says more; "
-            "`genrec doctor` looks for the cause."
+            f"No worker could be started to analyse the clip: {reason}. See the log, or run "
+            "`genrec doctor`."
         )
 
-    def _check_model(self, child: WorkerProcess) -> None:
+    def _check_model(self, worker: WorkerProcess) -> None:
         if self._model_id is None:
-            self._model_id = child.model_id
-        if child.model_id != self._model_id:
+            self._model_id = worker.model_id
+        if worker.model_id != self._model_id:
             raise ModelMismatch(
-                f"The preset's folder holds {child.model_id}, and {self._model_id} is in use. "
+                f"The preset folder now holds {worker.model_id}, but {self._model_id} is in use. "
                 "Restart genrec to change the preset, and re-index the library."
             )
 
 
 def describe_exit(code: int) -> str:
-    """Say how a process ended, from its exit code (-N: by signal N)."""
+    """Return a phrase for an exit code (-N: killed by signal N)."""
     if code >= 0:
         return f"it ended with exit code {code}"
     try:
-        return f"it was ended by {signal.Signals(-code).name}"
+        return f"it was killed by {signal.Signals(-code).name}"
     except ValueError:
-        return f"it was ended by signal {-code}"
+        return f"it was killed by signal {-code}"

@@ -1,7 +1,7 @@
-"""A worker of the pool: loads a preset once, then analyses clip after clip for its parent.
+"""The worker process: load a preset once, then analyse the clips that the parent sends.
 
-Run by `genrec.workers.pool` as ``python -m genrec.workers.worker PRESET_DIR --channel FD
-...``. It locks itself down before it imports anything that decodes sound.
+The pool starts it as ``python -m genrec.workers.worker PRESET_DIR --channel FD ...``. It enters the
+sandbox before it imports any decoder.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from genrec.errors import GenrecError
-from genrec.types import HEARD_S, Analysis
+from genrec.types import MAX_ANALYZED_S, Analysis
 from genrec.workers import protocol, sandbox
 from genrec.workers.fd_path import FdPath
 
 ANALYZER = "genrec.pipeline:load_analyzer"
-"""What makes the analyzer of a worker: ``module:function``, called with the preset's folder and the
-seconds of a file to hear."""
+"""Factory of a worker's analyzer as ``module:function``. It is called with the preset's folder and
+the largest number of seconds to analyse."""
 
-_GRACE_S = 5.0  # for the parent, which knows better when and how to end a job
+_GRACE_S = 5.0  # the parent's time limit comes first
 
 
-class Analyzes(Protocol):
-    """What a worker needs of an analyzer, warm when it is handed over."""
+class SyncAnalyzer(Protocol):
+    """Blocking analyzer that a worker runs."""
 
     @property
     def model_id(self) -> str:
-        """Name the preset by name and content hash."""
+        """Name and content hash of the preset."""
 
     def analyze(self, path: Path) -> Analysis:
-        """Analyse one file."""
+        """Return the analysis of one file."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until the parent hangs up; return the exit code."""
+    """Serve until the parent closes the channel; return the exit code."""
     options = _parser().parse_args(argv)
-    measures = _lock_down(options)
-    # The descriptor itself stays open: the parent must not see it closed before the exit code.
-    # Answers go out by write, as send is a system call given up.
+    measures = _enter_sandbox(options)
+    # The channel's descriptor stays open until exit, so that the parent can read the exit code once
+    # the channel is closed. Replies are written with write, because the sandbox forbids send.
     with (
         socket.socket(fileno=os.dup(options.channel)) as channel,
         open(options.channel, "wb", closefd=False) as out,
@@ -55,9 +55,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         analyzer = _load(options, out)
         if analyzer is None:
             return 1
-        _send(out, protocol.pack_hello(analyzer.model_id, [asdict(each) for each in measures]))
-        while request := protocol.receive_clip(channel):
-            _send(out, _answer(analyzer, *request))
+        _send(out, protocol.pack_ready(analyzer.model_id, [asdict(each) for each in measures]))
+        while message := protocol.receive_clip(channel):
+            _send(out, _reply(analyzer, *message))
     return 0
 
 
@@ -65,49 +65,51 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m genrec.workers.worker", description=__doc__)
     parser.add_argument("preset", type=Path, help="a models/NAME folder")
     parser.add_argument("--channel", type=int, required=True, help="descriptor of the socket")
-    parser.add_argument("--analyzer", default=ANALYZER, help="module:function that loads a preset")
-    parser.add_argument("--heard-s", type=float, default=HEARD_S, help="of a file")
+    parser.add_argument("--analyzer", default=ANALYZER, help="factory as module:function")
+    parser.add_argument(
+        "--max-analyzed-s", type=float, default=MAX_ANALYZED_S, help="seconds of a longer file"
+    )
     parser.add_argument("--memory", type=int, default=sandbox.MEMORY_BYTES, help="bytes")
     return parser
 
 
-def _lock_down(options: argparse.Namespace) -> tuple[sandbox.Measure, ...]:
+def _enter_sandbox(options: argparse.Namespace) -> tuple[sandbox.Measure, ...]:
     module, _, _ = options.analyzer.partition(":")
     readable, listable = sandbox.interpreter_paths(module)
-    return sandbox.lock_down(
+    return sandbox.enter(
         readable=[*readable, options.preset], listable=listable, memory_bytes=options.memory
     )
 
 
-def _load(options: argparse.Namespace, out: IO[bytes]) -> Analyzes | None:
-    """Make the analyzer, or tell the parent why there is none."""
+def _load(options: argparse.Namespace, out: IO[bytes]) -> SyncAnalyzer | None:
+    """Return the analyzer, or send the error to the parent and return None."""
     module, _, function = options.analyzer.partition(":")
     try:
-        make = getattr(import_module(module), function)
-        analyzer: Analyzes = make(str(options.preset), options.heard_s)
+        factory = getattr(import_module(module), function)
+        analyzer: SyncAnalyzer = factory(str(options.preset), options.max_analyzed_s)
     except GenrecError as error:
         _send(out, protocol.pack_error(0, error.code, str(error)))
         return None
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent hears of it
+    except Exception as error:  # noqa: BLE001 - the parent reports any error
         traceback.print_exc()
-        _send(out, protocol.pack_error(0, protocol.BUG, _describe(error)))
+        _send(out, protocol.pack_error(0, protocol.UNEXPECTED, _describe(error)))
         return None
     return analyzer
 
 
-def _answer(analyzer: Analyzes, request: protocol.Head, clip: int) -> bytes:
-    """Analyse one clip; whatever happens becomes a frame."""
-    job, timeout_s = int(request["job"]), float(request["timeout_s"])
-    path = FdPath.at(clip, request["name"])
+def _reply(analyzer: SyncAnalyzer, head: protocol.Head, clip: int) -> bytes:
+    """Return the frame with the analysis of one clip, or with the error."""
+    job, timeout_s = int(head["job"]), float(head["timeout_s"])
+    path = FdPath.at(clip, head["name"])
     sandbox.allow_cpu(timeout_s)
-    signal.alarm(math.ceil(timeout_s + _GRACE_S))  # its default action ends the process
+    signal.alarm(math.ceil(timeout_s + _GRACE_S))  # the default action ends the process
     try:
         return protocol.pack_analysis(job, analyzer.analyze(path))
     except GenrecError as error:
         return protocol.pack_error(job, error.code, str(error))
-    except Exception as error:  # noqa: BLE001 - whatever it is, the parent hears of it
+    except Exception as error:  # noqa: BLE001 - the parent reports any error
         traceback.print_exc()
-        return protocol.pack_error(job, protocol.BUG, _describe(error))
+        return protocol.pack_error(job, protocol.UNEXPECTED, _describe(error))
     finally:
         signal.alarm(0)
         os.close(clip)
@@ -125,4 +127,4 @@ def _send(out: IO[bytes], frame: bytes) -> None:
 if __name__ == "__main__":
     code = main()
     sys.stderr.flush()
-    os._exit(code)  # at once: nothing here is worth a clean-up that a broken library could hang
+    os._exit(code)  # without clean-up, in which a faulty library could hang

@@ -19,7 +19,7 @@ from bot.config import Settings, installed_version
 from bot.demo.script import conversation
 from bot.errors import DemoFailed
 from genrec.errors import by_code
-from tests.hostile_files import BOMBS, Bomb
+from tests.hostile_files import HOSTILE_FILES, HostileFile
 from tests.repository import ROOT
 from tests.synth import music, write
 
@@ -153,15 +153,15 @@ async def test_refused_demo_turn_quotes_the_bot(
 # Refused input
 
 
-@pytest.mark.parametrize("bomb", BOMBS, ids=lambda bomb: bomb.name)
-def test_hostile_file_exits_with_3_and_one_sentence(genrec: Genrec, bomb: Bomb) -> None:
-    path = bomb.plant(genrec.folder)
+@pytest.mark.parametrize("hostile", HOSTILE_FILES, ids=lambda hostile: hostile.name)
+def test_hostile_file_exits_with_3_and_one_sentence(genrec: Genrec, hostile: HostileFile) -> None:
+    path = hostile.write(genrec.folder)
     code, out, error = genrec("recommend", path, "--json")
     assert code == 3, error
     told = json.loads(out)["error"]
     assert told["message"] == error.strip()
-    assert isinstance(by_code(told["code"], ""), bomb.error)
-    assert bomb.says in error
+    assert isinstance(by_code(told["code"], ""), hostile.error)
+    assert hostile.message in error
     assert error.count("\n") == 1
 
 

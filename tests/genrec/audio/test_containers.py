@@ -1,4 +1,4 @@
-"""Containers are told by their bytes."""
+"""Containers are detected by their bytes."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from tests.hostile_files import id3
 
 
 def mp3_frame(head: bytes, size: int) -> bytes:
+    """Return a frame of ``size`` bytes: the header and zeros."""
     return head + bytes(size - len(head))
 
 
-# Header and length in bytes, as the standards give them.
+# Header and length in bytes, from the standards.
 MPEG_FRAMES = {
     "mpeg1-layer3-128k-44100": (b"\xff\xfb\x90\x00", 417),
     "mpeg1-layer3-padded": (b"\xff\xfb\x92\x00", 418),
@@ -30,6 +31,7 @@ ADTS_FRAME = b"\xff\xf1\x50\x80\x02\x9f\xfc" + bytes(13)  # 20 bytes
 
 
 def sniffed(data: bytes) -> Container | None:
+    """Return the container of some bytes."""
     return sniff(io.BytesIO(data))
 
 
@@ -53,14 +55,16 @@ def sniffed(data: bytes) -> Container | None:
     ],
 )
 @pytest.mark.parametrize("tag", [b"", id3(3000)], ids=["bare", "tagged"])
-def test_magic_bytes(head: bytes, expected: Container | None, tag: bytes) -> None:
+def test_sniff_detects_magic_bytes_also_after_a_tag(
+    head: bytes, expected: Container | None, tag: bytes
+) -> None:
     if expected is containers.OGG and b"OpusHead" in head:
         expected = containers.OPUS
     assert sniffed(tag + head) == expected
 
 
 @pytest.mark.parametrize("name", MPEG_FRAMES)
-def test_mpeg_audio_frames(name: str) -> None:
+def test_sniff_needs_two_mpeg_audio_frames(name: str) -> None:
     frame = mp3_frame(*MPEG_FRAMES[name])
     assert sniffed(frame * 2) == containers.MP3
     assert sniffed(b"rubbish" + frame * 2) == containers.MP3
@@ -69,27 +73,27 @@ def test_mpeg_audio_frames(name: str) -> None:
     assert sniffed(frame[:-1] + frame + b"rubbish") is None
 
 
-def test_one_frame_may_be_all_there_is() -> None:
+def test_sniff_accepts_a_file_of_one_frame() -> None:
     assert sniffed(mp3_frame(*MPEG_FRAMES["mpeg1-layer3-128k-44100"])) == containers.MP3
 
 
-def test_adts_frames() -> None:
+def test_sniff_needs_two_adts_frames() -> None:
     assert sniffed(ADTS_FRAME * 3) == containers.AAC
     assert sniffed(b"rubbish" + ADTS_FRAME * 2) == containers.AAC
     assert sniffed(b"rubbish" + ADTS_FRAME) is None
 
 
-def test_endless_tags_are_not_followed() -> None:
+def test_sniff_skips_a_limited_number_of_tags() -> None:
     assert sniffed(id3(0) * 1000 + b"fLaC\0\0\0\x22") is None
 
 
-def test_noise_is_no_container() -> None:
+def test_sniff_finds_no_container_in_noise() -> None:
     rng = np.random.default_rng(0)
     assert [sniffed(rng.bytes(12_000)) for _ in range(20)] == [None] * 20
 
 
 @pytest.mark.parametrize(
-    ("data", "words"),
+    ("data", "description"),
     [
         (b"#EXTM3U\n", "a playlist"),
         (b"\xef\xbb\xbf#EXTM3U\n", "a playlist"),
@@ -97,10 +101,10 @@ def test_noise_is_no_container() -> None:
         (b"[playlist]\n", "a playlist"),
         (b"PK\x03\x04", "a ZIP archive"),
         (b"\x89PNG\r\n", "a picture"),
-        ("Grüße\r\n\t".encode(), "text and not sound"),
-        (b"\x00\x01", "in no sound format"),
-        (b"", "in no sound format"),
+        ("Grüße\r\n\t".encode(), "text and not audio"),
+        (b"\x00\x01", "in no audio format"),
+        (b"", "in no audio format"),
     ],
 )
-def test_strangers_are_named(data: bytes, words: str) -> None:
-    assert describe(io.BytesIO(data)).startswith(words)
+def test_describe_names_other_files(data: bytes, description: str) -> None:
+    assert describe(io.BytesIO(data)).startswith(description)

@@ -1,7 +1,7 @@
-"""An analyzer without a network, which does what the clip says: for tests of the worker pool.
+"""Fake analyzer that runs the command in a clip, for tests of the worker pool.
 
-A clip is a text of one line: a command and its arguments. Workers import this module by its name,
-so the folder must be on ``sys.path``.
+A clip is a text file with one line: a command and its arguments. Workers import this module by its
+name, so its folder must be on ``sys.path``.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from genrec.errors import PoolClosed, PresetError, SilentAudio, UnreadableAudio
 from genrec.types import Analysis, GenreScore
 
 if TYPE_CHECKING:
-    from genrec.audio.decode import Decoded
+    from genrec.audio.decode import DecodedAudio
 
 MODEL_ID = "fake-0001"
 DIMENSIONS = 8
 
 
 def analysis(number: float, **changes: Any) -> Analysis:
-    """Return the analysis of the clip ``ok NUMBER``: the same for the same number."""
+    """Return the analysis of the clip ``ok NUMBER``, equal for equal numbers."""
     rng = np.random.default_rng(int(number))
     embedding = rng.normal(size=DIMENSIONS)
     fields: dict[str, Any] = {
@@ -46,7 +46,7 @@ def analysis(number: float, **changes: Any) -> Analysis:
 
 
 class FakeAnalyzer:
-    """Does what a clip says."""
+    """Runs the command in a clip."""
 
     def __init__(self, model_id: str) -> None:
         self.model_id = model_id
@@ -62,7 +62,7 @@ class FakeAnalyzer:
         return analysis(float(number), model_id=self.model_id)
 
     def do_refuse(self) -> None:
-        raise SilentAudio("There is nothing to hear in this clip: it is silent.\x1b[2J")
+        raise SilentAudio("This clip is silent.\x1b[2J")
 
     def do_segv(self) -> None:
         ctypes.string_at(0)
@@ -81,45 +81,45 @@ class FakeAnalyzer:
         bytearray(1 << 40)
 
     def do_fill(self) -> None:
-        kept = []
+        arrays = []
         while True:
-            kept.append(np.ones(1 << 20))
+            arrays.append(np.ones(1 << 20))
 
     def do_bug(self) -> None:
-        raise ValueError("an axis too many")
+        raise ValueError("one axis too many")
 
     def do_noise(self) -> None:
         os.write(1, b"noise on stdout " * 20_000)
         os.write(2, b"noise on stderr " * 20_000)
 
-    def do_claim(self) -> None:
+    def do_wrong_code(self) -> None:
         raise PoolClosed("Give up.")
 
     def do_garbage(self) -> None:
-        _answer(b"\xff" * 100)
+        _write_frame(b"\xff" * 100)
 
     def do_oversized(self) -> None:
-        _answer(b"\x02\x00\x00\x00" + b"\x00\x00\x00\x40" + b"{}")
+        _write_frame(b"\x02\x00\x00\x00" + b"\x00\x00\x00\x40" + b"{}")
 
-    def do_unasked(self) -> None:
-        _answer(b"\x0b\x00\x00\x00" + b"\x00\x00\x00\x00" + b'{"job": 99}')
+    def do_other_job(self) -> None:
+        _write_frame(b"\x0b\x00\x00\x00" + b"\x00\x00\x00\x00" + b'{"job": 99}')
 
     def do_nan(self) -> Analysis:
         return analysis(0, embedding=np.full(DIMENSIONS, np.nan, np.float32))
 
-    def do_unsure(self) -> Analysis:
+    def do_wrong_sum(self) -> Analysis:
         return analysis(0, scores=(GenreScore("jazz", 0.3), GenreScore("blues", 0.3)))
 
-    def do_blind(self) -> Analysis:
+    def do_no_preview(self) -> Analysis:
         return analysis(0, preview=None)
 
-    def do_wide(self) -> Analysis:
+    def do_wide_preview(self) -> Analysis:
         return analysis(0, preview=np.zeros((64, 201), np.uint8))
 
-    def do_deep(self) -> Analysis:
+    def do_float_preview(self) -> Analysis:
         return analysis(0, preview=np.zeros((64, 11), np.float32))
 
-    def do_strange(self) -> Analysis:
+    def do_other_model(self) -> Analysis:
         return analysis(0, model_id="somebody-else")
 
     def do_environment(self) -> None:
@@ -156,63 +156,63 @@ class FakeAnalyzer:
             raise UnreadableAudio(type(error).__name__) from error
 
 
-class Decoder:
-    """Decodes the clip for real, with all that the decoders need of a locked process."""
+class DecodingAnalyzer:
+    """Decodes clips with the real decoders, without a network."""
 
     model_id = MODEL_ID
 
-    def __init__(self, decode: Callable[..., Decoded]) -> None:
+    def __init__(self, decode: Callable[..., DecodedAudio]) -> None:
         self.decode = decode
 
     def analyze(self, path: Path) -> Analysis:
-        heard = self.decode(path, sr=22050)
-        return analysis(0, duration_s=heard.duration_s, analyzed_s=len(heard.y) / heard.sr)
+        audio = self.decode(path, sr=22050)
+        return analysis(0, duration_s=audio.duration_s, analyzed_s=len(audio.y) / audio.sr)
 
 
-def _answer(frame: bytes) -> None:
-    """Say something to the parent behind the worker's back."""
+def _write_frame(frame: bytes) -> None:
+    """Write raw bytes to the parent, around the worker's protocol."""
     os.write(int(sys.argv[sys.argv.index("--channel") + 1]), frame)
 
 
-def load(folder: str, heard_s: float) -> FakeAnalyzer:
-    """Load the preset: its model id is in a file, if there is one."""
+def load(folder: str, max_analyzed_s: float) -> FakeAnalyzer:
+    """Return an analyzer with the model id in the preset's file, if there is one."""
     path = Path(folder, "model_id")
     return FakeAnalyzer(path.read_text() if path.exists() else MODEL_ID)
 
 
-def load_told(_: str, heard_s: float) -> FakeAnalyzer:
-    """Say in the model id how much of a file is to be heard."""
-    return FakeAnalyzer(f"{heard_s:g} s")
+def load_seconds(_: str, max_analyzed_s: float) -> FakeAnalyzer:
+    """Return an analyzer whose model id is the number of seconds to analyse."""
+    return FakeAnalyzer(f"{max_analyzed_s:g} s")
 
 
-def load_decoder(_: str, heard_s: float) -> Decoder:
-    from genrec.audio.decode import decode  # slow to import, and only this one needs it
+def load_decoder(_: str, max_analyzed_s: float) -> DecodingAnalyzer:
+    from genrec.audio.decode import decode  # slow to import
 
-    return Decoder(decode)
+    return DecodingAnalyzer(decode)
 
 
-def load_refused(_: str, heard_s: float) -> FakeAnalyzer:
+def load_refused(_: str, max_analyzed_s: float) -> FakeAnalyzer:
     raise PresetError("The preset is damaged.")
 
 
-def load_broken(_: str, heard_s: float) -> FakeAnalyzer:
-    os.write(2, b"what went before\n")
+def load_broken(_: str, max_analyzed_s: float) -> FakeAnalyzer:
+    os.write(2, b"earlier output\n")
     raise RuntimeError("no such layer")
 
 
-def load_killed(_: str, heard_s: float) -> FakeAnalyzer:
+def load_killed(_: str, max_analyzed_s: float) -> FakeAnalyzer:
     os.write(2, b"x" * 1_000_000)
     ctypes.string_at(0)
     raise AssertionError
 
 
-def load_never(_: str, heard_s: float) -> FakeAnalyzer:
+def load_never(_: str, max_analyzed_s: float) -> FakeAnalyzer:
     time.sleep(3600)
     raise AssertionError
 
 
-def load_second_time(folder: str, heard_s: float) -> FakeAnalyzer:
-    """Die while a file ``down`` lies in the folder."""
+def load_second_time(folder: str, max_analyzed_s: float) -> FakeAnalyzer:
+    """Exit while the preset's folder has a file ``down``."""
     if Path(folder, "down").exists():
         os._exit(7)
-    return load(folder, heard_s)
+    return load(folder, max_analyzed_s)

@@ -1,4 +1,4 @@
-"""The worker pool: one bad clip fails one job, and nothing is mixed up, hung or left over."""
+"""A bad clip fails only its own job, and no job or process is lost, mixed up or left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ import pytest_asyncio
 from genrec import errors
 from genrec.types import Analysis
 from genrec.workers import sandbox, supervisor
-from genrec.workers.pool import AnalysisPool
+from genrec.workers.pool import MAX_DEFAULT_WORKERS, AnalysisPool
 
 MODEL_ID = "fake-0001"
 
@@ -31,7 +30,7 @@ MakePool = Callable[..., AnalysisPool]
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Clip:
-    """Return a function that writes a clip which makes the fake analyzer do something."""
+    """Return a function that writes a clip with a command for the fake analyzer."""
 
     def write(command: str) -> Path:
         path = tmp_path / f"{command.split(maxsplit=1)[0]} {random.getrandbits(64):x}.wav"
@@ -50,7 +49,7 @@ def preset(tmp_path: Path) -> Path:
 
 @pytest_asyncio.fixture
 async def make_pool(preset: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[MakePool]:
-    """Return a function that makes a pool of fake workers; see that none is left over."""
+    """Return a function that makes a pool of fake workers; check that no process is left."""
     monkeypatch.syspath_prepend(Path(__file__).parent)
     pools = []
 
@@ -68,7 +67,7 @@ async def make_pool(preset: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
 
 def exists(pid: int) -> bool:
-    """Whether there is such a process, be it a zombie."""
+    """Return whether a process exists, also as a zombie."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -77,45 +76,46 @@ def exists(pid: int) -> bool:
 
 
 def descriptors() -> list[str]:
-    """Return the numbers of this process' open files."""
+    """Return the open descriptors of this process."""
     return sorted(path.name for path in Path("/proc/self/fd").iterdir())
 
 
 async def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Wait for something to become true."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it never happened"
+        assert time.monotonic() < deadline, "the condition stayed false"
         await asyncio.sleep(0.01)
 
 
-async def test_an_analysis_arrives_as_it_was_made(make_pool: MakePool, clip: Clip) -> None:
+async def test_pool_returns_the_workers_analysis(make_pool: MakePool, clip: Clip) -> None:
     from fake_analyzer import analysis
 
     pool = make_pool()
-    got, want = await pool.analyze(clip("ok 7")), analysis(7)
-    assert np.array_equal(got.embedding, want.embedding)
-    assert got.embedding.dtype == np.float32
-    assert np.array_equal(got.fingerprint, want.fingerprint)
-    assert got.fingerprint.dtype == np.int8
-    assert got.preview is not None
-    assert np.array_equal(got.preview, want.preview)
-    assert got.preview.dtype == np.uint8
-    assert (got.scores, got.duration_s, got.analyzed_s) == (want.scores, 7.0, 30.0)
-    assert (got.model_id, got.timings_ms) == (MODEL_ID, {"decode": 1.5})
+    result, expected = await pool.analyze(clip("ok 7")), analysis(7)
+    assert np.array_equal(result.embedding, expected.embedding)
+    assert result.embedding.dtype == np.float32
+    assert np.array_equal(result.fingerprint, expected.fingerprint)
+    assert result.fingerprint.dtype == np.int8
+    assert result.preview is not None
+    assert np.array_equal(result.preview, expected.preview)
+    assert result.preview.dtype == np.uint8
+    assert (result.scores, result.duration_s, result.analyzed_s) == (expected.scores, 7.0, 30.0)
+    assert (result.model_id, result.timings_ms) == (MODEL_ID, {"decode": 1.5})
     assert pool.stats.done == pool.stats.started == 1
 
 
-async def test_an_analysis_without_a_preview_arrives(make_pool: MakePool, clip: Clip) -> None:
-    assert (await make_pool().analyze(clip("blind"))).preview is None
+async def test_pool_returns_an_analysis_without_preview(make_pool: MakePool, clip: Clip) -> None:
+    assert (await make_pool().analyze(clip("no_preview"))).preview is None
 
 
-async def test_a_worker_is_told_how_much_of_a_file_to_hear(make_pool: MakePool, clip: Clip) -> None:
-    assert (await make_pool("load_told").analyze(clip("ok 1"))).model_id == "30 s"
-    assert (await make_pool("load_told", heard_s=12.5).analyze(clip("ok 1"))).model_id == "12.5 s"
+async def test_worker_gets_the_seconds_to_analyse(make_pool: MakePool, clip: Clip) -> None:
+    assert (await make_pool("load_seconds").analyze(clip("ok 1"))).model_id == "30 s"
+    pool = make_pool("load_seconds", max_analyzed_s=12.5)
+    assert (await pool.analyze(clip("ok 1"))).model_id == "12.5 s"
 
 
-async def test_a_worker_serves_many_clips_and_knows_their_names(
+async def test_worker_analyses_many_clips_and_gets_their_names(
     make_pool: MakePool, clip: Clip
 ) -> None:
     pool = make_pool()
@@ -126,7 +126,7 @@ async def test_a_worker_serves_many_clips_and_knows_their_names(
         await pool.analyze(path)
 
 
-async def test_a_refused_clip_keeps_its_sentence_and_its_worker(
+async def test_refused_clip_keeps_its_sentence_and_its_worker(
     make_pool: MakePool, clip: Clip
 ) -> None:
     pool = make_pool()
@@ -134,13 +134,13 @@ async def test_a_refused_clip_keeps_its_sentence_and_its_worker(
     pids = pool.pids
     with pytest.raises(errors.SilentAudio) as caught:
         await pool.analyze(clip("refuse"))
-    assert str(caught.value) == "There is nothing to hear in this clip: it is silent. [2J"
+    assert str(caught.value) == "This clip is silent. [2J"
     assert (await pool.analyze(clip("ok 1"))).duration_s == 1
     assert pool.pids == pids
     assert pool.stats.refused == 1
 
 
-async def test_what_is_no_file_is_refused_before_a_worker_sees_it(
+async def test_path_that_is_no_file_is_refused_without_a_worker(
     make_pool: MakePool, tmp_path: Path, clip: Clip
 ) -> None:
     pool = make_pool()
@@ -160,32 +160,32 @@ async def test_what_is_no_file_is_refused_before_a_worker_sees_it(
         ("exit 3", "exit code 3"),
         ("oom", "MemoryError"),
         ("fill", "MemoryError"),
-        ("bug", "ValueError: an axis too many"),
-        ("claim", "pool_closed"),
-        ("garbage", "a frame of"),
-        ("oversized", "a frame of"),
-        ("unasked", "another job"),
-        ("nan", "length 1"),
-        ("unsure", "sum to 1"),
-        ("strange", "another model"),
-        ("wide", "a length that cannot be"),
-        ("deep", "bytes for"),
+        ("bug", "ValueError: one axis too many"),
+        ("wrong_code", "error.code='pool_closed'"),
+        ("garbage", "frame.json_bytes=4294967295"),
+        ("oversized", "frame.blob_bytes=1073741824"),
+        ("other_job", "job=99: expected 1"),
+        ("nan", "embedding.length=nan: expected 1"),
+        ("wrong_sum", r"scores.sum=0\.6: expected 1"),
+        ("other_model", "model_id='somebody-else': expected 'fake-0001'"),
+        ("wide_preview", r"preview\[1\]=201: expected 1\.\.200"),
+        ("float_preview", "blob_bytes="),
     ],
 )
-async def test_a_clip_that_breaks_its_worker_fails_alone(
+async def test_clip_that_breaks_its_worker_fails_alone(
     make_pool: MakePool, clip: Clip, command: str, reason: str
 ) -> None:
     pool = make_pool(workers=2, memory_bytes=1 << 29)
-    innocent = asyncio.ensure_future(pool.analyze(clip("ok 5 0.2")))
+    other = asyncio.ensure_future(pool.analyze(clip("ok 5 0.2")))
     with pytest.raises(errors.WorkerCrashed, match=reason):
         await pool.analyze(clip(command))
-    assert (await innocent).duration_s == 5
+    assert (await other).duration_s == 5
     assert (await pool.analyze(clip("ok 6"))).duration_s == 6
     assert pool.stats.crashed == 1
     assert pool.stats.done == 2
 
 
-async def test_a_hang_is_killed_on_time(make_pool: MakePool, clip: Clip) -> None:
+async def test_hanging_worker_is_killed_at_the_time_limit(make_pool: MakePool, clip: Clip) -> None:
     pool = make_pool(timeout_s=0.5)
     await pool.warm()
     (pid,) = pool.pids
@@ -194,31 +194,27 @@ async def test_a_hang_is_killed_on_time(make_pool: MakePool, clip: Clip) -> None
         await pool.analyze(clip("hang"))
     assert 0.5 <= time.monotonic() - start < 10
     assert not exists(pid)
-    pool._timeout_s = 20.0  # a busy machine may not hear even a good clip in half a second
+    pool._timeout_s = 20.0  # on a busy machine a good clip may take longer than half a second
     assert (await pool.analyze(clip("ok 6"))).duration_s == 6
 
 
-async def test_a_worker_out_of_processor_time_counts_as_too_slow(
-    make_pool: MakePool, clip: Clip
-) -> None:
+async def test_worker_out_of_cpu_time_is_a_timeout(make_pool: MakePool, clip: Clip) -> None:
     with pytest.raises(errors.AnalysisTimeout):
         await make_pool().analyze(clip("spin"))
 
 
-async def test_noise_on_stdout_and_stderr_is_no_answer(make_pool: MakePool, clip: Clip) -> None:
+async def test_output_on_stdout_and_stderr_is_no_reply(make_pool: MakePool, clip: Clip) -> None:
     pool = make_pool()
     await pool.analyze(clip("noise"))
     assert (await pool.analyze(clip("ok 6"))).duration_s == 6
     assert pool.stats.started == 1
 
 
-async def test_a_full_queue_says_which_place_there_would_be(
-    make_pool: MakePool, clip: Clip
-) -> None:
+async def test_full_queue_raises_busy_with_the_place(make_pool: MakePool, clip: Clip) -> None:
     pool = make_pool(queue=2)
     await pool.warm()
     jobs = [asyncio.ensure_future(pool.analyze(clip(f"ok {n}"))) for n in range(3)]
-    await asyncio.sleep(0)  # they queue at once; a pause might outlast the first one's work
+    await asyncio.sleep(0)  # they queue at once; during a longer pause the first could finish
     assert pool.waiting == 2
     with pytest.raises(errors.Busy, match="number 3 in the queue"):
         await pool.analyze(clip("ok 3"))
@@ -226,7 +222,7 @@ async def test_a_full_queue_says_which_place_there_would_be(
     assert pool.waiting == 0
 
 
-async def test_first_come_first_served(make_pool: MakePool, clip: Clip) -> None:
+async def test_queue_is_first_come_first_served(make_pool: MakePool, clip: Clip) -> None:
     pool, order = make_pool(), list[float]()
 
     async def job(number: int) -> None:
@@ -236,7 +232,7 @@ async def test_first_come_first_served(make_pool: MakePool, clip: Clip) -> None:
     assert order == [0, 1, 2, 3, 4, 5, 6, 7]
 
 
-async def test_a_worn_worker_is_replaced(make_pool: MakePool, clip: Clip) -> None:
+async def test_worker_is_replaced_after_max_jobs(make_pool: MakePool, clip: Clip) -> None:
     pool = make_pool(max_jobs=2)
     pids = [(await pool.analyze(clip("pid"))).duration_s for _ in range(4)]
     assert pids[0] == pids[1] != pids[2] == pids[3]
@@ -244,11 +240,11 @@ async def test_a_worn_worker_is_replaced(make_pool: MakePool, clip: Clip) -> Non
     assert not any(exists(int(pid)) for pid in pids)
 
 
-async def test_a_worker_killed_while_idle_is_nobodys_fault(make_pool: MakePool, clip: Clip) -> None:
+async def test_worker_killed_while_idle_fails_no_job(make_pool: MakePool, clip: Clip) -> None:
     pool = make_pool()
     await pool.warm()
     os.kill(pool.pids[0], signal.SIGKILL)
-    # Wait for its end without the loop, which thus has not heard of it.
+    # Wait for its exit without running the loop, which therefore has no event of it.
     os.waitid(os.P_PID, pool.pids[0], os.WEXITED | os.WNOWAIT)
     assert (await pool.analyze(clip("ok 6"))).duration_s == 6
     assert pool.stats.crashed == 0
@@ -256,12 +252,12 @@ async def test_a_worker_killed_while_idle_is_nobodys_fault(make_pool: MakePool, 
 
 
 @pytest.mark.parametrize("seconds", [0, 0.02, 0.2, 0.7])
-async def test_cancelling_neither_leaks_a_worker_nor_gives_back_half_a_job(
+async def test_cancelled_job_stops_its_worker(
     make_pool: MakePool, clip: Clip, seconds: float
 ) -> None:
     pool = make_pool(queue=8)
     jobs = [asyncio.ensure_future(pool.analyze(clip("ok 1 60"))) for _ in range(4)]
-    await asyncio.sleep(seconds)  # starting, or at work
+    await asyncio.sleep(seconds)  # starting or busy
     pids = pool.pids
     for job in jobs:
         job.cancel()
@@ -272,7 +268,9 @@ async def test_cancelling_neither_leaks_a_worker_nor_gives_back_half_a_job(
     assert (await pool.analyze(clip("ok 6"))).duration_s == 6
 
 
-async def test_cancelling_twice_still_ends_the_worker(make_pool: MakePool, clip: Clip) -> None:
+async def test_job_cancelled_repeatedly_still_stops_its_worker(
+    make_pool: MakePool, clip: Clip
+) -> None:
     pool = make_pool()
     await pool.warm()
     (pid,) = pool.pids
@@ -287,7 +285,7 @@ async def test_cancelling_twice_still_ends_the_worker(make_pool: MakePool, clip:
     assert not exists(pid)
 
 
-async def test_closing_ends_all_jobs_and_workers(make_pool: MakePool, clip: Clip) -> None:
+async def test_close_fails_all_jobs_and_stops_all_workers(make_pool: MakePool, clip: Clip) -> None:
     pool = make_pool(workers=2)
     await pool.warm()
     pids = pool.pids
@@ -301,9 +299,7 @@ async def test_closing_ends_all_jobs_and_workers(make_pool: MakePool, clip: Clip
         await pool.analyze(clip("ok 1"))
 
 
-async def test_closing_while_workers_start_waits_for_their_end(
-    make_pool: MakePool, clip: Clip
-) -> None:
+async def test_close_stops_workers_that_start(make_pool: MakePool, clip: Clip) -> None:
     pool = make_pool("load_never", workers=2)
     jobs = [asyncio.ensure_future(pool.analyze(clip("ok 1"))) for _ in range(3)]
     await until(lambda: len(pool.pids) == 2)
@@ -333,7 +329,7 @@ async def test_warm_starts_every_worker_once(make_pool: MakePool) -> None:
         ("no_such_function", "AttributeError"),
     ],
 )
-async def test_a_worker_that_does_not_start_is_a_sentence(
+async def test_failed_start_raises_worker_unavailable_with_the_reason(
     make_pool: MakePool,
     clip: Clip,
     caplog: pytest.LogCaptureFixture,
@@ -348,10 +344,10 @@ async def test_a_worker_that_does_not_start_is_a_sentence(
     assert pool.stats.failed_starts == 2
     assert not pool.pids
     if analyzer == "load_broken":
-        assert "what went before" in caplog.text  # its stderr
+        assert "earlier output" in caplog.text  # its stderr
 
 
-async def test_no_process_at_all_is_a_sentence_too(
+async def test_failed_process_creation_raises_worker_unavailable(
     make_pool: MakePool, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "executable", "/no/such/python")
@@ -361,7 +357,7 @@ async def test_no_process_at_all_is_a_sentence_too(
     assert descriptors() == before
 
 
-async def test_starts_are_not_tried_for_ever_and_work_again_later(
+async def test_start_fails_at_once_during_a_long_pause_and_works_later(
     make_pool: MakePool, preset: Path, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(supervisor, "ATTEMPTS", 1)
@@ -375,21 +371,21 @@ async def test_starts_are_not_tried_for_ever_and_work_again_later(
         await pool.analyze(clip("ok 1"))
     assert pool.stats.failed_starts == 1
     (preset / "down").unlink()
-    pool._starter._pause_until = 0
+    pool._supervisor._pause_until = 0
     assert (await pool.analyze(clip("ok 6"))).duration_s == 6
 
 
-async def test_the_pause_after_failed_starts_doubles_up_to_a_limit(make_pool: MakePool) -> None:
-    first, clock, pauses = make_pool()._starter, asyncio.get_running_loop().time, list[float]()
+async def test_pause_after_failed_starts_doubles_up_to_the_limit(make_pool: MakePool) -> None:
+    starts, clock, pauses = make_pool()._supervisor, asyncio.get_running_loop().time, list[float]()
     for _ in range(12):
-        first._failed(errors.WorkerUnavailable("No."))
-        pauses.append(first._pause_until - clock())
+        starts._failed(errors.WorkerUnavailable("No."))
+        pauses.append(starts._pause_until - clock())
     assert pauses == pytest.approx(
         [0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30, 30, 30], abs=0.05
     )
 
 
-async def test_a_worker_killed_as_it_starts_is_started_again(
+async def test_worker_killed_during_its_start_is_started_again(
     make_pool: MakePool, clip: Clip
 ) -> None:
     pool = make_pool()
@@ -401,7 +397,7 @@ async def test_a_worker_killed_as_it_starts_is_started_again(
     assert (pool.stats.failed_starts, pool.stats.started) == (1, 1)
 
 
-async def test_a_refused_preset_keeps_its_sentence(make_pool: MakePool, clip: Clip) -> None:
+async def test_refused_preset_keeps_its_sentence(make_pool: MakePool, clip: Clip) -> None:
     pool = make_pool("load_refused")
     with pytest.raises(errors.PresetError, match=r"^The preset is damaged\.$"):
         await pool.analyze(clip("ok 1"))
@@ -409,10 +405,10 @@ async def test_a_refused_preset_keeps_its_sentence(make_pool: MakePool, clip: Cl
         await pool.warm()
 
 
-async def test_workers_of_another_model_are_refused(
+async def test_worker_with_another_model_id_is_refused(
     make_pool: MakePool, preset: Path, clip: Clip
 ) -> None:
-    with pytest.raises(errors.ModelMismatch, match=r"fake-0001, and wanted-0001"):
+    with pytest.raises(errors.ModelMismatch, match=r"fake-0001, but wanted-0001"):
         await make_pool(expected_model_id="wanted-0001").analyze(clip("ok 1"))
     pool = make_pool(max_jobs=1, expected_model_id=MODEL_ID)
     assert (await pool.analyze(clip("ok 1"))).model_id == MODEL_ID
@@ -423,49 +419,29 @@ async def test_workers_of_another_model_are_refused(
         await other.analyze(clip("ok 1"))
 
 
-async def test_many_clips_keep_all_workers_busy_with_little_look_ahead(
-    make_pool: MakePool, clip: Clip
+async def test_concurrent_clips_return_their_own_results(make_pool: MakePool, clip: Clip) -> None:
+    pool = make_pool(workers=2, queue=10)
+    commands = [{3: "refuse", 5: "segv"}.get(n, f"ok {n} 0.01") for n in range(12)]
+    results = await asyncio.gather(
+        *(pool.analyze(clip(command)) for command in commands), return_exceptions=True
+    )
+    assert isinstance(results[3], errors.SilentAudio)
+    assert isinstance(results[5], errors.WorkerCrashed)
+    seconds = [result.duration_s for result in results if isinstance(result, Analysis)]
+    assert seconds == [0, 1, 2, 4, 6, 7, 8, 9, 10, 11]
+    assert pool.stats == supervisor.PoolStats(started=3, done=10, refused=1, crashed=1)
+
+
+async def test_pool_of_zero_workers_has_the_default_size(
+    make_pool: MakePool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool, asked = make_pool(workers=2, queue=0), list[int]()
-
-    def clips() -> Any:
-        for number in range(12):
-            asked.append(number)
-            yield clip({3: "refuse", 5: "segv"}.get(number, f"ok {number} 0.01"))
-
-    results = list[Any]()
-    async with aclosing(pool.analyze_many(clips())) as many:
-        async for path, result in many:
-            assert path.exists()
-            results.append(result)
-            assert len(asked) <= len(results) + pool.size + 1
-    good = sorted(result.duration_s for result in results if isinstance(result, Analysis))
-    assert good == [0, 1, 2, 4, 6, 7, 8, 9, 10, 11]
-    bad = [type(result) for result in results if isinstance(result, Exception)]
-    assert sorted(kind.__name__ for kind in bad) == ["SilentAudio", "WorkerCrashed"]
+    for cores, size in ((1, 1), (3, 3), (64, MAX_DEFAULT_WORKERS), (None, 1)):
+        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: cores)
+        assert make_pool(workers=0).size == size
+    assert make_pool(workers=7).size == 7
 
 
-async def test_leaving_many_clips_early_leaves_nothing_running(
-    make_pool: MakePool, clip: Clip
-) -> None:
-    pool = make_pool(workers=2)
-    async with aclosing(pool.analyze_many(clip(f"ok {n} 0.1") for n in range(100))) as many:
-        async for _ in many:
-            break
-    assert pool.waiting == 0
-    assert (await pool.analyze(clip("ok 6"))).duration_s == 6
-
-
-async def test_many_clips_stop_where_no_worker_starts(
-    make_pool: MakePool, clip: Clip, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervisor, "ATTEMPTS", 1)
-    many = make_pool("load_broken").analyze_many(clip(f"ok {n}") for n in range(100))
-    with pytest.raises(errors.WorkerUnavailable):
-        await anext(many)
-
-
-async def test_a_worker_knows_nothing_of_its_parents_environment(
+async def test_worker_gets_none_of_its_parents_environment(
     make_pool: MakePool, clip: Clip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISCORD_TOKEN", "secret")
@@ -476,7 +452,7 @@ async def test_a_worker_knows_nothing_of_its_parents_environment(
     assert {name for name in str(caught.value).split() if "THREADS" not in name} <= allowed
 
 
-async def test_workers_and_their_descriptors_do_not_add_up(make_pool: MakePool, clip: Clip) -> None:
+async def test_stopped_workers_leave_no_descriptors(make_pool: MakePool, clip: Clip) -> None:
     pool = make_pool(max_jobs=1)
     await pool.analyze(clip("ok 0"))
     before = descriptors()
@@ -485,8 +461,8 @@ async def test_workers_and_their_descriptors_do_not_add_up(make_pool: MakePool, 
     assert descriptors() == before
 
 
-@pytest.mark.usefixtures("make_pool")  # its path to the fake analyzer
-async def test_a_worker_dies_with_its_parent_even_when_it_hangs(preset: Path, clip: Clip) -> None:
+@pytest.mark.usefixtures("make_pool")  # it adds the fake analyzer to sys.path
+async def test_hanging_worker_dies_with_its_parent(preset: Path, clip: Clip) -> None:
     script = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
@@ -513,7 +489,7 @@ async def test_a_worker_dies_with_its_parent_even_when_it_hangs(preset: Path, cl
 
 
 def running(pid: int) -> bool:
-    """Whether there is such a process that is no zombie: nobody may be left to reap it."""
+    """Return whether a process runs, not as a zombie, which may have no parent to reap it."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except OSError:
@@ -521,7 +497,7 @@ def running(pid: int) -> bool:
 
 
 @pytest.mark.usefixtures("preset")
-def test_a_worker_is_started_in_any_folder_and_finds_nothing_there(
+def test_worker_imports_nothing_from_the_working_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clip: Clip
 ) -> None:
     (tmp_path / "numpy.py").write_text("raise SystemExit('the wrong numpy')")
@@ -537,14 +513,12 @@ def test_a_worker_is_started_in_any_folder_and_finds_nothing_there(
 
 
 @pytest.mark.slow
-async def test_a_storm_of_faults_loses_nothing_and_mixes_nothing_up(
-    make_pool: MakePool, clip: Clip
-) -> None:
+async def test_many_faults_lose_and_mix_up_no_job(make_pool: MakePool, clip: Clip) -> None:
     rng = random.Random(7)
     pool = make_pool(workers=2, queue=1000, timeout_s=2.0, max_jobs=40)
     await pool.warm()
     kinds = rng.choices(["ok", "segv", "hang", "exit 3", "refuse"], [92, 2, 1, 2, 3], k=160)
-    seen, outcomes = set(pool.pids), Counter[str]()
+    pids, outcomes = set(pool.pids), Counter[str]()
 
     async def job(number: int, kind: str) -> None:
         command = f"ok {number} 0.002" if kind == "ok" else kind
@@ -558,8 +532,8 @@ async def test_a_storm_of_faults_loses_nothing_and_mixes_nothing_up(
             outcomes["cancelled"] += 1
         except errors.GenrecError as error:
             outcomes[type(error).__name__] += 1
-        seen.update(pool.pids)
-        if rng.random() < 0.03:  # somebody from outside, such as the kernel out of memory
+        pids.update(pool.pids)
+        if rng.random() < 0.03:  # as the kernel does when it is out of memory
             for pid in rng.sample(pool.pids, min(1, len(pool.pids))):
                 os.kill(pid, signal.SIGKILL)
 
@@ -568,9 +542,9 @@ async def test_a_storm_of_faults_loses_nothing_and_mixes_nothing_up(
     assert outcomes["ok"] >= 90, outcomes
     assert set(outcomes) >= {"ok", "cancelled", "SilentAudio", "WorkerCrashed"}
     assert not set(outcomes) & {"WorkerUnavailable", "Busy", "PoolClosed"}
-    seen.update(pool.pids)
+    pids.update(pool.pids)
     assert (await pool.analyze(clip("ok 6"))).duration_s == 6
     assert pool.waiting == 0
-    seen.update(pool.pids)
+    pids.update(pool.pids)
     await pool.close()
-    assert not [pid for pid in seen if exists(pid)]
+    assert not [pid for pid in pids if exists(pid)]

@@ -1,4 +1,4 @@
-"""What a locked worker can no longer do, and that decoding still works in one."""
+"""A sandboxed worker cannot leave its sandbox, and can decode every format."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ MEASURES = {
 
 @pytest.fixture(scope="module")
 def report() -> dict[str, sandbox.Measure]:
-    """Return what is in force here, by name."""
+    """Return the measures in force on this machine, by name."""
     return {measure.name: measure for measure in sandbox.report()}
 
 
 @pytest.fixture
 def need(report: dict[str, sandbox.Measure]) -> Any:
-    """Return a function that skips a test where this system lacks one of some measures."""
+    """Return a function that skips a test if none of some measures is in force."""
 
     def check(*names: str) -> None:
         if not any(report[name].in_force for name in names):
@@ -53,7 +53,7 @@ def need(report: dict[str, sandbox.Measure]) -> Any:
 
 @pytest_asyncio.fixture
 async def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[AnalysisPool]:
-    """Yield a pool with one locked worker that does as it is told."""
+    """Yield a pool with one sandboxed worker that runs the command in a clip."""
     monkeypatch.syspath_prepend(Path(__file__).parent)
     preset = tmp_path / "preset"
     preset.mkdir()
@@ -63,7 +63,7 @@ async def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
 
 
 async def outcome(pool: AnalysisPool, folder: Path, command: str) -> str:
-    """Have a worker try something; return the error it met, or an empty string."""
+    """Run a command in a worker; return the name of its error, or an empty string."""
     clip = folder / "command"
     clip.write_text(command)
     try:
@@ -73,7 +73,7 @@ async def outcome(pool: AnalysisPool, folder: Path, command: str) -> str:
     return ""
 
 
-async def test_a_worker_reads_the_clip_python_and_its_preset_alone(
+async def test_worker_reads_only_the_clip_python_and_its_preset(
     pool: AnalysisPool, tmp_path: Path, need: Any
 ) -> None:
     need("files")
@@ -86,7 +86,7 @@ async def test_a_worker_reads_the_clip_python_and_its_preset_alone(
     assert [await outcome(pool, tmp_path, f"read {path}") for path in allowed] == [""] * 3
 
 
-async def test_a_worker_writes_nothing(pool: AnalysisPool, tmp_path: Path, need: Any) -> None:
+async def test_worker_writes_no_file(pool: AnalysisPool, tmp_path: Path, need: Any) -> None:
     need("files", "limits")
     existing = tmp_path / "existing"
     existing.write_text("kept")
@@ -96,7 +96,7 @@ async def test_a_worker_writes_nothing(pool: AnalysisPool, tmp_path: Path, need:
     assert await outcome(pool, tmp_path, "write /dev/null") == ""
 
 
-async def test_a_worker_reaches_no_network_program_or_process(
+async def test_worker_cannot_connect_execute_fork_or_signal(
     pool: AnalysisPool, tmp_path: Path, need: Any
 ) -> None:
     need("system calls")
@@ -107,25 +107,23 @@ async def test_a_worker_reaches_no_network_program_or_process(
     assert results == ["PermissionError"] * 4
 
 
-async def test_every_format_is_decoded_in_a_locked_worker(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_worker_decodes_every_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(Path(__file__).parent)
     y = synth.music(1, 3.0, 44100)
     clips = [synth.write(tmp_path / f"clip.{kind}", y, 44100, kind) for kind in synth.WRITERS]
     async with AnalysisPool(tmp_path, workers=1, analyzer="fake_analyzer:load_decoder") as pool:
-        heard_s = [(await pool.analyze(clip)).analyzed_s for clip in clips]
-    assert heard_s == pytest.approx([3.0] * len(clips), abs=0.2)
+        analyzed_s = [(await pool.analyze(clip)).analyzed_s for clip in clips]
+    assert analyzed_s == pytest.approx([3.0] * len(clips), abs=0.2)
 
 
-async def test_workers_report_the_measures(pool: AnalysisPool, report: Any) -> None:
+async def test_pool_reports_the_measures_of_its_worker(pool: AnalysisPool, report: Any) -> None:
     await pool.warm()
     assert {measure.name for measure in pool.measures} == MEASURES
     for measure in pool.measures:
         assert measure.in_force == report[measure.name].in_force
 
 
-def test_the_report_tries_to_break_out(report: dict[str, sandbox.Measure], need: Any) -> None:
+def test_report_contains_escape_attempts(report: dict[str, sandbox.Measure], need: Any) -> None:
     assert set(report) > MEASURES
     need("files")
     assert report["cannot read other files"].in_force
@@ -134,7 +132,7 @@ def test_the_report_tries_to_break_out(report: dict[str, sandbox.Measure], need:
     assert report["cannot start a process"].in_force
 
 
-def test_no_report_is_a_report_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_report_without_a_process_is_one_failed_measure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/no/such/python")
     (measure,) = sandbox.report()
     assert not measure.in_force
@@ -142,37 +140,37 @@ def test_no_report_is_a_report_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(script: str) -> str:
-    """Run a script in a fresh process with genrec at hand."""
+    """Run a script in a new process that can import genrec; return its output."""
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, env=sandbox.environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
 
-def test_elsewhere_the_measures_are_missing_with_a_note() -> None:
+def test_measures_on_another_platform_have_a_note() -> None:
     printed = run(
         "import sys; sys.platform = 'darwin'\n"
         "from genrec.workers import sandbox\n"
-        "for m in sandbox.lock_down(readable=[], memory_bytes=1 << 30):\n"
+        "for m in sandbox.enter(readable=[], memory_bytes=1 << 30):\n"
         "    print(m.name, m.in_force, m.note, sep=':')\n"
     )
     assert "limits:True" in printed
     assert "files:False:not on darwin" in printed
 
 
-def test_a_thread_that_was_there_before_is_reported() -> None:
+def test_thread_started_before_the_sandbox_is_reported() -> None:
     printed = run(
         "import threading, time\n"
         "from genrec.workers import sandbox\n"
         "threading.Thread(target=time.sleep, args=(0.5,), daemon=True).start()\n"
-        "for m in sandbox.lock_down(readable=[], memory_bytes=1 << 30):\n"
+        "for m in sandbox.enter(readable=[], memory_bytes=1 << 30):\n"
         "    print(m.name, m.in_force, m.note, sep=':')\n"
     )
     if sys.platform == "linux":
-        assert "before any thread:False:1 threads are not" in printed
+        assert "before any thread:False:1 other threads run" in printed
 
 
-def test_processor_time_is_counted_from_now() -> None:
+def test_allow_cpu_counts_from_the_call() -> None:
     printed = run(
         "import resource\n"
         "from genrec.workers import sandbox\n"
@@ -184,7 +182,7 @@ def test_processor_time_is_counted_from_now() -> None:
     assert hard == -1 or hard > soft
 
 
-def test_a_checkout_is_listed_but_only_its_packages_are_read(
+def test_interpreter_paths_list_a_checkout_and_read_its_packages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = tmp_path / "somebodys_package"
@@ -197,13 +195,13 @@ def test_a_checkout_is_listed_but_only_its_packages_are_read(
     assert tmp_path in listable
 
 
-def libc(answer: int) -> Any:
-    """Return a C library whose system calls all return ``answer``, and which remembers them."""
+def fake_libc(result: int) -> Any:
+    """Return a C library that records its system calls; the first returns ``result``."""
     calls = []
 
     def syscall(number: Any, *arguments: Any) -> int:
         calls.append((number.value, arguments))
-        return answer if len(calls) == 1 else -1
+        return result if len(calls) == 1 else -1
 
     return SimpleNamespace(syscall=syscall, prctl=lambda *_: -1, calls=calls)
 
@@ -212,25 +210,25 @@ def libc(answer: int) -> Any:
     ("version", "size", "rights"),
     [(1, 8, 13), (2, 8, 14), (3, 8, 15), (4, 16, 15), (5, 16, 16), (6, 24, 16), (99, 24, 16)],
 )
-def test_older_and_newer_kernels_are_asked_for_what_they_know(
+def test_landlock_requests_the_rights_of_the_kernels_version(
     version: int, size: int, rights: int
 ) -> None:
-    kernel = libc(version)
-    assert "refuses" in landlock.restrict(kernel, readable=[])
-    _, (attributes, length, _) = kernel.calls[1]
+    libc = fake_libc(version)
+    assert "refused" in landlock.restrict(libc, readable=[])
+    _, (attributes, length, _) = libc.calls[1]
     assert len(attributes) == length.value == size
     assert struct.unpack_from("=Q", attributes)[0] == (1 << rights) - 1
 
 
-def test_a_kernel_without_landlock_or_seccomp_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "no Landlock" in landlock.restrict(libc(-1), readable=[])
-    assert "refuses" in seccomp.install(libc(-1)) or "no filter" in seccomp.install(libc(-1))
+def test_missing_landlock_or_seccomp_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "no Landlock" in landlock.restrict(fake_libc(-1), readable=[])
+    assert any(note in seccomp.install(fake_libc(-1)) for note in ("refused", "no filter"))
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
-    assert seccomp.install(libc(0)) == "no filter is written for riscv64"
+    assert seccomp.install(fake_libc(0)) == "there is no filter for riscv64"
 
 
-def judge(machine: seccomp.SyscallTable, number: int, argument: int = 0, arch: int = 0) -> str:
-    """Run the filter as the kernel would, for the process 77."""
+def run_filter(machine: seccomp.SyscallTable, number: int, argument: int = 0, arch: int = 0) -> str:
+    """Run the filter for the process 77 and return its decision."""
     data = {4: arch or machine.audit_arch, 0: number, 16: argument}
     names = {0x7FFF0000: "allow", 0x50000 | errno.EPERM: "refuse", 0x50000 | errno.ENOSYS: "absent"}
     lines = seccomp.program(machine, 77)
@@ -249,24 +247,26 @@ def judge(machine: seccomp.SyscallTable, number: int, argument: int = 0, arch: i
 
 
 @pytest.mark.parametrize("name", seccomp.MACHINES)
-def test_the_filter_refuses_what_is_listed_and_nothing_else(name: str) -> None:
+def test_filter_denies_listed_calls_only(name: str) -> None:
     machine = seccomp.MACHINES[name]
     column = machine.column
     denied = {numbers[column] for numbers in seccomp.DENIED.values()} - {-1}
-    fenced = {numbers[column] for numbers in seccomp.FENCED.values()}
-    special = fenced | {seccomp.CLONE[column], seccomp.CLONE3[column]}
+    own_process = {numbers[column] for numbers in seccomp.OWN_PROCESS.values()}
+    special = own_process | {seccomp.CLONE[column], seccomp.CLONE3[column]}
     assert len(denied) > 50
     for number in range(500):
         if number not in special:
-            assert judge(machine, number) == ("refuse" if number in denied else "allow"), number
-    assert judge(machine, seccomp.CLONE3[column]) == "absent"
-    assert judge(machine, seccomp.CLONE[column], 17) == "refuse"  # SIGCHLD: a process
-    assert judge(machine, seccomp.CLONE[column], 0x3D0F00) == "allow"  # a thread of glibc
-    for number in fenced:
-        assert judge(machine, number, 77) == "allow"
-        assert judge(machine, number, 78) == "refuse"
-    assert judge(machine, seccomp.FENCED["prlimit64"][column], 0) == "allow"
-    assert judge(machine, seccomp.FENCED["kill"][column], 0) == "refuse"
-    assert judge(machine, 0, arch=0x40000003) == "refuse"  # 32 bits
-    assert judge(machine, 0x40000000) == ("refuse" if machine.x32 else "allow")
-    assert len(seccomp.assemble(seccomp.program(machine, 77))) < 8 * 4096  # what the kernel takes
+            assert run_filter(machine, number) == ("refuse" if number in denied else "allow"), (
+                number
+            )
+    assert run_filter(machine, seccomp.CLONE3[column]) == "absent"
+    assert run_filter(machine, seccomp.CLONE[column], 17) == "refuse"  # SIGCHLD: a process
+    assert run_filter(machine, seccomp.CLONE[column], 0x3D0F00) == "allow"  # a thread of glibc
+    for number in own_process:
+        assert run_filter(machine, number, 77) == "allow"
+        assert run_filter(machine, number, 78) == "refuse"
+    assert run_filter(machine, seccomp.OWN_PROCESS["prlimit64"][column], 0) == "allow"
+    assert run_filter(machine, seccomp.OWN_PROCESS["kill"][column], 0) == "refuse"
+    assert run_filter(machine, 0, arch=0x40000003) == "refuse"  # 32 bits
+    assert run_filter(machine, 0x40000000) == ("refuse" if machine.x32 else "allow")
+    assert len(seccomp.assemble(seccomp.program(machine, 77))) < 8 * 4096  # limit of the kernel
