@@ -2,7 +2,7 @@
 
 An attacker who takes over a worker through a bug in a decoder has no network, no files but the
 clip, and cannot start programs. The measures are independent: if a platform lacks one, its note
-says so and the others hold.
+reports that and the others hold.
 """
 
 from __future__ import annotations

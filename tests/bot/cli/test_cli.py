@@ -9,6 +9,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,20 @@ CODECS = ("flac", "mp3", "ogg", "m4a", "webm")
 ALL_CODECS = [(name, kind) for name in NAMES for kind in CODECS]
 
 
+@contextmanager
+def sigint_not_ignored() -> Iterator[None]:
+    """Start child processes with the default action of SIGINT.
+
+    A shell starts background commands with SIGINT ignored, and children inherit that. A handler is
+    not inherited: exec resets it to the default action.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class Genrec:
     """Run ``genrec`` in a subprocess with its own catalogue."""
 
@@ -43,11 +59,12 @@ class Genrec:
         }
 
     def start(self, *arguments: str | Path) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, "-m", "bot", *map(str, arguments)],
-            cwd=self.folder, env=self.environment, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+        with sigint_not_ignored():
+            return subprocess.Popen(
+                [sys.executable, "-m", "bot", *map(str, arguments)],
+                cwd=self.folder, env=self.environment, text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            )  # fmt: skip
 
     def __call__(self, *arguments: str | Path) -> tuple[int, str, str]:
         with self.start(*arguments) as process:
