@@ -219,7 +219,7 @@ def _size(field: str, value: object, most: int) -> int:
 
 def _number(field: str, value: object, most: float = 1e9) -> float:
     if type(value) not in (int, float) or not 0 <= value <= most:  # type: ignore[operator]
-        raise _wrong(field, value, f"0..{most:g}")
+        raise _wrong(field, value, f"0..{most:g}".replace("e+0", "e"))
     return float(value)  # type: ignore[arg-type]
 
 
