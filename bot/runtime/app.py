@@ -115,4 +115,4 @@ async def _sync(settings: Settings, token: str) -> None:
 @asynccontextmanager
 async def _closed_pool(settings: Settings, preset: Preset) -> AsyncIterator[AnalysisPool]:
     """Yield a pool that is never opened: registering commands analyses nothing."""
-    yield AnalysisPool(preset.folder, workers=settings.workers or None)
+    yield AnalysisPool(preset.folder, workers=settings.workers)

@@ -52,7 +52,7 @@ async def open_recommender(
         if open_pool is None:
             pool = AnalysisPool(
                 preset.folder,
-                workers=workers or settings.workers or None,
+                workers=workers or settings.workers,
                 queue=settings.queue,
                 timeout_s=settings.analysis_timeout_s,
                 max_analyzed_s=settings.heard_s,
