@@ -128,7 +128,7 @@ def test_demo_ignores_settings_and_leaves_no_files(genrec: Genrec) -> None:
     assert "█" in turns[0]
     assert turns[1].count("similarity 0.") == 5
     assert turns[2].count("similarity") >= 1
-    assert "Like " in turns[2]
+    assert "Similar to " in turns[2]
     assert not re.search(r"\*\*|\]\(|\\", out)  # markdown is removed
     assert [path.name for path in genrec.folder.rglob("*")] == ["scratch"]
 
