@@ -16,7 +16,7 @@ from genrec.images import ImageConfig
 from genrec.preset import Calibration, Preset, StarterCatalogue, save_preset, save_starter
 from genrec.spectrogram import SpectrogramConfig
 from genrec.types import Analysis, GenreScore
-from genrec.workers.supervisor import Stats
+from genrec.workers.supervisor import PoolStats
 
 LABELS = ("blues", "jazz", "metal")
 DIMENSION = 8
@@ -82,7 +82,7 @@ class FakePool:
         self.on_analyze: Callable[[Path], None] = lambda _: None
         self._slots = asyncio.Semaphore(self.size)
         self._waiting = 0
-        self.stats = Stats()
+        self.stats = PoolStats()
 
     @property
     def waiting(self) -> int:
