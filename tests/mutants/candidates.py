@@ -21,6 +21,7 @@ from cosmic_ray.plugins import get_operator, operator_names
 
 IGNORED = re.compile(
     r"RemoveDecorator$|VariableReplacer$|VariableInserter$"  # the last two need a name each
+    r"|UnaryOperator_.*_Invert$"  # -1 to ~1 is no likely slip
     r"|ComparisonOperator_(?!Is_IsNot|IsNot_Is).*(_Is|_IsNot)$"  # of numbers: a warning, not a bug
     r"|BinaryOperator_(?!Add_Sub|Sub_Add|Mul_Div|Div_Mul|FloorDiv_Mul|Mod_Mul|Pow_Mul"
     r"|BitAnd_BitOr|BitOr_BitAnd|LShift_RShift|RShift_LShift)"  # one plausible slip an operator
@@ -171,14 +172,13 @@ def _differs(mutated: str, original: str) -> bool:
 
 
 def _ignored_spans(tree: ast.Module) -> Iterator[Span]:
-    """Yield the spans of annotations, decorators, log calls and imports: they do not decide."""
+    """Yield the spans of signatures, annotations, log calls and imports: they do not decide."""
     for node in ast.walk(tree):
         parts: list[ast.AST | None] = []
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             parts += node.decorator_list
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            parts.append(node.returns)
-        if isinstance(node, ast.arg | ast.AnnAssign):
+            yield (node.lineno, node.col_offset), (node.body[0].lineno, node.body[0].col_offset)
+        if isinstance(node, ast.AnnAssign):
             parts.append(node.annotation)
         if isinstance(node, ast.Import | ast.ImportFrom):
             parts.append(node)
@@ -191,17 +191,20 @@ def _ignored_spans(tree: ast.Module) -> Iterator[Span]:
 
 
 def _is_tuning(tree: ast.Module, mutant: Mutant) -> bool:
-    """Return True for a small change of a constant: a limit of 1,025 MB is no bug."""
+    """Return True for a small change of a number: a limit of 1,025 MB is no bug.
+
+    Small is less than a half in a module or class body, and less than a tenth in a function.
+    """
+    old, new = (set(re.findall(r"[\d._]*\d", text)) for text in (mutant.before, mutant.after))
+    if len(old - new) != 1 or len(new - old) != 1:
+        return False
     in_function = any(
         isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and node.lineno <= mutant.line <= (node.end_lineno or 0)
         for node in ast.walk(tree)
     )
-    old, new = (set(re.findall(r"[\d.]*\d", text)) for text in (mutant.before, mutant.after))
-    if in_function or len(old - new) != 1 or len(new - old) != 1:
-        return False
     before, after = float(*(old - new)), float(*(new - old))
-    return abs(after - before) < abs(before) / 2
+    return abs(after - before) < abs(before) / (10 if in_function else 2)
 
 
 def _function_at(tree: ast.Module, line: int) -> str:

@@ -29,7 +29,7 @@ import logging
 log = logging.getLogger(__name__)
 
 
-def allowed(age: int | None, names: list[str]) -> bool:
+def allowed(age: int | None, names: list[str], *, limit: int = 18) -> bool:
     """Return True for adults."""
     log.info("age %s", age)
     names.append("asked")
@@ -49,13 +49,12 @@ def changes(source: str) -> set[tuple[str, str]]:
     return {(mutant.before, mutant.after) for mutant in mutants("planted.py", source)}
 
 
-def test_mutants_cover_calls_comparisons_operands_and_constants() -> None:
+def test_mutants_cover_calls_comparisons_and_operands() -> None:
     found = changes(MODULE)
     condition = "return age is not None and age >= 18"
     assert {
         ('names.append("asked")', "pass"),
         (condition, "return age is not None and age > 18"),
-        (condition, "return age is not None and age >= 19"),
         (condition, "return age is None and age >= 18"),
         (condition, "return age is not None or age >= 18"),
         (condition, "return age is not None"),
@@ -63,7 +62,7 @@ def test_mutants_cover_calls_comparisons_operands_and_constants() -> None:
     } <= found
 
 
-def test_mutants_leave_annotations_logs_and_docstrings_alone() -> None:
+def test_mutants_leave_signatures_logs_and_docstrings_alone() -> None:
     assert {before for before, _ in changes(MODULE)} == {
         'names.append("asked")', "return age is not None and age >= 18"
     }  # fmt: skip
@@ -74,9 +73,10 @@ def test_mutants_of_a_condition_invert_it() -> None:
     assert {("if x:", "if not x:"), ("return True", "return False")} <= found
 
 
-def test_mutants_change_a_constant_by_half_or_more() -> None:
-    found = changes("LIMIT = 1024\nCOUNT = 1\n")
-    assert {before for before, _ in found} == {"COUNT = 1"}
+def test_mutants_do_not_tune_numbers() -> None:
+    found = changes("LIMIT = 1024\nCOUNT = 1\n\ndef f(x):\n    return g(x, 3, n=10_000)\n")
+    assert {before for before, _ in found} == {"COUNT = 1", "return g(x, 3, n=10_000)"}
+    assert not [after for _, after in found if "10_000" not in after and "COUNT" not in after]
 
 
 def test_sample_is_bounded_and_survives_moved_lines() -> None:
