@@ -37,10 +37,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "genrec/pipeline.py": ("tests/genrec/test_pipeline.py", "tests/genrec/test_golden.py"),
     "genrec/fingerprint.py": ("tests/genrec/test_fingerprint.py",),
     "bot/recommender.py": ("tests/bot/test_recommender.py",),
-    "bot/client/checks.py": (
-        "tests/bot/end_to_end/test_refusals.py", "tests/bot/end_to_end/test_admins.py",
+    "bot/client/checks.py": ("tests/bot/client/test_checks.py",),
+    "bot/cogs/library.py": (
+        "tests/bot/end_to_end/test_admins.py", "tests/bot/end_to_end/test_export_import.py",
     ),
-    "bot/cogs/library.py": ("tests/bot/end_to_end/test_admins.py",),
+    "bot/cogs/reindex.py": ("tests/bot/end_to_end/test_admins.py",),
     "bot/sources/policy.py": ("tests/bot/sources/test_policy.py",),
 }  # fmt: skip
 """Mutated file: its narrow tests."""

@@ -1,0 +1,137 @@
+"""Tests of the checks that a command makes without I/O."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from unittest.mock import create_autospec
+
+import discord
+import pytest
+
+from bot.client.checks import (
+    could_be_sound,
+    is_sound,
+    may_post_in,
+    one_source,
+    require_manage_guild,
+    require_role,
+)  # fmt: skip
+from bot.errors import RequestDeclined
+from bot.sources import Attachment
+
+GUILD, ROLE, OTHER_ROLE = 7, 70, 71
+UPLOAD = SimpleNamespace(url="https://cdn.example/a.mp3", filename="a.mp3", size=10)
+
+
+def typed(content_type: str | None) -> SimpleNamespace:
+    return SimpleNamespace(content_type=content_type)
+
+
+def member(*role_ids: int, manage_guild: bool = False) -> discord.Member:
+    """Return a member, by ``isinstance`` too, with roles and permissions."""
+    found = create_autospec(discord.Member, instance=True)
+    found.roles = [SimpleNamespace(id=number) for number in role_ids]
+    found.guild_permissions = discord.Permissions(manage_guild=manage_guild)
+    return found
+
+
+def channel(kind: type, **permissions: bool) -> discord.abc.MessageableChannel:
+    """Return a channel in which everybody has these permissions and no others."""
+    found = create_autospec(kind, instance=True)
+    found.permissions_for.return_value = discord.Permissions(**permissions)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("content_type", "possible", "certain"),
+    [
+        ("audio/mpeg", True, True),
+        ("video/mp4", True, True),
+        ("application/ogg", True, True),
+        ("application/octet-stream", True, False),
+        (None, True, False),
+        ("image/png", False, False),
+        ("text/plain", False, False),
+        ("application/pdf", False, False),
+    ],
+    ids=str,
+)
+def test_content_type_decides_whether_an_upload_is_sound(
+    content_type: str | None, possible: bool, certain: bool
+) -> None:
+    assert could_be_sound(typed(content_type)) is possible
+    assert is_sound(typed(content_type)) is certain
+
+
+def test_one_source_returns_the_upload_or_the_stripped_link() -> None:
+    assert one_source(UPLOAD, None) == Attachment(url=UPLOAD.url, filename="a.mp3", size=10)
+    assert one_source(UPLOAD, "") == one_source(UPLOAD, None)
+    assert one_source(None, " https://a.example ") == "https://a.example"
+
+
+@pytest.mark.parametrize(
+    ("clip", "link", "key"),
+    [
+        (UPLOAD, "https://a.example", "clip_and_link"),
+        (None, None, "no_clip"),
+        (None, "", "no_clip"),
+        (None, "  ", "no_clip"),
+    ],
+    ids=str,
+)
+def test_one_source_without_exactly_one_is_declined(
+    clip: SimpleNamespace | None, link: str | None, key: str
+) -> None:
+    with pytest.raises(RequestDeclined) as declined:
+        one_source(clip, link)
+    assert declined.value.key == key
+
+
+def test_manage_guild_is_required_in_a_guild() -> None:
+    allowed, others = discord.Permissions(manage_guild=True), discord.Permissions()
+    admin = SimpleNamespace(guild_id=GUILD, permissions=allowed)
+    assert require_manage_guild(admin) == GUILD
+    with pytest.raises(RequestDeclined, match="Manage Server"):
+        require_manage_guild(SimpleNamespace(guild_id=GUILD, permissions=others))
+    with pytest.raises(RequestDeclined, match=r"server"):
+        require_manage_guild(SimpleNamespace(guild_id=None, permissions=allowed))
+
+
+def test_role_is_required_of_members_without_manage_guild() -> None:
+    roles = frozenset({ROLE})
+    assert require_role(member(ROLE), roles) is None
+    assert require_role(member(manage_guild=True), roles) is None
+    assert require_role(member(OTHER_ROLE), frozenset()) is None
+    for declined in (member(), member(OTHER_ROLE)):
+        with pytest.raises(RequestDeclined, match="roles"):
+            require_role(declined, roles)
+
+
+def test_role_is_not_required_outside_a_guild() -> None:
+    assert require_role(create_autospec(discord.User, instance=True), frozenset({ROLE})) is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "permissions", "allowed"),
+    [
+        (discord.TextChannel, {"view_channel", "send_messages"}, True),
+        (discord.TextChannel, {"view_channel"}, False),
+        (discord.TextChannel, {"send_messages"}, False),
+        (discord.TextChannel, {"view_channel", "send_messages_in_threads"}, False),
+        (discord.Thread, {"view_channel", "send_messages_in_threads"}, True),
+        (discord.Thread, {"view_channel", "send_messages"}, False),
+        (discord.Thread, {"send_messages_in_threads"}, False),
+    ],
+    ids=str,
+)
+def test_posting_needs_view_and_send_permissions(
+    kind: type, permissions: set[str], allowed: bool
+) -> None:
+    place = channel(kind, **dict.fromkeys(permissions, True))
+    assert may_post_in(place, SimpleNamespace(me="bot")) is allowed
+
+
+def test_posting_outside_a_guild_needs_no_permission() -> None:
+    assert may_post_in(channel(discord.TextChannel), None) is True
+    direct = create_autospec(discord.DMChannel, instance=True)
+    assert may_post_in(direct, SimpleNamespace(me="bot")) is True
