@@ -33,6 +33,7 @@ PACKAGES = tuple(f"{ROOT / package}/" for package in ("bot", "db", "genrec"))
 LEFT_OUT = f"{ROOT / 'bot' / 'local_discord'}/"
 SR = 22050
 WAIT_S = 60.0
+ROUNDS = 3
 
 
 @dataclass
@@ -86,10 +87,12 @@ class InlineExecutor(ThreadPoolExecutor):
         return done
 
 
-def clip(seed: int) -> Upload:
-    """Return 10 s of synthetic music as an upload."""
+def clip(seed: int, title: str = "") -> Upload:
+    """Return 10 s of synthetic music as an upload; another title makes other bytes of it."""
     file = io.BytesIO()
-    soundfile.write(file, music(seed, 10.0, SR), SR, format="FLAC")
+    with soundfile.SoundFile(file, "w", SR, 1, format="FLAC") as flac:
+        flac.title = title or f"clip {seed}"
+        flac.write(music(seed, 10.0, SR))
     return Upload(f"clip {seed}.flac", file.getvalue())
 
 
@@ -139,17 +142,23 @@ async def recommend(discord: LocalDiscord, file: Upload) -> None:
 
 
 async def trace() -> dict[str, Trace]:
-    """Return the counts of an upload and of a /recommend, each with a new clip."""
+    """Return the counts of an upload and of a /recommend, each the lowest of ``ROUNDS``.
+
+    A round on a busy machine counts more, because the bot then also shows progress.
+    """
     asyncio.get_running_loop().set_default_executor(InlineExecutor())
-    counts = {"upload": Trace(), "/recommend": Trace()}
+    rounds: dict[str, list[Trace]] = {"upload": [], "/recommend": []}
     with tempfile.TemporaryDirectory(prefix="genrec-trace-") as folder:
         async with bot_on_local_discord(Path(folder)) as discord:
             # Once without counting: caches are filled, and the worker has loaded its libraries.
             await upload(discord, clip(0))
             await recommend(discord, clip(1))
-            await counts["upload"].run(upload(discord, clip(2)))
-            await counts["/recommend"].run(recommend(discord, clip(3)))
-    return counts
+            for number in range(ROUNDS):
+                for name, request in (("upload", upload), ("/recommend", recommend)):
+                    counts = Trace()
+                    await counts.run(request(discord, clip(2 + number, name)))
+                    rounds[name].append(counts)
+    return {name: min(found, key=lambda counts: counts.moves) for name, found in rounds.items()}
 
 
 def main() -> None:

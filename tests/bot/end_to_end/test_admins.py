@@ -75,6 +75,30 @@ async def test_pages_of_the_library_turn(world: World) -> None:
     world.discord.assert_clean()
 
 
+async def test_remove_of_a_foreign_or_starter_track_by_id_is_declined(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    other = discord.add_guild("Other")
+    elsewhere = next(iter(other.channels.values()))
+    async with bot_on(discord, tmp_path) as world:
+        catalogue = world.app.resources.recommender.catalogue
+        model_id = world.app.resources.preset.model_id
+        added = {"clip": clip(), "title": "Theirs", "artist": "Them"}
+        await said(await world.you.slash("library add", added, channel=elsewhere), "Added")
+        tracks = await catalogue.browse(model_id)
+        foreign = next(track for track in tracks if track.title == "Theirs")
+        starter = next(track for track in tracks if track.scope == "starter")
+        assert foreign.scope == f"guild:{other.id}"
+        for track in (foreign, starter):
+            used = await world.you.slash("library remove", {"track": str(track.id)})
+            await said(used, "wasn't found")
+        assert await catalogue.browse(model_id) == tracks
+        listed = await world.you.slash("library list")
+        assert "Theirs" not in await said(listed, "No tracks yet")
+        exported = await world.you.slash("library export")
+        await said(exported, "empty")
+
+
 async def test_removing_what_is_not_there(world: World) -> None:
     used = await world.you.slash("library remove", {"track": "9999"})
     assert await said(used, "wasn't found")

@@ -53,6 +53,19 @@ async def test_privacy_shows_and_deletes(world: World) -> None:
     world.discord.assert_clean()
 
 
+async def test_metrics_have_the_counters_of_the_pool(world: World) -> None:
+    stats = world.pool.stats
+    stats.failed_starts, stats.crashed, stats.timeouts, stats.recycled = 1, 2, 3, 4
+    text = world.app.metrics.text().decode()
+    for line in (
+        "genrec_worker_failed_starts_total 1.0",
+        "genrec_worker_crashes_total 2.0",
+        "genrec_worker_timeouts_total 3.0",
+        "genrec_worker_recycles_total 4.0",
+    ):
+        assert line in text
+
+
 async def test_command_descriptions_equal_the_english_texts(world: World) -> None:
     app = world.app
     client = make_client(app, message_content=True)

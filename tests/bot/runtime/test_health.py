@@ -16,7 +16,8 @@ async def get(url: str) -> tuple[int, str]:
 
 async def test_pages() -> None:
     metrics, missing = Metrics(), ["not connected to Discord"]
-    metrics.gauge("genrec_in_work", "Questions", lambda: 3)
+    metrics.gauge("genrec_in_work", "Requests", lambda: 3)
+    metrics.total("genrec_worker_crashes", "Crashes", lambda: 4)
     with metrics.request("recommend") as request:
         request.acknowledged()
     async with serve_health(port=0, metrics=metrics, ready=lambda: missing[0]) as url:
@@ -28,6 +29,8 @@ async def test_pages() -> None:
         status, text = await get(f"{url}/metrics")
         assert status == 200
         assert "genrec_in_work 3.0" in text
+        assert "# TYPE genrec_worker_crashes_total counter" in text
+        assert "genrec_worker_crashes_total 4.0" in text
         assert 'genrec_questions_total{kind="recommend",outcome="answered"} 1.0' in text
         assert "genrec_acknowledge_seconds_count 1.0" in text
 

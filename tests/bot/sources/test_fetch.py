@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import importlib
 import json
 
 import pytest
@@ -95,3 +96,38 @@ def test_check_refuses_sources_without_io():
     ):
         with pytest.raises(InputRefused):
             sources.check(bad)
+
+
+async def test_checked_source_is_not_checked_again(origin, policy, dns, monkeypatch):
+    origin.serve("/x.wav", wav())
+    own = dataclasses.replace(policy, attachment_hosts=frozenset({"music.test"}))
+    module = importlib.import_module("bot.sources.fetch")  # the package's name is the function
+    checks = []
+
+    def count(name: str) -> None:
+        check = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *given: checks.append(name) or check(*given))
+
+    count("check_attachment")
+    count("check_url")
+    link, upload = "http://music.test/x.wav", Attachment("http://music.test/x.wav", "x.wav", 10)
+    async with Sources(own, resolve=dns) as sources:
+        for source in (link, upload):
+            async with sources.fetch(sources.check(source)):
+                pass
+        assert checks == ["check_url", "check_attachment"]
+        for source in (link, upload):
+            async with sources.fetch(source):
+                pass
+    assert checks == ["check_url", "check_attachment"] * 2
+
+
+async def test_source_of_another_policy_is_not_fetched(origin, policy, dns):
+    origin.serve("/x.wav", wav())
+    async with Sources(policy, resolve=dns) as sources:
+        foreign = Sources(dataclasses.replace(policy), resolve=dns)
+        checked = foreign.check("http://music.test/x.wav")
+        with pytest.raises(ValueError, match="another policy"):
+            async with sources.fetch(checked):
+                pass
+    assert not origin.hits

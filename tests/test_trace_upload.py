@@ -1,0 +1,45 @@
+"""Limits of the files, calls and moves that one request runs through."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.repository import ROOT
+from tests.trace_upload import Trace
+
+FILES, MOVES = 48, 365
+
+
+@pytest.mark.slow
+def test_request_stays_within_the_counted_moves() -> None:
+    # In a process of its own: pytest's plugins use the profile hook too.
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.trace_upload"],
+        cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = [line.replace(",", "").split() for line in done.stdout.splitlines()]
+    assert [line[0] for line in lines] == ["upload:", "/recommend:"]
+    for name, files, _, _, _, _, _, moves, _ in lines:
+        assert 30 < int(files) <= FILES, name
+        assert 200 < int(moves) <= MOVES, name
+
+
+def test_trace_counts_entries_and_moves_of_our_code_only() -> None:
+    from bot.ui.custom_ids import response_key
+    from bot.ui.markdown import escape
+
+    counts = Trace()
+    sys.setprofile(counts.event)
+    try:
+        escape("a", 5)
+        response_key([1])
+        "".join(sorted("ab"))
+    finally:
+        sys.setprofile(None)
+    assert len(counts.files) == 2
+    assert counts.moves == 1
+    assert counts.calls >= len(counts.functions) >= 3
