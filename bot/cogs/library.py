@@ -23,7 +23,7 @@ from bot.ui import messages, pages
 from bot.ui.components import genre_name
 from bot.ui.custom_ids import track_ids
 from bot.ui.markdown import clean
-from bot.ui.pages import TRACKS_A_PAGE, LibraryPage
+from bot.ui.pages import TRACKS_PER_PAGE, LibraryPage
 from bot.ui.track_files import track_file
 from db.generations import NewTrack
 from db.import_export import Format
@@ -184,10 +184,11 @@ class Library(commands.GroupCog, name="library", description="This server's trac
 
     async def _page(self, scope: str, number: int, search: str) -> LibraryPage:
         total = await self._catalogue.count(self._model_id, scope, text=search)
-        count = max(1, -(-total // TRACKS_A_PAGE))
+        count = max(1, -(-total // TRACKS_PER_PAGE))
         number = min(number, count - 1)
+        offset = number * TRACKS_PER_PAGE
         tracks = await self._catalogue.browse(
-            self._model_id, scope, text=search, limit=TRACKS_A_PAGE, offset=number * TRACKS_A_PAGE
+            self._model_id, scope, text=search, limit=TRACKS_PER_PAGE, offset=offset
         )
         return LibraryPage(tuple(tracks), number, count, total, search)
 

@@ -38,7 +38,7 @@ class Privacy(commands.GroupCog, name="privacy", description="Data stored about 
 
     @app_commands.command(description="Delete the data stored about you")
     async def delete(self, interaction: discord.Interaction) -> None:
-        """Handle /privacy delete: ask for confirmation."""
+        """Handle /privacy delete: show the confirmation."""
         localizer = Localizer(self._translations, interaction.locale)
         await respond(interaction, pages.confirm_delete(localizer))
 

@@ -23,7 +23,10 @@ log = logging.getLogger(__name__)
 
 
 class Reindex(commands.Cog):
-    """The /reindex command; the operator's library is for the admins of ``admin_guilds``."""
+    """The /reindex command and its Cancel button.
+
+    If ``admin_guilds`` is not empty, only their admins may index the operator's library.
+    """
 
     def __init__(
         self,

@@ -19,7 +19,7 @@ from bot.ui import messages
 
 
 class Uploads(commands.Cog):
-    """Responds to messages that hold a clip."""
+    """Listener that starts a recommendation for messages with a clip."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Uploads(commands.Cog):
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        """Respond to a message with a clip that mentions the bot or is in an upload channel."""
+        """Handle uploads in upload channels, mentions of the bot, and direct messages."""
         if message.author.bot or message.webhook_id or not self._dedup.is_new(message.id):
             return
         if not may_post_in(message.channel, message.guild):

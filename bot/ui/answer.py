@@ -26,20 +26,20 @@ from bot.ui.components import (
     text,
     track_names,
 )
+from bot.ui.custom_ids import MAX_KEY
 from bot.ui.markdown import clean, escape, host_of, query, web_address
 from genrec.types import GenreScore, Neighbour, Recommendation, Track
 
 PICTURE_NAME = "spectrogram.png"
 SEARCH_URL = "https://www.youtube.com/results?search_query="
-MAX_KEY = 80
 GENRES_SHOWN = 3
-# Names of timbre similarity, each with the least similarity it stands for.
+# Text keys of timbre similarity, each with the lowest similarity that it describes.
 CLOSENESS = ((0.75, "very_close"), (0.5, "close"), (-1.0, "related"))
-# A genre with a lower probability is not given as a reason.
-LEAST_PROBABILITY = 0.1
-# Characters of a name and of a link, tried in turn until the message holds them all. A URL writes
-# some scripts with nine characters a letter, and ten such tracks would not fit otherwise.
-FITS = ((80, 300), (60, 180), (40, 120), (28, 100), (28, 0))
+# A less probable genre is not shown as also found in the clip.
+MIN_PROBABILITY = 0.1
+# Most characters of a name and of a link, tried in turn until the message fits. Some scripts take
+# nine characters a letter in a URL, so ten such tracks need the smaller limits.
+NAME_AND_LINK_LIMITS = ((80, 300), (60, 180), (40, 120), (28, 100), (28, 0))
 NAME_IN_HEADING = 80
 
 
@@ -149,7 +149,7 @@ def alt_text(localizer: Localizer, name: str) -> str:
 
 
 def link(localizer: Localizer, track: Track, limit: int) -> str:
-    """Return a link to the track's page, or to a search for it; "" where ``limit`` is too short.
+    """Return a link to the track's page or to a search for it; "" if ``limit`` is too small.
 
     The label names the page's host, so that nobody is sent to a hidden address.
     """
@@ -161,10 +161,10 @@ def link(localizer: Localizer, track: Track, limit: int) -> str:
 
 
 def _fitted(localizer: Localizer, rec: Recommendation, seed: Track | None, room: int) -> list[str]:
-    """Return the tracks' texts, names and links shortened until all fit into ``room``."""
+    """Return the tracks' texts, with names and links shortened to fit into ``room`` characters."""
     details = [_detail(localizer, neighbour, rec, seed) for neighbour in rec.tracks]
     texts: list[str] = []
-    for name_limit, link_limit in FITS:
+    for name_limit, link_limit in NAME_AND_LINK_LIMITS:
         texts = [
             _track_text(localizer, place, neighbour.track, detail, name_limit, link_limit)
             for place, (neighbour, detail) in enumerate(zip(rec.tracks, details, strict=True), 1)
@@ -177,9 +177,9 @@ def _fitted(localizer: Localizer, rec: Recommendation, seed: Track | None, room:
 def _detail(
     localizer: Localizer, neighbour: Neighbour, rec: Recommendation, seed: Track | None
 ) -> str:
-    """Return a track's similarity and, in a few words, why it is recommended."""
+    """Return a track's similarity and the reasons for it: genre and timbre."""
     label, genre_key = neighbour.track.genre, _genre_reason(neighbour.track.genre, rec, seed)
-    closeness = next(word for least, word in CLOSENESS if neighbour.similarity >= least)
+    closeness = next(key for minimum, key in CLOSENESS if neighbour.similarity >= minimum)
     similarity = localizer("answer.similarity", number=localizer.number(neighbour.similarity, 2))
     timbre = localizer(f"reason.{closeness}")
     if not label:
@@ -194,7 +194,7 @@ def _genre_reason(label: str, rec: Recommendation, seed: Track | None) -> str:
     """Return the key of the text that relates a track's genre to the clip's or the seed's."""
     if label == seed.genre if seed else label == rec.genre and not rec.unsure:
         return "reason.same_genre"
-    probable = {s.label for s in rec.scores[:GENRES_SHOWN] if s.probability >= LEAST_PROBABILITY}
+    probable = {s.label for s in rec.scores[:GENRES_SHOWN] if s.probability >= MIN_PROBABILITY}
     return "reason.also_heard" if seed is None and label in probable else "reason.other_genre"
 
 
@@ -236,7 +236,7 @@ def _footer(localizer: Localizer, rec: Recommendation) -> str:
 
 def _thumbs(localizer: Localizer, key: str, *, export: bool) -> Item:
     if not 0 < len(key) <= MAX_KEY:
-        raise ValueError(f"key {key!r} has {len(key)} characters; 1 to {MAX_KEY} are allowed")
+        raise ValueError(f"key {key!r} has {len(key)} characters: expected 1 to {MAX_KEY}")
     buttons: list[Item] = [
         button(f"thumb:up:{key}", emoji="👍"),
         button(f"thumb:down:{key}", emoji="👎"),

@@ -18,6 +18,7 @@ MAX_COMPONENTS = 40
 MAX_CHARACTERS = 4000
 MAX_LABEL = 80
 MAX_OPTION = 100
+MAX_ID = 100
 
 QUIET, CAREFUL, BAD, GOOD = 0x5865F2, 0xE0A030, 0xDA3E44, 0x2FA35B
 UNSURE = 0x99A0AA
@@ -36,7 +37,7 @@ GENRE_COLOURS = {
 
 
 def percent(localizer: Localizer, share: float) -> str:
-    """Return a share of 0..1 as percent; only 0 and 1 themselves are shown as 0 % and 100 %."""
+    """Format a share of 0..1 as a percentage; only exactly 0 and 1 give 0 % and 100 %."""
     return localizer.percent(share if share in (0, 1) else min(max(share, 0.01), 0.99))
 
 
@@ -63,7 +64,7 @@ def layout(colour: int, items: Iterable[Item]) -> ui.LayoutView:
 
 
 def text(content: str) -> Item:
-    """Return a text display, cut to the most characters that a message may hold."""
+    """Return a text display, cut to the character limit of a message."""
     fits = len(content) <= MAX_CHARACTERS
     return ui.TextDisplay(content if fits else content[: MAX_CHARACTERS - 1] + "…")
 
@@ -76,10 +77,10 @@ def button(
     emoji: str | None = None,
     disabled: bool = False,
 ) -> ui.Button[Any]:
-    """Return a button that acts by its custom_id."""
-    if len(custom_id) > 100:
+    """Return a button; ValueError for a custom_id that is too long."""
+    if len(custom_id) > MAX_ID:
         raise ValueError(
-            f"custom_id {custom_id!r} has {len(custom_id)} characters; 100 is the most"
+            f"custom_id {custom_id!r} has {len(custom_id)} characters: expected at most {MAX_ID}"
         )
     return ui.Button(
         custom_id=custom_id,

@@ -11,7 +11,7 @@ Functions take a ``Localizer`` first. They escape names and other untrusted text
 Custom ids, all of at most 100 characters:
 
 =============================  ===================================================================
-``more:TRACK_ID``              More like this, one a track
+``more:TRACK_ID``              More like this, one per track
 ``thumb:up:KEY``               thumbs up, ``thumb:down:KEY`` down
 ``export:KEY``                 export the tracks of a response
 ``cancel:KEY``                 stop a /reindex
@@ -101,12 +101,12 @@ def progress(localizer: Localizer, stage: str, *, place: int = 0) -> ui.LayoutVi
 def sentence(localizer: Localizer, error: GenrecError, limits: Limits) -> str:
     """Return the text of an error, ready for a message.
 
-    An input error shows its own English sentence to English readers. Other languages, and errors
-    that are not the user's fault, have a text for each code. A code without one shows its sentence.
+    English readers get the own sentence of an input error. Other languages, and errors that are
+    not the user's fault, have a text for each code. A code without a text uses its own sentence.
     """
     key = f"errors.{error.code}"
-    own = isinstance(error, InputRefused) and not isinstance(error, FileMissing)
-    if (own and str(error) and localizer.english) or not localizer.has(key):
+    explains_itself = isinstance(error, InputRefused) and not isinstance(error, FileMissing)
+    if (explains_itself and str(error) and localizer.english) or not localizer.has(key):
         return escape(str(error), 600)
     return localizer(
         key,
@@ -135,7 +135,7 @@ def notice(localizer: Localizer, key: str, **values: object) -> ui.LayoutView:
 
 
 def apology(localizer: Localizer, log_id: str) -> ui.LayoutView:
-    """Return the message for an error of the bot's own, with the id that the log has."""
+    """Return the message for an internal error, with its id in the log."""
     return layout(BAD, [text(localizer("refusals.failed", id=escape(log_id, MAX_VALUE)))])
 
 

@@ -39,14 +39,14 @@ ADMINS = (
     "settings",
     "reindex",
 )
-TRACKS_A_PAGE = 10
+TRACKS_PER_PAGE = 10
 MAX_COUNT = 10
 MAX_SHOWN = 25
 
 
 @dataclass(frozen=True, slots=True)
 class AboutFacts:
-    """The facts of /about; ``accuracy`` is a share of ``tested`` tracks, None if not measured."""
+    """Facts shown by /about; ``accuracy`` is a share of ``tested`` tracks, None if not measured."""
 
     version: str
     model_id: str
@@ -174,7 +174,7 @@ def confirm_delete(localizer: Localizer) -> ui.LayoutView:
 
 
 def settings(localizer: Localizer, state: SettingsState) -> ui.LayoutView:
-    """Return the panel of /settings: the values, and the controls that change them."""
+    """Return the panel of /settings: the values and the controls to change them."""
     items: list[Item] = [text("\n".join(_settings_lines(localizer, state)))]
     if not state.message_content:
         items.append(text(small(localizer("settings.uploads_blind"))))
@@ -191,7 +191,7 @@ def settings(localizer: Localizer, state: SettingsState) -> ui.LayoutView:
                 custom_id="settings:roles",
                 placeholder=localizer("settings.pick_roles")[:150],
                 min_values=0,
-                max_values=1,  # the database has one role a guild
+                max_values=1,  # the database stores one role per guild
                 default_values=[discord.Object(role, type=discord.Role) for role in state.roles],
             )
         ),
@@ -205,7 +205,7 @@ def library(localizer: Localizer, page: LibraryPage) -> ui.LayoutView:
     lines = [f"## {localizer(heading)}"]
     if query := escape(page.query, 60):
         lines.append(small(localizer("library.found", query=query)))
-    for place, track in enumerate(page.tracks, start=1 + page.page * TRACKS_A_PAGE):
+    for place, track in enumerate(page.tracks, start=1 + page.page * TRACKS_PER_PAGE):
         title, artist = track_names(localizer, track, 60, 40)
         parts = [f"**{title}**", artist]
         parts += [genre_name(localizer, track.genre)] if track.genre else []
@@ -215,8 +215,8 @@ def library(localizer: Localizer, page: LibraryPage) -> ui.LayoutView:
     items: list[Item] = [text("\n".join(lines))]
     if page.pages > 1:
         total = localizer("library.total", count=page.total)
-        where = localizer("library.page", page=page.page + 1, pages=page.pages)
-        items += [text(small(f"{total} · {where}")), row(*_turning(localizer, page))]
+        position = localizer("library.page", page=page.page + 1, pages=page.pages)
+        items += [text(small(f"{total} · {position}")), row(*_turning(localizer, page))]
     elif page.tracks:
         items.append(text(small(localizer("library.total", count=page.total))))
     return layout(QUIET, items)

@@ -1,4 +1,4 @@
-"""The answers: within Discord's limits in every language, harmless, and saying what they should."""
+"""Layouts of responses and messages: Discord's limits, escaping and content."""
 
 from __future__ import annotations
 
@@ -36,20 +36,25 @@ SECTION, CONTAINER = 9, 17
 KEY = "k" * 80
 
 
-def local(locale: str) -> Localizer:
+def localizer(locale: str) -> Localizer:
+    """Return a localizer of the shipped translations."""
     return Localizer(TRANSLATIONS, locale)
 
 
 def response(rec=None, locale="en-US", **options):
-    given = {"key": "abc", "name": "clip.mp3", "count": 5, "analyzed_s": 30.0, "picture": True}
-    return answer.recommendation(local(locale), rec or recommendation(), **{**given, **options})
+    """Return a response to /recommend; any option may be changed."""
+    defaults = {"key": "abc", "name": "clip.mp3", "count": 5, "analyzed_s": 30.0, "picture": True}
+    return answer.recommendation(
+        localizer(locale), rec or recommendation(), **{**defaults, **options}
+    )
 
 
 def genre(first: float = 0.8, locale="en-US", *, unsure=False, **options):
+    """Return a response to /genre with ``first`` as the probability of jazz."""
     scores = (GenreScore("jazz", first), GenreScore("blues", 1 - first))
     rec = recommendation(0, genre="jazz", scores=scores, unsure=unsure)
-    given = {"key": "x", "name": "clip.mp3", "analyzed_s": 30.0}
-    return answer.genre(local(locale), rec, **{**given, **options})
+    defaults = {"key": "x", "name": "clip.mp3", "analyzed_s": 30.0}
+    return answer.genre(localizer(locale), rec, **{**defaults, **options})
 
 
 def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
@@ -63,25 +68,26 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
     yield response(recommendation(0, scores=()), locale, name=name)
     yield genre(locale=locale, key=KEY, name=name, picture=True)
     for stage in STAGES:
-        yield messages.progress(local(locale), stage, place=3)
+        yield messages.progress(localizer(locale), stage, place=3)
     for code in error_classes():
-        yield messages.refusal(local(locale), code(name), LIMITS)
+        yield messages.refusal(localizer(locale), code(name), LIMITS)
     for key in TRANSLATIONS.by_code[ENGLISH].texts:
         part, _, rest = key.partition(".")
         if part in ("refusals", "notices"):
             make = messages.decline if part == "refusals" else messages.notice
             values = dict.fromkeys(("title", "artist", "genre", "id"), name)
-            yield make(local(locale), rest, count=3, done=1, total=2, **values)
-    yield messages.apology(local(locale), name)
-    yield messages.attached(local(locale), "tracks.m3u8", count=5)
+            yield make(localizer(locale), rest, count=3, done=1, total=2, **values)
+    yield messages.apology(localizer(locale), name)
+    yield messages.attached(localizer(locale), "tracks.m3u8", count=5)
     state = ReindexState("library", 120, 1000, 3, 4, 5, 6, 60.0, 400.0, name)
-    yield messages.reindex_progress(local(locale), state, key=KEY)
-    yield messages.reindex_progress(local(locale), ReindexState("server"), key=KEY)
-    yield messages.reindex_done(local(locale), state, csv="failures.csv")
-    yield messages.reindex_done(local(locale), state, cancelled=True)
+    yield messages.reindex_progress(localizer(locale), state, key=KEY)
+    yield messages.reindex_progress(localizer(locale), ReindexState("server"), key=KEY)
+    yield messages.reindex_done(localizer(locale), state, csv="failures.csv")
+    yield messages.reindex_done(localizer(locale), state, cancelled=True)
 
 
 def error_classes() -> list[type[errors.GenrecError]]:
+    """Return GenrecError and its subclasses in genrec.errors."""
     classes = [errors.GenrecError]
     for cls in classes:
         classes += [sub for sub in cls.__subclasses__() if sub.__module__ == "genrec.errors"]
@@ -90,7 +96,7 @@ def error_classes() -> list[type[errors.GenrecError]]:
 
 @pytest.mark.parametrize("code", LANGUAGES)
 @pytest.mark.parametrize("name", ["", HOSTILE, LONG], ids=["none", "hostile", "long"])
-def test_every_layout_keeps_discords_limits_and_is_harmless(code, name):
+def test_layouts_keep_discords_limits_and_are_harmless(code, name):
     layouts = [body(view) for view in all_layouts(code, name)]
     assert len(layouts) > 60
     for message in layouts:
@@ -102,29 +108,29 @@ def test_every_layout_keeps_discords_limits_and_is_harmless(code, name):
 @pytest.mark.parametrize("code", LANGUAGES)
 @pytest.mark.parametrize("name", [HOSTILE, LONG, "*" * 500], ids=["hostile", "long", "stars"])
 @pytest.mark.parametrize("count", [1, 9, 10])
-def test_answers_of_every_length_keep_discords_limits(code, name, count):
+def test_recommendation_of_any_length_keeps_discords_limits(code, name, count):
     body(next(all_layouts(code, name, count)))
 
 
-async def test_discord_py_keeps_no_reference_to_a_layout():
+async def test_layouts_are_stopped():
     assert all(view.is_finished() for view in all_layouts("en-US"))
 
 
 @pytest.mark.shared
-def test_every_layout_fits_discords_own_description(shared: Path):
+def test_layouts_match_discords_schema(shared: Path):
     schema = Schema(shared / "discord" / "openapi.json")
     for view in [*all_layouts("de"), *all_layouts("en-US", HOSTILE, 10)]:
-        found = schema.request_errors("POST", "/channels/{channel_id}/messages", body(view))
-        assert found == []
+        faults = schema.request_errors("POST", "/channels/{channel_id}/messages", body(view))
+        assert faults == []
 
 
-def test_ten_tracks_use_at_most_forty_components():
+def test_ten_tracks_stay_within_the_component_limit():
     assert len(list(walk(body(response(recommendation(10)))["components"]))) <= MAX_COMPONENTS
 
 
-def test_an_answer_says_genre_tracks_similarity_and_reason():
+def test_recommendation_shows_genre_tracks_similarity_and_reason():
     text = seen(response())
-    for words in (
+    for expected in (
         "## Rock",
         "**Rock** 72%",
         "Metal 20%",
@@ -136,12 +142,12 @@ def test_an_answer_says_genre_tracks_similarity_and_reason():
         "similarity 0.50 · same genre, similar timbre",
         "vgg16-0123abcd · answered in 0.8 s",
     ):
-        assert words in text
+        assert expected in text
     assert "Pop" not in text  # the top three only
     assert "unsure" not in text.lower()
 
 
-def test_an_answer_has_its_buttons_picture_and_colour():
+def test_recommendation_has_buttons_picture_and_colour():
     view = response()
     assert custom_ids(view) == [
         *(f"more:{i}" for i in range(1, 6)),
@@ -155,13 +161,13 @@ def test_an_answer_has_its_buttons_picture_and_colour():
     assert components(response(picture=False), MEDIA_GALLERY) == []
 
 
-def test_bars_are_as_long_as_the_probability():
+def test_bar_length_follows_the_probability():
     lines = [line for line in seen(response()).splitlines() if line.startswith("`")]
     assert [line.count("█") for line in lines] == [9, 2, 1]
     assert {len(line.split("`")[1]) for line in lines} == {12}
 
 
-def test_an_unsure_answer_says_so():
+def test_unsure_recommendation_has_its_heading_and_colour():
     view = response(recommendation(unsure=True))
     assert "## Unsure, perhaps Rock" in seen(view)
     assert "same genre" not in seen(view)
@@ -169,41 +175,41 @@ def test_an_unsure_answer_says_so():
 
 
 @pytest.mark.parametrize(
-    ("genre", "words"),
+    ("genre", "expected"),
     [
         ("rock", "same genre"),
         ("metal", "Metal, also found in your clip"),
-        ("blues", "listed as Blues"),  # 5 % is too little
+        ("blues", "listed as Blues"),  # 5 % is below MIN_PROBABILITY
         ("vapor_wave", r"listed as Vapor\_wave"),
     ],
 )
-def test_the_reason_follows_the_genres(genre, words):
+def test_reason_depends_on_the_genres(genre, expected):
     rec = recommendation(tracks=(Neighbour(track(1, genre=genre), 0.6),))
-    assert f" · {words}, similar timbre · " in seen(response(rec, count=1))
+    assert f" · {expected}, similar timbre · " in seen(response(rec, count=1))
 
 
-def test_a_track_without_genre_gives_timbre_only():
+def test_reason_without_genre_is_timbre_only():
     rec = recommendation(tracks=(Neighbour(track(1, genre=""), 0.1),))
     assert "similarity 0.10 · somewhat similar timbre · " in seen(response(rec, count=1))
 
 
 def test_closeness_covers_every_similarity():
-    bounds = [least for least, _ in CLOSENESS]
+    bounds = [minimum for minimum, _ in CLOSENESS]
     assert bounds == sorted(bounds, reverse=True)
     assert bounds[-1] <= -1.0
 
 
-def test_links_lead_to_the_source_or_to_a_search():
+def test_link_leads_to_the_source_or_to_a_search():
     page = track(1, source="https://www.soundcloud.com/x/y")
-    local = track(2, title="Thunder & Co", artist="AC/DC", source="/music/private/a.flac")
-    rec = recommendation(tracks=(Neighbour(page, 0.9), Neighbour(local, 0.8)))
+    file = track(2, title="Thunder & Co", artist="AC/DC", source="/music/private/a.flac")
+    rec = recommendation(tracks=(Neighbour(page, 0.9), Neighbour(file, 0.8)))
     text = seen(response(rec))
     assert "[listen on soundcloud.com](https://www.soundcloud.com/x/y)" in text
     assert "[search](https://www.youtube.com/results?search_query=AC%2FDC+Thunder+%26+Co)" in text
     assert "/music/private" not in text
 
 
-def test_fewer_tracks_than_asked_are_explained():
+def test_fewer_tracks_than_requested_show_a_note():
     assert "Only 2 tracks are similar enough." in seen(response(recommendation(2)))
     assert "Because of this." in seen(response(recommendation(2, note="Because of this.")))
     german = seen(response(recommendation(2, note="Because of this."), "de"))
@@ -212,13 +218,13 @@ def test_fewer_tracks_than_asked_are_explained():
     assert "Only" not in seen(response(recommendation(2), count=2))
 
 
-def test_no_tracks_are_explained_and_cannot_be_exported():
+def test_no_tracks_show_a_note_and_no_export_button():
     view = response(recommendation(0))
     assert "No track in the library is similar enough." in seen(view)
     assert custom_ids(view) == ["thumb:up:abc", "thumb:down:abc"]
 
 
-def test_more_like_this_names_its_track():
+def test_more_like_this_shows_its_seed_track():
     text = seen(response(recommendation(scores=()), seed=track(9), picture=False))
     assert "## Similar to Song 9" in text
     assert "Band 9 · Rock" in text
@@ -227,7 +233,7 @@ def test_more_like_this_names_its_track():
     assert "your clip" not in seen(metal)
 
 
-def test_long_names_are_shortened_before_links_are_dropped():
+def test_long_names_are_cut_before_links_are_dropped():
     tracks = tuple(Neighbour(track(i, title=LONG, artist=LONG), 0.8) for i in range(1, 6))
     text = seen(response(recommendation(tracks=tracks)))
     assert text.count("[search](") == 5
@@ -236,12 +242,12 @@ def test_long_names_are_shortened_before_links_are_dropped():
 
 
 @pytest.mark.parametrize("key", ["", "k" * 81])
-def test_a_key_that_custom_ids_cannot_hold_is_refused(key):
+def test_key_of_wrong_length_raises_value_error(key):
     with pytest.raises(ValueError, match="key"):
         response(key=key)
 
 
-def test_genre_alone_names_the_genre():
+def test_genre_shows_genre_probability_and_clip():
     text = seen(genre(locale="de", name="a.wav"))
     assert "## Jazz" in text
     assert "**Jazz** 80\u00a0%" in text
@@ -250,12 +256,12 @@ def test_genre_alone_names_the_genre():
 
 @pytest.mark.parametrize("first", [0.3, 0.8])
 @pytest.mark.parametrize("unsure", [True, False])
-def test_genre_is_unsure_where_the_recommender_is_whatever_the_probability(first, unsure):
+def test_genre_is_unsure_by_the_flag_not_by_the_probability(first, unsure):
     assert ("Unsure" in seen(genre(first, unsure=unsure))) is unsure
 
 
-def test_progress_shows_the_place_and_then_the_stage():
-    english = local("en-US")
+def test_progress_shows_queue_place_and_stage():
+    english = localizer("en-US")
     assert "position 3" in seen(messages.progress(english, "queued", place=3))
     assert "next in the queue" in seen(messages.progress(english, "queued", place=1))
     shown = {seen(messages.progress(english, stage)) for stage in STAGES}
@@ -266,81 +272,81 @@ def test_progress_shows_the_place_and_then_the_stage():
 
 @pytest.mark.parametrize("cls", error_classes(), ids=lambda cls: cls.code)
 @pytest.mark.parametrize("code", [code for code in LANGUAGES if code != ENGLISH])
-def test_every_error_has_its_own_sentence_in_every_language(cls, code):
-    sentence = messages.sentence(local(code), cls("English cause."), LIMITS)
+def test_every_error_has_a_distinct_text_in_every_language(cls, code):
+    sentence = messages.sentence(localizer(code), cls("English cause."), LIMITS)
     assert sentence
     assert "English" not in sentence
     others = [
-        messages.sentence(local(code), other("x"), LIMITS)
+        messages.sentence(localizer(code), other("x"), LIMITS)
         for other in error_classes()
         if other is not cls
     ]
     assert sentence not in others
 
 
-def test_sentences_name_the_limits():
-    assert "25 MB" in messages.sentence(local("de"), errors.ClipTooLarge("x"), LIMITS)
-    assert "20 Minuten" in messages.sentence(local("de"), errors.ClipTooLong("x"), LIMITS)
-    assert "1 s" in messages.sentence(local("fr"), errors.ClipTooShort("x"), LIMITS)
+def test_error_texts_name_the_limits():
+    assert "25 MB" in messages.sentence(localizer("de"), errors.ClipTooLarge("x"), LIMITS)
+    assert "20 Minuten" in messages.sentence(localizer("de"), errors.ClipTooLong("x"), LIMITS)
+    assert "1 s" in messages.sentence(localizer("fr"), errors.ClipTooShort("x"), LIMITS)
 
 
-def test_refused_input_explains_itself_in_english_but_our_faults_do_not():
+def test_english_text_is_the_errors_own_for_input_only():
     short = errors.ClipTooShort("The clip is 0.3 s long; at least 1 s is needed. Send more.")
-    assert messages.sentence(local("en-GB"), short, LIMITS) == str(short)
+    assert messages.sentence(localizer("en-GB"), short, LIMITS) == str(short)
     preset = errors.PresetError("/srv/genrec/models/vgg16 has no config.json.")
-    assert "/srv" not in messages.sentence(local("en-US"), preset, LIMITS)
+    assert "/srv" not in messages.sentence(localizer("en-US"), preset, LIMITS)
     missing = errors.FileMissing("/tmp/genrec-1/clip is gone.")
-    assert "/tmp" not in messages.sentence(local("en-US"), missing, LIMITS)
+    assert "/tmp" not in messages.sentence(localizer("en-US"), missing, LIMITS)
 
 
-def test_an_unknown_code_keeps_its_english_sentence():
+def test_unknown_error_code_uses_its_own_sentence():
     class Odd(errors.GenrecError):
         code = "odd"
 
-    assert messages.sentence(local("de"), Odd("Odd *thing*."), LIMITS) == r"Odd \*thing\*."
+    assert messages.sentence(localizer("de"), Odd("Odd *thing*."), LIMITS) == r"Odd \*thing\*."
 
 
-def test_refusals_with_many_causes_add_the_english_one():
+def test_refusal_with_many_causes_adds_the_english_cause():
     error = errors.LinkRefused("Links to port 22 are not fetched.")
-    german = seen(messages.refusal(local("de"), error, LIMITS))
+    german = seen(messages.refusal(localizer("de"), error, LIMITS))
     assert "genrec konnte von diesem Link nichts herunterladen." in german
     assert "-# Links to port 22 are not fetched." in german
-    assert seen(messages.refusal(local("en-US"), error, LIMITS)) == str(error)
-    assert "-#" not in seen(messages.refusal(local("de"), errors.SilentAudio("x"), LIMITS))
+    assert seen(messages.refusal(localizer("en-US"), error, LIMITS)) == str(error)
+    assert "-#" not in seen(messages.refusal(localizer("de"), errors.SilentAudio("x"), LIMITS))
 
 
-def test_values_of_refusals_and_notices_are_escaped():
-    assert r"“a\*b”" in seen(messages.decline(local("en-US"), "genre_unknown", genre="a*b"))
+def test_refusal_and_notice_values_are_escaped():
+    assert r"“a\*b”" in seen(messages.decline(localizer("en-US"), "genre_unknown", genre="a*b"))
     added = messages.notice(
-        local("en-US"), "library_added", title="[x]", artist="@here", genre="Rock"
+        localizer("en-US"), "library_added", title="[x]", artist="@here", genre="Rock"
     )
     assert r"**\[x\]** by @" in seen(added)
-    assert "3f2a" in seen(messages.apology(local("ja"), "3f2a"))
+    assert "3f2a" in seen(messages.apology(localizer("ja"), "3f2a"))
 
 
-def test_reindex_shows_percent_rate_time_left_file_and_cancel():
+def test_reindex_progress_shows_percent_rate_time_left_file_and_cancel():
     state = ReindexState(
         "library", 250, 1000, failed=2, elapsed_s=50, left_s=150, current="a/b.mp3"
     )
-    view = messages.reindex_progress(local("en-US"), state, key="library")
+    view = messages.reindex_progress(localizer("en-US"), state, key="library")
     text = seen(view)
-    for words in ("25%", "250 of 1,000 files", "5.0 per second", "2 min left", "now: a/b.mp3",
+    for expected in ("25%", "250 of 1,000 files", "5.0 per second", "2 min left", "now: a/b.mp3",
                   "2 files failed so far"):  # fmt: skip
-        assert words in text
+        assert expected in text
     assert custom_ids(view) == ["cancel:library"]
-    done = messages.reindex_done(local("en-US"), state, csv="failures.csv")
+    done = messages.reindex_done(localizer("en-US"), state, csv="failures.csv")
     assert components(done, FILE)[0]["file"]["url"] == "attachment://failures.csv"
     assert custom_ids(done) == []
 
 
-def test_an_export_shows_its_file():
-    view = messages.attached(local("en-US"), "tracks.csv", count=1)
+def test_attached_shows_count_and_file():
+    view = messages.attached(localizer("en-US"), "tracks.csv", count=1)
     assert "One track" in seen(view)
     assert components(view, FILE)[0]["file"]["url"] == "attachment://tracks.csv"
 
 
-def test_the_picture_carries_its_alt_text():
-    file = answer.picture_file(local("de"), b"png", "a_b.mp3")
+def test_picture_file_has_name_and_alt_text():
+    file = answer.picture_file(localizer("de"), b"png", "a_b.mp3")
     assert file.filename == "spectrogram.png"
     assert file.description is not None
     assert file.description.startswith("Spektrogramm von a_b.mp3")
@@ -348,13 +354,13 @@ def test_the_picture_carries_its_alt_text():
 
 
 @pytest.mark.parametrize("name", [HOSTILE, LONG, ZALGO, ""])
-def test_labels_are_plain_and_short(name):
+def test_label_is_one_plain_line_of_at_most_100_characters(name):
     label = messages.label(track(7, title=name, artist=name))
     assert 1 <= len(label) <= 100
     assert "\n" not in label
     assert "\u202e" not in label
 
 
-def test_labels_say_title_and_artist():
+def test_label_joins_title_and_artist():
     assert messages.label(track(7)) == "Song 7 — Band 7"
     assert messages.label(track(7, artist="")) == "Song 7"

@@ -1,4 +1,4 @@
-"""The pages: within Discord's limits in every language, harmless, and with their controls."""
+"""Layouts of the pages: Discord's limits, escaping, content and controls."""
 
 from __future__ import annotations
 
@@ -23,21 +23,24 @@ from tests.bot.ui.visible import (
     track,
 )
 
-WORDS = Translations.load()
+TRANSLATIONS = Translations.load()
 LIMITS = Limits()
 STRING_SELECT, ROLE_SELECT = 3, 6
 
 
-def local(locale: str) -> Localizer:
-    return Localizer(WORDS, locale)
+def localizer(locale: str) -> Localizer:
+    """Return a localizer of the shipped translations."""
+    return Localizer(TRANSLATIONS, locale)
 
 
 def about(**changes) -> AboutFacts:
+    """Return facts for /about; any field may be changed."""
     fields = {"version": "0.1.0", "model_id": "vgg16-1", "library": 938, "waiting": 2, "workers": 2}
     return AboutFacts(**{**fields, **changes})
 
 
 def settings(**changes) -> SettingsState:
+    """Return the settings of a guild; any field may be changed."""
     fields = {
         "here": True,
         "channels": (11, 12),
@@ -49,17 +52,19 @@ def settings(**changes) -> SettingsState:
 
 
 def library(**changes) -> LibraryPage:
+    """Return the second of three pages; any field may be changed."""
     tracks = tuple(track(i) for i in range(1, 11))
     return LibraryPage(**{"tracks": tracks, "page": 1, "pages": 3, "total": 25, **changes})
 
 
 def all_pages(locale: str, name: str = "x"):
+    """Yield every layout of pages.py, with ``name`` as untrusted text."""
     yield pages.help(
-        local(locale), LIMITS, bot=name, admin=True, support_url="https://x.example/issues"
+        localizer(locale), LIMITS, bot=name, admin=True, support_url="https://x.example/issues"
     )
-    yield pages.help(local(locale), LIMITS)
-    yield pages.about(local(locale), about(version=name, model_id=name))
-    full = about(
+    yield pages.help(localizer(locale), LIMITS)
+    yield pages.about(localizer(locale), about(version=name, model_id=name))
+    all_facts = about(
         accuracy=0.853,
         tested=290,
         server=3,
@@ -67,21 +72,23 @@ def all_pages(locale: str, name: str = "x"):
         thumbs_down=1,
         source_url="https://x.example",
     )
-    yield pages.about(local(locale), full)
-    yield pages.privacy(local(locale), StoredCounts())
-    yield pages.privacy(local(locale), StoredCounts(1, 2, 3))
-    yield pages.confirm_delete(local(locale))
-    yield pages.settings(local(locale), settings(roles={1: name}))
+    yield pages.about(localizer(locale), all_facts)
+    yield pages.privacy(localizer(locale), StoredCounts())
+    yield pages.privacy(localizer(locale), StoredCounts(1, 2, 3))
+    yield pages.confirm_delete(localizer(locale))
+    yield pages.settings(localizer(locale), settings(roles={1: name}))
     empty = settings(channels=(), roles={}, here=False, message_content=False)
-    yield pages.settings(local(locale), empty)
+    yield pages.settings(localizer(locale), empty)
     tracks = tuple(track(i, title=name, artist=name, genre=name) for i in range(1, 11))
-    yield pages.library(local(locale), library(tracks=tracks, query=name))
-    yield pages.library(local(locale), library(tracks=(), page=0, pages=0, total=0, server=False))
+    yield pages.library(localizer(locale), library(tracks=tracks, query=name))
+    yield pages.library(
+        localizer(locale), library(tracks=(), page=0, pages=0, total=0, server=False)
+    )
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
 @pytest.mark.parametrize("name", ["x", HOSTILE, LONG], ids=["plain", "hostile", "long"])
-def test_every_page_keeps_discords_limits_and_is_harmless(code, name):
+def test_pages_keep_discords_limits_and_are_harmless(code, name):
     for view in all_pages(code, name):
         for component in walk(body(view)["components"]):
             if "content" in component:
@@ -90,17 +97,17 @@ def test_every_page_keeps_discords_limits_and_is_harmless(code, name):
 
 
 @pytest.mark.shared
-def test_every_page_fits_discords_own_description(shared: Path):
+def test_pages_match_discords_schema(shared: Path):
     schema = Schema(shared / "discord" / "openapi.json")
     for view in all_pages("ja"):
-        found = schema.request_errors("POST", "/channels/{channel_id}/messages", described(view))
-        assert found == []
+        faults = schema.request_errors("POST", "/channels/{channel_id}/messages", schema_form(view))
+        assert faults == []
 
 
-def described(view) -> dict:
-    """Return the message with the ids of preselected roles as strings, as the description wants.
+def schema_form(view) -> dict:
+    """Return the message with the ids of preselected roles as strings, as the schema requires.
 
-    discord.py sends numbers, which Discord takes.
+    discord.py sends numbers, and Discord accepts them.
     """
     message = body(view)
     for component in walk(message["components"]):
@@ -109,56 +116,56 @@ def described(view) -> dict:
     return message
 
 
-def test_help_names_the_commands_in_the_readers_language():
-    everyone = seen(pages.help(local("de"), LIMITS))
+def test_help_lists_localised_commands_and_support_link():
+    everyone = seen(pages.help(localizer("de"), LIMITS))
     assert "`/empfehlen` Titel finden, die ähnlich wie ein Clip klingen" in everyone
     assert "Daraus Musik empfehlen" in everyone
     assert "/bibliothek" not in everyone
-    assert "`/bibliothek aufnehmen`" in seen(pages.help(local("de"), LIMITS, admin=True))
-    assert "Report a problem" not in seen(pages.help(local("en-US"), LIMITS))
-    linked = seen(pages.help(local("en-US"), LIMITS, support_url="https://x.example/issues"))
+    assert "`/bibliothek aufnehmen`" in seen(pages.help(localizer("de"), LIMITS, admin=True))
+    assert "Report a problem" not in seen(pages.help(localizer("en-US"), LIMITS))
+    linked = seen(pages.help(localizer("en-US"), LIMITS, support_url="https://x.example/issues"))
     assert "[Report a problem](https://x.example/issues)" in linked
 
 
-def test_about_tells_accuracy_library_queue_and_acceptance():
+def test_about_shows_accuracy_library_queue_and_ratings():
     facts = about(accuracy=0.8527, tested=290, server=3, thumbs_up=9, thumbs_down=1)
-    text = seen(pages.about(local("en-US"), facts))
-    for words in ("genrec 0.1.0", "vgg16-1", "85.3% on 290 tracks", "Library: 938 tracks",
+    text = seen(pages.about(localizer("en-US"), facts))
+    for expected in ("genrec 0.1.0", "vgg16-1", "85.3% on 290 tracks", "Library: 938 tracks",
                   "server's library: 3 tracks", "2 waiting", "9 up, 1 down (90% up)"):  # fmt: skip
-        assert words in text
-    bare = seen(pages.about(local("en-US"), about()))
-    assert "Ratings: none yet" in bare
-    assert "accuracy" not in bare
+        assert expected in text
+    without_figures = seen(pages.about(localizer("en-US"), about()))
+    assert "Ratings: none yet" in without_figures
+    assert "accuracy" not in without_figures
 
 
-def test_privacy_shows_what_is_kept_about_the_person():
-    assert "Nothing is stored" in seen(pages.privacy(local("en-US"), StoredCounts()))
-    text = seen(pages.privacy(local("en-US"), StoredCounts(votes=1, tracks=2)))
+def test_privacy_shows_counts_of_stored_data():
+    assert "Nothing is stored" in seen(pages.privacy(localizer("en-US"), StoredCounts()))
+    text = seen(pages.privacy(localizer("en-US"), StoredCounts(votes=1, tracks=2)))
     assert "Your ratings**: one." in text
     assert "library: 2" in text
     assert "Nothing is stored" not in text
-    assert custom_ids(pages.confirm_delete(local("en-US"))) == [
+    assert custom_ids(pages.confirm_delete(localizer("en-US"))) == [
         "privacy:delete:yes",
         "privacy:delete:no",
     ]
 
 
-def test_settings_show_what_holds_and_offer_the_opposite():
-    view = pages.settings(local("en-US"), settings())
+def test_settings_show_values_and_offer_the_opposite():
+    view = pages.settings(localizer("en-US"), settings())
     text = seen(view)
-    for words in (
+    for expected in (
         "<#11>, <#12>",
         "**DJs**",
         "answer: 5",
         "everyone in the channel",
     ):
-        assert words in text
+        assert expected in text
     assert custom_ids(view) == [
         *("settings:uploads:off", "settings:private:on"),
         *("settings:count", "settings:roles"),
     ]
     other = settings(here=False, private=True, channels=(), roles={})
-    view = pages.settings(local("en-US"), other)
+    view = pages.settings(localizer("en-US"), other)
     assert custom_ids(view) == [
         *("settings:uploads:on", "settings:private:off"),
         *("settings:count", "settings:roles"),
@@ -167,40 +174,40 @@ def test_settings_show_what_holds_and_offer_the_opposite():
     assert "genrec: everyone" in seen(view)
 
 
-def test_settings_preselect_what_holds():
-    view = pages.settings(local("en-US"), settings())
+def test_settings_preselect_current_values():
+    view = pages.settings(localizer("en-US"), settings())
     (count,) = components(view, STRING_SELECT)
     assert [o["value"] for o in count["options"] if o["default"]] == ["5"]
     (roles,) = components(view, ROLE_SELECT)
     assert [int(value["id"]) for value in roles["default_values"]] == [21]
 
 
-def test_settings_say_what_a_missing_intent_costs():
+def test_settings_explain_a_missing_message_content_intent():
     assert "Message Content Intent" in seen(
-        pages.settings(local("ja"), settings(message_content=False))
+        pages.settings(localizer("ja"), settings(message_content=False))
     )
-    assert "Message Content Intent" not in seen(pages.settings(local("ja"), settings()))
+    assert "Message Content Intent" not in seen(pages.settings(localizer("ja"), settings()))
 
 
-def test_library_pages_turn():
-    view = pages.library(local("en-US"), library(query="a:b"))
+def test_library_page_has_back_and_next():
+    view = pages.library(localizer("en-US"), library(query="a:b"))
     text = seen(view)
     assert "11. **Song 1** · Band 1 · Rock" in text
     assert "25 tracks · page 2 of 3" in text
     assert custom_ids(view) == ["library:page:0:a:b", "library:page:2:a:b"]
     first, last = library(page=0), library(page=2)
-    assert [b["disabled"] for b in components(pages.library(local("de"), first), BUTTON)] == [
+    assert [b["disabled"] for b in components(pages.library(localizer("de"), first), BUTTON)] == [
         True,
         False,
     ]
-    assert [b["disabled"] for b in components(pages.library(local("de"), last), BUTTON)] == [
+    assert [b["disabled"] for b in components(pages.library(localizer("de"), last), BUTTON)] == [
         False,
         True,
     ]
 
 
-def test_an_empty_library_says_how_to_begin():
+def test_empty_library_and_empty_search_show_a_text():
     empty = library(tracks=(), page=0, pages=0, total=0)
-    assert "Add the first one with `/library add`" in seen(pages.library(local("en-US"), empty))
+    assert "Add the first one with `/library add`" in seen(pages.library(localizer("en-US"), empty))
     searched = library(tracks=(), page=0, pages=0, total=0, query="zzz")
-    assert "No tracks found" in seen(pages.library(local("en-US"), searched))
+    assert "No tracks found" in seen(pages.library(localizer("en-US"), searched))
