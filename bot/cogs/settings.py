@@ -15,7 +15,7 @@ from bot.client.checks import may_post_in, require_manage_guild
 from bot.client.responders import acknowledge, respond
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
-from bot.jobs.guild_settings import GuildSettingsCache
+from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.ui import messages, pages
 from bot.ui.pages import SettingsState
 from db.guild_settings import GuildSettings

@@ -10,7 +10,7 @@ from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
 from bot.client.responders import MessageResponder
 from bot.cogs.recommend import source_of
-from bot.jobs.guild_settings import GuildSettingsCache
+from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.handlers import RequestHandlers
 from bot.jobs.options import OptionsResolver
 from bot.jobs.runner import RequestRunner

@@ -10,7 +10,7 @@ from discord import app_commands
 from bot.client.checks import require_role
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
-from bot.jobs.guild_settings import GuildSettingsCache
+from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.handlers import RequestOptions
 from bot.recommender import SCOPES
 from bot.ui.components import genre_name

@@ -23,7 +23,7 @@ from bot.config import Settings, installed_version
 from bot.i18n import Translations
 from bot.i18n.command_translator import CommandTranslator
 from bot.jobs.admission import Admission
-from bot.jobs.guild_settings import GuildSettingsCache
+from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.handlers import DrawPicture, RequestHandlers
 from bot.jobs.options import OptionsResolver
 from bot.jobs.recovery import ReplyRecovery
