@@ -75,6 +75,28 @@ def test_same_recording_has_its_threshold_at_a_correlation_of_0_4(
     assert same_recording(*prints, column_s=COLUMN_S) is same
 
 
+def test_fingerprint_is_the_change_of_band_differences_in_its_deviation() -> None:
+    S_db = np.random.default_rng(0).uniform(-80, 0, (128, 41)).astype(np.float32)
+    means = np.maximum(S_db[:, :40], -60).reshape(16, 8, 20, 2).mean(axis=(1, 3))
+    change = (means[1:, 1:] - means[:-1, 1:]) - (means[1:, :-1] - means[:-1, :-1])
+    change -= change.mean(axis=1, keepdims=True)
+    expected = 32 * change / (change.std(axis=1, keepdims=True) + 2)
+    assert np.abs(fingerprint(S_db) - expected).max() < 0.51
+
+
+@pytest.mark.parametrize(("columns", "expected"), [(1, 1), (3, 1), (4, 1), (5, 1), (6, 2)])
+def test_fingerprint_of_few_columns_has_at_least_one(columns: int, expected: int) -> None:
+    assert fingerprint(np.zeros((128, columns), np.float32)).shape == (15, expected)
+
+
+@pytest.mark.parametrize(("common", "same"), [(10, True), (9, False)])
+def test_match_includes_the_first_and_the_last_shift(common: int, same: bool) -> None:
+    a, b = np.clip(np.random.default_rng(0).normal(0, 30, (2, 15, 60)), -127, 127).astype(np.int8)
+    b[:, -common:] = a[:, :common]
+    assert same_recording(a, b, column_s=0.5) is same  # 5 s are ten columns
+    assert same_recording(b, a, column_s=0.5) is same
+
+
 @pytest.mark.parametrize(("seconds", "same"), [(5.5, True), (4.5, False)])
 def test_match_needs_five_seconds_in_common(seconds: float, same: bool) -> None:
     rng = np.random.default_rng(0)

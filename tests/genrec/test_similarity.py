@@ -150,6 +150,11 @@ def test_select_skips_the_song_named_by_the_clips_tags() -> None:
     assert numbers(chosen) == [20]
 
 
+def test_select_rejects_negative_cosines_by_default() -> None:
+    near = [candidate(10, 0.0), candidate(20, -0.1)]
+    assert numbers(select_neighbours(near, SelectionRules(), same_recording=same)) == [10]
+
+
 def test_select_stops_at_the_cosine_floor_and_at_the_count() -> None:
     near = [candidate(10 * i, 1 - i / 10) for i in range(1, 9)]
     assert numbers(select_neighbours(near, SelectionRules(floor=0.65), same_recording=same)) == [
