@@ -20,7 +20,7 @@ from genrec.training.data.dataset import (
     split,
 )
 from genrec.training.filterbank import band_centres, mel_basis
-from tests.genrec.training.small import blank_data, played_data, write_archive
+from tests.genrec.training.small import blank_data, duplicate_pairs, played_data, write_archive
 
 GENRES = ["jazz"] * 20 + ["rock"] * 30
 DATA = blank_data(GENRES)
@@ -250,6 +250,12 @@ def test_require_parts_names_the_empty_parts(tmp_path: Path) -> None:
     require_parts(parts, "test")
     with pytest.raises(DataError, match=r"no train and no valid part.* needs train and valid"):
         require_parts(parts, "train", "valid")
+
+
+def test_duplicate_pairs_are_read_as_pairs_of_names(tmp_path: Path) -> None:
+    assert duplicate_pairs(tmp_path) == []
+    (tmp_path / "duplicates.json").write_text(json.dumps([["a", "b"], ["c", "d"]]))
+    assert duplicate_pairs(tmp_path) == [("a", "b"), ("c", "d")]
 
 
 # --- GTZAN
