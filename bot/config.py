@@ -1,4 +1,4 @@
-"""Every setting of genrec, read from the environment and ``.env``, by this module alone."""
+"""Settings of genrec, read from the environment and ``.env`` by this module alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RENAMED = {"sandbox_port": "local_discord_port"}
 
 
 class Settings(BaseSettings):
-    """What an operator can set; each field's description is its row in the table of settings."""
+    """The operator's settings; docs/settings.md lists the description of each field."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True
@@ -27,27 +27,27 @@ class Settings(BaseSettings):
     discord_token: SecretStr | None = Field(
         None, description="The bot's token. Without it genrec runs on its own local Discord."
     )
-    preset: Path = Field(Path("models/resnet50"), description="Folder of the model to answer with.")
+    preset: Path = Field(Path("models/resnet50"), description="Folder of the preset.")
     database: Path = Field(
-        Path("data/genrec.db"), description="The SQLite file that keeps tracks, settings and votes."
+        Path("data/genrec.db"), description="SQLite file for tracks, guild settings and votes."
     )
     library: Path | None = Field(
         None, description="Music folder that /reindex and `genrec index` read; none by default."
     )
 
     workers: int = Field(
-        0, ge=0, le=64, description="Analysis processes; 0 means one a processor, four at most."
+        0, ge=0, le=64, description="Worker processes; 0 starts one a processor, four at most."
     )
     queue: int = Field(64, ge=1, le=1000, description="Clips that may wait for a worker.")
     heard_s: float = Field(
         MAX_ANALYZED_S,
         ge=5,
         le=300,
-        description="Seconds heard of a longer clip or file, from its middle; what was heard "
-        "before a change stays as it was heard.",
+        description="Seconds analysed of a longer clip or file, from its middle. A change does not "
+        "affect stored analyses.",
     )
     analysis_timeout_s: float = Field(
-        30.0, gt=0, le=600, description="Seconds after which an analysis is ended."
+        30.0, gt=0, le=600, description="Seconds after which an analysis is cancelled."
     )
     max_upload_mb: float = Field(
         25.0, gt=0, le=500, description="Largest clip or link download, in MiB."
@@ -56,17 +56,17 @@ class Settings(BaseSettings):
         20.0, gt=0, le=600, description="Longest recording behind a link, in minutes."
     )
     fetch_timeout_s: float = Field(
-        60.0, gt=0, le=600, description="Seconds that fetching one clip may take."
+        60.0, gt=0, le=600, description="Seconds that the fetch of one clip may take."
     )
 
     cooldown_s: float = Field(
-        5.0, ge=0, le=3600, description="Seconds one person waits between two questions."
+        5.0, ge=0, le=3600, description="Seconds that a user waits between two requests."
     )
     jobs_per_server: int = Field(
-        10, ge=1, le=1000, description="Questions of one server in work or waiting at a time."
+        10, ge=1, le=1000, description="Requests of one server that may run or wait."
     )
     jobs_in_all: int = Field(
-        40, ge=1, le=10_000, description="Questions in work or waiting at a time, in all."
+        40, ge=1, le=10_000, description="Requests that may run or wait in total."
     )
 
     sites: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -75,37 +75,42 @@ class Settings(BaseSettings):
         "between; empty means all of them but YouTube, `off` means no pages.",
     )
     youtube: bool = Field(
-        False, description="Whether YouTube links are fetched; docs/links.md says what it takes."
+        False,
+        description="Fetch YouTube links; docs/links.md lists the requirements.",
     )
     clip_disk_mb: float = Field(
         512.0,
         gt=0,
         le=100_000,
-        description="Disk that all links and uploads in work may take together, in MiB; at least "
+        description="Disk space for all clips that are fetched at the same time, in MiB; at least "
         "twice GENREC_MAX_UPLOAD_MB.",
     )
     ytdlp_dir: Path | None = Field(
-        None, description="Folder with a yt-dlp that goes before the installed one."
+        None, description="Folder with a yt-dlp that replaces the installed one."
     )
     ytdlp_plugins: bool = Field(False, description="Whether yt-dlp may load plugins.")
     ytdlp_max_age_days: int = Field(
-        0, ge=0, le=10_000, description="Warn when yt-dlp is older than so many days; 0: never."
+        0,
+        ge=0,
+        le=10_000,
+        description="Warn if yt-dlp is older than these days; 0: never.",
     )
     js_runtime: Path | None = Field(
-        None, description="The Deno program that YouTube takes; else the one that is found."
+        None, description="Deno program that YouTube needs; by default the one on the PATH."
     )
     cookies_file: Path | None = Field(
-        None, description="Cookies in Netscape format, for YouTube alone."
+        None, description="Cookies in Netscape format, for YouTube only."
     )
-    link_proxy: str = Field(
-        "", description="HTTP proxy that pages are fetched through, as http://host:port."
-    )
+    link_proxy: str = Field("", description="HTTP proxy for pages, as http://host:port.")
     message_content: bool = Field(
         True,
-        description="Ask for the Message Content intent, which answers uploads without a mention.",
+        description="Request the Message Content intent, which uploads without a mention need.",
     )
     shards: int = Field(
-        1, ge=0, le=1000, description="Gateway connections; 0 lets Discord say how many."
+        1,
+        ge=0,
+        le=1000,
+        description="Gateway connections; 0 uses Discord's recommendation.",
     )
     development_server: int | None = Field(
         None, ge=1, description="Server id where commands are registered at once, for development."
@@ -115,7 +120,7 @@ class Settings(BaseSettings):
         description="Server ids, with commas between, whose admins may re-index the operator's "
         "library; empty means every server's.",
     )
-    support_url: str = Field("", description="Where people report a problem; shown in /help.")
+    support_url: str = Field("", description="Address for problem reports; shown in /help.")
 
     http_port: int = Field(
         9090,
@@ -129,9 +134,9 @@ class Settings(BaseSettings):
         le=65535,
         description="Loopback port of the local Discord; 0 takes any free port.",
     )
-    log_format: Literal["text", "json"] = Field("text", description="How log lines are written.")
+    log_format: Literal["text", "json"] = Field("text", description="Format of log lines.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="The least severe log line that is written."
+        "INFO", description="Least severe level that is logged."
     )
     sandbox_port: int | None = Field(None, ge=0, le=65535, description="Use local_discord_port.")
 
@@ -166,37 +171,43 @@ class Settings(BaseSettings):
 
     @property
     def token(self) -> str | None:
-        """The bot's token in the clear, for the one call that needs it."""
+        """The bot's token in plain text."""
         return self.discord_token.get_secret_value().strip() if self.discord_token else None
 
     @property
     def max_upload_bytes(self) -> int:
-        """The largest clip in bytes."""
+        """``max_upload_mb`` in bytes."""
         return int(self.max_upload_mb * (1 << 20))
 
     @property
     def clip_disk_bytes(self) -> int:
-        """The disk that all clips in work may take, in bytes."""
+        """``clip_disk_mb`` in bytes."""
         return int(self.clip_disk_mb * (1 << 20))
 
 
 def load_settings(*, env_file: Path | None = Path(".env")) -> Settings:
-    """Read the settings; a wrong one is an error whose sentence names the variable."""
+    """Read the settings.
+
+    Raises
+    ------
+    SettingsError
+        A setting cannot be used; the sentence names its variable.
+    """
     options: dict[str, Any] = {"_env_file": env_file}
     try:
         return Settings(**options)
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{PREFIX}{str(detail['loc'][0]).upper()}: {_why(detail['msg'])}"
+        faults = "; ".join(
+            f"{PREFIX}{str(detail['loc'][0]).upper()}: {_message(detail['msg'])}"
             for detail in error.errors(include_input=False, include_url=False)
         )
-        # The cause would print the values, and one of them is the token.
-        raise SettingsError(f"A setting cannot be used: {wrong}.") from None
+        # The cause would print the values, and the token is one of them.
+        raise SettingsError(f"A setting cannot be used: {faults}.") from None
     except ValueError as error:
         raise SettingsError(f"The settings cannot be read: {error}.") from None
 
 
-def _why(message: str) -> str:
+def _message(message: str) -> str:
     return message.removeprefix("Value error, ")
 
 
@@ -219,7 +230,7 @@ def renamed_settings(settings: Settings) -> list[str]:
 
 
 def settings_table() -> str:
-    """Return the settings as a Markdown table: name, meaning, default."""
+    """Return a Markdown table of the settings: name, meaning, default."""
     rows = ["| Variable | Meaning | Default |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         if name in RENAMED:

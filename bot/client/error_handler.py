@@ -31,7 +31,7 @@ class ErrorHandler:
         self._translations = translations
         self._limits = limits
 
-    def explain(self, error: BaseException, locale: object) -> LayoutView:
+    def message_of(self, error: BaseException, locale: object) -> LayoutView:
         """Return the message of an error; one without a sentence is logged under the same id."""
         error, localizer = unwrapped(error), Localizer(self._translations, locale)
         if isinstance(error, RequestDeclined):
@@ -50,7 +50,7 @@ class ErrorHandler:
         if isinstance(error, discord.HTTPException) and error.code in GONE:
             log.warning("interaction expired: %s", error)
             return
-        view = self.explain(error, interaction.locale)
+        view = self.message_of(error, interaction.locale)
         try:
             await respond(interaction, view)
         except (discord.HTTPException, OSError, TimeoutError) as failure:
@@ -70,7 +70,7 @@ class ErrorHandler:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - the last handler of an upload's errors
-            view = self.explain(error, locale)
+            view = self.message_of(error, locale)
             if may_post_in(message.channel, message.guild):
                 reference = message.to_reference(fail_if_not_exists=False)
                 await with_retry(

@@ -107,7 +107,7 @@ class RequestRunner:
                 raise
             except Exception as error:  # noqa: BLE001 - every error becomes the response
                 counted.outcome = outcome_of(error)
-                response = Response(self._errors.explain(error, responder.locale))
+                response = Response(self._errors.message_of(error, responder.locale))
             # Before the response is visible, or a quick user's next request would be declined.
             self._admission.release(request)
             await self._finish(responder, pending_id, response)
@@ -171,7 +171,7 @@ class RequestRunner:
         except discord.HTTPException as error:
             if error.code not in GONE and error.status != 404:
                 # Discord rejected the content, so the user gets an error message instead.
-                await responder.finish(self._errors.explain(error, responder.locale))
+                await responder.finish(self._errors.message_of(error, responder.locale))
         await self._recovery.close(pending_id)
 
     async def _interrupt(self, responder: Responder, pending_id: int) -> None:
