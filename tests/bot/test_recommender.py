@@ -224,6 +224,13 @@ async def test_like_leaves_out_the_track_itself(recommender: Recommender) -> Non
     assert [n.track.title for n in rec.tracks] == ["Song 2", "Song 3"]
 
 
+async def test_like_starts_from_the_track_with_that_id(recommender: Recommender) -> None:
+    tracks = (near(1), near(2, label="rock"), near(3, label="metal"))
+    _, second, _ = await serve(recommender, *tracks)
+    (seed,) = await recommender.tracks([second])
+    assert (await recommender.like(seed)).genre == "rock"
+
+
 async def test_like_a_removed_track_raises(recommender: Recommender) -> None:
     with pytest.raises(CatalogueError, match="no longer in the catalogue"):
         await recommender.like(Track(12345, "Song", "Artist", "jazz", ""))

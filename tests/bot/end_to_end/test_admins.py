@@ -104,6 +104,16 @@ async def test_removing_what_is_not_there(world: World) -> None:
     assert await said(used, "wasn't found")
 
 
+async def test_library_remove_by_text_needs_exactly_one_match(world: World) -> None:
+    for n, title in enumerate(("Blue Train", "Blue Monday")):
+        data = {"clip": clip(data=WAV + bytes([n])), "title": title}
+        assert "Unknown artist" in await said(await world.you.slash("library add", data), "Added")
+    ambiguous = await world.you.slash("library remove", {"track": "blue"})
+    assert await said(ambiguous, "wasn't found")
+    removed = await world.you.slash("library remove", {"track": "train"})
+    assert "Blue Train" in await said(removed, "Removed")
+
+
 async def test_settings_panel(world: World) -> None:
     used = await world.you.slash("settings show")
     panel = await used.wait_edited()
@@ -166,7 +176,9 @@ async def test_we_check_permissions_ourselves(world: World, path: str) -> None:
 
 
 async def test_reindex_without_a_library(world: World) -> None:
-    assert await said(await world.you.slash("reindex"), "No music folder")
+    used = await world.you.slash("reindex")
+    assert await said(used, "No music folder")
+    assert used.ephemeral
 
 
 def music(folder: Path, count: int) -> Path:
@@ -234,3 +246,6 @@ async def test_only_chosen_servers_reindex_the_library(
     library = music(tmp_path, 1)
     async with bot_on(discord, tmp_path, library=library, admin_servers="42") as world:
         assert await said(await world.you.slash("reindex"), "operator has chosen")
+        await said(await world.you.slash("library add", {"clip": clip()}), "Added")
+        own = await world.you.slash("reindex", {"scope": "server"})
+        assert "1 unchanged" in await said(own, "up to date")

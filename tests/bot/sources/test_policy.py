@@ -241,3 +241,10 @@ def test_accepted_sources_lists_enabled_sites():
 def test_policy_names_the_invalid_setting(settings, words):
     with pytest.raises(ValueError, match=words):
         SourcePolicy(**settings)
+
+
+def test_link_refused_for_its_scheme_names_the_scheme():
+    with pytest.raises(LinkRefused, match="starts with ftp:, which is not allowed"):
+        check_url("ftp://music.test/x.mp3", SourcePolicy())
+    with pytest.raises(LinkRefused, match="not a web link"):
+        check_url("music.test/x.mp3", SourcePolicy())
