@@ -1,4 +1,4 @@
-"""Settings: their table, their errors, and the token that never prints."""
+"""Settings: defaults, errors, old names, the table, and the hidden token."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _clean(monkeypatch) -> None:
         monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
 
 
-def test_the_defaults_are_whole() -> None:
+def test_default_settings_are_valid() -> None:
     settings = load_settings(env_file=None)
     assert settings.token is None
     assert settings.workers == 0  # the pool counts the processors
@@ -43,13 +43,13 @@ def test_the_defaults_are_whole() -> None:
         ("GENREC_SUPPORT_URL", "javascript:alert(1)"),
     ],
 )
-def test_an_error_names_the_variable(monkeypatch, name: str, value: str) -> None:
+def test_wrong_value_raises_an_error_with_the_variable(monkeypatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=name):
         load_settings(env_file=None)
 
 
-def test_the_token_never_prints(monkeypatch) -> None:
+def test_token_is_hidden_in_reprs_and_errors(monkeypatch) -> None:
     monkeypatch.setenv("GENREC_DISCORD_TOKEN", TOKEN)
     settings = load_settings(env_file=None)
     assert settings.token == TOKEN
@@ -61,7 +61,7 @@ def test_the_token_never_prints(monkeypatch) -> None:
     assert error.value.__cause__ is None
 
 
-def test_an_env_file_is_read_and_empty_means_unset(tmp_path: Path) -> None:
+def test_env_file_with_an_empty_value_leaves_it_unset(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("GENREC_DISCORD_TOKEN=\nGENREC_ADMIN_SERVERS=1, 2\nGENREC_LIBRARY=/music\n")
     settings = load_settings(env_file=file)
@@ -70,7 +70,7 @@ def test_an_env_file_is_read_and_empty_means_unset(tmp_path: Path) -> None:
     assert settings.library == Path("/music")
 
 
-def test_the_table_has_a_row_a_setting() -> None:
+def test_settings_table_has_one_row_for_each_setting() -> None:
     table = settings_table()
     assert RENAMED.keys() <= Settings.model_fields.keys()
     assert table.count("\n") == 2 + len(Settings.model_fields) - len(RENAMED)

@@ -1,4 +1,4 @@
-"""Log lines: their job, their form, and no secret in any of them."""
+"""Log lines: request id, format, and redacted secrets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TOKEN = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"
         ("my own password", "password"),
     ],
 )  # fmt: skip
-def test_secrets_are_blotted_out(line: str, secret: str) -> None:
+def test_redactor_replaces_secrets(line: str, secret: str) -> None:
     written = Redactor(["password"])(line)
     assert secret not in written
     assert "[hidden]" in written
@@ -42,12 +42,12 @@ def record(message: str, **extra: object) -> logging.LogRecord:
     return made
 
 
-def test_json_lines() -> None:
+def test_json_line_has_level_message_and_request() -> None:
     line = json.loads(JsonFormatter(Redactor()).format(record("hello", request_id="ab12")))
     assert (line["level"], line["message"], line["request"]) == ("info", "hello", "ab12")
 
 
-def test_tracebacks_are_redacted_too() -> None:
+def test_tracebacks_are_redacted() -> None:
     try:
         raise RuntimeError(TOKEN)
     except RuntimeError:
@@ -70,7 +70,7 @@ async def test_log_line_in_a_request_has_its_id(capsys) -> None:
     assert lines[-1]["request"] == request.id
 
 
-def test_a_bot_that_never_speaks_logs_nothing_of_voice_libraries(
+def test_client_logs_no_warning_about_voice_libraries(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for switch in ("warn_nacl", "warn_dave"):

@@ -102,7 +102,7 @@ async def test_refused_link_exits_3_with_message(command, link, code, words, gen
     left, out, err = await genrec(command, link)
     assert (left, out) == (3, "")
     check_sentence(err.rstrip("\n"), words)
-    assert pool.heard == []
+    assert pool.analyzed == []
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ async def test_link_to_private_address_exits_3(origin, genrec, pool) -> None:
         code, message = failure(out)
         assert code == "link_refused"
         check_sentence(message, "private network")
-    assert pool.heard == []
+    assert pool.analyzed == []
 
 
 @pytest.mark.usefixtures("opened")
@@ -142,7 +142,7 @@ async def test_page_of_unsupported_site_exits_3(origin, genrec, pool) -> None:
     code, message = failure(out)
     assert code == "unsupported_source"
     check_sentence(message, "page that genrec cannot read")
-    assert pool.heard == []
+    assert pool.analyzed == []
 
 
 @pytest.mark.usefixtures("opened")
@@ -157,7 +157,7 @@ async def test_link_to_sound_file_is_recommended_and_cached(origin, genrec, pool
     assert out.startswith("jazz\n")
     # The second fetch finds the analysis in the cache, by the hash of the bytes.
     assert origin.hits["/Some_Song.wav"] == 2
-    (heard,) = pool.heard
+    (heard,) = pool.analyzed
     assert heard.is_relative_to(root)
     assert not heard.exists()
 

@@ -1,4 +1,4 @@
-"""Calls to Discord end in time, and are repeated only where that may help."""
+"""Discord calls: time limits, retries of connection errors, no retries of refusals."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def http_error(status: int, kind: type[discord.HTTPException] = discord.HTTPExce
 
 
 class Call:
-    """A call with the outcomes it will have, one after the other."""
+    """A call that has the given outcomes, one after the other."""
 
     def __init__(self, *outcomes: object) -> None:
         self.outcomes, self.made = list(outcomes), 0
@@ -41,7 +41,7 @@ class Call:
     ],
     ids=["reset", "disconnected", "429", "html 429"],
 )
-async def test_what_the_wire_broke_is_repeated(failure: Exception) -> None:
+async def test_with_retry_repeats_after_a_connection_error(failure: Exception) -> None:
     call = Call(failure, "done")
     assert await with_retry(call) == "done"
     assert call.made == 2
@@ -51,26 +51,26 @@ async def test_what_the_wire_broke_is_repeated(failure: Exception) -> None:
     "failure", [http_error(404), http_error(400), TypeError("unexpected keyword")],
     ids=["404", "400", "our mistake"],
 )  # fmt: skip
-async def test_what_discord_refuses_is_not_repeated(failure: Exception) -> None:
+async def test_with_retry_raises_a_refusal_at_once(failure: Exception) -> None:
     call = Call(failure)
     with pytest.raises(type(failure)):
         await with_retry(call)
     assert call.made == 1
 
 
-async def test_it_gives_up_after_some_attempts() -> None:
+async def test_with_retry_raises_after_the_last_attempt() -> None:
     call = Call(*[ConnectionResetError()] * 9)
     with pytest.raises(ConnectionResetError):
         await with_retry(call, attempts=2)
     assert call.made == 2
 
 
-async def test_it_ends_in_time() -> None:
+async def test_with_retry_raises_timeout_error_after_the_time_limit() -> None:
     with pytest.raises(TimeoutError):
         await with_retry(lambda: asyncio.sleep(60), timeout_s=0.05)
 
 
-async def test_the_last_word_outlasts_an_outage() -> None:
+async def test_retry_until_outlasts_an_outage() -> None:
     outage = [http_error(503, discord.DiscordServerError) for _ in range(3)]
     call = Call(*outage, "done")
     deadline = asyncio.get_running_loop().time() + 10
@@ -78,7 +78,7 @@ async def test_the_last_word_outlasts_an_outage() -> None:
     assert call.made == 4
 
 
-async def test_the_last_word_has_a_deadline_and_takes_a_no() -> None:
+async def test_retry_until_raises_at_the_deadline_and_for_a_refusal() -> None:
     now = asyncio.get_running_loop().time()
     call = Call(http_error(503, discord.DiscordServerError))
     with pytest.raises(discord.DiscordServerError):

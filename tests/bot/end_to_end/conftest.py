@@ -1,4 +1,4 @@
-"""The real bot on the local Discord, with a pool that hears at once."""
+"""The bot on the local Discord, with a fake pool."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ def clip(name: str = "clip.wav", data: bytes = WAV, **lies: object) -> Upload:
     return Upload(name, data, **lies)
 
 
-async def answered(used: Interaction, timeout_s: float = 15.0) -> dict[str, Any]:
-    """Wait for the answer to a clip: what has thumbs under it, after any progress."""
+async def wait_response(used: Interaction, timeout_s: float = 15.0) -> dict[str, Any]:
+    """Wait for the response to a clip: the message with thumbs, after any progress."""
     return await used.wait_until(
         lambda m: any(b["custom_id"].startswith("thumb:") for b in buttons(m)), timeout_s
     )
 
 
-async def said(used: Interaction, words: str, timeout_s: float = 15.0) -> str:
-    """Wait until the message says these words, and return all it says."""
+async def wait_text(used: Interaction, words: str, timeout_s: float = 15.0) -> str:
+    """Wait until the message contains a text, and return the whole text."""
     message = await used.wait_until(lambda m: words in visible_text(m), timeout_s)
     return visible_text(message)
 
 
 @dataclass
 class World:
-    """A running bot and the Discord it is on."""
+    """A running bot and its local Discord."""
 
     discord: LocalDiscord
     app: App
@@ -56,13 +56,13 @@ class World:
         return self.discord.you
 
     async def settled(self) -> None:
-        """Wait until nothing is in work."""
+        """Wait until no request is running."""
         async with asyncio.timeout(10):
-            while self.app.admission.running:  # noqa: ASYNC110 - the desk tells nobody
+            while self.app.admission.running:  # noqa: ASYNC110 - admission has no event for it
                 await asyncio.sleep(0.01)
 
     async def end(self) -> None:
-        """Stop the bot as a signal would."""
+        """Stop the bot as a signal does."""
         self.stop.set()
         await self.running
 
@@ -104,7 +104,7 @@ async def bot_on(
 
 @pytest.fixture(scope="session")
 def schema() -> Schema | None:
-    """Discord's own description of its requests, where it is on this machine."""
+    """Return Discord's OpenAPI description, if it is on this machine."""
     return Schema(OPENAPI) if OPENAPI.exists() else None
 
 

@@ -1,4 +1,4 @@
-"""A pool that hears anything at once, and a preset with a starter catalogue of made-up songs."""
+"""A pool without processes, and a preset with a starter catalogue of invented songs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DIMENSION = 8
 
 
 def unit(seed: int, near: int | None = None) -> np.ndarray:
-    """Return a unit vector; one near another where told."""
+    """Return a unit vector, near that of the seed ``near`` if given."""
     rng = np.random.default_rng(seed)
     vector = rng.normal(size=DIMENSION)
     if near is not None:
@@ -32,7 +32,7 @@ def unit(seed: int, near: int | None = None) -> np.ndarray:
 
 
 def make_preset(folder: Path, *, songs: int = 12, floor: float = -1.0) -> Preset:
-    """Write a preset without a network: it is the pool that hears."""
+    """Write a preset without a network, for FakePool."""
     folder.mkdir()
     (folder / "model.tflite").write_bytes(b"none")
     preset = save_preset(
@@ -68,14 +68,14 @@ def _print(seed: int) -> np.ndarray:
 
 
 class FakePool:
-    """Hears by the file's hash; tests slow it down, fail it and look at what it was given."""
+    """Analyses by the file's hash; tests can delay it, fail it and read the analysed paths."""
 
     def __init__(self) -> None:
         self.size = 2
         self.model_id = ""
-        self.heard: list[Path] = []
+        self.analyzed: list[Path] = []
         self.warmed = asyncio.Event()
-        self.cold: GenrecError | None = None
+        self.start_error: GenrecError | None = None
         self.delay_s = 0.0
         self.gate: asyncio.Event | None = None
         self.error: GenrecError | Exception | None = None
@@ -90,14 +90,14 @@ class FakePool:
 
     async def warm(self) -> None:
         self.warmed.set()
-        if self.cold is not None:
-            raise self.cold
+        if self.start_error is not None:
+            raise self.start_error
 
     async def analyze(self, path: Path) -> Analysis:
         self._waiting += 1
         async with self._slots:
             self._waiting -= 1
-            self.heard.append(path)
+            self.analyzed.append(path)
             self.on_analyze(path)
             if self.gate is not None:
                 await self.gate.wait()
@@ -116,7 +116,7 @@ class FakePool:
 
 
 def opener(pool: FakePool):
-    """Return what opens this pool for the app."""
+    """Return an ``open_pool`` for the app that yields this pool."""
 
     @asynccontextmanager
     async def open_pool(settings: Settings, preset: Preset) -> AsyncIterator[FakePool]:

@@ -1,4 +1,4 @@
-"""The bot as a process of its own, to be killed: python run_bot.py URL TOKEN FOLDER DELAY_S."""
+"""The bot as a process that tests kill: python run_bot.py URL TOKEN FOLDER DELAY_S."""
 
 from __future__ import annotations
 

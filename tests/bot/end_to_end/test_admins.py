@@ -1,4 +1,4 @@
-"""What admins do: /settings, /library and /reindex, and who is not let in."""
+"""/settings, /library and /reindex, and their permissions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.local_discord import LocalDiscord, NotOffered, buttons, visible_text
-from tests.bot.end_to_end.conftest import WAV, World, answered, bot_on, clip, said
+from tests.bot.end_to_end.conftest import WAV, World, bot_on, clip, wait_response, wait_text
 
 MANAGE_SERVER = 1 << 5
 
@@ -18,11 +18,13 @@ async def test_library_add_list_export_and_remove(world: World) -> None:
     added = await world.you.slash(
         "library add", {"clip": clip(), "title": "=Blue *Note*", "artist": "@everyone"}
     )
-    assert "Blue" in await said(added, "Added")
-    listed = await said(await world.you.slash("library list"), "one track")
+    assert "Blue" in await wait_text(added, "Added")
+    listed = await wait_text(await world.you.slash("library list"), "one track")
     assert "Blue" in listed
     assert "**=Blue" not in listed or "*Note*" not in listed
-    answer = await answered(await world.you.slash("recommend", {"clip": clip(data=WAV + b"2")}))
+    answer = await wait_response(
+        await world.you.slash("recommend", {"clip": clip(data=WAV + b"2")})
+    )
     assert "Artist" in visible_text(answer)
     sent = await (await world.you.slash("library export", {"format": "csv"})).wait_until(
         lambda m: m["attachments"]
@@ -33,39 +35,39 @@ async def test_library_add_list_export_and_remove(world: World) -> None:
     choices = await world.you.autocomplete("library remove", "track", "blue")
     assert len(choices) == 1
     removed = await world.you.slash("library remove", {"track": choices[0]["value"]})
-    assert await said(removed, "Removed")
-    assert await said(await world.you.slash("library list"), "No tracks yet")
+    assert await wait_text(removed, "Removed")
+    assert await wait_text(await world.you.slash("library list"), "No tracks yet")
     world.discord.assert_clean()
 
 
-async def test_adding_the_same_clip_again_is_noticed(world: World) -> None:
-    await said(await world.you.slash("library add", {"clip": clip()}), "Added")
+async def test_library_add_of_the_same_clip_reports_it_as_known(world: World) -> None:
+    await wait_text(await world.you.slash("library add", {"clip": clip()}), "Added")
     again = await world.you.slash("library add", {"clip": clip()})
-    assert await said(again, "Already")
+    assert await wait_text(again, "Already")
 
 
-async def test_tracks_of_one_server_are_not_recommended_in_another(
+async def test_tracks_of_one_guild_are_not_recommended_in_another(
     discord: LocalDiscord, tmp_path: Path
 ) -> None:
     other = discord.add_guild("Other")
     elsewhere = next(iter(other.channels.values()))
     async with bot_on(discord, tmp_path, songs=0) as world:
         added = {"clip": clip(data=WAV + b"3"), "title": "Ours", "artist": "Us"}
-        await said(await world.you.slash("library add", added), "Added")
-        here = await answered(await world.you.slash("recommend", {"clip": clip()}))
+        await wait_text(await world.you.slash("library add", added), "Added")
+        here = await wait_response(await world.you.slash("recommend", {"clip": clip()}))
         assert "Ours" in visible_text(here)
         there = await world.you.slash("recommend", {"clip": clip()}, channel=elsewhere)
-        assert "Ours" not in await said(there, "The library is empty")
+        assert "Ours" not in await wait_text(there, "The library is empty")
 
 
-async def test_pages_of_the_library_turn(world: World) -> None:
+async def test_library_list_next_shows_page_two(world: World) -> None:
     for n in range(11):
         data = {
             "clip": clip(data=WAV + bytes([n])),
             "title": f"Title {n:02}",
             "artist": f"By {n:02}",
         }
-        await said(await world.you.slash("library add", data), "Added")
+        await wait_text(await world.you.slash("library add", data), "Added")
     listed = await world.you.slash("library list")
     first = await listed.wait_until(lambda m: "page 1" in visible_text(m))
     assert "Title 10" not in visible_text(first)
@@ -84,37 +86,39 @@ async def test_remove_of_a_foreign_or_starter_track_by_id_is_declined(
         catalogue = world.app.resources.recommender.catalogue
         model_id = world.app.resources.preset.model_id
         added = {"clip": clip(), "title": "Theirs", "artist": "Them"}
-        await said(await world.you.slash("library add", added, channel=elsewhere), "Added")
+        await wait_text(await world.you.slash("library add", added, channel=elsewhere), "Added")
         tracks = await catalogue.browse(model_id)
         foreign = next(track for track in tracks if track.title == "Theirs")
         starter = next(track for track in tracks if track.scope == "starter")
         assert foreign.scope == f"guild:{other.id}"
         for track in (foreign, starter):
             used = await world.you.slash("library remove", {"track": str(track.id)})
-            await said(used, "wasn't found")
+            await wait_text(used, "wasn't found")
         assert await catalogue.browse(model_id) == tracks
         listed = await world.you.slash("library list")
-        assert "Theirs" not in await said(listed, "No tracks yet")
+        assert "Theirs" not in await wait_text(listed, "No tracks yet")
         exported = await world.you.slash("library export")
-        await said(exported, "empty")
+        await wait_text(exported, "empty")
 
 
-async def test_removing_what_is_not_there(world: World) -> None:
+async def test_library_remove_of_an_unknown_track_is_declined(world: World) -> None:
     used = await world.you.slash("library remove", {"track": "9999"})
-    assert await said(used, "wasn't found")
+    assert await wait_text(used, "wasn't found")
 
 
 async def test_library_remove_by_text_needs_exactly_one_match(world: World) -> None:
     for n, title in enumerate(("Blue Train", "Blue Monday")):
         data = {"clip": clip(data=WAV + bytes([n])), "title": title}
-        assert "Unknown artist" in await said(await world.you.slash("library add", data), "Added")
+        assert "Unknown artist" in await wait_text(
+            await world.you.slash("library add", data), "Added"
+        )
     ambiguous = await world.you.slash("library remove", {"track": "blue"})
-    assert await said(ambiguous, "wasn't found")
+    assert await wait_text(ambiguous, "wasn't found")
     removed = await world.you.slash("library remove", {"track": "train"})
-    assert "Blue Train" in await said(removed, "Removed")
+    assert "Blue Train" in await wait_text(removed, "Removed")
 
 
-async def test_settings_panel(world: World) -> None:
+async def test_settings_panel_changes_uploads_count_and_privacy(world: World) -> None:
     used = await world.you.slash("settings show")
     panel = await used.wait_edited()
     assert "aren't answered in any channel" in visible_text(panel)
@@ -125,13 +129,13 @@ async def test_settings_panel(world: World) -> None:
     panel = await used.wait_until(lambda m: "answer: 3" in visible_text(m))
     await world.you.press(panel, "Make answers private")
     await used.wait_until(lambda m: "Answers are private" in visible_text(m))
-    asked = await world.you.slash("recommend", {"clip": clip()})
-    assert visible_text(await answered(asked)).count("Artist ") == 3
-    assert asked.ephemeral
+    used = await world.you.slash("recommend", {"clip": clip()})
+    assert visible_text(await wait_response(used)).count("Artist ") == 3
+    assert used.ephemeral
     world.discord.assert_clean()
 
 
-async def test_a_role_is_chosen_in_the_panel_and_taken_back(world: World) -> None:
+async def test_settings_panel_role_limits_the_users_until_it_is_removed(world: World) -> None:
     sam = world.discord.person("sam")
     used = await world.you.slash("settings show")
     panel = await used.wait_edited()
@@ -139,10 +143,10 @@ async def test_a_role_is_chosen_in_the_panel_and_taken_back(world: World) -> Non
     await world.you.select(panel, "settings:roles", [everyone_else])
     panel = await used.wait_until(lambda m: everyone_else in visible_text(m))
     refused = await sam.slash("recommend", {"clip": clip()})
-    assert await said(refused, "Only some roles")
+    assert await wait_text(refused, "Only some roles")
     await world.you.select(panel, "settings:roles", [])
     await used.wait_until(lambda m: everyone_else not in visible_text(m))
-    await answered(await sam.slash("recommend", {"clip": clip()}))
+    await wait_response(await sam.slash("recommend", {"clip": clip()}))
     world.discord.assert_clean()
 
 
@@ -156,7 +160,7 @@ async def test_a_role_is_chosen_in_the_panel_and_taken_back(world: World) -> Non
     ],
     ids=lambda value: value if isinstance(value, str) and value.startswith("settings") else "",
 )
-async def test_settings_commands(
+async def test_settings_command_changes_the_panel(
     world: World, path: str, options: dict[str, object], shown: str
 ) -> None:
     await (await world.you.slash(path, options)).wait_edited()
@@ -166,18 +170,18 @@ async def test_settings_commands(
 
 
 @pytest.mark.parametrize("path", ["settings show", "settings uploads", "reindex"])
-async def test_we_check_permissions_ourselves(world: World, path: str) -> None:
+async def test_admin_command_without_manage_server_is_declined(world: World, path: str) -> None:
     sam = world.discord.person("sam")
     with pytest.raises(NotOffered):
         await sam.slash(path)
     used = await sam.slash(path, force=True)
-    assert await said(used, "Manage Server permission")
+    assert await wait_text(used, "Manage Server permission")
     assert used.ephemeral
 
 
-async def test_reindex_without_a_library(world: World) -> None:
+async def test_reindex_without_a_music_folder_is_declined(world: World) -> None:
     used = await world.you.slash("reindex")
-    assert await said(used, "No music folder")
+    assert await wait_text(used, "No music folder")
     assert used.ephemeral
 
 
@@ -208,7 +212,7 @@ async def test_reindex_shows_progress_and_lists_failures(
         running = await used.wait_until(lambda m: "of 6 files" in visible_text(m))
         assert buttons(running)[0]["label"] == "Cancel"
         sam = discord.person("sam", permissions=MANAGE_SERVER | 0x80000C00)
-        assert await said(await sam.slash("reindex"), "already")
+        assert await wait_text(await sam.slash("reindex"), "already")
         world.pool.gate.set()
         done = await used.wait_until(lambda m: "up to date" in visible_text(m), 30)
         assert "5 added" in visible_text(done)
@@ -218,15 +222,15 @@ async def test_reindex_shows_progress_and_lists_failures(
         discord.assert_clean()
 
 
-async def test_reindex_is_cancelled_by_its_button(discord: LocalDiscord, tmp_path: Path) -> None:
+async def test_cancel_button_stops_a_reindex(discord: LocalDiscord, tmp_path: Path) -> None:
     library = music(tmp_path, 6)
     async with bot_on(discord, tmp_path, library=library, progress_every_s=0.2) as world:
         world.pool.gate = asyncio.Event()
         used = await world.you.slash("reindex")
         running = await used.wait_until(buttons)
         sam = discord.person("sam")
-        assert await said(await sam.press(running, "Cancel"), "Manage Server permission")
-        await said(await world.you.press(running, "Cancel"), "Stopping")
+        assert await wait_text(await sam.press(running, "Cancel"), "Manage Server permission")
+        await wait_text(await world.you.press(running, "Cancel"), "Stopping")
         await used.wait_until(lambda m: "Indexing cancelled" in visible_text(m))
         world.pool.gate.set()
         again = await world.you.slash("reindex")
@@ -234,18 +238,18 @@ async def test_reindex_is_cancelled_by_its_button(discord: LocalDiscord, tmp_pat
         discord.assert_clean()
 
 
-async def test_reindexing_a_servers_tracks(world: World) -> None:
-    await said(await world.you.slash("library add", {"clip": clip()}), "Added")
+async def test_reindex_of_a_guilds_tracks_counts_them_unchanged(world: World) -> None:
+    await wait_text(await world.you.slash("library add", {"clip": clip()}), "Added")
     used = await world.you.slash("reindex", {"scope": "server"})
-    assert "1 unchanged" in await said(used, "up to date")
+    assert "1 unchanged" in await wait_text(used, "up to date")
 
 
-async def test_only_chosen_servers_reindex_the_library(
+async def test_reindex_of_the_library_outside_admin_servers_is_declined(
     discord: LocalDiscord, tmp_path: Path
 ) -> None:
     library = music(tmp_path, 1)
     async with bot_on(discord, tmp_path, library=library, admin_servers="42") as world:
-        assert await said(await world.you.slash("reindex"), "operator has chosen")
-        await said(await world.you.slash("library add", {"clip": clip()}), "Added")
+        assert await wait_text(await world.you.slash("reindex"), "operator has chosen")
+        await wait_text(await world.you.slash("library add", {"clip": clip()}), "Added")
         own = await world.you.slash("reindex", {"scope": "server"})
-        assert "1 unchanged" in await said(own, "up to date")
+        assert "1 unchanged" in await wait_text(own, "up to date")

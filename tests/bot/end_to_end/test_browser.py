@@ -1,4 +1,4 @@
-"""The whole product as a newcomer meets it: the real bot, pool and preset, in a real browser."""
+"""The bot, its pool and the shipped preset on the chat page, in a browser."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ async def local(tmp_path: Path) -> AsyncIterator[LocalDiscord]:
 
 
 @pytest.mark.parametrize("screen", SCREENS)
-async def test_upload_a_clip_see_the_answer_and_ask_for_more(
+async def test_upload_and_more_like_this_in_the_browser(
     local: LocalDiscord, chromium: Path, screen: str
 ) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ from bot.cli import main as command_line
 from bot.config import PREFIX, Settings
 from db.connection import open_db
 from db.tracks import Catalogue
-from tests.bot.end_to_end.conftest import WAV, World, clip, said
+from tests.bot.end_to_end.conftest import WAV, World, clip, wait_text
 
 TITLES = ["=1+1", "'Round \u202eMidnight", "Two\nlines", "\U0001f468\u200d\U0001f469", "Plain"]
 STORED = ["=1+1", "'Round Midnight", "Two lines", "\U0001f468\u200d\U0001f469", "Plain"]
@@ -25,7 +25,7 @@ async def test_export_from_discord_is_imported_by_another_genrec(
 ) -> None:
     for number, title in enumerate(TITLES):
         data = {"clip": clip(data=WAV + bytes([number])), "title": title, "artist": "@home"}
-        await said(await world.you.slash("library add", data), "Added")
+        await wait_text(await world.you.slash("library add", data), "Added")
     used = await world.you.slash("library export", {"format": form})
     sent = await used.wait_until(lambda m: m["attachments"])
     path = tmp_path / f"tracks.{form}"

@@ -1,4 +1,4 @@
-"""Every accepted question is answered or corrected, whatever Discord and the wire do."""
+"""Every admitted request gets a response or a correction, despite faults of Discord."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from bot.errors import SettingsError
 from bot.local_discord import LocalDiscord, visible_text
 from bot.runtime.app import sync
 from genrec.errors import WorkerUnavailable
-from tests.bot.end_to_end.conftest import COMMANDS, WAV, World, answered, bot_on, clip, said
+from tests.bot.end_to_end.conftest import (
+    COMMANDS,
+    WAV,
+    World,
+    bot_on,
+    clip,
+    wait_response,
+    wait_text,
+)
 from tests.bot.end_to_end.fakes import FakePool, make_preset
 
 CALLBACK, ORIGINAL = "/interactions/.*/callback", "/messages/@original"
@@ -25,22 +33,22 @@ async def recommend(world: World):
     return await world.you.slash("recommend", {"clip": clip()})
 
 
-async def test_an_acknowledgement_whose_answer_was_lost(world: World) -> None:
+async def test_acknowledgement_with_a_lost_reply_still_gets_the_response(world: World) -> None:
     world.discord.faults.lost_response("POST", CALLBACK)
-    await answered(await recommend(world))
+    await wait_response(await recommend(world))
     assert [c.status for c in world.discord.calls("POST", CALLBACK)] == [502, 400]
 
 
-async def test_an_error_after_a_lost_acknowledgement_is_still_told(world: World) -> None:
+async def test_error_message_after_a_lost_acknowledgement_is_sent(world: World) -> None:
     world.discord.faults.lost_response("POST", CALLBACK)
     used = await world.you.slash("recommend")
-    assert await said(used, "Add a clip")
+    assert await wait_text(used, "Add a clip")
 
 
 @pytest.mark.parametrize(
     "fault", ["reset", "reset after", "5xx", "429", "429 without via", "html 429", "html via"]
 )
-async def test_the_answer_survives(world: World, fault: str) -> None:
+async def test_response_is_sent_despite_a_fault(world: World, fault: str) -> None:
     faults = world.discord.faults
     if fault.startswith("reset"):
         faults.reset("PATCH", ORIGINAL, applied=fault == "reset after")
@@ -52,35 +60,35 @@ async def test_the_answer_survives(world: World, fault: str) -> None:
         faults.cloudflare_ban("PATCH", ORIGINAL).headers["Via"] = "1.1 google"
     else:
         faults.rate_limited("PATCH", ORIGINAL, via=fault == "429")
-    await answered(await recommend(world), 20)
+    await wait_response(await recommend(world), 20)
     await world.settled()
     assert len(world.discord.calls("PATCH", ORIGINAL)) >= 2
 
 
-async def test_workers_start_before_the_first_question(world: World) -> None:
+async def test_workers_start_before_the_first_request(world: World) -> None:
     async with asyncio.timeout(10):
         await world.pool.warmed.wait()
-    assert not world.pool.heard
+    assert not world.pool.analyzed
 
 
-async def test_a_bot_whose_workers_do_not_start_says_so_and_goes_on(
+async def test_failed_worker_start_is_logged_and_the_bot_runs(
     discord: LocalDiscord, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     pool = FakePool()
-    pool.cold = WorkerUnavailable("No worker could be started: no memory is left.")
+    pool.start_error = WorkerUnavailable("No worker could be started: no memory is left.")
     async with bot_on(discord, tmp_path, pool=pool) as world:
-        await answered(await recommend(world))
+        await wait_response(await recommend(world))
     told = [r for r in caplog.records if r.name == "bot.runtime.lifecycle"]
     assert [r.levelname for r in told] == ["WARNING"]
     assert "the next clip retries: No worker could be started" in told[0].getMessage()
 
 
-async def test_a_reset_acknowledgement_is_sent_again(world: World) -> None:
+async def test_reset_acknowledgement_is_retried(world: World) -> None:
     world.discord.faults.reset("POST", CALLBACK)
-    await answered(await recommend(world))
+    await wait_response(await recommend(world))
 
 
-async def test_an_upload_is_answered_once_though_the_wire_breaks(world: World) -> None:
+async def test_upload_gets_one_reply_despite_a_reset(world: World) -> None:
     world.discord.faults.reset("POST", "/channels/.*/messages", applied=True)
     await world.you.say(uploads=[clip()], channel="dm")
     await world.you.wait_message(lambda m: "Jazz" in visible_text(m), channel="dm")
@@ -89,7 +97,7 @@ async def test_an_upload_is_answered_once_though_the_wire_breaks(world: World) -
     assert len(replies) == 1
 
 
-async def test_a_token_that_runs_out_falls_back_to_the_channel(world: World) -> None:
+async def test_expired_token_edits_the_message_in_the_channel(world: World) -> None:
     world.pool.gate = asyncio.Event()
     used = await recommend(world)
     await used.wait_ack()
@@ -101,7 +109,7 @@ async def test_a_token_that_runs_out_falls_back_to_the_channel(world: World) -> 
     await world.settled()
 
 
-async def test_a_token_that_runs_out_in_private_is_only_logged(world: World, caplog) -> None:
+async def test_expired_token_of_a_private_response_is_logged(world: World, caplog) -> None:
     world.pool.gate = asyncio.Event()
     used = await world.you.slash("recommend", {"clip": clip(), "private": True})
     await used.wait_ack()
@@ -112,10 +120,10 @@ async def test_a_token_that_runs_out_in_private_is_only_logged(world: World, cap
     assert "reply token expired" in caplog.text
 
 
-async def test_repeated_events_are_answered_once(world: World) -> None:
+async def test_repeated_event_gets_one_response(world: World) -> None:
     used = await recommend(world)
     world.discord.gateway.repeat_last()
-    await answered(used)
+    await wait_response(used)
     await world.settled()
     assert len(world.discord.calls("POST", CALLBACK)) == 1
     await world.you.say(uploads=[clip()], channel="dm")
@@ -126,19 +134,19 @@ async def test_repeated_events_are_answered_once(world: World) -> None:
     assert b"genrec_repeated_events_total" in world.app.metrics.text()
 
 
-async def test_reconnecting_and_a_new_session(world: World) -> None:
+async def test_requests_work_after_a_reconnect_and_a_new_session(world: World) -> None:
     world.discord.gateway.reconnect()
     await world.discord.wait_for(
         lambda: any(e.get("op") == 6 for e in world.discord.gateway.log), 20
     )
-    await answered(await recommend(world))
+    await wait_response(await recommend(world))
     with world.discord.gateway.losing():
         used = await recommend(world)
     world.discord.gateway.reconnect()
-    await answered(used, 20)
+    await wait_response(used, 20)
 
 
-async def test_a_refused_intent_is_said_once_and_lived_without(
+async def test_refused_intent_is_logged_once_and_the_bot_runs(
     tmp_path: Path, schema, caplog
 ) -> None:
     local = LocalDiscord(message_content=False, schema=schema)
@@ -146,16 +154,16 @@ async def test_a_refused_intent_is_said_once_and_lived_without(
         assert caplog.text.count("Discord refused the Message Content intent") == 1
         panel = await (await world.you.slash("settings show")).wait_edited()
         assert "Message Content Intent" in visible_text(panel)
-        await answered(await recommend(world))
+        await wait_response(await recommend(world))
         await world.you.say(f"<@{discord.state.bot.id}>", uploads=[clip()])
         await world.you.wait_message(lambda m: "Jazz" in visible_text(m) and m["type"] == 19)
         await world.settled()
         message = await world.you.say(uploads=[clip(data=WAV + b"4")])
-        await answered(await world.you.menu("What genre is this?", message))
+        await wait_response(await world.you.menu("What genre is this?", message))
         discord.assert_clean()
 
 
-async def test_a_wrong_token_is_a_sentence(discord: LocalDiscord, tmp_path: Path) -> None:
+async def test_wrong_token_raises_a_settings_error(discord: LocalDiscord, tmp_path: Path) -> None:
     discord.token, wrong = "wrong.token.value", discord.token
     with pytest.raises(SettingsError, match="GENREC_DISCORD_TOKEN") as refused:
         async with bot_on(discord, tmp_path):
@@ -165,7 +173,7 @@ async def test_a_wrong_token_is_a_sentence(discord: LocalDiscord, tmp_path: Path
     assert wrong
 
 
-async def test_commands_are_registered_only_when_they_change(
+async def test_commands_are_registered_only_if_they_changed(
     discord: LocalDiscord, tmp_path: Path
 ) -> None:
     for _ in range(2):
@@ -174,7 +182,7 @@ async def test_commands_are_registered_only_when_they_change(
     assert len(discord.calls("PUT", "/commands")) == 1
 
 
-async def test_sync_registers_the_commands_and_stays_off_the_gateway(
+async def test_sync_registers_the_commands_without_the_gateway(
     discord: LocalDiscord, tmp_path: Path
 ) -> None:
     make_preset(tmp_path / "preset")
@@ -192,7 +200,7 @@ async def test_sync_registers_the_commands_and_stays_off_the_gateway(
 @pytest.mark.parametrize(
     ("token", "says"), [(None, "no token"), ("wrong.token.value", "GENREC_DISCORD_TOKEN")]
 )
-async def test_sync_without_a_token_that_discord_takes_is_a_sentence(
+async def test_sync_without_a_valid_token_raises_a_settings_error(
     discord: LocalDiscord, tmp_path: Path, token: str | None, says: str
 ) -> None:
     make_preset(tmp_path / "preset")
@@ -204,22 +212,20 @@ async def test_sync_without_a_token_that_discord_takes_is_a_sentence(
     assert not discord.calls("PUT", "/commands")
 
 
-async def test_stopping_lets_a_running_question_finish(
-    discord: LocalDiscord, tmp_path: Path
-) -> None:
+async def test_stop_lets_a_running_request_finish(discord: LocalDiscord, tmp_path: Path) -> None:
     async with bot_on(discord, tmp_path) as world:
         world.pool.gate = asyncio.Event()
         used = await recommend(world)
         await used.wait_ack()
         world.stop.set()
         sam = discord.person("sam")
-        assert await said(await sam.slash("recommend", {"clip": clip()}), "restarting")
+        assert await wait_text(await sam.slash("recommend", {"clip": clip()}), "restarting")
         world.pool.gate.set()
-        await answered(used)
+        await wait_response(used)
         await world.running
 
 
-async def test_stopping_corrects_what_does_not_finish(
+async def test_stop_corrects_the_message_of_an_unfinished_request(
     discord: LocalDiscord, tmp_path: Path, monkeypatch
 ) -> None:
     monkeypatch.setattr("bot.runtime.lifecycle.FINISH_S", 0.3)
@@ -233,7 +239,7 @@ async def test_stopping_corrects_what_does_not_finish(
     assert "restarted" in visible_text(used.original)
 
 
-async def test_secrets_stay_out_of_the_log(discord: LocalDiscord, tmp_path: Path, capsys) -> None:
+async def test_log_contains_no_secret(discord: LocalDiscord, tmp_path: Path, capsys) -> None:
     from bot.logs import set_up_logs
 
     root = logging.getLogger()
@@ -243,7 +249,7 @@ async def test_secrets_stay_out_of_the_log(discord: LocalDiscord, tmp_path: Path
         async with bot_on(discord, tmp_path) as world:
             world.pool.error = RuntimeError(f"with the token {discord.token}")
             used = await recommend(world)
-            await said(used, "our side")
+            await wait_text(used, "our side")
     finally:
         root.removeHandler(handler)
         root.setLevel(level)

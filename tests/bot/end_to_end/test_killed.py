@@ -1,4 +1,4 @@
-"""The bot as a process: killed in the middle of a job, stopped, started twice, and crowded."""
+"""The bot as a process: killed during a request, stopped, started twice, under load."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
 from bot.local_discord import LocalDiscord, visible_text
-from tests.bot.end_to_end.conftest import COMMANDS, answered, clip, said
+from tests.bot.end_to_end.conftest import COMMANDS, clip, wait_response, wait_text
 from tests.bot.end_to_end.fakes import make_preset
 
 log = logging.getLogger(__name__)
@@ -35,57 +35,60 @@ async def finish(process: Process, by: signal.Signals) -> str:
     return errors.decode()
 
 
-async def test_killed_in_the_middle_and_started_again(
+async def test_restart_corrects_the_messages_of_a_killed_bot(
     discord: LocalDiscord, tmp_path: Path
 ) -> None:
     process = await start(discord, tmp_path, 3600)
     await discord.wait_commands(*COMMANDS, timeout_s=60)
     await discord.wait_ready(60)
-    asked = await discord.you.slash("recommend", {"clip": clip()})
-    await asked.wait_ack()
+    used = await discord.you.slash("recommend", {"clip": clip()})
+    await used.wait_ack()
     await discord.you.say(uploads=[clip()], channel="dm")
     sam = discord.person("sam")
     other = await sam.slash("genre", {"clip": clip()})
     await other.wait_ack()
     refused = await discord.you.wait_message(lambda m: m["components"], channel="dm")
     assert "still being analysed" in visible_text(refused)
-    for one in (asked, other):  # noted in the journal by then; when acknowledged, perhaps not yet
-        await said(one, "Analysing", 30)
+    # The pending reply is stored by then, but perhaps not at the acknowledgement.
+    for one in (used, other):
+        await wait_text(one, "Analysing", 30)
     await finish(process, signal.SIGKILL)
     await discord.wait_for(lambda: not discord.online, 30)
-    assert "Analysing" in visible_text(asked.original)
+    assert "Analysing" in visible_text(used.original)
 
     process = await start(discord, tmp_path, 0)
     try:
-        for one in (asked, other):
+        for one in (used, other):
             await one.wait_until(lambda m: "restarted" in visible_text(m), 60)
         await discord.wait_ready(60)
-        await answered(await discord.you.slash("recommend", {"clip": clip()}), 30)
+        await wait_response(await discord.you.slash("recommend", {"clip": clip()}), 30)
     finally:
         log = await finish(process, signal.SIGTERM)
     assert process.returncode == 0
-    assert asked.token not in log
+    assert used.token not in log
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     assert any(line.get("request") for line in lines)
     discord.assert_clean()
 
 
-async def test_a_signal_stops_it_within_twenty_seconds(
+async def test_sigterm_stops_the_bot_within_20_seconds(
     discord: LocalDiscord, tmp_path: Path
 ) -> None:
     process = await start(discord, tmp_path, 3600)
     await discord.wait_commands(*COMMANDS, timeout_s=60)
     await discord.wait_ready(60)
-    asked = await discord.you.slash("recommend", {"clip": clip()})
-    await asked.wait_ack()
+    used = await discord.you.slash("recommend", {"clip": clip()})
+    await used.wait_ack()
     began = time.monotonic()
     await finish(process, signal.SIGTERM)
     assert time.monotonic() - began < 20
     assert process.returncode == 0
-    assert "restarted" in visible_text(asked.original)
+    assert "restarted" in visible_text(used.original)
 
 
-async def test_two_bots_do_not_share_a_database(discord: LocalDiscord, tmp_path: Path) -> None:
+async def test_second_bot_with_the_same_database_exits(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
     first = await start(discord, tmp_path, 0)
     try:
         await discord.wait_ready(60)
@@ -93,12 +96,12 @@ async def test_two_bots_do_not_share_a_database(discord: LocalDiscord, tmp_path:
         _, errors = await second.communicate()
         assert second.returncode != 0
         assert "Another bot is running" in errors.decode()
-        await answered(await discord.you.slash("recommend", {"clip": clip()}), 30)
+        await wait_response(await discord.you.slash("recommend", {"clip": clip()}), 30)
     finally:
         await finish(first, signal.SIGTERM)
 
 
-async def test_one_hundred_people_at_once(tmp_path: Path, caplog) -> None:
+async def test_100_simultaneous_requests_are_acknowledged_in_time(tmp_path: Path, caplog) -> None:
     caplog.set_level(logging.INFO, log.name)
     async with LocalDiscord() as discord:
         people = [discord.person(f"p{n}") for n in range(100)]
@@ -106,7 +109,7 @@ async def test_one_hundred_people_at_once(tmp_path: Path, caplog) -> None:
         try:
             await discord.wait_commands(*COMMANDS, timeout_s=60)
             await discord.wait_ready(60)
-            await answered(await discord.you.slash("recommend", {"clip": clip()}), 30)
+            await wait_response(await discord.you.slash("recommend", {"clip": clip()}), 30)
             used = [
                 await who.slash("recommend", {"clip": clip(data=bytes([n]) * 2000)})
                 for n, who in enumerate(people)

@@ -4,50 +4,50 @@ from __future__ import annotations
 
 from bot.client.client import add_cogs
 from bot.runtime.wiring import make_client, make_cogs
-from tests.bot.end_to_end.conftest import World, answered, clip, said
+from tests.bot.end_to_end.conftest import World, clip, wait_response, wait_text
 from tests.bot.i18n.command_texts import differences
 
 
-async def test_help_for_everyone_and_for_admins(world: World) -> None:
-    assert "/reindex" in await said(await world.you.slash("help"), "/recommend")
+async def test_help_lists_admin_commands_for_admins_only(world: World) -> None:
+    assert "/reindex" in await wait_text(await world.you.slash("help"), "/recommend")
     sam = world.discord.person("sam")
     used = await sam.slash("help")
-    assert "/reindex" not in await said(used, "/recommend")
+    assert "/reindex" not in await wait_text(used, "/recommend")
     assert used.ephemeral
     world.discord.assert_clean()
 
 
-async def test_about(world: World) -> None:
-    text = await said(await world.you.slash("about"), "fake")
+async def test_about_shows_model_and_tracks(world: World) -> None:
+    text = await wait_text(await world.you.slash("about"), "fake")
     assert "12 tracks" in text
     assert "Ratings: none yet" in text
-    await said(await world.you.slash("about", channel="dm"), "fake")
+    await wait_text(await world.you.slash("about", channel="dm"), "fake")
 
 
-async def test_privacy_shows_and_deletes(world: World) -> None:
-    assert "Nothing is stored" in await said(
+async def test_privacy_delete_removes_the_vote_after_confirmation(world: World) -> None:
+    assert "Nothing is stored" in await wait_text(
         await world.you.slash("privacy show"), "What genrec stores"
     )
-    answer = await answered(await world.you.slash("recommend", {"clip": clip()}))
+    answer = await wait_response(await world.you.slash("recommend", {"clip": clip()}))
     thumb = next(
         c["custom_id"]
         for row in answer["components"][0]["components"]
         for c in row.get("components", ())
         if c.get("custom_id", "").startswith("thumb:up")
     )
-    await said(await world.you.press(answer, thumb), "You rated")
-    assert "ratings**: one" in await said(
+    await wait_text(await world.you.press(answer, thumb), "You rated")
+    assert "ratings**: one" in await wait_text(
         await world.you.slash("privacy show"), "What genrec stores"
     )
-    asked = await world.you.slash("privacy delete")
-    page = await asked.wait_edited()
+    used = await world.you.slash("privacy delete")
+    page = await used.wait_edited()
     await world.you.press(page, "Keep everything")
-    await said(asked, "Nothing was deleted")
-    asked = await world.you.slash("privacy delete")
-    page = await asked.wait_edited()
+    await wait_text(used, "Nothing was deleted")
+    used = await world.you.slash("privacy delete")
+    page = await used.wait_edited()
     await world.you.press(page, "Delete everything")
-    await said(asked, "deleted")
-    assert "Nothing is stored" in await said(
+    await wait_text(used, "deleted")
+    assert "Nothing is stored" in await wait_text(
         await world.you.slash("privacy show"), "What genrec stores"
     )
     world.discord.assert_clean()
@@ -73,7 +73,7 @@ async def test_command_descriptions_equal_the_english_texts(world: World) -> Non
     assert differences(client.tree, world.app.translations) == []
 
 
-async def test_commands_are_translated(world: World) -> None:
+async def test_commands_are_registered_with_translations(world: World) -> None:
     registered = {c["name"]: c for c in world.discord.commands.all(None)}
     recommend = registered["recommend"]
     assert recommend["description_localizations"]["de"]

@@ -1,4 +1,4 @@
-"""Each refusal has its sentence, and only who asked reads those that come before the work."""
+"""Refusals: each has a sentence, and those before the acknowledgement are private."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from genrec.errors import (
     UnsupportedFormat,
     WorkerCrashed,
 )
-from tests.bot.end_to_end.conftest import WAV, World, answered, bot_on, clip, said
+from tests.bot.end_to_end.conftest import WAV, World, bot_on, clip, wait_response, wait_text
 
 MIB = 1 << 20
 ENGLISH = Localizer(Translations.load(), "en-US")
 
 
-async def test_neither_clip_nor_link(world: World) -> None:
+async def test_recommend_without_clip_and_link_is_declined(world: World) -> None:
     used = await world.you.slash("recommend")
-    assert await said(used, "Add a clip")
+    assert await wait_text(used, "Add a clip")
     assert used.ephemeral
 
 
-async def test_clip_and_link(world: World) -> None:
+async def test_genre_with_clip_and_link_is_declined(world: World) -> None:
     used = await world.you.slash("genre", {"clip": clip(), "link": "https://example.com/a.mp3"})
-    assert await said(used, "not both")
+    assert await wait_text(used, "not both")
 
 
-async def test_too_large_is_refused_at_once(world: World) -> None:
+async def test_too_large_clip_is_refused_without_a_fetch(world: World) -> None:
     used = await world.you.slash("recommend", {"clip": clip(size=900 * MIB)})
-    assert await said(used, "900 MB")
+    assert await wait_text(used, "900 MB")
     assert used.ephemeral
     assert not world.discord.cdn.hits
 
@@ -54,9 +54,9 @@ async def test_too_large_is_refused_at_once(world: World) -> None:
     ],
     ids=["private", "youtube off", "no link"],
 )
-async def test_links_that_are_not_fetched(world: World, link: str, words: str) -> None:
+async def test_refused_link_is_reported_privately(world: World, link: str, words: str) -> None:
     used = await world.you.slash("recommend", {"link": link})
-    assert await said(used, words)
+    assert await wait_text(used, words)
     assert used.ephemeral
     world.discord.assert_clean()
 
@@ -75,101 +75,113 @@ async def test_links_that_are_not_fetched(world: World, link: str, words: str) -
     ],
     ids=lambda error: error.code,
 )
-async def test_what_the_analysis_says(world: World, error: Exception) -> None:
+async def test_analysis_error_is_shown_and_leaves_no_pending_reply(
+    world: World, error: Exception
+) -> None:
     world.pool.error = error
     used = await world.you.slash("recommend", {"clip": clip()})
-    assert await said(used, sentence(ENGLISH, error, world.app.limits)[:20])
+    assert await wait_text(used, sentence(ENGLISH, error, world.app.limits)[:20])
     await world.settled()
     assert await interrupted_replies(world.app.resources.db, "another run") == []
     world.discord.assert_clean()
 
 
-async def test_our_own_fault_is_an_apology_with_an_id(world: World, caplog) -> None:
+async def test_unhandled_error_shows_the_id_of_the_log(world: World, caplog) -> None:
     world.pool.error = RuntimeError("the cat sat on it")
     used = await world.you.slash("recommend", {"clip": clip()})
-    text = await said(used, "our side")
+    text = await wait_text(used, "our side")
     assert "cat" not in text
     record = next(r for r in caplog.records if "unhandled error" in r.getMessage())
     assert record.getMessage().rsplit(" ", 1)[1] in text
 
 
-async def test_one_question_a_person_at_a_time(world: World) -> None:
+async def test_second_request_of_a_user_is_declined_while_the_first_runs(world: World) -> None:
     world.pool.gate = asyncio.Event()
     first = await world.you.slash("recommend", {"clip": clip()})
     await first.wait_ack()
     second = await world.you.slash("recommend", {"clip": clip()})
-    assert await said(second, "still being analysed")
+    assert await wait_text(second, "still being analysed")
     assert second.ephemeral
     world.pool.gate.set()
-    await answered(first)
+    await wait_response(first)
 
 
-async def test_cooldown(discord: LocalDiscord, tmp_path: Path) -> None:
+async def test_request_in_the_cooldown_is_declined_but_not_more_like_this(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
     async with bot_on(discord, tmp_path, cooldown_s=600) as world:
-        world.app.admission._clock = lambda: 0.0  # it stands still, however slow the machine
-        first = await answered(await world.you.slash("recommend", {"clip": clip()}))
+        world.app.admission._clock = lambda: 0.0  # a clock that stands still, for slow machines
+        first = await wait_response(await world.you.slash("recommend", {"clip": clip()}))
         second = await world.you.slash("recommend", {"clip": clip()})
-        assert await said(second, "wait 600 seconds")
+        assert await wait_text(second, "wait 600 seconds")
         more = await world.you.press(first, "More like this")
-        assert await said(more, "Similar to Song")  # costs next to nothing, so it need not wait
+        assert await wait_text(more, "Similar to Song")  # it is cheap and skips the cooldown
 
 
-async def test_bounds_of_a_server_and_in_all(discord: LocalDiscord, tmp_path: Path) -> None:
+async def test_requests_above_the_guilds_and_the_total_limit_are_declined(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
     async with bot_on(discord, tmp_path, jobs_per_server=1, jobs_in_all=2) as world:
         world.pool.gate = asyncio.Event()
         sam, kim = discord.person("sam"), discord.person("kim")
         first = await world.you.slash("recommend", {"clip": clip()})
         await first.wait_ack()
-        assert await said(await sam.slash("recommend", {"clip": clip()}), "clips from this server")
+        assert await wait_text(
+            await sam.slash("recommend", {"clip": clip()}), "clips from this server"
+        )
         second = await sam.slash("recommend", {"clip": clip()}, channel="dm")
         await second.wait_ack()
-        assert await said(
+        assert await wait_text(
             await kim.slash("genre", {"clip": clip()}, channel="dm"), "Too many clips"
         )
         world.pool.gate.set()
-        await answered(first)
-        await answered(second)
+        await wait_response(first)
+        await wait_response(second)
 
 
-async def test_nothing_sounds_alike(discord: LocalDiscord, tmp_path: Path) -> None:
+async def test_recommend_without_near_tracks_has_a_note(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
     async with bot_on(discord, tmp_path, floor=0.9999999) as world:
         used = await world.you.slash("recommend", {"clip": clip()})
-        assert "sound enough like" in visible_text(await answered(used))
+        assert "sound enough like" in visible_text(await wait_response(used))
         discord.assert_clean()
 
 
-async def test_an_empty_library(discord: LocalDiscord, tmp_path: Path) -> None:
+async def test_recommend_from_an_empty_library_is_declined(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
     async with bot_on(discord, tmp_path, songs=0) as world:
         used = await world.you.slash("recommend", {"clip": clip()})
-        assert await said(used, "The library is empty")
-        await answered(await world.you.slash("genre", {"clip": clip()}))
+        assert await wait_text(used, "The library is empty")
+        await wait_response(await world.you.slash("genre", {"clip": clip()}))
 
 
-async def test_an_empty_library_cannot_be_exported(world: World) -> None:
+async def test_export_of_an_empty_library_is_declined(world: World) -> None:
     used = await world.you.slash("library export")
-    assert await said(used, "empty")
+    assert await wait_text(used, "empty")
 
 
-async def test_only_a_role_may_ask(world: World) -> None:
+async def test_user_without_the_allowed_role_is_declined(world: World) -> None:
     settings = await world.app.guilds.settings(int(world.discord.guild.id))
     sam = world.discord.person("sam")
     from dataclasses import replace
 
     await world.app.guilds.save(replace(settings, allowed_role=int(world.you.id)))
     used = await sam.slash("recommend", {"clip": clip()})
-    assert await said(used, "Only some roles")
+    assert await wait_text(used, "Only some roles")
     assert used.ephemeral
-    await answered(await world.you.slash("recommend", {"clip": clip()}))
+    await wait_response(await world.you.slash("recommend", {"clip": clip()}))
 
 
-async def test_a_clip_that_lies_about_its_size_is_cut_off(
+async def test_clip_larger_than_its_stated_size_is_aborted(
     discord: LocalDiscord, tmp_path: Path
 ) -> None:
     from bot.local_discord.cdn import endless
 
     async with bot_on(discord, tmp_path, max_upload_mb=1) as world:
         used = await world.you.slash("recommend", {"clip": clip(size=10, stream=endless)})
-        assert await said(used, "1 MB", 30)
+        assert await wait_text(used, "1 MB", 30)
         assert discord.cdn.hits[0]["sent"] < 20 * MIB
 
 
@@ -178,9 +190,11 @@ async def test_a_clip_that_lies_about_its_size_is_cut_off(
     [{"truncate_at": 100}, {"status": 404}, {"status": 302, "location": "http://169.254.169.254/"}],
     ids=["truncated", "gone", "redirected"],
 )
-async def test_a_broken_cdn_is_a_sentence(world: World, lies: dict[str, object]) -> None:
+async def test_broken_cdn_is_reported_as_the_clips_error(
+    world: World, lies: dict[str, object]
+) -> None:
     used = await world.you.slash("recommend", {"clip": clip(data=WAV, **lies)})
     message = await used.wait_edited(20)
     assert visible_text(message)
     assert "our side" not in visible_text(message)
-    assert not world.pool.heard
+    assert not world.pool.analyzed

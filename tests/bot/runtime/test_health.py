@@ -14,7 +14,7 @@ async def get(url: str) -> tuple[int, str]:
         return response.status, await response.text()
 
 
-async def test_pages() -> None:
+async def test_endpoints_serve_health_readiness_and_metrics() -> None:
     metrics, missing = Metrics(), ["not connected to Discord"]
     metrics.gauge("genrec_in_work", "Requests", lambda: 3)
     metrics.total("genrec_worker_crashes", "Crashes", lambda: 4)
@@ -35,7 +35,7 @@ async def test_pages() -> None:
         assert "genrec_acknowledge_seconds_count 1.0" in text
 
 
-async def test_a_port_in_use_costs_the_pages_only(caplog) -> None:
+async def test_port_in_use_is_logged_and_the_block_runs(caplog) -> None:
     async with serve_health(port=0, metrics=Metrics(), ready=lambda: "") as url:
         port = int(url.rsplit(":", 1)[1])
         async with serve_health(port=port, metrics=Metrics(), ready=lambda: "") as second:
@@ -43,7 +43,7 @@ async def test_a_port_in_use_costs_the_pages_only(caplog) -> None:
     assert "GENREC_HTTP_PORT" in caplog.text
 
 
-def test_what_fails_is_counted_as_what_it_is() -> None:
+def test_failed_request_is_counted_as_lost() -> None:
     metrics = Metrics()
     with pytest.raises(RuntimeError), metrics.request("genre"):
         raise RuntimeError

@@ -1,4 +1,4 @@
-"""The settings of links: what they become, and the sentence for each that cannot work."""
+"""The source policy of the settings, and the error for each unusable setting."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def _clean(monkeypatch) -> None:
 
 
 def settings(monkeypatch, **given: object) -> Settings:
-    """Read settings as an operator gives them: from the environment."""
+    """Load settings from environment variables."""
     for name, value in given.items():
         monkeypatch.setenv(f"{PREFIX}{name.upper()}", str(value))
     return load_settings(env_file=None)
 
 
 def aged(folder: Path, days: int) -> Path:
-    """Put a yt-dlp of that age into a folder."""
+    """Create a yt-dlp of that age in a folder."""
     day = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=days)
     info = folder / "yt_dlp-0.dist-info"
     info.mkdir(parents=True)
@@ -44,7 +44,7 @@ def aged(folder: Path, days: int) -> Path:
     return folder
 
 
-def test_nothing_set_is_every_site_but_youtube(monkeypatch) -> None:
+def test_default_policy_allows_every_site_but_youtube(monkeypatch) -> None:
     policy = source_policy(settings(monkeypatch))
     assert policy.sites == DEFAULT_SITES
     assert "youtube" not in policy.sites
@@ -53,7 +53,7 @@ def test_nothing_set_is_every_site_but_youtube(monkeypatch) -> None:
     assert (policy.max_bytes, policy.max_disk_bytes) == (25 * MIB, 512 * MIB)
 
 
-def test_every_setting_reaches_the_policy(monkeypatch, tmp_path: Path) -> None:
+def test_policy_has_the_value_of_every_setting(monkeypatch, tmp_path: Path) -> None:
     deno, cookies = tmp_path / "deno", tmp_path / "cookies.txt"
     deno.touch()
     cookies.touch()
@@ -81,7 +81,7 @@ def test_every_setting_reaches_the_policy(monkeypatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("youtube", "sites"), [("off", set()), ("on", {"youtube"})])
-def test_pages_can_be_switched_off(youtube: str, sites: set[str], monkeypatch) -> None:
+def test_sites_off_disables_pages(youtube: str, sites: set[str], monkeypatch) -> None:
     given = settings(monkeypatch, sites="off", youtube=youtube)
     assert source_policy(given).sites == sites
 
@@ -103,7 +103,7 @@ def test_pages_can_be_switched_off(youtube: str, sites: set[str], monkeypatch) -
         ("link_proxy", "http://me:secret@proxy:80", "http://host:port"),
     ],
 )
-def test_what_cannot_work_is_refused_by_name(name, value, words, monkeypatch) -> None:
+def test_unusable_setting_raises_an_error_with_its_name(name, value, words, monkeypatch) -> None:
     with pytest.raises(SettingsError, match=re.escape(words)) as caught:
         source_policy(settings(monkeypatch, **{name: value}))
     assert f"{PREFIX}{name.upper()}" in str(caught.value)
@@ -111,7 +111,7 @@ def test_what_cannot_work_is_refused_by_name(name, value, words, monkeypatch) ->
     assert "secret" not in str(caught.value)
 
 
-def test_an_old_yt_dlp_is_told_where_it_is_asked_for(monkeypatch, tmp_path: Path) -> None:
+def test_old_ytdlp_warns_above_the_set_age_only(monkeypatch, tmp_path: Path) -> None:
     folder = aged(tmp_path, days=61)
     for days, told in ((0, False), (90, False), (60, True)):
         given = settings(monkeypatch, ytdlp_dir=folder, ytdlp_max_age_days=days)
@@ -120,7 +120,7 @@ def test_an_old_yt_dlp_is_told_where_it_is_asked_for(monkeypatch, tmp_path: Path
         assert bool(sentence) is told
 
 
-def test_the_bot_warns_of_an_old_yt_dlp_at_its_start(monkeypatch, caplog, tmp_path: Path) -> None:
+def test_run_logs_an_old_ytdlp_before_it_serves(monkeypatch, caplog, tmp_path: Path) -> None:
     async def serve(_: Settings) -> None:
         logging.getLogger("test").warning("the bot serves")
 
@@ -136,7 +136,7 @@ def test_the_bot_warns_of_an_old_yt_dlp_at_its_start(monkeypatch, caplog, tmp_pa
 
 
 def findings(monkeypatch, **given: object) -> dict[str, tuple[bool, bool, str]]:
-    """Examine all but what takes a model."""
+    """Run every check that needs no model."""
     for check in ("_preset", "_database", "_answer"):
         monkeypatch.setattr(doctor, check, lambda _: "not looked at")
     monkeypatch.setattr(doctor, "_sandbox", lambda: ())
@@ -146,7 +146,7 @@ def findings(monkeypatch, **given: object) -> dict[str, tuple[bool, bool, str]]:
     return {one.name: (one.ok, doctor.healthy(found), one.note) for one in found}
 
 
-def test_the_doctor_tells_the_sites_and_how_old_yt_dlp_is(monkeypatch, tmp_path: Path) -> None:
+def test_doctor_lists_the_sites_and_the_age_of_ytdlp(monkeypatch, tmp_path: Path) -> None:
     folder = aged(tmp_path, days=61)
     found = findings(monkeypatch, sites="bandcamp", ytdlp_dir=folder)
     assert found["links"][0]
@@ -162,14 +162,14 @@ def test_the_doctor_tells_the_sites_and_how_old_yt_dlp_is(monkeypatch, tmp_path:
     assert "61 days old" in note
 
 
-def test_the_doctor_tells_a_setting_of_links_that_cannot_work(monkeypatch) -> None:
+def test_doctor_reports_an_unusable_setting_of_links(monkeypatch) -> None:
     ok, healthy, note = findings(monkeypatch, sites="napster")["links"]
     assert not ok
     assert not healthy
     assert "GENREC_SITES" in note
 
 
-def test_the_papers_know_every_site_and_every_setting_of_links() -> None:
+def test_links_page_documents_every_site_and_setting() -> None:
     page = (ROOT / "docs" / "links.md").read_text(encoding="utf-8")
     for site in SITES.values():
         assert f"`{site.name}`" in page
@@ -184,13 +184,13 @@ def test_the_papers_know_every_site_and_every_setting_of_links() -> None:
     } <= named  # fmt: skip
 
 
-def test_the_container_has_room_for_the_clips() -> None:
+def test_compose_file_has_disk_space_for_the_clips() -> None:
     compose = (ROOT / "compose.yaml").read_text(encoding="utf-8")
     found = re.search(r"- /tmp:size=(\d+)m\b", compose)
     assert found is not None
     assert int(found[1]) >= Settings.model_fields["clip_disk_mb"].default + 100  # and other files
 
 
-def test_as_much_of_a_track_in_pieces_is_fetched_as_its_middle_takes(monkeypatch) -> None:
+def test_wanted_seconds_are_twice_the_analysed_ones(monkeypatch) -> None:
     assert source_policy(settings(monkeypatch)).wanted_s == 120
     assert source_policy(settings(monkeypatch, heard_s=200)).wanted_s == 400

@@ -1,4 +1,4 @@
-"""The picture of a clip, from what was heard to the message, and from what was kept as well."""
+"""The spectrogram picture of a response, from a new and from a cached analysis."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 
 from bot.local_discord import LocalDiscord
 from genrec.types import Analysis
-from tests.bot.end_to_end.conftest import World, answered, bot_on, clip
+from tests.bot.end_to_end.conftest import World, bot_on, clip, wait_response
 from tests.bot.end_to_end.fakes import FakePool
 
 
-class SeeingPool(FakePool):
-    """Hears as its parent, and keeps a preview of it."""
+class PreviewPool(FakePool):
+    """A FakePool whose analyses have a preview."""
 
     async def analyze(self, path: Path) -> Analysis:
         preview = np.random.default_rng(1).integers(0, 256, (64, 200)).astype(np.uint8)
@@ -22,16 +22,16 @@ class SeeingPool(FakePool):
 
 
 async def picture(world: World, command: str) -> tuple[str, int, int, int]:
-    """Ask about a clip and return the picture's name, size in pixels and bytes."""
-    answer = await answered(await world.you.slash(command, {"clip": clip()}))
+    """Use a command on a clip and return the picture's name, size in pixels and bytes."""
+    answer = await wait_response(await world.you.slash(command, {"clip": clip()}))
     (file,) = answer["attachments"]
     return file["filename"], file["width"], file["height"], file["size"]
 
 
-async def test_the_spectrogram_is_drawn_also_after_a_restart(
+async def test_spectrogram_is_drawn_from_the_cache_after_a_restart(
     discord: LocalDiscord, tmp_path: Path
 ) -> None:
-    first, second = SeeingPool(), SeeingPool()
+    first, second = PreviewPool(), PreviewPool()
     async with bot_on(discord, tmp_path, pool=first) as world:
         name, width, height, size = await picture(world, "recommend")
         assert (name, width, height) == ("spectrogram.png", 800, 340)
@@ -39,10 +39,10 @@ async def test_the_spectrogram_is_drawn_also_after_a_restart(
         assert await picture(world, "genre") == (name, width, height, size)
     async with bot_on(discord, tmp_path, pool=second) as world:
         assert await picture(world, "recommend") == (name, width, height, size)
-    assert (len(first.heard), len(second.heard)) == (1, 0)
+    assert (len(first.analyzed), len(second.analyzed)) == (1, 0)
     discord.assert_clean()
 
 
-async def test_where_there_is_no_preview_there_is_no_picture(world: World) -> None:
-    answer = await answered(await world.you.slash("recommend", {"clip": clip()}))
+async def test_response_without_a_preview_has_no_picture(world: World) -> None:
+    answer = await wait_response(await world.you.slash("recommend", {"clip": clip()}))
     assert answer["attachments"] == []

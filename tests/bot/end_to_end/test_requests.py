@@ -1,4 +1,4 @@
-"""Every way to ask, over the wire: commands, menus, uploads and buttons."""
+"""Requests over the wire: commands, menus, uploads and buttons."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from bot.local_discord import LocalDiscord, buttons, visible_text
-from tests.bot.end_to_end.conftest import WAV, World, answered, bot_on, clip
+from tests.bot.end_to_end.conftest import WAV, World, bot_on, clip, wait_response
 
 
-async def test_recommend_answers_with_genre_and_five_tracks(world: World) -> None:
+async def test_recommend_response_has_the_genre_and_five_tracks(world: World) -> None:
     used = await world.you.slash("recommend", {"clip": clip()})
     assert await used.wait_ack() < 1.0
-    answer = await answered(used)
+    answer = await wait_response(used)
     text = visible_text(answer)
     assert "Jazz" in text
     assert text.count("Artist ") == 5
@@ -24,16 +24,16 @@ async def test_recommend_answers_with_genre_and_five_tracks(world: World) -> Non
     world.discord.assert_clean()
 
 
-async def test_count_and_genre_are_obeyed(world: World) -> None:
+async def test_recommend_with_count_and_genre_returns_those_tracks(world: World) -> None:
     used = await world.you.slash("recommend", {"clip": clip(), "count": 2, "genre": "metal"})
-    text = visible_text(await answered(used))
+    text = visible_text(await wait_response(used))
     assert text.count("Artist ") == 2
     assert {f"Song {n}" for n in range(12) if f"Song {n}\n" in text or f"Song {n}*" in text} <= {
         f"Song {n}" for n in (2, 5, 8, 11)
     }
 
 
-async def test_genre_is_completed_while_typing(world: World) -> None:
+async def test_genre_autocomplete_and_an_unknown_genre(world: World) -> None:
     choices = await world.you.autocomplete("recommend", "genre", "me")
     assert [choice["value"] for choice in choices] == ["metal"]
     used = await world.you.slash("recommend", {"clip": clip(), "genre": "polka"})
@@ -41,21 +41,21 @@ async def test_genre_is_completed_while_typing(world: World) -> None:
     assert used.ephemeral
 
 
-async def test_genre_command(world: World) -> None:
+async def test_genre_response_has_no_tracks(world: World) -> None:
     used = await world.you.slash("genre", {"clip": clip()})
-    answer = await answered(used)
+    answer = await wait_response(used)
     assert "Jazz" in visible_text(answer)
     assert "Artist" not in visible_text(answer)
     assert [b["custom_id"].partition(":")[0] for b in buttons(answer)] == ["thumb", "thumb"]
     world.discord.assert_clean()
 
 
-async def test_private_answers_are_seen_by_who_asked_only(world: World) -> None:
+async def test_private_response_is_ephemeral(world: World) -> None:
     used = await world.you.slash("recommend", {"clip": clip(), "private": True})
-    await answered(used)
+    await wait_response(used)
     assert used.ephemeral
     used = await world.you.slash("recommend", {"clip": clip()})
-    await answered(used)
+    await wait_response(used)
     assert not used.ephemeral
 
 
@@ -64,22 +64,24 @@ async def test_private_answers_are_seen_by_who_asked_only(world: World) -> None:
     [("Recommend from this message", "Artist"), ("What genre is this?", "Jazz")],
     ids=["recommend", "genre"],
 )
-async def test_message_menus(world: World, name: str, expected: str) -> None:
+async def test_message_menu_responds_to_another_users_clip(
+    world: World, name: str, expected: str
+) -> None:
     sam = world.discord.person("sam")
     message = await sam.say("listen", uploads=[clip()])
     used = await world.you.menu(name, message)
-    assert expected in visible_text(await answered(used))
+    assert expected in visible_text(await wait_response(used))
     world.discord.assert_clean()
 
 
-async def test_menu_on_a_message_without_sound(world: World) -> None:
+async def test_message_menu_without_a_clip_is_declined(world: World) -> None:
     message = await world.you.say("hello")
     used = await world.you.menu("What genre is this?", message)
     assert "no audio" in visible_text(await used.wait_edited())
     assert used.ephemeral
 
 
-async def test_uploads_are_answered_where_an_admin_said_so(world: World) -> None:
+async def test_upload_gets_a_reply_in_an_upload_channel_only(world: World) -> None:
     silent = await world.you.say(uploads=[clip()])
     await (await world.you.slash("settings uploads")).wait_edited()
     message = await world.you.say(uploads=[clip()])
@@ -91,30 +93,30 @@ async def test_uploads_are_answered_where_an_admin_said_so(world: World) -> None
     world.discord.assert_clean()
 
 
-async def test_a_mention_with_a_clip_works_everywhere(world: World) -> None:
+async def test_mention_with_a_clip_gets_a_reply_in_any_channel(world: World) -> None:
     bot = world.discord.state.bot.id
     await world.you.say(f"<@{bot}> what is it?", uploads=[clip()], channel="general")
     answer = await world.you.wait_message(lambda m: "Jazz" in visible_text(m), channel="general")
     assert answer["message_reference"]
 
 
-async def test_a_mention_without_a_clip_is_told_what_is_missing(world: World) -> None:
+async def test_mention_without_a_clip_is_declined(world: World) -> None:
     bot = world.discord.state.bot.id
     await world.you.say(f"<@{bot}> hello")
     await world.you.wait_message(lambda m: "no audio" in visible_text(m))
 
 
-async def test_direct_messages(world: World) -> None:
+async def test_direct_message_upload_and_command_get_a_response(world: World) -> None:
     await world.you.say(uploads=[clip()], channel="dm")
     await world.you.wait_message(lambda m: "Jazz" in visible_text(m), channel="dm")
     used = await world.you.slash("recommend", {"clip": clip()}, channel="dm")
-    await answered(used)
+    await wait_response(used)
     world.discord.assert_clean()
 
 
-async def test_more_like_this(world: World) -> None:
+async def test_more_like_this_responds_with_five_other_tracks(world: World) -> None:
     used = await world.you.slash("recommend", {"clip": clip()})
-    answer = await answered(used)
+    answer = await wait_response(used)
     first = visible_text(answer).split("1. ")[1].split("**")[0]
     pressed = await world.you.press(answer, buttons(answer)[0]["custom_id"])
     more = visible_text(await pressed.wait_until(lambda m: "Artist" in visible_text(m)))
@@ -123,9 +125,9 @@ async def test_more_like_this(world: World) -> None:
     world.discord.assert_clean()
 
 
-async def test_more_like_a_track_that_is_gone(world: World) -> None:
+async def test_more_like_a_removed_track_is_declined(world: World) -> None:
     used = await world.you.slash("recommend", {"clip": clip()})
-    answer = await answered(used)
+    answer = await wait_response(used)
     button = buttons(answer)[0]["custom_id"]
     await world.app.resources.recommender.catalogue.remove(
         "starter", [int(button.partition(":")[2])]
@@ -135,9 +137,9 @@ async def test_more_like_a_track_that_is_gone(world: World) -> None:
     assert text
 
 
-async def test_thumbs_are_kept_counted_and_taken_back(world: World) -> None:
+async def test_thumbs_are_stored_counted_and_withdrawn(world: World) -> None:
     used = await world.you.slash("recommend", {"clip": clip()})
-    answer = await answered(used)
+    answer = await wait_response(used)
     up, down = (b["custom_id"] for b in buttons(answer) if b["custom_id"].startswith("thumb"))
     for button, said in ((up, "good"), (down, "bad"), (down, "removed"), (up, "good")):
         pressed = await world.you.press(answer, button)
@@ -148,9 +150,9 @@ async def test_thumbs_are_kept_counted_and_taken_back(world: World) -> None:
     assert b'genrec_votes_total{verdict="up"} 2.0' in world.app.metrics.text()
 
 
-async def test_export_under_an_answer(world: World) -> None:
+async def test_export_button_sends_the_tracks_of_the_response(world: World) -> None:
     used = await world.you.slash("recommend", {"clip": clip()})
-    answer = await answered(used)
+    answer = await wait_response(used)
     pressed = await world.you.press(answer, "Export")
     sent = await pressed.wait_until(lambda m: m["attachments"])
     attached = sent["attachments"][0]
@@ -160,13 +162,13 @@ async def test_export_under_an_answer(world: World) -> None:
     world.discord.assert_clean()
 
 
-async def test_the_same_bytes_are_heard_once(world: World) -> None:
+async def test_same_bytes_are_analyzed_once(world: World) -> None:
     for _ in range(2):
-        await answered(await world.you.slash("recommend", {"clip": clip()}))
-    assert len(world.pool.heard) == 1
+        await wait_response(await world.you.slash("recommend", {"clip": clip()}))
+    assert len(world.pool.analyzed) == 1
 
 
-async def test_answers_are_in_the_language_of_who_asks(world: World) -> None:
+async def test_response_is_in_the_users_language(world: World) -> None:
     world.you.locale = "de"
     used = await world.you.slash("recommend")
     assert world.app.translations.text("refusals.no_clip", "de") in visible_text(
@@ -174,10 +176,10 @@ async def test_answers_are_in_the_language_of_who_asks(world: World) -> None:
     )
 
 
-async def test_hostile_names_are_harmless(world: World) -> None:
+async def test_hostile_file_name_is_escaped(world: World) -> None:
     name = "@everyone <@1> **x** [a](https:__evil.example) \u202etxt.wav"
     used = await world.you.slash("recommend", {"clip": clip(name)})
-    answer = await answered(used)
+    answer = await wait_response(used)
     text = visible_text(answer)
     assert "\u202e" not in text
     assert "**x**" not in text
@@ -187,17 +189,19 @@ async def test_hostile_names_are_harmless(world: World) -> None:
     world.discord.assert_clean()
 
 
-async def test_the_picture_has_alt_text(discord: LocalDiscord, tmp_path: Path) -> None:
+async def test_picture_has_alt_text(discord: LocalDiscord, tmp_path: Path) -> None:
     png = b"\x89PNG\r\n\x1a\n" + bytes(64)
     async with bot_on(discord, tmp_path, draw=lambda _: png) as world:
         used = await world.you.slash("recommend", {"clip": clip()})
-        answer = await answered(used)
+        answer = await wait_response(used)
         assert answer["attachments"][0]["filename"] == "spectrogram.png"
         assert "Spectrogram of clip" in visible_text(answer)
         discord.assert_clean()
 
 
-async def test_progress_is_shown_before_the_answer(discord: LocalDiscord, tmp_path: Path) -> None:
+async def test_progress_shows_stage_and_place_before_the_response(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
     async with bot_on(discord, tmp_path, progress_every_s=0.2) as world:
         world.pool.gate = asyncio.Event()
         people = (world.you, discord.person("sam"), discord.person("kim"), discord.person("lee"))
@@ -209,5 +213,5 @@ async def test_progress_is_shown_before_the_answer(discord: LocalDiscord, tmp_pa
         await used[3].wait_until(lambda m: "position 2" in visible_text(m))
         world.pool.gate.set()
         for one in used:
-            await answered(one)
+            await wait_response(one)
         discord.assert_clean()
