@@ -75,14 +75,14 @@ def enter(
     """
     limits = _set_limits(memory_bytes)
     if sys.platform != "linux":
-        names = ("ends with its parent", "no new privileges", "files", "system calls")
+        names = ("killed with its parent", "no new privileges", "files", "system calls")
         return (limits, *(Measure(name, False, f"not on {sys.platform}") for name in names))
     libc = ctypes.CDLL(None, use_errno=True)
     return (
         limits,
         _check_one_thread(),
         _raise_oom_score(),
-        _prctl(libc, "ends with its parent", _PR_SET_PDEATHSIG, signal.SIGKILL),
+        _prctl(libc, "killed with its parent", _PR_SET_PDEATHSIG, signal.SIGKILL),
         _drop_capabilities(libc),
         _prctl(libc, "no new privileges", _PR_SET_NO_NEW_PRIVS, 1),
         _restrict_files(libc, readable, listable),
@@ -180,9 +180,9 @@ def _set_limits(memory_bytes: int) -> Measure:
     failed = []
     for name, value in limits.items():
         try:
-            which = getattr(resource, f"RLIMIT_{name}")
-            limit = _at_most(value, resource.getrlimit(which)[1])
-            resource.setrlimit(which, (limit, limit))
+            kind = getattr(resource, f"RLIMIT_{name}")
+            limit = _at_most(value, resource.getrlimit(kind)[1])
+            resource.setrlimit(kind, (limit, limit))
         except (AttributeError, OSError, ValueError):
             failed.append(name)
     note = f"memory {memory_bytes >> 20} MB, descriptors {_DESCRIPTORS}, no file growth, no cores"
@@ -208,17 +208,17 @@ def _check_one_thread() -> Measure:
     try:
         threads = sum(1 for _ in Path("/proc/self/task").iterdir())
     except OSError as error:
-        return Measure("locked down before any thread", False, str(error.strerror))
+        return Measure("no other thread at start", False, str(error.strerror))
     note = "" if threads == 1 else f"{threads - 1} other threads run"
-    return Measure("locked down before any thread", threads == 1, note)
+    return Measure("no other thread at start", threads == 1, note)
 
 
 def _raise_oom_score() -> Measure:
     try:
         Path("/proc/self/oom_score_adj").write_text(str(_OOM_SCORE))
     except OSError as error:
-        return Measure("ended first when memory runs out", False, str(error.strerror))
-    return Measure("ended first when memory runs out", True)
+        return Measure("killed first when out of memory", False, str(error.strerror))
+    return Measure("killed first when out of memory", True)
 
 
 def _drop_capabilities(libc: ctypes.CDLL) -> Measure:

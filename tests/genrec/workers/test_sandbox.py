@@ -24,9 +24,9 @@ from tests import synth
 ROOT = Path(__file__).resolve().parents[3]
 MEASURES = {
     "limits",
-    "locked down before any thread",
-    "ended first when memory runs out",
-    "ends with its parent",
+    "no other thread at start",
+    "killed first when out of memory",
+    "killed with its parent",
     "no capabilities",
     "no new privileges",
     "files",
@@ -167,7 +167,7 @@ def test_thread_started_before_the_sandbox_is_reported() -> None:
         "    print(m.name, m.in_force, m.note, sep=':')\n"
     )
     if sys.platform == "linux":
-        assert "before any thread:False:1 other threads run" in printed
+        assert "no other thread at start:False:1 other threads run" in printed
 
 
 def test_allow_cpu_counts_from_the_call() -> None:
