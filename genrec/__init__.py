@@ -1,1 +1,1 @@
-"""The core of genrec: audio, spectrograms, models, similarity."""
+"""Analysis of clips: audio, spectrograms, networks, similarity."""

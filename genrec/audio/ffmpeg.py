@@ -1,4 +1,4 @@
-"""Decode with FFmpeg (PyAV) what libsndfile cannot read, or only slowly."""
+"""Decode with FFmpeg (PyAV) the formats that libsndfile cannot read, or only slowly."""
 
 from __future__ import annotations
 

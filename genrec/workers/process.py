@@ -67,7 +67,7 @@ class WorkerProcess:
     Parameters
     ----------
     config
-        What to run.
+        Parameters of the worker.
     on_exit
         Called once when the process has exited.
     """

@@ -1,4 +1,4 @@
-"""Sandbox of a worker: resource limits, Landlock, seccomp, and a report of what is in force.
+"""Sandbox of a worker: resource limits, Landlock, seccomp, and a report on this machine.
 
 An attacker who takes over a worker through a bug in a decoder has no network, no files but the
 clip, and cannot start programs. The measures are independent: if a platform lacks one, its note
@@ -56,7 +56,7 @@ class Measure:
 def enter(
     *, readable: Iterable[Path], listable: Iterable[Path] = (), memory_bytes: int
 ) -> tuple[Measure, ...]:
-    """Restrict this process permanently to what an analysis needs; never fails.
+    """Restrict this process permanently to the needs of an analysis; never raises.
 
     Call it while the process has one thread: seccomp and Landlock apply to the calling thread and
     to threads that it starts later.
