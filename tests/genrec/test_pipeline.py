@@ -11,7 +11,7 @@ import pytest
 from genrec.embedder import Embedder
 from genrec.errors import PresetError
 from genrec.images import ImageConfig, images, tta_variants, windows
-from genrec.pipeline import PresetAnalyzer, load_analyzer
+from genrec.pipeline import PresetAnalyzer, Stopwatch, load_analyzer
 from genrec.preset import Preset
 from tests.repository import ROOT
 from tests.synth import music, write
@@ -110,6 +110,22 @@ def test_preset_with_whole_excerpts_as_windows_gets_no_augmentation(
     monkeypatch.setattr(analyzer, "embedder", embed)
     analyzer.predict_spectrogram(np.zeros((128, 130), np.float32))
     assert [len(x) for x in batches] == [1]
+
+
+def test_load_analyzer_runs_the_network_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = []
+    monkeypatch.setattr(PresetAnalyzer, "predict", lambda _, y: lengths.append(len(y)))
+    load_analyzer(str(SHIPPED), 7.5)
+    assert lengths == [round(7.5 * 22050)]
+
+
+def test_stopwatch_stores_milliseconds_by_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([10.0, 10.5, 11.0, 13.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
+    timed = Stopwatch()
+    assert (timed("decode", lambda: 1), timed("network", lambda: 2)) == (1, 2)
+    monkeypatch.undo()
+    assert timed.ms == {"decode": 500.0, "network": 2000.0}
 
 
 def test_different_music_has_distant_embeddings(analyzer: PresetAnalyzer) -> None:
