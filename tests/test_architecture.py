@@ -222,7 +222,6 @@ def is_setting(node: ast.AST) -> bool:
 
 # Names: one thing, one name
 
-UNIFYING = pytest.mark.xfail(strict=True, reason="names are being unified")
 SHARED_MODULE_NAMES = {
     "errors": "one in each package that raises errors of its own",
     "guild_settings": "db stores them, bot/jobs caches them in memory",
@@ -286,7 +285,6 @@ def is_documented_elsewhere(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunc
     return bool({"override", "overload"} & {ast.unparse(each) for each in node.decorator_list})
 
 
-@UNIFYING
 def test_first_lines_of_docstrings_are_plain() -> None:
     faults = [
         f"{relative(path)}:{line} {name}: {text!r}"

@@ -81,7 +81,7 @@ class FileAnalyzer:
             return FileOutcome(path, content, failure)
 
     def release(self, outcomes: Iterable[FileOutcome]) -> None:
-        """Let copies of these files continue, because their outcomes are stored."""
+        """Resume copies of these files, because their outcomes are stored."""
         for outcome in outcomes:
             if (event := self._in_work.pop(outcome.content, None)) is not None:
                 event.set()

@@ -83,6 +83,7 @@ def noise_images(count: int, seed: int = 0) -> np.ndarray:
 
 
 def duplicate_pairs(folder: Path) -> list[tuple[str, str]]:
-    """Return the pairs of excerpts that are the same audio, from ``duplicates.json``."""
-    pairs = json.loads((folder / "duplicates.json").read_text(encoding="utf-8"))
+    """Return the pairs of excerpts that are the same audio; none without ``duplicates.json``."""
+    path = folder / "duplicates.json"
+    pairs = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
     return [(a, b) for a, b in pairs]
