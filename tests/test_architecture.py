@@ -328,8 +328,7 @@ def resolve(name: str) -> object:
 def test_calls_in_the_way_of_a_clip_exist() -> None:
     table = re.search(r"<!-- calls -->\n(.*?)<!-- /calls -->", MAP, re.S)
     rows = re.findall(r"^\|([^|]*`[^|]*)\|", table[1] if table else "", re.M)
-    if not rows:
-        pytest.skip("docs/architecture.md has no table of calls yet")
+    assert rows, "docs/architecture.md has no table between <!-- calls --> and <!-- /calls -->"
     missing = []
     for name in (name for row in rows for name in re.findall(r"`([^`]+)`", row)):
         try:
@@ -337,3 +336,37 @@ def test_calls_in_the_way_of_a_clip_exist() -> None:
         except (ModuleNotFoundError, AttributeError) as error:
             missing.append(f"{name}: {error}")
     assert not missing
+
+
+# Tests
+
+ASSERTING = {"check_endpoint", "expect", "fetch_error"}
+"""Helpers that raise where the expectation in the test's name is not met."""
+
+
+def has_assertion(test: ast.AST) -> bool:
+    """Return True for a test with an assertion, ``pytest.raises`` or a helper that asserts."""
+    for node in ast.walk(test):
+        if isinstance(node, ast.Assert):
+            return True
+        if isinstance(node, ast.Call):
+            name = ast.unparse(node.func).rpartition(".")[2]
+            if name in ASSERTING | {"raises", "warns", "fail"} or name.startswith("assert_"):
+                return True
+    return False
+
+
+def test_every_test_has_an_assertion() -> None:
+    tests = (
+        (path, node)
+        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+    )
+    without = [
+        f"{relative(path)}:{test.lineno} {test.name}"
+        for path, test in tests
+        if not has_assertion(test)
+    ]
+    assert not without

@@ -85,7 +85,7 @@ async def test_failed_worker_start_is_logged_and_the_bot_runs(
 
 async def test_reset_acknowledgement_is_retried(world: World) -> None:
     world.discord.faults.reset("POST", CALLBACK)
-    await wait_response(await recommend(world))
+    assert "Jazz" in visible_text(await wait_response(await recommend(world)))
 
 
 async def test_upload_gets_one_reply_despite_a_reset(world: World) -> None:
@@ -143,7 +143,7 @@ async def test_requests_work_after_a_reconnect_and_a_new_session(world: World) -
     with world.discord.gateway.losing():
         used = await recommend(world)
     world.discord.gateway.reconnect()
-    await wait_response(used, 20)
+    assert "Jazz" in visible_text(await wait_response(used, 20))
 
 
 async def test_refused_intent_is_logged_once_and_the_bot_runs(

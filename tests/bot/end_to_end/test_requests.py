@@ -103,7 +103,7 @@ async def test_mention_with_a_clip_gets_a_reply_in_any_channel(world: World) -> 
 async def test_mention_without_a_clip_is_declined(world: World) -> None:
     bot = world.discord.state.bot.id
     await world.you.say(f"<@{bot}> hello")
-    await world.you.wait_message(lambda m: "no audio" in visible_text(m))
+    assert await world.you.wait_message(lambda m: "no audio" in visible_text(m))
 
 
 async def test_direct_message_upload_and_command_get_a_response(world: World) -> None:

@@ -152,7 +152,7 @@ async def test_op_9_leads_to_a_new_identify(discord: LocalDiscord) -> None:
     await discord.wait_for(lambda: ops().count(2) == 2, 15)
     await discord.wait_ready()
     used = await discord.you.slash("identify", {"clip": CLIP})
-    await used.wait_edited()
+    assert await used.wait_edited()
 
 
 async def test_aborted_gateway_connection_is_resumed(discord: LocalDiscord, bot: SmallBot) -> None:
