@@ -14,8 +14,6 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 from types import ModuleType
 
-import pytest
-
 from tests.repository import ROOT, normal, pins, relative
 
 PACKAGES = ("bot", "db", "genrec")
