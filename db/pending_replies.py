@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import secrets
+from dataclasses import astuple, dataclass, field, fields
 
 from db.connection import Database
+
+
+def new_reply_id() -> int:
+    """Return a random row id, so that later changes of the row need not wait for its insertion."""
+    return secrets.randbits(62)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,8 +18,9 @@ class PendingReply:
     """A message that waits for its final content.
 
     It is edited through the interaction (``application_id``, ``token``) or as the bot's own message
-    (``channel_id``, ``message_id``). ``created_at`` is in seconds since 1970, and ``run_id``
-    identifies the process that handles the request.
+    (``channel_id``, ``message_id``). The reply to an upload refers to the message ``upload_id``.
+    ``created_at`` is in seconds since 1970, and ``run_id`` identifies the process that handles the
+    request.
     """
 
     run_id: str
@@ -23,35 +30,69 @@ class PendingReply:
     guild_id: int | None = None
     channel_id: int | None = None
     message_id: int | None = None
+    upload_id: int | None = None
     application_id: int | None = None
     token: str | None = field(default=None, repr=False)  # a credential, so never logged
-    id: int = 0
+    id: int = field(default_factory=new_reply_id)
 
 
-_COLUMNS = (
-    "run_id, kind, user_id, created_at, guild_id, channel_id, message_id, application_id, token"
-)
+_COLUMNS = tuple(column.name for column in fields(PendingReply))
 
 
-async def add_pending_reply(db: Database, reply: PendingReply) -> int:
-    """Store a pending reply and return its id."""
+@dataclass(slots=True)
+class ReplyChanges:
+    """Changes of pending replies for one transaction.
+
+    ``posted`` maps the id of a reply to the id of its message, and ``deleted`` has the ids of
+    replies whose messages are final.
+    """
+
+    added: dict[int, PendingReply] = field(default_factory=dict)
+    posted: dict[int, int] = field(default_factory=dict)
+    deleted: set[int] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.posted or self.deleted)
+
+    def add(self, reply: PendingReply) -> None:
+        """Add a reply."""
+        self.added[reply.id] = reply
+
+    def delete(self, reply_id: int) -> None:
+        """Delete a reply; one that was not saved yet is never written."""
+        self.posted.pop(reply_id, None)
+        if self.added.pop(reply_id, None) is None:
+            self.deleted.add(reply_id)
+
+    def then(self, later: ReplyChanges) -> ReplyChanges:
+        """Return these changes followed by later ones, as one batch."""
+        for reply in later.added.values():
+            self.add(reply)
+        self.posted |= later.posted
+        for reply_id in later.deleted:
+            self.delete(reply_id)
+        return self
+
+
+async def save_reply_changes(db: Database, changes: ReplyChanges) -> None:
+    """Write all changes in one transaction."""
+    places = ", ".join("?" * len(_COLUMNS))
     async with db.transaction() as tx:
-        return await tx.number(
-            f"INSERT INTO job ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-            (
-                reply.run_id, reply.kind, reply.user_id, reply.created_at, reply.guild_id,
-                reply.channel_id, reply.message_id, reply.application_id, reply.token,
-            ),
-        )  # fmt: skip
-
-
-async def delete_pending_reply(db: Database, reply_id: int) -> None:
-    """Delete a pending reply together with its token."""
-    await db.run("DELETE FROM job WHERE id = ?", (reply_id,))
+        await tx.many(
+            f"INSERT OR REPLACE INTO job ({', '.join(_COLUMNS)}) VALUES ({places})",
+            [astuple(reply) for reply in changes.added.values()],
+        )
+        await tx.many(
+            "UPDATE job SET message_id = ? WHERE id = ?",
+            [(message_id, reply_id) for reply_id, message_id in changes.posted.items()],
+        )
+        await tx.many("DELETE FROM job WHERE id = ?", [(id_,) for id_ in changes.deleted])
 
 
 async def interrupted_replies(db: Database, run_id: str) -> list[PendingReply]:
     """Return the pending replies of other processes, oldest first."""
-    rows = await db.all(f"SELECT id, {_COLUMNS} FROM job WHERE run_id <> ? ORDER BY id", (run_id,))
-    names = ("id", *_COLUMNS.split(", "))
-    return [PendingReply(**dict(zip(names, row, strict=True))) for row in rows]
+    rows = await db.all(
+        f"SELECT {', '.join(_COLUMNS)} FROM job WHERE run_id <> ? ORDER BY created_at, id",
+        (run_id,),
+    )
+    return [PendingReply(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]

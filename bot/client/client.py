@@ -84,6 +84,8 @@ class Client(commands.AutoShardedBot):
         )
         self._set_up = set_up
         self._forget_guild = forget_guild
+        self.successor: Client | None = None
+        """The client that replaced this one, for requests that started with it."""
 
     async def setup_hook(self) -> None:
         """Run the set-up between login and connection."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import discord
 from discord.ui import LayoutView
@@ -24,6 +24,8 @@ _PROGRESS_S = 4.0
 # Edits start to fail some seconds before the 15 minutes of a token are over.
 _MARGIN_S = 15.0
 _REPLY_S = 15 * 60
+# Discord's name for an interaction's first response; discord.py's types allow numbers only.
+_ORIGINAL: Any = "@original"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class ReplyTarget:
     application_id: int | None = None
     token: str | None = field(default=None, repr=False)  # a credential: never in a log
     message_id: int | None = None
+    upload_id: int | None = None
 
 
 class Responder(Protocol):
@@ -43,8 +46,6 @@ class Responder(Protocol):
     channel_id: int | None
     locale: str
     private: bool
-    target_known: bool
-    """Whether ``target`` is known before the acknowledgement."""
 
     async def acknowledge(self) -> None:
         """Acknowledge the request within 3 s."""
@@ -63,8 +64,6 @@ class Responder(Protocol):
 class InteractionResponder:
     """Responder of a command, a menu or a button."""
 
-    target_known = True
-
     def __init__(self, interaction: discord.Interaction, *, private: bool) -> None:
         self._interaction = interaction
         self.private = private
@@ -76,8 +75,9 @@ class InteractionResponder:
 
     @property
     def target(self) -> ReplyTarget:
-        """The interaction's token, which is valid for 15 minutes."""
-        return ReplyTarget(self._interaction.application_id, self._interaction.token)
+        """Application id and interaction token, valid for 15 minutes, and the message if known."""
+        interaction = self._interaction
+        return ReplyTarget(interaction.application_id, interaction.token, self._message_id)
 
     async def acknowledge(self) -> None:
         """Defer the interaction."""
@@ -115,13 +115,16 @@ class InteractionResponder:
             )
 
     async def _edit(self, view: LayoutView, files: Sequence[MakeFile]) -> None:
-        await self._interaction.edit_original_response(
-            view=view, attachments=[make() for make in files]
+        interaction = self._interaction
+        webhook = discord.Webhook.partial(
+            interaction.application_id, interaction.token, client=running(interaction.client)
         )
+        await webhook.edit_message(_ORIGINAL, view=view, attachments=[make() for make in files])
 
     async def _edit_as_message(self, view: LayoutView, files: Sequence[MakeFile]) -> None:
         """Edit as a message of the bot, which works only in channels that it can see."""
-        channel = self._interaction.client.get_partial_messageable(self.channel_id or 0)
+        client = running(self._interaction.client)
+        channel = client.get_partial_messageable(self.channel_id or 0)
         message = channel.get_partial_message(self._message_id or 0)
         await message.edit(view=view, attachments=[make() for make in files])
 
@@ -130,10 +133,17 @@ class MessageResponder:
     """Responder of an upload: it posts a message that refers to the upload."""
 
     private = False
-    target_known = False
 
-    def __init__(self, message: discord.Message, *, locale: str, progress: LayoutView) -> None:
+    def __init__(
+        self,
+        message: discord.Message,
+        *,
+        client: discord.Client,
+        locale: str,
+        progress: LayoutView,
+    ) -> None:
         self._upload = message
+        self._client = client
         self._progress = progress
         self._posted: discord.Message | None = None
         self.user_id = message.author.id
@@ -143,8 +153,9 @@ class MessageResponder:
 
     @property
     def target(self) -> ReplyTarget:
-        """The posted message; it is known after the acknowledgement."""
-        return ReplyTarget(message_id=self._posted.id if self._posted else None)
+        """The upload, and after the acknowledgement the posted message."""
+        posted = self._posted.id if self._posted else None
+        return ReplyTarget(message_id=posted, upload_id=self._upload.id)
 
     async def acknowledge(self) -> None:
         """Post the first progress; the nonce keeps a retry from posting it twice."""
@@ -170,7 +181,18 @@ class MessageResponder:
 
     async def _edit(self, view: LayoutView, files: Sequence[MakeFile]) -> None:
         assert self._posted is not None, "acknowledge() comes first"
-        await self._posted.edit(view=view, attachments=[make() for make in files])
+        channel = running(self._client).get_partial_messageable(self._upload.channel.id)
+        message = channel.get_partial_message(self._posted.id)
+        await message.edit(view=view, attachments=[make() for make in files])
+
+
+def running(client: discord.Client) -> discord.Client:
+    """Return the client that replaced ``client``, or ``client`` itself if none has.
+
+    A replaced client has closed its HTTP session, and a request may have started with it.
+    """
+    successor = getattr(client, "successor", None)
+    return running(successor) if isinstance(successor, discord.Client) else client
 
 
 async def acknowledge(
@@ -178,13 +200,18 @@ async def acknowledge(
 ) -> int | None:
     """Defer an interaction within Discord's 3 s; return the id of its message, where known.
 
-    A retry that finds the interaction acknowledged has succeeded: the first reply was lost.
+    A retry that finds the interaction acknowledged has succeeded: the first reply was lost. After
+    a timeout the message is looked up, because Discord may have acknowledged and replied late.
     """
     try:
         response = await with_retry(
             lambda: interaction.response.defer(ephemeral=private, thinking=thinking),
             timeout_s=_ACKNOWLEDGE_S,
         )
+    except TimeoutError:
+        if not thinking:
+            raise
+        return (await with_retry(interaction.original_response)).id
     except discord.HTTPException as error:
         if error.code != ALREADY_ACKNOWLEDGED:
             raise

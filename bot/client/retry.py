@@ -41,6 +41,11 @@ async def with_retry(
                 if error.status != 429:
                     raise
                 pause_s, failure = _retry_after(error), error
+            except RuntimeError as error:
+                # aiohttp's error of a client that was closed; another one may replace it.
+                if "Session is closed" not in str(error):
+                    raise
+                pause_s, failure = 0.5, ConnectionError(str(error))
             except TypeError as error:
                 # discord.py looks up retry_after in the string of an HTML 429. Every other
                 # TypeError is a bug.

@@ -24,6 +24,7 @@ class Uploads(commands.Cog):
     def __init__(
         self,
         *,
+        client: discord.Client,
         runner: RequestRunner,
         sources: Sources,
         handlers: RequestHandlers,
@@ -32,6 +33,7 @@ class Uploads(commands.Cog):
         errors: ErrorHandler,
         dedup: EventDedup,
     ) -> None:
+        self._client = client
         self._runner = runner
         self._sources = sources
         self._handlers = handlers
@@ -74,7 +76,7 @@ class Uploads(commands.Cog):
         guild_id = message.guild.id if message.guild else None
         options = await self._options.resolve(message.author, guild_id, locale)
         progress = messages.progress(options.localizer, "fetching")
-        responder = MessageResponder(message, locale=locale, progress=progress)
+        responder = MessageResponder(message, client=self._client, locale=locale, progress=progress)
         await self._runner.run(responder, "upload", self._handlers.recommend(checked, options))
 
 

@@ -1,4 +1,4 @@
-"""Pending replies: stored when a request starts, corrected by the next start after a crash."""
+"""Pending replies: saved before a request is acknowledged, corrected by the next start."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import discord
@@ -15,13 +16,15 @@ from bot.client.responders import Responder
 from bot.client.retry import with_retry
 from bot.i18n import Localizer, Translations
 from bot.ui import messages
+from bot.ui.components import is_unfinished
 from db.connection import Database
 from db.pending_replies import (
     PendingReply,
-    add_pending_reply,
-    delete_pending_reply,
+    ReplyChanges,
     interrupted_replies,
+    save_reply_changes,
 )
+from genrec.errors import CatalogueError
 
 log = logging.getLogger(__name__)
 
@@ -29,40 +32,106 @@ log = logging.getLogger(__name__)
 _TOKEN_S = 15 * 60
 # Discord's name for an interaction's first response; discord.py's types allow numbers only.
 _ORIGINAL: Any = "@original"
+# A database that takes longer than this must not delay the acknowledgement, which is due in 3 s.
+_SAVE_S = 1.0
+_RETRY_S = 5.0
+# Discord remembers nonces for some minutes.
+_NONCE_S = 120.0
+_MESSAGES_SEARCHED = 100
 
 
 class ReplyRecovery:
-    """Pending replies of this run, and the correction of those that an earlier run left."""
+    """Saves the pending replies of this process, and corrects those of an earlier one.
+
+    Changes that wait at the same time share one transaction (group commit), so a burst of requests
+    costs a few commits. If the database cannot be written, the requests go on: the changes wait in
+    memory and are saved when it can.
+    """
 
     def __init__(self, *, db: Database, translations: Translations) -> None:
         self._db = db
         self._translations = translations
         self._run_id = secrets.token_hex(8)
+        self._waiting = ReplyChanges()
+        self._saving: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[None] | None = None
+        self._retry: asyncio.TimerHandle | None = None
+        self.writable = True
 
     async def open(self, kind: str, responder: Responder) -> int:
-        """Store a pending reply and return its id."""
+        """Save a pending reply and return its id; a slow database delays this by 1 s at most."""
         target = responder.target
-        return await add_pending_reply(
-            self._db,
-            PendingReply(
-                run_id=self._run_id,
-                kind=f"{kind} {responder.locale}",  # the correction is in the user's language
-                user_id=responder.user_id,
-                created_at=time.time(),
-                guild_id=responder.guild_id,
-                channel_id=responder.channel_id,
-                message_id=target.message_id,
-                application_id=target.application_id,
-                token=target.token,
-            ),
+        reply = PendingReply(
+            run_id=self._run_id,
+            kind=f"{kind} {responder.locale}",  # the correction is in the user's language
+            user_id=responder.user_id,
+            created_at=time.time(),
+            guild_id=responder.guild_id,
+            channel_id=responder.channel_id,
+            message_id=target.message_id,
+            upload_id=target.upload_id,
+            application_id=target.application_id,
+            token=target.token,
         )
+        self._waiting.add(reply)
+        try:
+            async with asyncio.timeout(_SAVE_S):
+                await asyncio.shield(self._save())
+        except TimeoutError:
+            log.warning("pending reply not saved within %.1f s: %d", _SAVE_S, reply.id)
+        return reply.id
 
-    async def close(self, pending_id: int) -> None:
-        """Delete a pending reply."""
-        await delete_pending_reply(self._db, pending_id)
+    def posted(self, reply_id: int, responder: Responder) -> None:
+        """Save the id of the message, if known, without waiting for it."""
+        if responder.target.message_id is not None:
+            self._waiting.posted[reply_id] = responder.target.message_id
+            _ = self._save()
+
+    async def close(self, reply_id: int) -> None:
+        """Delete a pending reply; a failed deletion is repeated until it succeeds."""
+        self._waiting.delete(reply_id)
+        await asyncio.shield(self._save())
+
+    async def flush(self) -> None:
+        """Save all changes; for the end of the process."""
+        if self._waiting:
+            await asyncio.shield(self._save())
+        if self._retry is not None:
+            self._retry.cancel()
+
+    def _save(self) -> asyncio.Task[None]:
+        """Return the task that saves all waiting changes, after the one that is running."""
+        if self._next is None:
+            self._next = asyncio.create_task(self._save_after(self._saving))
+        return self._next
+
+    async def _save_after(self, running: asyncio.Task[None] | None) -> None:
+        if running is not None:
+            await asyncio.wait([running])
+        self._saving, self._next = self._next, None
+        changes, self._waiting = self._waiting, ReplyChanges()
+        if not changes:
+            return
+        try:
+            await save_reply_changes(self._db, changes)
+        except CatalogueError as error:
+            self._waiting = changes.then(self._waiting)
+            if self.writable:
+                log.error("database not writable: requests go on without it: %s", error)
+            self.writable = False
+            self._retry_later()
+        else:
+            if not self.writable:
+                log.info("database writable again")
+            self.writable = True
+
+    def _retry_later(self) -> None:
+        if self._retry is not None:
+            self._retry.cancel()
+        self._retry = asyncio.get_running_loop().call_later(_RETRY_S, self._save)
 
     async def repair(self, client: discord.Client) -> int:
-        """Correct every message that an earlier run left unfinished; return how many."""
+        """Correct every message that an earlier process left unfinished; return how many."""
         replies = await interrupted_replies(self._db, self._run_id)
         repaired = await asyncio.gather(*(self._repair_one(client, reply) for reply in replies))
         if replies:
@@ -73,27 +142,75 @@ class ReplyRecovery:
         localizer = Localizer(self._translations, reply.kind.rpartition(" ")[2])
         view = messages.decline(localizer, "interrupted")
         try:
-            repaired = await with_retry(lambda: self._correct(client, reply, view))
+            repaired = await with_retry(lambda: _correct(client, reply, view))
         except discord.HTTPException as error:
             # The message was deleted or its token is void, so nothing is left to correct.
-            log.info("interrupted reply cannot be corrected: %s", error)
+            log.info("interrupted reply %d cannot be corrected: %s", reply.id, error)
             repaired = False
         except (OSError, TimeoutError) as error:
-            log.warning("interrupted reply left to the next start: %s", type(error).__name__)
+            log.warning(
+                "interrupted reply %d left to the next start: %s", reply.id, type(error).__name__
+            )
             return False
-        await delete_pending_reply(self._db, reply.id)
+        await self.close(reply.id)
         return repaired
 
-    async def _correct(self, client: discord.Client, reply: PendingReply, view: LayoutView) -> bool:
-        if reply.token is not None and reply.application_id is not None:
-            if time.time() - reply.created_at > _TOKEN_S:
-                log.info("reply token expired: interrupted reply %d", reply.id)
-                return False
-            webhook = discord.Webhook.partial(reply.application_id, reply.token, client=client)
-            await webhook.edit_message(_ORIGINAL, view=view, attachments=[])
-            return True
-        if reply.channel_id is not None and reply.message_id is not None:
-            channel = client.get_partial_messageable(reply.channel_id)
-            await channel.get_partial_message(reply.message_id).edit(view=view, attachments=[])
-            return True
+
+async def _correct(client: discord.Client, reply: PendingReply, view: LayoutView) -> bool:
+    """Edit the message of a pending reply if it is unfinished; return whether it was."""
+    has_token = reply.token is not None and reply.application_id is not None
+    if has_token and time.time() - reply.created_at < _TOKEN_S:
+        assert reply.token is not None
+        assert reply.application_id is not None
+        webhook = discord.Webhook.partial(reply.application_id, reply.token, client=client)
+        return await _edit_unfinished(
+            await webhook.fetch_message(_ORIGINAL),
+            lambda: webhook.edit_message(_ORIGINAL, view=view, attachments=[]),
+        )
+    message = await _own_message(client, reply, view)
+    if message is None:
+        log.info("no message to correct: interrupted reply %d", reply.id)
         return False
+    found: discord.Message | None = None
+    try:
+        found = await message.fetch()
+    except discord.Forbidden:
+        log.info("message history not readable: interrupted reply %d", reply.id)
+    return await _edit_unfinished(found, lambda: message.edit(view=view, attachments=[]))
+
+
+async def _edit_unfinished(
+    message: discord.Message | None, edit: Callable[[], Awaitable[object]]
+) -> bool:
+    """Edit a message unless it is final; one that cannot be read (None) counts as unfinished."""
+    if message is not None and not is_unfinished(message):
+        return False
+    await edit()
+    return True
+
+
+async def _own_message(
+    client: discord.Client, reply: PendingReply, view: LayoutView
+) -> discord.PartialMessage | None:
+    """Return the bot's message of a pending reply, or None if it is unknown."""
+    if reply.channel_id is None:
+        return None
+    channel = client.get_partial_messageable(reply.channel_id)
+    if reply.message_id is not None:
+        return channel.get_partial_message(reply.message_id)
+    if reply.upload_id is None or client.user is None:
+        return None
+    try:
+        upload = discord.Object(reply.upload_id)
+        async for message in channel.history(
+            after=upload, limit=_MESSAGES_SEARCHED, oldest_first=True
+        ):
+            answered = message.reference.message_id if message.reference else None
+            if message.author.id == client.user.id and answered == reply.upload_id:
+                return channel.get_partial_message(message.id)
+    except discord.Forbidden:
+        if time.time() - reply.created_at < _NONCE_S:
+            # Discord returns the message that exists with this nonce instead of a second one.
+            sent = await channel.send(view=view, nonce=reply.upload_id, silent=True)
+            return channel.get_partial_message(sent.id)
+    return None

@@ -114,19 +114,16 @@ class RequestRunner:
         log.info("%s: %s", kind, counted.outcome)
 
     async def _open(self, responder: Responder, kind: str, acknowledged: Callable[[], None]) -> int:
-        """Acknowledge and store the pending reply, both at once: neither may wait for the other."""
-        if not responder.target_known:
-            await responder.acknowledge()
-            acknowledged()
-            return await self._recovery.open(kind, responder)
-        opening = asyncio.create_task(self._recovery.open(kind, responder))
+        """Save the pending reply, then acknowledge: a crash in between leaves no message open."""
+        reply_id = await self._recovery.open(kind, responder)
         try:
             await responder.acknowledge()
             acknowledged()
         except BaseException:
-            await self._recovery.close(await opening)
+            await self._recovery.close(reply_id)
             raise
-        return await opening
+        self._recovery.posted(reply_id, responder)
+        return reply_id
 
     async def _handle(self, responder: Responder, handler: Handler, progress: Progress) -> Response:
         """Run the handler in a task of its own and show its progress meanwhile."""
@@ -169,9 +166,16 @@ class RequestRunner:
         try:
             await responder.finish(response.view, response.files)
         except discord.HTTPException as error:
+            if error.status >= 500:
+                log.warning("response not sent: %s", error)
+                return
             if error.code not in GONE and error.status != 404:
                 # Discord rejected the content, so the user gets an error message instead.
                 await responder.finish(self._errors.message_of(error, responder.locale))
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            # Discord was unreachable for minutes. The next start corrects the message.
+            log.warning("response not sent: %s", type(error).__name__)
+            return
         await self._recovery.close(pending_id)
 
     async def _interrupt(self, responder: Responder, pending_id: int) -> None:

@@ -42,6 +42,7 @@ async def run_until_stopped(app: App, token: str, *, stop: asyncio.Event) -> Non
         try:
             await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
             await app.admission.close(finish_s=FINISH_S, correct_s=CORRECT_S)
+            await app.recovery.flush()
         finally:
             stopping.cancel()
             warming.cancel()
@@ -83,9 +84,13 @@ class _Connection:
             raise SettingsError(LOGIN_REFUSED) from error
 
     async def _start(self, token: str, *, message_content: bool) -> None:
-        self._client = make_client(self._app, message_content=message_content)
-        async with self._client:
-            await self._client.start(token)
+        previous, client = self._client, make_client(self._app, message_content=message_content)
+        self._client = client
+        async with client:
+            await client.login(token)
+            if previous is not None:
+                previous.successor = client
+            await client.connect()
 
     async def leave(self) -> None:
         """Close the client within CLOSE_S."""

@@ -92,7 +92,7 @@ async def open_app(
             metrics=metrics,
             progress_every_s=progress_every_s,
         )
-        _export_metrics(metrics, admission, resources)
+        _export_metrics(metrics, admission, recovery, resources)
         yield App(
             resources=resources,
             sources=sources,
@@ -110,7 +110,7 @@ async def open_app(
         )
 
 
-def make_cogs(app: App) -> Sequence[commands.Cog]:
+def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
     """Make the cogs, each with the services that it uses."""
     db, pool, recommender = app.resources.db, app.resources.pool, app.resources.recommender
     settings, preset = app.resources.settings, app.resources.preset
@@ -130,6 +130,7 @@ def make_cogs(app: App) -> Sequence[commands.Cog]:
     return (
         Recommend(runner=app.runner, sources=app.sources, handlers=handlers, options=options),
         Uploads(
+            client=client,
             runner=app.runner,
             sources=app.sources,
             handlers=handlers,
@@ -173,7 +174,7 @@ def make_client(app: App, *, message_content: bool, only_sync: bool = False) -> 
 
     async def set_up(client: Client) -> None:
         await client.tree.set_translator(CommandTranslator(app.translations))
-        await add_cogs(client, make_cogs(app), dedup=app.dedup, errors=app.errors)
+        await add_cogs(client, make_cogs(app, client), dedup=app.dedup, errors=app.errors)
         if not only_sync:
             await app.recovery.repair(client)
         await sync_commands(
@@ -193,8 +194,15 @@ def make_client(app: App, *, message_content: bool, only_sync: bool = False) -> 
     )
 
 
-def _export_metrics(metrics: Metrics, admission: Admission, resources: Resources) -> None:
+def _export_metrics(
+    metrics: Metrics, admission: Admission, recovery: ReplyRecovery, resources: Resources
+) -> None:
     pool = resources.pool
+    metrics.gauge(
+        "genrec_database_writable",
+        "1, or 0 while the database cannot be written",
+        lambda: int(recovery.writable),
+    )
     metrics.gauge("genrec_in_work", "Requests running or waiting", lambda: admission.running)
     metrics.gauge("genrec_waiting", "Clips waiting for a worker", lambda: pool.waiting)
     metrics.gauge("genrec_workers", "Analysis processes", lambda: pool.size)

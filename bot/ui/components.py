@@ -20,6 +20,8 @@ MAX_LABEL = 80
 MAX_OPTION = 100
 MAX_ID = 100
 
+# The id of the container of an unfinished message; Discord numbers the others from 1.
+UNFINISHED_ID = 900_000_001
 QUIET, CAREFUL, BAD, GOOD = 0x5865F2, 0xE0A030, 0xDA3E44, 0x2FA35B
 UNSURE = 0x99A0AA
 GENRE_COLOURS = {
@@ -55,12 +57,23 @@ def track_names(
     return title or localizer("answer.untitled"), artist or localizer("answer.unknown_artist")
 
 
-def layout(colour: int, items: Iterable[Item]) -> ui.LayoutView:
-    """Return a stopped view: discord.py keeps no reference to it, and clicks go by custom_id."""
+def layout(colour: int, items: Iterable[Item], *, unfinished: bool = False) -> ui.LayoutView:
+    """Return a stopped view: discord.py keeps no reference to it, and clicks go by custom_id.
+
+    ``unfinished`` marks a message that waits for its final content, for `is_unfinished`.
+    """
     view = ui.LayoutView(timeout=None)
-    view.add_item(ui.Container(*items, accent_colour=colour))
+    id_ = UNFINISHED_ID if unfinished else None
+    view.add_item(ui.Container(*items, accent_colour=colour, id=id_))
     view.stop()
     return view
+
+
+def is_unfinished(message: discord.Message) -> bool:
+    """Return whether a message of the bot waits for its final content."""
+    return message.flags.loading or any(
+        getattr(component, "id", None) == UNFINISHED_ID for component in message.components
+    )
 
 
 def text(content: str) -> Item:

@@ -95,7 +95,8 @@ def progress(localizer: Localizer, stage: str, *, place: int = 0) -> ui.LayoutVi
         line = localizer("progress.queued", place=place)
     else:
         line = localizer("progress.next")
-    return layout(QUIET, [text(f"{line}\n{small(localizer('progress.hint'))}")])
+    items = [text(f"{line}\n{small(localizer('progress.hint'))}")]
+    return layout(QUIET, items, unfinished=True)
 
 
 def sentence(localizer: Localizer, error: GenrecError, limits: Limits) -> str:
@@ -170,7 +171,7 @@ def reindex_progress(localizer: Localizer, state: ReindexState, *, key: str) -> 
     if state.failed:
         lines.append(small(localizer("reindex.failed", count=state.failed)))
     stop = button(f"cancel:{key}", localizer("button.cancel"), style=discord.ButtonStyle.danger)
-    return layout(QUIET, [text("\n".join(lines)), row(stop)])
+    return layout(QUIET, [text("\n".join(lines)), row(stop)], unfinished=True)
 
 
 def reindex_done(

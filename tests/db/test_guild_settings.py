@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from db.connection import Database
@@ -16,9 +18,9 @@ from db.guild_settings import (
 from db.key_values import get_value, set_value
 from db.pending_replies import (
     PendingReply,
-    add_pending_reply,
-    delete_pending_reply,
+    ReplyChanges,
     interrupted_replies,
+    save_reply_changes,
 )
 from db.privacy import UserData, count_user_data, delete_user_data
 from db.tracks import Catalogue, guild_scope
@@ -75,23 +77,21 @@ async def test_interrupted_replies_are_those_of_other_runs(db: Database) -> None
         run_id="first", kind="recommend", user_id=USER, created_at=1e9, application_id=4,
         token="secret", guild_id=GUILD, channel_id=5,
     )  # fmt: skip
-    finished = await add_pending_reply(db, reply)
-    pending = await add_pending_reply(db, reply)
-    await delete_pending_reply(db, finished)
-    mine = await add_pending_reply(
-        db, PendingReply(run_id="second", kind="upload", user_id=USER, created_at=2e9)
-    )
+    finished = replace(reply, id=1)
+    mine = PendingReply(run_id="second", kind="upload", user_id=USER, created_at=2e9, upload_id=6)
+    await save_reply_changes(db, changes(reply, finished, mine))
+    await save_reply_changes(db, ReplyChanges(deleted={finished.id}))
     (found,) = await interrupted_replies(db, "second")
     assert (found.id, found.token, found.created_at, found.message_id) == (
-        pending,
+        reply.id,
         "secret",
         1e9,
         None,
     )
     assert "secret" not in repr(found)
-    await delete_pending_reply(db, pending)
+    await save_reply_changes(db, ReplyChanges(deleted={reply.id}, posted={mine.id: 7}))
     assert await interrupted_replies(db, "second") == []
-    assert [reply.id for reply in await interrupted_replies(db, "third")] == [mine]
+    assert await interrupted_replies(db, "third") == [replace(mine, message_id=7)]
     assert await db.number("SELECT count(*) FROM job WHERE token IS NOT NULL") == 0
 
 
@@ -102,11 +102,25 @@ async def test_value_is_stored_by_name(db: Database) -> None:
     assert await get_value(db, "commands") == "def"
 
 
+def changes(*replies: PendingReply) -> ReplyChanges:
+    """Return the changes that add these replies."""
+    return ReplyChanges(added={reply.id: reply for reply in replies})
+
+
+def test_reply_deleted_before_it_is_saved_is_never_written() -> None:
+    reply = PendingReply(run_id="a", kind="genre", user_id=USER, created_at=0)
+    waiting = changes(reply)
+    waiting.posted[reply.id] = 7
+    waiting.delete(reply.id)
+    assert not waiting
+    failed = changes(reply).then(ReplyChanges(deleted={reply.id, 5}))
+    assert (failed.added, failed.deleted) == ({}, {5})
+
+
 async def _use(db: Database) -> None:
     await vote(db, _vote(1, 1))
-    await add_pending_reply(
-        db, PendingReply(run_id="a", kind="genre", user_id=USER, created_at=0, guild_id=GUILD)
-    )
+    reply = PendingReply(run_id="a", kind="genre", user_id=USER, created_at=0, guild_id=GUILD)
+    await save_reply_changes(db, changes(reply))
     await Catalogue(db).add(guild_scope(GUILD), MODEL, [new_track(1, added_by=USER)])
     await save_settings(db, GuildSettings(guild_id=GUILD, upload_channels=frozenset({1})))
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import secrets
 import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
+from typing import Any
 
-from bot.local_discord import LocalDiscord, visible_text
+import pytest
+
+from bot.local_discord import Interaction, LocalDiscord, Person, Upload, visible_text
+from bot.ui.components import UNFINISHED_ID
 from tests.bot.end_to_end.conftest import COMMANDS, clip, wait_response, wait_text
 from tests.bot.end_to_end.fakes import make_preset
 
@@ -69,6 +74,58 @@ async def test_restart_corrects_the_messages_of_a_killed_bot(
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     assert any(line.get("request") for line in lines)
     discord.assert_clean()
+
+
+@pytest.mark.slow
+async def test_bursts_cut_by_kills_leave_no_message_unfinished(tmp_path: Path) -> None:
+    async with LocalDiscord(ack_deadline_s=15) as discord:
+        people = [discord.person(f"p{n}") for n in range(20)]
+        process = await start(discord, tmp_path, 0.05)
+        await discord.wait_commands(*COMMANDS, timeout_s=60)
+        for kill in range(6):
+            await discord.wait_ready(60)
+            used = [await who.slash("genre", {"clip": fresh_clip()}) for who in people]
+            uploads = [
+                await who.say(uploads=[fresh_clip()], channel="dm") for who in people[: 3 * kill]
+            ]
+            acked = 3 + 3 * kill
+            await discord.wait_for(lambda n=acked, used=used: acknowledged(used) >= n, 30)
+            await finish(process, signal.SIGKILL)
+            await discord.wait_for(lambda: not discord.online, 30)
+            process = await start(discord, tmp_path, 0.05)
+            for one in used:
+                if one.acked_at is not None:
+                    await one.wait_until(is_final, 60)
+            replied = {upload["id"] for upload in uploads}
+            await discord.wait_for(lambda ids=replied: not unfinished(people, ids), 60)
+        await finish(process, signal.SIGTERM)
+    assert process.returncode == 0
+
+
+def fresh_clip() -> Upload:
+    """Return a clip that no request has had, so that its analysis is not cached."""
+    return clip(data=secrets.token_bytes(2000))
+
+
+def acknowledged(used: list[Interaction]) -> int:
+    return sum(one.acked_at is not None for one in used)
+
+
+def is_final(message: dict[str, Any] | None) -> bool:
+    """Return whether a message has components, none of them those of an unfinished one."""
+    components = (message or {}).get("components") or []
+    return bool(components) and all(one.get("id") != UNFINISHED_ID for one in components)
+
+
+def unfinished(people: list[Person], upload_ids: set[str]) -> list[dict[str, Any]]:
+    """Return the bot's replies to these uploads that are not final."""
+    return [
+        message
+        for who in people
+        for message in who.sees("dm")
+        if (message.get("message_reference") or {}).get("message_id") in upload_ids
+        and not is_final(message)
+    ]
 
 
 async def test_sigterm_stops_the_bot_within_20_seconds(

@@ -69,7 +69,7 @@ async def test_metrics_have_the_counters_of_the_pool(world: World) -> None:
 async def test_command_descriptions_equal_the_english_texts(world: World) -> None:
     app = world.app
     client = make_client(app, message_content=True)
-    await add_cogs(client, make_cogs(app), dedup=app.dedup, errors=app.errors)
+    await add_cogs(client, make_cogs(app, client), dedup=app.dedup, errors=app.errors)
     assert differences(client.tree, world.app.translations) == []
 
 

@@ -1,22 +1,37 @@
-"""Recovery: the next start corrects the replies that a crash left unfinished."""
+"""Recovery: replies are saved before the acknowledgement, and corrected after a crash."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock
 
 import discord
 import pytest
 
-from bot.i18n import Translations
+from bot.client.responders import ReplyTarget
+from bot.i18n import Localizer, Translations
+from bot.jobs import recovery as recovery_module
 from bot.jobs.recovery import ReplyRecovery
+from bot.ui import messages
+from bot.ui.components import UNFINISHED_ID, is_unfinished
 from db.connection import Database, open_db
-from db.pending_replies import PendingReply, add_pending_reply, interrupted_replies
+from db.pending_replies import (
+    PendingReply,
+    ReplyChanges,
+    interrupted_replies,
+    save_reply_changes,
+)
+from genrec.errors import CatalogueError
 from tests.bot.ui.visible import seen
 
 MINUTE_S = 60.0
+TRANSLATIONS = Translations.load()
+BOT_ID, UPLOAD_ID, CHANNEL_ID = 11, 22, 33
 
 
 @pytest.fixture
@@ -26,11 +41,60 @@ async def db() -> AsyncIterator[Database]:
 
 
 @pytest.fixture
+def recovery(db: Database) -> ReplyRecovery:
+    return ReplyRecovery(db=db, translations=TRANSLATIONS)
+
+
+def message(*, unfinished: bool = True, **attributes: Any) -> MagicMock:
+    """Return a message of the bot, with progress or with its final content."""
+    made = MagicMock(spec=discord.Message, **attributes)
+    made.flags.loading = False
+    made.components = [MagicMock(id=UNFINISHED_ID if unfinished else 1)]
+    return made
+
+
+@pytest.fixture
 def webhook(monkeypatch: pytest.MonkeyPatch) -> AsyncMock:
-    """Return the webhook that edits an interaction's response."""
+    """Return the webhook that edits an interaction's response, which is unfinished."""
     made = AsyncMock()
+    made.fetch_message.return_value = message()
     monkeypatch.setattr(discord.Webhook, "partial", MagicMock(return_value=made))
     return made
+
+
+@dataclass
+class Channel:
+    """A channel with one message of the bot; ``history`` needs a permission."""
+
+    found: MagicMock
+    readable: bool = True
+
+    def __post_init__(self) -> None:
+        self.partial = AsyncMock(spec=discord.PartialMessage)
+        self.partial.fetch.return_value = self.found
+        self.send = AsyncMock(return_value=MagicMock(id=77))
+        if not self.readable:
+            self.partial.fetch.side_effect = forbidden()
+
+    def get_partial_message(self, message_id: int) -> AsyncMock:
+        self.asked_for = message_id
+        return self.partial
+
+    async def history(self, **_: Any) -> AsyncIterator[MagicMock]:
+        if not self.readable:
+            raise forbidden()
+        yield self.found
+
+
+def forbidden() -> discord.Forbidden:
+    return discord.Forbidden(MagicMock(status=403, reason="Forbidden"), "Missing Permissions")
+
+
+def client_of(channel: Channel) -> MagicMock:
+    client = MagicMock()
+    client.user.id = BOT_ID
+    client.get_partial_messageable.return_value = channel
+    return client
 
 
 def reply(age_s: float, **changes: Any) -> PendingReply:
@@ -38,28 +102,172 @@ def reply(age_s: float, **changes: Any) -> PendingReply:
     return PendingReply(run_id="before", user_id=2, created_at=time.time() - age_s, **given)
 
 
-async def test_repair_edits_the_response_of_a_valid_token(db: Database, webhook: AsyncMock) -> None:
-    await add_pending_reply(db, reply(MINUTE_S))
-    assert await ReplyRecovery(db=db, translations=Translations.load()).repair(MagicMock()) == 1
+async def save(db: Database, *replies: PendingReply) -> None:
+    await save_reply_changes(db, ReplyChanges(added={one.id: one for one in replies}))
+
+
+# Saving
+
+
+@dataclass
+class FakeResponder:
+    """Responder of a request with a target, and nothing else."""
+
+    target: ReplyTarget
+    user_id: int = 2
+    guild_id: int | None = 3
+    channel_id: int | None = CHANNEL_ID
+    locale: str = "en-US"
+
+
+TARGET = ReplyTarget(application_id=1, token="secret")
+
+
+async def test_open_returns_after_the_reply_is_saved(db: Database, recovery: ReplyRecovery) -> None:
+    reply_id = await recovery.open("genre", FakeResponder(TARGET))  # type: ignore[arg-type]
+    (saved,) = await interrupted_replies(db, "later")
+    assert (saved.id, saved.token, saved.kind) == (reply_id, "secret", "genre en-US")
+
+
+async def test_replies_opened_at_once_share_transactions(
+    db: Database, recovery: ReplyRecovery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+
+    async def counted(db: Database, changes: ReplyChanges) -> None:
+        sizes.append(len(changes.added))
+        await save_reply_changes(db, changes)
+
+    monkeypatch.setattr(recovery_module, "save_reply_changes", counted)
+    responder: Any = FakeResponder(TARGET)
+    await asyncio.gather(*(recovery.open("genre", responder) for _ in range(40)))
+    assert sum(sizes) == 40
+    assert len(sizes) <= 2
+    assert len(await interrupted_replies(db, "later")) == 40
+
+
+async def test_message_id_is_saved_after_the_acknowledgement(
+    db: Database, recovery: ReplyRecovery
+) -> None:
+    responder: Any = FakeResponder(ReplyTarget(upload_id=UPLOAD_ID))
+    reply_id = await recovery.open("upload", responder)
+    responder.target = ReplyTarget(message_id=44, upload_id=UPLOAD_ID)
+    recovery.posted(reply_id, responder)
+    await recovery.flush()
+    (saved,) = await interrupted_replies(db, "later")
+    assert (saved.message_id, saved.upload_id) == (44, UPLOAD_ID)
+    await recovery.close(reply_id)
+    assert await interrupted_replies(db, "later") == []
+
+
+async def test_unwritable_database_delays_no_request_and_loses_no_deletion(
+    db: Database, recovery: ReplyRecovery, monkeypatch: pytest.MonkeyPatch, caplog
+) -> None:
+    responder: Any = FakeResponder(TARGET)
+    before = await recovery.open("genre", responder)
+
+    async def full(db: Database, changes: ReplyChanges) -> None:
+        raise CatalogueError("The disk is full.")
+
+    monkeypatch.setattr(recovery_module, "save_reply_changes", full)
+    during = await recovery.open("genre", responder)
+    await recovery.close(before)
+    await recovery.close(during)
+    assert not recovery.writable
+    errors = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert ["database not writable" in r.getMessage() for r in errors] == [True]
+    assert len(await interrupted_replies(db, "later")) == 1
+
+    monkeypatch.setattr(recovery_module, "save_reply_changes", save_reply_changes)
+    await recovery.flush()
+    assert recovery.writable
+    assert await interrupted_replies(db, "later") == []
+
+
+async def test_slow_database_delays_the_acknowledgement_by_a_second_at_most(
+    db: Database, recovery: ReplyRecovery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery_module, "_SAVE_S", 0.01)
+    async with db.transaction():
+        reply_id = await recovery.open("genre", FakeResponder(TARGET))  # type: ignore[arg-type]
+    await recovery.flush()
+    assert [one.id for one in await interrupted_replies(db, "later")] == [reply_id]
+
+
+# Correction
+
+
+async def test_repair_edits_the_response_of_a_valid_token(
+    db: Database, recovery: ReplyRecovery, webhook: AsyncMock
+) -> None:
+    await save(db, reply(MINUTE_S))
+    assert await recovery.repair(MagicMock()) == 1
     assert webhook.edit_message.await_args.args == ("@original",)
     assert await interrupted_replies(db, "now") == []
 
 
-async def test_repair_of_an_expired_token_makes_no_discord_call(
-    db: Database, webhook: AsyncMock
+async def test_repair_leaves_a_response_that_is_final(
+    db: Database, recovery: ReplyRecovery, webhook: AsyncMock
 ) -> None:
-    await add_pending_reply(db, reply(16 * MINUTE_S))
-    assert await ReplyRecovery(db=db, translations=Translations.load()).repair(MagicMock()) == 0
+    webhook.fetch_message.return_value = message(unfinished=False)
+    await save(db, reply(MINUTE_S))
+    assert await recovery.repair(MagicMock()) == 0
+    webhook.edit_message.assert_not_called()
+    assert await interrupted_replies(db, "now") == []
+
+
+async def test_repair_of_an_expired_token_without_a_message_makes_no_discord_call(
+    db: Database, recovery: ReplyRecovery, webhook: AsyncMock
+) -> None:
+    await save(db, reply(16 * MINUTE_S))
+    assert await recovery.repair(MagicMock()) == 0
     webhook.edit_message.assert_not_called()
     discord.Webhook.partial.assert_not_called()  # type: ignore[attr-defined]
     assert await interrupted_replies(db, "now") == []
 
 
-async def test_repair_is_in_the_language_of_a_request_with_two_words(
-    db: Database, webhook: AsyncMock
+async def test_repair_of_an_expired_token_edits_the_message_itself(
+    db: Database, recovery: ReplyRecovery, webhook: AsyncMock
 ) -> None:
-    translations = Translations.load()
-    await add_pending_reply(db, reply(MINUTE_S, kind="library add de"))
-    await ReplyRecovery(db=db, translations=translations).repair(MagicMock())
+    channel = Channel(message())
+    await save(db, reply(16 * MINUTE_S, channel_id=CHANNEL_ID, message_id=44))
+    assert await recovery.repair(client_of(channel)) == 1
+    assert channel.asked_for == 44
+    channel.partial.edit.assert_awaited_once()
+    webhook.edit_message.assert_not_called()
+
+
+@pytest.mark.parametrize("readable", [True, False])
+async def test_repair_finds_the_reply_to_an_upload(
+    db: Database, recovery: ReplyRecovery, readable: bool
+) -> None:
+    found = message(id=55, author=MagicMock(id=BOT_ID), reference=MagicMock(message_id=UPLOAD_ID))
+    channel = Channel(found, readable=readable)
+    upload = {"application_id": None, "token": None, "channel_id": CHANNEL_ID}
+    await save(db, reply(MINUTE_S, upload_id=UPLOAD_ID, **upload))
+    assert await recovery.repair(client_of(channel)) == 1
+    # Without Read Message History the nonce finds the message: Discord posts no second one.
+    assert channel.asked_for == (55 if readable else 77)
+    channel.partial.edit.assert_awaited_once()
+    if not readable:
+        assert channel.send.await_args.kwargs["nonce"] == UPLOAD_ID
+
+
+async def test_repair_is_in_the_language_of_a_request_with_two_words(
+    db: Database, recovery: ReplyRecovery, webhook: AsyncMock
+) -> None:
+    await save(db, reply(MINUTE_S, kind="library add de"))
+    await recovery.repair(MagicMock())
     view = webhook.edit_message.await_args.kwargs["view"]
-    assert seen(view) == translations.text("refusals.interrupted", "de")
+    assert seen(view) == TRANSLATIONS.text("refusals.interrupted", "de")
+
+
+def test_progress_is_unfinished_and_a_response_is_not() -> None:
+    localizer = Localizer(TRANSLATIONS, "en-US")
+    for view, unfinished in (
+        (messages.progress(localizer, "fetching"), True),
+        (messages.decline(localizer, "interrupted"), False),
+    ):
+        shown = MagicMock(components=view.children)
+        shown.flags.loading = False
+        assert is_unfinished(shown) == unfinished
