@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ from genrec.similarity import Candidate, NeighbourIndex, SelectionRules, select_
 from genrec.types import Analysis, Analyzer, Clip, Neighbour, Recommendation, Track
 
 Float = NDArray[np.float32]
+log = logging.getLogger(__name__)
 
 SCOPES = ("starter", "library")  # of a request that belongs to no guild
 FIRST_CANDIDATES = 48  # fetched at first; four times as many each time the rules use them up
@@ -67,13 +69,23 @@ class Recommender:
         return not (await asyncio.to_thread(rows.allowed, scopes)).any()
 
     async def analyze(self, clip: Clip) -> Analysis:
-        """Analyse a clip, or return the cached analysis of the same bytes."""
+        """Analyse a clip, or return the cached analysis of the same bytes.
+
+        A cache that cannot be read or written, as on a full disk, costs time and no request.
+        """
         start = time.perf_counter()
-        cached = await self._cache.get(clip.sha256, self.preset.model_id)
+        cached = None
+        try:
+            cached = await self._cache.get(clip.sha256, self.preset.model_id)
+        except CatalogueError as error:
+            log.warning("analysis cache not readable: %s", error)
         if cached is not None:
             return replace(cached, timings_ms={"cache": _ms(start)})
         analysis = await self._pool.analyze(clip.path)
-        await self._cache.put(clip.sha256, analysis)
+        try:
+            await self._cache.put(clip.sha256, analysis)
+        except CatalogueError as error:
+            log.warning("analysis not cached: %s", error)
         return analysis
 
     def genre(self, analysis: Analysis) -> Recommendation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from db.vectors import (
     unpack_preview,
     unpack_vector,
 )
+from genrec.errors import CatalogueError
 from genrec.types import Analysis, GenreScore
 
 
@@ -33,11 +35,13 @@ class AnalysisCache:
         )
         if row is None:
             return None
-        await self.db.run(
-            "UPDATE analysis SET used = (SELECT max(used) + 1 FROM analysis)"
-            " WHERE sha256 = ? AND model_id = ?",
-            (sha256, model_id),
-        )
+        # A database that cannot be written, as on a full disk, still returns what it has.
+        with contextlib.suppress(CatalogueError):
+            await self.db.run(
+                "UPDATE analysis SET used = (SELECT max(used) + 1 FROM analysis)"
+                " WHERE sha256 = ? AND model_id = ?",
+                (sha256, model_id),
+            )
         embedding, scores, fingerprint, duration_s, analyzed_s, preview = row
         return Analysis(
             model_id=model_id,

@@ -37,6 +37,9 @@ class PendingReply:
 
 
 _COLUMNS = tuple(column.name for column in fields(PendingReply))
+_INSERT = (
+    f"INSERT OR REPLACE INTO job ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
+)
 
 
 @dataclass(slots=True)
@@ -76,17 +79,14 @@ class ReplyChanges:
 
 async def save_reply_changes(db: Database, changes: ReplyChanges) -> None:
     """Write all changes in one transaction."""
-    places = ", ".join("?" * len(_COLUMNS))
     async with db.transaction() as tx:
-        await tx.many(
-            f"INSERT OR REPLACE INTO job ({', '.join(_COLUMNS)}) VALUES ({places})",
-            [astuple(reply) for reply in changes.added.values()],
-        )
-        await tx.many(
-            "UPDATE job SET message_id = ? WHERE id = ?",
-            [(message_id, reply_id) for reply_id, message_id in changes.posted.items()],
-        )
-        await tx.many("DELETE FROM job WHERE id = ?", [(id_,) for id_ in changes.deleted])
+        if changes.added:
+            await tx.many(_INSERT, [astuple(reply) for reply in changes.added.values()])
+        if changes.posted:
+            posted = [(message_id, reply_id) for reply_id, message_id in changes.posted.items()]
+            await tx.many("UPDATE job SET message_id = ? WHERE id = ?", posted)
+        if changes.deleted:
+            await tx.many("DELETE FROM job WHERE id = ?", [(id_,) for id_ in changes.deleted])
 
 
 async def interrupted_replies(db: Database, run_id: str) -> list[PendingReply]:

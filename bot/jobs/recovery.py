@@ -34,7 +34,7 @@ _TOKEN_S = 15 * 60
 _ORIGINAL: Any = "@original"
 # A database that takes longer than this must not delay the acknowledgement, which is due in 3 s.
 _SAVE_S = 1.0
-_RETRY_S = 5.0
+_LATER_S = 5.0
 # Discord remembers nonces for some minutes.
 _NONCE_S = 120.0
 _MESSAGES_SEARCHED = 100
@@ -55,7 +55,7 @@ class ReplyRecovery:
         self._waiting = ReplyChanges()
         self._saving: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
-        self._retry: asyncio.TimerHandle | None = None
+        self._later: asyncio.TimerHandle | None = None
         self.writable = True
 
     async def open(self, kind: str, responder: Responder) -> int:
@@ -82,10 +82,14 @@ class ReplyRecovery:
         return reply.id
 
     def posted(self, reply_id: int, responder: Responder) -> None:
-        """Save the id of the message, if known, without waiting for it."""
+        """Save the id of the message, if known, with the next change or in some seconds.
+
+        It is needed after the interaction's token has expired. The reply to an upload is found
+        without it.
+        """
         if responder.target.message_id is not None:
             self._waiting.posted[reply_id] = responder.target.message_id
-            _ = self._save()
+            self._save_later()
 
     async def close(self, reply_id: int) -> None:
         """Delete a pending reply; a failed deletion is repeated until it succeeds."""
@@ -96,8 +100,8 @@ class ReplyRecovery:
         """Save all changes; for the end of the process."""
         if self._waiting:
             await asyncio.shield(self._save())
-        if self._retry is not None:
-            self._retry.cancel()
+        if self._later is not None:
+            self._later.cancel()
 
     def _save(self) -> asyncio.Task[None]:
         """Return the task that saves all waiting changes, after the one that is running."""
@@ -119,16 +123,16 @@ class ReplyRecovery:
             if self.writable:
                 log.error("database not writable: requests go on without it: %s", error)
             self.writable = False
-            self._retry_later()
+            self._save_later()
         else:
             if not self.writable:
                 log.info("database writable again")
             self.writable = True
 
-    def _retry_later(self) -> None:
-        if self._retry is not None:
-            self._retry.cancel()
-        self._retry = asyncio.get_running_loop().call_later(_RETRY_S, self._save)
+    def _save_later(self) -> None:
+        if self._later is not None:
+            self._later.cancel()
+        self._later = asyncio.get_running_loop().call_later(_LATER_S, self._save)
 
     async def repair(self, client: discord.Client) -> int:
         """Correct every message that an earlier process left unfinished; return how many."""

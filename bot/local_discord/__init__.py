@@ -29,8 +29,9 @@ ack_deadline_s=3.0, token_lifetime_s=900.0, heartbeat_s=41.25)``
       ``await wait_for(test, s)``, ``online``
     - inspection: ``requests``, ``calls(method, path_regex)``, ``cdn.hits``, ``gateway.log``,
       ``violations``, ``assert_clean()`` (rules the bot broke, all at once)
-    - faults: ``faults.rate_limited/cloudflare_ban/server_error/reset/lost_response/delay(method,
-      path_regex, ...)``; ``gateway.reconnect()`` (op 7), ``gateway.invalidate(resumable=)`` (op 9),
+    - faults: ``faults.rate_limited``, ``cloudflare_ban``, ``server_error``, ``reset``,
+      ``lost_response``, ``late_response`` and ``delay``, each ``(method, path_regex, ...)``;
+      ``gateway.reconnect()`` (op 7), ``gateway.invalidate(resumable=)`` (op 9),
       ``gateway.abort()``, ``gateway.close(code)``, ``gateway.repeat_last()``,
       ``with gateway.losing():``, ``gateway.refuse = True``; ``gateway.shards`` and
       ``gateway.compression`` may be set before the bot connects

@@ -26,6 +26,7 @@ class Fault:
     """The response body; a string is sent as HTML."""
     headers: dict[str, str] = field(default_factory=dict)
     delay_s: float = 0.0
+    late_s: float = 0.0
     drop: bool = False
     """Abort the connection instead of a response."""
     applied: bool = False
@@ -111,3 +112,7 @@ class Faults:
     def delay(self, method: str, path: str, seconds: float, *, times: int = 1) -> Fault:
         """Delay the correct response."""
         return self.add(Fault(method, path, times, delay_s=seconds))
+
+    def late_response(self, method: str, path: str, seconds: float, *, times: int = 1) -> Fault:
+        """Apply the call at once, but delay the response."""
+        return self.add(Fault(method, path, times, late_s=seconds))

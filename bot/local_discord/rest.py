@@ -127,7 +127,9 @@ class Rest:
     ) -> web.StreamResponse:
         await asyncio.sleep(fault.delay_s)
         if not fault.drop and fault.status is None:
-            return await self._serve(request, entry, files)
+            response = await self._serve(request, entry, files)
+            await asyncio.sleep(fault.late_s)
+            return response
         if fault.applied:
             await self._serve(request, entry, files)
         if fault.drop:

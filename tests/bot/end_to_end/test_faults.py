@@ -14,7 +14,8 @@ from bot.config import Settings
 from bot.errors import SettingsError
 from bot.local_discord import LocalDiscord, visible_text
 from bot.runtime.app import sync
-from genrec.errors import WorkerUnavailable
+from db.pending_replies import interrupted_replies
+from genrec.errors import CatalogueError, WorkerUnavailable
 from tests.bot.end_to_end.conftest import (
     COMMANDS,
     WAV,
@@ -257,3 +258,48 @@ async def test_log_contains_no_secret(discord: LocalDiscord, tmp_path: Path, cap
     assert "unhandled error" in written
     assert discord.token not in written
     assert used.token not in written
+
+
+async def test_acknowledgement_confirmed_too_late_still_gets_the_response(world: World) -> None:
+    world.discord.faults.late_response("POST", CALLBACK, 3.5)
+    used = await recommend(world)
+    await wait_response(used, 30)
+    assert not used.failed
+
+
+@pytest.mark.parametrize("kind", ["command", "upload"])
+async def test_client_that_replaces_another_one_finishes_its_requests(
+    world: World, kind: str
+) -> None:
+    world.pool.gate = asyncio.Event()
+    if kind == "command":
+        used = await recommend(world)
+        await used.wait_ack()
+    else:
+        await world.you.say(uploads=[clip()], channel="dm")
+        await world.you.wait_message(lambda m: m["components"], channel="dm")
+    await world.discord.gateway.close(4014)
+    await world.discord.wait_for(lambda: not world.discord.online, 20)
+    world.pool.gate.set()
+    if kind == "command":
+        await wait_response(used, 60)
+    else:
+        await world.you.wait_message(lambda m: "Song" in visible_text(m), channel="dm")
+    await world.settled()
+    assert await interrupted_replies(world.app.resources.db, "another process") == []
+
+
+async def test_full_disk_delays_no_response(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def full(*_: object) -> None:
+        raise CatalogueError("The disk is full.")
+
+    monkeypatch.setattr("bot.jobs.recovery.save_reply_changes", full)
+    monkeypatch.setattr("db.analyses.AnalysisCache.put", full)
+    for _ in range(2):
+        await wait_response(await recommend(world))
+        await world.settled()
+    assert "genrec_database_writable 0.0" in world.app.metrics.text().decode()
+    errors = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert ["database not writable" in r.getMessage() for r in errors] == [True]
