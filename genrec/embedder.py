@@ -18,7 +18,7 @@ SIGNATURE = "serve"
 
 
 class Embedder:
-    """A LiteRT network.
+    """An exported LiteRT network: maps images to features and logits.
 
     Parameters
     ----------
@@ -42,15 +42,16 @@ class Embedder:
             raise PresetError(
                 f"{model} is not a network that genrec exported ({error}); run `genrec export`."
             ) from error
-        if set(signature["outputs"]) != {"embedding", "logits"}:
+        if (found := set(signature["outputs"])) != {"embedding", "logits"}:
             raise PresetError(
-                f"{model} has no outputs 'embedding' and 'logits'; run `genrec export` again."
+                f"{model} has the outputs {', '.join(sorted(found))}, not embedding and logits;"
+                " run `genrec export` again."
             )
         self._runner = self._interpreter.get_signature_runner(SIGNATURE)
         self.dimension = int(self._runner.get_output_details()["embedding"]["shape"][-1])
 
     def __call__(self, images: Float) -> tuple[Float, Float]:
-        """Run the network.
+        """Return the features and logits of images.
 
         Parameters
         ----------
@@ -67,7 +68,7 @@ class Embedder:
 
 
 def _open_quietly(model: Path, threads: int) -> Interpreter:
-    """Open a network without the line that LiteRT writes to stderr."""
+    """Return a LiteRT interpreter of a file, without the line that LiteRT writes to stderr."""
     saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(null, 2)

@@ -65,7 +65,7 @@ class FileMissing(InputRefused):
 
 
 class UnsupportedSource(InputRefused):
-    """The source policy does not allow the link's host."""
+    """The operator's source policy does not allow the link's host."""
 
     code = "unsupported_source"
 
@@ -83,7 +83,7 @@ class PresetError(GenrecError):
 
 
 class ModelMismatch(PresetError):
-    """Data of different models cannot be combined."""
+    """Data belong to another model, or a preset's files were changed after its export."""
 
     code = "model_mismatch"
 
@@ -107,7 +107,7 @@ class PoolError(GenrecError):
 
 
 class Busy(PoolError):
-    """A queue is full."""
+    """Too many clips wait for a worker or a download, or the disk is full; a retry can help."""
 
     code = "busy"
 
@@ -137,7 +137,7 @@ class PoolClosed(PoolError):
 
 
 def by_code(code: str, sentence: str) -> GenrecError:
-    """Return an error of the class that has ``code``; GenrecError for an unknown code."""
+    """Return an error with this code and sentence; a GenrecError if the code is unknown."""
     classes: list[type[GenrecError]] = [GenrecError]
     for cls in classes:
         classes.extend(cls.__subclasses__())

@@ -1,4 +1,4 @@
-"""Atomic file writes, and the errors of files that cannot be opened."""
+"""Write files atomically, and convert the errors of files that cannot be opened."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from genrec.errors import FileMissing
 
 @contextmanager
 def open_errors(path: Path) -> Iterator[None]:
-    """Convert the errors of opening a clip in this block to FileMissing with a sentence."""
+    """Raise FileMissing in place of an OSError or ValueError of the block, which opens ``path``."""
     try:
         yield
     except FileNotFoundError as error:
@@ -80,7 +80,7 @@ def atomic_write(path: Path, *, private: bool = False) -> Iterator[Path]:
 
 
 def remove_leftovers(path: Path) -> None:
-    """Remove temporary files of `atomic_write` that killed processes left beside ``path``."""
+    """Remove the temporary files of `atomic_write` for ``path`` that killed processes left."""
     target = path.resolve()
     for temporary in target.parent.glob(f"{target.name}.*.part{target.suffix}"):
         temporary.unlink(missing_ok=True)

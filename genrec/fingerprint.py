@@ -20,10 +20,10 @@ SAME_RECORDING = 0.4
 
 
 def fingerprint(S_db: Float) -> Fingerprint:
-    """Return the fingerprint: the change over time of the level differences between bands.
+    """Return a spectrogram's fingerprint: time differences of level differences between bands.
 
     Loudness, tilt and equalisers cancel out. So the same recording matches in another coding,
-    excerpt or level, and music with a similar envelope does not.
+    excerpt or level, and music with a similar envelope does not match.
 
     Parameters
     ----------

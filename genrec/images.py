@@ -34,8 +34,7 @@ class ImageConfig:
         pixels keeps nearly all the information.
     scaling
         ``picture``: -top_db..0 dB becomes 0..1, the paper's 1/255. ``centred``: each window's mean
-        level is subtracted and 20 dB become 1, so that loudness and tilt of the recording matter
-        less.
+        level is subtracted and 20 dB become 1, so that the level of a window matters less.
     noise_db
         Level of the noise floor added to each window, in dB relative to the spectrogram's maximum;
         0 adds none. Codecs empty quiet bands or fill them with noise. On 94 GTZAN excerpts a floor
@@ -63,7 +62,7 @@ class ImageConfig:
 
 
 def windows(S_db: Float, config: ImageConfig) -> Float:
-    """Cut a spectrogram into evenly spaced windows that cover all of it.
+    """Return evenly spaced windows that cover a spectrogram.
 
     A spectrogram shorter than one window is repeated until it fills one.
 
@@ -111,7 +110,7 @@ def tta_variants(S_db: Float) -> tuple[Float, Float]:
 
 
 def images(S_windows: Float, config: ImageConfig, *, top_db: float) -> Float:
-    """Convert windows of a spectrogram to network images.
+    """Return the network images of a spectrogram's windows: scaled, resized, three channels.
 
     Parameters
     ----------
@@ -139,7 +138,7 @@ def images(S_windows: Float, config: ImageConfig, *, top_db: float) -> Float:
 
 
 def _haar(x: Float) -> Float:
-    """Apply one level of the Haar wavelet without its diagonal: (n, 2h, 2w) -> (n, h, w, 3)."""
+    """Return one level of the Haar wavelet without diagonal: (n, 2h, 2w) -> (n, h, w, 3)."""
     a, b = x[:, 0::2, 0::2], x[:, 0::2, 1::2]  # b is one column after a
     c, d = x[:, 1::2, 0::2], x[:, 1::2, 1::2]  # c and d are one band above
     mean, over_time, over_frequency = (a + b + c + d) / 4, (b + d - a - c) / 2, (c + d - a - b) / 2
@@ -147,7 +146,7 @@ def _haar(x: Float) -> Float:
 
 
 def _resize(x: Float, height: int, width: int) -> Float:
-    """Resize bilinearly: (n, rows, columns) -> (n, height, width)."""
+    """Return bilinearly resized matrices: (n, rows, columns) -> (n, height, width)."""
     if x.shape[1:] == (height, width):
         return x
     rows, columns = _interpolation(x.shape[1], height), _interpolation(x.shape[2], width)

@@ -24,8 +24,8 @@ _BRACKETS = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
 _DASH = re.compile(r"\s+[-\u2013\u2014]\s+")
 _FEATURING = re.compile(r"\s*[(\[]?\s*\b(?:feat|ft|featuring)\b.*$", re.IGNORECASE)
 _FEATURED = re.compile(r"^(?:feat|ft|featuring)\b")
-# Words of a note on the version of a song, folded. "live" counts only in patterns that exclude
-# titles ("Live Forever", "Live and Let Die").
+# Words of a suffix that names the version of a song, folded. "live" counts only in patterns that
+# exclude titles ("Live Forever", "Live and Let Die").
 _VERSION = re.compile(
     r"\b(?:remaster|remastered|remastering|remix|remixed|mix|edit|version|demo|mono|stereo"
     r"|acoustic|instrumental|karaoke|bonus track|outtake|rehearsal|session|sessions|unplugged"
@@ -90,7 +90,7 @@ def artist_key(artist: str) -> str:
 def song_key(title: str) -> str:
     """Return the key of a song's title, equal for all versions of the song.
 
-    Notes such as "(Remastered 2011)", "- Live at Leeds", "[Radio Edit]" and "(feat. ...)" are
+    Suffixes such as "(Remastered 2011)", "- Live at Leeds", "[Radio Edit]" and "(feat. ...)" are
     removed. Other words in brackets stay, and so does "Part 2".
 
     Parameters
@@ -103,15 +103,15 @@ def song_key(title: str) -> str:
     str
         The key; empty only if ``title`` is blank.
     """
-    without_notes = _BRACKETS.sub(lambda note: " " if _is_note(note[1]) else note[0], title)
-    parts = _DASH.split(without_notes)
-    while len(parts) > 1 and _is_note(parts[-1]):
+    shortened = _BRACKETS.sub(lambda part: " " if _is_suffix(part[1]) else part[0], title)
+    parts = _DASH.split(shortened)
+    while len(parts) > 1 and _is_suffix(parts[-1]):
         parts.pop()
     shortened = _FEATURING.sub("", " ".join(parts))
     return fold(shortened) or fold(title) or title.strip().casefold()
 
 
-def _is_note(text: str) -> bool:
-    """Return whether a text is a note on the version or on guests."""
+def _is_suffix(text: str) -> bool:
+    """Return whether a text is a suffix such as "live", "remastered" or "feat. X"."""
     folded = fold(text)
     return bool(_VERSION.search(folded) or _FEATURED.search(folded))

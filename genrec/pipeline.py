@@ -52,7 +52,7 @@ class Prediction:
 
 
 class PresetAnalyzer:
-    """Analyses clips with one preset.
+    """Analyzer of one preset: returns embedding, genre scores, fingerprint and preview of a clip.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class PresetAnalyzer:
     threads
         CPU threads the network may use.
     limits
-        Which files are accepted, and which seconds of them are decoded.
+        Limits of accepted files and of the decoded part; None for the defaults.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class PresetAnalyzer:
 
     @property
     def model_id(self) -> str:
-        """Name and content hash of the preset."""
+        """Model id of the preset: its name, ``@`` and 12 hex digits of its content hash."""
         return self.preset.model_id
 
     def analyze(self, path: Path) -> Analysis:
@@ -135,8 +135,8 @@ class PresetAnalyzer:
         """Return the embedding of features: centred, projected and of length 1.
 
         The features of a rectified layer are all positive. Without centring, the mean cosine of
-        unrelated tracks is 0.999 before training, the paper's "Similarity: 1.000". The projection
-        keeps directions in which tracks differ and drops those that coding a clip changes.
+        unrelated tracks is 0.999 before training; the paper reports 1.000. The projection keeps
+        directions in which tracks differ and drops those that coding a clip changes.
 
         Parameters
         ----------
@@ -168,13 +168,13 @@ class PresetAnalyzer:
 
 
 class Stopwatch:
-    """Time named stages in milliseconds."""
+    """Durations of named stages in milliseconds, in ``ms``."""
 
     def __init__(self) -> None:
         self.ms: dict[str, float] = {}
 
     def __call__(self, stage: str, call: Callable[[], T]) -> T:
-        """Return the result of ``call`` and store its duration."""
+        """Run ``call``, store its duration under ``stage`` and return its result."""
         start = time.perf_counter()
         result = call()
         self.ms[stage] = round(1000 * (time.perf_counter() - start), 3)
@@ -182,14 +182,14 @@ class Stopwatch:
 
 
 def load_analyzer(folder: str, max_analyzed_s: float) -> PresetAnalyzer:
-    """Load a preset and run it once, so that the first clip is as fast as later ones.
+    """Return the analyzer of a preset, run once so that the first clip takes no longer than others.
 
     Parameters
     ----------
     folder
         A models/NAME folder.
     max_analyzed_s
-        Seconds analysed of a longer file, from its middle.
+        Number of seconds that are analysed of a longer file, from its middle.
     """
     limits = DecodeLimits(max_seconds=max_analyzed_s)
     analyzer = PresetAnalyzer(Preset.load(Path(folder)), limits=limits)

@@ -25,18 +25,22 @@ CONFIG, CATALOGUE, METRICS = "config.json", "catalogue.npz", "metrics.json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Parameters, fitted on validation tracks, of probabilities and similarities.
+    """Calibration of probabilities and similarities; all but ``unsure_below`` are fitted.
+
+    The temperature is fitted on validation tracks, and the cosines between validation and training
+    tracks.
 
     Attributes
     ----------
     temperature
         Divisor of the logits that calibrates the probabilities (Guo et al. 2017).
     unsure_below
-        Probability of the top genre below which it is unsure.
+        Threshold: a clip whose top probability is lower is marked unsure.
     cosine_zero
         Mean cosine between tracks of different genres, which becomes similarity 0.
     cosine_floor
-        Smallest cosine of a recommended track.
+        Smallest cosine of a recommended track: the 95 % quantile between tracks of different
+        genres.
     """
 
     temperature: float = 1.0
@@ -45,18 +49,18 @@ class Calibration:
     cosine_floor: float = 0.0
 
     def similarity(self, cosine: float) -> float:
-        """Return the similarity of a cosine, 0..1: 0 for `cosine_zero` and less, 1 for equal."""
+        """Return the similarity of a cosine: 0 up to ``cosine_zero``, then linear to 1 at 1."""
         return float(np.clip((cosine - self.cosine_zero) / (1 - self.cosine_zero), 0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StarterCatalogue:
-    """The tracks of a preset that a new installation can recommend.
+    """Starter catalogue: tracks in a preset, which a new installation can recommend.
 
     Attributes
     ----------
     names, titles, artists, genres
-        One string per track.
+        One string per track; ``names`` are those of the training excerpts.
     embeddings
         float32 (n, d), rows of length 1.
     fingerprints
@@ -73,12 +77,12 @@ class StarterCatalogue:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Preset:
-    """All parameters that determine an analysis.
+    """A loaded preset: network, front end, labels and calibration, which determine an analysis.
 
     Attributes
     ----------
     folder
-        The folder it was loaded from.
+        The folder that the preset was loaded from.
     name, arch
         Name of the preset and architecture of its network.
     model_id
@@ -94,8 +98,8 @@ class Preset:
     centre
         float32 (features,), the mean features of the training tracks, which is subtracted.
     projection
-        float32 (features, d), the projection of centred features onto directions in which tracks
-        differ and that coding a clip changes least.
+        float32 (features, d), which maps centred features to an embedding before it is scaled to
+        length 1. It keeps directions in which tracks differ and that coding changes least.
     """
 
     folder: Path
@@ -122,7 +126,7 @@ class Preset:
 
     @classmethod
     def load(cls, folder: Path) -> Preset:
-        """Load a preset and check its content hash.
+        """Return the preset of a folder, after a check of its content hash.
 
         Raises
         ------
@@ -141,8 +145,9 @@ class Preset:
             found = content_hash(folder, config)
             if found != config["content_hash"]:
                 raise ModelMismatch(
-                    f"The preset {folder} was changed after it was exported: its content hash"
-                    " differs. Restore its files, or run `genrec export` again."
+                    f"The preset {folder} was changed after it was exported: its content hash is"
+                    f" {found[:12]} and {CONFIG} has {config['content_hash'][:12]}. Restore its"
+                    " files, or run `genrec export` again."
                 )
             with np.load(folder / ARRAYS) as arrays:
                 mel_basis, centre = arrays["mel_basis"], arrays["centre"]
@@ -167,12 +172,12 @@ class Preset:
             ) from error
 
     def metrics(self) -> Mapping[str, Any]:
-        """Return the measured figures of metrics.json, or an empty mapping if there is none."""
+        """Return the content of metrics.json, or an empty mapping if there is none."""
         path = self.folder / METRICS
         return dict(_read_json(path)) if path.exists() else {}
 
     def starter(self) -> StarterCatalogue | None:
-        """Return the starter catalogue, or None if the preset has none.
+        """Return the preset's starter catalogue, or None if it has none.
 
         Raises
         ------
@@ -261,7 +266,7 @@ def save_starter(preset: Preset, starter: StarterCatalogue) -> None:
 
 
 def content_hash(folder: Path, config: Mapping[str, Any]) -> str:
-    """Return the sha256 of everything in a preset that determines embeddings and scores."""
+    """Return the sha256 of config, network, labels and arrays, which determine every analysis."""
     digest = hashlib.sha256()
     hashed = {k: v for k, v in config.items() if k != "content_hash"}
     digest.update(json.dumps(hashed, sort_keys=True).encode())

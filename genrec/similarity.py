@@ -134,10 +134,10 @@ def select_neighbours(
     clip: Fingerprint | None = None,
     clip_song: tuple[str, str] = ("", ""),
 ) -> list[Candidate]:
-    """Select neighbours by the rules, without the clip itself and without duplicates.
+    """Return the candidates that the rules select, without the clip's own song and duplicates.
 
-    A recording and a song (artist key and song key) are selected once. The clip's own recording and
-    song are skipped.
+    Each recording and each song (artist key and song key) is selected at most once. The clip's own
+    recording and song are skipped.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def select_neighbours(
     same_recording
         Returns whether two fingerprints are of the same recording.
     clip
-        The clip's fingerprint, if its recording shall be skipped.
+        The clip's fingerprint; None if the clip has none.
     clip_song
         Artist key and song key of the clip; empty if unknown.
 

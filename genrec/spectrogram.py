@@ -30,7 +30,7 @@ class SpectrogramConfig:
 
     @property
     def column_s(self) -> float:
-        """The hop in seconds."""
+        """Hop length in seconds: the time from one column to the next."""
         return self.hop_length / self.sr
 
 
@@ -83,7 +83,7 @@ def log_mel(y: Float, config: SpectrogramConfig, mel_basis: Float) -> Float:
 
 
 def add_noise_floor(S_db: Float, noise_db: float) -> Float:
-    """Add the power of stationary noise, equal in all bands, to a spectrogram in dB.
+    """Return a spectrogram in dB plus the power of stationary noise, equal in all bands.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def preview(S_db: Float, top_db: float) -> NDArray[np.uint8]:
 
 
 def _means(size: int, new_size: int) -> Float:
-    """Return the matrix (new_size, size) of means over equal intervals, with parts of cells."""
+    """Return the matrix (new_size, size) that averages ``size`` cells over equal intervals."""
     edges = np.arange(new_size + 1) * size / new_size
     cells = np.arange(size)
     overlap = np.minimum(edges[1:, None], cells + 1) - np.maximum(edges[:-1, None], cells)

@@ -16,7 +16,7 @@ PREVIEW_BANDS, PREVIEW_COLUMNS = 64, 200  # largest size of a preview
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A sound file on this machine that a user sent.
+    """A local sound file that a user sent as an upload or a link.
 
     Attributes
     ----------
@@ -91,7 +91,8 @@ class Analysis:
     analyzed_s
         Seconds of the file that were analysed.
     timings_ms
-        Milliseconds per stage: ``decode``, ``spectrogram``, ``network``.
+        Milliseconds per stage: ``decode``, ``spectrogram``, ``network``. A cached analysis has only
+        ``cache``.
     preview
         uint8 (bands, columns), at most 64 x 200: a small log-mel spectrogram of the analysed part.
         0..255 spans -top_db..0 dB; row 0 is the lowest band. None if it was not stored.
@@ -128,13 +129,15 @@ class Recommendation:
     unsure
         True if the probability of that genre is below ``Calibration.unsure_below``.
     scores
-        Every genre, most probable first.
+        Every genre, most probable first; empty for a query by a track of the catalogue.
     tracks
         The neighbours, most similar first; fewer than requested if too few are similar enough.
     note
         A sentence with the reason for fewer tracks; empty otherwise.
     timings_ms
-        Milliseconds per stage: those of the analysis, ``search`` and ``total``.
+        Milliseconds per stage: those of the analysis, and ``search`` if tracks were searched. The
+        request handler and the command line add ``total``. A query by a track of the catalogue has
+        only ``total``.
     """
 
     model_id: str
@@ -147,10 +150,10 @@ class Recommendation:
 
 
 class Analyzer(Protocol):
-    """Asynchronous analyzer: the worker pool, or a fake in tests."""
+    """Asynchronous analyzer of clips: the worker pool, or a fake in tests."""
 
     async def analyze(self, path: Path) -> Analysis:
-        """Analyse one file without blocking the event loop.
+        """Return the analysis of one file, without blocking the event loop.
 
         Raises
         ------

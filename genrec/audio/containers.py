@@ -33,7 +33,7 @@ class Container:
     demuxer
         FFmpeg's name of the only demuxer that may read it.
     libsndfile
-        True if libsndfile is at least as fast as FFmpeg.
+        True if libsndfile is tried before FFmpeg, because it is at least as fast.
     """
 
     name: str
@@ -52,7 +52,7 @@ MP4 = Container("MP4", "mov", libsndfile=False)
 AAC = Container("AAC", "aac", libsndfile=False)
 MATROSKA = Container("WebM", "matroska", libsndfile=False)
 
-# Bytes and their offsets. The first match counts, so Opus comes before OGG.
+# Container, and its (offset, bytes) pairs. The first match counts, so Opus comes before OGG.
 SIGNATURES = (
     (WAV, ((0, b"RIFF"), (8, b"WAVE"))),
     (WAV, ((0, b"RIFX"), (8, b"WAVE"))),
@@ -83,7 +83,7 @@ OTHER_FILES = (
 
 
 def sniff(file: BinaryIO) -> Container | None:
-    """Return the container of an open file by its first bytes.
+    """Return the container of an open file, detected from its first bytes.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
-"""Decode a sound file to mono float32 at one sample rate, or raise an error with a sentence.
+"""Decode a sound file to mono float32 at a given sample rate, within limits of size and length.
 
-The samples that `decode` returns are finite, not silent and long enough.
+The samples that `decode` returns are finite, not silent and long enough. For any other file it
+raises an `InputRefused` with a sentence for the user.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ class DecodeLimits:
     max_seconds
         Largest number of seconds that are decoded.
     start
-        Part of a longer file: ``middle``, away from intros and fade-outs, or ``start``.
+        Decoded part of a file longer than ``max_seconds``: ``middle``, away from intros and
+        fade-outs, or ``start``.
     max_duration_s
         Largest length of the whole file, in seconds, according to its header.
     """
@@ -94,8 +96,8 @@ def decode(path: Path, *, sr: int, limits: DecodeLimits | None = None) -> Decode
     """Decode at most ``limits.max_seconds`` of a file to mono at ``sr``.
 
     The format is detected from the bytes of the file alone. Decoding works in blocks, so memory and
-    time are bounded for a file of any length. Of a damaged file the decodable part is returned. An
-    incomplete FLAC is refused, because its header states the exact length.
+    time are bounded for a file of any length. For a damaged file, the decodable part is returned.
+    An incomplete FLAC is refused, because its header states the exact length.
 
     Parameters
     ----------
@@ -136,7 +138,7 @@ def decode(path: Path, *, sr: int, limits: DecodeLimits | None = None) -> Decode
 
 @contextmanager
 def _open(path: Path, limits: DecodeLimits) -> Iterator[BinaryIO]:
-    """Open a regular file within the size limit, unbuffered."""
+    """Yield a regular file within the size limit, open for reading and unbuffered."""
     with open_errors(path):
         status = path.stat()
         check_regular(path, status.st_mode)
@@ -153,7 +155,7 @@ def _open(path: Path, limits: DecodeLimits) -> Iterator[BinaryIO]:
 
 
 def _decode_raw(file: BinaryIO, limits: DecodeLimits) -> RawAudio:
-    """Decode with libsndfile, or with FFmpeg where that is better for the container."""
+    """Return the planned part, from libsndfile if it is fast and finds it complete, else FFmpeg."""
     container = containers.sniff(file)
     if container is None:
         raise UnsupportedFormat(
@@ -177,7 +179,7 @@ def _decode_raw(file: BinaryIO, limits: DecodeLimits) -> RawAudio:
 def _plan(
     limits: DecodeLimits, sr: int, channels: int, duration_s: float | None
 ) -> tuple[float, float]:
-    """Check the header, and return start and length, in seconds, of the part to decode."""
+    """Check the header; return start and length in seconds of the part to decode."""
     if not MIN_RATE <= sr <= MAX_RATE:
         raise UnsupportedFormat(
             f"This file's sample rate is {sr:,} Hz; genrec takes {MIN_RATE // 1000} to "
@@ -201,7 +203,7 @@ def _plan(
 
 
 def _check(raw: RawAudio, limits: DecodeLimits) -> None:
-    """Raise an error if the samples are too few, not finite, too large or silent."""
+    """Raise InputRefused if the samples are too few, not finite, beyond `MAX_PEAK` or silent."""
     y = raw.y
     if y.size == 0:
         raise ClipTooShort(

@@ -1,4 +1,4 @@
-"""Decode with FFmpeg (PyAV) the formats that libsndfile cannot read, or only slowly."""
+"""Decode with FFmpeg (PyAV): formats that libsndfile cannot read or reads slowly, damaged files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ AV_ERRORS = (av.FFmpegError, ValueError, RuntimeError, OSError)
 
 
 def decode_with_ffmpeg(file: BinaryIO, plan: DecodePlan, *, demuxer: str) -> RawAudio:
-    """Decode the planned part of a file with FFmpeg's ``demuxer`` and no other.
+    """Return the planned part of a file, decoded by FFmpeg with one demuxer only.
 
     Parameters
     ----------
@@ -44,7 +44,12 @@ def decode_with_ffmpeg(file: BinaryIO, plan: DecodePlan, *, demuxer: str) -> Raw
     plan
         Checks the header and chooses the part.
     demuxer
-        FFmpeg's name of the container.
+        FFmpeg's name of the only demuxer that may read the file.
+
+    Returns
+    -------
+    RawAudio
+        Its samples may be empty if no packet can be decoded.
 
     Raises
     ------
@@ -64,14 +69,14 @@ def decode_with_ffmpeg(file: BinaryIO, plan: DecodePlan, *, demuxer: str) -> Raw
 
 
 class _NamelessFile:
-    """A file object without a name: PyAV would pass a name to FFmpeg, and close the file."""
+    """File object without name and close(): PyAV would pass on the name and close the file."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.read, self.seek, self.tell = file.read, file.seek, file.tell
 
 
 def _refuse_nested(*_: object) -> BinaryIO:
-    """Refuse to open a file that a sound file refers to."""
+    """Raise PermissionError in place of opening a file that the decoded file refers to."""
     raise PermissionError("a sound file tried to open another one")
 
 
@@ -141,7 +146,7 @@ def _decode_part(
     start_s: float,
     length_s: float,
 ) -> tuple[Samples, int]:
-    """Return the mean of the channels from ``start_s`` on, and the sample rate."""
+    """Return at most ``length_s`` of mono samples from ``start_s`` on, and their sample rate."""
     origin_s = float((stream.start_time or 0) * (stream.time_base or 1))
     if start_s:
         _seek(container, origin_s + max(0.0, start_s - PREROLL_S))
@@ -173,7 +178,7 @@ def _seek(container: av.container.InputContainer, at_s: float) -> None:
 def _frames(
     container: av.container.InputContainer, stream: av.AudioStream
 ) -> Iterator[av.AudioFrame]:
-    """Yield the decodable frames, without damaged packets, up to damage of the container."""
+    """Yield decoded frames; skip damaged packets, and stop where the container is damaged."""
     failed = 0
     try:
         for packet in container.demux(stream):
@@ -188,7 +193,7 @@ def _frames(
 
 
 def _mono_blocks(frames: Iterator[av.AudioFrame]) -> Iterator[Samples]:
-    """Yield the mean of the channels in blocks; frame by frame it would take twice as long."""
+    """Yield mono samples, float32 (n,), in blocks; frame by frame would take twice as long."""
     fifo, first = av.AudioFifo(), None
     for frame in frames:
         shape = (frame.layout.nb_channels, frame.format.name, frame.sample_rate)
@@ -206,7 +211,7 @@ def _mono_blocks(frames: Iterator[av.AudioFrame]) -> Iterator[Samples]:
 
 
 def _mono(frame: av.AudioFrame) -> Samples:
-    """Return the mean of a frame's channels, full scale at 1."""
+    """Return the mean over a frame's channels, float32 (n,), with full scale at 1."""
     samples = frame.to_ndarray()
     channels = frame.layout.nb_channels
     planes = samples if frame.format.is_planar else samples.reshape(-1, channels).T

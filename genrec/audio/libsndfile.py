@@ -1,4 +1,4 @@
-"""Decode with libsndfile, and the types that both decoders use.
+"""Decode with libsndfile; also the types that it shares with the FFmpeg decoder.
 
 Both decoders read an open file and get no path, so that a file cannot refer to another one. A
 `DecodePlan` checks the header and chooses the part to decode.
@@ -50,7 +50,7 @@ class RawAudio:
 
 
 def decode_with_libsndfile(file: BinaryIO, plan: DecodePlan, *, check_end: bool) -> RawAudio | None:
-    """Decode the planned part of a file with libsndfile.
+    """Return the planned part of a file, decoded by libsndfile.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def decode_with_libsndfile(file: BinaryIO, plan: DecodePlan, *, check_end: bool)
 
 
 def _fill(sound: soundfile.SoundFile, y: Samples, start: int, end: int | None) -> int:
-    """Fill ``y`` from frame ``start`` and return the count, 0 if frame ``end`` is missing."""
+    """Decode into ``y`` from frame ``start``; return the frame count, 0 if ``end`` is missing."""
     count = 0
     block = np.empty((BLOCK, sound.channels), np.float32)
     with contextlib.suppress(soundfile.SoundFileError, RuntimeError):  # earlier blocks count

@@ -20,7 +20,7 @@ COLUMN_S = CONFIG.column_s * COLUMNS_EACH
 SR = CONFIG.sr
 
 
-def of(y: np.ndarray) -> np.ndarray:
+def fingerprint_of(y: np.ndarray) -> np.ndarray:
     """Return the fingerprint of samples."""
     return fingerprint(log_mel(y.astype(np.float32), CONFIG, BASIS))
 
@@ -39,27 +39,31 @@ def degraded(S_db: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def test_excerpt_at_another_level_is_the_same_recording() -> None:
     y = music(0, 30, SR)
-    assert same_recording(of(0.3 * y[7 * SR : 20 * SR]), of(y), column_s=COLUMN_S)
+    assert same_recording(
+        fingerprint_of(0.3 * y[7 * SR : 20 * SR]), fingerprint_of(y), column_s=COLUMN_S
+    )
 
 
 def test_other_recording_of_the_same_style_is_not_the_same() -> None:
-    assert not same_recording(of(music(0, 30, SR)), of(music(5, 30, SR)), column_s=COLUMN_S)
+    assert not same_recording(
+        fingerprint_of(music(0, 30, SR)), fingerprint_of(music(5, 30, SR)), column_s=COLUMN_S
+    )
 
 
 def test_one_second_gives_a_fingerprint_and_a_finite_match() -> None:
-    short = of(music(0, 1.0, SR))
+    short = fingerprint_of(music(0, 1.0, SR))
     assert short.shape[0] == 15
     assert short.shape[1] >= 1
-    assert np.isfinite(match(short, [of(music(1, 30, SR))], column_s=COLUMN_S)).all()
+    assert np.isfinite(match(short, [fingerprint_of(music(1, 30, SR))], column_s=COLUMN_S)).all()
 
 
 def test_match_without_others_is_empty() -> None:
-    assert match(of(music(0, 5, SR)), [], column_s=COLUMN_S).shape == (0,)
+    assert match(fingerprint_of(music(0, 5, SR)), [], column_s=COLUMN_S).shape == (0,)
 
 
 def test_stationary_sound_matches_nothing() -> None:
     flat = np.zeros((15, 190), dtype=np.int8)
-    assert not same_recording(flat, of(music(0, 30, SR)), column_s=COLUMN_S)
+    assert not same_recording(flat, fingerprint_of(music(0, 30, SR)), column_s=COLUMN_S)
 
 
 @pytest.mark.parametrize(("correlation", "same"), [(0.46, True), (0.34, False)])

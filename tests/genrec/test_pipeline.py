@@ -138,3 +138,11 @@ def test_embedder_rejects_a_file_that_is_no_network(tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(b"nothing")
     with pytest.raises(PresetError, match="not a network"):
         Embedder(tmp_path / "model.tflite")
+
+
+def test_scores_of_large_logits_stay_finite(analyzer: PresetAnalyzer) -> None:
+    logits = np.zeros(len(analyzer.preset.labels), np.float32)
+    logits[0] = 2000
+    best, *others = analyzer.scores(logits)
+    assert (best.label, best.probability) == (analyzer.preset.labels[0], 1.0)
+    assert not any(score.probability for score in others)

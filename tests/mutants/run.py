@@ -41,7 +41,9 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "bot/cogs/library.py": (
         "tests/bot/end_to_end/test_admins.py", "tests/bot/end_to_end/test_export_import.py",
     ),
-    "bot/cogs/reindex.py": ("tests/bot/cogs/test_reindex.py",),
+    "bot/cogs/reindex.py": (
+        "tests/bot/cogs/test_reindex.py", "tests/bot/end_to_end/test_admins.py",
+    ),
     "bot/sources/policy.py": ("tests/bot/sources/test_policy.py",),
 }  # fmt: skip
 """Mutated file: its narrow tests."""
