@@ -13,6 +13,12 @@ SHARED = ROOT.parent / "shared"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of `make attack`; without them each attack takes some seconds."""
+    parser.addoption("--minutes", type=float, default=0.1, help="time of each attack")
+    parser.addoption("--seed", type=int, default=0, help="seed of the attacks; 0: a random one")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip tests marked ``shared`` or ``browser`` where the data folder or browser is missing."""
     reasons = {}

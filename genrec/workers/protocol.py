@@ -230,8 +230,10 @@ def _name(field: str, value: object) -> str:
 
 
 def _unit(embedding: NDArray[np.float32]) -> NDArray[np.float32]:
+    if not np.isfinite(embedding).all():
+        raise _wrong("embedding", "NaN or infinity", "finite numbers")
     length = float(np.linalg.norm(embedding.astype(np.float64)))
-    if not abs(length - 1) <= _UNIT_TOLERANCE:  # false for NaN as well
+    if abs(length - 1) > _UNIT_TOLERANCE:
         raise _wrong("embedding.length", length, "1")
     return embedding
 
