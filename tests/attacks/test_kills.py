@@ -19,7 +19,7 @@ from tests.bot.end_to_end.test_killed import finish, fresh_clip, is_final, start
 async def test_killed_bot_leaves_no_message_unfinished(
     tmp_path: Path, budget: Budget, rng: random.Random
 ) -> None:
-    acknowledged = replied = 0
+    acknowledged = replied = answered = 0
     async with LocalDiscord(ack_deadline_s=15) as discord:
         people = [discord.person(f"p{n}") for n in range(20)]
         process = await start(discord, tmp_path, 0.05)
@@ -34,6 +34,7 @@ async def test_killed_bot_leaves_no_message_unfinished(
             await asyncio.sleep(rng.uniform(0, 0.6))
             await finish(process, signal.SIGKILL)
             await discord.wait_for(lambda: not discord.online, 30)
+            final = {one.token: one.original for one in used if is_final(one.original)}
             process = await start(discord, tmp_path, 0.05)
             for one in used:
                 if one.acked_at is not None:
@@ -42,9 +43,11 @@ async def test_killed_bot_leaves_no_message_unfinished(
             ids = {upload["id"] for upload in uploads}
             await discord.wait_for(lambda ids=ids: not unfinished(people, ids), 60)
             replied += len(ids)
+            assert {one.token: one.original for one in used if one.token in final} == final
+            answered += len(final)
         await finish(process, signal.SIGTERM)
     print(  # noqa: T201 - the result of an attack
         f"{budget.count} kills: {acknowledged} acknowledged requests and {replied} uploads, each"
-        " with a final message or none"
+        f" with a final message or none; {answered} responses before a kill, none changed"
     )
     assert process.returncode == 0
