@@ -89,13 +89,13 @@ class ModelMismatch(PresetError):
 
 
 class DataError(GenrecError):
-    """A folder of training or test data does not have the documented layout."""
+    """Training, evaluation or export cannot use its data, run folder, weights or options."""
 
     code = "data"
 
 
 class CatalogueError(GenrecError):
-    """The catalogue's database cannot be used."""
+    """The catalogue's database cannot be used, or it cannot serve a request."""
 
     code = "catalogue"
 

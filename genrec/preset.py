@@ -27,8 +27,8 @@ CONFIG, CATALOGUE, METRICS = "config.json", "catalogue.npz", "metrics.json"
 class Calibration:
     """Calibration of probabilities and similarities; all but ``unsure_below`` are fitted.
 
-    The temperature is fitted on validation tracks, and the cosines between validation and training
-    tracks.
+    The temperature is fitted on validation tracks. The cosines are those between validation and
+    training tracks.
 
     Attributes
     ----------

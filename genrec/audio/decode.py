@@ -75,7 +75,7 @@ class DecodeLimits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedAudio:
-    """The decoded part of a file.
+    """Samples of the decoded part of a file, checked and resampled.
 
     Attributes
     ----------

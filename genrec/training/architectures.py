@@ -20,7 +20,7 @@ Shape = tuple[int, int, int]
 
 
 def build(settings: TrainingSettings, labels: int) -> tuple[keras.Model, keras.Model]:
-    """Build a network with its initial weights and frozen layers; return it and its backbone.
+    """Return a new network with initial weights and frozen layers, and its backbone.
 
     Raises
     ------
@@ -46,8 +46,9 @@ def build(settings: TrainingSettings, labels: int) -> tuple[keras.Model, keras.M
 def backbone(arch: str, shape: Shape, *, batch_norm: bool) -> keras.Model:
     """Return the convolutional backbone with random weights: images -> feature maps.
 
-    With ``batch_norm``, VGG16 gets a BatchNormalization after each convolution (:func:`fold`
-    removes it), and ResNet50's own layers are initialised for training from random weights.
+    With ``batch_norm``, VGG16 gets a BatchNormalization after each convolution, which :func:`fold`
+    removes. ResNet50's BatchNormalization layers are then initialised for training from random
+    weights.
     """
     if arch == "vgg16":
         if batch_norm:
@@ -55,12 +56,15 @@ def backbone(arch: str, shape: Shape, *, batch_norm: bool) -> keras.Model:
         return keras.applications.VGG16(include_top=False, weights=None, input_shape=shape)
     if arch == "resnet50":
         body = keras.applications.ResNet50(include_top=False, weights=None, input_shape=shape)
-        return _from_scratch(body) if batch_norm else body
+        return _zero_last_gammas(body) if batch_norm else body
     raise DataError(f"Unknown architecture {arch!r}; choose one of {', '.join(ARCHITECTURES)}.")
 
 
 def classifier(body: keras.Model, labels: int, *, dropout: float) -> keras.Model:
-    """Add the head: global average pooling (``embedding``), dropout, dense layer (``logits``)."""
+    """Return a classifier: the backbone, global average pooling, dropout and a dense layer.
+
+    The pooling layer is named ``embedding`` and the dense layer ``logits``.
+    """
     x = layers.GlobalAveragePooling2D(name="embedding", dtype="float32")(body.output)
     x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(labels, name="logits", dtype="float32")(x)
@@ -105,7 +109,8 @@ def load_weights(body: keras.Model, arch: str, weights: str) -> None:
         plain.load_weights(weights)
     except Exception as error:
         raise DataError(
-            f"{weights} does not hold weights of {arch} without its top: {error}"
+            f"{weights} does not hold weights of {arch} without its top: {error}. Pass Keras'"
+            f" 'notop' weights file of {arch}."
         ) from error
     _copy(plain, body)
 
@@ -121,20 +126,22 @@ def load_run(model: keras.Model, run: Path) -> None:
     try:
         model.load_weights(checkpoint_path(run))
     except ValueError as error:
-        raise DataError(f"{run} has weights of another network: {error}") from error
+        raise DataError(
+            f"{run} has weights of another network: {error}. Train it again in a new --run folder."
+        ) from error
 
 
 def init_from(
     model: keras.Model, run: Path, settings: TrainingSettings, labels: Sequence[str]
 ) -> None:
-    """Initialise a network from a run in place; if the labels differ, all layers but the head.
+    """Load a run's weights into a network in place; without the head if the labels differ.
 
     Parameters
     ----------
     model, settings, labels
         The new network, with the settings and labels of its run.
     run
-        The run folder to initialise from.
+        The run folder that gives the weights.
 
     Raises
     ------
@@ -151,7 +158,7 @@ def init_from(
 
 
 def fold(model: keras.Model, shape: Shape) -> keras.Model:
-    """Fold BatchNorm into the convolutions: return a plain VGG16 with the same inference output.
+    """Return VGG16's backbone with BatchNorm folded into the convolutions; same inference output.
 
     With gamma g, beta b, mean m and variance v of a BatchNormalization and s = g / sqrt(v + eps),
     the convolution becomes W' = W s, b' = b - m s.
@@ -168,13 +175,13 @@ def fold(model: keras.Model, shape: Shape) -> keras.Model:
     return plain
 
 
-def _from_scratch(body: keras.Model) -> keras.Model:
-    """Initialise ResNet50 for random weights: the last gamma of each residual block is zero.
+def _zero_last_gammas(body: keras.Model) -> keras.Model:
+    """Set each residual block's last gamma to zero, and BatchNorm's momentum; return ``body``.
 
-    Each block then starts as the identity (Goyal et al. 2017, section 5.1). With Keras' default of
-    one the sum of sixteen blocks makes logits so large that three epochs brought no progress.
-    Momentum 0.95 lets the moving statistics converge in an epoch of a few hundred steps, and Keras'
-    0.99 does not.
+    Each block of ResNet50 then starts as the identity (Goyal et al. 2017, section 5.1). With Keras'
+    default of one, the sum of sixteen blocks makes logits so large that three epochs brought no
+    progress. With momentum 0.95, and not with Keras' 0.99, the moving statistics converge in an
+    epoch of a few hundred steps.
     """
     for layer in body.layers:
         if isinstance(layer, layers.BatchNormalization):
@@ -204,7 +211,7 @@ def _vgg16_batch_norm(shape: Shape) -> keras.Model:
 
 
 def _copy(source: keras.Model, target: keras.Model) -> None:
-    """Copy weights by layer name; a target layer without bias gets the kernel only."""
+    """Copy weights to the layers of the same name; a layer without bias gets the kernel only."""
     targets = {layer.name: layer for layer in target.layers}
     for layer in source.layers:
         weights = layer.get_weights()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.images import images, windows
-from genrec.training.data.augment import NONE, augment_patch, mixup, random_crop
+from genrec.training.data.augment import NONE, augment_window, mixup, random_crop
 from genrec.training.data.dataset import Dataset
 from genrec.training.filterbank import band_centres
 from genrec.training.settings import TrainingSettings
@@ -18,7 +18,7 @@ Float = NDArray[np.float32]
 
 
 class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches of augmented random windows, deterministic in seed and epoch.
+    """Training batches: images of augmented random windows, deterministic in seed and epoch.
 
     Parameters
     ----------
@@ -27,12 +27,12 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
     settings
         The run's settings.
     soft_targets
-        Function from images to the mean probabilities of the teachers, if there are any.
+        Function from images to the mean probabilities of the teachers; None without teachers.
 
     Attributes
     ----------
     epoch
-        Seed of the current epoch's order and augmentation.
+        Number of the epoch. With ``settings.seed`` it seeds the order and the augmentation.
     """
 
     def __init__(
@@ -57,33 +57,34 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         rows = self.rows(number)
         rng = np.random.default_rng((s.seed, self.epoch, number))
         # One by one: whole excerpts (columns 0) have different lengths until they are images.
-        patches = [self._patch(int(self.indices[i]), rng)[np.newaxis] for i in rows]
-        x = np.concatenate([images(p, s.image, top_db=s.spectrogram.top_db) for p in patches])
+        crops = [self._window(int(self.indices[i]), rng)[np.newaxis] for i in rows]
+        x = np.concatenate([images(crop, s.image, top_db=s.spectrogram.top_db) for crop in crops])
         x, y = mixup(x, self.targets[rows], s.augment, rng)
         if self.soft_targets is not None:
             y = s.distill_weight * self.soft_targets(x) + (1 - s.distill_weight) * y
         return x, y
 
     def rows(self, number: int) -> NDArray[np.int64]:
-        """Return the rows of ``indices`` in batch ``number`` of the current epoch."""
+        """Return the positions in ``indices`` of batch ``number`` in the current epoch."""
         s = self.settings
         order = np.random.default_rng((s.seed, self.epoch)).permutation(
             np.tile(np.arange(len(self.indices)), s.crops)
         )
         return order[number * s.batch : (number + 1) * s.batch]
 
-    def _patch(self, index: int, rng: np.random.Generator) -> Float:
+    def _window(self, index: int, rng: np.random.Generator) -> Float:
+        """Return a random window of an excerpt, augmented, float32 (n_mels, columns)."""
         s = self.settings
         S_db = self.data.spectrogram(index)
         if s.augment == NONE:
-            patches = windows(S_db, s.image)
-            return np.asarray(patches[int(rng.integers(len(patches)))])
-        patch = random_crop(S_db, s.image.columns, s.augment, rng)
-        return augment_patch(patch, self.band_hz, s.spectrogram.top_db, s.augment, rng)
+            S_windows = windows(S_db, s.image)
+            return np.asarray(S_windows[int(rng.integers(len(S_windows)))])
+        window = random_crop(S_db, s.image.columns, s.augment, rng)
+        return augment_window(window, self.band_hz, s.spectrogram.top_db, s.augment, rng)
 
 
 def one_hot(data: Dataset, indices: NDArray[np.int64], labels: list[str]) -> Float:
-    """Return one-hot targets, float32 (excerpts, labels)."""
+    """Return the one-hot targets of excerpts, float32 (excerpts, labels)."""
     number = {label: i for i, label in enumerate(labels)}
     return np.eye(len(labels), dtype=np.float32)[[number[data.genres[i]] for i in indices]]
 
@@ -91,7 +92,7 @@ def one_hot(data: Dataset, indices: NDArray[np.int64], labels: list[str]) -> Flo
 def all_windows(
     data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings
 ) -> tuple[Float, NDArray[np.int64]]:
-    """Return the images of every window of the excerpts, and each image's excerpt.
+    """Return the images of all windows of the excerpts, and the position of each image's excerpt.
 
     Returns
     -------
@@ -99,7 +100,7 @@ def all_windows(
     """
     x, owner = [], []
     for position, index in enumerate(indices):
-        patches = windows(data.spectrogram(int(index)), settings.image)
-        x.append(images(patches, settings.image, top_db=settings.spectrogram.top_db))
-        owner += [position] * len(patches)
+        S_windows = windows(data.spectrogram(int(index)), settings.image)
+        x.append(images(S_windows, settings.image, top_db=settings.spectrogram.top_db))
+        owner += [position] * len(S_windows)
     return np.concatenate(x), np.array(owner)

@@ -24,10 +24,11 @@ PREDICT_BATCH = 16  # whole excerpts at 224x224x3 are large
 
 
 def can_cache_bottleneck(settings: TrainingSettings) -> bool:
-    """Return whether the frozen layers get the same images in every epoch.
+    """Return whether a run can train its head on bottleneck features.
 
-    That takes frozen layers, whole excerpts and no augmentation. Teachers need the images
-    themselves, so with teachers there is no cache.
+    The frozen layers must get the same images in every epoch: there are frozen layers, the images
+    are whole excerpts, and nothing is augmented. Teachers need the images themselves, so a run with
+    teachers trains the whole network.
     """
     same_images = settings.image.columns == 0 and settings.augment == NONE
     return same_images and settings.trainable != "all" and not settings.teachers
@@ -36,9 +37,9 @@ def can_cache_bottleneck(settings: TrainingSettings) -> bool:
 def with_bottleneck(
     model: keras.Model, batches: TrainingBatches, validation: TrackValidation
 ) -> tuple[keras.Model, BottleneckBatches]:
-    """Compute the bottleneck features of all tracks; return the head and its training batches.
+    """Return the head of a network and its training batches: bottleneck features of all tracks.
 
-    ``validation`` is changed to use bottleneck features as well.
+    The images of ``validation`` are replaced by their bottleneck features, in place.
     """
     frozen, head = split_at_frozen(model)
     pieces = np.array_split(batches.indices, -(-len(batches.indices) // PREDICT_BATCH))
@@ -51,11 +52,11 @@ def with_bottleneck(
 
 
 def split_at_frozen(model: keras.Model) -> tuple[keras.Model, keras.Model]:
-    """Split a network before its first trainable or dropout layer.
+    """Split a network before its first trainable or dropout layer; return both parts.
 
-    The result is that of the whole network: frozen BatchNormalization runs in inference mode during
-    training too, and dropout is in the head. Both parts share their layers with ``model``, so
-    training the head trains ``model``.
+    The two parts in a row give the output of the whole network: frozen BatchNormalization runs in
+    inference mode during training too, and dropout is in the head. Both parts share their layers
+    with ``model``, so training the head trains ``model``.
 
     Parameters
     ----------

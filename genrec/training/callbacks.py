@@ -64,7 +64,7 @@ def training_callbacks(
 
 
 def out_of_patience(history: Sequence[Mapping[str, float]], patience: int) -> bool:
-    """Return whether the lowest validation loss is ``patience`` or more epochs old."""
+    """Return whether early stopping applies: the best epoch is ``patience`` or more epochs old."""
     losses = [row["val_loss"] for row in history]
     return bool(losses) and len(losses) - 1 - losses.index(min(losses)) >= patience
 
@@ -77,12 +77,12 @@ class EpochSeed(keras.callbacks.Callback):  # type: ignore[misc]
         self.batches = batches
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        """Set the epoch of the batches."""
+        """Set the batches' ``epoch``, which seeds their order and augmentation."""
         self.batches.epoch = epoch
 
 
 class TrackValidation(keras.callbacks.Callback):  # type: ignore[misc]
-    """Validate on whole tracks: the mean of the logits of a track's windows.
+    """Validation on whole tracks: a track's logits are the mean over its windows.
 
     Attributes
     ----------
@@ -111,14 +111,14 @@ class TrackValidation(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class FullModelCheckpoint(keras.callbacks.ModelCheckpoint):  # type: ignore[misc]
-    """Save the weights of the whole network while only its head is fitted."""
+    """ModelCheckpoint that saves the whole network while only its head is fitted."""
 
     def __init__(self, full_model: keras.Model, path: str, **options: Any) -> None:
         super().__init__(path, **options)
         self.full_model = full_model
 
     def set_model(self, model: keras.Model) -> None:  # noqa: ARG002
-        """Use the whole network in place of the fitted one."""
+        """Save the whole network; ``model``, the one that is fitted, is ignored."""
         super().set_model(self.full_model)
 
 
@@ -133,7 +133,7 @@ class HistoryLogger(keras.callbacks.Callback):  # type: ignore[misc]
     path
         The CSV file: one column per metric, one row per epoch.
     append
-        Keep the rows of a resumed run. Otherwise the file starts empty.
+        True for a resumed run, whose rows stay. False starts an empty file.
     """
 
     def __init__(self, path: Path, *, append: bool) -> None:
@@ -141,12 +141,12 @@ class HistoryLogger(keras.callbacks.Callback):  # type: ignore[misc]
         self.path, self.append = path, append
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
-        """Remove the history of an earlier run."""
+        """Remove the file of an earlier run, unless ``append`` is set."""
         if not self.append:
             self.path.unlink(missing_ok=True)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Write one row."""
+        """Append a row with the epoch's metrics."""
         row = {"epoch": epoch, **dict(sorted((logs or {}).items()))}
         with self.path.open("a", encoding="utf-8", newline="") as file:
             rows = csv.DictWriter(file, fieldnames=list(row))

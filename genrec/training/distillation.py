@@ -1,8 +1,8 @@
 """Knowledge distillation: soft targets from trained teacher networks.
 
-Teachers and student get the same augmented and mixed-up images, so the student learns the teachers'
-function and not only the labels (Beyer et al. 2022, "Knowledge distillation: a good teacher is
-patient and consistent"). Soft targets also reduce the effect of GTZAN's wrong labels.
+Teachers and student get the same images, after augmentation and mixup. So the student learns the
+teachers' function and not only the labels (Beyer et al. 2022, "Knowledge distillation: a good
+teacher is patient and consistent"). Soft targets also reduce the effect of GTZAN's wrong labels.
 """
 
 from __future__ import annotations
@@ -29,17 +29,13 @@ SoftTargets = Callable[[Float], Float]
 
 
 def load_teachers(settings: TrainingSettings, labels: list[str]) -> SoftTargets | None:
-    """Load a run's teachers; return a function that averages their probabilities.
+    """Return the function from images to the teachers' mean probabilities; None without teachers.
 
     Parameters
     ----------
     settings, labels
-        The student's. Every teacher must have the same front end, image, labels and split: a
+        Those of the student. Every teacher must have the same front end, image, labels and split: a
         teacher of another split may have been trained on the student's validation or test tracks.
-
-    Returns
-    -------
-    The function from images to soft targets, or None without teachers
 
     Raises
     ------
@@ -63,15 +59,15 @@ def load_teachers(settings: TrainingSettings, labels: list[str]) -> SoftTargets 
 def _load_teacher(
     folder: Path, student: TrainingSettings, labels: list[str]
 ) -> Callable[[Float], Float]:
-    """Return a function from images to the logits of a run or a preset."""
+    """Return a function from images to the logits of a run or a preset, float32 (n, labels)."""
     if (folder / CONFIG).exists():
         preset = Preset.load(folder)
         split = preset.metrics().get("split")
         if split not in SPLITS:
             raise DataError(
-                f"{folder} does not record which of {', '.join(SPLITS)} it was trained on, so it"
-                " may have been trained on this run's test tracks; pass the run it was exported"
-                " from as the --teacher."
+                f"{folder} does not record which of {', '.join(SPLITS)} it was trained on: its"
+                f" split is {split!r}. It may have been trained on this run's test tracks."
+                " Pass the run that it was exported from as --teacher."
             )
         theirs = preset.spectrogram, preset.image, str(split), list(preset.labels)
         check_data_spec(folder, theirs, student, labels)

@@ -1,4 +1,4 @@
-"""Mel filter bank of a front end, from librosa; a preset stores it, so serving needs no librosa."""
+"""Mel filter bank of a front end, from librosa. Presets have a copy: serving needs no librosa."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Float = NDArray[np.float32]
 
 
 def mel_basis(config: SpectrogramConfig) -> Float:
-    """Return the filter bank ``librosa.filters.mel``, float32 (n_mels, 1 + n_fft / 2)."""
+    """Return a front end's mel filter bank, float32 (n_mels, 1 + n_fft / 2), from librosa."""
     basis = librosa.filters.mel(
         sr=config.sr,
         n_fft=config.n_fft,

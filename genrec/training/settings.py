@@ -1,10 +1,10 @@
-"""Settings, recipes and run folders of training."""
+"""Settings and recipes of training, and the settings.json and history.csv of a run folder."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -22,14 +22,14 @@ DataSpec = tuple[SpectrogramConfig, ImageConfig, str, list[str]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingSettings:
-    """Settings of one run; the defaults are the recipe ``genrec``.
+    """Settings of one training run; the defaults are the recipe ``genrec``.
 
     Attributes
     ----------
     arch, weights
         Architecture, and initial weights: ``none``, ``imagenet``, a weights file, or a run folder.
     trainable
-        ``all``; ``head``: the dense layer; ``last4``: the backbone's last four layers too.
+        ``all`` layers; ``head``: the dense layer; ``last4``: the backbone's last four layers too.
     batch_norm
         Train VGG16 with BatchNorm, which is folded into the convolutions at export. From random
         weights VGG16 does not converge without it.
@@ -45,10 +45,10 @@ class TrainingSettings:
         validation parts too small to select by.
     patience
         Early stopping after so many epochs without a lower validation loss; only for ``best``.
-        Loss, not accuracy: on 90 tracks the accuracy moves in steps of a whole point.
+        Loss, not accuracy: on 90 tracks the accuracy changes in steps of 1.1 points.
     teachers, distill_weight
-        Run and preset folders to distil from, and the weight of their soft targets; the label has
-        the rest.
+        Run and preset folders to distil from, and the weight of their soft targets; the labels have
+        the weight ``1 - distill_weight``.
     """
 
     arch: str = "vgg16"
@@ -83,7 +83,7 @@ class TrainingSettings:
 
 
 def paper(settings: TrainingSettings) -> TrainingSettings:
-    """Return the paper's settings: 224x224x3 images, 1/255, Adam, batch 64, dropout 0.2.
+    """Return the settings of the paper: 224x224x3 images, 1/255, Adam, batch 64, dropout 0.2.
 
     The paper trained VGG16 for 20 epochs and ResNet50 for 30, without early stopping.
     ``trainable`` selects its experiment: ``head`` or ``last4``. The learning rate is Keras' default
@@ -120,7 +120,7 @@ RECIPES: dict[str, Callable[[TrainingSettings], TrainingSettings]] = {
 def write_or_check_settings(
     run: Path, settings: TrainingSettings, labels: list[str], *, resume: bool
 ) -> None:
-    """Write settings.json of a new run, or check that a run to resume has the same settings.
+    """Write settings.json of a new run, or check it against the settings of a run to resume.
 
     Raises
     ------
@@ -128,8 +128,14 @@ def write_or_check_settings(
         The folder has a run with other settings or labels, or has a run and ``resume`` is false.
     """
     path = run / "settings.json"
-    if path.exists() and read_settings(run) != (settings, labels):
-        raise DataError(f"{run} has a run with other settings; pass another --run folder.")
+    if path.exists():
+        old_settings, old_labels = read_settings(run)
+        old = {**asdict(old_settings), "labels": old_labels}
+        if difference := _first_difference(old, {**asdict(settings), "labels": labels}):
+            raise DataError(
+                f"{run} has a run with other settings: {difference}. Pass the same ones, or another"
+                " --run folder."
+            )
     if path.exists() and not resume:
         raise DataError(f"{run} has a run already; drop --fresh to resume, or pass another --run.")
     run.mkdir(parents=True, exist_ok=True)
@@ -137,12 +143,39 @@ def write_or_check_settings(
     path.write_text(text, encoding="utf-8")
 
 
+def _first_difference(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Return the first setting that differs, with both values, or "" if all are equal.
+
+    For example: "image.width is 224 there and 64 here".
+    """
+    for name, value in old.items():
+        if value == new[name]:
+            continue
+        if isinstance(value, Mapping):
+            return f"{name}.{_first_difference(value, new[name])}"
+        return f"{name} is {_shown(value)} there and {_shown(new[name])} here"
+    return ""
+
+
+def _shown(value: object) -> str:
+    """Return a setting's value for an error message."""
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else str(value)
+
+
 def read_settings(run: Path) -> tuple[TrainingSettings, list[str]]:
-    """Return the settings and the labels of a run."""
+    """Return the settings and labels in a run's settings.json.
+
+    Raises
+    ------
+    DataError
+        There is no settings.json, or it is not JSON.
+    """
     try:
         values: dict[str, Any] = json.loads((run / "settings.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{run} is not a training run: {error}.") from error
+        raise DataError(
+            f"{run} is not a training run: {error}. Pass a folder that `genrec train` wrote."
+        ) from error
     labels = values.pop("labels")
     if "teaching" in values:  # the name in older runs
         values["distill_weight"] = values.pop("teaching")
@@ -156,7 +189,7 @@ def read_settings(run: Path) -> tuple[TrainingSettings, list[str]]:
 
 
 def check_init_run(run: Path, settings: TrainingSettings, labels: list[str]) -> None:
-    """Check that a run's weights can initialise a new run.
+    """Raise DataError unless a run's weights can initialise a new run.
 
     The architecture, the front end and the image must match. If the two runs share a label, the
     labels and the split must match as well; otherwise the run may have been trained on the new
@@ -177,8 +210,8 @@ def check_init_run(run: Path, settings: TrainingSettings, labels: list[str]) -> 
     theirs, run_labels = read_settings(run)
     if theirs.arch != settings.arch:
         raise DataError(
-            f"{run} trained a {theirs.arch}, and its weights do not fit a {settings.arch}; pass"
-            f" --arch {theirs.arch}, or pass the run as a --teacher."
+            f"{run} trained a {theirs.arch}, and its weights do not fit a {settings.arch}. Pass"
+            f" --arch {theirs.arch}, or pass the run as --teacher."
         )
     if set(run_labels).isdisjoint(labels):
         check_data_spec(
@@ -192,7 +225,7 @@ def check_init_run(run: Path, settings: TrainingSettings, labels: list[str]) -> 
 def check_data_spec(
     folder: Path, theirs: DataSpec, settings: TrainingSettings, labels: list[str]
 ) -> None:
-    """Check that a run or preset has the front end, image, split and labels of a new run.
+    """Raise DataError unless a run or preset has the front end, image, split and labels of a run.
 
     Raises
     ------
@@ -200,16 +233,28 @@ def check_data_spec(
         One of them differs. With another split, the folder's network may have been trained on the
         new run's validation or test tracks.
     """
-    if theirs != (*settings.data_spec, labels):
+    ours = (*settings.data_spec, labels)
+    if difference := _first_difference(_spec_fields(theirs), _spec_fields(ours)):
         raise DataError(
-            f"{folder} has another front end, split or set of genres than this run, so it cannot"
-            " be its --weights or --teacher; pass a run with the same ones. For --weights, a run"
-            " that shares no genre with this one fits too."
+            f"{folder} cannot be this run's --weights or --teacher: {difference}. Pass a run with"
+            " the same front end, image, split and genres. For --weights, a run that shares no"
+            " genre with this one fits too."
         )
 
 
+def _spec_fields(spec: DataSpec) -> dict[str, Any]:
+    """Return a data specification as a dictionary, with the names of settings.json."""
+    spectrogram, image, split, labels = spec
+    return {
+        "spectrogram": asdict(spectrogram),
+        "image": asdict(image),
+        "split": split,
+        "labels": labels,
+    }
+
+
 def checkpoint_path(run: Path) -> Path:
-    """Return the weights file of a run's selected epoch.
+    """Return the path of a run's checkpoint: the weights of its selected epoch.
 
     Raises
     ------

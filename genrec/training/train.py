@@ -1,4 +1,4 @@
-"""Train a network on a data set.
+"""Train a network on a data set and write a run folder.
 
     genrec train --arch vgg16 --data DIR --split paper
 
@@ -44,7 +44,7 @@ def train(
     Parameters
     ----------
     settings, data, parts
-        The settings, the data set and its split.
+        The settings, the data set, and the indices of its parts.
     run
         The run folder. A run to resume must have the same settings.
     resume

@@ -49,7 +49,7 @@ def analysis(preview: np.ndarray | None) -> Analysis:
 
 
 def unpacked(packed: bytes, **changes: Any) -> Analysis:
-    """Return the analysis of a frame after some fields of its head were changed."""
+    """Return the analysis that the parent reads from a frame with changed fields in its head."""
     text_length, _ = struct.unpack_from("<II", packed)
     head = json.loads(packed[8 : 8 + text_length]) | changes
     return protocol.unpack_analysis(head, packed[8 + text_length :], model_id="m@1")

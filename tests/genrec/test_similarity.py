@@ -85,12 +85,12 @@ def test_index_rejects_fewer_ids_than_rows() -> None:
 
 
 def candidate(number: int, cosine: float, artist: str = "", song: str = "") -> Candidate:
-    """Return a candidate whose fingerprint holds its number."""
+    """Return a candidate whose track id and fingerprint are ``number``."""
     track = Track(number, song or f"song {number}", artist, "jazz", f"/{number}.mp3")
     return Candidate(track, cosine, artist, song, np.full((15, 1), number, np.int8))
 
 
-def same(a: np.ndarray, b: np.ndarray) -> bool:
+def same_tens(a: np.ndarray, b: np.ndarray) -> bool:
     """Return whether two fingerprints have the same tens digit."""
     return bool(a[0, 0] // 10 == b[0, 0] // 10)
 
@@ -106,14 +106,14 @@ def test_select_skips_the_clips_recording_and_other_versions_of_its_song() -> No
         candidate(30, 0.9, "abba", "chiquitita"),
     ]
     clip = np.full((15, 1), 11, np.int8)
-    assert numbers(select_neighbours(near, SelectionRules(), same_recording=same, clip=clip)) == [
-        30
-    ]
+    assert numbers(
+        select_neighbours(near, SelectionRules(), same_recording=same_tens, clip=clip)
+    ) == [30]
 
 
 def test_select_returns_a_recording_once() -> None:
     near = [candidate(40, 0.9), candidate(41, 0.8), candidate(50, 0.7)]
-    assert numbers(select_neighbours(near, SelectionRules(), same_recording=same)) == [40, 50]
+    assert numbers(select_neighbours(near, SelectionRules(), same_recording=same_tens)) == [40, 50]
 
 
 def test_select_returns_a_song_of_an_artist_once() -> None:
@@ -122,7 +122,9 @@ def test_select_returns_a_song_of_an_artist_once() -> None:
         candidate(20, 0.8, "a", "x"),
         candidate(30, 0.7, "b", "x"),
     ]
-    assert numbers(select_neighbours(near, SelectionRules(per_artist=5), same_recording=same)) == [
+    assert numbers(
+        select_neighbours(near, SelectionRules(per_artist=5), same_recording=same_tens)
+    ) == [
         10,
         30,
     ]
@@ -130,8 +132,10 @@ def test_select_returns_a_song_of_an_artist_once() -> None:
 
 def test_select_limits_tracks_per_artist() -> None:
     near = [candidate(10 * i, 1 - i / 20, "a" if i < 4 else "b", f"s{i}") for i in range(1, 7)]
-    assert numbers(select_neighbours(near, SelectionRules(), same_recording=same)) == [10, 40]
-    assert numbers(select_neighbours(near, SelectionRules(per_artist=2), same_recording=same)) == [
+    assert numbers(select_neighbours(near, SelectionRules(), same_recording=same_tens)) == [10, 40]
+    assert numbers(
+        select_neighbours(near, SelectionRules(per_artist=2), same_recording=same_tens)
+    ) == [
         10,
         20,
         40,
@@ -141,28 +145,32 @@ def test_select_limits_tracks_per_artist() -> None:
 
 def test_select_counts_tracks_without_artist_alone() -> None:
     near = [candidate(10 * i, 0.9) for i in range(1, 5)]
-    assert len(select_neighbours(near, SelectionRules(), same_recording=same)) == 4
+    assert len(select_neighbours(near, SelectionRules(), same_recording=same_tens)) == 4
 
 
 def test_select_skips_the_song_named_by_the_clips_tags() -> None:
     near = [candidate(10, 0.9, "a", "x"), candidate(20, 0.8, "b", "y")]
-    chosen = select_neighbours(near, SelectionRules(), same_recording=same, clip_song=("a", "x"))
+    chosen = select_neighbours(
+        near, SelectionRules(), same_recording=same_tens, clip_song=("a", "x")
+    )
     assert numbers(chosen) == [20]
 
 
 def test_select_rejects_negative_cosines_by_default() -> None:
     near = [candidate(10, 0.0), candidate(20, -0.1)]
-    assert numbers(select_neighbours(near, SelectionRules(), same_recording=same)) == [10]
+    assert numbers(select_neighbours(near, SelectionRules(), same_recording=same_tens)) == [10]
 
 
 def test_select_stops_at_the_cosine_floor_and_at_the_count() -> None:
     near = [candidate(10 * i, 1 - i / 10) for i in range(1, 9)]
-    assert numbers(select_neighbours(near, SelectionRules(floor=0.65), same_recording=same)) == [
+    assert numbers(
+        select_neighbours(near, SelectionRules(floor=0.65), same_recording=same_tens)
+    ) == [
         10,
         20,
         30,
     ]
-    assert numbers(select_neighbours(near, SelectionRules(count=2), same_recording=same)) == [
+    assert numbers(select_neighbours(near, SelectionRules(count=2), same_recording=same_tens)) == [
         10,
         20,
     ]

@@ -1,4 +1,4 @@
-"""Make a log-mel archive from a folder of audio, in parallel and resumable.
+"""Build the log-mel archive of a folder of audio, in parallel and resumable.
 
 The archive has the format of ``load_archive``: logmel.npz and tracks.csv. Until it is complete,
 each excerpt has a file of its own, a shard.
@@ -35,7 +35,7 @@ from genrec.training.data.parallel import process_pool
 from genrec.training.filterbank import mel_basis
 
 Refused = list[tuple[Path, str]]
-"""Audio files that were refused, and why."""
+"""Audio files that could not be decoded, each with the reason."""
 
 EXTENSIONS = frozenset(
     {".wav", ".au", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".webm"}
@@ -45,7 +45,7 @@ EXTENSIONS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """An audio file ``genre/track.ext`` of a GTZAN-style folder."""
+    """An audio file ``genre/track.ext`` of a GTZAN-style folder; its ``name`` is unique there."""
 
     name: str
     genre: str
@@ -59,16 +59,16 @@ def load_data(
     cache: Path,
     progress: Progress = no_progress,
 ) -> tuple[Dataset, Refused]:
-    """Load a data folder: its archive, or an archive made from its audio files.
+    """Return the data set of a folder: its archive, or an archive built from its audio files.
 
     Parameters
     ----------
     folder
         A folder with ``logmel.npz``, or with a folder of audio files per genre.
     config
-        The front end for audio.
+        The front end, if the folder has audio.
     cache
-        Folder for archives made from audio.
+        Folder for archives that are built from audio.
     progress
         Called with (done, total) while audio is decoded.
 
@@ -93,7 +93,7 @@ def load_data(
 
 
 def find_excerpts(folder: Path) -> list[Excerpt]:
-    """Return the audio files of a GTZAN-style folder, sorted, with unique names."""
+    """Return the audio files of a GTZAN-style folder, sorted by path, with unique names."""
     found = [
         path
         for path in sorted(folder.glob("*/*"))
@@ -121,10 +121,16 @@ def archive_folder(folder: Path, config: SpectrogramConfig, cache: Path) -> Path
 def make_archive(
     excerpts: Sequence[Excerpt], config: SpectrogramConfig, out: Path, progress: Progress
 ) -> tuple[Dataset, Refused]:
-    """Decode the excerpts that have no shard yet, write the archive and load it."""
+    """Decode excerpts without a shard, write the archive; return its data set and refused files.
+
+    Raises
+    ------
+    DataError
+        No excerpt could be decoded, or a decoding process died.
+    """
     folder = out / "excerpts"
     folder.mkdir(parents=True, exist_ok=True)
-    shards = {excerpt.name: folder / f"{_file_key(excerpt)}.npz" for excerpt in excerpts}
+    shards = {excerpt.name: folder / f"{_shard_name(excerpt)}.npz" for excerpt in excerpts}
     todo = [excerpt for excerpt in excerpts if not shards[excerpt.name].exists()]
     refused: Refused = []
     done = len(excerpts) - len(todo)
@@ -138,7 +144,8 @@ def make_archive(
     decoded = [excerpt for excerpt in excerpts if shards[excerpt.name].exists()]
     if not decoded:
         raise DataError(
-            f"None of the {len(excerpts)} audio files could be decoded: {refused[0][1]}"
+            f"None of the {len(excerpts)} audio files could be decoded: {refused[0][0]}:"
+            f" {refused[0][1]}"
         )
     _write_archive(out, decoded, [shards[excerpt.name] for excerpt in decoded])
     data = replace(load_archive(out), audio={excerpt.name: excerpt.path for excerpt in decoded})
@@ -148,14 +155,14 @@ def make_archive(
 def _decode_all(
     excerpts: Sequence[Excerpt], shards: Mapping[str, Path], config: SpectrogramConfig
 ) -> Generator[tuple[Excerpt, str], None, None]:
-    """Decode excerpts on all cores; yield each with the reason it was refused, or ""."""
+    """Decode excerpts on all cores; yield each with the reason why it was refused, or ""."""
     if not excerpts:
         return
-    died = (
+    crash_message = (
         "A process that decodes audio files died. Run the command again to continue. If it dies"
         " again, one of the remaining files crashes a decoder; remove it."
     )
-    with process_pool(died) as workers:
+    with process_pool(crash_message) as workers:
         basis = mel_basis(config)
         jobs = {
             workers.submit(_write_shard, e.path, shards[e.name], config, basis): e for e in excerpts
@@ -167,7 +174,7 @@ def _decode_all(
 def _write_shard(
     path: Path, shard: Path, config: SpectrogramConfig, basis: NDArray[np.float32]
 ) -> str:
-    """Decode a file and write its levels; return the reason it was refused, or ""."""
+    """Write a file's log-mel levels to a shard; return the reason why it was refused, or ""."""
     try:
         sound = decode(path, sr=config.sr)
     except InputRefused as error:
@@ -179,7 +186,7 @@ def _write_shard(
 
 
 def _write_archive(out: Path, excerpts: Sequence[Excerpt], shards: Sequence[Path]) -> None:
-    """Write the shards as one archive, padded to the longest, and tracks.csv."""
+    """Write logmel.npz, with the shards padded to the longest, and tracks.csv with their tags."""
     loaded = [dict(np.load(shard)) for shard in shards]
     widths = [item["levels"].shape[1] for item in loaded]
     levels = np.zeros((len(loaded), len(loaded[0]["levels"]), max(widths)), dtype=np.uint8)
@@ -207,7 +214,7 @@ def _write_archive(out: Path, excerpts: Sequence[Excerpt], shards: Sequence[Path
 
 
 def _tags(path: Path) -> tuple[str, str]:
-    """Return artist and title of a file, "" if a tag is missing or unreadable."""
+    """Return artist and title from a file's tags; "" for a tag that is missing or unreadable."""
     try:
         tag = TinyTag.get(path)
     except (TinyTagException, OSError):
@@ -215,8 +222,8 @@ def _tags(path: Path) -> tuple[str, str]:
     return tag.artist or "", tag.title or ""
 
 
-def _file_key(excerpt: Excerpt) -> str:
-    """Return a hash of the file's path, size and modification time."""
+def _shard_name(excerpt: Excerpt) -> str:
+    """Return the name of an excerpt's shard: a hash of path, size and modification time."""
     stat = excerpt.path.stat()
     key = f"{excerpt.path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
     return hashlib.sha256(key.encode()).hexdigest()[:24]

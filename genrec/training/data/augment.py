@@ -1,4 +1,4 @@
-"""Augmentation of log-mel patches: crops, stretch, pitch, noise, codecs, band limits, mixup."""
+"""Augmentation of log-mel windows: crops, stretch, pitch, noise, codecs, band limits, mixup."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Augmentation:
     tilt_db
         Largest spectral tilt in dB.
     masks, mask_size
-        SpecAugment: masks per axis, and their largest width in bands or columns.
+        SpecAugment: number of masks per axis, and their largest width in bands or columns.
     mixup_alpha
         Parameter of mixup's beta distribution; 0 turns it off.
     """
@@ -58,18 +58,19 @@ NONE = Augmentation(
 )  # fmt: skip
 
 
-def random_crop(S_db: Float, columns: int, how: Augmentation, rng: np.random.Generator) -> Float:
-    """Return a random window, with varied tempo and length: (n_mels, any) -> (n_mels, columns).
+def random_crop(S_db: Float, columns: int, config: Augmentation, rng: np.random.Generator) -> Float:
+    """Return a random window, (n_mels, any) -> (n_mels, columns), with random tempo and length.
 
-    With ``columns`` 0 the whole spectrogram is returned.
+    A shorter crop is repeated until it fills the window. With ``columns`` 0 the whole spectrogram
+    is returned.
     """
     if columns == 0:
         return S_db
     total = S_db.shape[1]
     width = columns
-    if rng.random() < how.stretch:
+    if rng.random() < config.stretch:
         width = round(columns * rng.uniform(0.85, 1.15))
-    if rng.random() < how.short:
+    if rng.random() < config.short:
         width = int(rng.integers(columns // 6, columns))
         start = int(rng.integers(0, max(1, total - width + 1)))
         piece = S_db[:, start : start + width]
@@ -84,78 +85,80 @@ def random_crop(S_db: Float, columns: int, how: Augmentation, rng: np.random.Gen
     return np.asarray(piece[:, left] * (1 - weight) + piece[:, left + 1] * weight)
 
 
-def augment_patch(
-    patch: Float, band_hz: Float, top_db: float, how: Augmentation, rng: np.random.Generator
+def augment_window(
+    window: Float, band_hz: Float, top_db: float, config: Augmentation, rng: np.random.Generator
 ) -> Float:
-    """Augment a patch with pitch shift, tilt, noise, codec losses, band limits and masks.
+    """Return a window with random pitch shift, tilt, noise, codec losses, band limits and masks.
 
     Parameters
     ----------
-    patch
+    window
         float32 (n_mels, columns) in dB, -top_db..0.
     band_hz
         float32 (n_mels,), centre frequencies of the mel bands.
     top_db
         Floor in dB below the maximum.
-    how, rng
-        Probabilities and strengths, and the random generator.
+    config, rng
+        Probabilities and strengths of the augmentation, and the random generator.
 
     Returns
     -------
-    float32 (n_mels, columns), -top_db..0 with the maximum at 0; the patch itself if the masks cover
-    all of it
+    float32 (n_mels, columns), -top_db..0 with the maximum at 0; ``window`` itself if the masks
+    cover all of it
     """
-    x = patch.copy()
+    x = window.copy()
     bands = len(x)
-    if rng.random() < how.pitch:
+    if rng.random() < config.pitch:
         shift = int(rng.integers(-2, 3))
         x = x[np.clip(np.arange(bands) + shift, 0, bands - 1)]
-    if how.tilt_db:
-        x += (rng.uniform(-how.tilt_db, how.tilt_db) * np.linspace(-0.5, 0.5, bands))[:, None]
-        knots = rng.normal(0, how.tilt_db / 4, 6)
+    if config.tilt_db:
+        x += (rng.uniform(-config.tilt_db, config.tilt_db) * np.linspace(-0.5, 0.5, bands))[:, None]
+        knots = rng.normal(0, config.tilt_db / 4, 6)
         x += np.interp(np.arange(bands), np.linspace(0, bands - 1, 6), knots)[:, None]
-    _degrade(x, band_hz, how, rng)
-    _mask(x, how, rng)
+    _degrade(x, band_hz, config, rng)
+    _mask(x, config, rng)
     top = x.max()
     if not np.isfinite(top):
-        return patch
+        return window
     return np.asarray(np.clip(x - top, -top_db, 0), dtype=np.float32)
 
 
-def _degrade(x: Float, band_hz: Float, how: Augmentation, rng: np.random.Generator) -> None:
-    """Add noise to a patch in place, and remove what codecs and band limits lose."""
-    if rng.random() < how.noise:
+def _degrade(x: Float, band_hz: Float, config: Augmentation, rng: np.random.Generator) -> None:
+    """Add noise to a window in place, and empty its cells as codecs and band limits do."""
+    if rng.random() < config.noise:
         colour = rng.uniform(-60, -25) + rng.uniform(-10, 5) * np.linspace(-0.5, 0.5, len(x))
         noise = colour[:, None] + rng.normal(0, 2.5, x.shape)
         x[:] = 10 * np.log10(10 ** (x / 10) + 10 ** (noise / 10))
-    if rng.random() < how.floor:
+    if rng.random() < config.floor:
         x[:] = add_noise_floor(x, rng.uniform(-75, -40))
-    if rng.random() < how.coding:
+    if rng.random() < config.coding:
         x[x < x.max(axis=0) - rng.uniform(25, 60)] = -np.inf
-    if rng.random() < how.band_limit:
+    if rng.random() < config.band_limit:
         x[band_hz > rng.uniform(3400, 10500)] = -np.inf
-    if rng.random() < how.low_cut:
+    if rng.random() < config.low_cut:
         x[band_hz < rng.uniform(80, 350)] = -np.inf
 
 
-def _mask(x: Float, how: Augmentation, rng: np.random.Generator) -> None:
-    """Mask bands and columns in place (SpecAugment, Park et al. 2019)."""
+def _mask(x: Float, config: Augmentation, rng: np.random.Generator) -> None:
+    """Empty random bands and columns of a window in place (SpecAugment, Park et al. 2019)."""
     for axis, size in enumerate(x.shape):
-        for _ in range(how.masks):
-            width = int(rng.integers(0, how.mask_size + 1))
+        for _ in range(config.masks):
+            width = int(rng.integers(0, config.mask_size + 1))
             start = int(rng.integers(0, size - width + 1))
             at = slice(start, start + width)
             x[(at, slice(None)) if axis == 0 else (slice(None), at)] = -np.inf
 
 
-def mixup(x: Float, y: Float, how: Augmentation, rng: np.random.Generator) -> tuple[Float, Float]:
-    """Mixup: blend each image and target of a batch with another (Zhang et al. 2018).
+def mixup(
+    x: Float, y: Float, config: Augmentation, rng: np.random.Generator
+) -> tuple[Float, Float]:
+    """Mixup: return a batch with each image and target blended with another (Zhang et al. 2018).
 
-    An image keeps at least half of itself.
+    Each image keeps a share of at least a half.
     """
-    if not how.mixup_alpha:
+    if not config.mixup_alpha:
         return x, y
-    share = rng.beta(how.mixup_alpha, how.mixup_alpha, len(x)).astype(np.float32)
+    share = rng.beta(config.mixup_alpha, config.mixup_alpha, len(x)).astype(np.float32)
     share = np.maximum(share, 1 - share)
     other = rng.permutation(len(x))
     a = share[:, None, None, None]

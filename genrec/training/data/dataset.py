@@ -19,7 +19,7 @@ from genrec.spectrogram import SpectrogramConfig
 Float = NDArray[np.float32]
 Parts = dict[str, NDArray[np.int64]]
 Progress = Callable[[int, int], object]
-"""Callback (done, total)."""
+"""Progress callback, called with (done, total)."""
 
 ARCHIVE = "logmel.npz"
 SPLITS = ("paper", "filtered", "filtered-wide", "all")
@@ -28,17 +28,18 @@ WIDE_VALID_EVERY = 10  # filtered-wide: one artist in 10 is for validation
 
 
 def no_progress(done: int, total: int) -> None:
-    """Ignore progress."""
+    """Progress callback that does nothing."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Excerpts of music with one genre each.
+    """A data set: excerpts of music with one genre each, as log-mel levels.
 
     Attributes
     ----------
     names, genres, artists, titles, artist_keys
-        One string per excerpt; artist and title are empty if unknown.
+        One string per excerpt; artist and title are empty if unknown. ``artist_keys`` are
+        normalised artists.
     levels
         uint8 (excerpts, n_mels, columns): 0..255 spans ``range_db`` below each excerpt's maximum.
     range_db
@@ -64,36 +65,36 @@ class Dataset:
 
     @property
     def labels(self) -> list[str]:
-        """Genres of the excerpts, sorted."""
+        """Distinct genres of the excerpts, sorted."""
         return sorted(set(self.genres))
 
     def spectrogram(self, index: int) -> Float:
-        """Return an excerpt's log-mel spectrogram (n_mels, columns) in dB below its maximum."""
+        """Return an excerpt's log-mel spectrogram (n_mels, columns) in dB re maximum."""
         levels = self.levels[index, :, : self.n_columns[index]]
         return decode_levels(levels, float(self.range_db[index]))
 
 
 def decode_levels(levels: NDArray[np.uint8], range_db: float) -> Float:
-    """Decode levels 0..255 to dB, -range_db..0; level 0 is -range_db exactly."""
+    """Return levels 0..255 as dB, -range_db..0; level 0 is -range_db exactly."""
     db = ((levels.astype(np.float32) + 0.5) / 256 - 1) * range_db
     db[levels == 0] = -range_db
     return np.asarray(db, dtype=np.float32)
 
 
 def encode_levels(S_db: Float) -> tuple[NDArray[np.uint8], float]:
-    """Encode dB below the maximum as levels 0..255; return them and their range in dB."""
+    """Return dB relative to the maximum as levels 0..255, and the range of the levels in dB."""
     range_db = float(max(-S_db.min(), 1.0))
     levels = np.floor((S_db / range_db + 1) * 256)
     return np.clip(levels, 0, 255).astype(np.uint8), range_db
 
 
 def load_archive(folder: Path) -> Dataset:
-    """Read ``logmel.npz`` of a folder, and its optional ``tracks.csv`` and ``audio/``.
+    """Return the data set in a folder: ``logmel.npz``, optional ``tracks.csv`` and ``audio/``.
 
     Raises
     ------
     DataError
-        The archive is missing, damaged or has no such key.
+        The archive is missing or damaged, or lacks a key.
     """
     path = folder / ARCHIVE
     try:
@@ -103,12 +104,23 @@ def load_archive(folder: Path) -> Dataset:
             width = np.full(len(names), levels.shape[2], dtype=np.int64)
             n_columns = archive["n_columns"].astype(np.int64) if "n_columns" in archive else width
     except (OSError, EOFError, LookupError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path} cannot be read as a log-mel archive: {error}.") from error
-    rows_each = {len(names), len(genres), len(levels), len(range_db), len(n_columns)}
-    if levels.ndim != 3 or levels.dtype != np.uint8 or len(rows_each) != 1:
+        raise DataError(
+            f"{path} cannot be read as a log-mel archive: {error}. See docs/training.md for the"
+            " format."
+        ) from error
+    rows_each = {
+        "excerpts": len(names),
+        "genres": len(genres),
+        "levels": len(levels),
+        "range_db": len(range_db),
+        "n_columns": len(n_columns),
+    }
+    if levels.ndim != 3 or levels.dtype != np.uint8 or len(set(rows_each.values())) != 1:
         raise DataError(
             f"{path} must hold levels as uint8 (excerpts, n_mels, columns) and one row of every"
-            " other key per excerpt; see docs/training.md for the format."
+            f" other key per excerpt. It has levels as {levels.dtype} {levels.shape}, and these"
+            f" rows: {', '.join(f'{key} {rows}' for key, rows in rows_each.items())}. See"
+            " docs/training.md for the format."
         )
     tracks = _read_tracks(folder / "tracks.csv")
     rows = [tracks.get(name, {}) for name in names]
@@ -127,11 +139,11 @@ def load_archive(folder: Path) -> Dataset:
 
 
 def check_front_end(dataset: Dataset, config: SpectrogramConfig) -> None:
-    """Raise DataError if the spectrograms have another number of mel bands than the front end."""
+    """Raise DataError unless the spectrograms have as many mel bands as the front end."""
     if dataset.levels.shape[1] != config.n_mels:
         raise DataError(
-            f"The archive has {dataset.levels.shape[1]} mel bands and the front end"
-            f" {config.n_mels}; make the archive from audio again, or use another preset."
+            f"The archive has {dataset.levels.shape[1]} mel bands and the front end has"
+            f" {config.n_mels}. Make the archive from audio again, or use another preset."
         )
 
 
@@ -146,7 +158,7 @@ def require_parts(parts: Parts, *names: str) -> None:
 
 
 def split(dataset: Dataset, folder: Path, name: str) -> Parts:
-    """Return the indices of each part: ``train``, ``valid`` and ``test``.
+    """Return the excerpts' indices in each part of a split: ``train``, ``valid`` and ``test``.
 
     Random splits do not depend on a run's seed. So a run is never tested on tracks that its teacher
     or its initial weights were trained on, if their split is the same.
@@ -158,9 +170,10 @@ def split(dataset: Dataset, folder: Path, name: str) -> Parts:
     name
         ``paper``: ``split_paper.csv``, or 80/10/10 by track, stratified by genre.
         ``filtered``: the fault-filtered, artist-aware split in ``tracks.csv``.
-        ``filtered-wide``: the same test part; one artist in ten of the rest is valid.
-        ``all``: every excerpt is test.
-        Else a CSV file with the columns ``excerpt`` and ``part``.
+        ``filtered-wide``: the same test part; the validation part is one in ten of the other
+        artists.
+        ``all``: every excerpt is in the test part.
+        Otherwise the path of a CSV file with the columns ``excerpt`` and ``part``.
 
     Raises
     ------
@@ -188,8 +201,9 @@ def split(dataset: Dataset, folder: Path, name: str) -> Parts:
     parts = _parts([chosen.get(excerpt, "") for excerpt in dataset.names])
     if not any(len(indices) for indices in parts.values()):
         raise DataError(
-            f"{where} assigns no excerpt of this data set to a part; use paper, filtered, all or a"
-            " CSV file with the columns excerpt and part (train, valid or test)."
+            f"{where} assigns no excerpt of this data set to a part; use one of"
+            f" {', '.join(SPLITS)}, or a CSV file with the columns excerpt and part (train, valid"
+            " or test)."
         )
     return parts
 
@@ -200,7 +214,7 @@ def _parts(part_of_each: Sequence[str]) -> Parts:
 
 
 def _widen_training_part(dataset: Dataset, chosen: dict[str, str]) -> dict[str, str]:
-    """Merge train and valid, and draw a tenth of their artists as the new validation part.
+    """Return a split whose validation part is a random tenth of the artists in train and valid.
 
     A track of unknown artist counts as an artist of its own.
     """

@@ -14,13 +14,13 @@ from genrec.errors import DataError
 
 
 @contextmanager
-def process_pool(died: str) -> Iterator[ProcessPoolExecutor]:
-    """Yield a pool with one process per core.
+def process_pool(crash_message: str) -> Iterator[ProcessPoolExecutor]:
+    """Yield an executor with one process per core; shut it down after the block.
 
     Parameters
     ----------
-    died
-        Message of the error if a process dies.
+    crash_message
+        Message of the DataError if a process dies.
 
     Raises
     ------
@@ -32,13 +32,13 @@ def process_pool(died: str) -> Iterator[ProcessPoolExecutor]:
     try:
         yield workers
     except BrokenProcessPool as error:
-        raise DataError(died) from error
+        raise DataError(crash_message) from error
     finally:
         workers.shutdown(cancel_futures=True)  # after Ctrl-C only running jobs finish
 
 
 def _end_with_parent() -> None:
-    """Exit when the parent is killed, instead of waiting for jobs for ever."""
+    """Start a thread that ends this process when its parent is killed."""
     parent = multiprocessing.parent_process()
     if parent is None:
         return

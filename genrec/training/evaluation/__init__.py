@@ -1,1 +1,1 @@
-"""Evaluation: metrics, predictions, robustness and plots."""
+"""Evaluation of presets: metrics, predictions, robustness and plots."""

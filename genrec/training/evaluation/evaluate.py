@@ -1,4 +1,4 @@
-"""Evaluate a preset on a data set, with the exported network and without Keras.
+"""Evaluate a preset's exported network on a data set, without Keras.
 
 genrec evaluate --preset models/vgg16 --data DIR --split paper
 """
@@ -41,13 +41,13 @@ K = 5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EmbeddedPredictions(Predictions):
-    """Predictions with embeddings, float32 (n, d), of length 1."""
+    """Predictions with ``embeddings``, float32 (n, d), rows of length 1."""
 
     embeddings: Float
 
 
 def with_embeddings(analyzer: PresetAnalyzer, predictions: Predictions) -> EmbeddedPredictions:
-    """Compute the embeddings of predictions."""
+    """Return predictions together with the embeddings of their features."""
     embeddings = [analyzer.embedding(each) for each in predictions.features]
     shape = len(embeddings), analyzer.preset.dimension
     return EmbeddedPredictions(
@@ -68,7 +68,7 @@ def evaluate(
     audio: bool = True,
     others: Predictions | None = None,
 ) -> dict[str, Any]:
-    """Evaluate a preset on one part of a data set.
+    """Return the metrics of a preset on one part of a data set.
 
     Parameters
     ----------
@@ -82,13 +82,13 @@ def evaluate(
     part
         The part to evaluate.
     audio
-        Whether to evaluate audio files end to end too.
+        Whether to analyse the excerpts' audio files too.
     others
-        The network's predictions for the other parts, if already computed.
+        Predictions for the other parts; None computes them.
 
     Returns
     -------
-    A JSON-serialisable report; docs/training.md lists its keys
+    A JSON-serialisable dictionary; docs/training.md lists its keys
 
     Raises
     ------
@@ -166,8 +166,9 @@ def calibration(truth: Ints, scaled: Float, preset: Any) -> dict[str, float]:
     """Return metrics of the calibrated probabilities.
 
     ``ece`` is the expected calibration error over ten equal bins (Guo et al. 2017), and
-    ``ece_if_honest`` its expectation for a perfectly calibrated network on as many tracks.
-    ``unsure_share`` is the share of unsure tracks, ``accuracy_when_sure`` the accuracy on the rest.
+    ``ece_if_honest`` its expectation for a perfectly calibrated network on as many tracks. ``nll``
+    is the mean negative log-likelihood. ``unsure_share`` is the share of unsure tracks, and
+    ``accuracy_when_sure`` the accuracy on the other tracks.
     """
     p = softmax(scaled)
     confidence, right = p.max(axis=1), p.argmax(axis=1) == truth
@@ -185,12 +186,12 @@ def calibration(truth: Ints, scaled: Float, preset: Any) -> dict[str, float]:
 def neighbours(
     data: Dataset, queries: EmbeddedPredictions, catalogue: EmbeddedPredictions
 ) -> dict[str, float]:
-    """Return precision at 5 and hubness of the neighbours.
+    """Return precision at 5, mean cosines and hubness of the five nearest neighbours.
 
     A query is never its own neighbour, and ``*_artist_filtered`` excludes its artist's tracks. With
-    fewer than five candidates, all of them count. ``hubness_skew`` is the skewness of how often a
-    track is among the five nearest (Radovanovic et al. 2010), and ``never_share`` the share of
-    tracks that never are.
+    fewer than five candidates, all of them count. ``hubness_skew`` is the skewness of k-occurrence,
+    the number of queries with a track among their five nearest (Radovanovic et al. 2010).
+    ``never_share`` is the share of tracks whose k-occurrence is 0.
     """
     itself, same_artist, same_genre = _masks(data, queries, catalogue)
     cosines = queries.embeddings @ catalogue.embeddings.T
@@ -214,10 +215,15 @@ def neighbours(
 def from_audio(
     analyzer: PresetAnalyzer, data: Dataset, predictions: Predictions
 ) -> dict[str, float] | None:
-    """Evaluate excerpts end to end from their audio files; None if no excerpt has one.
+    """Return the accuracy on excerpts' audio files; None if no excerpt has one.
 
-    ``accuracy_arrays`` is the accuracy on the same excerpts from their spectrograms: the audio may
-    be a part of the excerpt only.
+    ``accuracy_arrays`` is the accuracy on the spectrograms of the same excerpts, for comparison: an
+    audio file may be only a part of its excerpt.
+
+    Raises
+    ------
+    DataError
+        An audio file cannot be analysed.
     """
     truth, from_files, from_arrays = [], [], []
     for index, logits in zip(predictions.indices, predictions.logits, strict=True):
@@ -244,7 +250,7 @@ def from_audio(
 def _masks(
     data: Dataset, queries: EmbeddedPredictions, catalogue: EmbeddedPredictions
 ) -> tuple[NDArray[np.bool_], ...]:
-    """Return the pairs of same track, artist and genre: bool (queries, catalogue) each.
+    """Return masks of the pairs with equal track, artist and genre: bool (queries, catalogue).
 
     A track of unknown artist counts as an artist of its own.
     """
@@ -257,7 +263,7 @@ def _masks(
 
 
 def _nearest(cosines: Float) -> tuple[Ints, Ints]:
-    """Return rows and columns of the five largest finite values of each row."""
+    """Return row and column indices of the five largest finite cosines of each row."""
     columns = np.argsort(-cosines, axis=1, kind="stable")[:, :K]
     rows = np.broadcast_to(np.arange(len(cosines))[:, None], columns.shape)
     finite = np.isfinite(cosines[rows, columns])

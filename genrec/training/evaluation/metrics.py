@@ -1,4 +1,4 @@
-"""Metrics of calibration and similarity."""
+"""Metrics of probability calibration and of similarities, with softmax and unit vectors."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def similarity_distribution(
 
 
 def raw_cosine(a: Float, b: Float, unrelated: NDArray[np.bool_]) -> float:
-    """Return the mean cosine of unrelated tracks without centring, the paper's "1.000".
+    """Return the mean cosine of unrelated tracks without centring; the paper reports 1.000.
 
     Parameters
     ----------
@@ -112,10 +112,10 @@ def calibration_error(confidence: Array, right: Array, bins: int = BINS) -> Arra
 
 
 def chance_calibration_error(confidence: Array, draws: int = 2000) -> float:
-    """Return the expected ECE of a perfectly calibrated network on as many tracks.
+    """Return the expected calibration error of a perfectly calibrated network on as many tracks.
 
-    Correctness is drawn with each prediction's confidence as its probability, so all that remains
-    is the estimator's own bias (Roelofs et al. 2022).
+    Each prediction is drawn as correct with its confidence as the probability. The result is the
+    bias of the estimator alone (Roelofs et al. 2022).
 
     Parameters
     ----------
@@ -142,7 +142,7 @@ def softmax(logits: Float) -> NDArray[np.float64]:
 
 
 def _bins(confidence: Array, bins: int) -> NDArray[np.int64]:
-    """Return the bin of each confidence, among equal bins of 0..1."""
+    """Return the index of each confidence's bin, among equal bins of 0..1."""
     return np.minimum((confidence * bins).astype(np.int64), bins - 1)
 
 

@@ -1,4 +1,4 @@
-"""Plots of training and evaluation, as PNG."""
+"""Write plots of training and evaluation as PNG files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 
 def plot_history(history: Sequence[Mapping[str, float]], path: Path) -> None:
-    """Plot loss and accuracy of training windows and validation tracks by epoch."""
+    """Write learning curves: loss and accuracy by epoch, of training windows and validation."""
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     FigureCanvasAgg(figure)
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
@@ -26,7 +26,7 @@ def plot_history(history: Sequence[Mapping[str, float]], path: Path) -> None:
 
 
 def plot_confusion(report: Mapping[str, Any], path: Path) -> None:
-    """Plot the confusion matrix; rows are true genres."""
+    """Write the confusion matrix of an evaluation; rows are true genres, columns predicted."""
     matrix, labels = np.array(report["confusion_matrix"]), report["labels"]
     figure = Figure(figsize=(6.4, 5.6), layout="constrained")
     FigureCanvasAgg(figure)
@@ -48,7 +48,7 @@ def plot_confusion(report: Mapping[str, Any], path: Path) -> None:
 
 
 def plot_reliability(report: Mapping[str, Any], path: Path) -> None:
-    """Reliability diagram: accuracy against confidence."""
+    """Write the reliability diagram of an evaluation: accuracy against confidence."""
     rows = report["reliability"]
     figure = Figure(figsize=(4.8, 4.6), layout="constrained")
     FigureCanvasAgg(figure)
@@ -66,7 +66,7 @@ def plot_reliability(report: Mapping[str, Any], path: Path) -> None:
 
 
 def plot_similarity(report: Mapping[str, Any], path: Path) -> None:
-    """Plot histograms of the similarity of nearest and of unrelated tracks."""
+    """Write histograms of the similarities of nearest tracks and of tracks of different genres."""
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()

@@ -1,4 +1,4 @@
-"""Predictions of an exported network for the spectrograms of a data set."""
+"""Predictions of a preset for the spectrograms of a data set."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Predictions:
 def predict_all(
     analyzer: PresetAnalyzer, data: Dataset, indices: Ints, progress: Progress = no_progress
 ) -> Predictions:
-    """Predict excerpts from their spectrograms; ``progress`` is called with (done, total)."""
+    """Return predictions for excerpts' spectrograms; ``progress`` is called after each one."""
     features, logits = [], []
     for done, index in enumerate(indices, start=1):
         prediction = analyzer.predict_spectrogram(data.spectrogram(int(index)))
@@ -51,7 +51,7 @@ def predict_all(
 
 
 def concat(*predictions: Predictions) -> Predictions:
-    """Concatenate predictions."""
+    """Return the predictions of several sets as one, in their order."""
     return Predictions(
         np.concatenate([each.indices for each in predictions]),
         np.concatenate([each.features for each in predictions]),
@@ -60,5 +60,5 @@ def concat(*predictions: Predictions) -> Predictions:
 
 
 def truth_of(data: Dataset, indices: Ints, labels: Sequence[str]) -> Ints:
-    """Return the true labels, int (n,), as indices in ``labels``."""
+    """Return the excerpts' true labels as indices in ``labels``, int (n,)."""
     return np.array([labels.index(data.genres[i]) for i in indices])

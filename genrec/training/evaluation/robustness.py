@@ -32,7 +32,7 @@ BLOCK = 4096  # samples per write: libsndfile's Vorbis encoder crashes on long o
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """Genre, embedding (d,), and indices of the five nearest tracks of a clip."""
+    """Predicted genre, embedding (d,) and indices of the five nearest tracks of a clip."""
 
     genre: str
     embedding: Float
@@ -42,7 +42,7 @@ class QueryResult:
 def robustness(
     analyzer: PresetAnalyzer, data: Dataset, indices: Ints, progress: Progress = no_progress
 ) -> list[dict[str, Any]]:
-    """Compare a preset's results on unchanged audio files and after each of `CHANGES`.
+    """Return a table of a preset's results on audio files, unchanged and after each of `CHANGES`.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def robustness(
 def changed_clips(
     analyzer: PresetAnalyzer, data: Dataset, names: Iterable[str], changes: Iterable[str]
 ) -> Iterator[tuple[str, str, Path]]:
-    """Write each excerpt's audio after each change to a temporary file.
+    """Write each excerpt's audio after each change to a temporary file, and yield its path.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def changed_clips(
 
     Yields
     ------
-    (excerpt, change, file), with all changes of an excerpt in a row; the next iteration overwrites
-    the file
+    (excerpt's name, change, path), with all changes of an excerpt in a row; the next iteration
+    overwrites the file
     """
     sr, changes = analyzer.preset.spectrogram.sr, tuple(changes)
     with tempfile.TemporaryDirectory(prefix="genrec-changed-") as folder:
@@ -134,13 +134,13 @@ def _row(
 
 
 WriteClip = Callable[[Path, Float, int], None]
-"""Write samples (n,) at a rate to a file."""
+"""Function (path, samples (n,), sample rate) that writes changed samples to a file."""
 
 
-def _file(
+def _with_libsndfile(
     container: str, subtype: str, change: Callable[[Float, int], Float] = lambda y, sr: y
 ) -> WriteClip:
-    """Return a function that changes samples and writes them with libsndfile."""
+    """Return a function that writes samples with libsndfile, after ``change``."""
 
     def write(path: Path, y: Float, sr: int) -> None:
         with soundfile.SoundFile(path, "w", sr, 1, format=container, subtype=subtype) as file:
@@ -151,8 +151,8 @@ def _file(
     return write
 
 
-def _coded(container: str, codec: str, kbit_s: int, rate: int | None = None) -> WriteClip:
-    """Return a function that encodes samples with FFmpeg, resampled to ``rate`` if given."""
+def _with_ffmpeg(container: str, codec: str, kbit_s: int, rate: int | None = None) -> WriteClip:
+    """Return a function that writes samples with FFmpeg, resampled to ``rate`` if given."""
 
     def write(path: Path, y: Float, sr: int) -> None:
         if rate is not None:
@@ -172,17 +172,17 @@ def _coded(container: str, codec: str, kbit_s: int, rate: int | None = None) -> 
 
 
 def _at_16_khz(path: Path, y: Float, sr: int) -> None:
-    _file("WAV", "PCM_16")(path, np.asarray(soxr.resample(y, sr, 16_000)), 16_000)
+    _with_libsndfile("WAV", "PCM_16")(path, np.asarray(soxr.resample(y, sr, 16_000)), 16_000)
 
 
 def _telephone(path: Path, y: Float, sr: int) -> None:
-    """Write a telephone band, 300 to 3,400 Hz, at 8 kHz in 8-bit mu law (ITU-T G.711)."""
+    """Write samples in telephone quality: 300..3,400 Hz at 8 kHz in 8-bit mu law (ITU-T G.711)."""
     filtered = sosfilt(butter(4, (300, 3400), "bandpass", fs=sr, output="sos"), y)
-    _file("WAV", "ULAW")(path, np.asarray(soxr.resample(filtered, sr, 8_000)), 8_000)
+    _with_libsndfile("WAV", "ULAW")(path, np.asarray(soxr.resample(filtered, sr, 8_000)), 8_000)
 
 
 def _noisy(y: Float, sr: int) -> Float:  # noqa: ARG001
-    """Add white noise at a signal-to-noise ratio of 20 dB."""
+    """Return samples plus white noise at a signal-to-noise ratio of 20 dB."""
     noise = np.random.default_rng(0).normal(0, 1, len(y))
     return np.asarray(y + noise * np.sqrt(np.mean(y**2)) / 10, dtype=np.float32)
 
@@ -206,19 +206,19 @@ COMMON_CHANGES = (
     "16 kHz",
     "noise at 20 dB",
 )
-"""Changes that clips commonly come with and that should not change a result."""
+"""Common changes of a clip's audio, which should not change its result."""
 CHANGES: dict[str, WriteClip] = {
-    UNCHANGED: _file("WAV", "FLOAT"),
-    "FLAC": _file("FLAC", "PCM_16"),
-    "MP3": _file("MP3", "MPEG_LAYER_III"),
-    "MP3, 64 kbit/s": _coded("mp3", "libmp3lame", 64),
-    "Vorbis": _file("OGG", "VORBIS"),
-    "AAC, 128 kbit/s": _coded("mp4", "aac", 128),
-    "Opus, 96 kbit/s": _coded("webm", "libopus", 96, 48_000),
+    UNCHANGED: _with_libsndfile("WAV", "FLOAT"),
+    "FLAC": _with_libsndfile("FLAC", "PCM_16"),
+    "MP3": _with_libsndfile("MP3", "MPEG_LAYER_III"),
+    "MP3, 64 kbit/s": _with_ffmpeg("mp3", "libmp3lame", 64),
+    "Vorbis": _with_libsndfile("OGG", "VORBIS"),
+    "AAC, 128 kbit/s": _with_ffmpeg("mp4", "aac", 128),
+    "Opus, 96 kbit/s": _with_ffmpeg("webm", "libopus", 96, 48_000),
     "16 kHz": _at_16_khz,
     "telephone": _telephone,
-    "noise at 20 dB": _file("WAV", "FLOAT", _noisy),
-    "20 dB quieter": _file("WAV", "FLOAT", lambda y, sr: y * np.float32(0.1)),
-    "10 s": _file("WAV", "FLOAT", _middle(10)),
-    "5 s": _file("WAV", "FLOAT", _middle(5)),
+    "noise at 20 dB": _with_libsndfile("WAV", "FLOAT", _noisy),
+    "20 dB quieter": _with_libsndfile("WAV", "FLOAT", lambda y, sr: y * np.float32(0.1)),
+    "10 s": _with_libsndfile("WAV", "FLOAT", _middle(10)),
+    "5 s": _with_libsndfile("WAV", "FLOAT", _middle(5)),
 }

@@ -1,6 +1,7 @@
-"""Robustness measured on spectrograms, for all tracks of a part.
+"""Robustness to band limits, coding, noise, length and level, measured on spectrograms.
 
-Rougher than ``robustness``, which changes audio files: most tracks of an archive have no audio.
+``robustness`` is more exact, because it changes audio files. But most tracks of an archive have no
+audio, and this module measures all of them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ Change = Callable[[Float, Float, SpectrogramConfig], Float]
 def robustness_arrays(
     analyzer: PresetAnalyzer, data: Dataset, indices: Ints, progress: Progress = no_progress
 ) -> list[dict[str, Any]]:
-    """Compare the accuracy on unchanged spectrograms and after each of `ARRAY_CHANGES`.
+    """Return a table of the accuracy on spectrograms, unchanged and after each `ARRAY_CHANGES`.
 
     Parameters
     ----------
@@ -102,7 +103,7 @@ def _band(low_hz: float, high_hz: float) -> Change:
 
 
 def _mp3(x: Float, band_hz: Float, config: SpectrogramConfig) -> Float:  # noqa: ARG001
-    """Imitate MP3 at 64 kbit/s.
+    """Return a spectrogram with the losses of MP3 at 64 kbit/s, approximately.
 
     On eight GTZAN excerpts coded by LAME, bands above 10 kHz lost 19 to 29 dB, and the median
     change of the rest was below 0.5 dB. Cells 60 dB below the maximum of their column are emptied

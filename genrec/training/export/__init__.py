@@ -1,1 +1,1 @@
-"""Export of a trained network as a preset: calibration, projection, model card, catalogue."""
+"""Export of a training run as a preset: calibration, projection, model card, starter catalogue."""

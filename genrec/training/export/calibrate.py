@@ -1,4 +1,4 @@
-"""Fit temperature, centring, projection and cosine thresholds."""
+"""Fit a preset's temperature, centring, projection and cosine thresholds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Float = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UncalibratedPreset:
-    """Name, front end and labels of a preset whose calibration is not fitted yet."""
+    """Name, training settings and labels of a preset whose calibration is not fitted yet."""
 
     name: str
     settings: TrainingSettings
@@ -35,9 +35,10 @@ class UncalibratedPreset:
         calibration: Calibration | None = None,
         centring: tuple[Float, Float] | None = None,
     ) -> Preset:
-        """Write the preset files beside the network in ``folder``.
+        """Write the preset's files beside the network in ``folder``, and return the preset.
 
-        ``centring`` is the centre and the projection of the embedding; identity by default.
+        ``centring`` is (centre, projection) of the embedding. By default the centre is zero and the
+        projection the identity.
         """
         if centring is None:
             size = Embedder(folder / NETWORK).dimension
@@ -57,7 +58,7 @@ class UncalibratedPreset:
 
 
 def accuracy(predictions: Predictions, data: Dataset, labels: list[str]) -> float:
-    """Return the share of excerpts with a correct genre."""
+    """Return the accuracy of predictions, 0..1."""
     truth = truth_of(data, predictions.indices, labels)
     return float((predictions.logits.argmax(axis=1) == truth).mean())
 
@@ -70,7 +71,7 @@ def calibrate(
     valid: Predictions,
     shifts: Float,
 ) -> Preset:
-    """Fit the calibration and write the preset.
+    """Fit the calibration, write the preset and return it.
 
     Centre and projection are fitted on training tracks. Temperature and cosine thresholds are
     fitted on validation tracks, which the network was not trained on.
@@ -82,7 +83,7 @@ def calibrate(
     data, train, valid
         The data set, and predictions for its training and validation part.
     shifts
-        float32 (any, features): feature shifts under degradation, for the projection.
+        float32 (any, features), from :func:`projection.degradation_shifts`.
     """
     centre = train.features.mean(axis=0)
     genres = np.array(data.genres)
@@ -98,7 +99,7 @@ def calibrate(
 
 
 def temperature(logits: Float, truth: NDArray[np.int64]) -> float:
-    """Fit temperature scaling by least cross-entropy (Guo et al. 2017); return the temperature."""
+    """Return the temperature with the least cross-entropy on these logits (Guo et al. 2017)."""
     rows = np.arange(len(truth))
 
     def loss(log_t: float) -> float:

@@ -19,9 +19,9 @@ Float = NDArray[np.float32]
 def starter_catalogue(
     analyzer: PresetAnalyzer, data: Dataset, *predictions: Predictions
 ) -> StarterCatalogue | None:
-    """Return the tracks that have artist and title, without duplicate recordings.
+    """Return the starter catalogue: tracks with artist and title, each recording once.
 
-    None if no track has both.
+    None if no track has both. Recordings are compared only within one artist.
     """
     column_s = analyzer.preset.spectrogram.column_s * COLUMNS_EACH
     fingerprints: dict[int, NDArray[np.int8]] = {}
@@ -52,6 +52,9 @@ def starter_catalogue(
 
 
 def pad_and_stack(fingerprints: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
-    """Stack fingerprints (bands, any), padded with zeros, which match nothing."""
+    """Return fingerprints (bands, any) as int8 (n, bands, longest), padded with zeros.
+
+    A column of zeros adds nothing to the correlation of two fingerprints.
+    """
     longest = max(each.shape[1] for each in fingerprints)
     return np.stack([np.pad(e, ((0, 0), (0, longest - e.shape[1]))) for e in fingerprints])

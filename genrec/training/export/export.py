@@ -1,4 +1,4 @@
-"""Export a training run as a preset: fold BatchNorm, convert, calibrate, add starter catalogue.
+"""Export a training run as a preset: fold BatchNorm, convert to LiteRT, calibrate, add tracks.
 
 genrec export --run runs/vgg16 --data DIR --out models/vgg16
 """
@@ -50,7 +50,7 @@ class Exported:
     accuracy
         Validation accuracy by precision: fp32, and the precisions that were tried.
     predictions
-        Of the training and validation tracks.
+        Predictions for the training and validation tracks.
     """
 
     preset: Preset
@@ -69,10 +69,10 @@ def export(
     precision: str = "int8",
     log: Log = lambda line: None,
 ) -> Exported:
-    """Export a run's checkpoint as a preset folder.
+    """Export a run's checkpoint as a preset folder and return the result.
 
     If int8 loses more than one point of validation accuracy against fp32, fp16 is written instead,
-    and ``log`` gets a line about it.
+    and ``log`` is called with a line about it.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def export(
     if data.labels != labels:
         raise DataError(
             f"{run} was trained on {', '.join(labels)}, and these data have"
-            f" {', '.join(data.labels)}; pass the data it was trained on."
+            f" {', '.join(data.labels)}. Pass the data that the run was trained on."
         )
     network = serving_model(load_trained(run, settings, len(labels)), settings)
     uncalibrated = UncalibratedPreset(name=name, settings=settings, labels=labels)
@@ -137,7 +137,7 @@ def write_network(
     precision: str,
     log: Log,
 ) -> tuple[str, dict[str, float], Predictions]:
-    """Convert a network and write it to ``out``; use fp16 if int8 loses too much accuracy.
+    """Write a network to ``out`` as a LiteRT file; in fp16 if int8 loses too much accuracy.
 
     Returns
     -------
@@ -177,7 +177,7 @@ def load_trained(run: Path, settings: TrainingSettings, labels: int) -> keras.Mo
 
 
 def serving_model(model: keras.Model, settings: TrainingSettings) -> keras.Model:
-    """Return the model to serve: plain VGG16 or ResNet50, images -> (embedding, logits)."""
+    """Return the network to export, with BatchNorm of VGG16 folded: images -> embedding, logits."""
     if settings.arch == "vgg16" and settings.batch_norm:
         body = fold(model, settings.image.shape)
         features = keras.layers.GlobalAveragePooling2D()(body.output)
@@ -189,7 +189,7 @@ def serving_model(model: keras.Model, settings: TrainingSettings) -> keras.Model
 
 
 def convert(model: keras.Model, path: Path, precision: str, examples: Float) -> None:
-    """Convert a network to a LiteRT file with the signature ``serve`` and a free batch size."""
+    """Write a network to a LiteRT file with the signature ``serve`` and any batch size."""
     images = keras.InputSpec(shape=(None, *model.input_shape[1:]), dtype="float32", name="images")
     archive = keras.export.ExportArchive()
     archive.track(model)
@@ -218,7 +218,7 @@ def convert(model: keras.Model, path: Path, precision: str, examples: Float) -> 
 def representative_images(
     data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings
 ) -> Float:
-    """Return images of random training tracks, one each, that set the ranges of int8."""
+    """Return the representative data set of int8: one image each of random training tracks."""
     rng = np.random.default_rng(settings.seed)
     chosen = rng.permutation(indices)[:REPRESENTATIVE]
     x, owner = all_windows(data, chosen, settings)

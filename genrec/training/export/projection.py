@@ -1,6 +1,7 @@
 """Embedding projection: generalised eigenvectors of track variance against nuisance variance.
 
-The nuisances are coding and within-genre variance (NAP + LDA).
+Nuisance variance is that of degradations of a clip (codecs, noise) and that within a genre. The
+method combines nuisance attribute projection (NAP) and linear discriminant analysis (LDA).
 """
 
 from __future__ import annotations
@@ -22,13 +23,13 @@ Wide = NDArray[np.float64]
 # Chosen on validation tracks and on held-out coded tracks; docs/experiments.md has the figures.
 DIMENSION = 64
 WITHIN = 10.0  # weight of within-genre variance against degradation variance
-RIDGE = 0.3  # of the mean degradation variance; 76 tracks do not span all directions
+RIDGE = 0.3  # relative to the mean degradation variance; 76 tracks do not span all directions
 
 
 def degradation_shifts(
     analyzer: PresetAnalyzer, data: Dataset, indices: NDArray[np.int64]
 ) -> Float:
-    """Return how each of `COMMON_CHANGES` shifts the features of excerpts that have audio.
+    """Return the feature shifts that `COMMON_CHANGES` cause, for excerpts that have audio.
 
     Parameters
     ----------
@@ -55,8 +56,9 @@ def degradation_shifts(
 def projection(features: Float, genres: Sequence[str], shifts: Float) -> Float:
     """Return the leading generalised eigenvectors of track variance against nuisance variance.
 
-    Nuisance variance is the sum of the degradation shifts' second moments and the within-genre
-    covariance. This combines nuisance attribute projection (Solomonoff et al. 2005), linear
+    Nuisance variance is the sum of the degradation shifts' second moments, ten times the
+    within-genre covariance, and a ridge of 0.3. Both matrices are scaled to a mean diagonal of 1
+    before. This combines nuisance attribute projection (Solomonoff et al. 2005), linear
     discriminant analysis and whitening.
 
     Parameters
@@ -66,7 +68,8 @@ def projection(features: Float, genres: Sequence[str], shifts: Float) -> Float:
     genres
         One genre per track.
     shifts
-        float32 (any, features), see :func:`degradation_shifts`. Without rows the identity is used.
+        float32 (any, features), from :func:`degradation_shifts`. Without rows the identity takes
+        the place of their second moments.
 
     Returns
     -------

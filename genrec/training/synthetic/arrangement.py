@@ -15,7 +15,7 @@ FAMILY, DRUMS = 8, 9  # programs per instrument family; the drum channel
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    """Parse number ranges: ``"0-3 7"`` is 0, 1, 2, 3, 7."""
+    """Return the numbers of ranges: ``"0-3 7"`` is 0, 1, 2, 3, 7."""
     ends = (part.partition("-") for part in text.split())
     return tuple(n for first, _, last in ends for n in range(int(first), int(last or first) + 1))
 
@@ -126,7 +126,7 @@ STRUMS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sound:
-    """Recording: tanh drive, reverb room size 0..1, pass band in Hz, noise in dB of the peak."""
+    """Recording sound: tanh drive, reverb room size 0..1, pass band in Hz, noise in dB re peak."""
 
     drive: float
     room: float
@@ -137,7 +137,7 @@ class Sound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ensemble:
-    """Parameters that all pieces of an ensemble share.
+    """An ensemble: the parameters that all its pieces share.
 
     Programs are General MIDI's 0..127; None is an absent instrument.
 
@@ -182,7 +182,7 @@ class Ensemble:
 
 
 def draw_ensemble(number: int) -> Ensemble:
-    """Return the ensemble of a number; deterministic."""
+    """Return a random ensemble; ``number`` is the random seed."""
     rng = np.random.default_rng((7, number))
 
     def one(of: tuple[int, ...], chance: float = 1.0) -> int | None:
@@ -220,7 +220,7 @@ def draw_ensemble(number: int) -> Ensemble:
 
 
 def draw_sound(rng: np.random.Generator) -> Sound:
-    """Return a random recording sound."""
+    """Return a random recording sound, drawn from ``rng``."""
     return Sound(
         drive=float(rng.choice((0.0, 0.0, 0.0, 0.3, 1.0, 3.0))),
         room=float(rng.uniform(0, 0.9)),

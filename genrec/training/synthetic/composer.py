@@ -1,4 +1,4 @@
-"""Compose a random piece for an ensemble: drums, bass, chords and melody as MIDI notes."""
+"""Compose random pieces for ensembles: drums, bass, chords and melody as MIDI notes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Notes, General MIDI program per channel, drum kit and recording sound."""
+    """A composed piece: notes, General MIDI program per channel, drum kit and recording sound."""
 
     notes: list[Note]
     programs: dict[int, int]
@@ -65,7 +65,7 @@ class Score:
     loudness
         The ensemble's loudness, varied for this piece.
     transposed
-        Key in semitones above C.
+        Transposition in semitones, -6..5; 0 is C.
     """
 
     ensemble: Ensemble
@@ -82,14 +82,14 @@ class Score:
         return bool(self.rng.random() < share)
 
     def at(self, bar: int, step: float) -> float:
-        """Return the time of a sixteenth in s, with swing and timing jitter."""
+        """Return the time of a sixteenth in s from the piece's start, with swing and jitter."""
         late = {2: 2.0, 3: 1.0}.get(int(step) % 4, 0.0) * self.ensemble.swing
         return (bar * self.steps + step + late) * self.step_s + float(self.rng.normal(0, 0.003))
 
     def add(
         self, bar: int, step: float, length: float, channel: int, key: int, velocity: float
     ) -> None:
-        """Add a note of ``length`` sixteenths; its velocity is varied."""
+        """Append a note of ``length`` sixteenths, unless it starts after the end of the piece."""
         start = max(0.0, self.at(bar, step))
         loud = int(np.clip(velocity + self.rng.normal(0, 6), 8, 127))
         end = start + max(0.03, length * self.step_s)
@@ -98,7 +98,7 @@ class Score:
 
 
 def compose(ensemble: Ensemble, take: tuple[int, ...], seconds: float) -> Piece:
-    """Compose a piece; key, tempo, melody, instruments and recording vary with the take.
+    """Return a random piece; key, tempo, melody, instruments and recording vary with the take.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def compose(ensemble: Ensemble, take: tuple[int, ...], seconds: float) -> Piece:
 
 
 def _vary_program(program: int, rng: np.random.Generator) -> int:
-    """Replace one program in four by a random one of its instrument family."""
+    """Return the program or, one time in four, a random one of its instrument family."""
     if rng.random() < 0.75:
         return program
     return program // FAMILY * FAMILY + int(rng.integers(FAMILY))
@@ -210,7 +210,7 @@ def _accompany(score: Score, bar: int, chord: Chord) -> None:
 def _strums(
     score: Score, strum: str, chord: Chord
 ) -> Iterator[tuple[float, float, tuple[int, ...]]]:
-    """Yield (sixteenth, length, semitones above the root) of the chords in a bar."""
+    """Yield the chords in a bar as (sixteenth, length in sixteenths, semitones above the root)."""
     steps, legato = score.steps, score.ensemble.legato
     if strum in ("arpeggio", "alberti"):
         order = (0, 2, 1, 2) if strum == "alberti" else (0, 1, 2, 3)
@@ -220,7 +220,7 @@ def _strums(
             tone = chord.tones[order[place % 4] % len(chord.tones)]
             yield at, 3 * legato, (tone + high,)
         return
-    often = [i for i in range(steps) if score.chance(0.22)]
+    comping = [i for i in range(steps) if score.chance(0.22)]
     hits: dict[str, list[tuple[float, float]]] = {
         "long": [(0, steps)],
         "quarters": [(i, 3 * legato) for i in range(0, steps, 4)],
@@ -228,7 +228,7 @@ def _strums(
         "skank": [(i + late, 1 - 0.2 * late) for i in range(4, steps, 8) for late in (0, 1)],
         "eighths": [(i, 1.8 * legato) for i in range(0, steps, 2)],
         "sixteenths": [(i, 0.8) for i in range(steps) if i % 4 != 1],
-        "comping": [(i, float(score.rng.uniform(1, 4))) for i in often],
+        "comping": [(i, float(score.rng.uniform(1, 4))) for i in comping],
         "stabs": [(0, 1.5), (6, 1.5), (11, 1)],
     }
     for step, length in hits[strum]:
@@ -236,7 +236,7 @@ def _strums(
 
 
 def _melody(score: Score, bars: int) -> None:
-    """Add a melody: motifs that repeat or change, in steps and small leaps of the scale."""
+    """Append a melody of motifs that repeat or change, in steps and small leaps of the scale."""
     ensemble = score.ensemble
     if ensemble.lead is None:
         return
@@ -260,7 +260,7 @@ def _melody(score: Score, bars: int) -> None:
 
 
 def _motif(score: Score) -> list[tuple[int, int]]:
-    """Return (sixteenth, interval in scale steps) of the notes in a bar, more often on the beat."""
+    """Return a random bar's notes as (sixteenth, interval in scale steps), denser on the beat."""
     weight = {0: 0.9, 2: 0.55}
     return [
         (step, int(score.rng.integers(-3, 4)))

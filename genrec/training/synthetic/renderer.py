@@ -31,7 +31,7 @@ SOUNDFONT_FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/share/soundfonts"
 
 
 def find_soundfont() -> Path:
-    """Return an installed General MIDI soundfont.
+    """Return the path of an installed General MIDI soundfont.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def synthesiser(soundfont: Path) -> Iterator[tuple[fluidsynth.Synth, int]]:
 
 
 def render(piece: Piece, seconds: float, soundfont: Path) -> Float:
-    """Render a piece: float32 (samples,), mono at 22,050 Hz, -1..1.
+    """Return the samples of a piece, float32 (n,), mono at 22,050 Hz, -1..1.
 
     Each piece gets a new synthesiser, which takes 30 ms. A used one still has the reverb of the
     previous piece.
@@ -96,9 +96,9 @@ def render(piece: Piece, seconds: float, soundfont: Path) -> Float:
 
 
 def apply_sound(y: Float, sound: Sound, rng: np.random.Generator) -> Float:
-    """Apply drive, pass band and noise of a recording, and normalise the peak to 1.
+    """Return samples with drive, pass band and noise of a recording, and a peak of 1.
 
-    ``y`` and the result are float32 (samples,) at 22,050 Hz. Silence stays silent.
+    ``y`` and the result are float32 (n,) at 22,050 Hz. Silence stays silent.
     """
     y = y / (4 * np.sqrt(np.mean(y**2)) + 1e-6)
     if sound.drive:
@@ -120,7 +120,7 @@ def render_ensembles(
     soundfont: Path,
     progress: Progress = no_progress,
 ) -> None:
-    """Render the missing pieces of a data folder on all cores.
+    """Write the missing pieces of a data folder as FLAC files, rendered on all cores.
 
     Parameters
     ----------
@@ -146,16 +146,16 @@ def render_ensembles(
     missing = [each for each in takes if not _path(out, *each).exists()]
     done = len(takes) - len(missing)
     progress(done, len(takes))
-    died = "A process that renders pieces died. Run the command again to continue."
-    with process_pool(died) as workers:
+    crash_message = "A process that renders pieces died. Run the command again to continue."
+    with process_pool(crash_message) as workers:
         for _ in workers.map(partial(_write_piece, out, seconds, soundfont), missing):
             done += 1
             progress(done, len(takes))
 
 
 def _write_or_check_manifest(out: Path, manifest: dict[str, str | float]) -> None:
-    """Write the length and soundfont of all pieces, or check that the folder has the same."""
-    path = out / "bands.json"  # this name and band-NNN date from earlier releases
+    """Write bands.json with the pieces' length and soundfont, or check it in a used folder."""
+    path = out / "bands.json"  # this name and band-NNN are those of earlier releases
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not path.exists():
@@ -163,7 +163,9 @@ def _write_or_check_manifest(out: Path, manifest: dict[str, str | float]) -> Non
                 part.write_text(json.dumps(manifest), encoding="utf-8")
         before = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read or written: {error}.") from error
+        raise DataError(
+            f"{path} cannot be read or written: {error}. Pass another --out folder."
+        ) from error
     if before != manifest:
         raise DataError(
             f"{out} has pieces of {before.get('seconds')} s rendered with"
@@ -173,16 +175,16 @@ def _write_or_check_manifest(out: Path, manifest: dict[str, str | float]) -> Non
 
 
 def _path(out: Path, number: int, take: int) -> Path:
-    """Return the path of a piece; stable, so that folders of earlier releases resume."""
+    """Return the path of a piece, as in earlier releases, so that their folders can be resumed."""
     return out / f"band-{number:03}" / f"{number:03}-{take:03}.flac"
 
 
-def _write_piece(out: Path, seconds: float, soundfont: Path, which: tuple[int, int]) -> None:
-    """Compose, render and write the piece (ensemble, take)."""
-    piece = compose(draw_ensemble(which[0]), which, seconds)
+def _write_piece(out: Path, seconds: float, soundfont: Path, take: tuple[int, int]) -> None:
+    """Compose, render and write one piece; ``take`` is (ensemble number, take number)."""
+    piece = compose(draw_ensemble(take[0]), take, seconds)
     y = render(piece, seconds, soundfont)
-    y = apply_sound(y, piece.sound, np.random.default_rng((13, *which)))
-    path = _path(out, *which)
+    y = apply_sound(y, piece.sound, np.random.default_rng((13, *take)))
+    path = _path(out, *take)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(path)
@@ -198,8 +200,8 @@ def _write_piece(out: Path, seconds: float, soundfont: Path, which: tuple[int, i
 def _events(notes: Sequence[Note], seconds: float) -> list[tuple[float, int, int, int]]:
     """Return note-on and note-off events (time in s, velocity, channel, key) in order.
 
-    Velocity 0 is a note-off. A note ends at the latest when its key starts again: note-off events
-    name the key, so a late one would end the new note.
+    Velocity 0 is a note-off. A note ends at the latest when the next note of its key starts. A
+    later note-off would end that note, because note-off events name only the key.
     """
     events: list[tuple[float, int, int, int]] = []
     next_start: dict[tuple[int, int], float] = {}

@@ -13,7 +13,7 @@ from tests.hostile_files import id3
 
 
 def mp3_frame(head: bytes, size: int) -> bytes:
-    """Return a frame of ``size`` bytes: the header and zeros."""
+    """Return an MPEG frame of ``size`` bytes: the header ``head``, then zeros."""
     return head + bytes(size - len(head))
 
 
@@ -31,7 +31,7 @@ ADTS_FRAME = b"\xff\xf1\x50\x80\x02\x9f\xfc" + bytes(13)  # 20 bytes
 
 
 def sniffed(data: bytes) -> Container | None:
-    """Return the container of some bytes."""
+    """Return the container that `sniff` detects in ``data``."""
     return sniff(io.BytesIO(data))
 
 

@@ -19,7 +19,7 @@ SHORT = DecodeLimits(max_seconds=4)
 
 
 def correlation(decoded: Samples, original: Samples, *, within: int = SR // 10) -> float:
-    """Return the largest correlation over shifts of up to ``within`` samples."""
+    """Return the largest normalised correlation over shifts of up to ``within`` samples."""
     n = min(decoded.size, original.size)
     size = 2 ** (2 * n - 1).bit_length()
     a, b = decoded[:n] - decoded[:n].mean(), original[:n] - original[:n].mean()

@@ -23,7 +23,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def blank_data(genres: Sequence[str], *, artists: Sequence[str] = ()) -> Dataset:
-    """Return silent excerpts with names, genres and artists."""
+    """Return a data set of silent excerpts with these genres and artists."""
     count = len(genres)
     return Dataset(
         names=[f"{genre}.{i:05}" for i, genre in enumerate(genres)],
@@ -39,7 +39,7 @@ def blank_data(genres: Sequence[str], *, artists: Sequence[str] = ()) -> Dataset
 
 
 def played_data(seeds: Sequence[int], *, seconds: float = 6.0, named: bool = True) -> Dataset:
-    """Return synthesised excerpts, one style per genre, whose lengths differ by a column."""
+    """Return a data set of synthesised excerpts, one style per genre; every other one is longer."""
     basis = mel_basis(CONFIG)
     spectra = [
         log_mel(music(seed, seconds + 0.1 * (i % 2), CONFIG.sr), CONFIG, basis)
@@ -64,7 +64,7 @@ def played_data(seeds: Sequence[int], *, seconds: float = 6.0, named: bool = Tru
 
 
 def write_archive(folder: Path, data: Dataset, **changed: np.ndarray) -> Path:
-    """Write a data set as ``logmel.npz``; ``changed`` replaces arrays."""
+    """Write a data set as ``logmel.npz``, with the arrays in ``changed`` replaced or added."""
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {
         "levels": data.levels,

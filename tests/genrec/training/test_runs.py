@@ -140,7 +140,7 @@ def checkpoint_loss(folder: Path, settings: setup.TrainingSettings, parts: Parts
 
 
 def test_train_with_another_run_in_the_folder_raises(run: SimpleNamespace, parts: Parts) -> None:
-    with pytest.raises(DataError, match="has a run with other settings"):
+    with pytest.raises(DataError, match="other settings: epochs is 3 there and 4 here"):
         train.train(replace(SETTINGS, epochs=4), DATA, parts, run.folder)
     with pytest.raises(DataError, match="has a run already"):
         train.train(SETTINGS, DATA, parts, run.folder, resume=False)
@@ -195,13 +195,16 @@ def test_teacher_of_another_split_image_or_label_set_raises(
     run: SimpleNamespace, tmp_path: Path
 ) -> None:
     distilled = replace(SETTINGS, teachers=(str(run.folder),))
-    for other in (
-        replace(distilled, split="filtered"),
-        replace(distilled, image=replace(SMALL, columns=64)),
+    for other, difference in (
+        (replace(distilled, split="filtered"), "split is paper there and filtered here"),
+        (
+            replace(distilled, image=replace(SMALL, columns=64)),
+            r"image\.columns is 32 there and 64 here",
+        ),
     ):
-        with pytest.raises(DataError, match="another front end, split or set"):
+        with pytest.raises(DataError, match=difference):
             distillation.load_teachers(other, DATA.labels)
-    with pytest.raises(DataError, match="another front end, split or set"):
+    with pytest.raises(DataError, match="labels is ballad, disco there and ballad, polka here"):
         distillation.load_teachers(distilled, ["ballad", "polka"])
     with pytest.raises(DataError, match="is not a training run"):
         distillation.load_teachers(replace(distilled, teachers=(str(tmp_path),)), DATA.labels)
@@ -228,7 +231,7 @@ def test_unusable_teacher_raises_before_the_run_folder_is_made(
 
 def test_initial_weights_of_another_split_raise(run: SimpleNamespace, parts: Parts) -> None:
     other = replace(SETTINGS, split="filtered", weights=str(run.folder))
-    with pytest.raises(DataError, match="another front end, split or set"):
+    with pytest.raises(DataError, match="split is paper there and filtered here"):
         train.train(other, DATA, parts, run.folder.parent / "other", verbose=0)
 
 
@@ -344,11 +347,14 @@ def test_preset_teacher_gives_its_own_probabilities(
     assert soft_targets is not None
     _, logits = Embedder(exported.result.preset.network)(x)
     assert soft_targets(x) == pytest.approx(softmax(logits), abs=1e-4)
-    for other in (
-        replace(distilled, split="filtered"),
-        replace(distilled, image=setup.ImageConfig()),
+    for other, difference in (
+        (replace(distilled, split="filtered"), "split is paper there and filtered here"),
+        (
+            replace(distilled, image=setup.ImageConfig()),
+            r"image\.columns is 32 there and 128 here",
+        ),
     ):
-        with pytest.raises(DataError, match="another front end, split or set"):
+        with pytest.raises(DataError, match=difference):
             distillation.load_teachers(other, DATA.labels)
     shutil.copytree(exported.out, tmp_path / "unknown")
     for metrics in ({}, {"split": "mine.csv"}):

@@ -61,12 +61,12 @@ def test_check_init_run_of_an_unusable_run_raises(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="trained a vgg16, and its weights do not fit a resnet50"):
         setup.check_init_run(folder, replace(SETTINGS, arch="resnet50"), OURS)
     larger = replace(SETTINGS, image=replace(SMALL, height=64))
-    with pytest.raises(DataError, match="another front end, split or set"):
+    with pytest.raises(DataError, match=r"image\.height is 32 there and 64 here"):
         setup.check_init_run(folder, larger, OURS)
     shared, _ = trained(tmp_path / "shared", ["disco", "rock"], split="filtered")
-    with pytest.raises(DataError, match="another front end, split or set"):
+    with pytest.raises(DataError, match="split is filtered there and paper here"):
         setup.check_init_run(shared, SETTINGS, OURS)  # shared tracks are possible
-    with pytest.raises(DataError, match="another front end, split or set"):
+    with pytest.raises(DataError, match="labels is ensemble 1, ensemble 2, ensemble 3 there"):
         distillation.load_teachers(replace(SETTINGS, teachers=(str(folder),)), OURS)
 
 

@@ -48,7 +48,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture(scope="module")
 def music_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five clips of two genres, two that are refused, and files that are not audio."""
+    """Return a folder with five clips of two genres, two refused ones, and files without audio."""
     folder = tmp_path_factory.mktemp("data") / "mine"
     for seed, name in [(0, "disco/a.wav"), (5, "disco/b.flac"), (3, "ballad/a.flac")]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genrec.spectrogram import SpectrogramConfig, log_mel
-from genrec.training.data.augment import NONE, Augmentation, augment_patch, mixup, random_crop
+from genrec.training.data.augment import NONE, Augmentation, augment_window, mixup, random_crop
 from genrec.training.filterbank import band_centres, mel_basis
 from tests.synth import music
 
@@ -29,20 +29,20 @@ def generator(seed: int) -> np.random.Generator:
 def test_random_crop_has_the_width_and_range_of_its_input(how: Augmentation, total: int) -> None:
     S_db = S_DB[:, :total]
     for seed in range(20):
-        patch = random_crop(S_db, 128, how, generator(seed))
-        assert patch.shape == (128, 128)
-        assert patch.dtype == np.float32
-        assert patch.min() >= S_db.min() - 1e-4
-        assert patch.max() <= S_db.max() + 1e-4
+        window = random_crop(S_db, 128, how, generator(seed))
+        assert window.shape == (128, 128)
+        assert window.dtype == np.float32
+        assert window.min() >= S_db.min() - 1e-4
+        assert window.max() <= S_db.max() + 1e-4
 
 
 def test_random_crop_without_augmentation_is_a_slice() -> None:
     numbered = np.arange(258, dtype=np.float32)[np.newaxis].repeat(128, axis=0)
     starts = set()
     for seed in range(50):
-        patch = random_crop(numbered, 128, NONE, generator(seed))
-        assert np.array_equal(np.diff(patch[0]), np.ones(127))
-        starts.add(float(patch[0, 0]))
+        window = random_crop(numbered, 128, NONE, generator(seed))
+        assert np.array_equal(np.diff(window[0]), np.ones(127))
+        starts.add(float(window[0, 0]))
     assert len(starts) > 20
 
 
@@ -52,18 +52,18 @@ def test_random_crop_of_zero_columns_is_the_whole_excerpt() -> None:
 
 def test_short_crop_repeats() -> None:
     numbered = np.arange(258, dtype=np.float32)[np.newaxis]
-    patch = random_crop(numbered, 128, replace(NONE, short=1), generator(3))[0]
-    period = int(np.flatnonzero(patch == patch[0])[1])
+    window = random_crop(numbered, 128, replace(NONE, short=1), generator(3))[0]
+    period = int(np.flatnonzero(window == window[0])[1])
     assert 128 // 6 <= period < 128
-    assert np.array_equal(patch, patch[np.arange(128) % period])
+    assert np.array_equal(window, window[np.arange(128) % period])
 
 
 def test_stretch_changes_the_tempo_by_at_most_15_percent() -> None:
     numbered = np.arange(258, dtype=np.float32)[np.newaxis]
     steps = set()
     for seed in range(20):
-        patch = random_crop(numbered, 128, replace(NONE, stretch=1), generator(seed))[0]
-        rises = np.diff(patch)
+        window = random_crop(numbered, 128, replace(NONE, stretch=1), generator(seed))[0]
+        rises = np.diff(window)
         step = float(np.median(rises))
         assert 0.84 <= step <= 1.16
         steps.add(round(step, 3))
@@ -71,44 +71,46 @@ def test_stretch_changes_the_tempo_by_at_most_15_percent() -> None:
 
 
 @pytest.mark.parametrize("how", [Augmentation(), ALWAYS], ids=["usual", "always"])
-def test_augment_patch_returns_a_valid_spectrogram(how: Augmentation) -> None:
-    patch = random_crop(S_DB, 128, NONE, generator(0))
-    before = patch.copy()
+def test_augment_window_returns_a_valid_spectrogram(how: Augmentation) -> None:
+    window = random_crop(S_DB, 128, NONE, generator(0))
+    before = window.copy()
     for seed in range(30):
-        augmented = augment_patch(patch, BANDS_HZ, 80.0, how, generator(seed))
-        assert augmented.shape == patch.shape
+        augmented = augment_window(window, BANDS_HZ, 80.0, how, generator(seed))
+        assert augmented.shape == window.shape
         assert augmented.dtype == np.float32
         assert np.isfinite(augmented).all()
         assert augmented.max() == 0.0
         assert augmented.min() >= -80.0
-        assert not np.array_equal(augmented, patch)
-    assert np.array_equal(patch, before)  # the input is not modified
+        assert not np.array_equal(augmented, window)
+    assert np.array_equal(window, before)  # the input is not modified
 
 
-def test_augment_patch_with_none_only_shifts_the_maximum_to_zero() -> None:
-    patch = np.maximum(S_DB[:, :128] - 5, -80)
-    augmented = augment_patch(patch, BANDS_HZ, 80.0, NONE, generator(0))
-    np.testing.assert_allclose(augmented, patch - patch.max(), atol=1e-5)
+def test_augment_window_with_none_only_shifts_the_maximum_to_zero() -> None:
+    window = np.maximum(S_DB[:, :128] - 5, -80)
+    augmented = augment_window(window, BANDS_HZ, 80.0, NONE, generator(0))
+    np.testing.assert_allclose(augmented, window - window.max(), atol=1e-5)
 
 
-def test_fully_masked_patch_is_returned_unchanged() -> None:
-    patch = S_DB[:, :8]
+def test_fully_masked_window_is_returned_unchanged() -> None:
+    window = S_DB[:, :8]
     everything = replace(NONE, masks=400, mask_size=8)
-    assert np.array_equal(augment_patch(patch, BANDS_HZ, 80.0, everything, generator(0)), patch)
+    assert np.array_equal(augment_window(window, BANDS_HZ, 80.0, everything, generator(0)), window)
 
 
 def test_band_limit_and_low_cut_empty_the_outer_bands() -> None:
-    patch = np.zeros((128, 40), dtype=np.float32)
+    window = np.zeros((128, 40), dtype=np.float32)
     cutoffs = set()
     for seed in range(20):
-        limited = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, band_limit=1), generator(seed))
+        limited = augment_window(
+            window, BANDS_HZ, 80.0, replace(NONE, band_limit=1), generator(seed)
+        )
         empty = (limited == -80.0).all(axis=1)
         assert empty[BANDS_HZ > 10500].all()
         assert not empty[BANDS_HZ < 3400].any()
         assert np.array_equal(np.sort(empty), empty)  # contiguous above one frequency
         assert (limited[~empty] == 0).all()
         cutoffs.add(int(empty.argmax()))
-        cut = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, low_cut=1), generator(seed))
+        cut = augment_window(window, BANDS_HZ, 80.0, replace(NONE, low_cut=1), generator(seed))
         empty = (cut == -80.0).all(axis=1)
         assert empty[BANDS_HZ < 80].all()
         assert not empty[BANDS_HZ > 350].any()
@@ -116,35 +118,35 @@ def test_band_limit_and_low_cut_empty_the_outer_bands() -> None:
 
 
 def test_noise_fills_silent_cells() -> None:
-    patch = np.full((128, 40), -80, dtype=np.float32)
-    patch[60] = 0
-    noisy = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, noise=1), generator(1))
+    window = np.full((128, 40), -80, dtype=np.float32)
+    window[60] = 0
+    noisy = augment_window(window, BANDS_HZ, 80.0, replace(NONE, noise=1), generator(1))
     assert np.median(noisy) > -75
     assert abs(float(np.median(noisy[60]))) < 2
 
 
 def test_noise_floor_raises_quiet_cells_only() -> None:
-    patch = np.full((128, 40), -80, dtype=np.float32)
-    patch[60] = 0
-    lifted = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, floor=1), generator(1))
+    window = np.full((128, 40), -80, dtype=np.float32)
+    window[60] = 0
+    lifted = augment_window(window, BANDS_HZ, 80.0, replace(NONE, floor=1), generator(1))
     assert -75.1 <= float(lifted[0, 0]) <= -40
     assert np.ptp(lifted[:60]) == 0
     np.testing.assert_allclose(lifted[60], 0, atol=1e-3)
 
 
 def test_coding_empties_cells_far_below_the_column_maximum() -> None:
-    patch = np.linspace(-80, 0, 128, dtype=np.float32)[:, None].repeat(40, axis=1)
-    coded = augment_patch(patch, BANDS_HZ, 80.0, replace(NONE, coding=1), generator(1))
+    window = np.linspace(-80, 0, 128, dtype=np.float32)[:, None].repeat(40, axis=1)
+    coded = augment_window(window, BANDS_HZ, 80.0, replace(NONE, coding=1), generator(1))
     filled = coded[:, 0] > -80
-    assert filled[patch[:, 0] > -25].all()
-    assert not filled[patch[:, 0] < -60].any()
-    assert np.array_equal(coded[filled], patch[filled])
+    assert filled[window[:, 0] > -25].all()
+    assert not filled[window[:, 0] < -60].any()
+    assert np.array_equal(coded[filled], window[filled])
 
 
 def test_augmentation_depends_on_the_seed() -> None:
     def make(seed: int) -> np.ndarray:
         rng = generator(seed)
-        return augment_patch(random_crop(S_DB, 128, ALWAYS, rng), BANDS_HZ, 80.0, ALWAYS, rng)
+        return augment_window(random_crop(S_DB, 128, ALWAYS, rng), BANDS_HZ, 80.0, ALWAYS, rng)
 
     assert np.array_equal(make(7), make(7))
     assert not np.array_equal(make(7), make(8))

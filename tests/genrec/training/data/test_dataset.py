@@ -132,7 +132,7 @@ def test_load_archive_of_a_broken_file_raises_data_error(tmp_path: Path, fault: 
 
 def test_check_front_end_with_other_mel_bands_raises() -> None:
     check_front_end(DATA, SpectrogramConfig())
-    with pytest.raises(DataError, match="128 mel bands and the front end 64"):
+    with pytest.raises(DataError, match="128 mel bands and the front end has 64"):
         check_front_end(DATA, SpectrogramConfig(n_mels=64))
 
 

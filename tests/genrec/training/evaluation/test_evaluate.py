@@ -35,15 +35,17 @@ def cosine(degrees: float) -> float:
     return math.cos(math.radians(degrees))
 
 
-def at(degrees: list[float]) -> np.ndarray:
-    """Return unit vectors in the plane."""
+def unit_vectors(degrees: list[float]) -> np.ndarray:
+    """Return unit vectors at these angles, float32 (n, 2)."""
     radians = np.radians(degrees)
     return np.stack([np.cos(radians), np.sin(radians)], axis=1).astype(np.float32)
 
 
 def predictions(indices: list[int], degrees: list[float]) -> EmbeddedPredictions:
     logits = np.zeros((len(indices), 2), np.float32)
-    return EmbeddedPredictions(np.array(indices), at(degrees), logits, at(degrees))
+    return EmbeddedPredictions(
+        np.array(indices), unit_vectors(degrees), logits, unit_vectors(degrees)
+    )
 
 
 # --- accuracy
@@ -68,8 +70,8 @@ def test_accuracy_per_class_and_confusion_matrix() -> None:
 # --- calibration
 
 
-def sure(p: float, right: int, wrong: int) -> tuple[list[int], list[list[float]]]:
-    """Return truth and logits of two genres; the first is predicted with probability p."""
+def tracks_of(p: float, right: int, wrong: int) -> tuple[list[int], list[list[float]]]:
+    """Return true labels and logits of tracks that are predicted label 0 with probability ``p``."""
     logits = [[math.log(p / (1 - p)), 0.0]] * (right + wrong)
     return [0] * right + [1] * wrong, logits
 
@@ -84,23 +86,23 @@ def calibration_of(
 
 
 def test_calibrated_probabilities_have_zero_ece() -> None:
-    found = calibration_of(sure(0.8, 8, 2))
+    found = calibration_of(tracks_of(0.8, 8, 2))
     assert found["ece"] == pytest.approx(0, abs=1e-6)
     assert found["nll"] == pytest.approx(-(0.8 * math.log(0.8) + 0.2 * math.log(0.2)), abs=1e-6)
     assert found["temperature"] == 1.7
 
 
 def test_ece_is_the_gap_weighted_by_bin_size() -> None:
-    assert calibration_of(sure(0.8, 5, 5))["ece"] == pytest.approx(0.3, abs=1e-6)
-    mixed = calibration_of(sure(0.85, 6, 4), sure(0.95, 30, 0))
+    assert calibration_of(tracks_of(0.8, 5, 5))["ece"] == pytest.approx(0.3, abs=1e-6)
+    mixed = calibration_of(tracks_of(0.85, 6, 4), tracks_of(0.95, 30, 0))
     assert mixed["ece"] == pytest.approx(0.25 * 0.25 + 0.75 * 0.05, abs=1e-6)
 
 
 def test_unsure_tracks_are_excluded_from_accuracy_when_sure() -> None:
-    found = calibration_of(sure(0.6, 1, 3), sure(0.9, 5, 1), below=0.7)
+    found = calibration_of(tracks_of(0.6, 1, 3), tracks_of(0.9, 5, 1), below=0.7)
     assert found["unsure_share"] == pytest.approx(4 / 10)
     assert found["accuracy_when_sure"] == pytest.approx(5 / 6)
-    none_sure = calibration_of(sure(0.6, 1, 3), below=0.7)
+    none_sure = calibration_of(tracks_of(0.6, 1, 3), below=0.7)
     assert (none_sure["unsure_share"], none_sure["accuracy_when_sure"]) == (1.0, 0.0)
 
 
@@ -160,7 +162,7 @@ def test_neighbours_with_only_the_artists_tracks_are_empty() -> None:
 
 
 class FixedPredictions:
-    """Analyzer stand-in with a fixed prediction per track."""
+    """Analyzer stand-in with a fixed prediction per track of a `numbered` data set."""
 
     def __init__(self, features: np.ndarray, logits: np.ndarray) -> None:
         self.features, self.logits = features, logits
@@ -188,7 +190,7 @@ class FixedPredictions:
 
 
 def numbered(data: Dataset, **changed: Any) -> Dataset:
-    """Return the data with levels that identify the track."""
+    """Return a data set in which all levels of track i are i + 1."""
     levels = np.arange(1, len(data) + 1, dtype=np.uint8)[:, None, None]
     return replace(data, levels=np.broadcast_to(levels, data.levels.shape).copy(), **changed)
 
@@ -201,7 +203,7 @@ PARTS: Parts = {
 }
 LOGIT = 2 * math.log(4)  # 0.8 at a temperature of 2
 KNOWN = FixedPredictions(
-    at([0, 90, 5, 80, 50]),
+    unit_vectors([0, 90, 5, 80, 50]),
     np.array([[0, 0], [0, 0], [LOGIT, 0], [0, LOGIT], [0, LOGIT]], dtype=np.float32),
 )
 

@@ -63,7 +63,7 @@ def test_apply_change_to_silence_is_silent() -> None:
 
 
 class Treble:
-    """Analyzer stand-in that predicts the second genre if the highest bands are silent."""
+    """Analyzer stand-in that predicts the second genre if all bands above 9 kHz are empty."""
 
     preset = SimpleNamespace(labels=tuple(DATA.labels), spectrogram=CONFIG)
 

@@ -29,7 +29,7 @@ CLEAN = Sound(drive=0.0, room=0.0, low_hz=0.0, high_hz=11025.0, noise_db=-120.0)
 
 
 def genrec(*arguments: str | Path, first: str = "pass") -> subprocess.CompletedProcess[str]:
-    """Run the command line, after the code ``first``."""
+    """Run ``genrec`` in a process that first executes the code ``first``; return its result."""
     code = f"import sys; {first}; from bot.cli.main import main; sys.exit(main())"
     return subprocess.run(
         [sys.executable, "-c", code, *map(str, arguments)],
