@@ -11,9 +11,9 @@ from genrec.errors import CatalogueError
 
 @asynccontextmanager
 async def background_check(check: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Run the block while ``check`` runs; a CatalogueError of the check ends the block.
+    """Run ``check`` in the background of the block, and cancel it at the block's end.
 
-    When the block ends first, the check is cancelled.
+    If the check raises CatalogueError, the block is cancelled and that error is raised instead.
     """
     block = asyncio.current_task()
     assert block is not None

@@ -35,9 +35,9 @@ class VoteCounts:
 
 
 async def vote(db: Database, cast: Vote) -> bool:
-    """Store a vote in place of the user's last one, and return True.
+    """Store a user's vote, or withdraw an equal earlier one; return whether a vote is stored.
 
-    If the last vote was the same, it is deleted, and False is returned.
+    A different earlier vote of the user for the same message is replaced.
     """
     key = (cast.message_id, cast.user_id)
     async with db.transaction() as tx:
@@ -54,7 +54,7 @@ async def vote(db: Database, cast: Vote) -> bool:
 
 
 async def count_votes(db: Database, *, model_id: str | None = None) -> VoteCounts:
-    """Return the numbers of votes, of all models or of one."""
+    """Return the numbers of thumbs up and down for one model, or for all."""
     rows = await db.all(
         "SELECT verdict, count(*) FROM feedback WHERE ?1 IS NULL OR model_id = ?1 GROUP BY verdict",
         (model_id,),

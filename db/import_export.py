@@ -57,7 +57,7 @@ _SELECT = (
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """Result of an import: ids of the tracks, and one sentence for each rejected row."""
+    """Result of an import: ids of the tracks, and in ``refused`` a sentence per rejected row."""
 
     ids: tuple[int, ...]
     refused: tuple[str, ...]
@@ -73,7 +73,7 @@ async def export_tracks(
     public_source: Callable[[str], str] | None = None,
     fingerprints: bool = True,
 ) -> AsyncGenerator[str]:
-    """Yield the file of the active tracks in pieces: all, one scope's, or ``ids`` in their order.
+    """Yield an export file in pieces: all active tracks, one scope's, or ``ids`` in their order.
 
     CSV and JSON contain embeddings and fingerprints, and ``import_tracks`` reads them. For a file
     that leaves the operator's hands, ``public_source`` maps each source to a public address or "".
@@ -104,10 +104,11 @@ async def export_tracks(
 async def import_tracks(
     catalogue: Catalogue, text: str, *, scope: str, model_id: str, dimension: int
 ) -> ImportResult:
-    """Add the tracks of a CSV or JSON export to a scope; refuse an export of another model.
+    """Add the tracks of a CSV or JSON export to a scope; return their ids and the rejected rows.
 
     A track replaces the track of the scope with the same source, or without a source the one with
-    the same embedding. So a second import of a file adds nothing.
+    the same embedding. So a second import of a file adds nothing. An export of another model raises
+    ModelMismatch, and a text that is no export InputRefused.
     """
     tracks: list[NewTrack] = []
     refused: list[str] = []
@@ -115,7 +116,7 @@ async def import_tracks(
         if row.get("model_id") != model_id:
             raise ModelMismatch(
                 f"The export is of the model {row.get('model_id') or '(none)'}, and this genrec"
-                f" uses {model_id}: use the same preset in both."
+                f" uses {model_id}: use the same preset for both."
             )
         try:
             tracks.append(_track(row, dimension))
@@ -129,7 +130,7 @@ async def import_tracks(
 
 
 def csv_text(head: Sequence[str] | None, rows: Iterable[Iterable[object]]) -> str:
-    """Return rows as CSV with formula cells escaped; ``head`` is None for a continuation."""
+    """Return rows as CSV with formula cells escaped; ``head`` is the header line or None."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     if head is not None:
@@ -249,7 +250,10 @@ def _read_json(body: str) -> Iterator[Mapping[str, object]]:
 
 
 def _track(row: Mapping[str, object], dimension: int) -> NewTrack:
-    """Validate an imported row; a content hash in it is ignored, because it may be forged."""
+    """Return the track of an imported row, or raise InputRefused if a field is invalid.
+
+    A content hash in the row is ignored, because it may be forged.
+    """
     title, genre = clean(row.get("title")), clean(row.get("genre"))
     if not title:
         raise InputRefused("The track has no title: give it one.")
@@ -303,7 +307,10 @@ def _seconds(value: object) -> float:
 async def _with_known_sources(
     catalogue: Catalogue, scope: str, model_id: str, tracks: list[NewTrack]
 ) -> list[NewTrack]:
-    """Give a track without a source the source of the scope's track with the same embedding."""
+    """Return the tracks; those without a source get the one of an equal track of the scope.
+
+    Tracks are equal if their embeddings are.
+    """
     wanted = [pack_vector(track.embedding).hex().upper() for track in tracks if not track.source]
     if not wanted:
         return tracks

@@ -9,7 +9,7 @@ from db.connection import Database
 
 
 def new_reply_id() -> int:
-    """Return a random row id, so that later changes of the row need not wait for its insertion."""
+    """Return a random row id: the row can be changed before its insertion is written."""
     return secrets.randbits(62)
 
 
@@ -58,17 +58,17 @@ class ReplyChanges:
         return bool(self.added or self.posted or self.deleted)
 
     def add(self, reply: PendingReply) -> None:
-        """Add a reply."""
+        """Record a new reply for insertion."""
         self.added[reply.id] = reply
 
     def delete(self, reply_id: int) -> None:
-        """Delete a reply; one that was not saved yet is never written."""
+        """Record the deletion of a reply; one that was not saved yet is never written."""
         self.posted.pop(reply_id, None)
         if self.added.pop(reply_id, None) is None:
             self.deleted.add(reply_id)
 
     def then(self, later: ReplyChanges) -> ReplyChanges:
-        """Return these changes followed by later ones, as one batch."""
+        """Append later changes to these in place, and return the result."""
         for reply in later.added.values():
             self.add(reply)
         self.posted |= later.posted

@@ -25,7 +25,7 @@ _DASH = re.compile(r"\s+[-\u2013\u2014]\s+")
 
 @dataclass(frozen=True, slots=True)
 class Tags:
-    """Title, artist and genre of a file; only ``genre`` may be empty."""
+    """Title, artist and genre of a music file; only ``genre`` may be empty."""
 
     title: str
     artist: str
@@ -33,7 +33,7 @@ class Tags:
 
 
 def read_tags(path: Path, root: Path, labels: Sequence[str] = ()) -> Tags:
-    """Return a file's tags; gaps are filled from its name and its folders below ``root``.
+    """Return a file's tags; missing ones come from its name and its folders below ``root``.
 
     A folder named like one of the preset's ``labels`` is the genre, any other the artist.
     """
@@ -58,7 +58,7 @@ def read_tags(path: Path, root: Path, labels: Sequence[str] = ()) -> Tags:
 
 
 def clean(text: object, longest: int = LONGEST_NAME) -> str:
-    """Return a text as one short line without control or invisible characters; "" if not a str."""
+    """Return a text as one line of at most ``longest`` visible characters; "" if not a str."""
     if not isinstance(text, str):
         return ""
     # C*: control, format (bidi overrides, zero widths), surrogates and unassigned characters.
@@ -72,7 +72,7 @@ def clean(text: object, longest: int = LONGEST_NAME) -> str:
 
 
 def match_label(genre: str, labels: Sequence[str]) -> str:
-    """Return the label that equals a tag's genre after normalisation, or ""."""
+    """Return the label that equals ``genre`` without case, accents and punctuation, or ""."""
     wanted = fold(genre).replace(" ", "")
     return next((label for label in labels if fold(label).replace(" ", "") == wanted), "")
 

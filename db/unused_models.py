@@ -1,4 +1,4 @@
-"""Delete rows of models that have not been used for 30 days."""
+"""Delete the database rows of models that have not been used for 30 days."""
 
 from __future__ import annotations
 
@@ -38,16 +38,17 @@ async def model_in_use(db: Database, model_id: str) -> AsyncIterator[None]:
 async def delete_unused_models(db: Database, model_id: str, *, now: float | None = None) -> None:
     """Record that ``model_id`` is in use, and delete rows of models unused for 30 days.
 
-    Deleted are cached analyses, stored failures, and tracks of the library and starter scopes: all
-    can be computed again. A guild's track is deleted only if the guild has it for a used model too,
-    because /reindex needs the old row to analyse the track again from its link. A guild's track
-    without a link stays, because its audio is gone. The 30 days of a model without a record, of an
-    older genrec, begin now. ``now`` is in seconds since 1970, for tests.
+    Cached analyses, stored failures, and tracks of the library and starter scopes are deleted,
+    because all of them can be computed again. A guild's track is deleted only if the guild has it
+    for another model that stays: /reindex needs the old row to analyse the track again from its
+    link. A guild's track without a link stays, because its audio is not stored. For a model without
+    a record, from an older genrec, the 30 days begin now. ``now`` is in seconds since 1970, for
+    tests.
     """
     now = time.time() if now is None else now
     async with db.transaction() as tx:
         last_used = await _load(tx)
-        # A record of the future is of a wrong clock.
+        # A time in the future comes from a wrong clock.
         last_used = {model: min(last_used.get(model, now), now) for model in await _models(tx)} | {
             model_id: now
         }
@@ -61,7 +62,7 @@ async def delete_unused_models(db: Database, model_id: str, *, now: float | None
         await delete_models_failures(db, unused)
         await Catalogue(db).delete_models(unused)
     if await db.number("SELECT count(*) FROM generation WHERE state = 'retired'"):
-        await generations.sweep(db)  # also of a pass that was cancelled
+        await generations.sweep(db)  # also after a pass that was cancelled
 
 
 async def _daily(db: Database, model_id: str) -> None:

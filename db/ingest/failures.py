@@ -1,4 +1,4 @@
-"""Files that cannot be analysed, with the reasons; they are skipped until they change."""
+"""Store the files that cannot be analysed, with the reasons; runs skip them until they change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from db.ingest.scan import FileStamp
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that cannot be analysed; ``lasting`` if only a change of the file can help."""
+    """A file that cannot be analysed; ``lasting`` is True if only a change of the file can help."""
 
     path: str
     stamp: FileStamp
@@ -22,7 +22,7 @@ class Failure:
 
 
 async def load_failures(session: SqlSession, scope: str, model_id: str) -> dict[str, Failure]:
-    """Return the stored failures of a scope and model by path."""
+    """Return the stored failures of a scope and model, by path."""
     rows = await session.all(
         "SELECT path, size, mtime_ns, code, reason FROM failure"
         " WHERE scope = ? AND model_id = ? ORDER BY path",
@@ -34,7 +34,7 @@ async def load_failures(session: SqlSession, scope: str, model_id: str) -> dict[
 async def save_failures(
     tx: SqlSession, scope: str, model_id: str, failures: Iterable[Failure]
 ) -> None:
-    """Store the lasting failures."""
+    """Store those of the failures that are lasting, in place of earlier ones of the same files."""
     await tx.many(
         "INSERT OR REPLACE INTO failure (scope, model_id, path, size, mtime_ns, code, reason)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",

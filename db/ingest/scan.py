@@ -1,4 +1,4 @@
-"""Scan a music folder: files with size and modification time, and unreadable paths."""
+"""Scan a music folder for audio files, with their size and modification time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AUDIO_SUFFIXES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """Size and modification time: a file with the same stamp is unchanged."""
+    """Size in bytes and modification time in ns; a file with an equal stamp counts as unchanged."""
 
     size: int
     mtime_ns: int
@@ -29,7 +29,7 @@ class FileStamp:
 
 @dataclass(slots=True)
 class FolderScan:
-    """Result of a scan: stamps by absolute path, and reasons by unreadable path."""
+    """Result of a scan: file stamps by absolute path, and the reason for each unreadable path."""
 
     files: dict[str, FileStamp] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
@@ -48,20 +48,21 @@ def open_folder(path: Path) -> Path:
 
 
 def scan_folder(root: Path) -> FolderScan:
-    """Return the music files under a folder, each once, without hidden files and folders.
+    """Return the audio files under a folder, each once, without hidden files and folders.
 
-    Symbolic links are followed last, and no folder is scanned twice.
+    A file counts as audio by its suffix. Linked folders are scanned after all others, and no folder
+    is scanned twice.
     """
     found = FolderScan()
-    seen: set[tuple[int, int]] = set()
+    scanned: set[tuple[int, int]] = set()
     plain, linked = deque([str(root)]), deque[str]()
     while plain or linked:
         folder = (plain or linked).popleft()
         try:
             status = Path(folder).stat()
-            if (status.st_dev, status.st_ino) in seen:
+            if (status.st_dev, status.st_ino) in scanned:
                 continue
-            seen.add((status.st_dev, status.st_ino))
+            scanned.add((status.st_dev, status.st_ino))
             with os.scandir(folder) as entries:
                 listing = sorted(entries, key=lambda entry: entry.name)
         except OSError as error:
@@ -74,7 +75,7 @@ def scan_folder(root: Path) -> FolderScan:
 
 
 def file_stamp(path: str) -> FileStamp:
-    """Return the stamp of a file; raises OSError."""
+    """Return the size and modification time of a file; raises OSError."""
     status = Path(path).stat()
     return FileStamp(status.st_size, status.st_mtime_ns)
 
@@ -86,7 +87,7 @@ def file_sha256(path: str) -> str:
 
 
 def printable(path: str) -> str:
-    """Return a path with bytes that are not UTF-8 escaped."""
+    """Return a path in which bytes that are not UTF-8 are escaped."""
     return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Lock of a scope: one indexing run at a time, across processes, released by a kill."""
+"""Lock of a scope: one indexing run at a time in all processes; a killed process releases it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from genrec.errors import CatalogueError
 
 @asynccontextmanager
 async def scope_lock(db: Database, scope: str) -> AsyncIterator[None]:
-    """Hold the lock of a scope in the block; raise CatalogueError if it is taken."""
+    """Hold the lock of a scope during the block; raise CatalogueError if another run holds it."""
     if scope in db.locked_scopes:
         raise _taken(scope)
     db.locked_scopes.add(scope)
