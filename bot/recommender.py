@@ -235,13 +235,13 @@ class Recommender:
 
 
 def shortage(found: int, k: int, genre: str | None) -> str:
-    """Return why there are fewer than ``k`` tracks; "" where there are enough."""
+    """Return a sentence if fewer than ``k`` tracks were found, else ""."""
     if found >= k:
         return ""
-    among = f"{genre} tracks" if genre else "tracks"
+    track = f"{genre} track" if genre else "track"
     if not found:
-        return f"No {among} in the catalogue sound enough like this clip to recommend one."
-    return f"Only {found} of {k}: no other {among} in the catalogue sound enough like this clip."
+        return f"No {track} in the library is similar enough."
+    return f"Only {found} of {k}: no other {track} in the library is similar enough."
 
 
 def _ms(since: float) -> float:

@@ -98,7 +98,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
 
         async def handle(progress: Progress) -> Response:
             async with self._sources.fetch(source) as clip:
-                progress.now("listening")
+                progress.now("analyzing")
                 analysis = await self._recommender.analyze(clip)
             new = NewTrack.of(
                 analysis,

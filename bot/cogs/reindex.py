@@ -42,11 +42,11 @@ class Reindex(commands.Cog):
         self._admin_guilds = frozenset(admin_guilds)
         self.buttons: Mapping[str, OnPress] = {"cancel": self.cancel}
 
-    @app_commands.command(description="Index the library again (admins)")
+    @app_commands.command(description="Analyse the music again (admins)")
     @app_commands.describe(scope="The operator's music folder, or this server's tracks")
     @app_commands.choices(
         scope=[
-            app_commands.Choice(name="the library", value="library"),
+            app_commands.Choice(name="the operator's music", value="library"),
             app_commands.Choice(name="this server's tracks", value="server"),
         ]
     )

@@ -46,7 +46,7 @@ class RequestHandlers:
             if await self._recommender.is_empty(options.scopes):
                 raise RequestDeclined("library_empty")
             async with self._sources.fetch(source) as clip:
-                progress.now("listening")
+                progress.now("analyzing")
                 analysis = await self._recommender.analyze(clip)
             progress.now("comparing")
             rec = await self._recommender.recommend(
@@ -75,7 +75,7 @@ class RequestHandlers:
 
         async def handle(progress: Progress) -> Response:
             async with self._sources.fetch(source) as clip:
-                progress.now("listening")
+                progress.now("analyzing")
                 analysis = await self._recommender.analyze(clip)
             progress.now("comparing")
             rec = self._recommender.genre(analysis)

@@ -45,9 +45,9 @@ class Progress:
     """Makes the progress message of a handler that has a layout of its own."""
 
     def now(self, stage: str) -> None:
-        """Enter the next stage; only "listening" waits for a worker."""
+        """Enter the next stage; only "analyzing" waits for a worker."""
         self.stage = stage
-        self.request.analyzing = stage == "listening"
+        self.request.analyzing = stage == "analyzing"
 
 
 Handler = Callable[[Progress], Awaitable[Response]]
@@ -148,7 +148,7 @@ class RequestRunner:
             if progress.layout is not None:
                 await self._try_to_show(responder, progress.layout())
                 continue
-            waits = progress.stage == "listening"
+            waits = progress.stage == "analyzing"
             place = self._admission.place(progress.request) if waits else 0
             now = ("queued", place) if place else (progress.stage, 0)
             if now != shown:

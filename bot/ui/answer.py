@@ -33,9 +33,9 @@ from genrec.types import GenreScore, Neighbour, Recommendation, Track
 PICTURE_NAME = "spectrogram.png"
 SEARCH_URL = "https://www.youtube.com/results?search_query="
 GENRES_SHOWN = 3
-# Text keys of timbre similarity, each with the lowest similarity that it describes.
+# Text keys for ranges of similarity, each with the lowest similarity of its range.
 CLOSENESS = ((0.75, "very_close"), (0.5, "close"), (-1.0, "related"))
-# A less probable genre is not shown as also found in the clip.
+# A less probable genre is not called another genre of the clip.
 MIN_PROBABILITY = 0.1
 # Most characters of a name and of a link, tried in turn until the message fits. Some scripts take
 # nine characters a letter in a URL, so ten such tracks need the smaller limits.
@@ -115,10 +115,10 @@ def genre_block(
     """Return the genre as a heading, the clip's name, and bars for the most probable genres."""
     shown = escape(name, NAME_IN_HEADING) or localizer("answer.your_clip")
     if analyzed_s is None:
-        lines = [small(localizer("answer.heard", name=shown))]
+        lines = [small(localizer("answer.analyzed", name=shown))]
     else:
         seconds = localizer.duration(analyzed_s)
-        lines = [small(localizer("answer.heard_for", name=shown, seconds=seconds))]
+        lines = [small(localizer("answer.analyzed_for", name=shown, seconds=seconds))]
     labels = [genre_name(localizer, score.label) for score in scores[:GENRES_SHOWN]]
     if labels:
         first = labels[0]
@@ -177,17 +177,17 @@ def _fitted(localizer: Localizer, rec: Recommendation, seed: Track | None, room:
 def _detail(
     localizer: Localizer, neighbour: Neighbour, rec: Recommendation, seed: Track | None
 ) -> str:
-    """Return a track's similarity and the reasons for it: genre and timbre."""
+    """Return a track's similarity and the reasons for it: genre and sound."""
     label, genre_key = neighbour.track.genre, _genre_reason(neighbour.track.genre, rec, seed)
     closeness = next(key for minimum, key in CLOSENESS if neighbour.similarity >= minimum)
     similarity = localizer("answer.similarity", number=localizer.number(neighbour.similarity, 2))
-    timbre = localizer(f"reason.{closeness}")
+    sound = localizer(f"reason.{closeness}")
     if not label:
-        return f"{similarity} · {timbre}"
+        return f"{similarity} · {sound}"
     if genre_key == "reason.same_genre":
-        return f"{similarity} · {localizer(genre_key)}, {timbre}"
+        return f"{similarity} · {localizer(genre_key)}, {sound}"
     genre = localizer(genre_key, genre=genre_name(localizer, label))
-    return f"{similarity} · {genre}, {timbre}"
+    return f"{similarity} · {genre}, {sound}"
 
 
 def _genre_reason(label: str, rec: Recommendation, seed: Track | None) -> str:
@@ -195,7 +195,7 @@ def _genre_reason(label: str, rec: Recommendation, seed: Track | None) -> str:
     if label == seed.genre if seed else label == rec.genre and not rec.unsure:
         return "reason.same_genre"
     probable = {s.label for s in rec.scores[:GENRES_SHOWN] if s.probability >= MIN_PROBABILITY}
-    return "reason.also_heard" if seed is None and label in probable else "reason.other_genre"
+    return "reason.also_probable" if seed is None and label in probable else "reason.other_genre"
 
 
 def _track_text(
@@ -216,7 +216,7 @@ def _seed_block(localizer: Localizer, seed: Track) -> str:
 
 def _heading(localizer: Localizer, rec: Recommendation, wanted: int) -> str:
     count = len(rec.tracks)
-    # The recommender's note says more, but in English only.
+    # The recommender's note contains more, but in English only.
     note = escape(rec.note, 300) if rec.note and localizer.english else ""
     if count == 0:
         return note or localizer("answer.nothing_alike")

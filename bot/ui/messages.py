@@ -50,7 +50,7 @@ from bot.ui.markdown import clean, escape
 from genrec.errors import FileMissing, GenrecError, InputRefused
 from genrec.types import Track
 
-STAGES = ("queued", "fetching", "listening", "comparing")
+STAGES = ("queued", "fetching", "analyzing", "comparing")
 # Codes with many causes: other languages add the English cause in small print.
 MANY_CAUSES = ("link_refused", "unsupported_source", "input_refused")
 MAX_VALUE = 200
@@ -186,8 +186,10 @@ def reindex_done(
         failed=state.failed,
         seconds=localizer.duration(state.elapsed_s),
     )
-    title = "### " + localizer("reindex.cancelled" if cancelled else "reindex.done")
-    items: list[Item] = [text(f"{title}\n{summary}")]
+    lines = ["### " + localizer("reindex.cancelled" if cancelled else "reindex.done"), summary]
+    if cancelled:
+        lines.append(localizer(f"reindex.cancelled_{state.scope}"))
+    items: list[Item] = [text("\n".join(lines))]
     if csv:
         items += [text(localizer("reindex.failures")), ui.File(f"attachment://{csv}")]
     return layout(CAREFUL if cancelled else GOOD, items)

@@ -157,7 +157,7 @@ async def test_recommend_from_an_empty_catalogue_has_the_genre(recommender: Reco
     rec = await recommend(recommender)
     assert rec.tracks == ()
     assert rec.genre == PRESET.labels[0]
-    assert rec.note.startswith("No tracks")
+    assert rec.note.startswith("No track in the library")
 
 
 async def test_unsure_genre_is_the_most_probable_one(

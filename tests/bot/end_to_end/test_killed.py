@@ -53,7 +53,7 @@ async def test_restart_corrects_the_messages_of_a_killed_bot(
     other = await sam.slash("genre", {"clip": clip()})
     await other.wait_ack()
     refused = await discord.you.wait_message(lambda m: m["components"], channel="dm")
-    assert "still being analysed" in visible_text(refused)
+    assert "still running" in visible_text(refused)
     # The pending reply is stored by then, but perhaps not at the acknowledgement.
     for one in (used, other):
         await wait_text(one, "Analysing", 30)

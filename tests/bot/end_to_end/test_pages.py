@@ -41,11 +41,11 @@ async def test_privacy_delete_removes_the_vote_after_confirmation(world: World) 
     )
     used = await world.you.slash("privacy delete")
     page = await used.wait_edited()
-    await world.you.press(page, "Keep everything")
+    await world.you.press(page, "Cancel")
     await wait_text(used, "Nothing was deleted")
     used = await world.you.slash("privacy delete")
     page = await used.wait_edited()
-    await world.you.press(page, "Delete everything")
+    await world.you.press(page, "Delete my data")
     await wait_text(used, "deleted")
     assert "Nothing is stored" in await wait_text(
         await world.you.slash("privacy show"), "What genrec stores"

@@ -100,7 +100,7 @@ async def test_second_request_of_a_user_is_declined_while_the_first_runs(world: 
     first = await world.you.slash("recommend", {"clip": clip()})
     await first.wait_ack()
     second = await world.you.slash("recommend", {"clip": clip()})
-    assert await wait_text(second, "still being analysed")
+    assert await wait_text(second, "still running")
     assert second.ephemeral
     world.pool.gate.set()
     await wait_response(first)
@@ -144,7 +144,7 @@ async def test_recommend_without_near_tracks_has_a_note(
 ) -> None:
     async with bot_on(discord, tmp_path, floor=0.9999999) as world:
         used = await world.you.slash("recommend", {"clip": clip()})
-        assert "sound enough like" in visible_text(await wait_response(used))
+        assert "is similar enough" in visible_text(await wait_response(used))
         discord.assert_clean()
 
 
@@ -153,7 +153,7 @@ async def test_recommend_from_an_empty_library_is_declined(
 ) -> None:
     async with bot_on(discord, tmp_path, songs=0) as world:
         used = await world.you.slash("recommend", {"clip": clip()})
-        assert await wait_text(used, "The library is empty")
+        assert await wait_text(used, "There are no tracks yet")
         await wait_response(await world.you.slash("genre", {"clip": clip()}))
 
 

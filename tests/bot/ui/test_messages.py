@@ -84,6 +84,7 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
     yield messages.reindex_progress(localizer(locale), ReindexState("server"), key=KEY)
     yield messages.reindex_done(localizer(locale), state, csv="failures.csv")
     yield messages.reindex_done(localizer(locale), state, cancelled=True)
+    yield messages.reindex_done(localizer(locale), ReindexState("server"), cancelled=True)
 
 
 def error_classes() -> list[type[errors.GenrecError]]:
@@ -138,8 +139,8 @@ def test_recommendation_shows_genre_tracks_similarity_and_reason():
         "Analysed 30 s of **clip.mp3**",
         "5 similar tracks",
         "**1. Song 1**\nBand 1\n",
-        "similarity 0.90 · same genre, very similar timbre",
-        "similarity 0.50 · same genre, similar timbre",
+        "similarity 0.90 · same genre, very similar sound",
+        "similarity 0.50 · same genre, similar sound",
         "vgg16-0123abcd · answered in 0.8 s",
     ):
         assert expected in text
@@ -178,19 +179,19 @@ def test_unsure_recommendation_has_its_heading_and_colour():
     ("genre", "expected"),
     [
         ("rock", "same genre"),
-        ("metal", "Metal, also found in your clip"),
-        ("blues", "listed as Blues"),  # 5 % is below MIN_PROBABILITY
-        ("vapor_wave", r"listed as Vapor\_wave"),
+        ("metal", "Metal, another genre of your clip"),
+        ("blues", "genre: Blues"),  # 5 % is below MIN_PROBABILITY
+        ("vapor_wave", r"genre: Vapor\_wave"),
     ],
 )
 def test_reason_depends_on_the_genres(genre, expected):
     rec = recommendation(tracks=(Neighbour(track(1, genre=genre), 0.6),))
-    assert f" · {expected}, similar timbre · " in seen(response(rec, count=1))
+    assert f" · {expected}, similar sound · " in seen(response(rec, count=1))
 
 
-def test_reason_without_genre_is_timbre_only():
+def test_reason_without_genre_names_the_sound_only():
     rec = recommendation(tracks=(Neighbour(track(1, genre=""), 0.1),))
-    assert "similarity 0.10 · somewhat similar timbre · " in seen(response(rec, count=1))
+    assert "similarity 0.10 · somewhat similar sound · " in seen(response(rec, count=1))
 
 
 def test_closeness_covers_every_similarity():
@@ -220,7 +221,7 @@ def test_fewer_tracks_than_requested_show_a_note():
 
 def test_no_tracks_show_a_note_and_no_export_button():
     view = response(recommendation(0))
-    assert "No track in the library is similar enough." in seen(view)
+    assert "No track is similar enough." in seen(view)
     assert custom_ids(view) == ["thumb:up:abc", "thumb:down:abc"]
 
 
@@ -229,7 +230,7 @@ def test_more_like_this_shows_its_seed_track():
     assert "## Similar to Song 9" in text
     assert "Band 9 · Rock" in text
     metal = response(seed=track(9, genre="metal"), picture=False)
-    assert "listed as Rock" in seen(metal)
+    assert "genre: Rock" in seen(metal)
     assert "your clip" not in seen(metal)
 
 
@@ -339,9 +340,22 @@ def test_reindex_progress_shows_percent_rate_time_left_file_and_cancel():
     assert custom_ids(done) == []
 
 
+@pytest.mark.parametrize(
+    ("scope", "expected"),
+    [
+        ("library", "The library is unchanged."),
+        ("server", "Tracks that were already analysed stay in the library."),
+    ],
+)
+def test_cancelled_reindex_names_the_tracks_that_stay(scope, expected):
+    done = messages.reindex_done(localizer("en-US"), ReindexState(scope, 2, 5), cancelled=True)
+    assert "### Indexing cancelled\n" in seen(done)
+    assert expected in seen(done)
+
+
 def test_attached_shows_count_and_file():
     view = messages.attached(localizer("en-US"), "tracks.csv", count=1)
-    assert "One track" in seen(view)
+    assert "Exported one track." in seen(view)
     assert components(view, FILE)[0]["file"]["url"] == "attachment://tracks.csv"
 
 
