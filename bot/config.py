@@ -14,7 +14,7 @@ from genrec.types import MAX_ANALYZED_S
 
 PREFIX = "GENREC_"
 # Old name of a setting to its new one; the old name works until 0.2.0.
-RENAMED = {"sandbox_port": "local_discord_port"}
+RENAMED = {"heard_s": "analyzed_s", "sandbox_port": "local_discord_port"}
 
 
 class Settings(BaseSettings):
@@ -25,21 +25,28 @@ class Settings(BaseSettings):
     )
 
     discord_token: SecretStr | None = Field(
-        None, description="The bot's token. Without it genrec runs on its own local Discord."
+        None, description="The bot's token; without it genrec runs on the local Discord."
     )
     preset: Path = Field(Path("models/resnet50"), description="Folder of the preset.")
     database: Path = Field(
         Path("data/genrec.db"), description="SQLite file for tracks, guild settings and votes."
     )
     library: Path | None = Field(
-        None, description="Music folder that /reindex and `genrec index` read; none by default."
+        None,
+        description="Music folder that /reindex indexes; without it /reindex of the library is "
+        "declined.",
     )
 
     workers: int = Field(
-        0, ge=0, le=64, description="Worker processes; 0 starts one a processor, four at most."
+        0, ge=0, le=64, description="Worker processes; 0 starts one per processor, at most four."
     )
-    queue: int = Field(64, ge=1, le=1000, description="Clips that may wait for a worker.")
-    heard_s: float = Field(
+    queue: int = Field(
+        64,
+        ge=1,
+        le=1000,
+        description="Clips, of requests and of indexing, that may wait for a worker.",
+    )
+    analyzed_s: float = Field(
         MAX_ANALYZED_S,
         ge=5,
         le=300,
@@ -47,7 +54,10 @@ class Settings(BaseSettings):
         "affect stored analyses.",
     )
     analysis_timeout_s: float = Field(
-        30.0, gt=0, le=600, description="Seconds after which an analysis is cancelled."
+        30.0,
+        gt=0,
+        le=600,
+        description="Seconds after which an analysis is stopped and its worker killed.",
     )
     max_upload_mb: float = Field(
         25.0, gt=0, le=500, description="Largest clip or link download, in MiB."
@@ -71,8 +81,8 @@ class Settings(BaseSettings):
 
     sites: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Sites whose pages are read, by their names in docs/links.md, with commas "
-        "between; empty means all of them but YouTube, `off` means no pages.",
+        description="Sites whose pages are fetched, by their names in docs/links.md, separated by "
+        "commas; empty means all sites but YouTube, `off` means none.",
     )
     youtube: bool = Field(
         False,
@@ -93,10 +103,12 @@ class Settings(BaseSettings):
         0,
         ge=0,
         le=10_000,
-        description="Warn if yt-dlp is older than these days; 0: never.",
+        description="Warn if yt-dlp is older than this many days; 0 turns it off.",
     )
     js_runtime: Path | None = Field(
-        None, description="Deno program that YouTube needs; by default the one on the PATH."
+        None,
+        description="Deno program that YouTube needs; by default the one beside Python or on the "
+        "PATH.",
     )
     cookies_file: Path | None = Field(
         None, description="Cookies in Netscape format, for YouTube only."
@@ -113,12 +125,14 @@ class Settings(BaseSettings):
         description="Gateway connections; 0 uses Discord's recommendation.",
     )
     development_server: int | None = Field(
-        None, ge=1, description="Server id where commands are registered at once, for development."
+        None,
+        ge=1,
+        description="Id of a server on which commands are registered immediately; for development.",
     )
     admin_servers: Annotated[tuple[int, ...], NoDecode] = Field(
         (),
-        description="Server ids, with commas between, whose admins may re-index the operator's "
-        "library; empty means every server's.",
+        description="Ids of the servers, separated by commas, whose admins may re-index the "
+        "operator's library; empty means all servers.",
     )
     support_url: str = Field("", description="Address for problem reports; shown in /help.")
 
@@ -134,10 +148,11 @@ class Settings(BaseSettings):
         le=65535,
         description="Loopback port of the local Discord; 0 takes any free port.",
     )
-    log_format: Literal["text", "json"] = Field("text", description="Format of log lines.")
+    log_format: Literal["text", "json"] = Field("text", description="`text` or `json`.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="Least severe level that is logged."
+        "INFO", description="Least severe level in the log: `DEBUG`, `INFO`, `WARNING` or `ERROR`."
     )
+    heard_s: float | None = Field(None, ge=5, le=300, description="Use analyzed_s.")
     sandbox_port: int | None = Field(None, ge=0, le=65535, description="Use local_discord_port.")
 
     @model_validator(mode="before")
@@ -166,7 +181,7 @@ class Settings(BaseSettings):
     @classmethod
     def _web_address(cls, value: str) -> str:
         if value and not value.startswith("https://"):
-            raise ValueError("must start with https://")
+            raise ValueError(f"is {value!r} and must start with https://")
         return value
 
     @property

@@ -15,13 +15,13 @@ class SettingsError(GenrecError):
 
 
 class DemoFailed(GenrecError):
-    """A step of the demo failed: the bot refused it or did not respond in time."""
+    """A step of the demo failed: the bot declined the request or did not respond in time."""
 
     code = "demo"
 
 
 class RequestDeclined(GenrecError):
-    """A request that the bot rejects before it analyses anything.
+    """A request that the bot declines before an analysis.
 
     ``key`` names the text among the ``[refusals]``, and ``values`` fill its placeholders. Users see
     the text in their language; ``str()`` of the error is the English one.

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
-"""The id of the request that the current task handles; in every log line."""
+"""Id of the request that the current task handles; it appears in each log line."""
 
 _HIDDEN = "[hidden]"
 # Discord's bot tokens, interaction and webhook tokens in URLs and payloads, signed CDN links.

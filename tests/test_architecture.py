@@ -259,7 +259,8 @@ def test_module_names_are_unique() -> None:
 # Docstrings
 
 MAX_FIRST_LINE = 100
-NOT_FIRST = {"How", "Let", "Say", "Tell", "That", "What", "Where", "Whoever"}
+NOT_FIRST = {"Ask", "Hear", "How", "Know", "Let", "Say", "See", "Tell", "That", "What", "Where",
+             "Whoever"}  # fmt: skip
 
 
 def public_docstrings(tree: ast.Module) -> Iterator[tuple[int, str, str]]:

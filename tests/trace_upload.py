@@ -75,7 +75,7 @@ class Trace:
 
 
 class InlineExecutor(ThreadPoolExecutor):
-    """Run ``asyncio.to_thread`` on the calling thread, so that the trace sees it in order."""
+    """Run ``asyncio.to_thread`` on the calling thread, so that the trace records it in order."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Call at once and return the finished future."""

@@ -44,7 +44,7 @@ def recommend(
 
 
 def genre(source: str, *, preset: Path | None = None) -> Recommendation:
-    """Hear one clip; the answer has no tracks."""
+    """Analyse one clip and return its genre, without tracks."""
     return asyncio.run(_genre(_settings(preset), source))
 
 

@@ -100,7 +100,7 @@ def _database(settings: Settings) -> str:
 def _answer(settings: Settings) -> str:
     async def analyze(path: Path) -> str:
         preset = find_preset(settings.preset)
-        async with AnalysisPool(preset, workers=1, max_analyzed_s=settings.heard_s) as pool:
+        async with AnalysisPool(preset, workers=1, max_analyzed_s=settings.analyzed_s) as pool:
             analysis = await pool.analyze(path)
         took = ", ".join(f"{name} {ms:.0f} ms" for name, ms in analysis.timings_ms.items())
         return f"a worker classified the demo clip as {analysis.scores[0].label} ({took})"

@@ -13,13 +13,13 @@ from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
 
 OnPress = Callable[[discord.Interaction, tuple[str, ...]], Awaitable[None]]
-"""Callback of a button: it gets the parts of the custom_id after the first."""
+"""Callback of a control: gets the interaction and the custom_id's parts after the first."""
 
 
 def control_class(
     callbacks: Mapping[str, OnPress], *, dedup: EventDedup, errors: ErrorHandler
 ) -> type[ui.DynamicItem[ui.Item[Any]]]:
-    """Return the class for ``client.add_dynamic_items``: one for all controls, by first part.
+    """Return one DynamicItem class for all controls; it dispatches by a custom_id's first part.
 
     discord.py makes items from the class alone, so the class closes over their dependencies.
     """

@@ -12,7 +12,7 @@ _NOT_SOUND = ("image/", "text/", "application/pdf", "application/json", "applica
 
 
 def one_source(clip: discord.Attachment | None, link: str | None) -> Attachment | str:
-    """Return the clip or the link of a command, if there is exactly one."""
+    """Return the clip or the link of a command; raise RequestDeclined for none or both."""
     if clip is not None and link:
         raise RequestDeclined("clip_and_link")
     if clip is not None:
@@ -23,24 +23,24 @@ def one_source(clip: discord.Attachment | None, link: str | None) -> Attachment 
 
 
 def as_source(attachment: discord.Attachment) -> Attachment:
-    """Return an upload as the sources take it."""
+    """Return an uploaded file as an ``Attachment``, which ``Sources`` accepts."""
     return Attachment(url=attachment.url, filename=attachment.filename, size=attachment.size)
 
 
 def could_be_sound(attachment: discord.Attachment) -> bool:
-    """Return whether an upload may be a clip; an unknown content type may."""
+    """Return False for an upload whose content type is never sound, and True for all others."""
     kind = attachment.content_type or ""
     return not kind.startswith(_NOT_SOUND)
 
 
 def is_sound(attachment: discord.Attachment) -> bool:
-    """Return whether an upload has the content type of sound or video."""
+    """Return True for an upload with a content type of sound or video."""
     kind = attachment.content_type or ""
     return kind.startswith(("audio/", "video/")) or kind == "application/ogg"
 
 
 def require_manage_guild(interaction: discord.Interaction) -> int:
-    """Return the guild's id, if the user may manage it.
+    """Return the guild's id; raise RequestDeclined outside a guild or without Manage Server.
 
     Hiding a command from other users, as Discord does, is no protection.
     """
@@ -52,7 +52,7 @@ def require_manage_guild(interaction: discord.Interaction) -> int:
 
 
 def require_role(user: discord.abc.User, role_ids: frozenset[int]) -> None:
-    """Decline a user without one of the roles; a user with Manage Server needs none."""
+    """Raise RequestDeclined for a user with neither one of the roles nor Manage Server."""
     if not role_ids or not isinstance(user, discord.Member):
         return
     if user.guild_permissions.manage_guild or role_ids & {role.id for role in user.roles}:
@@ -61,7 +61,7 @@ def require_role(user: discord.abc.User, role_ids: frozenset[int]) -> None:
 
 
 def may_post_in(channel: discord.abc.MessageableChannel, guild: discord.Guild | None) -> bool:
-    """Return whether the bot may post in a channel."""
+    """Return True if the bot has the permissions to view a channel and to send messages there."""
     if guild is None or not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
         return True
     allowed = channel.permissions_for(guild.me)

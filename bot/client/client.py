@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import discord
@@ -34,17 +34,36 @@ class Tree(app_commands.CommandTree["Client"]):
         self._errors = errors
 
     async def interaction_check(self, interaction: discord.Interaction[Client], /) -> bool:
-        """Drop an interaction that was dispatched before."""
+        """Return False for an interaction that was dispatched before: discord.py drops it."""
         return self._dedup.is_new(interaction.id)
 
     async def on_error(
         self, interaction: discord.Interaction[Client], error: app_commands.AppCommandError, /
     ) -> None:
-        """Pass an error to the error handler; a failed autocomplete is only logged."""
+        """Send the message of an error; a failed autocomplete is only logged."""
         if interaction.type is discord.InteractionType.autocomplete:
-            log.warning("autocomplete failed", exc_info=error)
+            command = interaction.command.qualified_name if interaction.command else "unknown"
+            data: Mapping[str, Any] = interaction.data or {}
+            option = _focused_option(data.get("options", ()))
+            log.warning(
+                "autocomplete failed: interaction %s, command %s, option %s",
+                interaction.id,
+                command,
+                option or "unknown",
+                exc_info=error,
+            )
             return
         await self._errors.respond(interaction, error)
+
+
+def _focused_option(options: Iterable[Any]) -> str:
+    """Return the name of the option that is being typed, or "" if there is none."""
+    for option in options:
+        if option.get("focused"):
+            return str(option["name"])
+        if inner := _focused_option(option.get("options", ())):
+            return inner
+    return ""
 
 
 class Client(commands.AutoShardedBot):
@@ -88,16 +107,16 @@ class Client(commands.AutoShardedBot):
         """The client that replaced this one, for requests that started with it."""
 
     async def setup_hook(self) -> None:
-        """Run the set-up between login and connection."""
+        """Add cogs and sync commands, between login and connection."""
         await self._set_up(self)
 
     async def on_message(self, message: discord.Message, /) -> None:
-        """Ignore text commands; cogs have listeners of their own."""
+        """Do nothing: genrec has no text commands, and cogs have listeners of their own."""
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Delete the data of a guild that removed the bot."""
         await self._forget_guild(guild.id)
-        log.info("removed from guild %s: its data is deleted", guild.id)
+        log.info("guild removed: guild %s, data deleted", guild.id)
 
 
 async def add_cogs(
@@ -116,9 +135,9 @@ async def add_cogs(
 async def sync_commands(
     client: Client, *, db: Database, guild_id: int | None = None, force: bool = False
 ) -> bool:
-    """Register the commands if their definitions have changed; return whether they had.
+    """Register the commands if their definitions have changed, and return True if so.
 
-    ``guild_id`` registers them in one guild, where they appear at once.
+    With ``guild_id`` they are registered in this guild only, and with ``force`` even unchanged.
     """
     tree = client.tree
     guild = discord.Object(guild_id) if guild_id else None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class EventDedup:
-    """The ids of the last events."""
+    """Cache of the last event ids."""
 
     def __init__(self, *, size: int = 10_000, on_repeat: Callable[[], None]) -> None:
         self._ids: OrderedDict[int, None] = OrderedDict()
@@ -15,7 +15,7 @@ class EventDedup:
         self._on_repeat = on_repeat
 
     def is_new(self, event_id: int) -> bool:
-        """Store an event id, and return whether it is new."""
+        """Store an event id; return False if it was stored before."""
         if event_id in self._ids:
             self._on_repeat()
             return False

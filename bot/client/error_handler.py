@@ -1,4 +1,4 @@
-"""Error handler: turns every error into a message, and logs those that are not the user's fault."""
+"""Error handler: turn errors into messages, and log errors that are not the user's fault."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class ErrorHandler:
         self._limits = limits
 
     def message_of(self, error: BaseException, locale: object) -> LayoutView:
-        """Return the message of an error; one without a sentence is logged under the same id."""
+        """Return the message of an error, and log an error that is not the user's fault."""
         error, localizer = unwrapped(error), Localizer(self._translations, locale)
         if isinstance(error, RequestDeclined):
             return messages.decline(localizer, error.key, **error.values)
         if isinstance(error, GenrecError):
             if not isinstance(error, InputRefused):
-                log.warning("%s: %s", error.code, error)
+                log.warning("request failed: code %s: %s", error.code, error)
             return messages.refusal(localizer, error, self._limits)
         error_id = request_id.get() or new_request_id()
         log.error("unhandled error %s", error_id, exc_info=error)
@@ -48,13 +48,13 @@ class ErrorHandler:
         """Send the message of an error; if that fails, log it."""
         error = unwrapped(error)
         if isinstance(error, discord.HTTPException) and error.code in GONE:
-            log.warning("interaction expired: %s", error)
+            log.warning("interaction expired: interaction %s: %s", interaction.id, error)
             return
         view = self.message_of(error, interaction.locale)
         try:
             await respond(interaction, view)
         except (discord.HTTPException, OSError, TimeoutError) as failure:
-            log.warning("could not send error message: %s", failure)
+            log.warning("error message not sent: interaction %s: %s", interaction.id, failure)
 
     @asynccontextmanager
     async def interaction(self, interaction: discord.Interaction) -> AsyncIterator[None]:
@@ -81,7 +81,7 @@ class ErrorHandler:
 
 
 def unwrapped(error: BaseException) -> BaseException:
-    """Return the cause of an error that discord.py wraps, and our own error for its checks."""
+    """Return the error inside discord.py's wrapper; failed checks become RequestDeclined."""
     if isinstance(error, app_commands.CommandInvokeError):
         return error.original
     if isinstance(error, app_commands.NoPrivateMessage):
@@ -92,7 +92,7 @@ def unwrapped(error: BaseException) -> BaseException:
 
 
 def outcome_of(error: BaseException) -> str:
-    """Return the outcome that the metrics count for an error."""
+    """Return an error's outcome in the metrics: its key or code, "interrupted" or "failed"."""
     if isinstance(error, asyncio.CancelledError):
         return "interrupted"
     if isinstance(error, RequestDeclined):

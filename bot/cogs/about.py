@@ -1,4 +1,4 @@
-"""/about, /help and the thumbs under a response."""
+"""Cog of /about, /help and the thumbs under a response."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class About(commands.Cog):
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def about(self, interaction: discord.Interaction) -> None:
-        """Handle /about."""
+        """Handle /about: send model, accuracy, sizes of the libraries, queue and ratings."""
         await acknowledge(interaction, private=True)
         localizer = Localizer(self._translations, interaction.locale)
         facts = await self._facts(interaction.guild_id)
@@ -89,7 +89,7 @@ class About(commands.Cog):
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def help(self, interaction: discord.Interaction) -> None:
-        """Handle /help."""
+        """Handle /help: send the list of commands, for admins with theirs."""
         me = interaction.client.user
         page = pages.help(
             Localizer(self._translations, interaction.locale),
@@ -101,7 +101,7 @@ class About(commands.Cog):
         await respond(interaction, page)
 
     async def thumb(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
-        """Store a thumb, or withdraw it if it was given before."""
+        """Handle a thumb: store the vote, or delete it if the same one was stored before."""
         if interaction.message is None or parts[0] not in ("up", "down"):
             raise RequestDeclined("answer_gone")
         await acknowledge(interaction, private=True)
@@ -122,7 +122,7 @@ class About(commands.Cog):
 
 
 def measured(metrics: Mapping[str, object]) -> tuple[float | None, int | None]:
-    """Return the accuracy in metrics.json and the number of tracks that it was measured on."""
+    """Return accuracy and number of test tracks from metrics.json; None where it has none."""
     test = metrics.get("test")
     figures = test if isinstance(test, Mapping) else metrics
     accuracy, tested = figures.get("accuracy"), figures.get("tracks")

@@ -1,4 +1,4 @@
-"""/recommend, /genre, their message menus, and More like this."""
+"""Cog of /recommend, /genre, their message menus, and More like this."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PRIVATE = "Only you see the answer"
 
 
 class Recommend(commands.Cog):
-    """Commands, menus and buttons about one clip."""
+    """Commands and menus about a clip, and the button More like this."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Recommend(commands.Cog):
         genre: str | None = None,
         private: bool | None = None,
     ) -> None:
-        """Handle /recommend."""
+        """Handle /recommend: send the genre of a clip and similar tracks."""
         await self._recommend(
             interaction, one_source(clip, link), count=count, genre=genre, private=private
         )
@@ -76,7 +76,7 @@ class Recommend(commands.Cog):
     async def complete_genre(
         self, interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
-        """Complete the genre of /recommend."""
+        """Return the genres that contain the typed text."""
         return self._options.complete_genre(typed, interaction.locale)
 
     @app_commands.command(description="Find the genre of a clip")
@@ -90,23 +90,23 @@ class Recommend(commands.Cog):
         link: str | None = None,
         private: bool | None = None,
     ) -> None:
-        """Handle /genre."""
+        """Handle /genre: send the genre of a clip."""
         await self._genre(interaction, one_source(clip, link), private=private)
 
     async def recommend_from_message(
         self, interaction: discord.Interaction, message: discord.Message
     ) -> None:
-        """Handle Apps > Recommend from this message."""
+        """Handle Apps > Recommend from this message: recommend for its clip or link."""
         await self._recommend(interaction, source_of(message))
 
     async def genre_from_message(
         self, interaction: discord.Interaction, message: discord.Message
     ) -> None:
-        """Handle Apps > What genre is this."""
+        """Handle Apps > What genre is this?: send the genre of a message's clip or link."""
         await self._genre(interaction, source_of(message))
 
     async def more(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
-        """Handle More like this."""
+        """Handle More like this: send tracks similar to the button's track."""
         if not parts[0].isascii() or not parts[0].isdigit() or int(parts[0]) >= 2**63:
             raise RequestDeclined("track_gone")
         options = await self._options.resolve(
@@ -154,7 +154,13 @@ class Recommend(commands.Cog):
 
 
 def source_of(message: discord.Message) -> Attachment | str:
-    """Return the first clip of a message, else its first link; forwarded messages count."""
+    """Return the first clip of a message or of those that it forwards, else the first link.
+
+    Raises
+    ------
+    RequestDeclined
+        The message has neither.
+    """
     attachments = list(message.attachments)
     texts = [message.content]
     for snapshot in message.message_snapshots:

@@ -1,4 +1,4 @@
-"""/settings: a guild's settings, by commands and by a panel."""
+"""Cog of /settings: commands and a panel for a guild's settings."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ServerSettings(
 
     @app_commands.command(description="Show and change the settings")
     async def show(self, interaction: discord.Interaction) -> None:
-        """Handle /settings show."""
+        """Handle /settings show: send the panel with the guild's settings."""
         guild_id = require_manage_guild(interaction)
         await acknowledge(interaction, private=True)
         await self._show(interaction, await self._guilds.settings(guild_id))
@@ -50,7 +50,7 @@ class ServerSettings(
         enabled: bool = True,
         channel: discord.TextChannel | None = None,
     ) -> None:
-        """Handle /settings uploads; without options it turns this channel on."""
+        """Handle /settings uploads: answer uploads in a channel (default: this one), or stop."""
         guild_id = require_manage_guild(interaction)
         channel_id = channel.id if channel else _settings_channel(interaction)
         if enabled and not _may_post(interaction, channel):
@@ -65,7 +65,7 @@ class ServerSettings(
     async def access(
         self, interaction: discord.Interaction, role: discord.Role | None = None
     ) -> None:
-        """Handle /settings access."""
+        """Handle /settings access: limit the bot to members with a role, or allow everyone."""
         guild_id = require_manage_guild(interaction)
         everyone = role is None or role.id == guild_id
         await self._set(interaction, allowed_role=None if everyone or role is None else role.id)
@@ -75,7 +75,7 @@ class ServerSettings(
     async def count(
         self, interaction: discord.Interaction, count: app_commands.Range[int, 1, 10]
     ) -> None:
-        """Handle /settings count."""
+        """Handle /settings count: store the default number of tracks per response."""
         require_manage_guild(interaction)
         await self._set(interaction, default_count=count)
 
@@ -86,12 +86,12 @@ class ServerSettings(
         interaction: discord.Interaction,
         private: bool,
     ) -> None:
-        """Handle /settings answers."""
+        """Handle /settings answers: make responses private or public."""
         require_manage_guild(interaction)
         await self._set(interaction, private=private)
 
     async def change(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
-        """Handle a button or menu of the panel: save the change and show the new panel."""
+        """Handle a button or menu of the panel: store the change and update the panel."""
         guild_id = require_manage_guild(interaction)
         await acknowledge(interaction, private=True, thinking=False)
         changed = _changed(
@@ -164,7 +164,7 @@ def _may_post(interaction: discord.Interaction, channel: discord.TextChannel | N
 
 
 def _settings_channel(interaction: discord.Interaction) -> int:
-    """Return the id of the channel that settings name: for a thread, its parent."""
+    """Return the id of the channel whose settings apply: a thread's parent, else the channel."""
     channel = interaction.channel
     if isinstance(channel, discord.Thread):
         return channel.parent_id

@@ -1,4 +1,4 @@
-"""Uploads without a command: in an upload channel, with a mention, or in a direct message."""
+"""Cog of uploads without a command: in upload channels, mentions and direct messages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.ui import messages
 
 
 class Uploads(commands.Cog):
-    """Listener that starts a recommendation for messages with a clip."""
+    """Listener that runs a recommendation for messages with a clip."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Uploads(commands.Cog):
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        """Handle uploads in upload channels, mentions of the bot, and direct messages."""
+        """Recommend for a clip in an upload channel, with a mention, or in a direct message."""
         if message.author.bot or message.webhook_id or not self._dedup.is_new(message.id):
             return
         if not may_post_in(message.channel, message.guild):
@@ -60,7 +60,7 @@ class Uploads(commands.Cog):
                     await self._recommend(message, as_source(clip), locale)
 
     def _addresses_bot(self, message: discord.Message) -> bool:
-        """Return whether the text mentions the bot, or a direct message holds an upload.
+        """Return True for a text that mentions the bot, or a direct message with an upload.
 
         A reply to the bot mentions it too, but not in the text.
         """
@@ -81,7 +81,7 @@ class Uploads(commands.Cog):
 
 
 def _settings_channel(channel: discord.abc.MessageableChannel) -> int:
-    """Return the id of the channel that settings name: for a thread, its parent."""
+    """Return the id of the channel whose settings apply: a thread's parent, else the channel."""
     if isinstance(channel, discord.Thread):
         return channel.parent_id
     return channel.id

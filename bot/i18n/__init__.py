@@ -48,7 +48,7 @@ class Translation:
 
     @classmethod
     def parse(cls, code: str, toml: str) -> Translation:
-        """Parse a translation file; a malformed file raises TOMLDecodeError or KeyError."""
+        """Return a translation from its TOML; raise TOMLDecodeError or KeyError if malformed."""
         data = tomllib.loads(toml)
         language, numbers = data.pop("language"), data.pop("numbers")
         return cls(
@@ -83,7 +83,7 @@ class Translations:
 
     @classmethod
     def load(cls, codes: Iterable[str] = LANGUAGES) -> Translations:
-        """Load the translation files of these languages; English must be one of them."""
+        """Return the translations of these languages from their files; one must be English."""
         folder = resources.files(__name__)
         return cls(
             {
@@ -111,7 +111,7 @@ class Translations:
         return text.format_map(_Placeholders(formatted, self, locale))
 
     def command(self, name: str, locale: object) -> str:
-        """Return a command as its users type it: /bibliothek aufnehmen for "library add"."""
+        """Return a command's localised name: "/bibliothek aufnehmen" for "library add"."""
         key, typed = "commands", []
         for part in name.split():
             key += f".{part}"
@@ -119,22 +119,22 @@ class Translations:
         return "/" + " ".join(typed)
 
     def has(self, key: str) -> bool:
-        """Return whether the key exists."""
+        """Return True if English has this key."""
         return key in self._english.texts
 
     def number(self, value: float, locale: object, *, digits: int = 0) -> str:
-        """Format a number with ``digits`` decimals: 1,234.5 in English, 1.234,5 in German."""
+        """Return a number with ``digits`` decimals: 1,234.5 in English, 1.234,5 in German."""
         translation = self.translation(locale)
         separators = {",": translation.group, ".": translation.decimal}
         return "".join(separators.get(char, char) for char in f"{value:,.{digits}f}")
 
     def percent(self, share: float, locale: object, *, digits: int = 0) -> str:
-        """Format a share of 0..1 as a percentage."""
+        """Return a share of 0..1 as a percentage."""
         number = self.number(100 * share, locale, digits=digits)
         return self.translation(locale).percent.format(number=number)
 
     def duration(self, seconds: float, locale: object) -> str:
-        """Format a duration in its largest units: 0.8 s, 42 s, 3 min, 2 h 5 min."""
+        """Return a duration in its largest units: 0.8 s, 42 s, 3 min, 2 h 5 min."""
         if seconds < 9.95:
             return self.text("time.seconds", locale, count=max(round(seconds, 1), 0.1))
         if seconds < 90:
@@ -159,7 +159,7 @@ class Localizer:
     locale: object
 
     def __call__(self, key: str, **values: object) -> str:
-        """Return a text; strings among the values must be escaped already."""
+        """Return the text of a key with its placeholders filled; string values must be escaped."""
         return self.translations.text(key, self.locale, **values)
 
     @property
@@ -168,28 +168,28 @@ class Localizer:
         return self.translations.translation(self.locale).code == ENGLISH
 
     def has(self, key: str) -> bool:
-        """Return whether the key exists."""
+        """Return True if English has this key."""
         return self.translations.has(key)
 
     def command(self, name: str) -> str:
-        """Return a command as its users type it."""
+        """Return a command's localised name, with its slash."""
         return self.translations.command(name, self.locale)
 
     def number(self, value: float, digits: int = 0) -> str:
-        """Format a number with ``digits`` decimals."""
+        """Return a number with ``digits`` decimals, in the language's notation."""
         return self.translations.number(value, self.locale, digits=digits)
 
     def percent(self, share: float, digits: int = 0) -> str:
-        """Format a share of 0..1 as a percentage."""
+        """Return a share of 0..1 as a percentage."""
         return self.translations.percent(share, self.locale, digits=digits)
 
     def duration(self, seconds: float) -> str:
-        """Format a duration."""
+        """Return a duration in its largest units."""
         return self.translations.duration(seconds, self.locale)
 
 
 class _Placeholders(dict[str, object]):
-    """Values of a text's placeholders; {/command} becomes that command's localised name."""
+    """Values of a text's placeholders; for {/command} the command's localised name."""
 
     def __init__(
         self, values: Mapping[str, object], translations: Translations, locale: object

@@ -35,7 +35,7 @@ class CommandTranslator(app_commands.Translator):
         locale: discord.Locale,
         context: app_commands.TranslationContextTypes,
     ) -> str | None:
-        """Return the text for one of Discord's locales; None to keep the English of the code."""
+        """Return the text for one of Discord's locales, or None: then Discord shows English."""
         translation = self._translations.translation(locale)
         if translation.code == ENGLISH:
             return None
@@ -59,5 +59,5 @@ class CommandTranslator(app_commands.Translator):
 
 
 def command_key(command: AnyCommand) -> str:
-    """Return the key under which a command's texts are stored: "commands.library.add"."""
+    """Return the key prefix of a command's texts: "commands.library.add"."""
     return "commands." + command.qualified_name.replace(" ", ".")

@@ -1,4 +1,4 @@
-"""Admission: cooldown and queue limits before a request, and its end when the bot stops."""
+"""Admission: cooldown and queue limits of requests, and their cancellation at a stop."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Request:
 
 
 class Admission:
-    """Admits requests and lists those that run or wait."""
+    """Admits requests within the limits, and counts those that run or wait."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Admission:
     def admit(
         self, user_id: int, guild_id: int | None, *, skip_cooldown: bool = False
     ) -> Iterator[Request]:
-        """Admit a request for the length of the block.
+        """Admit a request and yield it; it counts until the block ends or it is released.
 
         Raises
         ------
@@ -87,7 +87,7 @@ class Admission:
                 self.release(request)
 
     def release(self, request: Request) -> None:
-        """Admit the user's next request: the response is ready, although not delivered yet."""
+        """Stop counting a request, so that the user may send the next one; start the cooldown."""
         if self._by_user.get(request.user_id) is not request:
             return
         del self._by_user[request.user_id]
@@ -98,7 +98,7 @@ class Admission:
 
     @contextmanager
     def admit_background(self, user_id: int, guild_id: int | None) -> Iterator[Request]:
-        """Admit a long request, such as a re-index, outside all limits."""
+        """Admit and yield a long request, such as a re-index, that counts against no limit."""
         self._check_open()
         with self._registered(user_id, guild_id) as request:
             yield request
@@ -149,7 +149,7 @@ class Admission:
         return max(0, before + 1 - self._workers)
 
     async def close(self, *, finish_s: float, correct_s: float) -> None:
-        """Admit no more, wait ``finish_s`` for running requests, then cancel the rest.
+        """Reject new requests, wait ``finish_s`` for running ones, then cancel the rest.
 
         A cancelled request has ``correct_s`` to correct its message; otherwise the next start does.
         """

@@ -18,7 +18,7 @@ _MAX_CACHED = 2_000
 
 
 class GuildSettingsCache:
-    """Cache of guild settings, so that checks before the acknowledgement need no database."""
+    """Cache of guild settings; checks before the acknowledgement then need no database."""
 
     def __init__(self, *, db: Database, channels: dict[int, int]) -> None:
         self._db = db
@@ -27,11 +27,11 @@ class GuildSettingsCache:
 
     @classmethod
     async def load(cls, db: Database) -> Self:
-        """Read all upload channels, because every message is compared with them."""
+        """Return a cache with all upload channels, because every message is compared with them."""
         return cls(db=db, channels=await upload_channels(db))
 
     def is_upload_channel(self, channel_id: int) -> bool:
-        """Return whether the bot responds to every clip in a channel."""
+        """Return True if the bot responds to every clip in this channel."""
         return channel_id in self._channels
 
     async def settings(self, guild_id: int | None) -> GuildSettings:

@@ -31,7 +31,7 @@ class RequestOptions:
 
 
 class RequestHandlers:
-    """Makes the handler of a request."""
+    """Makes the handlers of requests about a clip or a track."""
 
     def __init__(self, *, sources: Sources, recommender: Recommender, draw: DrawPicture) -> None:
         self._sources = sources
@@ -39,7 +39,7 @@ class RequestHandlers:
         self._draw = draw
 
     def recommend(self, source: CheckedSource, options: RequestOptions) -> Handler:
-        """Return the handler of /recommend."""
+        """Return the handler of /recommend: genre and similar tracks of a clip."""
 
         async def handle(progress: Progress) -> Response:
             started = time.monotonic()
@@ -71,7 +71,7 @@ class RequestHandlers:
         return handle
 
     def genre(self, source: CheckedSource, options: RequestOptions) -> Handler:
-        """Return the handler of /genre."""
+        """Return the handler of /genre: genre of a clip."""
 
         async def handle(progress: Progress) -> Response:
             async with self._sources.fetch(source) as clip:
@@ -93,7 +93,7 @@ class RequestHandlers:
         return handle
 
     def more(self, track_id: int, options: RequestOptions) -> Handler:
-        """Return the handler of More like this, for a track of the catalogue."""
+        """Return the handler of More like this: tracks similar to a track of the catalogue."""
 
         async def handle(progress: Progress) -> Response:
             progress.now("comparing")
@@ -130,6 +130,6 @@ def _key(rec: Recommendation) -> str:
 
 
 def _timed(rec: Recommendation, started: float) -> Recommendation:
-    """Set the total to the time that the user has waited since the fetch began."""
+    """Return the recommendation with the time since ``started`` as its total."""
     total_ms = round(1000 * (time.monotonic() - started), 3)
     return replace(rec, timings_ms={**rec.timings_ms, "total": total_ms})

@@ -20,7 +20,7 @@ MAX_CHOICES = 25
 
 
 def scopes_of(guild_id: int | None) -> tuple[str, ...]:
-    """Return the scopes that requests of a guild may read; None means a direct message."""
+    """Return the scopes from which a guild gets tracks; None means a direct message."""
     return SCOPES if guild_id is None else (*SCOPES, guild_scope(guild_id))
 
 
@@ -43,12 +43,12 @@ class OptionsResolver:
         count: int | None = None,
         genre: str | None = None,
     ) -> RequestOptions:
-        """Return the options of a request.
+        """Return the options of a request, with the guild's settings as defaults.
 
         Raises
         ------
         RequestDeclined
-            The user lacks the role that may use the bot, or there is no such genre.
+            The user lacks the role that may use the bot, or the genre is not a label.
         """
         settings = await self._guilds.settings(guild_id)
         if settings.allowed_role is not None:
@@ -62,19 +62,19 @@ class OptionsResolver:
         )
 
     async def private(self, guild_id: int | None, chosen: bool | None) -> bool:
-        """Return whether only the user sees the response."""
+        """Return ``chosen``, else the guild's setting: True if only the user sees the response."""
         if chosen is not None:
             return chosen
         return (await self._guilds.settings(guild_id)).private
 
     def complete_genre(self, typed: str, locale: object) -> list[app_commands.Choice[str]]:
-        """Return the genres that start with ``typed``, in the user's language."""
-        localizer, prefix = Localizer(self._translations, locale), typed.casefold().strip()
+        """Return the genres that contain ``typed``, with their names in the user's language."""
+        localizer, part = Localizer(self._translations, locale), typed.casefold().strip()
         named = [(genre_name(localizer, label), label) for label in self._labels]
         return [
             app_commands.Choice(name=name[:100], value=label)
             for name, label in named
-            if prefix in name.casefold() or prefix in label
+            if part in name.casefold() or part in label
         ][:MAX_CHOICES]
 
     def _label(self, typed: str, localizer: Localizer) -> str:

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 async def serve(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
-    """Run on Discord, or without a token on the local Discord, until a signal or ``stop``."""
+    """Run the bot on Discord, or without a token on the local one, until a signal or ``stop``."""
     stop = stop or asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
@@ -50,7 +50,7 @@ async def _serve_locally(settings: Settings, stop: asyncio.Event) -> None:
 
 @asynccontextmanager
 async def open_local(settings: Settings) -> AsyncIterator[tuple[LocalDiscord, App]]:
-    """Open the services and a local Discord, where #music is an upload channel.
+    """Open a local Discord and the services and yield both; #music is an upload channel.
 
     `bot.runtime.lifecycle.run_until_stopped` with the local Discord's token then connects the bot.
     """
@@ -78,7 +78,7 @@ def local_policy(settings: Settings, local: LocalDiscord) -> SourcePolicy:
 
 
 def run(settings: Settings) -> None:
-    """Run the bot until a signal stops it."""
+    """Set up the log and run the bot until a signal stops it."""
     set_up_logs(
         form=settings.log_format,
         level=settings.log_level,
@@ -91,10 +91,10 @@ def run(settings: Settings) -> None:
 
 
 def sync(settings: Settings) -> None:
-    """Register the commands with Discord, changed or not."""
+    """Register the commands with Discord, even if they have not changed."""
     if settings.token is None:
         raise SettingsError(
-            "There is no token to register commands with: set GENREC_DISCORD_TOKEN."
+            "Commands cannot be registered without a token: set GENREC_DISCORD_TOKEN."
         )
     # A database in memory, because a running bot locks the real one.
     in_memory = settings.model_copy(update={"database": Path(":memory:")})

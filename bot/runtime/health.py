@@ -54,8 +54,7 @@ async def serve_health(
             await site.start()
         except OSError as error:
             log.warning(
-                "no /healthz, /readyz and /metrics: port %s cannot be used (%s); set"
-                " GENREC_HTTP_PORT to another",
+                "health endpoints off: port %s: %s; set GENREC_HTTP_PORT to another port",
                 port,
                 error.strerror,
             )

@@ -1,4 +1,4 @@
-"""Instance lock: one bot a database, or a second one would correct replies that still run."""
+"""Instance lock: one bot per database, because another one would correct unfinished replies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from genrec.errors import CatalogueError
 
 @contextmanager
 def instance_lock(database: Path) -> Iterator[None]:
-    """Lock the database for the block, or raise; the lock of a killed bot is released."""
+    """Lock the database for the block; raise CatalogueError if another bot has locked it.
+
+    The kernel releases the lock of a killed bot.
+    """
     if str(database) == ":memory:":
         yield
         return
@@ -24,8 +27,8 @@ def instance_lock(database: Path) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CatalogueError(
-                f"Another bot is running with the database {database}: stop it, or give this one a"
-                " database of its own (GENREC_DATABASE)."
+                f"Another bot is running with the database {database}: stop it, or set"
+                " GENREC_DATABASE to another file."
             ) from None
         yield
     finally:

@@ -21,7 +21,7 @@ OpenPool = Callable[[Settings, Preset], AbstractAsyncContextManager[AnalysisPool
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """The opened resources."""
+    """The opened preset, database, worker pool and recommender, with their settings."""
 
     settings: Settings
     preset: Preset
@@ -32,7 +32,7 @@ class Resources:
 
 @asynccontextmanager
 async def open_catalogue(settings: Settings) -> AsyncIterator[tuple[Preset, Database]]:
-    """Open preset and database, and add the starter catalogue."""
+    """Open preset and database, add the starter catalogue, and yield both."""
     preset = await asyncio.to_thread(Preset.load, find_preset(settings.preset))
     async with open_db(settings.database) as db:
         starter = await asyncio.to_thread(preset.starter)
@@ -45,7 +45,7 @@ async def open_catalogue(settings: Settings) -> AsyncIterator[tuple[Preset, Data
 async def open_recommender(
     settings: Settings, *, workers: int = 0, open_pool: OpenPool | None = None
 ) -> AsyncIterator[Resources]:
-    """Open the resources; ``workers`` overrides the setting, ``open_pool`` is for tests."""
+    """Open the resources and yield them; ``workers`` overrides the setting, tests pass a pool."""
     async with AsyncExitStack() as stack:
         preset = await asyncio.to_thread(Preset.load, find_preset(settings.preset))
         db = await stack.enter_async_context(open_db(settings.database))
@@ -55,7 +55,7 @@ async def open_recommender(
                 workers=workers or settings.workers,
                 queue=settings.queue,
                 timeout_s=settings.analysis_timeout_s,
-                max_analyzed_s=settings.heard_s,
+                max_analyzed_s=settings.analyzed_s,
                 expected_model_id=preset.model_id,
             )
             await stack.enter_async_context(pool)
@@ -69,6 +69,6 @@ async def open_recommender(
 
 
 def find_preset(path: Path) -> Path:
-    """Return a preset's folder; a relative one may also lie beside the program."""
+    """Return a preset's folder; a relative path may also start at the program's own folder."""
     beside = Path(__file__).resolve().parents[2] / path
     return beside if not path.exists() and beside.exists() else path

@@ -19,18 +19,26 @@ def source_policy(settings: Settings) -> SourcePolicy:
     if settings.clip_disk_bytes < 2 * settings.max_upload_bytes:
         raise _unusable(
             "clip_disk_mb",
-            f"must be {2 * settings.max_upload_mb:g} at least, twice {PREFIX}MAX_UPLOAD_MB",
+            f"is {settings.clip_disk_mb:g} and must be at least {2 * settings.max_upload_mb:g},"
+            f" twice {PREFIX}MAX_UPLOAD_MB",
         )
     if settings.link_proxy and not is_proxy(settings.link_proxy):
-        raise _unusable("link_proxy", "must have the form http://host:port, without a password")
+        # The value is not repeated if it may contain a password.
+        fault = (
+            "contains a user name" if "@" in settings.link_proxy else f"is {settings.link_proxy!r}"
+        )
+        raise _unusable("link_proxy", f"{fault} and must have the form http://host:port")
     if settings.ytdlp_dir is not None and not settings.ytdlp_dir.is_dir():
-        raise _unusable("ytdlp_dir", f"there is no folder {settings.ytdlp_dir}")
+        raise _unusable(
+            "ytdlp_dir",
+            f"there is no folder {settings.ytdlp_dir}; install yt-dlp there or unset the variable",
+        )
     return SourcePolicy(
         sites=_sites(settings),
         max_bytes=settings.max_upload_bytes,
         max_disk_bytes=settings.clip_disk_bytes,
         max_seconds=settings.max_clip_minutes * 60,
-        wanted_s=max(WANTED_S, 2 * settings.heard_s),
+        wanted_s=max(WANTED_S, 2 * settings.analyzed_s),
         download_s=settings.fetch_timeout_s,
         page_s=settings.fetch_timeout_s,
         ytdlp_dir=settings.ytdlp_dir,
@@ -49,10 +57,10 @@ def old_ytdlp(settings: Settings, policy: SourcePolicy) -> str:
 
 
 def warn_of_old_ytdlp(settings: Settings) -> None:
-    """Log the warning of ``old_ytdlp`` at the start of the bot."""
+    """Log the warning of ``old_ytdlp``, if there is one."""
     sentence = old_ytdlp(settings, source_policy(settings))
     if sentence:
-        log.warning("%s", sentence)
+        log.warning("yt-dlp outdated or missing: %s", sentence)
 
 
 def _sites(settings: Settings) -> frozenset[str]:
@@ -60,17 +68,19 @@ def _sites(settings: Settings) -> frozenset[str]:
     named = frozenset(name.lower() for name in settings.sites)
     chosen = frozenset[str]() if named == {"off"} else named or DEFAULT_SITES
     if "youtube" in chosen:
-        raise _unusable("sites", f"YouTube is switched on by {PREFIX}YOUTUBE=on instead")
+        raise _unusable("sites", f"YouTube is not enabled here; set {PREFIX}YOUTUBE=on instead")
     unknown = sorted(chosen - SITES.keys())
     if unknown:
         known = ", ".join(sorted(DEFAULT_SITES))
-        raise _unusable("sites", f"there is no {', '.join(unknown)}; choose of {known}")
+        raise _unusable("sites", f"there is no {', '.join(unknown)}; choose from {known}")
     return chosen | ({"youtube"} if settings.youtube else frozenset())
 
 
 def _file(name: str, path: Path | None) -> Path | None:
     if path is not None and not path.is_file():
-        raise _unusable(name, f"there is no file {path}")
+        raise _unusable(
+            name, f"there is no file {path}; name an existing one, or unset the variable"
+        )
     return path
 
 

@@ -1,4 +1,4 @@
-"""The composition root of the bot: open its services, and make cogs and client from them."""
+"""Composition root: open the bot's services, and make its cogs and client from them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def open_app(
     force_sync: bool = False,
     progress_every_s: float = 3.0,
 ) -> AsyncIterator[App]:
-    """Open the services; ``open_pool`` and ``draw`` replace those of tests.
+    """Open the services and yield them; tests replace ``open_pool`` and ``draw``.
 
     ``force_sync`` registers the commands at every start, for a Discord that keeps none.
     """
@@ -111,7 +111,7 @@ async def open_app(
 
 
 def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
-    """Make the cogs, each with the services that it uses."""
+    """Return the cogs, each with the services that it uses."""
     db, pool, recommender = app.resources.db, app.resources.pool, app.resources.recommender
     settings, preset = app.resources.settings, app.resources.preset
     handlers = RequestHandlers(sources=app.sources, recommender=recommender, draw=app.draw)
@@ -166,9 +166,9 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
 
 
 def make_client(app: App, *, message_content: bool, only_sync: bool = False) -> Client:
-    """Make a client that adds the cogs, corrects interrupted replies and syncs the commands.
+    """Return a client that adds the cogs, corrects unfinished replies and syncs the commands.
 
-    ``only_sync`` makes one that registers the commands, changed or not, and does nothing else.
+    With ``only_sync`` it registers the commands, even unchanged ones, and corrects no replies.
     """
     settings = app.resources.settings
 

@@ -100,7 +100,7 @@ def genre(
 
 
 def genre_colour(label: str, *, unsure: bool) -> int:
-    """Return the accent colour of a response."""
+    """Return the accent colour of a genre: grey if unsure, Discord's blue without one."""
     return UNSURE if unsure else GENRE_COLOURS.get(label, QUIET)
 
 
@@ -130,7 +130,7 @@ def genre_block(
 
 
 def gallery(localizer: Localizer, name: str) -> Item:
-    """Return the attached ``spectrogram.png`` with its alt text."""
+    """Return a media gallery with the attached ``spectrogram.png`` and its alt text."""
     media = discord.MediaGalleryItem(
         f"attachment://{PICTURE_NAME}", description=alt_text(localizer, name)
     )
@@ -138,12 +138,12 @@ def gallery(localizer: Localizer, name: str) -> Item:
 
 
 def picture_file(localizer: Localizer, png: bytes, name: str) -> discord.File:
-    """Return ``spectrogram.png`` as a file to send, with its alt text."""
+    """Return the PNG as a Discord file ``spectrogram.png`` with its alt text."""
     return discord.File(BytesIO(png), PICTURE_NAME, description=alt_text(localizer, name))
 
 
 def alt_text(localizer: Localizer, name: str) -> str:
-    """Return the picture's alt text; Discord shows it without markup."""
+    """Return the picture's alt text, cleaned but not escaped: Discord shows no markup there."""
     shown = clean(name, NAME_IN_HEADING) or localizer("answer.your_clip")
     return localizer("answer.alt", name=shown)[:1024]
 
@@ -151,7 +151,7 @@ def alt_text(localizer: Localizer, name: str) -> str:
 def link(localizer: Localizer, track: Track, limit: int) -> str:
     """Return a link to the track's page or to a search for it; "" if ``limit`` is too small.
 
-    The label names the page's host, so that nobody is sent to a hidden address.
+    The label contains the page's host, so that the target of the link is visible.
     """
     page = web_address(track.source)
     if page and len(page) <= limit:

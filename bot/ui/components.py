@@ -44,7 +44,7 @@ def percent(localizer: Localizer, share: float) -> str:
 
 
 def genre_name(localizer: Localizer, label: str) -> str:
-    """Return a genre's name; a label without a translation is shown escaped."""
+    """Return a genre's translated name; without a translation, the escaped label."""
     key = f"genres.{label}"
     return localizer(key) if localizer.has(key) else escape(label.capitalize(), 40)
 
@@ -52,13 +52,13 @@ def genre_name(localizer: Localizer, label: str) -> str:
 def track_names(
     localizer: Localizer, track: Track, title_limit: int, artist_limit: int
 ) -> tuple[str, str]:
-    """Return a track's title and artist, escaped."""
+    """Return a track's title and artist, escaped; placeholders replace empty ones."""
     title, artist = escape(track.title, title_limit), escape(track.artist, artist_limit)
     return title or localizer("answer.untitled"), artist or localizer("answer.unknown_artist")
 
 
 def layout(colour: int, items: Iterable[Item], *, unfinished: bool = False) -> ui.LayoutView:
-    """Return a stopped view: discord.py keeps no reference to it, and clicks go by custom_id.
+    """Return the items in one container with an accent colour, as a stopped layout view.
 
     ``unfinished`` marks a message that waits for its final content, for `is_unfinished`.
     """
@@ -110,7 +110,7 @@ def row(*items: Item) -> Item:
 
 
 def rule() -> Item:
-    """Return a separator."""
+    """Return a horizontal separator."""
     return ui.Separator()
 
 

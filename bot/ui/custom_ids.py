@@ -1,4 +1,4 @@
-"""Keys for custom ids: the track ids of a response in base 36, so buttons survive a restart."""
+"""Keys for custom ids: a response's track ids in base 36, so buttons work after a restart."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Layouts of progress, refusals, notices, exports and /reindex.
 
-Every message of the bot is a Components V2 layout, also a refusal: a message that once used
-Components V2 can never carry ``content`` again, so send and edit with ``view=`` only. Layouts are
+Every message of the bot is a Components V2 layout. Such a message can never have ``content``
+again, so send and edit with ``view=`` only. Layouts are
 stopped (``LayoutView.stop()``), so discord.py keeps no reference to them. A click is dispatched by
 its ``custom_id`` alone, through ``client.add_dynamic_items``, so buttons work after a restart.
 
@@ -58,7 +58,7 @@ MAX_VALUE = 200
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits that texts name."""
+    """Limits for clips, as error messages and /help show them."""
 
     min_seconds: float = 1.0
     max_minutes: float = 20.0
@@ -86,7 +86,7 @@ class ReindexState:
 
 
 def progress(localizer: Localizer, stage: str, *, place: int = 0) -> ui.LayoutView:
-    """Return the progress of a request: one of STAGES; ``place`` in the queue counts from 1."""
+    """Return the progress message for a stage of STAGES; ``place`` in the queue is from 1."""
     if stage not in STAGES:
         raise ValueError(f"stage {stage!r}: expected one of {STAGES}")
     if stage != "queued":
@@ -102,8 +102,8 @@ def progress(localizer: Localizer, stage: str, *, place: int = 0) -> ui.LayoutVi
 def sentence(localizer: Localizer, error: GenrecError, limits: Limits) -> str:
     """Return the text of an error, ready for a message.
 
-    English readers get the own sentence of an input error. Other languages, and errors that are
-    not the user's fault, have a text for each code. A code without a text uses its own sentence.
+    In English an input error uses its own sentence. Other languages, and errors that are not the
+    user's fault, use the text of the error's code. A code without a text uses its own sentence.
     """
     key = f"errors.{error.code}"
     explains_itself = isinstance(error, InputRefused) and not isinstance(error, FileMissing)
@@ -118,7 +118,7 @@ def sentence(localizer: Localizer, error: GenrecError, limits: Limits) -> str:
 
 
 def refusal(localizer: Localizer, error: GenrecError, limits: Limits) -> ui.LayoutView:
-    """Return an error as a message."""
+    """Return the message for an error: its text, and the English cause if the code has many."""
     content, cause = sentence(localizer, error, limits), escape(str(error), 600)
     if error.code in MANY_CAUSES and cause not in ("", content):
         content += "\n" + small(cause)
@@ -126,34 +126,34 @@ def refusal(localizer: Localizer, error: GenrecError, limits: Limits) -> ui.Layo
 
 
 def decline(localizer: Localizer, key: str, **values: object) -> ui.LayoutView:
-    """Return a declined request as a message: a key of [refusals] and its raw values."""
+    """Return the message for a declined request: a key of [refusals] and its raw values."""
     return layout(CAREFUL, [text(localizer(f"refusals.{key}", **_escaped(values)))])
 
 
 def notice(localizer: Localizer, key: str, **values: object) -> ui.LayoutView:
-    """Return a confirmation: a key of [notices] and its raw values."""
+    """Return a confirmation message: a key of [notices] and its raw values."""
     return layout(GOOD, [text(localizer(f"notices.{key}", **_escaped(values)))])
 
 
 def apology(localizer: Localizer, log_id: str) -> ui.LayoutView:
-    """Return the message for an internal error, with its id in the log."""
+    """Return the message for an internal error, with the id under which it is logged."""
     return layout(BAD, [text(localizer("refusals.failed", id=escape(log_id, MAX_VALUE)))])
 
 
 def attached(localizer: Localizer, filename: str, *, count: int) -> ui.LayoutView:
-    """Return the message around an exported file of ``count`` tracks."""
+    """Return the message for an exported file: the number of tracks and the attachment."""
     line = text(localizer("notices.exported", count=count))
     return layout(GOOD, [line, ui.File(f"attachment://{filename}")])
 
 
 def label(track: Track, limit: int = MAX_OPTION) -> str:
-    """Return a track as one plain line, for autocomplete and lists."""
+    """Return "title — artist" as one plain line, for autocomplete and progress."""
     title, artist = clean(track.title, limit), clean(track.artist, limit)
     return clean(f"{title} — {artist}" if artist else title, limit, otherwise=f"#{track.id}")
 
 
 def reindex_progress(localizer: Localizer, state: ReindexState, *, key: str) -> ui.LayoutView:
-    """Return the progress of a /reindex with its Cancel button."""
+    """Return the progress message of a /reindex, with its Cancel button."""
     title = "reindex.title" if state.scope == "library" else "reindex.title_server"
     lines = ["### " + localizer(title)]
     if state.total:
@@ -177,7 +177,7 @@ def reindex_progress(localizer: Localizer, state: ReindexState, *, key: str) -> 
 def reindex_done(
     localizer: Localizer, state: ReindexState, *, csv: str | None = None, cancelled: bool = False
 ) -> ui.LayoutView:
-    """Return the result of a /reindex; ``csv`` is the name of the attached list of failures."""
+    """Return the result of a /reindex; ``csv`` is the file name of the attached failures."""
     summary = localizer(
         "reindex.summary",
         added=state.added,

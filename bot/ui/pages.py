@@ -46,7 +46,7 @@ MAX_SHOWN = 25
 
 @dataclass(frozen=True, slots=True)
 class AboutFacts:
-    """Facts shown by /about; ``accuracy`` is a share of ``tested`` tracks, None if not measured."""
+    """Facts for /about; ``accuracy`` is a share of ``tested`` tracks, None if not measured."""
 
     version: str
     model_id: str
@@ -108,7 +108,7 @@ def help(  # noqa: A001 - the command's name
     admin: bool = False,
     support_url: str = "",
 ) -> ui.LayoutView:
-    """Return /help; ``bot`` is the bot's name as a message mentions it, raw."""
+    """Return the page of /help; ``bot`` is the bot's mention, such as "@genrec", raw."""
     menus = {f"menu_{name}": localizer(f"menus.{name}.name") for name in ("recommend", "genre")}
     items: list[Item] = [
         text(f"## {localizer('help.title')}\n{localizer('help.intro')}"),
@@ -129,7 +129,7 @@ def help(  # noqa: A001 - the command's name
 
 
 def about(localizer: Localizer, facts: AboutFacts) -> ui.LayoutView:
-    """Return /about."""
+    """Return the page of /about."""
     lines = [f"## {localizer('about.title', version=escape(facts.version, 40))}"]
     lines.append(localizer("about.model", model=escape(facts.model_id, 60)))
     if facts.accuracy is not None:
@@ -151,7 +151,7 @@ def about(localizer: Localizer, facts: AboutFacts) -> ui.LayoutView:
 
 
 def privacy(localizer: Localizer, stored: StoredCounts) -> ui.LayoutView:
-    """Return /privacy show: what genrec stores, and how much about this user."""
+    """Return the page of /privacy show: stored data in general, and counts for this user."""
     counts = {"votes": stored.votes, "tracks": stored.tracks, "jobs": stored.requests}
     own = [localizer(f"privacy.{key}", count=count) for key, count in counts.items() if count]
     lines = [

@@ -1,4 +1,4 @@
-"""Draw a clip's spectrogram as a small PNG with time and frequency axes.
+"""Draw the preview of an analysis as a small PNG with time and frequency axes.
 
 ``render`` takes about 30 ms; call it in a thread.
 """

@@ -1,4 +1,4 @@
-"""Files for Discord: exported tracks without private sources, and CSV tables of text."""
+"""Files for Discord: exported tracks without private sources, and CSV tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST_CELL = 300
 
 @dataclass(frozen=True, slots=True)
 class TrackFile:
-    """An exported file and the number of tracks in it."""
+    """An exported file: its name, content and number of tracks."""
 
     name: str
     data: bytes
@@ -28,7 +28,7 @@ class TrackFile:
 async def track_file(
     catalogue: Catalogue, model_id: str, form: Format, ids: Sequence[int]
 ) -> TrackFile:
-    """Export active tracks to a file of at most ``MAX_BYTES``, in the order of their ids.
+    """Return active tracks as a file of at most ``MAX_BYTES``, in the order of their ids.
 
     CSV and JSON can be imported with ``genrec library import``. Sources that are not web addresses
     are left out: they are paths of the operator's disk, or content hashes of members' uploads. A
@@ -43,7 +43,7 @@ async def track_file(
 
 
 def csv_file(head: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
-    """Return rows of text as CSV with a UTF-8 BOM (for Excel) and formula cells escaped."""
+    """Return a CSV file with cleaned and escaped cells, and a UTF-8 BOM, which Excel needs."""
     return csv_text(head, ([clean(cell, _LONGEST_CELL) for cell in row] for row in rows)).encode(
         "utf-8-sig"
     )

@@ -106,6 +106,14 @@ def test_old_setting_name_works_with_one_warning_and_new_name_wins(
     assert warning.startswith(f"{OLD_PORT} is now called {NEW_PORT}")
 
 
+def test_old_name_of_the_analysed_seconds_works_with_a_warning(monkeypatch) -> None:
+    monkeypatch.setenv("GENREC_HEARD_S", "45")
+    settings = load_settings(env_file=None)
+    assert settings.analyzed_s == 45
+    (warning,) = renamed_settings(settings)
+    assert warning.startswith("GENREC_HEARD_S is now called GENREC_ANALYZED_S")
+
+
 def test_new_setting_name_alone_gives_no_warning(monkeypatch) -> None:
     assert renamed_settings(load_settings(env_file=None)) == []
     monkeypatch.setenv(NEW_PORT, "8003")

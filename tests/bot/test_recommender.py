@@ -257,9 +257,9 @@ async def test_recommend_leaves_out_the_recording_of_a_short_cut(
 
 
 async def test_tracks_of_other_guilds_are_left_out(recommender: Recommender) -> None:
-    (foreign,) = await serve(recommender, near(1), scope="guild:8")
+    (other_guild,) = await serve(recommender, near(1), scope="guild:8")
     (own,) = await serve(recommender, near(2), scope="guild:7")
-    found = await recommender.tracks([foreign, own, 9999], (*SCOPES, "guild:7"))
+    found = await recommender.tracks([other_guild, own, 9999], (*SCOPES, "guild:7"))
     assert [track.id for track in found] == [own]
 
 

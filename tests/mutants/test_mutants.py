@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 def allowed(age: int | None, names: list[str], *, limit: int = 18) -> bool:
     """Return True for adults."""
     log.info("age %s", age)
-    names.append("asked")
+    names.append("checked")
     return age is not None and age >= 18
 '''
 TEST = """from planted import allowed
@@ -53,7 +53,7 @@ def test_mutants_cover_calls_comparisons_and_operands() -> None:
     found = changes(MODULE)
     condition = "return age is not None and age >= 18"
     assert {
-        ('names.append("asked")', "pass"),
+        ('names.append("checked")', "pass"),
         (condition, "return age is not None and age > 18"),
         (condition, "return age is None and age >= 18"),
         (condition, "return age is not None or age >= 18"),
@@ -64,7 +64,7 @@ def test_mutants_cover_calls_comparisons_and_operands() -> None:
 
 def test_mutants_leave_signatures_logs_and_docstrings_alone() -> None:
     assert {before for before, _ in changes(MODULE)} == {
-        'names.append("asked")', "return age is not None and age >= 18"
+        'names.append("checked")', "return age is not None and age >= 18"
     }  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def test_run_kills_the_tested_line_and_reports_the_untested_one(planted: Path) -
     assert (planted / "planted.py").read_text() == MODULE
     (count, survivor) = lines(report, {}, MODULE)
     assert count == "planted.py: 1 killed, 1 survived (0 explained), 0 not run"
-    assert '-    names.append("asked")\n+    pass' in survivor
+    assert '-    names.append("checked")\n+    pass' in survivor
     key = report.survived[0].key
     assert list(lines(report, {key: "It is a log."}, MODULE))[1].endswith("allowed: It is a log.")
 

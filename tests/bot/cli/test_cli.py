@@ -175,9 +175,9 @@ def test_hostile_file_exits_with_3_and_one_sentence(genrec: Genrec, hostile: Hos
     path = hostile.write(genrec.folder)
     code, out, error = genrec("recommend", path, "--json")
     assert code == 3, error
-    told = json.loads(out)["error"]
-    assert told["message"] == error.strip()
-    assert isinstance(by_code(told["code"], ""), hostile.error)
+    failure = json.loads(out)["error"]
+    assert failure["message"] == error.strip()
+    assert isinstance(by_code(failure["code"], ""), hostile.error)
     assert hostile.message in error
     assert error.count("\n") == 1
 

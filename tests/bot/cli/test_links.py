@@ -157,9 +157,9 @@ async def test_link_to_sound_file_is_recommended_and_cached(origin, genrec, pool
     assert out.startswith("jazz\n")
     # The second fetch finds the analysis in the cache, by the hash of the bytes.
     assert origin.hits["/Some_Song.wav"] == 2
-    (heard,) = pool.analyzed
-    assert heard.is_relative_to(root)
-    assert not heard.exists()
+    (path,) = pool.analyzed
+    assert path.is_relative_to(root)
+    assert not path.exists()
 
 
 @pytest.mark.usefixtures("opened", "pool")

@@ -12,7 +12,7 @@ from bot.cogs.reindex import Reindex
 from bot.errors import RequestDeclined
 from bot.i18n import Translations
 
-GUILD, FOREIGN, OPERATOR = 7, 8, 9
+GUILD, OTHER_GUILD, OPERATOR = 7, 8, 9
 
 
 def cog(reindexing: MagicMock, *, admin_guilds: tuple[int, ...] = ()) -> Reindex:
@@ -34,10 +34,10 @@ def admin(guild_id: int) -> Any:
     )
 
 
-async def test_cancel_of_a_foreign_guilds_run_is_declined() -> None:
+async def test_cancel_of_another_guilds_run_is_declined() -> None:
     reindexing = MagicMock()
     with pytest.raises(RequestDeclined) as error:
-        await cog(reindexing).cancel(admin(GUILD), (str(FOREIGN),))
+        await cog(reindexing).cancel(admin(GUILD), (str(OTHER_GUILD),))
     assert error.value.key == "no_permission"
     reindexing.cancel.assert_not_called()
 

@@ -36,7 +36,7 @@ async def test_library_add_list_export_and_remove(world: World) -> None:
     assert len(choices) == 1
     removed = await world.you.slash("library remove", {"track": choices[0]["value"]})
     assert await wait_text(removed, "Removed")
-    assert await wait_text(await world.you.slash("library list"), "No tracks yet")
+    assert await wait_text(await world.you.slash("library list"), "There are no tracks yet")
     world.discord.assert_clean()
 
 
@@ -77,7 +77,7 @@ async def test_library_list_next_shows_page_two(world: World) -> None:
     world.discord.assert_clean()
 
 
-async def test_remove_of_a_foreign_or_starter_track_by_id_is_declined(
+async def test_remove_of_another_guilds_or_a_starter_track_by_id_is_declined(
     discord: LocalDiscord, tmp_path: Path
 ) -> None:
     other = discord.add_guild("Other")
@@ -88,17 +88,17 @@ async def test_remove_of_a_foreign_or_starter_track_by_id_is_declined(
         added = {"clip": clip(), "title": "Theirs", "artist": "Them"}
         await wait_text(await world.you.slash("library add", added, channel=elsewhere), "Added")
         tracks = await catalogue.browse(model_id)
-        foreign = next(track for track in tracks if track.title == "Theirs")
+        other_guilds_track = next(track for track in tracks if track.title == "Theirs")
         starter = next(track for track in tracks if track.scope == "starter")
-        assert foreign.scope == f"guild:{other.id}"
-        for track in (foreign, starter):
+        assert other_guilds_track.scope == f"guild:{other.id}"
+        for track in (other_guilds_track, starter):
             used = await world.you.slash("library remove", {"track": str(track.id)})
             await wait_text(used, "wasn't found")
         assert await catalogue.browse(model_id) == tracks
         listed = await world.you.slash("library list")
-        assert "Theirs" not in await wait_text(listed, "No tracks yet")
+        assert "Theirs" not in await wait_text(listed, "There are no tracks yet")
         exported = await world.you.slash("library export")
-        await wait_text(exported, "empty")
+        await wait_text(exported, "no tracks yet")
 
 
 async def test_library_remove_of_an_unknown_track_is_declined(world: World) -> None:
@@ -249,7 +249,7 @@ async def test_reindex_of_the_library_outside_admin_servers_is_declined(
 ) -> None:
     library = music(tmp_path, 1)
     async with bot_on(discord, tmp_path, library=library, admin_servers="42") as world:
-        assert await wait_text(await world.you.slash("reindex"), "operator has chosen")
+        assert await wait_text(await world.you.slash("reindex"), "on selected servers only")
         await wait_text(await world.you.slash("library add", {"clip": clip()}), "Added")
         own = await world.you.slash("reindex", {"scope": "server"})
         assert "1 unchanged" in await wait_text(own, "up to date")

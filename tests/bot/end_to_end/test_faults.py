@@ -79,9 +79,9 @@ async def test_failed_worker_start_is_logged_and_the_bot_runs(
     pool.start_error = WorkerUnavailable("No worker could be started: no memory is left.")
     async with bot_on(discord, tmp_path, pool=pool) as world:
         await wait_response(await recommend(world))
-    told = [r for r in caplog.records if r.name == "bot.runtime.lifecycle"]
-    assert [r.levelname for r in told] == ["WARNING"]
-    assert "the next clip retries: No worker could be started" in told[0].getMessage()
+    records = [r for r in caplog.records if r.name == "bot.runtime.lifecycle"]
+    assert [r.levelname for r in records] == ["WARNING"]
+    assert "the next clip retries: No worker could be started" in records[0].getMessage()
 
 
 async def test_reset_acknowledgement_is_retried(world: World) -> None:
@@ -199,16 +199,17 @@ async def test_sync_registers_the_commands_without_the_gateway(
 
 
 @pytest.mark.parametrize(
-    ("token", "says"), [(None, "no token"), ("wrong.token.value", "GENREC_DISCORD_TOKEN")]
+    ("token", "expected"),
+    [(None, "without a token"), ("wrong.token.value", "GENREC_DISCORD_TOKEN")],
 )
 async def test_sync_without_a_valid_token_raises_a_settings_error(
-    discord: LocalDiscord, tmp_path: Path, token: str | None, says: str
+    discord: LocalDiscord, tmp_path: Path, token: str | None, expected: str
 ) -> None:
     make_preset(tmp_path / "preset")
     settings = Settings(
         _env_file=None, discord_token=token, preset=tmp_path / "preset", http_port=0
     )
-    with discord.patch_discord_py(), pytest.raises(SettingsError, match=says):
+    with discord.patch_discord_py(), pytest.raises(SettingsError, match=expected):
         await asyncio.to_thread(sync, settings)
     assert not discord.calls("PUT", "/commands")
 
@@ -250,7 +251,7 @@ async def test_log_contains_no_secret(discord: LocalDiscord, tmp_path: Path, cap
         async with bot_on(discord, tmp_path) as world:
             world.pool.error = RuntimeError(f"with the token {discord.token}")
             used = await recommend(world)
-            await wait_text(used, "our side")
+            await wait_text(used, "Something went wrong")
     finally:
         root.removeHandler(handler)
         root.setLevel(level)

@@ -89,7 +89,7 @@ async def test_analysis_error_is_shown_and_leaves_no_pending_reply(
 async def test_unhandled_error_shows_the_id_of_the_log(world: World, caplog) -> None:
     world.pool.error = RuntimeError("the cat sat on it")
     used = await world.you.slash("recommend", {"clip": clip()})
-    text = await wait_text(used, "our side")
+    text = await wait_text(used, "Something went wrong")
     assert "cat" not in text
     record = next(r for r in caplog.records if "unhandled error" in r.getMessage())
     assert record.getMessage().rsplit(" ", 1)[1] in text
@@ -159,7 +159,7 @@ async def test_recommend_from_an_empty_library_is_declined(
 
 async def test_export_of_an_empty_library_is_declined(world: World) -> None:
     used = await world.you.slash("library export")
-    assert await wait_text(used, "empty")
+    assert await wait_text(used, "no tracks yet")
 
 
 async def test_user_without_the_allowed_role_is_declined(world: World) -> None:
@@ -196,5 +196,5 @@ async def test_broken_cdn_is_reported_as_the_clips_error(
     used = await world.you.slash("recommend", {"clip": clip(data=WAV, **lies)})
     message = await used.wait_edited(20)
     assert visible_text(message)
-    assert "our side" not in visible_text(message)
+    assert "Something went wrong" not in visible_text(message)
     assert not world.pool.analyzed

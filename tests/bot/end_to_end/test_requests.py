@@ -141,9 +141,9 @@ async def test_thumbs_are_stored_counted_and_withdrawn(world: World) -> None:
     used = await world.you.slash("recommend", {"clip": clip()})
     answer = await wait_response(used)
     up, down = (b["custom_id"] for b in buttons(answer) if b["custom_id"].startswith("thumb"))
-    for button, said in ((up, "good"), (down, "bad"), (down, "removed"), (up, "good")):
+    for button, verdict in ((up, "good"), (down, "bad"), (down, "removed"), (up, "good")):
         pressed = await world.you.press(answer, button)
-        await pressed.wait_until(lambda m, said=said: said in visible_text(m))
+        await pressed.wait_until(lambda m, verdict=verdict: verdict in visible_text(m))
         assert pressed.ephemeral
     about = await (await world.you.slash("about")).wait_edited()
     assert "1 up, 0 down" in visible_text(about)

@@ -200,10 +200,10 @@ async def test_gateway_compression_follows_the_client(compression: bool) -> None
         async with running(discord):
             used = await discord.you.slash("identify", {"clip": CLIP})
             await used.wait_edited()
-            asked = discord.gateway.log[0]["query"]["compress"]
-            assert asked in ("zlib-stream", "zstd-stream")
+            requested = discord.gateway.log[0]["query"]["compress"]
+            assert requested in ("zlib-stream", "zstd-stream")
             used_compression = discord.gateway.connections[0].compress
-            assert used_compression == (asked if compression else "")
+            assert used_compression == (requested if compression else "")
 
 
 async def test_gateway_supports_zlib_stream(

@@ -103,14 +103,14 @@ async def test_api_requires_the_bot_token(discord: LocalDiscord) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "status", "body"),
+    ("requested", "status", "body"),
     [("bytes=2-4", 206, b"234"), ("bytes=7-", 206, b"789"), ("bytes=99-", 416, b"")],
 )
 async def test_attachment_range_request(
-    discord: LocalDiscord, asked: str, status: int, body: bytes
+    discord: LocalDiscord, requested: str, status: int, body: bytes
 ) -> None:
     posted = await discord.you.say(uploads=[Upload("a.wav", b"0123456789")])
     async with aiohttp.ClientSession() as session:
         url = posted["attachments"][0]["url"]
-        got = await session.get(url, headers={"Range": asked})
+        got = await session.get(url, headers={"Range": requested})
         assert (got.status, await got.read()) == (status, body)

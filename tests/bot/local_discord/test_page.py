@@ -129,16 +129,16 @@ async def test_message_menu_waits_for_the_commands_of_its_channel(
 ) -> None:
     posted = await discord.you.say("listen", uploads=[Upload("a.wav", b"RIFF")], channel="general")
     page = await visit(browser, discord, **DESKTOP)
-    asked, answered = asyncio.Event(), asyncio.Event()
+    requested, answered = asyncio.Event(), asyncio.Event()
 
     async def slowly(route: Route) -> None:
-        asked.set()
+        requested.set()
         await answered.wait()
         await route.continue_()
 
     await page.route("**/api/commands", slowly)
     await page.get_by_role("button", name="general").click()
-    await asked.wait()
+    await requested.wait()
     await page.locator(f"#m{posted['id']}").click(button="right")
     await expect(page.locator("#menu")).to_be_hidden()
     answered.set()

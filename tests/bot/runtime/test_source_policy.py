@@ -89,17 +89,17 @@ def test_sites_off_disables_pages(youtube: str, sites: set[str], monkeypatch) ->
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("sites", "soundcloud,napster", "no napster; choose of archive, audiomack"),
+        ("sites", "soundcloud,napster", "no napster; choose from archive, audiomack"),
         ("sites", "bandcamp,off", "no off"),
         ("sites", "bandcamp,youtube", "GENREC_YOUTUBE=on"),
-        ("clip_disk_mb", "49", "50 at least, twice GENREC_MAX_UPLOAD_MB"),
+        ("clip_disk_mb", "49", "is 49 and must be at least 50, twice GENREC_MAX_UPLOAD_MB"),
         ("clip_disk_mb", "-1", "greater than 0"),
         ("ytdlp_dir", "nowhere/yt-dlp", "no folder nowhere/yt-dlp"),
         ("js_runtime", "nowhere/deno", "no file nowhere/deno"),
         ("cookies_file", "nowhere/cookies", "no file nowhere/cookies"),
         ("ytdlp_max_age_days", "soon", "integer"),
         ("link_proxy", "socks5://proxy:1080", "http://host:port"),
-        ("link_proxy", "http://proxy", "http://host:port"),
+        ("link_proxy", "http://proxy", "is 'http://proxy' and must have the form http://host:port"),
         ("link_proxy", "http://me:secret@proxy:80", "http://host:port"),
     ],
 )
@@ -113,11 +113,11 @@ def test_unusable_setting_raises_an_error_with_its_name(name, value, words, monk
 
 def test_old_ytdlp_warns_above_the_set_age_only(monkeypatch, tmp_path: Path) -> None:
     folder = aged(tmp_path, days=61)
-    for days, told in ((0, False), (90, False), (60, True)):
+    for days, warned in ((0, False), (90, False), (60, True)):
         given = settings(monkeypatch, ytdlp_dir=folder, ytdlp_max_age_days=days)
         sentence = old_ytdlp(given, source_policy(given))
-        assert ("61 days old" in sentence) is told
-        assert bool(sentence) is told
+        assert ("61 days old" in sentence) is warned
+        assert bool(sentence) is warned
 
 
 def test_run_logs_an_old_ytdlp_before_it_serves(monkeypatch, caplog, tmp_path: Path) -> None:
@@ -193,4 +193,4 @@ def test_compose_file_has_disk_space_for_the_clips() -> None:
 
 def test_wanted_seconds_are_twice_the_analysed_ones(monkeypatch) -> None:
     assert source_policy(settings(monkeypatch)).wanted_s == 120
-    assert source_policy(settings(monkeypatch, heard_s=200)).wanted_s == 400
+    assert source_policy(settings(monkeypatch, analyzed_s=200)).wanted_s == 400

@@ -86,14 +86,14 @@ class FakeDns:
 
     def __init__(self) -> None:
         self.answers: dict[str, list[list[tuple[str, int]]]] = {}
-        self.asked: Counter[str] = Counter()
+        self.lookups: Counter[str] = Counter()
 
     def set(self, host: str, *answers: list[tuple[str, int]]) -> None:
         self.answers[host] = list(answers)
 
     async def __call__(self, host: str, port: int) -> list[Endpoint]:
-        asked = self.asked[host]
-        self.asked[host] += 1
+        earlier = self.lookups[host]
+        self.lookups[host] += 1
         with suppress(OSError):  # like the system's, it accepts an IPv4 address in any spelling
             return [Endpoint(socket.AF_INET, socket.inet_ntoa(socket.inet_aton(host)), port)]
         if host not in self.answers:
@@ -101,7 +101,7 @@ class FakeDns:
         answers = self.answers[host]
         return [
             Endpoint(socket.AF_INET6 if ":" in address else socket.AF_INET, address, at or port)
-            for address, at in answers[min(asked, len(answers) - 1)]
+            for address, at in answers[min(earlier, len(answers) - 1)]
         ]
 
 

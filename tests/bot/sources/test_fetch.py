@@ -125,8 +125,8 @@ async def test_checked_source_is_not_checked_again(origin, policy, dns, monkeypa
 async def test_source_of_another_policy_is_not_fetched(origin, policy, dns):
     origin.serve("/x.wav", wav())
     async with Sources(policy, resolve=dns) as sources:
-        foreign = Sources(dataclasses.replace(policy), resolve=dns)
-        checked = foreign.check("http://music.test/x.wav")
+        other_sources = Sources(dataclasses.replace(policy), resolve=dns)
+        checked = other_sources.check("http://music.test/x.wav")
         with pytest.raises(ValueError, match="another policy"):
             async with sources.fetch(checked):
                 pass

@@ -148,7 +148,7 @@ async def test_socket_factory_refuses_private_address(host, forbidden, policy):
 async def test_host_that_resolves_to_private_address_is_refused(address, forbidden, policy, dns):
     dns.set("rebind.test", [(address, forbidden.port)])
     assert "private network" in await fetch_error("http://rebind.test/secret", policy, dns)
-    assert dns.asked["rebind.test"] == 1
+    assert dns.lookups["rebind.test"] == 1
 
 
 async def test_dns_rebinding_is_refused(origin, forbidden, policy, dns):
@@ -156,7 +156,7 @@ async def test_dns_rebinding_is_refused(origin, forbidden, policy, dns):
     dns.set("rebind.test", [("127.0.0.1", origin.port)], inside)
     origin.redirect("/x.wav", "http://rebind.test/secret")
     assert "private network" in await fetch_error("http://rebind.test/x.wav", policy, dns)
-    assert dns.asked["rebind.test"] == 2
+    assert dns.lookups["rebind.test"] == 2
 
 
 async def test_one_private_address_refuses_the_host(origin, forbidden, policy, dns):

@@ -170,11 +170,11 @@ async def test_proxy_close_ends_open_connections(policy, dns, origin):
 async def test_upstream_proxy_receives_the_checked_address(policy, dns, origin):
     origin.serve("/x", b"sound")
     upstream = FakeServer()
-    asked = []
+    requested = []
 
     async def handle(reader, writer):
         head = await reader.readuntil(b"\r\n\r\n")
-        asked.append(head.split(b"\r\n")[0])
+        requested.append(head.split(b"\r\n")[0])
         there = await asyncio.open_connection("127.0.0.1", origin.port)
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         there[1].write(await reader.readuntil(b"\r\n\r\n"))
@@ -192,4 +192,4 @@ async def test_upstream_proxy_receives_the_checked_address(policy, dns, origin):
         inside = await ask(proxy, "GET http://inside.test/secret HTTP/1.1")
         assert inside.startswith(b"HTTP/1.1 403")
     server.close()
-    assert asked == [f"CONNECT 127.0.0.1:{origin.port} HTTP/1.1".encode()]
+    assert requested == [f"CONNECT 127.0.0.1:{origin.port} HTTP/1.1".encode()]

@@ -52,7 +52,7 @@ def unescaped(text: str) -> str:
 
 
 def assert_harmless(text: str) -> None:
-    """Fail if the text has a live mention, a foreign link, or a bidi or control character."""
+    """Fail if the text has a live mention, a hostile link, or a bidi or control character."""
     live = unescaped(text)
     for danger in ("@everyone", "@here", "<@", "<#", "</", "<:", "<t:", "||"):
         assert danger not in live, danger
