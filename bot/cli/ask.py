@@ -1,4 +1,4 @@
-"""``genrec recommend`` and ``genrec genre``: one clip, answered in the terminal or as JSON."""
+"""``genrec recommend`` and ``genrec genre``: analyse one clip and format the result."""
 
 from __future__ import annotations
 
@@ -35,7 +35,10 @@ def recommend(
     preset: Path | None = None,
     private: bool = False,
 ) -> Recommendation:
-    """Answer one clip; ``private`` keeps nothing of it and uses the starter catalogue alone."""
+    """Analyse one clip and return its genre and similar tracks.
+
+    With ``private`` nothing is stored, and only the starter catalogue is searched.
+    """
     if not private:
         return asyncio.run(_recommend(_settings(preset), source, count, genre, per_artist))
     with tempfile.TemporaryDirectory(prefix="genrec-") as folder:
@@ -53,13 +56,13 @@ def replace_database(settings: Settings, database: Path) -> Settings:
     return settings.model_copy(update={"database": database})
 
 
-def as_json(answer: Recommendation, *, tracks: bool = True) -> dict[str, Any]:
-    """Return the documented object; its keys are stable."""
+def as_json(result: Recommendation, *, tracks: bool = True) -> dict[str, Any]:
+    """Return the JSON object of docs/cli.md; its keys are stable."""
     found: dict[str, Any] = {
-        "model_id": answer.model_id,
-        "genre": answer.genre,
-        "unsure": answer.unsure,
-        "scores": {score.label: round(score.probability, 6) for score in answer.scores},
+        "model_id": result.model_id,
+        "genre": result.genre,
+        "unsure": result.unsure,
+        "scores": {score.label: round(score.probability, 6) for score in result.scores},
     }
     if tracks:
         found["tracks"] = [
@@ -70,36 +73,36 @@ def as_json(answer: Recommendation, *, tracks: bool = True) -> dict[str, Any]:
                 "similarity": round(neighbour.similarity, 4),
                 "source": neighbour.track.source,
             }
-            for neighbour in answer.tracks
+            for neighbour in result.tracks
         ]
-        found["note"] = answer.note
-    return {**found, "timings_ms": dict(answer.timings_ms)}
+        found["note"] = result.note
+    return {**found, "timings_ms": dict(result.timings_ms)}
 
 
-def as_text(answer: Recommendation) -> str:
-    """Return what a person reads: bars for the three likeliest genres, and the tracks."""
+def as_text(result: Recommendation) -> str:
+    """Return the result as terminal text: bars of the three top genres, and the tracks."""
     console = Console(highlight=False)
     with console.capture() as capture:
-        heading = f"Unsure, perhaps {answer.genre}" if answer.unsure else answer.genre
+        heading = f"Unsure, perhaps {result.genre}" if result.unsure else result.genre
         console.print(f"[bold]{escape(heading)}[/bold]")
-        for score in answer.scores[:3]:
+        for score in result.scores[:3]:
             filled = round(score.probability * BAR)
             bar = f"[cyan]{'█' * filled}[/cyan][dim]{'░' * (BAR - filled)}[/dim]"
             console.print(f"  {escape(score.label):<10} {bar} {score.probability:4.0%}")
-        if answer.tracks:
-            console.print(_tracks(answer))
-        if answer.note:
-            console.print(f"\n{escape(answer.note)}")
+        if result.tracks:
+            console.print(_tracks(result))
+        if result.note:
+            console.print(f"\n{escape(result.note)}")
     return capture.get()
 
 
-def _tracks(answer: Recommendation) -> Table:
+def _tracks(result: Recommendation) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title_justify="left")
     table.add_column("", justify="right", style="dim")
     for heading in ("Artist", "Title", "Genre"):
         table.add_column(heading, overflow="fold")
-    table.add_column("Alike", justify="right")
-    for place, neighbour in enumerate(answer.tracks, start=1):
+    table.add_column("Similarity", justify="right")
+    for place, neighbour in enumerate(result.tracks, start=1):
         track = neighbour.track
         table.add_row(
             str(place),
@@ -120,13 +123,13 @@ async def _recommend(
         async with open_recommender(settings, workers=1) as opened:
             labels = opened.preset.labels
             if genre is not None and genre not in labels:
-                raise DataError(f"There is no genre {genre!r} here; choose of {', '.join(labels)}.")
+                raise DataError(f"There is no genre {genre!r}; choose from {', '.join(labels)}.")
             opening = _ms(fetched)
             analysis = await opened.recommender.analyze(clip)
-            answer = await opened.recommender.recommend(
+            result = await opened.recommender.recommend(
                 analysis, clip=clip, k=count, genre=genre, per_artist=per_artist
             )
-            return _timed(answer, start, opening)
+            return _timed(result, start, opening)
 
 
 async def _genre(settings: Settings, source: str) -> Recommendation:
@@ -135,18 +138,18 @@ async def _genre(settings: Settings, source: str) -> Recommendation:
         fetched = time.perf_counter()
         async with open_recommender(settings, workers=1) as opened:
             opening = _ms(fetched)
-            answer = opened.recommender.genre(await opened.recommender.analyze(clip))
-            return _timed(answer, start, opening)
+            result = opened.recommender.genre(await opened.recommender.analyze(clip))
+            return _timed(result, start, opening)
 
 
-def _timed(answer: Recommendation, start: float, opening: float) -> Recommendation:
-    timings = {"open": opening, **answer.timings_ms, "total": _ms(start)}
-    return replace(answer, timings_ms=timings)
+def _timed(result: Recommendation, start: float, opening: float) -> Recommendation:
+    timings = {"open": opening, **result.timings_ms, "total": _ms(start)}
+    return replace(result, timings_ms=timings)
 
 
 @asynccontextmanager
 async def _clip(settings: Settings, source: str) -> AsyncIterator[Clip]:
-    """Yield the clip behind a path or a link; before anything else is opened, as it may fail."""
+    """Yield the clip of a path or a link."""
     if "://" in source:
         from bot.runtime.source_policy import source_policy
         from bot.sources import fetch
@@ -165,7 +168,7 @@ def _file(name: str) -> Clip:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise FileMissing(
-            f"{path} cannot be opened ({reason}); name a sound file that is there."
+            f"{path} cannot be opened ({reason}): name a readable sound file."
         ) from error
     tags = read_tags(path, path.parent)
     return Clip(path, digest, title=tags.title, artist=tags.artist, source=str(path))

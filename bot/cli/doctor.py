@@ -28,7 +28,7 @@ from genrec.workers.pool import AnalysisPool
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check; genrec cannot work if a ``vital`` one fails."""
+    """The result of one check; genrec does not work if a ``vital`` check fails."""
 
     name: str
     ok: bool
@@ -37,7 +37,7 @@ class Finding:
 
 
 def examine(preset: Path | None = None) -> list[Finding]:
-    """Run every check and return the findings."""
+    """Run every check and return its findings, in the order of the checks."""
     settings = load_settings()
     if preset is not None:
         settings = settings.model_copy(update={"preset": preset})
@@ -53,7 +53,7 @@ def examine(preset: Path | None = None) -> list[Finding]:
 
 
 def healthy(findings: list[Finding]) -> bool:
-    """Return whether every vital check passed."""
+    """Return True if every vital check passed."""
     return all(finding.ok for finding in findings if finding.vital)
 
 

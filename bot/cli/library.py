@@ -1,4 +1,4 @@
-"""Commands ``genrec index`` and ``genrec library``: fill, list and change the catalogue."""
+"""``genrec index`` and ``genrec library``: fill, list, change, export and import tracks."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def import_file(
 
 
 def report_as_json(report: IngestReport) -> dict[str, Any]:
-    """Return the report of an indexing run as the documented JSON object."""
+    """Return the report of an indexing run as the JSON object of docs/cli.md."""
     names = ("tracks", "analyzed", "reused", "unchanged", "resumed", "removed", "switched")
     return {
         **{name: getattr(report, name) for name in names},
@@ -280,7 +280,9 @@ def _read(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except OSError as error:
-        raise FileMissing(f"{file} cannot be read ({error.strerror}).") from error
+        raise FileMissing(
+            f"{file} cannot be read ({error.strerror}): name a readable CSV or JSON export."
+        ) from error
     except UnicodeDecodeError as error:
         raise FileMissing(f"{file} is not UTF-8 text: name a CSV or JSON export.") from error
 

@@ -1,4 +1,4 @@
-"""The ``genrec`` command: its subcommands in help panels, and its exit codes."""
+"""The ``genrec`` command: subcommands in help panels, and exit codes."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ def options(
         ),
     ] = False,
 ) -> None:
-    """Handle the options of ``genrec`` itself."""
+    """Define the options of ``genrec`` itself."""
 
 
 @app.command(rich_help_panel=ASK)
 def recommend(
     source: Source,
-    count: Annotated[int, typer.Option("--count", "-n", min=1, max=50, help="Tracks to name.")] = 5,
+    count: Annotated[int, typer.Option("--count", "-n", min=1, max=50, help="Most tracks.")] = 5,
     genre: Annotated[str | None, typer.Option(help="Only tracks of this genre.")] = None,
     per_artist: Annotated[int, typer.Option(min=1, max=50, help="Most tracks of one artist.")] = 1,
     preset: PresetOption = None,
@@ -152,7 +152,7 @@ def main() -> None:
 
 
 def exit_code(error: GenrecError) -> int:
-    """Return 3 for refused input, 2 for wrong usage, data or settings, 1 for everything else."""
+    """Return the exit code: 3 for refused input, 2 for wrong data or settings, 1 otherwise."""
     if isinstance(error, InputRefused):
         return 3
     return 2 if error.code in ("data", "settings") else 1

@@ -51,7 +51,7 @@ def bands(
     seconds: Seconds = 16,
     soundfont: Soundfont = None,
 ) -> None:
-    """Print a deprecation warning and run ``genrec synth``; removed in 0.2.0."""
+    """Print a deprecation warning and run ``genrec synth``."""
     print("genrec bands will be removed in 0.2.0; use genrec synth --ensembles.", file=sys.stderr)
     synth(out, bands, pieces, seconds, soundfont)
 

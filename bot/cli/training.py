@@ -151,9 +151,7 @@ def evaluate(
     ] = False,
     plots: Annotated[Path | None, typer.Option(help="Folder for the plots.")] = None,
     cache: Cache = CACHE,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")] = (
-        False
-    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = (False),
 ) -> None:
     """Evaluate a preset on a part of a data set."""
     with training_extra():
@@ -209,7 +207,7 @@ def _load(
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar if stderr is a terminal; yield a callback for (done, total)."""
+    """Show a progress bar if stderr is a terminal; yield a callback ``(done, total)``."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -220,7 +218,7 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
 
 @contextmanager
 def training_extra() -> Iterator[None]:
-    """Raise a DataError with a fix if the extra is missing, and silence TensorFlow's log."""
+    """Silence TensorFlow's log, and raise DataError with the fix if the extra is missing."""
     from genrec.errors import DataError
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

@@ -56,7 +56,7 @@ PROGRESSIONS = ((0, 5, 7, 0), (0, 9, 5, 7), (0, 3, 8, 10), (0, 7, 9, 5))
 
 
 def flac(seed: int) -> bytes:
-    """Return the music of ``seed`` as a FLAC file of ``SECONDS``."""
+    """Return ``SECONDS`` of music of ``seed`` as the bytes of a FLAC file."""
     file = io.BytesIO()
     soundfile.write(file, music(seed, SECONDS, SR), SR, format="FLAC")
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""The script of ``genrec demo``: one person and the bot on a local Discord."""
+"""The steps of ``genrec demo``: one person and the bot on a local Discord."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ async def _show(*, for_program: bool) -> None:
     console = Console(highlight=False, quiet=for_program)
     console.print(INTRODUCTION, soft_wrap=True)
     steps = []
-    async with aclosing(conversation()) as turns:
-        async for step in turns:
+    async with aclosing(conversation()) as each:
+        async for step in each:
             print_step(console, step)
             steps.append(as_json(step))
     if for_program:
@@ -61,7 +61,7 @@ async def _show(*, for_program: bool) -> None:
 
 
 async def conversation() -> AsyncGenerator[Step, None]:
-    """Run the conversation: an upload, /recommend, More like this.
+    """Run the conversation and yield its steps: an upload, /recommend, More like this.
 
     Only Discord is imitated. The discord.py client, the worker pool and the preset of the settings
     are real. The catalogue is temporary.
@@ -69,7 +69,7 @@ async def conversation() -> AsyncGenerator[Step, None]:
     Raises
     ------
     DemoFailed
-        The bot refused a step, or did not respond within a minute.
+        The bot declined the request of a step, or did not respond within a minute.
     GenrecError
         The bot could not start.
     """
@@ -100,7 +100,7 @@ async def conversation() -> AsyncGenerator[Step, None]:
 
 @asynccontextmanager
 async def _on_local_discord(settings: Settings) -> AsyncIterator[LocalDiscord]:
-    """Run the bot on a local Discord until the block ends."""
+    """Run the bot on a local Discord for the block, and yield the local Discord."""
     async with open_local(settings) as (local, app):
         stop = asyncio.Event()
         running = asyncio.create_task(run_until_stopped(app, local.token, stop=stop))
@@ -167,5 +167,5 @@ def _step(you: str, message: dict[str, Any], started: float) -> Step:
     seconds = round(time.perf_counter() - started, 3)
     if not _is_result(message):
         text = " ".join(message_text(message).plain.split())
-        raise DemoFailed(f"You {you}, and the bot refused: {text}")
+        raise DemoFailed(f"Step {you!r}: the bot declined the request: {text}")
     return Step(you=you, message=message, seconds=seconds)

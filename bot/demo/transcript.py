@@ -1,4 +1,4 @@
-"""Print the demo's conversation, with Discord's markdown as terminal styles or plain text."""
+"""Print the steps of the demo, with Discord's Markdown as terminal styles or plain text."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Step:
 
 
 def as_json(step: Step) -> dict[str, Any]:
-    """Return a step as the documented JSON object."""
+    """Return a step as the JSON object of docs/cli.md."""
     return {"you": step.you, "answer": message_text(step.message).plain, "seconds": step.seconds}
 
 
@@ -53,12 +53,12 @@ def print_step(console: Console, step: Step) -> None:
     """Print a step, in a coloured frame on a terminal and as plain text elsewhere."""
     # The bot's own footer never shows 0.0 s, so the heading does not either.
     heading = f"genrec, {max(step.seconds, LEAST_S):.1f} s later"
-    answer = message_text(step.message)
+    text = message_text(step.message)
     console.print()
     console.print(Text.assemble(("you ", "bold"), step.you), soft_wrap=True)
     if console.is_terminal:
         frame = Panel(
-            answer,
+            text,
             title=Text(heading, "bold"),
             title_align="left",
             border_style=_colour(step.message),
@@ -67,12 +67,12 @@ def print_step(console: Console, step: Step) -> None:
         console.print(frame)
         return
     console.print(f"{heading}\n", markup=False, soft_wrap=True)
-    for line in answer.split("\n"):
+    for line in text.split("\n"):
         console.print(Text("  ") + line, soft_wrap=True)
 
 
 def message_text(message: dict[str, Any]) -> Text:
-    """Return the text of a message, with Discord's markdown as styles."""
+    """Return the text of a message, with Discord's Markdown as styles."""
     texts = [c["content"] for c in walk(message["components"]) if c["type"] == TEXT_DISPLAY]
     lines, code = "\n".join(texts).replace(_NO_MENTION, "").splitlines(), _colour(message)
     return Text("\n").join(_line(line, code) for line in lines)

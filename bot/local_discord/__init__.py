@@ -29,7 +29,7 @@ ack_deadline_s=3.0, token_lifetime_s=900.0, heartbeat_s=41.25)``
       ``await wait_for(test, s)``, ``online``
     - inspection: ``requests``, ``calls(method, path_regex)``, ``cdn.hits``, ``gateway.log``,
       ``violations``, ``assert_clean()`` (rules the bot broke, all at once)
-    - faults: ``faults.rate_limited``, ``cloudflare_ban``, ``server_error``, ``reset``,
+    - injected faults: ``faults.rate_limited``, ``cloudflare_ban``, ``server_error``, ``reset``,
       ``lost_response``, ``late_response`` and ``delay``, each ``(method, path_regex, ...)``;
       ``gateway.reconnect()`` (op 7), ``gateway.invalidate(resumable=)`` (op 9),
       ``gateway.abort()``, ``gateway.close(code)``, ``gateway.repeat_last()``,
@@ -40,16 +40,16 @@ ack_deadline_s=3.0, token_lifetime_s=900.0, heartbeat_s=41.25)``
 ``menu(name, message)``, ``autocomplete(name, option, typed, options)``, ``say(text,
 uploads=[...], reply_to=None, voice=False)``, ``press(message, label_or_custom_id)``,
 ``select(message, custom_id, values)``, ``submit(interaction, {custom_id: text})`` (a modal),
-``sees(channel)`` (messages, oldest first), ``wait_message(test, channel, timeout_s)``. ``channel``
-is a name ("dm" is the direct message channel of the bot) or a ``Channel``; ``locale`` is an
-attribute. ``NotOffered`` is raised for an action that Discord's own client does not offer.
+``messages(channel)`` (visible ones, oldest first), ``wait_message(test, channel, timeout_s)``.
+``channel`` is a name ("dm" is the direct message channel of the bot) or a ``Channel``; ``locale``
+is an attribute. ``NotOffered`` is raised for an action that Discord's own client does not offer.
 
 ``Interaction``: ``wait_ack(s)``, ``wait_edited(s)``, ``wait_until(test, s)``, ``wait_followup(n,
 s)``, ``wait_choices(s)``, ``wait_modal(s)``; ``ack_type``, ``failed``, ``original``, ``followups``,
 ``history``, ``expire()`` (its token is 15 min old at once), ``token``.
 
 ``Upload(filename, data, content_type=None, size=None, stream=None, truncate_at=None, status=200,
-location=None)``: a file to attach; the arguments after ``content_type`` make it misbehave.
+location=None)``: a file to attach; the arguments after ``content_type`` inject faults.
 ``bot.local_discord.cdn.endless()`` and ``drip()`` are streams for it.
 
 The function ``patch_discord_py(url)`` is for a bot in another process.

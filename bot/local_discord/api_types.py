@@ -22,7 +22,7 @@ _increment = itertools.count()
 
 
 def snowflake() -> str:
-    """Return a new id with the current time in it, from which discord.py derives ages."""
+    """Return a new id; discord.py reads its creation time from the high bits."""
     milliseconds = int(time.time() * 1000) - DISCORD_EPOCH_MS
     return str(milliseconds << 22 | (next(_increment) & 0x3FFFFF))
 
@@ -44,7 +44,7 @@ class ApiError(Exception):
 
 
 def invalid_body(field: str, message: str) -> ApiError:
-    """Return the error for an invalid request body, with the field and the message."""
+    """Return Discord's 400 error for an invalid field of a request body."""
     details = {field: {"_errors": [{"code": "INVALID", "message": message}]}}
     return ApiError(400, 50035, "Invalid Form Body", details)
 

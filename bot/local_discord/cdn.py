@@ -31,15 +31,15 @@ SHOWN_INLINE = ("image/png", "image/jpeg", "image/gif", "image/webp", "audio/", 
 
 @dataclass
 class Upload:
-    """A file that a person attaches; the fields after ``content_type`` make it misbehave."""
+    """A file that a person attaches; the fields after ``content_type`` inject faults."""
 
     filename: str
     data: bytes = b""
     content_type: str | None = None
     size: int | None = None
-    """The size that Discord declares, if it is not the real one."""
+    """The declared size in bytes, if it differs from the real one."""
     stream: Callable[[], AsyncIterator[bytes]] | None = None
-    """Served instead of ``data``."""
+    """Makes the response body, instead of ``data``."""
     truncate_at: int | None = None
     """Number of bytes after which the connection is aborted."""
     status: int = 200
@@ -143,7 +143,7 @@ class Cdn:
         return self._uploads.get(key)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Serve a download, with the fault that its upload defines."""
+        """Return the response to a download, with the fault that its upload defines."""
         upload = self._find(request)
         hit: Json = {"path": request.path, "sent": 0, "finished": False}
         self.hits.append(hit)

@@ -1,4 +1,4 @@
-"""Server side of the chat page: its files, its actions as the person "you", live updates."""
+"""Server of the chat page: its files, its actions as the person "you", and live updates."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Action = Callable[[Json, Uploads], Awaitable[Json]]
 
 
 class ChatPage:
-    """Serves the page's files, actions and live updates to clients with its key."""
+    """Serves the page's files, actions and live updates to clients that have the key."""
 
     def __init__(self, context: ServerContext, you: Person) -> None:
         self._context = context
@@ -75,7 +75,7 @@ class ChatPage:
         return f"/page/{self._key}/"
 
     def add_to(self, app: web.Application) -> None:
-        """Add the page's routes."""
+        """Add the page's routes to the application."""
         app[allowed_hosts] = set()
         app.router.add_get("/page/{key}/live", self._serve_live)
         app.router.add_post("/page/{key}/api/{action}", self._serve_action)

@@ -19,7 +19,7 @@ LIMITS = {SLASH: 100, USER_MENU: 15, MESSAGE_MENU: 15}
 
 
 class NotOffered(Exception):
-    """Discord's own client does not offer this action; the message gives the reason."""
+    """An action that Discord's own client does not offer; the message gives the reason."""
 
 
 class CommandRegistry:
@@ -39,21 +39,22 @@ class CommandRegistry:
         return self._scopes.get(scope, {}).get(command_id)
 
     def replace(self, scope: str | None, bodies: list[Json]) -> list[Json]:
-        """Replace all commands of a scope; the same name and type keep their id."""
+        """Replace all commands of a scope and return them; the same name and type keep their id."""
         old = {(c["name"], c["type"]): c["id"] for c in self.all(scope)}
         stored = [self._stored(scope, body, old) for body in bodies]
         for kind, limit in LIMITS.items():
             names = [c["name"] for c in stored if c["type"] == kind]
             if len(names) > limit or len(names) != len(set(names)):
                 raise invalid_body(
-                    "name", f"At most {limit} commands of type {kind}, each name once."
+                    "name",
+                    f"{len(names)} commands of type {kind}: {names}. At most {limit}, each once.",
                 )
         self._scopes[scope] = {c["id"]: c for c in stored}
         self._changed()
         return stored
 
     def add(self, scope: str | None, body: Json) -> Json:
-        """Register one command; it replaces the one of the same name and type."""
+        """Register and return one command; it replaces the one of the same name and type."""
         old = {(c["name"], c["type"]): c["id"] for c in self.all(scope)}
         command = self._stored(scope, body, old)
         self._scopes.setdefault(scope, {})[command["id"]] = command
@@ -61,7 +62,7 @@ class CommandRegistry:
         return command
 
     def remove(self, scope: str | None, command_id: str) -> None:
-        """Delete a command."""
+        """Delete the command with this id, if it exists."""
         self._scopes.get(scope, {}).pop(command_id, None)
         self._changed()
 
@@ -151,14 +152,14 @@ class CommandRegistry:
         return None
 
 
-def check_options(declared: list[Json], given: Mapping[str, Any]) -> None:
-    """Raise NotOffered for option values that Discord's client does not send."""
+def check_options(path: str, declared: list[Json], given: Mapping[str, Any]) -> None:
+    """Raise NotOffered for options of the command ``path`` that Discord's client does not send."""
     by_name = {option["name"]: option for option in declared}
     if unknown := sorted(set(given) - set(by_name)):
-        raise NotOffered(f"No such option: {unknown}. The options are {sorted(by_name)}.")
+        raise NotOffered(f"/{path}: no such option: {unknown}; the options are {sorted(by_name)}.")
     missing = [o["name"] for o in declared if o.get("required") and o["name"] not in given]
     if missing:
-        raise NotOffered(f"Required: {', '.join(missing)}.")
+        raise NotOffered(f"/{path}: required option {', '.join(missing)} is missing.")
     for name, value in given.items():
         _check_value(by_name[name], value)
 
@@ -177,7 +178,7 @@ def _check_value(option: Json, value: object) -> None:
         raise NotOffered(f"{name}: {value!r} has the wrong type for this option.")
     choices = option.get("choices")
     if choices and value not in [choice["value"] for choice in choices]:
-        raise NotOffered(f"{name}: {value!r} is not one of the choices.")
+        raise NotOffered(f"{name}: {value!r} is not one of {[c['value'] for c in choices]}.")
     if isinstance(value, int | float) and kind in (INTEGER, NUMBER):
         low, high = option.get("min_value"), option.get("max_value")
         if (low is not None and value < low) or (high is not None and value > high):

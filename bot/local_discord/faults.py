@@ -28,7 +28,7 @@ class Fault:
     delay_s: float = 0.0
     late_s: float = 0.0
     drop: bool = False
-    """Abort the connection instead of a response."""
+    """Abort the connection instead of sending a response."""
     applied: bool = False
     """The call takes effect first, and only its response is lost."""
 
@@ -44,22 +44,22 @@ class Fault:
 
 
 class Faults:
-    """The armed faults."""
+    """The faults that tests registered."""
 
     def __init__(self) -> None:
         self.waiting: list[Fault] = []
 
     def add(self, fault: Fault) -> Fault:
-        """Arm a fault and return it."""
+        """Register a fault and return it."""
         self.waiting.append(fault)
         return fault
 
     def clear(self) -> None:
-        """Disarm all faults."""
+        """Remove all faults."""
         self.waiting.clear()
 
     def take(self, method: str, path: str) -> Fault | None:
-        """Return the armed fault for this call, if any, and count it."""
+        """Return the registered fault for this call, or None, and count the use."""
         for fault in self.waiting:
             if fault.times and fault.method in (method, "*") and re.search(fault.path, path):
                 fault.times -= 1
@@ -76,7 +76,7 @@ class Faults:
         via: bool = True,
         is_global: bool = False,
     ) -> Fault:
-        """Return 429; without ``via``, discord.py treats it as a Cloudflare ban and raises."""
+        """Inject 429; without ``via``, discord.py treats it as a Cloudflare ban and raises."""
         headers = {
             "Retry-After": str(max(1, round(retry_after_s))),
             "X-RateLimit-Remaining": "0",
@@ -94,23 +94,23 @@ class Faults:
         return self.add(Fault(method, path, times, 429, body, headers))
 
     def cloudflare_ban(self, method: str, path: str, *, times: int = 1) -> Fault:
-        """Return 429 with an HTML page, as Cloudflare does for a banned address."""
+        """Inject 429 with an HTML page, as Cloudflare does for a banned address."""
         return self.add(Fault(method, path, times, 429, CLOUDFLARE_PAGE, {"Retry-After": "1"}))
 
     def server_error(self, method: str, path: str, status: int = 502, *, times: int = 1) -> Fault:
-        """Return 5xx without any effect."""
+        """Inject a 5xx status; the call has no effect."""
         return self.add(Fault(method, path, times, status))
 
     def reset(self, method: str, path: str, *, times: int = 1, applied: bool = False) -> Fault:
-        """Abort the connection without a response."""
+        """Inject an aborted connection, before the call or, with ``applied``, after it."""
         return self.add(Fault(method, path, times, drop=True, applied=applied))
 
     def lost_response(self, method: str, path: str, status: int = 502, *, times: int = 1) -> Fault:
-        """Apply the call, then return an error; a retry then finds its own effect."""
+        """Inject an error status after the call took effect; a retry calls it again."""
         return self.add(Fault(method, path, times, status, applied=True))
 
     def delay(self, method: str, path: str, seconds: float, *, times: int = 1) -> Fault:
-        """Delay the correct response."""
+        """Inject a delay of ``seconds`` before the correct response."""
         return self.add(Fault(method, path, times, delay_s=seconds))
 
     def late_response(self, method: str, path: str, seconds: float, *, times: int = 1) -> Fault:

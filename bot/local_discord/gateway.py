@@ -1,4 +1,4 @@
-"""The gateway: the websocket for events, with sessions that can be resumed."""
+"""The gateway: websockets for events, with sessions that can be resumed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ KEPT_SESSIONS = 20
 
 
 class Gateway:
-    """All gateway sessions and connections, their events, and injected gateway faults."""
+    """Sends events to all gateway sessions, and injects gateway faults."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class Gateway:
 
     @contextmanager
     def losing(self) -> Iterator[None]:
-        """Withhold all events in this block; only a resume replays them."""
+        """Withhold all events in the block; only a resume replays them."""
         self._lossy = True
         try:
             yield
@@ -155,7 +155,7 @@ class Gateway:
             self._lossy = False
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Serve one websocket from Hello to its end."""
+        """Serve one websocket from Hello until it is closed."""
         if self.refuse:
             return web.Response(status=503)
         compress = request.query.get("compress", "") if self.compression else ""

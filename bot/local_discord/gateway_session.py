@@ -1,4 +1,4 @@
-"""A bot's gateway session, and one websocket connection of it."""
+"""A bot's gateway session, and one of its websocket connections."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ KEPT_EVENTS = 1_000
 
 
 class GatewaySession:
-    """A session from Identify; it survives its connection and keeps sent events for a resume."""
+    """A session since Identify: survives its connection and keeps sent events for a resume."""
 
     def __init__(self, intents: int, shard: list[int]) -> None:
         self.id = secrets.token_hex(16)
@@ -39,7 +39,7 @@ class GatewaySession:
 
 
 class GatewayConnection:
-    """One websocket; a queue keeps the order of its payloads, and `send` never blocks."""
+    """One websocket with a queue of payloads, so `send` keeps their order and never blocks."""
 
     def __init__(self, socket: web.WebSocketResponse, request: web.Request, compress: str) -> None:
         self.socket = socket

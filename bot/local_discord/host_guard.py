@@ -16,13 +16,13 @@ allowed_hosts: web.AppKey[set[str]] = web.AppKey("allowed_hosts", set)
 async def check_host(
     request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 ) -> web.StreamResponse:
-    """Refuse a request with another Host header, which DNS rebinding would send."""
+    """Return 421 for a request with another Host header, which DNS rebinding sends."""
     if request.host not in request.app[allowed_hosts]:
         raise web.HTTPMisdirectedRequest(text="Open the page at the address that genrec printed.")
     return await handler(request)
 
 
 def same_origin(request: web.Request) -> bool:
-    """Return True if the Origin header is that of the chat page."""
+    """Return True if the request's Origin header is the origin of the chat page."""
     origin = request.headers.get("Origin", "")
     return origin == f"http://{request.host}"

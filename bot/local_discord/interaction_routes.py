@@ -28,7 +28,7 @@ table = RouteTable()
 
 @table.on("POST", "/interactions/{interaction_id}/{interaction_token}/callback", bot_only=False)
 async def callback(call: Call) -> object:
-    """Accept the first response to an interaction."""
+    """Apply the first response to an interaction; return it if ``with_response`` is set."""
     context, params = call.context, call.params
     interaction = context.interactions.for_callback(
         params["interaction_id"], params["interaction_token"]
@@ -127,7 +127,7 @@ async def get_response(call: Call) -> object:
 
 @table.on("PATCH", _WEBHOOK + "/messages/{message_id}", bot_only=False)
 async def edit_response(call: Call) -> object:
-    """Edit the original response or a follow-up."""
+    """Edit the original response or a follow-up, and return it."""
     interaction = _interaction(call)
     message = _find(call, interaction)
     call.context.messages.edit(message, call.body or {}, call.files)
@@ -145,7 +145,7 @@ async def delete_response(call: Call) -> None:
 
 @table.on("POST", _WEBHOOK, bot_only=False)
 async def follow_up(call: Call) -> object:
-    """Post a follow-up; after a deferral the first one becomes the original response."""
+    """Post and return a follow-up; after a deferral, the first is the original response."""
     context, interaction = call.context, _interaction(call)
     body = call.body or {}
     if interaction.thinking and interaction.original_message is not None:

@@ -77,7 +77,7 @@ class Interaction:
         return self.original_message is not None and self.original_message.only_for is not None
 
     def metadata(self) -> Json:
-        """Return the interaction_metadata of its messages."""
+        """Return the ``interaction_metadata`` of the interaction's messages."""
         about: Json = {
             "id": self.id,
             "type": self.kind,
@@ -92,7 +92,7 @@ class Interaction:
         return about
 
     def owners(self) -> Json:
-        """Return authorizing_integration_owners: by whom the bot is installed in this context."""
+        """Return ``authorizing_integration_owners``: the user or guild that installed the bot."""
         guild = self.channel.guild
         if self.user_installed:
             return {"1": self.user.id}
@@ -104,7 +104,7 @@ class Interaction:
             self.history.append(copy.deepcopy(self.original))
 
     def expire(self) -> None:
-        """Make its token older than 15 minutes."""
+        """Expire the token, as if 15 minutes had passed."""
         self.created -= 3600
 
     async def wait_ack(self, timeout_s: float = 10.0) -> float:
@@ -114,13 +114,13 @@ class Interaction:
         return acked - self.created
 
     async def wait_edited(self, timeout_s: float = 15.0) -> Json:
-        """Wait for the first content of the original response (of a button: its first change)."""
+        """Wait for the original response's content (a button's: its first change); return it."""
         await self.state.wait_for(lambda: self.history, timeout_s)
         assert self.original is not None
         return self.original
 
     async def wait_until(self, test: Callable[[Json], object], timeout_s: float = 15.0) -> Json:
-        """Wait until the original response satisfies ``test``; a TimeoutError shows it."""
+        """Wait until the original response satisfies ``test``; return it or raise TimeoutError."""
         try:
             await self.state.wait_for(
                 lambda: self.original and not self.thinking and test(self.original), timeout_s
@@ -131,17 +131,17 @@ class Interaction:
         return self.original
 
     async def wait_followup(self, count: int = 1, timeout_s: float = 15.0) -> Json:
-        """Wait for the ``count``-th follow-up."""
+        """Wait for the ``count``-th follow-up and return it."""
         await self.state.wait_for(lambda: len(self.follow_ups) >= count, timeout_s)
         return self.followups[count - 1]
 
     async def wait_choices(self, timeout_s: float = 10.0) -> list[Json]:
-        """Wait for the autocomplete choices."""
+        """Wait for the autocomplete choices and return them."""
         await self.state.wait_for(lambda: self.choices is not None, timeout_s)
         return self.choices or []
 
     async def wait_modal(self, timeout_s: float = 10.0) -> Json:
-        """Wait for the modal that the bot opens."""
+        """Wait for the modal that the bot opens and return it."""
         await self.state.wait_for(lambda: self.modal, timeout_s)
         assert self.modal is not None
         return self.modal
@@ -162,7 +162,7 @@ class InteractionRegistry:
     def open(
         self, kind: int, name: str, user: User, channel: Channel, source: Message | None = None
     ) -> Interaction:
-        """Open an interaction; its acknowledgement deadline starts now."""
+        """Return a new interaction; its acknowledgement deadline starts now."""
         guild = channel.guild
         user_installed = guild is not None and not guild.with_bot
         interaction = Interaction(
@@ -183,7 +183,7 @@ class InteractionRegistry:
         self._timers.clear()
 
     def acknowledge(self, interaction: Interaction, kind: int) -> None:
-        """Record the acknowledgement; raise ApiError for a second one."""
+        """Record the acknowledgement and stop its deadline; raise ApiError for a second one."""
         if interaction.acked_at is not None:
             self._state.violations.append(f"{interaction.name} was acknowledged twice")
             raise ApiError(400, 40060, "Interaction has already been acknowledged.")
@@ -220,7 +220,7 @@ class InteractionRegistry:
         return interaction
 
     def payload(self, interaction: Interaction, data: Json, locale: str) -> Json:
-        """Return the INTERACTION_CREATE event; discord.py needs attachment_size_limit."""
+        """Return the payload of INTERACTION_CREATE."""
         channel, user, bot = interaction.channel, interaction.user, self._state.bot
         guild = channel.guild
         allowed = self._state.permissions(bot, channel) or EVERYONE_PERMISSIONS

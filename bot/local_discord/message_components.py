@@ -25,7 +25,7 @@ def walk(components: list[Json]) -> Iterator[Json]:
 
 
 def visible_text(message: Json) -> str:
-    """Return the visible text: content, embeds, text displays, alt texts and file names."""
+    """Return a message's text: content, embeds, text displays, alt texts and file names."""
     lines = [message.get("content") or ""]
     for embed in message.get("embeds") or []:
         lines += [embed.get("title") or "", embed.get("description") or ""]

@@ -60,16 +60,20 @@ def _check_components(components: list[Json]) -> None:
     everything = list(walk(components))
     if len(everything) > MAX_COMPONENTS:
         raise invalid_body(
-            "components", f"At most {MAX_COMPONENTS} components, nested ones included."
+            "components",
+            f"{len(everything)} components, nested ones included; at most {MAX_COMPONENTS}.",
         )
     texts = [c["content"] for c in everything if c["type"] == TEXT_DISPLAY]
-    if sum(map(len, texts)) > MAX_V2_CHARACTERS:
-        raise invalid_body("components", f"At most {MAX_V2_CHARACTERS} characters of text.")
+    total = sum(map(len, texts))
+    if total > MAX_V2_CHARACTERS:
+        raise invalid_body(
+            "components", f"{total} characters of text; at most {MAX_V2_CHARACTERS}."
+        )
     if any(not text.strip() for text in texts):
         raise invalid_body("components", "A text display needs text.")
     ids = [c["custom_id"] for c in everything if "custom_id" in c]
     if len(ids) != len(set(ids)):
-        raise invalid_body("components", "Component custom id cannot be duplicated.")
+        raise invalid_body("components", f"Component custom id cannot be duplicated: {ids}.")
     for component in everything:
         _check_one(component)
 
@@ -83,7 +87,9 @@ def _check_one(component: Json) -> None:
     elif kind in SELECTS:
         options = component.get("options") or []
         if kind == 3 and not 1 <= len(options) <= 25:
-            raise invalid_body("options", "A string select takes 1 to 25 options.")
+            raise invalid_body(
+                "options", f"A string select has {len(options)} options; it takes 1 to 25."
+            )
         values = [option["value"] for option in options]
         if len(values) != len(set(values)):
             raise invalid_body("options", "The value of option is already used.")
@@ -91,11 +97,20 @@ def _check_one(component: Json) -> None:
         inside = [c["type"] for c in component["components"]]
         too_many = 1 if any(k in SELECTS for k in inside) else 5
         if not 1 <= len(inside) <= too_many or any(k not in (*INTERACTIVE, 4) for k in inside):
-            raise invalid_body("components", "An action row takes 1 to 5 buttons, or one select.")
+            raise invalid_body(
+                "components",
+                f"An action row has the component types {inside}; it takes 1 to 5 buttons, or one"
+                " select.",
+            )
     elif kind == 9 and not 1 <= len(component["components"]) <= 3:
-        raise invalid_body("components", "A section takes 1 to 3 text displays.")
+        raise invalid_body(
+            "components",
+            f"A section has {len(component['components'])} text displays; it takes 1 to 3.",
+        )
     elif kind == 12 and not 1 <= len(component["items"]) <= 10:
-        raise invalid_body("items", "A media gallery takes 1 to 10 items.")
+        raise invalid_body(
+            "items", f"A media gallery has {len(component['items'])} items; it takes 1 to 10."
+        )
 
 
 def _check_button(button: Json) -> None:

@@ -65,7 +65,7 @@ class MessageWriter:
         return Message(data, channel, only_for)
 
     def edit(self, message: Message, body: Json, files: Files) -> None:
-        """Edit a message as PATCH does, and announce the change."""
+        """Edit a message as PATCH does, and notify the listeners."""
         data = message.data
         v2 = (data["flags"] | (body.get("flags") or 0)) & COMPONENTS_V2
         merged = {key: data[key] for key in ("content", "embeds", "components")} | body
@@ -90,7 +90,7 @@ class MessageWriter:
         *,
         voice: bool = False,
     ) -> Message:
-        """Post a person's message; with ``voice`` its attachment is a voice message."""
+        """Post and return a person's message; with ``voice`` its upload is a voice message."""
         data = self.blank(author, channel)
         data["content"] = content
         data["attachments"] = [self._cdn.attach(channel.id, upload) for upload in uploads]
@@ -103,7 +103,7 @@ class MessageWriter:
         return self._state.post(Message(data, channel))
 
     def reply(self, message: Message, body: Json) -> None:
-        """Add the reference if the body is that of a reply."""
+        """Add the reference to a message, if the body is that of a reply."""
         reference = body.get("message_reference")
         if not reference:
             return
@@ -147,7 +147,7 @@ class MessageWriter:
         return attachments
 
     def _resolved(self, components: list[Json], attachments: list[Json]) -> list[Json]:
-        """Return components with numeric ids and with URLs for attachment://, as Discord does."""
+        """Return components as Discord stores them: numbered ids, CDN URLs for attachment://."""
         by_name = {a["filename"]: a for a in attachments}
         number = 0
 
@@ -198,7 +198,7 @@ class MessageWriter:
 
 
 def _defaults(menu: Json) -> Json:
-    """Return a menu's default values with ids as strings; Discord accepts numbers, too."""
+    """Return a menu's ``default_values`` with ids as strings, or {} without any."""
     if "default_values" not in menu:
         return {}
     return {"default_values": [each | {"id": str(each["id"])} for each in menu["default_values"]]}

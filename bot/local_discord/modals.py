@@ -1,4 +1,4 @@
-"""Fill in a bot's modal as Discord's client submits it."""
+"""The components of a modal with the entered values, as Discord's client submits them."""
 
 from __future__ import annotations
 
@@ -32,5 +32,5 @@ def filled_component(component: Json, values: Mapping[str, Any]) -> Json:
         return entered | {"values": list(values.get(custom_id, []))}
     value = values.get(custom_id, component.get("value") or "")
     if not value and component.get("required", True):
-        raise NotOffered(f"{custom_id} must be filled in.")
+        raise NotOffered(f"Text input {custom_id!r} is required and empty.")
     return entered | {"value": value}

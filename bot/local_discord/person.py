@@ -64,8 +64,8 @@ class Person:
             raise NotOffered(f"There is no channel {channel!r} for {self.user.name}.")
         return found
 
-    def sees(self, channel: Channel | str = "music") -> list[Json]:
-        """Return the messages that this person sees, oldest first."""
+    def messages(self, channel: Channel | str = "music") -> list[Json]:
+        """Return the channel's messages that are visible to this person, oldest first."""
         found = self.find_channel(channel).messages.values()
         return [m.data for m in found if m.only_for in (None, self.user)]
 
@@ -78,7 +78,7 @@ class Person:
         reply_to: Json | None = None,
         voice: bool = False,
     ) -> Json:
-        """Post a message; with ``voice`` its upload is a voice message."""
+        """Post a message and return it; with ``voice`` its upload is a voice message."""
         location = self.find_channel(channel)
         if not text and not uploads:
             raise NotOffered("An empty message cannot be sent.")
@@ -98,11 +98,11 @@ class Person:
         channel: Channel | str = "music",
         force: bool = False,
     ) -> Interaction:
-        """Use a slash command; ``force`` ignores its visibility, as an admin's override does."""
+        """Use a slash command, even a hidden one with ``force``; return the interaction."""
         location, given = self.find_channel(channel), dict(options or {})
         book = self._context.commands
         command, inside, declared = book.find(path, SLASH, self.user, location, force=force)
-        check_options(declared, given)
+        check_options(path, declared, given)
         interaction = self._open(COMMAND, path, location)
         data = self._command_data(command, inside, declared, given, location)
         return self._send(interaction, data)
@@ -110,7 +110,7 @@ class Person:
     async def menu(
         self, name: str, message: Json, *, kind: int = MESSAGE_MENU, force: bool = False
     ) -> Interaction:
-        """Use a context menu command of a message: Apps > ``name``."""
+        """Use Apps > ``name`` of a message; return the interaction."""
         found = self._find(message["id"])
         location = found.channel
         command, _, _ = self._context.commands.find(name, kind, self.user, location, force=force)
@@ -150,7 +150,7 @@ class Person:
         return await interaction.wait_choices(timeout_s)
 
     async def press(self, message: Json, button: str) -> Interaction:
-        """Press the button with this label or custom_id."""
+        """Press the button with this label or custom_id; return the interaction."""
         found = self._find(message["id"])
         for component in walk(found.data["components"]):
             if component["type"] == BUTTON and button in (
@@ -165,7 +165,7 @@ class Person:
         return self._use(found, component, {})
 
     async def select(self, message: Json, custom_id: str, values: Sequence[str]) -> Interaction:
-        """Choose values in a select menu."""
+        """Choose values in a select menu; return the interaction."""
         found = self._find(message["id"])
         for component in walk(found.data["components"]):
             if component["type"] in SELECTS and component["custom_id"] == custom_id:
@@ -175,7 +175,7 @@ class Person:
         offered = [option["value"] for option in component.get("options") or []]
         low, high = component.get("min_values", 1), component.get("max_values", 1)
         if not low <= len(values) <= high or (offered and not set(values) <= set(offered)):
-            raise NotOffered(f"The menu takes {low} to {high} of {offered}.")
+            raise NotOffered(f"The menu takes {low} to {high} of {offered}, not {list(values)}.")
         return self._use(found, component, {"values": list(values)})
 
     def _use(self, message: Message, component: Json, extra: Json) -> Interaction:
@@ -192,7 +192,10 @@ class Person:
         return self._send(interaction, data | extra)
 
     async def submit(self, opened: Interaction, values: Mapping[str, Any]) -> Interaction:
-        """Submit the modal that ``opened`` returned, with values by custom_id."""
+        """Submit the modal that the bot opened in response to ``opened``.
+
+        ``values`` are the entered values by custom_id. The new interaction is returned.
+        """
         if opened.modal is None:
             raise NotOffered(f"{opened.name} has opened no modal.")
         interaction = self._open(MODAL, opened.name, opened.channel, opened.source)
@@ -211,7 +214,7 @@ class Person:
         """Wait until a message satisfies ``test``; return the newest such message."""
 
         def newest() -> Json | None:
-            return next((m for m in reversed(self.sees(channel)) if test(m)), None)
+            return next((m for m in reversed(self.messages(channel)) if test(m)), None)
 
         found = await self._context.state.wait_for(newest, timeout_s)
         assert found is not None
@@ -222,7 +225,9 @@ class Person:
             found = channel.messages.get(message_id)
             if found is not None and found.only_for in (None, self.user):
                 return found
-        raise NotOffered(f"{self.user.name} sees no message {message_id}.")
+        raise NotOffered(
+            f"{self.user.name} cannot read message {message_id}: it does not exist or is private."
+        )
 
     def _open(
         self, kind: int, name: str, location: Channel, source: Message | None = None

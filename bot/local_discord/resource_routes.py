@@ -96,7 +96,7 @@ async def member(call: Call) -> object:
 @table.on("PUT", "/applications/{application_id}/commands")
 @table.on("PUT", "/applications/{application_id}/guilds/{guild_id}/commands")
 async def replace_commands(call: Call) -> object:
-    """Replace all commands of a scope."""
+    """Replace all commands of a scope, and return them."""
     return call.context.commands.replace(call.params.get("guild_id"), call.body or [])
 
 
@@ -110,7 +110,7 @@ async def list_commands(call: Call) -> object:
 @table.on("POST", "/applications/{application_id}/commands")
 @table.on("POST", "/applications/{application_id}/guilds/{guild_id}/commands")
 async def add_command(call: Call) -> object:
-    """Register one command."""
+    """Register one command, and return it."""
     return call.context.commands.add(call.params.get("guild_id"), call.body)
 
 
@@ -145,7 +145,7 @@ async def channel(call: Call) -> object:
 
 @table.on("POST", "/channels/{channel_id}/typing")
 async def typing(call: Call) -> None:
-    """Accept a typing indicator."""
+    """Accept a typing indicator, without an effect."""
     call.context.state.channel(call.params["channel_id"])
 
 
@@ -167,7 +167,7 @@ async def history(call: Call) -> object:
 
 @table.on("POST", "/channels/{channel_id}/messages")
 async def send(call: Call) -> object:
-    """Post a message of the bot; a repeated nonce returns the message that exists."""
+    """Post and return a message of the bot; a repeated nonce returns the existing message."""
     context, body = call.context, call.body or {}
     location = context.state.channel(call.params["channel_id"])
     _require(call, location, SEND_MESSAGES)
@@ -196,7 +196,7 @@ async def get_message(call: Call) -> object:
 
 @table.on("PATCH", "/channels/{channel_id}/messages/{message_id}")
 async def edit_message(call: Call) -> object:
-    """Edit a message of the bot."""
+    """Edit a message of the bot, and return it."""
     message = _message(call)
     if message.data["author"]["id"] != call.context.state.bot.id:
         raise ApiError(403, 50005, "Cannot edit a message authored by another user")
@@ -216,7 +216,7 @@ async def delete_message(call: Call) -> None:
 @table.on("PUT", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me")
 @table.on("DELETE", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me")
 async def toggle_reaction(call: Call) -> None:
-    """Add or remove a reaction of the bot; each emoji counts at most once."""
+    """Add the bot's reaction, or remove the one that exists."""
     message = _message(call)
     _require(call, message.channel, ADD_REACTIONS)
     emoji = unquote(call.params["emoji"])

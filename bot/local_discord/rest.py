@@ -79,7 +79,7 @@ class RouteTable:
     def on(
         self, method: str, template: str, *, bot_only: bool = True
     ) -> Callable[[Handler], Handler]:
-        """Register the decorated coroutine; with ``bot_only`` it requires the bot's token."""
+        """Return a decorator that registers a handler; ``bot_only`` requires the bot's token."""
         pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/]+)", re.escape(template))
 
         def register(handler: Handler) -> Handler:
@@ -107,7 +107,7 @@ class Rest:
         self.requests: deque[LoggedRequest] = deque(maxlen=KEPT_REQUESTS)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Serve one call, or inject the armed fault."""
+        """Serve one call, or inject the fault that a test registered for it."""
         path = "/" + request.match_info["tail"]
         entry = LoggedRequest(request.method, path, fault=self._faults.take(request.method, path))
         self.requests.append(entry)

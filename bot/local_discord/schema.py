@@ -107,7 +107,7 @@ def _sentences(error: ValidationError) -> list[str]:
 
 
 def _with_string_ids(value: object, key: str = "") -> object:
-    """Return ``value`` with ids as strings, since Discord also accepts numbers there."""
+    """Return ``value`` with integer ids as strings; the API description allows only strings."""
     if isinstance(value, dict):
         # A component's id is a number in the description, too; only components have a type.
         kept = {"id"} if isinstance(value.get("type"), int) else set()

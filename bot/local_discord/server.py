@@ -150,7 +150,7 @@ class LocalDiscord:
 
     @property
     def guild(self) -> Guild:
-        """The guild of which everyone is a member."""
+        """The first guild; every person and the bot are members."""
         return self.state.guild
 
     def channel(self, name: str) -> Channel:
@@ -162,7 +162,7 @@ class LocalDiscord:
         return self.state.dm(person.user)
 
     def person(self, name: str, *, permissions: int = EVERYONE_PERMISSIONS) -> Person:
-        """Add another person as a member of every guild, by default without extra permissions."""
+        """Add a person to every guild and return it; by default with everyone's permissions."""
         user = self.state.add_user(name)
         for guild in self.state.guilds.values():
             guild.members[user.id] = Member(user, permissions)
@@ -171,7 +171,7 @@ class LocalDiscord:
     def add_guild(
         self, name: str, *, with_bot: bool = True, channels: tuple[str, ...] = ("music",)
     ) -> Guild:
-        """Create another guild that ``you`` own, before the bot connects."""
+        """Create and return another guild that ``you`` own; call it before the bot connects."""
         return self.state.add_guild(
             name, owner=self.state.you, with_bot=with_bot, channels=channels
         )
@@ -182,7 +182,7 @@ class LocalDiscord:
         return self.gateway.online
 
     async def wait_for(self, test: Callable[[], T], timeout_s: float = 10.0) -> T:
-        """Wait until ``test()`` is true, and return its value."""
+        """Wait until ``test()`` returns a true value, and return it."""
         return await self.state.wait_for(test, timeout_s)
 
     async def wait_ready(self, timeout_s: float = 10.0) -> None:

@@ -1,4 +1,4 @@
-"""References to the parts of the local Discord, for the routes and for persons."""
+"""The parts of the local Discord that routes and persons share."""
 
 from __future__ import annotations
 

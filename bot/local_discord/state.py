@@ -114,7 +114,7 @@ class Message:
 
 
 class DiscordState:
-    """All users, guilds, channels and messages; changes are announced to listeners."""
+    """All users, guilds, channels and messages; listeners are notified of changes."""
 
     def __init__(self) -> None:
         self.users: dict[str, User] = {}
@@ -132,7 +132,7 @@ class DiscordState:
         self.guild = home
 
     def add_user(self, name: str, *, user_id: str | None = None, bot: bool = False) -> User:
-        """Create a user."""
+        """Create and return a user."""
         user = User(user_id or snowflake(), name, bot)
         self.users[user.id] = user
         return user
@@ -146,7 +146,7 @@ class DiscordState:
         with_bot: bool = True,
         channels: tuple[str, ...] = ("music",),
     ) -> Guild:
-        """Create a guild with its owner, and with the bot if it is a member."""
+        """Create and return a guild with its owner and, by default, the bot as members."""
         guild = Guild(guild_id or snowflake(), name, owner, with_bot)
         self.guilds[guild.id] = guild
         guild.members[owner.id] = Member(owner, ALL_PERMISSIONS)
@@ -159,13 +159,13 @@ class DiscordState:
     def add_channel(
         self, guild: Guild, name: str, *, channel_id: str | None = None, topic: str = ""
     ) -> Channel:
-        """Create a text channel."""
+        """Create and return a text channel."""
         channel = Channel(channel_id or snowflake(), name, guild, topic=topic)
         guild.channels[channel.id] = self.channels[channel.id] = channel
         return channel
 
     def dm(self, user: User) -> Channel:
-        """Return the direct message channel of a user and the bot."""
+        """Return the direct message channel of a user and the bot; create it if needed."""
         for channel in self.channels.values():
             if channel.recipient is user:
                 return channel
@@ -197,7 +197,7 @@ class DiscordState:
         return granted & ~channel.denied_to_bot if user is self.bot else granted
 
     def post(self, message: Message) -> Message:
-        """Add a message and announce it."""
+        """Add a message, notify the listeners and return it."""
         kept = message.channel.messages
         kept[message.id] = message
         if len(kept) > KEPT_MESSAGES:
@@ -206,23 +206,23 @@ class DiscordState:
         return message
 
     def delete(self, message: Message) -> None:
-        """Remove a message and announce it."""
+        """Remove a message and notify the listeners."""
         message.channel.messages.pop(message.id, None)
         self.announce("delete", message)
 
     def announce(self, change: str, message: Message) -> None:
-        """Notify all listeners and waiters; ``change`` is create, update or delete."""
+        """Notify all listeners of a change: create, update or delete."""
         for listener in self.listeners:
             listener(change, message)
         self.touch()
 
     def touch(self) -> None:
-        """Wake all waiters to test their condition again."""
+        """Wake all coroutines in ``wait_for``, which test their condition again."""
         old, self._changed = self._changed, asyncio.Event()
         old.set()
 
     async def wait_for(self, test: Callable[[], T], timeout_s: float) -> T:
-        """Wait until ``test()`` is true, and return its value."""
+        """Wait until ``test()`` returns a true value, and return it."""
         async with asyncio.timeout(timeout_s):
             while not (result := test()):
                 await self._changed.wait()

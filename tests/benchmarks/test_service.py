@@ -43,7 +43,7 @@ def test_recommend_from_cold_shell(
 
     numbers = iter(range(10))
     out = benchmark.pedantic(lambda: recommend(next(numbers)), rounds=5 if timed else 1)
-    assert "Alike" in out
+    assert "Similarity" in out
     if timed:
         cold_s = benchmark.stats.stats.median
         record_figure(

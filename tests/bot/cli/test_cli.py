@@ -163,7 +163,7 @@ async def test_refused_demo_turn_quotes_the_bot(
         return Settings(_env_file=None, max_upload_mb=0.01, workers=1, **wide)
 
     monkeypatch.setattr("bot.demo.script._settings", tight)
-    with pytest.raises(DemoFailed, match=r"^You drop disco\.flac .* refused: .*MB"):
+    with pytest.raises(DemoFailed, match=r"^Step .drop disco\.flac .* declined the request: .*MB"):
         await anext(conversation())
 
 

@@ -94,7 +94,7 @@ async def test_upload_gets_one_reply_despite_a_reset(world: World) -> None:
     await world.you.say(uploads=[clip()], channel="dm")
     await world.you.wait_message(lambda m: "Jazz" in visible_text(m), channel="dm")
     await world.settled()
-    replies = [m for m in world.you.sees("dm") if m.get("message_reference")]
+    replies = [m for m in world.you.messages("dm") if m.get("message_reference")]
     assert len(replies) == 1
 
 
@@ -117,7 +117,7 @@ async def test_expired_token_of_a_private_response_is_logged(world: World, caplo
     used.expire()
     world.pool.gate.set()
     await world.settled()
-    assert not [m for m in world.you.sees() if "Jazz" in visible_text(m)]
+    assert not [m for m in world.you.messages() if "Jazz" in visible_text(m)]
     assert "reply token expired" in caplog.text
 
 
@@ -131,7 +131,7 @@ async def test_repeated_event_gets_one_response(world: World) -> None:
     world.discord.gateway.repeat_last()
     await world.you.wait_message(lambda m: "Jazz" in visible_text(m), channel="dm")
     await world.settled()
-    assert len([m for m in world.you.sees("dm") if m.get("message_reference")]) == 1
+    assert len([m for m in world.you.messages("dm") if m.get("message_reference")]) == 1
     assert b"genrec_repeated_events_total" in world.app.metrics.text()
 
 

@@ -122,7 +122,7 @@ def unfinished(people: list[Person], upload_ids: set[str]) -> list[dict[str, Any
     return [
         message
         for who in people
-        for message in who.sees("dm")
+        for message in who.messages("dm")
         if (message.get("message_reference") or {}).get("message_id") in upload_ids
         and not is_final(message)
     ]

@@ -88,7 +88,7 @@ async def test_upload_gets_a_reply_in_an_upload_channel_only(world: World) -> No
     answer = await world.you.wait_message(lambda m: "Jazz" in visible_text(m))
     assert answer["message_reference"]["message_id"] == message["id"]
     assert not answer["mentions"]
-    replied = [m for m in world.you.sees() if m.get("message_reference")]
+    replied = [m for m in world.you.messages() if m.get("message_reference")]
     assert all(m["message_reference"]["message_id"] != silent["id"] for m in replied)
     world.discord.assert_clean()
 

@@ -52,10 +52,10 @@ async def test_request_with_other_origin_or_host_is_refused(
         assert refused.status == status
         live = {"Connection": "Upgrade", "Upgrade": "websocket", **headers}
         assert (await session.get(f"{discord.page_url}live", headers=live)).status == status
-        assert discord.you.sees() == []
+        assert discord.you.messages() == []
         allowed = await session.post(address, json=body, headers={"Origin": discord.url})
         assert allowed.status == 200
-        assert [message["content"] for message in discord.you.sees()] == ["hello"]
+        assert [message["content"] for message in discord.you.messages()] == ["hello"]
 
 
 async def test_page_needs_its_key_and_serves_only_its_files(discord: LocalDiscord) -> None:

@@ -80,7 +80,7 @@ async def test_repeated_nonce_returns_the_same_message(discord: LocalDiscord) ->
     body = {"content": "once", "nonce": "n1", "enforce_nonce": True}
     first, second = (await post(discord, body))[1], (await post(discord, body))[1]
     assert first["id"] == second["id"]
-    assert len(discord.you.sees()) == 1
+    assert len(discord.you.messages()) == 1
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ async def test_slash_command_is_deferred_then_edited_with_components_v2(
     assert media["description"] == "Spectrogram of the clip"
     assert media["media"]["width"] == 480
     assert discord.cdn.read(media["media"]["url"]).startswith(b"\x89PNG")
-    assert discord.you.sees()[-1] is answer
+    assert discord.you.messages()[-1] is answer
     discord.assert_clean()
 
 
@@ -58,9 +58,9 @@ async def test_ephemeral_response_is_visible_to_one_person(discord: LocalDiscord
     used = await sam.slash("identify", {"clip": CLIP, "private": True})
     answer = await used.wait_edited()
     assert used.ephemeral
-    assert answer in sam.sees()
-    assert answer not in discord.you.sees()
-    with pytest.raises(NotOffered, match="sees no message"):
+    assert answer in sam.messages()
+    assert answer not in discord.you.messages()
+    with pytest.raises(NotOffered, match="cannot read message"):
         await discord.you.press(answer, "more:0")
 
 
@@ -122,7 +122,7 @@ async def test_modal_is_opened_and_submitted(discord: LocalDiscord) -> None:
     form = await used.wait_modal()
     assert form["title"] == "A note"
     field = form["components"][0]["component"]["custom_id"]
-    with pytest.raises(NotOffered, match="must be filled in"):
+    with pytest.raises(NotOffered, match="is required and empty"):
         await discord.you.submit(used, {})
     sent = await discord.you.submit(used, {field: "too loud"})
     assert (await sent.wait_edited())["content"] == "Noted: too loud"
@@ -167,10 +167,10 @@ async def test_command_permissions_hide_it_and_reach_the_bot(discord: LocalDisco
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({}, "Required: clip"),
+        ({}, "required option clip is missing"),
         ({"clip": CLIP, "count": 11}, "outside 1 to 10"),
         ({"clip": CLIP, "count": "3"}, "wrong type"),
-        ({"clip": CLIP, "pace": 1}, "No such option"),
+        ({"clip": CLIP, "pace": 1}, "no such option"),
     ],
 )
 @pytest.mark.usefixtures("bot")
