@@ -26,7 +26,8 @@ CARD = """\
 {arch} that predicts one of {count} genres from a log-mel spectrogram: {labels}.
 
 Trained from {weights}{teachers} with `genrec train`, and exported as {precision} with
-`genrec export`. Model id: `{model_id}`.
+`genrec export`. Model id: `{model_id}`. [Experiments](../../docs/experiments.md) describes the
+training runs of the presets that ship.
 
 `genrec export` writes this page from [metrics.json](metrics.json).
 `genrec evaluate --preset models/{name} --data DIR --split {split}` measures the figures again.
@@ -68,8 +69,8 @@ coarse fingerprints of training and validation tracks, and no audio.
 ## Limits
 
 {genres}. Music of other places and times gets the nearest of the {count}. Speech and noise get a
-genre too; only silence is rejected. Similarity is of sound, not of lyrics, mood or popularity. Not
-for identifying recordings, deciding on rights, or judging people by their taste.
+genre too; only silence is rejected. Similarity is of sound, not of lyrics, mood or popularity. Do
+not use it to identify recordings, decide on rights or judge people by their taste.
 """
 
 ARCHITECTURES = {"vgg16": "VGG16", "resnet50": "ResNet50"}
@@ -136,7 +137,7 @@ def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
         arch=ARCHITECTURES[preset.arch],
         count=len(preset.labels),
         labels=", ".join(preset.labels),
-        weights=INITIAL_WEIGHTS.get(weights, f"the weights of `{weights}`"),
+        weights=_initial_weights(weights),
         teachers=f", with {_enumerate(teachers)} as teachers," if teachers else "",
         precision=metrics["precision"],
         model_id=preset.model_id,
@@ -153,6 +154,12 @@ def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
         conversion=", ".join(f"{k} {v:.3f}" for k, v in metrics["validation_accuracy"].items()),
         table=_genre_table(metrics["per_class"]),
     )
+
+
+def _initial_weights(weights: str) -> str:
+    """Return a noun phrase for the setting ``weights``: random, ImageNet, a file or a run."""
+    run = "" if Path(weights).suffix == ".h5" else "the training run "
+    return INITIAL_WEIGHTS.get(weights, f"the weights of {run}`{weights}`")
 
 
 def _enumerate(names: Sequence[str]) -> str:
