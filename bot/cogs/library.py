@@ -75,7 +75,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         title: str | None = None,
         artist: str | None = None,
     ) -> None:
-        """Handle /library add."""
+        """Handle /library add: analyse a clip and add it to the guild's tracks."""
         guild_id = _require_guild(interaction)
         checked = self._sources.check(one_source(clip, link))
         responder = InteractionResponder(interaction, private=True)
@@ -127,7 +127,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
     @app_commands.command(description="Remove a track from this server's library")
     @app_commands.describe(track="Start typing the title or artist")
     async def remove(self, interaction: discord.Interaction, track: str) -> None:
-        """Handle /library remove."""
+        """Handle /library remove: delete a track of the guild."""
         guild_id = _require_guild(interaction)
         await acknowledge(interaction, private=True)
         found = await self._find(track, guild_scope(guild_id))
@@ -141,7 +141,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
     async def complete_track(
         self, interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
-        """Complete a track of this guild."""
+        """Return the guild's tracks whose title or artist matches the typed text."""
         tracks = await self._catalogue.browse(
             self._model_id, guild_scope(_require_guild(interaction)), text=typed, limit=_MAX_CHOICES
         )
@@ -165,7 +165,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
     async def list_tracks(
         self, interaction: discord.Interaction, search: str | None = None
     ) -> None:
-        """Handle /library list."""
+        """Handle /library list: send the first page of the guild's tracks."""
         scope = guild_scope(_require_guild(interaction))
         await acknowledge(interaction, private=True)
         page = await self._page(scope, 0, clean(search or "", 60))
@@ -173,7 +173,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         await respond(interaction, pages.library(localizer, page))
 
     async def turn_page(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
-        """Handle Back and Next of /library list."""
+        """Handle Back and Next of /library list: show the other page in the same message."""
         scope = guild_scope(_require_guild(interaction))
         _, number, *search = parts
         page_number = int(number) if number.isascii() and number.isdigit() else 0
@@ -206,7 +206,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         interaction: discord.Interaction,
         format: Literal["m3u8", "csv", "json"] = "csv",
     ) -> None:
-        """Handle /library export."""
+        """Handle /library export: send the guild's tracks as a file."""
         scope = guild_scope(_require_guild(interaction))
         await acknowledge(interaction, private=True)
         tracks = await self._catalogue.browse(self._model_id, scope, limit=_MAX_EXPORTED)
@@ -217,7 +217,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
     async def export_response(
         self, interaction: discord.Interaction, parts: tuple[str, ...]
     ) -> None:
-        """Handle the Export button under a response."""
+        """Handle the Export button: send the tracks of a response as a playlist."""
         await acknowledge(interaction, private=True)
         scopes = scopes_of(interaction.guild_id)
         tracks = await self._recommender.tracks(track_ids(parts[-1]), scopes)

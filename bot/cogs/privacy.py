@@ -29,7 +29,7 @@ class Privacy(commands.GroupCog, name="privacy", description="Data stored about 
 
     @app_commands.command(description="Show the data stored about you")
     async def show(self, interaction: discord.Interaction) -> None:
-        """Handle /privacy show."""
+        """Handle /privacy show: send counts of the data stored about the user."""
         await acknowledge(interaction, private=True)
         data = await count_user_data(self._db, interaction.user.id)
         counts = StoredCounts(data.votes, data.tracks_added, data.pending_replies)
@@ -38,12 +38,12 @@ class Privacy(commands.GroupCog, name="privacy", description="Data stored about 
 
     @app_commands.command(description="Delete the data stored about you")
     async def delete(self, interaction: discord.Interaction) -> None:
-        """Handle /privacy delete: show the confirmation."""
+        """Handle /privacy delete: send the confirmation with its buttons."""
         localizer = Localizer(self._translations, interaction.locale)
         await respond(interaction, pages.confirm_delete(localizer))
 
     async def confirm(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
-        """Handle the buttons of /privacy delete."""
+        """Handle the buttons of /privacy delete: delete the user's data, or nothing."""
         await acknowledge(interaction, private=True, thinking=False)
         confirmed = parts[-1] == "yes"
         if confirmed:

@@ -55,24 +55,26 @@ class Reindex(commands.Cog):
     async def reindex(
         self, interaction: discord.Interaction, scope: Literal["library", "server"] = "library"
     ) -> None:
-        """Handle /reindex."""
+        """Handle /reindex: start a run and show its progress in the response."""
         guild_id = self._require_admin(interaction, library=scope == "library")
         target = None if scope == "library" else guild_id
         self._reindexing.check(target)
-        log.info("/reindex %s: user %s, guild %s", scope, interaction.user.id, guild_id)
+        log.info(
+            "re-index started: scope %s, user %s, guild %s", scope, interaction.user.id, guild_id
+        )
         localizer = Localizer(self._translations, interaction.locale)
         responder = InteractionResponder(interaction, private=False)
         handler = self._reindexing.handler(target, localizer)
         await self._runner.run_background(responder, "reindex", handler)
 
     async def cancel(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
-        """Handle the Cancel button; its id may come from a message of another guild."""
+        """Handle the Cancel button: stop the run, unless it belongs to another guild."""
         key = parts[0]
         guild_id = self._require_admin(interaction, library=key == "library")
         if key not in ("library", str(guild_id)):
             raise RequestDeclined("no_permission")
         self._reindexing.cancel(key)
-        log.info("/reindex %s cancelled: user %s", key, interaction.user.id)
+        log.info("re-index cancelled: scope %s, user %s", key, interaction.user.id)
         localizer = Localizer(self._translations, interaction.locale)
         await respond(interaction, messages.notice(localizer, "cancelling"))
 

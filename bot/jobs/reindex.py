@@ -73,7 +73,7 @@ class Reindexing:
             raise RequestDeclined("reindex_running", done=state.done, total=state.total)
 
     def cancel(self, key: str) -> None:
-        """Cancel a run; the served tracks stay as they were."""
+        """Cancel a run; a folder run changes nothing, a guild run keeps the tracks it has added."""
         run = self._runs.get(key)
         if run is None or run.task is None:
             raise RequestDeclined("no_reindex")
@@ -135,7 +135,10 @@ class Reindexing:
         run.state = _summed(run.state, report)
 
     async def _guild(self, run: _Run, guild_id: int) -> None:
-        """Analyse again the tracks of older models whose source can still be fetched."""
+        """Re-analyse a guild's tracks of older models from their source links.
+
+        The tracks without a link, and those that fail, are recorded as failures.
+        """
         scope, model_id = guild_scope(guild_id), self._preset.model_id
         known = {track.source for track in await self._all(model_id, scope)}
         stats = await self._catalogue.stats(model_id)

@@ -111,7 +111,7 @@ class RequestRunner:
             # Before the response is visible, or a quick user's next request would be declined.
             self._admission.release(request)
             await self._finish(responder, pending_id, response)
-        log.info("%s: %s", kind, counted.outcome)
+        log.info("request finished: %s: %s", kind, counted.outcome)
 
     async def _open(self, responder: Responder, kind: str, acknowledged: Callable[[], None]) -> int:
         """Save the pending reply, then acknowledge: a crash in between leaves no message open."""
@@ -139,7 +139,10 @@ class RequestRunner:
     async def _show_progress(
         self, responder: Responder, progress: Progress, handling: asyncio.Future[Response]
     ) -> None:
-        """Return when the handler is done, and never while an edit of the message is on its way."""
+        """Edit the message with the current stage until the handler is done.
+
+        An edit in flight is awaited.
+        """
         localizer = Localizer(self._translations, responder.locale)
         shown: tuple[str, int] | None = None
         pause_s = min(_FIRST_PROGRESS_S, self._progress_every_s)

@@ -218,7 +218,7 @@ async def test_reindex_shows_progress_and_lists_failures(
         assert "5 added" in visible_text(done)
         table = discord.cdn.read(done["attachments"][0]["url"]).decode("utf-8-sig")
         assert "file02.wav,unreadable_audio" in table
-        assert any("/reindex library: user" in r.getMessage() for r in caplog.records)
+        assert any("re-index started: scope library" in r.getMessage() for r in caplog.records)
         discord.assert_clean()
 
 
