@@ -54,7 +54,10 @@ async def with_retry(
                 pause_s, failure = 1.0, error
             if attempt == attempts:
                 raise failure
-            log.info("Discord call retried: %s", type(failure).__name__)
+            log.info(
+                "Discord call retried: attempt %d, pause %.1f s: %s",
+                attempt, pause_s, type(failure).__name__,
+            )  # fmt: skip
             await asyncio.sleep(min(pause_s, _LONGEST_PAUSE_S))
     raise AssertionError("unreachable")
 

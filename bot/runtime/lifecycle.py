@@ -24,9 +24,8 @@ LOGIN_REFUSED = (
     " https://discord.com/developers/applications, page Bot."
 )
 _NO_MESSAGE_CONTENT = (
-    "Discord refused the Message Content intent: uploads without a mention get no response, but"
-    " commands, menus and mentions work. To change that, turn on 'Message Content Intent' for the"
-    " bot at https://discord.com/developers/applications and restart."
+    "message content intent refused: uploads without a mention get no response. Turn on 'Message"
+    " Content Intent' for the bot at https://discord.com/developers/applications and restart."
 )
 
 
@@ -105,4 +104,4 @@ async def _warm(pool: AnalysisPool) -> None:
     try:
         await pool.warm()
     except (PoolError, PresetError) as error:
-        log.warning("no worker started, the next clip retries: %s", error)
+        log.warning("worker start failed at warm-up: %s; retry at the next clip", error)
