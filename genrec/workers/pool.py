@@ -25,6 +25,9 @@ from genrec.workers.worker import ANALYZER
 
 log = logging.getLogger(__name__)
 
+# Seconds of work after which a worker is replaced. Its CPU limit is twice as high, and a clip more.
+_BUSY_S = 1800.0
+
 MAX_DEFAULT_WORKERS = 4  # about 0.3 GB each; operators of larger machines can set more
 
 # Exit signals of a worker that exceeded its CPU limit or its alarm (genrec.workers.worker).
@@ -86,6 +89,7 @@ class AnalysisPool:
             max_analyzed_s=max_analyzed_s,
             memory_bytes=memory_bytes,
             start_timeout_s=start_timeout_s,
+            cpu_s=2 * (_BUSY_S + timeout_s) + start_timeout_s,
         )
         self._stats = PoolStats()
         self._supervisor = WorkerSupervisor(
@@ -277,7 +281,7 @@ class AnalysisPool:
 
     async def _release(self, worker: WorkerProcess | None, *, reusable: bool) -> None:
         """Release a slot; keep the worker if it is reusable, else stop it first."""
-        worn = worker is not None and worker.jobs >= self._max_jobs
+        worn = worker is not None and (worker.jobs >= self._max_jobs or worker.busy_s >= _BUSY_S)
         self._stats.recycled += reusable and worn
         if worker is None:
             self._slots.release()

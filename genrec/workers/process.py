@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -49,6 +50,8 @@ class WorkerConfig:
         Memory limit.
     start_timeout_s
         Seconds to load the preset.
+    cpu_s
+        CPU seconds of a worker's life.
     """
 
     preset_dir: Path
@@ -56,6 +59,7 @@ class WorkerConfig:
     max_analyzed_s: float
     memory_bytes: int
     start_timeout_s: float
+    cpu_s: float
 
 
 class WorkerProcess:
@@ -81,7 +85,7 @@ class WorkerProcess:
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._stopping: asyncio.Task[int] | None = None
-        self.jobs = 0
+        self.jobs, self.busy_s = 0, 0.0
         self.model_id = ""
         self.measures: tuple[sandbox.Measure, ...] = ()
         try:
@@ -147,6 +151,7 @@ class WorkerProcess:
         WorkerExited, WorkerError, ProtocolError, TimeoutError
             The worker failed.
         """
+        started = time.monotonic()
         async with asyncio.timeout(timeout_s):
             clip = await _open_in_thread(path)
             try:
@@ -160,6 +165,7 @@ class WorkerProcess:
                 os.close(clip)
             assert self._reader is not None, "call wait_ready first"
             reply, blob = await _receive(self._reader, job=self.jobs)
+        self.busy_s += time.monotonic() - started
         return protocol.unpack_analysis(reply, blob, model_id=self.model_id)
 
     def kill(self) -> None:
@@ -227,6 +233,7 @@ def _close_unused(opening: asyncio.Task[int]) -> None:
 def _spawn(config: WorkerConfig, channel: int, stderr: int) -> subprocess.Popen[bytes]:
     options = ["--channel", str(channel), "--analyzer", config.analyzer]
     options += ["--memory", str(config.memory_bytes)]
+    options += ["--cpu", str(config.cpu_s)]
     options += ["--max-analyzed-s", str(config.max_analyzed_s)]
     return subprocess.Popen(
         sandbox.command("genrec.workers.worker", str(config.preset_dir), *options),

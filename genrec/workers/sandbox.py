@@ -3,17 +3,22 @@
 An attacker who takes over a worker through a bug in a decoder has no network, no files but the
 clip, and cannot start programs. The measures are independent: if a platform lacks one, its note
 reports that and the others hold.
+
+Not covered: neither Landlock nor seccomp can restrict stat by path. A worker may find which files
+and processes exist, and the sizes and times of files, but not their content.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import math
 import os
 import resource
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
@@ -25,6 +30,7 @@ from pathlib import Path
 from genrec.workers import landlock, seccomp
 
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
+_IPC_PRIVATE, _IPC_CREAT, _IPC_RMID = 0, 0o1000, 0
 _CAP_VERSION_3 = 0x20080522
 # Kept for root, which without it cannot open folders of other users, such as a preset in a home
 # folder. Landlock limits it to the allowed paths.
@@ -35,6 +41,7 @@ MEMORY_BYTES = 1 << 30
 
 _ADDRESSES_BYTES = 1 << 30  # in addition, for mapped libraries and files and reserved addresses
 _DESCRIPTORS = 64
+_CPU_S = 3600.0  # of a worker's life; the pool replaces it long before
 _OOM_SCORE = 500  # of 1000: out of memory, the kernel kills a worker before the bot
 
 _SYSTEM_PATHS = (
@@ -42,6 +49,10 @@ _SYSTEM_PATHS = (
     *("/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu"),
     *("/dev/null", "/dev/zero", "/dev/urandom"),
 )
+
+
+VITAL = ("limits", "files", "system calls")
+"""Measures without which hostile audio must not be analysed, by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +63,26 @@ class Measure:
     in_force: bool
     note: str = ""
 
+    @property
+    def vital(self) -> bool:
+        """Whether hostile audio must not be analysed without it."""
+        return self.name in VITAL or self.name in ATTEMPTS
+
+
+def missing(measures: Iterable[Measure]) -> tuple[Measure, ...]:
+    """Return the vital measures that are not in force, and the escape attempts that succeeded."""
+    measures = tuple(measures)
+    names = {measure.name for measure in measures}
+    untested = (Measure(name, False, "not tested") for name in VITAL if name not in names)
+    return (*(each for each in measures if each.vital and not each.in_force), *untested)
+
 
 def enter(
-    *, readable: Iterable[Path], listable: Iterable[Path] = (), memory_bytes: int
+    *,
+    readable: Iterable[Path],
+    listable: Iterable[Path] = (),
+    memory_bytes: int,
+    cpu_s: float = _CPU_S,
 ) -> tuple[Measure, ...]:
     """Restrict this process permanently to the needs of an analysis; never raises.
 
@@ -67,13 +95,15 @@ def enter(
         As `genrec.workers.landlock.restrict` takes them.
     memory_bytes
         Memory limit in bytes.
+    cpu_s
+        CPU seconds of the process, after which SIGKILL ends it.
 
     Returns
     -------
     tuple of Measure
         In the order in which they were applied.
     """
-    limits = _set_limits(memory_bytes)
+    limits = _set_limits(memory_bytes, cpu_s)
     if sys.platform != "linux":
         names = ("killed with its parent", "no new privileges", "files", "system calls")
         return (limits, *(Measure(name, False, f"not on {sys.platform}") for name in names))
@@ -86,14 +116,19 @@ def enter(
         _drop_capabilities(libc),
         _prctl(libc, "no new privileges", _PR_SET_NO_NEW_PRIVS, 1),
         _restrict_files(libc, readable, listable),
-        _measure("system calls", "no sockets, programs, processes", seccomp.install(libc)),
+        _measure(
+            "system calls",
+            "only the calls of an analysis",
+            seccomp.install(libc, seccomp.worker_program),
+        ),
     )
 
 
 def allow_cpu(seconds: float) -> None:
     """Limit this process to ``seconds`` more of CPU time; SIGXCPU kills it after that.
 
-    The parent's wall-clock limit comes first; this one works without a parent.
+    The parent's wall-clock limit comes first; this one works without a parent. Code that has taken
+    over the process can block SIGXCPU. It still ends with its parent, and at ``cpu_s`` of `enter`.
     """
     usage = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
@@ -167,7 +202,7 @@ def report(*, timeout_s: float = 30.0) -> tuple[Measure, ...]:
         return (Measure("a worker's limits", False, f"could not be tested: {error}"),)
 
 
-def _set_limits(memory_bytes: int) -> Measure:
+def _set_limits(memory_bytes: int, cpu_s: float) -> Measure:
     # RLIMIT_NPROC is not set: it counts all processes and threads of the user and does not apply to
     # root. The seccomp filter forbids new processes instead.
     limits = {
@@ -176,7 +211,11 @@ def _set_limits(memory_bytes: int) -> Measure:
         "NOFILE": _DESCRIPTORS,
         "DATA": memory_bytes,
         "AS": memory_bytes + _ADDRESSES_BYTES,
+        # A process can block SIGXCPU and SIGALRM, but not the SIGKILL of the hard limit.
+        "CPU": math.ceil(cpu_s),
     }
+    if sys.platform == "linux":  # message queues and memory that no other limit counts
+        limits |= {"MSGQUEUE": 0, "MEMLOCK": 0}
     failed = []
     for name, value in limits.items():
         try:
@@ -266,19 +305,46 @@ def _write_and_remove() -> None:
     path.unlink()
 
 
+def _change_mode() -> None:
+    path = Path(sys.prefix)
+    path.chmod(stat.S_IMODE(path.stat().st_mode))
+
+
+def _leave_memory() -> None:
+    """Make and remove a System V memory segment, which would outlive the process."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    segment = libc.shmget(_IPC_PRIVATE, 4096, _IPC_CREAT | 0o600)
+    if segment < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    libc.shmctl(segment, _IPC_RMID, None)
+
+
+def _outlive_parent() -> None:
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, *(ctypes.c_ulong(0) for _ in range(4))):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+ATTEMPTS: dict[str, Callable[[], object]] = {
+    "cannot open a socket": lambda: socket.socket().close(),
+    "cannot read other files": lambda: Path("/etc/passwd").read_bytes(),
+    "cannot make files": _write_and_remove,
+    "cannot change a file's mode": _change_mode,
+    "cannot leave memory behind": _leave_memory,
+    "cannot start a process": _fork,
+    "cannot signal its parent": lambda: os.kill(os.getppid(), 0),
+    "cannot outlive its parent": _outlive_parent,
+}
+"""Attempts to leave the sandbox, by the name of their measure: each must raise OSError."""
+
+
 def _print_report() -> None:
     """Enter the sandbox, try to leave it, and print the measures and results as JSON."""
     readable, listable = interpreter_paths("genrec")
     measures = enter(readable=readable, listable=listable, memory_bytes=MEMORY_BYTES)
-    results = _try_escapes(
-        [
-            ("cannot open a socket", lambda: socket.socket().close()),
-            ("cannot read other files", lambda: Path("/etc/passwd").read_bytes()),
-            ("cannot make files", _write_and_remove),
-            ("cannot start a process", _fork),
-            ("cannot signal its parent", lambda: os.kill(os.getppid(), 0)),
-        ]
-    )
+    results = _try_escapes(tuple(ATTEMPTS.items()))
     json.dump([asdict(measure) for measure in (*measures, *results)], sys.stdout)
 
 

@@ -1,4 +1,12 @@
-"""Filter the system calls of a process with seccomp, by a small BPF program."""
+"""Filter the system calls of a process with seccomp, by a small BPF program.
+
+A worker gets an allow list, so that calls of future kernels are closed from the start. The list is
+longer than one machine needs, because C libraries use different forms of the same call. Any other
+call fails with ENOSYS, as on an older kernel, and libraries then fall back to an older call.
+
+No library is used: pyseccomp (last release 2021) needs libseccomp, which slim images lack, and
+seccompy, landlock, py-landlock and landlockpy are pre-releases or a few months old.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +15,10 @@ import errno
 import os
 import platform
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from genrec.workers.syscalls import ALLOWED, ARGUMENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +121,7 @@ Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, op
 def program(machine: SyscallTable, pid: int) -> list[Instruction]:
     """Return the filter for the process ``pid``, which denies the listed calls.
 
-    A list of allowed calls would deny more, but would break with every new C library.
+    This deny list is for processes that run programs of their own; workers get `worker_program`.
     """
     column = machine.column
     lines: list[Instruction] = [
@@ -153,13 +163,46 @@ def _threads_only(number: int) -> list[Instruction]:
     ]
 
 
+def worker_program(machine: SyscallTable, pid: int) -> list[Instruction]:
+    """Return the filter for the worker ``pid``, which allows the listed calls only."""
+    column = machine.column
+    listed = [(numbers[column], _ALLOW) for numbers in ALLOWED.values()]
+    lines: list[Instruction] = [
+        (_LOAD, 0, 0, _ARCH),
+        (_JEQ, 1, 0, machine.audit_arch),
+        (_RETURN, 0, 0, _REFUSE),
+        (_LOAD, 0, 0, _NR),
+    ]
+    for number, decision in listed + [(numbers[column], _REFUSE) for numbers in DENIED.values()]:
+        if number >= 0:
+            lines += [(_JEQ, 0, 1, number), (_RETURN, 0, 0, decision)]
+    for name, numbers in OWN_PROCESS.items():
+        lines += _own_process_only(numbers[column], pid, zero_is_self=name == "prlimit64")
+    for numbers, argument, values in ARGUMENTS.values():
+        lines += _values_only(numbers[column], argument, values)
+    return [*lines, *_threads_only(CLONE[column]), (_RETURN, 0, 0, _ABSENT)]
+
+
+def _values_only(number: int, argument: int, values: Sequence[int]) -> list[Instruction]:
+    count = len(values)
+    body: list[Instruction] = [
+        (_LOAD, 0, 0, _ARG0 + 8 * argument),
+        *((_JEQ, count - at, 0, value) for at, value in enumerate(values)),
+        (_RETURN, 0, 0, _REFUSE),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
+    return [(_JEQ, 0, len(body), number), *body]
+
+
 def assemble(lines: Sequence[Instruction]) -> bytes:
     """Return ``lines`` as an array of ``struct sock_filter``."""
     return b"".join(struct.pack("=HBBI", *line) for line in lines)
 
 
-def install(libc: ctypes.CDLL) -> str:
-    """Filter the system calls of this process permanently.
+def install(
+    libc: ctypes.CDLL, make: Callable[[SyscallTable, int], list[Instruction]] = program
+) -> str:
+    """Filter the system calls of this process permanently, by the program that ``make`` returns.
 
     The process must have one thread and PR_SET_NO_NEW_PRIVS; later threads inherit both.
 
@@ -171,7 +214,7 @@ def install(libc: ctypes.CDLL) -> str:
     machine = MACHINES.get(platform.machine())
     if machine is None:
         return f"there is no filter for {platform.machine()}"
-    code = assemble(program(machine, os.getpid()))
+    code = assemble(make(machine, os.getpid()))
     buffer = ctypes.create_string_buffer(code, len(code))
     fprog = struct.pack("HP", len(code) // 8, ctypes.addressof(buffer))  # struct sock_fprog
     if libc.prctl(_PR_SET_SECCOMP, ctypes.c_ulong(_SECCOMP_MODE_FILTER), fprog):

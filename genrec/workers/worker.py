@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         "--max-analyzed-s", type=float, default=MAX_ANALYZED_S, help="seconds of a longer file"
     )
     parser.add_argument("--memory", type=int, default=sandbox.MEMORY_BYTES, help="bytes")
+    parser.add_argument("--cpu", type=float, required=True, help="CPU seconds of its life")
     return parser
 
 
@@ -77,7 +78,10 @@ def _enter_sandbox(options: argparse.Namespace) -> tuple[sandbox.Measure, ...]:
     module, _, _ = options.analyzer.partition(":")
     readable, listable = sandbox.interpreter_paths(module)
     return sandbox.enter(
-        readable=[*readable, options.preset], listable=listable, memory_bytes=options.memory
+        readable=[*readable, options.preset],
+        listable=listable,
+        memory_bytes=options.memory,
+        cpu_s=options.cpu,
     )
 
 

@@ -7,10 +7,15 @@ name, so its folder must be on ``sys.path``.
 from __future__ import annotations
 
 import ctypes
+import errno
+import json
 import os
+import platform
+import resource
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -149,6 +154,31 @@ class FakeAnalyzer:
     def do_kill(self, pid: str) -> None:
         self._try(lambda: os.kill(int(pid), 0))
 
+    def do_syscall(self, number: str, arguments: str) -> None:
+        """Make a system call, with bytes as hexadecimal digits and "fd" for a descriptor."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.syscall.restype = ctypes.c_long
+        result = libc.syscall(ctypes.c_long(int(number)), *map(_argument, json.loads(arguments)))
+        name = errno.errorcode.get(ctypes.get_errno(), "?")
+        raise UnreadableAudio(name if result < 0 else str(result))
+
+    def do_limits(self) -> None:
+        names = ("CPU", "MSGQUEUE", "MEMLOCK")
+        limits = (resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))[1] for name in names)
+        raise UnreadableAudio(" ".join(map(str, limits)))
+
+    def do_outlive(self, kind: str) -> None:
+        """Try to live on without the parent; ``kind`` "thread" ends the main thread before."""
+        ctypes.CDLL(None).prctl(1, *(ctypes.c_ulong(0) for _ in range(4)))
+        signal.alarm(0)
+        for number in (signal.SIGTERM, signal.SIGXCPU, signal.SIGALRM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))
+        if kind == "thread":
+            threading.Thread(target=time.sleep, args=(3600,)).start()
+            ctypes.CDLL(None).syscall({"x86_64": 60, "aarch64": 93}[platform.machine()], 0)
+        time.sleep(3600)
+
     def _try(self, attempt: Any) -> None:
         try:
             attempt()
@@ -167,6 +197,14 @@ class DecodingAnalyzer:
     def analyze(self, path: Path) -> Analysis:
         audio = self.decode(path, sr=22050)
         return analysis(0, duration_s=audio.duration_s, analyzed_s=len(audio.y) / audio.sr)
+
+
+def _argument(value: int | str | None) -> Any:
+    if value == "fd":
+        value = int(sys.argv[sys.argv.index("--channel") + 1])
+    if isinstance(value, int):
+        return ctypes.c_long(value)
+    return value if value is None else bytes.fromhex(value)
 
 
 def _write_frame(frame: bytes) -> None:

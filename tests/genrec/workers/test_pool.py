@@ -10,6 +10,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -462,7 +463,8 @@ async def test_stopped_workers_leave_no_descriptors(make_pool: MakePool, clip: C
 
 
 @pytest.mark.usefixtures("make_pool")  # it adds the fake analyzer to sys.path
-async def test_hanging_worker_dies_with_its_parent(preset: Path, clip: Clip) -> None:
+@pytest.mark.parametrize("command", ["hang", "outlive process", "outlive thread"])
+async def test_worker_dies_with_its_parent(preset: Path, clip: Clip, command: str) -> None:
     script = (
         "import asyncio, sys\n"
         "from pathlib import Path\n"
@@ -475,7 +477,7 @@ async def test_hanging_worker_dies_with_its_parent(preset: Path, clip: Clip) -> 
         "asyncio.run(main())\n"
     )
     parent = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", script, str(preset), str(clip("hang"))),
+        *(sys.executable, "-c", script, str(preset), str(clip(command))),
         env=sandbox.environment(),
         stdout=asyncio.subprocess.PIPE,
     )
@@ -485,15 +487,20 @@ async def test_hanging_worker_dies_with_its_parent(preset: Path, clip: Clip) -> 
     assert exists(pid)
     parent.kill()
     await parent.wait()
-    await until(lambda: not running(pid))
+    try:
+        await until(lambda: not running(pid))
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def running(pid: int) -> bool:
-    """Return whether a process runs, not as a zombie, which may have no parent to reap it."""
+    """Return whether a thread of a process runs, not as a zombie, which may have no parent."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+        stats = [task.joinpath("stat").read_text() for task in Path(f"/proc/{pid}/task").iterdir()]
     except OSError:
         return False
+    return any(stat.rsplit(")", 1)[1].split()[0] != "Z" for stat in stats)
 
 
 @pytest.mark.usefixtures("preset")

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
+import json
 import os
+import platform
+import re
+import signal
 import socket
 import struct
 import subprocess
@@ -18,8 +23,11 @@ import pytest_asyncio
 
 from genrec import errors
 from genrec.workers import landlock, sandbox, seccomp
+from genrec.workers import pool as pools
 from genrec.workers.pool import AnalysisPool
+from genrec.workers.syscalls import ALLOWED, ARGUMENTS
 from tests import synth
+from tests.genrec.workers import escapes
 
 ROOT = Path(__file__).resolve().parents[3]
 MEASURES = {
@@ -105,6 +113,51 @@ async def test_worker_cannot_connect_execute_fork_or_signal(
         commands = [f"connect {port}", "run /bin/true", "fork", f"kill {os.getpid()}"]
         results = [await outcome(pool, tmp_path, command) for command in commands]
     assert results == ["PermissionError"] * 4
+
+
+REMOVERS = {"shmget": "shmctl", "semget": "semctl", "msgget": "msgctl"}
+
+
+async def test_worker_makes_no_call_beyond_its_allow_list(
+    pool: AnalysisPool, tmp_path: Path, need: Any
+) -> None:
+    need("system calls")
+    column = seccomp.MACHINES[platform.machine()].column
+    secret = tmp_path / "secret"
+    secret.write_text("of another user")
+    before = secret.stat()
+    outcomes = {}
+    for name, (numbers, arguments) in escapes.calls(bytes(secret), os.getpid()).items():
+        if numbers[column] < 0:
+            continue
+        line = json.dumps(arguments, default=bytes.hex, separators=(",", ":"))
+        outcomes[name] = await outcome(pool, tmp_path, f"syscall {numbers[column]} {line}")
+        if name in REMOVERS and outcomes[name].isdecimal():  # remove what the worker left
+            getattr(ctypes.CDLL(None), REMOVERS[name])(int(outcomes[name]), 0, 0, 0)
+    assert {name: code for name, code in outcomes.items() if code not in ("EPERM", "ENOSYS")} == {}
+    assert len(outcomes) > 45
+    after = secret.stat()
+    assert (after.st_mode, after.st_mtime) == (before.st_mode, before.st_mtime)
+
+
+async def test_worker_cannot_raise_its_limits(pool: AnalysisPool, tmp_path: Path) -> None:
+    if sys.platform != "linux":
+        pytest.skip("other platforms lack some limits")
+    cpu_s, queues, locked = map(int, (await outcome(pool, tmp_path, "limits")).split())
+    assert 3600 <= cpu_s < 4000
+    assert (queues, locked) == (0, 0)
+
+
+async def test_worker_is_replaced_long_before_its_cpu_limit(
+    pool: AnalysisPool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = tmp_path / "command"
+    clip.write_text("pid")
+    first = (await pool.analyze(clip)).duration_s
+    assert (await pool.analyze(clip)).duration_s == first
+    monkeypatch.setattr(pools, "_BUSY_S", 0.0)
+    await pool.analyze(clip)
+    assert (await pool.analyze(clip)).duration_s != first
 
 
 async def test_worker_decodes_every_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,11 +280,18 @@ def test_missing_landlock_or_seccomp_is_a_note(monkeypatch: pytest.MonkeyPatch) 
     assert seccomp.install(fake_libc(0)) == "there is no filter for riscv64"
 
 
-def run_filter(machine: seccomp.SyscallTable, number: int, argument: int = 0, arch: int = 0) -> str:
+def run_filter(
+    machine: seccomp.SyscallTable,
+    number: int,
+    argument: int = 0,
+    arch: int = 0,
+    make: Any = seccomp.program,
+    second: int = 0,
+) -> str:
     """Run the filter for the process 77 and return its decision."""
-    data = {4: arch or machine.audit_arch, 0: number, 16: argument}
+    data = {4: arch or machine.audit_arch, 0: number, 16: argument, 24: second}
     names = {0x7FFF0000: "allow", 0x50000 | errno.EPERM: "refuse", 0x50000 | errno.ENOSYS: "absent"}
-    lines = seccomp.program(machine, 77)
+    lines = make(machine, 77)
     at, register = 0, 0
     while True:
         code, if_true, if_false, operand = lines[at]
@@ -270,3 +330,99 @@ def test_filter_denies_listed_calls_only(name: str) -> None:
     assert run_filter(machine, 0, arch=0x40000003) == "refuse"  # 32 bits
     assert run_filter(machine, 0x40000000) == ("refuse" if machine.x32 else "allow")
     assert len(seccomp.assemble(seccomp.program(machine, 77))) < 8 * 4096  # limit of the kernel
+
+
+@pytest.mark.parametrize("name", seccomp.MACHINES)
+def test_worker_filter_allows_listed_calls_only(name: str) -> None:
+    machine = seccomp.MACHINES[name]
+    column = machine.column
+
+    def decide(number: int, *arguments: int, arch: int = 0) -> str:
+        first, second = (*arguments, 0, 0)[:2]
+        return run_filter(machine, number, first, arch, seccomp.worker_program, second)
+
+    allowed = {numbers[column] for numbers in ALLOWED.values()} - {-1}
+    denied = {numbers[column] for numbers in seccomp.DENIED.values()} - {-1}
+    own_process = {numbers[column] for numbers in seccomp.OWN_PROCESS.values()}
+    by_argument = {numbers[column]: rest for numbers, *rest in ARGUMENTS.values()}
+    assert not allowed & (denied | own_process | set(by_argument))
+    for number in range(600):
+        if number in own_process:
+            assert decide(number, 77) == "allow"
+            assert decide(number, 78) == "refuse"
+        elif number in by_argument:
+            position, values = by_argument[number]
+            before = (0,) * position
+            assert {decide(number, *before, value) for value in values} == {"allow"}
+            others = set(range(2000)) - set(values)
+            assert {decide(number, *before, other) for other in others} == {"refuse"}
+        elif number == seccomp.CLONE[column]:
+            assert decide(number, 17) == "refuse"  # SIGCHLD: a process
+            assert decide(number, 0x3D0F00) == "allow"  # a thread of glibc
+        else:
+            expected = "allow" if number in allowed else "refuse" if number in denied else "absent"
+            assert decide(number) == expected, number
+    assert decide(0, arch=0x40000003) == "refuse"  # 32 bits
+    assert decide(0x40000000) == "absent"
+    assert len(seccomp.assemble(seccomp.worker_program(machine, 77))) < 8 * 4096
+
+
+@pytest.mark.parametrize("name", seccomp.MACHINES)
+def test_worker_filter_denies_every_escape(name: str) -> None:
+    machine = seccomp.MACHINES[name]
+    for call, (numbers, arguments) in escapes.calls(b"/target", 78).items():
+        first, second = (
+            argument % 2**32 if isinstance(argument, int) else 0
+            for argument in (*arguments, 0, 0)[:2]
+        )
+        if numbers[machine.column] >= 0:
+            decision = run_filter(
+                machine, numbers[machine.column], first, 0, seccomp.worker_program, second
+            )
+            assert decision in ("refuse", "absent"), call
+
+
+HEADERS = {
+    "x86_64": Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h"),
+    "aarch64": Path("/usr/include/asm-generic/unistd.h"),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_call_numbers_are_those_of_the_kernel_headers(name: str) -> None:
+    if not HEADERS[name].exists():
+        pytest.skip("no kernel headers")
+    column = seccomp.MACHINES[name].column
+    found = re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", HEADERS[name].read_text())
+    numbers = {call: int(number) for call, number in found}
+    arguments = {call: pair for call, (pair, *_) in ARGUMENTS.items()}
+    tables = seccomp.DENIED | ALLOWED | arguments | seccomp.OWN_PROCESS
+    wrong = {
+        call: pair[column]
+        for call, pair in tables.items()
+        if call in numbers and pair[column] != numbers[call]
+    }
+    assert not wrong
+    assert sum(call in numbers for call in tables) > 100
+
+
+def test_process_that_blocks_every_signal_ends_at_its_cpu_limit() -> None:
+    script = (
+        "import signal\n"
+        "from genrec.workers import sandbox\n"
+        "sandbox.enter(readable=[], memory_bytes=1 << 30, cpu_s=1)\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))\n"
+        "while True: pass\n"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=sandbox.environment(), timeout=60)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_missing_measures_are_those_that_hostile_audio_needs() -> None:
+    in_force = [sandbox.Measure(name, True) for name in sandbox.VITAL]
+    assert not sandbox.missing([*in_force, sandbox.Measure("no capabilities", False)])
+    assert [each.name for each in sandbox.missing(in_force[1:])] == ["limits"]
+    assert len(sandbox.missing([])) == len(sandbox.VITAL)
+    escaped = sandbox.Measure("cannot open a socket", False, "tested, and it succeeded")
+    assert sandbox.missing([*in_force, escaped]) == (escaped,)
