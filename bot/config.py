@@ -136,6 +136,11 @@ class Settings(BaseSettings):
     )
     support_url: str = Field("", description="Address for problem reports; shown in /help.")
 
+    without_sandbox: Literal["refuse-links", "refuse-all", "allow"] = Field(
+        "refuse-links",
+        description="Requests that are refused if `genrec doctor` reports an incomplete sandbox:"
+        " `refuse-links`, `refuse-all` (links and uploads), or `allow` (none).",
+    )
     http_port: int = Field(
         9090,
         ge=0,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -63,6 +63,12 @@ class Metrics:
     def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Export a value that is read at each scrape."""
         Gauge(name, meaning, registry=self.registry).set_function(read)
+
+    def states(self, name: str, meaning: str, label: str, states: Mapping[str, bool]) -> None:
+        """Export 1 or 0 for each state, with its name as the label."""
+        gauge = Gauge(name, meaning, [label], registry=self.registry)
+        for state, value in states.items():
+            gauge.labels(state).set(value)
 
     def total(self, name: str, meaning: str, read: Callable[[], float]) -> None:
         """Export a running total that is counted elsewhere and read at each scrape."""

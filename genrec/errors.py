@@ -76,6 +76,18 @@ class LinkRefused(InputRefused):
     code = "link_refused"
 
 
+class LinksDisabled(InputRefused):
+    """The source policy allows no links."""
+
+    code = "links_disabled"
+
+
+class ClipsDisabled(InputRefused):
+    """The source policy allows neither links nor uploads."""
+
+    code = "clips_disabled"
+
+
 class PresetError(GenrecError):
     """A preset folder is missing, damaged or inconsistent."""
 

@@ -16,6 +16,7 @@ from bot.config import Settings, load_settings, renamed_settings
 from bot.demo.clip_audio import clip_file
 from bot.errors import SettingsError
 from bot.runtime.resources import find_preset, open_catalogue
+from bot.runtime.sandbox_check import sandbox_gap
 from bot.runtime.source_policy import old_ytdlp, source_policy
 from bot.sources.policy import accepted_sources
 from bot.sources.ytdlp_version import NO_YTDLP, ytdlp_version
@@ -49,7 +50,7 @@ def examine(preset: Path | None = None) -> list[Finding]:
         ("links", lambda settings: accepted_sources(source_policy(settings))),
     )
     findings = [_check(name, check, settings) for name, check in checks]
-    return [*findings, *_renamed(settings), *_ytdlp(settings), *_sandbox()]
+    return [*findings, *_renamed(settings), *_ytdlp(settings), *_sandbox(settings)]
 
 
 def healthy(findings: list[Finding]) -> bool:
@@ -126,7 +127,11 @@ def _ytdlp(settings: Settings) -> Iterator[Finding]:
     yield Finding("yt-dlp", ok=not wrong, note=wrong or version, vital=False)
 
 
-def _sandbox() -> Iterator[Finding]:
-    for measure in sandbox.report():
+def _sandbox(settings: Settings) -> Iterator[Finding]:
+    """Check each measure of the sandbox; a vital one may lack if the operator allows that."""
+    measures, strict = sandbox.report(), settings.without_sandbox != "allow"
+    for measure in measures:
         note = measure.note or ("in force" if measure.in_force else "not in force")
-        yield Finding(measure.name, ok=measure.in_force, note=note, vital=False)
+        yield Finding(measure.name, measure.in_force, note, vital=strict and measure.vital)
+    gap = sandbox_gap(settings, measures)
+    yield Finding("sandbox", not gap, gap or "all vital measures are in force", vital=strict)

@@ -103,7 +103,9 @@ def sync(settings: Settings) -> None:
 
 async def _sync(settings: Settings, token: str) -> None:
     policy = source_policy(settings)
-    async with open_app(settings, policy=policy, open_pool=_closed_pool) as app:
+    async with open_app(
+        settings, policy=policy, open_pool=_closed_pool, measure_sandbox=None
+    ) as app:
         client = make_client(app, message_content=False, only_sync=True)
         try:
             async with client:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -32,9 +33,11 @@ from bot.jobs.runner import RequestRunner
 from bot.metrics import Metrics
 from bot.runtime.instance_lock import instance_lock
 from bot.runtime.resources import OpenPool, Resources, open_recommender
+from bot.runtime.sandbox_check import MeasureSandbox, report_sandbox, restrict_sources
 from bot.sources import SourcePolicy, Sources
 from bot.ui.messages import Limits
 from bot.ui.spectrogram_image import draw_preview
+from genrec.workers import sandbox
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,18 +66,27 @@ async def open_app(
     policy: SourcePolicy,
     open_pool: OpenPool | None = None,
     draw: DrawPicture | None = None,
+    measure_sandbox: MeasureSandbox | None = sandbox.report,
     force_sync: bool = False,
     progress_every_s: float = 3.0,
 ) -> AsyncIterator[App]:
     """Open the services and yield them; tests replace ``open_pool`` and ``draw``.
 
+    ``measure_sandbox`` tests the workers' sandbox. None skips the test and refuses no source.
     ``force_sync`` registers the commands at every start, for a Discord that keeps none.
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(instance_lock(settings.database))
+        measuring = (
+            asyncio.ensure_future(asyncio.to_thread(measure_sandbox)) if measure_sandbox else None
+        )
         resources = await stack.enter_async_context(open_recommender(settings, open_pool=open_pool))
-        sources = await stack.enter_async_context(Sources(policy))
         db, translations, metrics = resources.db, Translations.load(), Metrics()
+        if measuring is not None:
+            measures = await measuring
+            report_sandbox(settings, measures, metrics)
+            policy = restrict_sources(policy, settings, measures)
+        sources = await stack.enter_async_context(Sources(policy))
         limits = Limits(max_minutes=settings.max_clip_minutes, max_mb=settings.max_upload_mb)
         errors = ErrorHandler(translations=translations, limits=limits)
         recovery = ReplyRecovery(db=db, translations=translations)

@@ -70,6 +70,7 @@ class Sources:
     def check(self, source: str | Attachment) -> CheckedSource:
         """Return an accepted source, without I/O: fast enough before a command is deferred."""
         policy = self._policy
+        policy.check_kind(upload=isinstance(source, Attachment))
         if isinstance(source, Attachment):
             return CheckedSource(policy, check_attachment(source, policy), attachment=source)
         url = check_url(source, policy)

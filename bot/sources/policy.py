@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from yarl import URL
 
 from bot.sources.sites import DEFAULT_SITES, SITES, Site
-from genrec.errors import LinkRefused, UnsupportedSource
+from genrec.errors import ClipsDisabled, LinkRefused, LinksDisabled, UnsupportedSource
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +50,8 @@ class SourcePolicy:
     """All limits on fetching; the caller passes them in, and nothing here reads the environment."""
 
     # Sources.
+    links: bool = True
+    uploads: bool = True
     sites: frozenset[str] = DEFAULT_SITES
     extra_sites: tuple[Site, ...] = ()
     attachment_hosts: frozenset[str] = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
@@ -101,6 +103,19 @@ class SourcePolicy:
     def page_bytes(self) -> int:
         """Bytes on disk that one page may take: the fragments and the file joined from them."""
         return 2 * self.max_bytes
+
+    def check_kind(self, *, upload: bool) -> None:
+        """Raise LinksDisabled or ClipsDisabled if uploads, or else links, are not allowed."""
+        if not self.uploads:
+            raise ClipsDisabled(
+                "Uploads and links are turned off, because this bot's computer cannot analyse them"
+                " safely. Please contact the bot's operator."
+            )
+        if not upload and not self.links:
+            raise LinksDisabled(
+                "Links are turned off, because this bot's computer cannot analyse them safely."
+                " Upload the file instead."
+            )
 
     @property
     def enabled_sites(self) -> tuple[Site, ...]:

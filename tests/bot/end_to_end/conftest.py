@@ -70,7 +70,8 @@ class World:
 @asynccontextmanager
 async def bot_on(
     discord: LocalDiscord, folder: Path, *, songs: int = 12, floor: float = -1.0,
-    pool: FakePool | None = None, draw=None, progress_every_s: float = 3.0, **settings: object,
+    pool: FakePool | None = None, draw=None, measure_sandbox=None, progress_every_s: float = 3.0,
+    **settings: object,
 ) -> AsyncIterator[World]:  # fmt: skip
     pool = pool or FakePool()
     given = {"cooldown_s": 0, "http_port": 0, "database": folder / "genrec.db"} | settings
@@ -85,6 +86,7 @@ async def bot_on(
             policy=local_policy(config, discord),
             open_pool=opener(pool),
             draw=draw,
+            measure_sandbox=measure_sandbox,
             progress_every_s=progress_every_s,
         ) as app:
             stop = asyncio.Event()

@@ -35,7 +35,9 @@ async def main(url: str, token: str, folder: Path, delay_s: float) -> None:
         open_endpoints=frozenset({(host, port)}),
     )
     with patch_discord_py(url):
-        async with open_app(settings, policy=policy, open_pool=opener(pool)) as app:
+        async with open_app(
+            settings, policy=policy, open_pool=opener(pool), measure_sandbox=None
+        ) as app:
             await run_until_stopped(app, token, stop=stop)
 
 

@@ -21,6 +21,7 @@ from genrec.errors import (
     UnsupportedFormat,
     WorkerCrashed,
 )
+from genrec.workers.sandbox import Measure
 from tests.bot.end_to_end.conftest import WAV, World, bot_on, clip, wait_response, wait_text
 
 MIB = 1 << 20
@@ -198,3 +199,36 @@ async def test_broken_cdn_is_reported_as_the_clips_error(
     assert visible_text(message)
     assert "Something went wrong" not in visible_text(message)
     assert not world.pool.analyzed
+
+
+OLD_KERNEL = (Measure("limits", True), Measure("files", False, "this kernel has no Landlock"))
+SONG = "https://example.com/song.mp3"
+
+
+async def test_link_without_a_sandbox_is_refused_and_an_upload_is_not(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    async with bot_on(discord, tmp_path, measure_sandbox=lambda: OLD_KERNEL) as world:
+        for command in ("recommend", "genre", "library add"):
+            used = await world.you.slash(command, {"link": SONG})
+            assert await wait_text(used, "Links are turned off")
+            assert used.ephemeral
+        used = await world.you.slash("recommend", {"clip": clip()})
+        assert await wait_response(used)
+        metrics = world.app.metrics.text().decode()
+        assert 'genrec_sandbox_measure{measure="files"} 0.0' in metrics
+    discord.assert_clean()
+
+
+async def test_upload_without_a_sandbox_is_refused_if_the_operator_wants_it(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    async with bot_on(
+        discord, tmp_path, measure_sandbox=lambda: OLD_KERNEL, without_sandbox="refuse-all"
+    ) as world:
+        for options in ({"clip": clip()}, {"link": SONG}):
+            used = await world.you.slash("recommend", options)
+            assert await wait_text(used, "Uploads and links are turned off")
+            assert used.ephemeral
+        assert not world.pool.analyzed
+    discord.assert_clean()

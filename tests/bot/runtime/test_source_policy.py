@@ -139,7 +139,7 @@ def findings(monkeypatch, **given: object) -> dict[str, tuple[bool, bool, str]]:
     """Run every check that needs no model."""
     for check in ("_preset", "_database", "_answer"):
         monkeypatch.setattr(doctor, check, lambda _: "not looked at")
-    monkeypatch.setattr(doctor, "_sandbox", lambda: ())
+    monkeypatch.setattr(doctor, "_sandbox", lambda _: ())
     read = settings(monkeypatch, **given)
     monkeypatch.setattr(doctor, "load_settings", lambda: read)
     found = doctor.examine()

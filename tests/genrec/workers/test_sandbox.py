@@ -426,3 +426,20 @@ def test_missing_measures_are_those_that_hostile_audio_needs() -> None:
     assert len(sandbox.missing([])) == len(sandbox.VITAL)
     escaped = sandbox.Measure("cannot open a socket", False, "tested, and it succeeded")
     assert sandbox.missing([*in_force, escaped]) == (escaped,)
+
+
+def test_report_on_an_old_kernel_lacks_files_and_system_calls(
+    need: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    need("system calls")
+    old_kernel = [sys.executable, str(Path(__file__).with_name("old_kernel.py"))]
+    command = sandbox.command
+    monkeypatch.setattr(sandbox, "command", lambda *args: [*old_kernel, *command(*args)])
+    measures = {measure.name: measure for measure in sandbox.report()}
+    assert "no Landlock" in measures["files"].note
+    assert "refused" in measures["system calls"].note
+    assert not measures["files"].in_force
+    assert not measures["system calls"].in_force
+    lacking = {each.name for each in sandbox.missing(tuple(measures.values()))}
+    assert {"files", "system calls", "cannot read other files", "cannot open a socket"} <= lacking
+    assert measures["limits"].in_force
