@@ -9,7 +9,7 @@ from dataclasses import replace
 from bot.config import PREFIX, Settings
 from bot.metrics import Metrics
 from bot.sources import SourcePolicy
-from genrec.workers.sandbox import Measure, missing
+from genrec.workers.sandbox import VITAL, Measure, missing
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,9 @@ def sandbox_gap(settings: Settings, measures: Sequence[Measure]) -> str:
     lacking = missing(measures)
     if not lacking:
         return ""
-    named = "; ".join(f"{each.name} ({each.note})" if each.note else each.name for each in lacking)
+    # Attempts to leave the sandbox succeed because a measure is missing, so the measure is enough.
+    causes = [each for each in lacking if each.name in VITAL] or lacking
+    named = "; ".join(f"{each.name} ({each.note})" if each.note else each.name for each in causes)
     choice = settings.without_sandbox
     return f"not in force: {named}; {_CONSEQUENCES[choice]} ({PREFIX}WITHOUT_SANDBOX={choice})"
 

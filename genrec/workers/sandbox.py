@@ -22,6 +22,7 @@ import stat
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
@@ -299,6 +300,13 @@ def _fork() -> None:
     os.waitpid(pid, 0)
 
 
+def _start_thread() -> None:
+    try:
+        threading.Thread(target=int).start()
+    except RuntimeError as error:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM)) from error
+
+
 def _write_and_remove() -> None:
     path = Path(f"/tmp/genrec-{os.getpid()}")  # noqa: S108 - a folder that all users may write
     path.touch()
@@ -334,6 +342,7 @@ ATTEMPTS: dict[str, Callable[[], object]] = {
     "cannot change a file's mode": _change_mode,
     "cannot leave memory behind": _leave_memory,
     "cannot start a process": _fork,
+    "cannot start a thread": _start_thread,
     "cannot signal its parent": lambda: os.kill(os.getppid(), 0),
     "cannot outlive its parent": _outlive_parent,
 }

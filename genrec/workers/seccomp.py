@@ -164,7 +164,7 @@ def _threads_only(number: int) -> list[Instruction]:
 
 
 def worker_program(machine: SyscallTable, pid: int) -> list[Instruction]:
-    """Return the filter for the worker ``pid``, which allows the listed calls only."""
+    """Return the filter for the worker ``pid``, which allows the listed calls and no threads."""
     column = machine.column
     listed = [(numbers[column], _ALLOW) for numbers in ALLOWED.values()]
     lines: list[Instruction] = [
@@ -180,7 +180,8 @@ def worker_program(machine: SyscallTable, pid: int) -> list[Instruction]:
         lines += _own_process_only(numbers[column], pid, zero_is_self=name == "prlimit64")
     for numbers, argument, values in ARGUMENTS.values():
         lines += _values_only(numbers[column], argument, values)
-    return [*lines, *_threads_only(CLONE[column]), (_RETURN, 0, 0, _ABSENT)]
+    # No threads either: an analysis uses none, and no limit counts those that root starts.
+    return [*lines, (_JEQ, 0, 1, CLONE[column]), (_RETURN, 0, 0, _REFUSE), (_RETURN, 0, 0, _ABSENT)]
 
 
 def _values_only(number: int, argument: int, values: Sequence[int]) -> list[Instruction]:

@@ -55,7 +55,7 @@ ALLOWED: dict[str, tuple[int, int]] = {
     "brk": (12, 214),
     "mbind": (237, 235),
     "get_mempolicy": (239, 236),
-    # Threads.
+    # Threads and locks.
     "futex": (202, 98),
     "futex_waitv": (449, 449),
     "set_tid_address": (218, 96),

@@ -463,7 +463,7 @@ async def test_stopped_workers_leave_no_descriptors(make_pool: MakePool, clip: C
 
 
 @pytest.mark.usefixtures("make_pool")  # it adds the fake analyzer to sys.path
-@pytest.mark.parametrize("command", ["hang", "outlive process", "outlive thread"])
+@pytest.mark.parametrize("command", ["hang", "outlive"])
 async def test_worker_dies_with_its_parent(preset: Path, clip: Clip, command: str) -> None:
     script = (
         "import asyncio, sys\n"

@@ -113,6 +113,8 @@ async def test_worker_cannot_connect_execute_fork_or_signal(
         commands = [f"connect {port}", "run /bin/true", "fork", f"kill {os.getpid()}"]
         results = [await outcome(pool, tmp_path, command) for command in commands]
     assert results == ["PermissionError"] * 4
+    with pytest.raises(errors.WorkerCrashed, match="can't start new thread"):
+        await outcome(pool, tmp_path, "thread")
 
 
 REMOVERS = {"shmget": "shmctl", "semget": "semctl", "msgget": "msgctl"}
@@ -358,7 +360,7 @@ def test_worker_filter_allows_listed_calls_only(name: str) -> None:
             assert {decide(number, *before, other) for other in others} == {"refuse"}
         elif number == seccomp.CLONE[column]:
             assert decide(number, 17) == "refuse"  # SIGCHLD: a process
-            assert decide(number, 0x3D0F00) == "allow"  # a thread of glibc
+            assert decide(number, 0x3D0F00) == "refuse"  # a thread of glibc
         else:
             expected = "allow" if number in allowed else "refuse" if number in denied else "absent"
             assert decide(number) == expected, number
