@@ -166,7 +166,7 @@ async def test_path_that_is_no_file_is_refused_without_a_worker(
         ("garbage", "frame.json_bytes=4294967295"),
         ("oversized", "frame.blob_bytes=1073741824"),
         ("other_job", "job=99: expected 1"),
-        ("nan", "embedding.length=nan: expected 1"),
+        ("nan", "embedding='NaN or infinity': expected finite"),
         ("wrong_sum", r"scores.sum=0\.6: expected 1"),
         ("other_model", "model_id='somebody-else': expected 'fake-0001'"),
         ("wide_preview", r"preview\[1\]=201: expected 1\.\.200"),
