@@ -81,7 +81,7 @@ async def test_failed_worker_start_is_logged_and_the_bot_runs(
         await wait_response(await recommend(world))
     records = [r for r in caplog.records if r.name == "bot.runtime.lifecycle"]
     assert [r.levelname for r in records] == ["WARNING"]
-    assert "the next clip retries: No worker could be started" in records[0].getMessage()
+    assert "worker start failed at warm-up: No worker could be started" in records[0].getMessage()
 
 
 async def test_reset_acknowledgement_is_retried(world: World) -> None:
