@@ -110,7 +110,7 @@ class Analysis:
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A track and its calibrated similarity, from 0 (mean of unrelated tracks) to 1 (equal)."""
+    """A track and its calibrated similarity, 0..1: 0 is the mean over tracks of other genres."""
 
     track: Track
     similarity: float

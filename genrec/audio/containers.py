@@ -155,7 +155,7 @@ def _sniff_frames(data: bytes) -> Container | None:
 
 
 def _mp3_frame_bytes(head: bytes) -> int:
-    """Return the length of the MPEG audio frame with this header, 0 if it is not one."""
+    """Return the length in bytes of the MPEG audio frame with this header; 0 if it is not one."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return 0
     version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
@@ -173,7 +173,7 @@ def _mp3_frame_bytes(head: bytes) -> int:
 
 
 def _adts_frame_bytes(head: bytes) -> int:
-    """Return the length of the ADTS frame with this header, 0 if it is not one."""
+    """Return the length in bytes of the ADTS frame with this header; 0 if it is not one."""
     if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 > 12:
         return 0
     size = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5

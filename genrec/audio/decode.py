@@ -155,7 +155,7 @@ def _open(path: Path, limits: DecodeLimits) -> Iterator[BinaryIO]:
 
 
 def _decode_raw(file: BinaryIO, limits: DecodeLimits) -> RawAudio:
-    """Return the planned part, from libsndfile if it is fast and finds it complete, else FFmpeg."""
+    """Return the decoded part, from libsndfile if it is fast and complete, else from FFmpeg."""
     container = containers.sniff(file)
     if container is None:
         raise UnsupportedFormat(
@@ -179,7 +179,7 @@ def _decode_raw(file: BinaryIO, limits: DecodeLimits) -> RawAudio:
 def _plan(
     limits: DecodeLimits, sr: int, channels: int, duration_s: float | None
 ) -> tuple[float, float]:
-    """Check the header; return start and length in seconds of the part to decode."""
+    """Check a header against the limits; return start and length in s of the part to decode."""
     if not MIN_RATE <= sr <= MAX_RATE:
         raise UnsupportedFormat(
             f"This file's sample rate is {sr:,} Hz; genrec takes {MIN_RATE // 1000} to "

@@ -1,4 +1,4 @@
-"""Decode with FFmpeg (PyAV): formats that libsndfile cannot read or reads slowly, damaged files."""
+"""Decode damaged files, and formats that libsndfile lacks or reads slowly, with FFmpeg (PyAV)."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ RECIPES: dict[str, Callable[[TrainingSettings], TrainingSettings]] = {
 def write_or_check_settings(
     run: Path, settings: TrainingSettings, labels: list[str], *, resume: bool
 ) -> None:
-    """Write settings.json of a new run, or check it against the settings of a run to resume.
+    """Write settings.json of a new run; raise DataError if a run in the folder has other settings.
 
     Raises
     ------

@@ -154,7 +154,7 @@ def render_ensembles(
 
 
 def _write_or_check_manifest(out: Path, manifest: dict[str, str | float]) -> None:
-    """Write bands.json with the pieces' length and soundfont, or check it in a used folder."""
+    """Write length and soundfont of the pieces to bands.json; raise DataError if it has others."""
     path = out / "bands.json"  # this name and band-NNN are those of earlier releases
     try:
         out.mkdir(parents=True, exist_ok=True)
