@@ -30,7 +30,7 @@ class ImageConfig:
     channels
         ``copies``: three equal channels, as in the paper, for networks pretrained on photographs.
         ``haar``: one level of the Haar wavelet. Each 2x2 block of the window becomes its mean, its
-        change over time (onsets) and its change over frequency (partials), so a quarter of the
+        change over time (onsets) and its change over frequency (partials). So a quarter of the
         pixels keeps nearly all the information.
     scaling
         ``picture``: -top_db..0 dB becomes 0..1, the paper's 1/255. ``centred``: each window's mean
@@ -91,9 +91,9 @@ def windows(S_db: Float, config: ImageConfig) -> Float:
 def tta_variants(S_db: Float) -> tuple[Float, Float]:
     """Return two variants of a spectrogram for test-time augmentation.
 
-    The first is rotated in time by a third of its columns and shifted one band up, the second by
-    two thirds and one band down. The mean of a network's logits over the spectrogram and both
-    variants changes less with small changes of a clip.
+    The first is rotated in time by a third of its columns and shifted one band up. The second is
+    rotated by two thirds and shifted one band down. The mean of a network's logits over the
+    spectrogram and both variants changes less with small changes of a clip.
 
     Parameters
     ----------

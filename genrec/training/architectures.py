@@ -160,8 +160,8 @@ def init_from(
 def fold(model: keras.Model, shape: Shape) -> keras.Model:
     """Return VGG16's backbone with BatchNorm folded into the convolutions; same inference output.
 
-    With gamma g, beta b, mean m and variance v of a BatchNormalization and s = g / sqrt(v + eps),
-    the convolution becomes W' = W s, b' = b - m s.
+    A BatchNormalization has gamma g, beta b, mean m and variance v. With s = g / sqrt(v + eps), the
+    convolution becomes W' = W s, b' = b - m s.
     """
     plain = keras.applications.VGG16(include_top=False, weights=None, input_shape=shape)
     for layer in plain.layers:

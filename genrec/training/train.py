@@ -59,8 +59,8 @@ def train(
     Raises
     ------
     DataError
-        The split has no training or validation part, the data have another front end, the folder
-        has a run with other settings, or a teacher or the initial weights do not fit.
+        The split has no training or validation part, or the data have another front end. The folder
+        has a run with other settings. A teacher or the initial weights do not fit.
     PresetError
         A teacher preset cannot be read.
     """

@@ -55,10 +55,11 @@ def robustness(
 
     Returns
     -------
-    One row per change, the first is ``none``: ``change``, ``clips``, ``accuracy``, ``genre_kept``
-    (share of clips with the genre of the unchanged clip), ``cosine_median`` and ``cosine_min`` (to
-    the embedding of the unchanged clip) and ``four_of_five`` (share of clips that keep four of the
-    five nearest tracks; null without a starter catalogue). Empty if no excerpt has audio.
+    One row per change, the first is ``none``; empty if no excerpt has audio. Each row has
+    ``change``, ``clips`` and ``accuracy``. ``genre_kept`` is the share of clips with the genre of
+    the unchanged clip. ``cosine_median`` and ``cosine_min`` are cosines with the embedding of the
+    unchanged clip. ``four_of_five`` is the share of clips that keep four of the five nearest
+    tracks; it is null without a starter catalogue.
     """
     with_audio = [int(i) for i in indices if data.names[int(i)] in data.audio]
     if not with_audio:

@@ -105,8 +105,8 @@ def _band(low_hz: float, high_hz: float) -> Change:
 def _mp3(x: Float, band_hz: Float, config: SpectrogramConfig) -> Float:  # noqa: ARG001
     """Return a spectrogram with the losses of MP3 at 64 kbit/s, approximately.
 
-    On eight GTZAN excerpts coded by LAME, bands above 10 kHz lost 19 to 29 dB, and the median
-    change of the rest was below 0.5 dB. Cells 60 dB below the maximum of their column are emptied
+    On eight GTZAN excerpts coded by LAME, bands above 10 kHz lost 19 to 29 dB. The median change of
+    the other bands was below 0.5 dB. Cells 60 dB below the maximum of their column are emptied
     too, as a guess at coarser encoders that was not measured.
     """
     x[x < x.max(axis=0) - 60] = -np.inf
