@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import os
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +16,7 @@ from bot.errors import SettingsError
 from genrec.types import MAX_ANALYZED_S
 
 PREFIX = "GENREC_"
+_TOKEN_VARIABLE = f"{PREFIX}DISCORD_TOKEN"
 # Old name of a setting to its new one; the old name works until 0.2.0.
 RENAMED = {"heard_s": "analyzed_s", "sandbox_port": "local_discord_port"}
 
@@ -225,6 +229,25 @@ def load_settings(*, env_file: Path | None = Path(".env")) -> Settings:
         raise SettingsError(f"A setting cannot be used: {faults}.") from None
     except ValueError as error:
         raise SettingsError(f"The settings cannot be read: {error}.") from None
+
+
+def remove_token_from_environment() -> None:
+    """Remove the token from the environment, in which it would be shown as long as the bot runs.
+
+    The strings behind /proc/PID/environ are those that the process started with, so the token is
+    also overwritten there.
+    """
+    names = [name for name in os.environ if name.upper() == _TOKEN_VARIABLE]
+    if names and sys.platform == "linux":
+        environ = ctypes.POINTER(ctypes.c_void_p).in_dll(ctypes.CDLL(None), "environ")
+        index = 0
+        while address := environ[index]:
+            name, _, value = ctypes.string_at(address).partition(b"=")
+            if name.decode(errors="replace").upper() == _TOKEN_VARIABLE:
+                ctypes.memset(address + len(name) + 1, 0, len(value))
+            index += 1
+    for variable in names:
+        del os.environ[variable]
 
 
 def _message(message: str) -> str:

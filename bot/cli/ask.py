@@ -19,6 +19,7 @@ from rich.table import Table
 
 from bot.config import Settings, load_settings
 from bot.runtime.resources import open_recommender
+from bot.runtime.secrets import protect_secrets
 from db.tags import read_tags
 from genrec.errors import DataError, FileMissing
 from genrec.types import Clip, Recommendation
@@ -176,6 +177,7 @@ def _file(name: str) -> Clip:
 
 def _settings(preset: Path | None) -> Settings:
     settings = load_settings()
+    protect_secrets()  # a link starts a process that reads web pages
     return settings if preset is None else settings.model_copy(update={"preset": preset})
 
 

@@ -18,6 +18,7 @@ from bot.errors import SettingsError
 from bot.runtime.resources import find_preset, open_catalogue
 from bot.runtime.sandbox_check import sandbox_gap
 from bot.runtime.source_policy import old_ytdlp, source_policy
+from bot.sources.page import report_sandbox
 from bot.sources.policy import accepted_sources
 from bot.sources.ytdlp_version import NO_YTDLP, ytdlp_version
 from db.tracks import Catalogue
@@ -50,7 +51,13 @@ def examine(preset: Path | None = None) -> list[Finding]:
         ("links", lambda settings: accepted_sources(source_policy(settings))),
     )
     findings = [_check(name, check, settings) for name, check in checks]
-    return [*findings, *_renamed(settings), *_ytdlp(settings), *_sandbox(settings)]
+    return [
+        *findings,
+        *_renamed(settings),
+        *_ytdlp(settings),
+        *_sandbox(settings),
+        *_page_sandbox(settings),
+    ]
 
 
 def healthy(findings: list[Finding]) -> bool:
@@ -131,7 +138,23 @@ def _sandbox(settings: Settings) -> Iterator[Finding]:
     """Check each measure of the sandbox; a vital one may lack if the operator allows that."""
     measures, strict = sandbox.report(), settings.without_sandbox != "allow"
     for measure in measures:
-        note = measure.note or ("in force" if measure.in_force else "not in force")
-        yield Finding(measure.name, measure.in_force, note, vital=strict and measure.vital)
+        yield _measure(measure.name, measure, vital=strict and measure.vital)
     gap = sandbox_gap(settings, measures)
     yield Finding("sandbox", not gap, gap or "all vital measures are in force", vital=strict)
+
+
+def _page_sandbox(settings: Settings) -> Iterator[Finding]:
+    """Check the sandbox of the process that reads web pages, if links to pages are on."""
+    try:
+        policy = source_policy(settings)
+    except SettingsError:  # the links check reports it
+        return
+    if policy.enabled_sites:
+        private, strict = (Path(".env"), settings.database), settings.without_sandbox != "allow"
+        for measure in asyncio.run(report_sandbox(policy, private=private)):
+            yield _measure(f"pages: {measure.name}", measure, vital=strict and measure.vital)
+
+
+def _measure(name: str, measure: sandbox.Measure, *, vital: bool) -> Finding:
+    note = measure.note or ("in force" if measure.in_force else "not in force")
+    return Finding(name, measure.in_force, note, vital=vital)

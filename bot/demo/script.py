@@ -22,6 +22,7 @@ from bot.errors import DemoFailed
 from bot.local_discord import LocalDiscord, Upload, buttons
 from bot.runtime.app import open_local
 from bot.runtime.lifecycle import run_until_stopped
+from bot.runtime.secrets import protect_secrets
 from bot.ui.components import QUIET
 
 RESPONSE_S = 60.0
@@ -121,6 +122,7 @@ async def _on_local_discord(settings: Settings) -> AsyncIterator[LocalDiscord]:
 def _settings(folder: Path) -> Settings:
     """Return settings for the demo: the operator's preset and workers, and defaults otherwise."""
     operator = load_settings()
+    protect_secrets()
     return Settings.model_construct(
         preset=operator.preset,
         workers=operator.workers,

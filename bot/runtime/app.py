@@ -18,6 +18,7 @@ from bot.errors import SettingsError
 from bot.local_discord import LocalDiscord
 from bot.logs import set_up_logs
 from bot.runtime.lifecycle import LOGIN_REFUSED, run_until_stopped
+from bot.runtime.secrets import protect_secrets
 from bot.runtime.source_policy import source_policy, warn_of_old_ytdlp
 from bot.runtime.wiring import App, make_client, open_app
 from bot.sources import SourcePolicy
@@ -84,6 +85,7 @@ def run(settings: Settings) -> None:
         level=settings.log_level,
         secrets=[settings.token] if settings.token else [],
     )
+    protect_secrets()
     for warning in renamed_settings(settings):
         log.warning("renamed setting: %s", warning)
     warn_of_old_ytdlp(settings)
@@ -96,6 +98,7 @@ def sync(settings: Settings) -> None:
         raise SettingsError(
             "Commands cannot be registered without a token: set GENREC_DISCORD_TOKEN."
         )
+    protect_secrets()
     # A database in memory, because a running bot locks the real one.
     in_memory = settings.model_copy(update={"database": Path(":memory:")})
     asyncio.run(_sync(in_memory, settings.token))

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bot.sources.media import HEAD_BYTES, clean_name, suffix_of
 from bot.sources.policy import SourcePolicy, check_url
 from bot.sources.proxy import FilteringProxy
-from bot.sources.tempdirs import directory_size
+from bot.sources.tempdirs import clip_dir, directory_size
 from bot.sources.ytdlp_errors import error_for
 from bot.sources.ytdlp_process import RUNNER, YtdlpExitedError, YtdlpStoppedError, run_ytdlp
 from genrec.errors import GenrecError, LinkRefused, UnsupportedFormat
 from genrec.types import Clip
+from genrec.workers.sandbox import Measure
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from bot.sources.sites import Site
 
 _log = logging.getLogger(__name__)
+
+REPORT_COMMAND = RUNNER
 
 # Pages, player scripts and manifests are read beside the sound.
 _PAGE_TRAFFIC_BYTES = 32 << 20
@@ -49,7 +52,7 @@ async def fetch_page(
     home = folder / "page"
     home.mkdir()
     budget = policy.max_bytes + _PAGE_TRAFFIC_BYTES
-    async with FilteringProxy(policy=policy, resolve=resolve, budget=budget) as proxy:
+    async with FilteringProxy(site, policy=policy, resolve=resolve, budget=budget) as proxy:
 
         def over_limit() -> bool:
             return proxy.over_budget or directory_size(home) > policy.page_bytes
@@ -62,6 +65,7 @@ async def fetch_page(
                 timeout_s=policy.page_s,
                 over_limit=over_limit,
                 command=command,
+                pass_fds=(proxy.channel,),
             )
         except (TimeoutError, YtdlpExitedError, YtdlpStoppedError) as error:
             raise _process_error(error, proxy, policy) from error
@@ -71,16 +75,48 @@ async def fetch_page(
     return _clip(sound, reply, url, policy)
 
 
+async def report_sandbox(
+    policy: SourcePolicy, *, private: Sequence[Path] = (), timeout_s: float = 30.0
+) -> tuple[Measure, ...]:
+    """Return the measures in force in a yt-dlp process, and a result of each attempt to escape.
+
+    The attempts include reading each of the ``private`` files that exist.
+    """
+    params = {
+        "report": True,
+        "private": [str(path.resolve()) for path in private if path.exists()],
+        "max_bytes": policy.max_bytes,
+        "js_runtime": _js_runtime(policy) if "youtube" in policy.sites else None,
+        "ytdlp_dir": None,
+        "readable": _readable(policy),
+        "channel": None,
+    }
+    try:
+        with clip_dir(policy.temp_root) as home:
+            reply = await run_ytdlp(
+                params,
+                folder=home,
+                environment=_environment(home, policy),
+                timeout_s=timeout_s,
+                over_limit=lambda: False,
+                command=REPORT_COMMAND,
+            )
+        return tuple(Measure(*measure) for measure in reply["measures"])
+    except (OSError, KeyError, TypeError, YtdlpExitedError) as error:
+        return (Measure("limits of pages", False, f"could not be tested: {error}"),)
+
+
 def _params(
     url: URL, site: Site, home: Path, proxy: FilteringProxy, policy: SourcePolicy
 ) -> dict[str, object]:
-    """Return the parameters for the yt-dlp process, the only place with the proxy's password."""
+    """Return the parameters for the yt-dlp process."""
     youtube = site.name == "youtube"
     return {
         "url": str(url),
         "extractors": list(site.extractors),
-        "proxy": proxy.url,
-        "proxy_port": proxy.port,
+        "channel": proxy.channel,
+        "report": False,
+        "readable": _readable(policy),
         "schemes": sorted(policy.schemes),
         "max_bytes": policy.max_bytes,
         "max_seconds": policy.max_seconds,
@@ -91,6 +127,11 @@ def _params(
         "own_ca": policy.ca_file is not None,
         "ytdlp_dir": str(policy.ytdlp_dir.resolve()) if policy.ytdlp_dir else None,
     }
+
+
+def _readable(policy: SourcePolicy) -> list[str]:
+    """Return the paths that yt-dlp reads besides Python's."""
+    return [str(path.resolve()) for path in (policy.ytdlp_dir, policy.ca_file) if path]
 
 
 def _cookies(home: Path, policy: SourcePolicy) -> str | None:

@@ -1,12 +1,11 @@
-"""HTTP proxy on loopback that lets yt-dlp reach public addresses only."""
+"""HTTP proxy that lets yt-dlp reach the public addresses of one site only."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import hmac
-import secrets
+import logging
+import socket
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from yarl import URL
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from bot.sources.policy import SourcePolicy
+    from bot.sources.sites import Site
+
+_log = logging.getLogger(__name__)
 
 _CHUNK = 64 * 1024
 _MAX_HEAD_BYTES = 32 * 1024
@@ -39,25 +41,25 @@ class _BadRequestError(Exception):
 
 
 class FilteringProxy:
-    """Proxy for CONNECT and plain HTTP that checks each address at connect time and counts bytes.
+    """Proxy for CONNECT and plain HTTP that checks each host and address, and counts bytes.
 
-    One proxy serves one fetch. Its password is new each time, so other users of the machine cannot
-    use it. ``refused`` is the first address error; ``over_budget`` is True after too many bytes.
+    One proxy serves one fetch of ``site``. It listens nowhere: `connect` makes a connection, and
+    so does each byte that the yt-dlp process writes to ``channel``. ``refused`` is the first error
+    of a host or address; ``over_budget`` is True after too many bytes.
     """
 
-    def __init__(self, *, policy: SourcePolicy, resolve: Resolve, budget: int) -> None:
+    def __init__(self, site: Site, *, policy: SourcePolicy, resolve: Resolve, budget: int) -> None:
         self.refused: LinkRefused | None = None
         self.over_budget = False
         self.received = 0
-        self._policy, self._resolve, self._budget = policy, resolve, budget
-        self._secret = secrets.token_urlsafe(24)
+        self._site, self._policy, self._resolve, self._budget = site, policy, resolve, budget
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._channel, self._process_end = socket.socketpair()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(
-            self._serve, "127.0.0.1", 0, limit=_MAX_HEAD_BYTES
-        )
+        self._channel.setblocking(False)
+        self._process_end.setblocking(True)  # independent of socket.setdefaulttimeout
+        asyncio.get_running_loop().add_reader(self._channel, self._read_channel)
         return self
 
     async def __aexit__(
@@ -66,43 +68,66 @@ class FilteringProxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._server is not None:
-            self._server.close()
+        asyncio.get_running_loop().remove_reader(self._channel)
+        self._channel.close()
+        self._process_end.close()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
-    def port(self) -> int:
-        """Return the port that the proxy listens on."""
-        assert self._server is not None
-        return int(self._server.sockets[0].getsockname()[1])
+    def channel(self) -> int:
+        """The descriptor that the yt-dlp process requests connections on."""
+        return self._process_end.fileno()
 
-    @property
-    def url(self) -> str:
-        """Return the proxy's URL with its password; keep it out of logs and command lines."""
-        return f"http://genrec:{self._secret}@127.0.0.1:{self.port}"
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def connect(self) -> socket.socket:
+        """Return the client's end of a new connection."""
+        client, server = socket.socketpair()
+        server.setblocking(False)
+        task = asyncio.create_task(self._serve(server))
         self._tasks.add(task)
+
+        def done(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            if task.cancelled():  # before it started
+                server.close()
+
+        task.add_done_callback(done)
+        return client
+
+    def _read_channel(self) -> None:
+        """Send a connection for each byte on the channel, or a bare byte if there are too many."""
         try:
-            if len(self._tasks) <= _MAX_CONNECTIONS:
-                await self._handle(reader, writer)
+            for _ in self._channel.recv(_MAX_CONNECTIONS) or self._stop_reading():
+                if len(self._tasks) >= _MAX_CONNECTIONS:
+                    self._channel.send(b"-")
+                    continue
+                with self.connect() as client:
+                    socket.send_fds(self._channel, [b"+"], [client.fileno()])
+        except OSError:  # the process is gone, or requests without receiving
+            self._stop_reading()
+
+    def _stop_reading(self) -> bytes:
+        asyncio.get_running_loop().remove_reader(self._channel)
+        return b""
+
+    async def _serve(self, connection: socket.socket) -> None:
+        reader, writer = await asyncio.open_unix_connection(sock=connection, limit=_MAX_HEAD_BYTES)
+        try:
+            await self._handle(reader, writer)
         except asyncio.CancelledError:  # the fetch has ended, and this connection with it
             pass
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass
         finally:
-            self._tasks.discard(task)
             writer.close()
 
     async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         async with asyncio.timeout(_HEAD_S):
             head = await reader.readuntil(b"\r\n\r\n")
         try:
-            request = self._parse(head)
+            request = _parse(head)
+            self._check_host(request.host)
             upstream = await open_checked(
                 request.host, request.port, policy=self._policy, resolve=self._resolve
             )
@@ -116,37 +141,15 @@ class FilteringProxy:
         else:
             await self._relay((reader, writer), upstream, request.forwarded_head)
 
-    def _parse(self, head: bytes) -> _Request:
-        first, *lines = head[:-4].split(b"\r\n")
-        fields = [line.partition(b":") for line in lines]
-        given = next((v.strip() for k, _, v in fields if k.lower() == _HOP_BY_HOP[0]), b"")
-        wanted = b"Basic " + base64.b64encode(f"genrec:{self._secret}".encode())
-        if not hmac.compare_digest(given, wanted):
-            raise _BadRequestError(
-                '407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm="genrec"'
-            )
-        try:
-            method, target, _ = first.decode("ascii").split(" ")
-            url = URL(f"//{target}" if method == "CONNECT" else target)
-            host, port = url.raw_host, url.port
-        except ValueError as error:
-            raise _BadRequestError("400 Bad Request") from error
-        if host is None or port is None or (method != "CONNECT" and url.scheme != "http"):
-            raise _BadRequestError("400 Bad Request")
-        if method == "CONNECT":
-            return _Request(host, port, b"")
-        headers = [
-            line
-            for line, (k, _, _) in zip(lines, fields, strict=True)
-            if k.lower() not in _HOP_BY_HOP
-        ]
-        path = target.partition("://")[2].partition("/")[2]
-        forwarded_head = [
-            f"{method} /{path} HTTP/1.1".encode("ascii"),
-            *headers,
-            b"Connection: close",
-        ]
-        return _Request(host, port, b"\r\n".join(forwarded_head) + b"\r\n\r\n")
+    def _check_host(self, host: str) -> None:
+        """Raise LinkRefused for a host that is not the site's, before its name is looked up."""
+        if self._site.reaches(host):
+            return
+        _log.info("page host refused: site=%s host=%s", self._site.name, host[:253])
+        raise LinkRefused(
+            f"That page leads to {host[:100]}, which is not a known host of {self._site.title}."
+            " Send another link, or upload the file."
+        )
 
     async def _relay(self, client: Streams, upstream: Streams, forwarded_head: bytes) -> None:
         try:
@@ -173,6 +176,32 @@ class FilteringProxy:
             writer.write(chunk)
             await writer.drain()
         raise ConnectionResetError  # the origin has closed, so end the other direction too
+
+
+def _parse(head: bytes) -> _Request:
+    """Return the request of a head, or raise _BadRequestError."""
+    first, *lines = head[:-4].split(b"\r\n")
+    fields = [line.partition(b":") for line in lines]
+    try:
+        method, target, _ = first.decode("ascii").split(" ")
+        url = URL(f"//{target}" if method == "CONNECT" else target)
+        host, port = url.raw_host, url.port
+    except ValueError as error:
+        raise _BadRequestError("400 Bad Request") from error
+    if host is None or port is None or (method != "CONNECT" and url.scheme != "http"):
+        raise _BadRequestError("400 Bad Request")
+    if method == "CONNECT":
+        return _Request(host, port, b"")
+    headers = [
+        line for line, (k, _, _) in zip(lines, fields, strict=True) if k.lower() not in _HOP_BY_HOP
+    ]
+    path = target.partition("://")[2].partition("/")[2]
+    forwarded_head = [
+        f"{method} /{path} HTTP/1.1".encode("ascii"),
+        *headers,
+        b"Connection: close",
+    ]
+    return _Request(host, port, b"\r\n".join(forwarded_head) + b"\r\n\r\n")
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

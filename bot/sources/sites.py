@@ -16,13 +16,16 @@ class Site:
 
     Hosts are exact, or ``*.name`` for any subdomain. Short links are left out on purpose: they are
     followed like any link, and the target is checked again. Extractors are regular expressions
-    that match yt-dlp's whole extractor name, in any case.
+    that match yt-dlp's whole extractor name, in any case. Networks are the names under which a
+    site's pages, API and media lie, each with its subdomains; ``*name`` is any host with this end.
+    The process that reads a page reaches no others.
     """
 
     name: str
     title: str
     hosts: tuple[str, ...]
     extractors: tuple[str, ...]
+    networks: tuple[str, ...]
     file_paths: tuple[str, ...] = ()
 
     def has_page(self, url: URL) -> bool:
@@ -34,6 +37,26 @@ class Site:
         )
         return on_site and not url.raw_path.startswith(self.file_paths or ("\0",))
 
+    def reaches(self, host: str) -> bool:
+        """Return True if the site's pages, API or media may lie on ``host``."""
+        host = host.lower().removesuffix(".")
+        return any(
+            host.endswith(name[1:])
+            if name.startswith("*")
+            else host == name or host.endswith(f".{name}")
+            for name in self.networks
+        )
+
+
+# Audius is a network of servers of several operators. Its API names one of them at random.
+_AUDIUS_OPERATORS = (
+    *("altego.net", "audius.hashbeam.com", "audius.metadata.fyi", "audius.openplayer.org"),
+    *("audius.prod-eks-ap-northeast-1.staked.cloud", "audius.w3coins.io", "audiusindex.org"),
+    *("bdnodes.net", "creatorseed.com", "cultur3stake.com", "figment.io", "grassfed.network"),
+    *("monophonic.digital", "nodemagic.com", "nodeoperator.io", "rickyrombo.com", "stuffisup.com"),
+    *("supercache.org", "theblueprint.xyz", "tikilabs.com"),
+)
+
 
 _ALL = (
     Site(
@@ -41,13 +64,21 @@ _ALL = (
         "SoundCloud",
         ("soundcloud.com", "www.soundcloud.com", "m.soundcloud.com"),
         ("soundcloud", "soundcloud:set", "soundcloud:user", "soundcloud:playlist"),
+        networks=("soundcloud.com", "sndcdn.com", "soundcloud.cloud"),
     ),
-    Site("bandcamp", "Bandcamp", ("bandcamp.com", "*.bandcamp.com"), ("bandcamp(:(album|user))?",)),
+    Site(
+        "bandcamp",
+        "Bandcamp",
+        ("bandcamp.com", "*.bandcamp.com"),
+        ("bandcamp(:(album|user))?",),
+        networks=("bandcamp.com", "bcbits.com"),
+    ),
     Site(
         "archive",
         "the Internet Archive",
         ("archive.org", "www.archive.org"),
         (r"archive\.org",),
+        networks=("archive.org",),
         file_paths=("/download/", "/serve/"),
     ),
     Site(
@@ -55,45 +86,77 @@ _ALL = (
         "Mixcloud",
         ("mixcloud.com", "www.mixcloud.com", "m.mixcloud.com"),
         ("mixcloud(:(user|playlist))?",),
+        networks=("mixcloud.com",),
     ),
     Site(
         "vimeo",
         "Vimeo",
         ("vimeo.com", "www.vimeo.com", "player.vimeo.com"),
         ("vimeo(:(album|channel|user|group))?",),
+        # Vimeo numbers its hosts at Akamai: 87vod-adaptive.akamaized.net.
+        networks=(
+            *("vimeo.com", "vimeocdn.com"),
+            *("*vod-adaptive.akamaized.net", "*vod-progressive.akamaized.net"),
+        ),
     ),
     Site(
         "audiomack",
         "Audiomack",
         ("audiomack.com", "www.audiomack.com"),
         ("audiomack(:album)?",),
+        networks=("audiomack.com",),
     ),
     Site(
         "audius",
         "Audius",
         ("audius.co", "www.audius.co"),
         ("audius(:(track|playlist|artist))?",),
+        networks=("audius.co", *_AUDIUS_OPERATORS),
     ),
-    Site("hearthis", "hearthis.at", ("hearthis.at", "www.hearthis.at"), ("hearthisat",)),
-    Site("freesound", "Freesound", ("freesound.org", "www.freesound.org"), ("freesound",)),
+    Site(
+        "hearthis",
+        "hearthis.at",
+        ("hearthis.at", "www.hearthis.at"),
+        ("hearthisat",),
+        networks=("hearthis.at", "hearthis.app"),
+    ),
+    Site(
+        "freesound",
+        "Freesound",
+        ("freesound.org", "www.freesound.org"),
+        ("freesound",),
+        networks=("freesound.org",),
+    ),
     Site(
         "jamendo",
         "Jamendo",
         ("jamendo.com", "www.jamendo.com", "licensing.jamendo.com"),
         ("jamendo(album)?",),
+        networks=("jamendo.com",),
     ),
     Site(
         "reverbnation",
         "ReverbNation",
         ("reverbnation.com", "www.reverbnation.com"),
         ("reverbnation",),
+        networks=("reverbnation.com", "gp1.wac.edgecastcdn.net"),
     ),
-    Site("wikimedia", "Wikimedia Commons", ("commons.wikimedia.org",), (r"wikimedia\.org",)),
+    Site(
+        "wikimedia",
+        "Wikimedia Commons",
+        ("commons.wikimedia.org",),
+        (r"wikimedia\.org",),
+        networks=("wikimedia.org",),
+    ),
     Site(
         "youtube",
         "YouTube",
         ("youtube.com", "www.youtube.com", "m.youtube.com", "music.youtube.com", "youtu.be"),
         ("youtube", "youtube:(tab|playlist)"),
+        networks=(
+            *("youtube.com", "youtube-nocookie.com", "youtu.be"),
+            *("youtubei.googleapis.com", "googlevideo.com", "ytimg.com"),
+        ),
     ),
 )
 

@@ -36,6 +36,7 @@ async def run_ytdlp(
     timeout_s: float,
     over_limit: Callable[[], bool],
     command: Sequence[str] = RUNNER,
+    pass_fds: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Start a process in ``folder``, send it ``params``, and return its untrusted reply.
 
@@ -53,6 +54,7 @@ async def run_ytdlp(
         cwd=folder,
         env=dict(environment),
         start_new_session=True,
+        pass_fds=pass_fds,
         limit=_MAX_REPLY_BYTES,
     )
     try:

@@ -1,18 +1,17 @@
 """Standalone program that downloads one page's sound with yt-dlp under restrictions.
 
 `bot.sources.ytdlp_process` starts it and never imports it. It reads one line of JSON from stdin
-and writes one to stdout. Stdin then stays open, and its end kills this process group. It imports
-nothing of genrec, so that it runs with ``-I`` from any directory. It imports yt-dlp only after the
-restrictions are in place.
+and writes one to stdout. Stdin then stays open, and its end kills this process group. It runs with
+``-I`` from any directory. It imports yt-dlp only after the sandbox is in force.
 """
 
 from __future__ import annotations
 
-import ctypes
+import contextlib
 import importlib
+import importlib.util
 import json
 import os
-import resource
 import signal
 import sys
 import threading
@@ -24,14 +23,10 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _FILE_STEM = "clip"
-_CPU_S = 120
-_OPEN_FILES = 256
-_MEMORY_BYTES = 2 << 30
 _MAX_WHOLE_FILE_BYTES = 12 << 20  # above this, a fragmented track is cheaper than a whole file
 _WANTED_KBPS = 128  # a spectrogram up to 11 kHz gains nothing from more
 _AUDIO_SUFFIXES = {"mp3", "m4a", "mp4", "aac", "webm", "opus", "ogg", "oga", "flac", "wav"}
 _PROTOCOLS = {"http", "https", "m3u8_native", "http_dash_segments"}
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
 Params = dict[str, Any]
 Info = dict[str, Any]
@@ -43,62 +38,26 @@ def exit_with_parent() -> None:
     def watch() -> None:
         while os.read(0, 4096):
             pass
-        os.killpg(0, signal.SIGKILL)
+        with contextlib.suppress(PermissionError):  # without programs, the group is this process
+            os.killpg(0, signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
-def set_limits(params: Params) -> None:
-    """Limit memory, CPU time, file size and open files, since a page is hostile input."""
-
-    def cap(kind: int, value: int) -> None:
-        hard = resource.getrlimit(kind)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(kind, (value, value))
-
-    cap(resource.RLIMIT_CORE, 0)
-    cap(resource.RLIMIT_FSIZE, params["max_bytes"])
-    cap(resource.RLIMIT_NOFILE, _OPEN_FILES)
-    cap(resource.RLIMIT_CPU, _CPU_S)
-    # V8 reserves far more address space than it uses, so only its written data is limited.
-    cap(resource.RLIMIT_DATA if params["js_runtime"] else resource.RLIMIT_AS, _MEMORY_BYTES)
-    if sys.platform == "linux":
-        prctl = ctypes.CDLL(None).prctl
-        prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-def restrict_python(params: Params) -> None:
-    """Restrict Python code to connections to the proxy and writes to this directory.
-
-    It may start no program except the JavaScript runtime. yt-dlp's options demand the same; the
-    audit hook also covers an option that is missing.
-    """
-    proxy, home, runtime = (
-        ("127.0.0.1", params["proxy_port"]),
-        os.path.realpath("."),
-        params["js_runtime"],
-    )
-    forbidden = {"os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.spawn"}
-    forbidden |= {"socket.sendto", "socket.sendmsg", "socket.bind", "pty.spawn"}
-
-    def hook(event: str, args: tuple[Any, ...]) -> None:
-        if event in forbidden:
-            raise PermissionError(f"{event} is forbidden in this process")
-        if event == "socket.connect" and tuple(args[1][:2]) != proxy:
-            raise PermissionError("connections are limited to the proxy")
-        if event == "socket.getaddrinfo" and args[0] != proxy[0]:
-            raise PermissionError("name look-ups are left to the proxy")
-        if event == "subprocess.Popen" and (not runtime or args[0] != runtime):
-            raise PermissionError("subprocesses are limited to the JavaScript runtime")
-        if event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR):
-            target = (
-                os.path.realpath(os.fsdecode(args[0])) if not isinstance(args[0], int) else home
-            )
-            if target not in (os.devnull, home) and not target.startswith(home + os.sep):
-                raise PermissionError("writes are limited to the working directory")
-
-    sys.addaudithook(hook)
+def load_sandbox() -> ModuleType:
+    """Load `bot.sources.ytdlp_sandbox` by its path, because ``-I`` leaves out its folders."""
+    path = Path(__file__).resolve().with_name("ytdlp_sandbox.py")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.path.append(str(path.parents[2]))  # the folder with the package genrec
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.pop()
+    return module
 
 
 def options(params: Params, log: object, hook: Callable[[Info], None]) -> dict[str, Any]:
@@ -106,7 +65,7 @@ def options(params: Params, log: object, hook: Callable[[Info], None]) -> dict[s
     return {
         "allowed_extractors": params["extractors"],  # never "generic", which fetches any URL
         "default_search": "error",
-        "proxy": params["proxy"],
+        "proxy": params["proxy"],  # an address that `ytdlp_sandbox.ProxySocket` recognises
         "noplaylist": True,
         "extract_flat": "in_playlist",
         "playlist_items": "1:2",  # enough to distinguish one track from several
@@ -296,6 +255,12 @@ def run(params: Params) -> Info:
     return PageDownload(params, yt_dlp).run()
 
 
+def report(sandbox: ModuleType, measures: tuple[Any, ...], params: Params) -> Info:
+    """Return the measures in force, and a result for each attempt to leave the sandbox."""
+    attempts = sandbox.try_escapes(params)
+    return {"measures": [[each.name, each.in_force, each.note] for each in (*measures, *attempts)]}
+
+
 def read_params() -> Params:
     """Read the line of parameters from stdin, and leave stdin open for `exit_with_parent`."""
     line = b""
@@ -313,13 +278,18 @@ def main() -> NoReturn:
     output = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # yt-dlp's own output is not part of the reply
     params = read_params()
-    exit_with_parent()
-    set_limits(params)
+    sandbox = load_sandbox()
     if params["ytdlp_dir"]:
         sys.path.insert(0, params["ytdlp_dir"])
-    restrict_python(params)
+    sandbox.set_limits(params)
+    measures = sandbox.enter(params)
+    exit_with_parent()  # a thread, so only now: the sandbox covers no thread that runs already
+    sandbox.restrict_python(params)
+    params["proxy"] = "http://{}:{}".format(*sandbox.PROXY)
+    if params["channel"] is not None:
+        sandbox.connect_by(params["channel"])
     try:
-        reply = run(params)
+        reply = report(sandbox, measures, params) if params["report"] else run(params)
     except BaseException as error:  # noqa: BLE001 - any failure becomes a reply
         reply = failure("crashed", error)
     output.write(json.dumps(reply) + "\n")

@@ -14,8 +14,13 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _GET_VERSION = 1  # a flag of _CREATE_RULESET
 _PATH_BENEATH = 1  # a type of rule
 
-_WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _TRUNCATE = 1 << 14
+_REMOVE_DIR, _REMOVE_FILE, _MAKE_DIR, _MAKE_REG, _REFER = 1 << 4, 1 << 5, 1 << 7, 1 << 8, 1 << 13
+# Rights in a changeable folder: regular files and folders, no programs, devices or sockets.
+_CHANGE = (_WRITE_FILE | _READ_FILE | _READ_DIR | _TRUNCATE) | (
+    _REMOVE_DIR | _REMOVE_FILE | _MAKE_DIR | _MAKE_REG | _REFER
+)
 # Bit mask of the file system rights by Landlock version: 13 rights at first, then more.
 _FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 _TCP = 0b11  # bind and connect, since version 4
@@ -27,11 +32,19 @@ def version(libc: ctypes.CDLL) -> int:
     return max(0, int(_call(libc, _CREATE_RULESET, None, 0, _GET_VERSION)))
 
 
-def restrict(libc: ctypes.CDLL, *, readable: Iterable[Path], listable: Iterable[Path] = ()) -> str:
+def restrict(
+    libc: ctypes.CDLL,
+    *,
+    readable: Iterable[Path],
+    listable: Iterable[Path] = (),
+    changeable: Iterable[Path] = (),
+    executable: Iterable[Path] = (),
+) -> str:
     """Restrict the files of this process permanently.
 
     The process must have one thread and PR_SET_NO_NEW_PRIVS; later threads inherit both. Open
-    descriptors stay readable, also those received later. Nothing can be executed or changed.
+    descriptors stay readable, also those received later. Nothing else can be executed or changed,
+    and no TCP port can be reached.
 
     Parameters
     ----------
@@ -40,6 +53,10 @@ def restrict(libc: ctypes.CDLL, *, readable: Iterable[Path], listable: Iterable[
         skipped.
     listable
         Folders that Python's import system may list, without reading their files.
+    changeable
+        Folders whose files and folders may be read, written, renamed and removed.
+    executable
+        Programs that may be read and started; the program's loader is one of them.
 
     Returns
     -------
@@ -58,6 +75,8 @@ def restrict(libc: ctypes.CDLL, *, readable: Iterable[Path], listable: Iterable[
     try:
         _allow(libc, ruleset, readable, _READ_FILE | _READ_DIR)
         _allow(libc, ruleset, listable, _READ_DIR)
+        _allow(libc, ruleset, changeable, rights & _CHANGE)
+        _allow(libc, ruleset, executable, _READ_FILE | _EXECUTE)
         _allow(libc, ruleset, [Path(os.devnull)], rights & (_READ_FILE | _WRITE_FILE | _TRUNCATE))
         if _call(libc, _RESTRICT_SELF, ruleset, 0):
             return f"the kernel refused it: {os.strerror(ctypes.get_errno())}"

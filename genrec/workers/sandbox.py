@@ -111,17 +111,30 @@ def enter(
     libc = ctypes.CDLL(None, use_errno=True)
     return (
         limits,
-        _check_one_thread(),
-        _raise_oom_score(),
-        _prctl(libc, "killed with its parent", _PR_SET_PDEATHSIG, signal.SIGKILL),
-        _drop_capabilities(libc),
-        _prctl(libc, "no new privileges", _PR_SET_NO_NEW_PRIVS, 1),
+        *drop_privileges(libc),
         _restrict_files(libc, readable, listable),
         _measure(
             "system calls",
             "only the calls of an analysis",
             seccomp.install(libc, seccomp.worker_program),
         ),
+    )
+
+
+def drop_privileges(libc: ctypes.CDLL) -> tuple[Measure, ...]:
+    """Give up all privileges of this process, before Landlock and seccomp restrict it.
+
+    Returns
+    -------
+    tuple of Measure
+        One thread, OOM score, end with the parent, capabilities, no new privileges.
+    """
+    return (
+        _check_one_thread(),
+        _raise_oom_score(),
+        _prctl(libc, "killed with its parent", _PR_SET_PDEATHSIG, signal.SIGKILL),
+        _drop_capabilities(libc),
+        _prctl(libc, "no new privileges", _PR_SET_NO_NEW_PRIVS, 1),
     )
 
 
@@ -281,7 +294,8 @@ def _restrict_files(
     return _measure("files", note, failure)
 
 
-def _try_escapes(attempts: Sequence[tuple[str, Callable[[], object]]]) -> list[Measure]:
+def try_escapes(attempts: Sequence[tuple[str, Callable[[], object]]]) -> list[Measure]:
+    """Return a measure for each attempt, in force if the attempt raised OSError."""
     results = []
     for name, attempt in attempts:
         try:
@@ -353,7 +367,7 @@ def _print_report() -> None:
     """Enter the sandbox, try to leave it, and print the measures and results as JSON."""
     readable, listable = interpreter_paths("genrec")
     measures = enter(readable=readable, listable=listable, memory_bytes=MEMORY_BYTES)
-    results = _try_escapes(tuple(ATTEMPTS.items()))
+    results = try_escapes(tuple(ATTEMPTS.items()))
     json.dump([asdict(measure) for measure in (*measures, *results)], sys.stdout)
 
 

@@ -15,7 +15,7 @@ import errno
 import os
 import platform
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from genrec.workers.syscalls import ALLOWED, ARGUMENTS
@@ -106,6 +106,7 @@ OWN_PROCESS: dict[str, tuple[int, int]] = {
 
 CLONE, CLONE3 = (56, 220), (435, 435)
 CLONE_THREAD = 0x00010000
+_CLONE_NEW = 0x7E020000  # every namespace that clone can make
 
 _LOAD, _JEQ, _JGE, _JSET, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _NR, _ARCH, _ARG0 = 0, 4, 16  # offsets into struct seccomp_data, little-endian
@@ -118,10 +119,31 @@ _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
 
 
-def program(machine: SyscallTable, pid: int) -> list[Instruction]:
+def program(
+    machine: SyscallTable,
+    pid: int,
+    *,
+    denied: Mapping[str, tuple[int, int]] = DENIED,
+    rules: Sequence[Instruction] = (),
+    programs: bool = False,
+) -> list[Instruction]:
     """Return the filter for the process ``pid``, which denies the listed calls.
 
     This deny list is for processes that run programs of their own; workers get `worker_program`.
+
+    Parameters
+    ----------
+    machine
+        Architecture of the process.
+    pid
+        Process that may signal itself.
+    denied
+        Denied calls, with their numbers as in `DENIED`.
+    rules
+        Rules of single calls, as `refuse_arguments` returns them, before all others.
+    programs
+        Whether it may start processes, and signal its whole process group. ``denied`` then lacks
+        execve, fork and vfork.
     """
     column = machine.column
     lines: list[Instruction] = [
@@ -132,14 +154,57 @@ def program(machine: SyscallTable, pid: int) -> list[Instruction]:
     ]
     if machine.x32:
         lines += [(_JGE, 0, 1, 0x40000000), (_RETURN, 0, 0, _REFUSE)]
-    for numbers in DENIED.values():
+    lines += rules
+    for numbers in denied.values():
         if numbers[column] >= 0:
             lines += [(_JEQ, 0, 1, numbers[column]), (_RETURN, 0, 0, _REFUSE)]
     for name, numbers in OWN_PROCESS.items():
-        lines += _own_process_only(numbers[column], pid, zero_is_self=name == "prlimit64")
+        zero_is_self = name == "prlimit64" or (name == "kill" and programs)
+        lines += _own_process_only(numbers[column], pid, zero_is_self=zero_is_self)
     lines += [(_JEQ, 0, 1, CLONE3[column]), (_RETURN, 0, 0, _ABSENT)]
-    lines += _threads_only(CLONE[column])
+    if programs:
+        lines += refuse_arguments(CLONE[column], 0, bits=_CLONE_NEW)
+    else:
+        lines += _threads_only(CLONE[column])
     return [*lines, (_RETURN, 0, 0, _ALLOW)]
+
+
+def refuse_arguments(
+    number: int,
+    argument: int,
+    *,
+    values: Sequence[int] = (),
+    bits: int = 0,
+    unless: tuple[int, int] | None = None,
+) -> list[Instruction]:
+    """Return the rule that denies a call by its argument, and allows it otherwise.
+
+    Parameters
+    ----------
+    number
+        The call; a negative one, which the architecture lacks, needs no rule.
+    argument
+        Position of the argument, from 0. Only its lower 32 bits count.
+    values
+        Denied values.
+    bits
+        Denied bits; one of them is enough.
+    unless
+        Position and value of another argument that allows the call all the same.
+    """
+    if number < 0:
+        return []
+    body: list[Instruction] = []
+    if unless is not None:
+        position, value = unless
+        body = [(_LOAD, 0, 0, _ARG0 + 8 * position), (_JEQ, 0, 1, value), (_RETURN, 0, 0, _ALLOW)]
+    body.append((_LOAD, 0, 0, _ARG0 + 8 * argument))
+    for value in values:
+        body += [(_JEQ, 0, 1, value), (_RETURN, 0, 0, _REFUSE)]
+    if bits:
+        body += [(_JSET, 0, 1, bits), (_RETURN, 0, 0, _REFUSE)]
+    body.append((_RETURN, 0, 0, _ALLOW))
+    return [(_JEQ, 0, len(body), number), *body]
 
 
 def _own_process_only(number: int, pid: int, *, zero_is_self: bool) -> list[Instruction]:

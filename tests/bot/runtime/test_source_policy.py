@@ -16,6 +16,7 @@ from bot.runtime import app
 from bot.runtime.source_policy import old_ytdlp, source_policy, warn_of_old_ytdlp
 from bot.sources import SITES
 from bot.sources.sites import DEFAULT_SITES
+from genrec.workers.sandbox import Measure
 from tests.repository import ROOT
 
 MIB = 1 << 20
@@ -135,11 +136,16 @@ def test_run_logs_an_old_ytdlp_before_it_serves(monkeypatch, caplog, tmp_path: P
     assert not caplog.messages
 
 
+async def fake_report(policy: object, *, private: object) -> tuple[Measure, ...]:
+    return (Measure("files", False, "this kernel has no Landlock"), Measure("limits", True))
+
+
 def findings(monkeypatch, **given: object) -> dict[str, tuple[bool, bool, str]]:
     """Run every check that needs no model."""
     for check in ("_preset", "_database", "_answer"):
         monkeypatch.setattr(doctor, check, lambda _: "not looked at")
     monkeypatch.setattr(doctor, "_sandbox", lambda _: ())
+    monkeypatch.setattr(doctor, "report_sandbox", fake_report)
     read = settings(monkeypatch, **given)
     monkeypatch.setattr(doctor, "load_settings", lambda: read)
     found = doctor.examine()
@@ -160,6 +166,15 @@ def test_doctor_lists_the_sites_and_the_age_of_ytdlp(monkeypatch, tmp_path: Path
     assert not ok
     assert healthy  # it is a reason to update, not to stop
     assert "61 days old" in note
+
+
+def test_doctor_names_each_measure_that_is_not_in_force_for_pages(monkeypatch) -> None:
+    found = findings(monkeypatch)
+    assert found["pages: files"] == (False, False, "this kernel has no Landlock")
+    assert found["pages: limits"] == (True, False, "in force")
+    allowed = findings(monkeypatch, without_sandbox="allow")
+    assert allowed["pages: files"][:2] == (False, True)
+    assert "pages: files" not in findings(monkeypatch, sites="off")
 
 
 def test_doctor_reports_an_unusable_setting_of_links(monkeypatch) -> None:

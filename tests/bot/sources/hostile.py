@@ -141,11 +141,21 @@ async def wait_until(happened: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
+# It declares addresses and private hosts as its own, so that tests reach the address rule.
+LOCAL_SITE = Site(
+    "local",
+    "Local Test",
+    ("pages.test",),
+    ("localtest",),
+    networks=("pages.test", "music.test", "inside.test", "nowhere.test", "*1", "*.254"),
+)
+
+
 def with_local_site(policy: SourcePolicy) -> SourcePolicy:
     """Return the policy with the test extractor enabled as a yt-dlp plugin."""
     return dataclasses.replace(
         policy,
-        extra_sites=(Site("local", "Local Test", ("pages.test",), ("localtest",)),),
+        extra_sites=(LOCAL_SITE,),
         ytdlp_dir=Path(__file__).parent,
         ytdlp_plugins=True,
     )

@@ -87,20 +87,33 @@ async def test_removed_page_is_explained(policy, dns):
 
 
 async def test_page_redirect_to_private_address_is_refused(bandcamp, policy, dns):
-    bandcamp.redirect("/track/a-song", "http://inside.test/secret")
+    dns.set("inside.bandcamp.com", dns.answers["inside.test"][0])
+    bandcamp.redirect("/track/a-song", "http://inside.bandcamp.com/secret")
     assert "private network" in await fetch_error(PAGE, policy, dns)
 
 
 async def test_sound_url_with_private_address_is_refused(bandcamp, policy, dns):
-    inside = {"mp3-128": "http://inside.test/secret"}
+    dns.set("inside.bcbits.com", dns.answers["inside.test"][0])
+    inside = {"mp3-128": "http://inside.bcbits.com/secret"}
     bandcamp.serve("/track/a-song", bandcamp_page(file=inside))
     assert "private network" in await fetch_error(PAGE, policy, dns)
 
 
-async def test_sound_redirect_to_private_address_is_refused(bandcamp, forbidden, policy, dns):
-    for where in ("http://inside.test/secret", f"http://127.0.0.1:{forbidden.port}/secret"):
-        bandcamp.redirect("/stream/a-song", where)
-        assert "private network" in await fetch_error(PAGE, policy, dns)
+async def test_sound_redirect_to_private_address_is_refused(bandcamp, policy, dns):
+    dns.set("inside.bcbits.com", dns.answers["inside.test"][0])
+    bandcamp.redirect("/stream/a-song", "http://inside.bcbits.com/secret")
+    assert "private network" in await fetch_error(PAGE, policy, dns)
+
+
+async def test_sound_redirect_to_another_site_names_the_host(bandcamp, forbidden, policy, dns):
+    bandcamp.redirect("/stream/a-song", f"http://127.0.0.1:{forbidden.port}/secret")
+    with pytest.raises(LinkRefused, match=r"127\.0\.0\.1, which is not a known host of Bandcamp"):
+        async with fetch(PAGE, policy=policy, resolve=dns):
+            pytest.fail("another site's sound became a clip")
+    bandcamp.redirect("/stream/a-song", "http://music.test/x")
+    sentence = await fetch_error(PAGE, policy, dns)
+    assert "music.test, which is not a known host of Bandcamp" in sentence
+    assert "/x" not in bandcamp.hits
 
 
 async def test_short_link_leads_to_page(bandcamp, policy, dns):

@@ -1,35 +1,33 @@
-"""The filtering proxy alone: allowed and refused targets, limits, and its password."""
+"""The filtering proxy alone: allowed and refused targets, limits, and its connections."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import dataclasses
+import socket
+from pathlib import Path
 
 import pytest
 
 from bot.sources.proxy import FilteringProxy
+from bot.sources.sites import SITES, Site
 from tests.bot.sources.hostile import FakeServer, response, start_server
 
-
-def password(proxy: FilteringProxy) -> str:
-    """Return the header that a client sends for the proxy's URL."""
-    given = proxy.url.partition("://")[2].partition("@")[0]
-    return f"Proxy-Authorization: Basic {base64.b64encode(given.encode()).decode()}"
+ANY_HOST = Site("any", "Any Site", (), (), networks=("*",))
 
 
 async def ask(proxy: FilteringProxy, first: str, *headers: str, more: bytes = b"") -> bytes:
-    """Send one request with the password and return the whole response."""
-    return await ask_raw(proxy, "\r\n".join([first, password(proxy), *headers, "", ""]), more)
+    """Send one request and return the whole response."""
+    return await ask_raw(proxy, "\r\n".join([first, *headers, "", ""]), more)
 
 
 async def ask_raw(proxy: FilteringProxy, text: str, more: bytes = b"") -> bytes:
-    reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+    reader, writer = await asyncio.open_unix_connection(sock=proxy.connect())
     try:
         writer.write(text.encode("latin-1") + more)
         async with asyncio.timeout(3):
             return await reader.read()
-    except ConnectionResetError:
+    except (ConnectionResetError, BrokenPipeError):
         return b""
     finally:
         writer.close()
@@ -37,7 +35,7 @@ async def ask_raw(proxy: FilteringProxy, text: str, more: bytes = b"") -> bytes:
 
 @pytest.fixture
 async def proxy(policy, dns):
-    async with FilteringProxy(policy=policy, resolve=dns, budget=10_000) as proxy:
+    async with FilteringProxy(ANY_HOST, policy=policy, resolve=dns, budget=10_000) as proxy:
         yield proxy
 
 
@@ -93,17 +91,93 @@ async def test_proxy_serves_one_request_per_connection(proxy, origin):
     assert got.count(b"HTTP/1.1") == 1
 
 
+def listening_ports() -> set[str]:
+    """Return the local addresses that TCP sockets of this machine listen on."""
+    lines = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    return {line.split()[1] for line in lines if line.split()[3] == "0A"}
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux")
+async def test_proxy_listens_on_no_port(policy, dns, origin):
+    before = listening_ports()
+    async with FilteringProxy(ANY_HOST, policy=policy, resolve=dns, budget=1):
+        assert len(listening_ports() - before) == 0
+
+
+# --- the site's own hosts -----------------------------------------------------------------------
+
+
 @pytest.mark.parametrize(
-    "text",
+    "first",
     [
-        "GET http://music.test/x HTTP/1.1\r\n\r\n",
-        "GET http://music.test/x HTTP/1.1\r\nProxy-Authorization: Basic Z2VucmVjOg==\r\n\r\n",
-        "CONNECT music.test:443 HTTP/1.1\r\nAuthorization: Basic x\r\n\r\n",
+        "GET http://thief.test/steal?token=x HTTP/1.1",
+        "CONNECT thief.test:443 HTTP/1.1",
+        "CONNECT bandcamp.com.thief.test:443 HTTP/1.1",
+        "CONNECT thiefbandcamp.com:443 HTTP/1.1",
+        "CONNECT 203.0.113.7:443 HTTP/1.1",
+        "CONNECT soundcloud.com:443 HTTP/1.1",
     ],
 )
-async def test_proxy_without_password_returns_407(text, proxy, origin):
-    assert (await ask_raw(proxy, text)).startswith(b"HTTP/1.1 407")
+async def test_proxy_refuses_hosts_of_other_sites_without_a_look_up(first, policy, dns, origin):
+    site = SITES["bandcamp"]
+    async with FilteringProxy(site, policy=policy, resolve=dns, budget=1) as proxy:
+        assert (await ask(proxy, first)).startswith(b"HTTP/1.1 403")
+    host = first.split(" ")[1].removeprefix("http://").partition("/")[0].partition(":")[0]
+    assert f"leads to {host}, which is not a known host of Bandcamp" in str(proxy.refused)
+    assert not dns.asked
     assert origin.connections == 0
+
+
+@pytest.mark.parametrize("host", ["bandcamp.com", "someone.BandCamp.com", "t4.bcbits.com."])
+async def test_proxy_reaches_pages_and_media_of_its_site(host, policy, dns, origin):
+    origin.serve("/x", b"sound")
+    dns.set(host.lower(), [("127.0.0.1", origin.port)])
+    site = SITES["bandcamp"]
+    async with FilteringProxy(site, policy=policy, resolve=dns, budget=10_000) as proxy:
+        assert (await ask(proxy, f"GET http://{host}/x HTTP/1.1")).endswith(b"sound")
+
+
+# --- the channel of the yt-dlp process ----------------------------------------------------------
+
+
+def request_connections(channel: socket.socket, count: int) -> list[socket.socket]:
+    """Request connections like the yt-dlp process; return those that the proxy sent."""
+    channel.sendall(b"c" * count)
+    replies = [socket.recv_fds(channel, 1, 1)[1] for _ in range(count)]
+    return [socket.socket(fileno=fds[0]) for fds in replies if fds]
+
+
+async def test_channel_sends_a_connection_for_each_request(proxy, origin):
+    origin.serve("/x", b"sound")
+    channel = socket.socket(fileno=socket.dup(proxy.channel))
+    for connection in await asyncio.to_thread(request_connections, channel, 2):
+        reader, writer = await asyncio.open_unix_connection(sock=connection)
+        writer.write(b"GET http://music.test/x HTTP/1.1\r\n\r\n")
+        assert (await reader.read()).endswith(b"sound")
+        writer.close()
+    channel.close()
+
+
+async def test_channel_sends_no_connection_above_the_limit(proxy):
+    channel = socket.socket(fileno=socket.dup(proxy.channel))
+    connections = await asyncio.to_thread(request_connections, channel, 100)
+    assert len(connections) == 64
+    for connection in (*connections, channel):
+        connection.close()
+
+
+async def test_channel_that_is_never_read_is_abandoned(proxy):
+    channel = socket.socket(fileno=socket.dup(proxy.channel))
+    channel.setblocking(False)
+    for _ in range(2000):
+        try:
+            channel.send(b"c" * 64)
+        except BlockingIOError:
+            break
+        await asyncio.sleep(0)
+    else:
+        pytest.fail("the proxy served a process that receives nothing")
+    channel.close()
 
 
 @pytest.mark.parametrize(
@@ -139,15 +213,10 @@ async def test_proxy_stops_at_its_byte_budget(proxy, origin):
 async def test_proxy_unreachable_target_returns_502(policy, dns):
     dns.set("closed.test", [("127.0.0.1", 1)])
     opened = dataclasses.replace(policy, open_endpoints=frozenset({("127.0.0.1", 1)}))
-    async with FilteringProxy(policy=opened, resolve=dns, budget=1) as proxy:
+    async with FilteringProxy(ANY_HOST, policy=opened, resolve=dns, budget=1) as proxy:
         got = await ask(proxy, "GET http://closed.test/x HTTP/1.1")
         assert got.startswith(b"HTTP/1.1 502")
         assert proxy.refused is None
-
-
-async def test_proxy_passwords_differ(policy, dns, proxy):
-    async with FilteringProxy(policy=policy, resolve=dns, budget=1) as other:
-        assert password(other) != password(proxy)
 
 
 async def test_proxy_close_ends_open_connections(policy, dns, origin):
@@ -157,9 +226,9 @@ async def test_proxy_close_ends_open_connections(policy, dns, origin):
         await asyncio.sleep(30)
 
     origin.routes["/x"] = answer
-    async with FilteringProxy(policy=policy, resolve=dns, budget=10_000) as proxy:
-        reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
-        writer.write(f"GET http://music.test/x HTTP/1.1\r\n{password(proxy)}\r\n\r\n".encode())
+    async with FilteringProxy(ANY_HOST, policy=policy, resolve=dns, budget=10_000) as proxy:
+        reader, writer = await asyncio.open_unix_connection(sock=proxy.connect())
+        writer.write(b"GET http://music.test/x HTTP/1.1\r\n\r\n")
         head = await reader.readuntil(b"\r\n\r\n")  # the connection reached the origin
     assert head.startswith(b"HTTP/1.1 200")
     async with asyncio.timeout(20):  # the origin would keep it open for longer
@@ -186,7 +255,7 @@ async def test_upstream_proxy_receives_the_checked_address(policy, dns, origin):
     upstream.handle = handle
     server = await start_server(upstream)
     chained = dataclasses.replace(policy, upstream_proxy=f"http://127.0.0.1:{upstream.port}")
-    async with FilteringProxy(policy=chained, resolve=dns, budget=10_000) as proxy:
+    async with FilteringProxy(ANY_HOST, policy=chained, resolve=dns, budget=10_000) as proxy:
         got = await ask(proxy, "GET http://music.test/x HTTP/1.1")
         assert got.endswith(b"sound")
         inside = await ask(proxy, "GET http://inside.test/secret HTTP/1.1")

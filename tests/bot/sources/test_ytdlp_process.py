@@ -108,8 +108,9 @@ def test_runner_exits_when_its_parent_is_killed(root):
     """A parent killed by SIGKILL cannot stop the runner, so the runner must detect it."""
     runner = Path(sys.modules["bot.sources.ytdlp_process"].__file__).with_name("ytdlp_runner.py")
     (root / "yt_dlp.py").write_text("import time\ntime.sleep(600)\n")
-    given = {"max_bytes": 1000, "js_runtime": None, "proxy_port": 1, "ytdlp_dir": str(root)}
-    job = json.dumps(given | dict.fromkeys(("url", "proxy", "extractors", "own_ca")))
+    given = {"max_bytes": 1000, "ytdlp_dir": str(root), "readable": [str(root)]}
+    unset = ("url", "extractors", "own_ca", "js_runtime", "channel", "report")
+    job = json.dumps(given | dict.fromkeys(unset))
     code = (
         "import subprocess, sys, time\n"
         "p = subprocess.Popen(sys.argv[1:3], stdin=-1, stdout=-1, start_new_session=True)\n"
