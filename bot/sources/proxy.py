@@ -24,7 +24,8 @@ _log = logging.getLogger(__name__)
 _CHUNK = 64 * 1024
 _MAX_HEAD_BYTES = 32 * 1024
 _HEAD_S = 10.0
-_MAX_CONNECTIONS = 64
+_MAX_CONNECTIONS = 64  # at a time
+_MAX_REQUESTS = 2000  # of one fetch, far more than a track has fragments
 _HOP_BY_HOP = (b"proxy-authorization", b"proxy-connection", b"connection", b"keep-alive")
 
 
@@ -54,6 +55,7 @@ class FilteringProxy:
         self.received = 0
         self._site, self._policy, self._resolve, self._budget = site, policy, resolve, budget
         self._tasks: set[asyncio.Task[None]] = set()
+        self._requests = 0
         self._channel, self._process_end = socket.socketpair()
 
     async def __aenter__(self) -> Self:
@@ -68,8 +70,8 @@ class FilteringProxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        asyncio.get_running_loop().remove_reader(self._channel)
-        self._channel.close()
+        if self._channel.fileno() >= 0:
+            self._close_channel()
         self._process_end.close()
         for task in self._tasks:
             task.cancel()
@@ -96,20 +98,25 @@ class FilteringProxy:
         return client
 
     def _read_channel(self) -> None:
-        """Send a connection for each byte on the channel, or a bare byte if there are too many."""
+        """Send a connection for each byte on the channel, or a bare byte if too many are open."""
         try:
-            for _ in self._channel.recv(_MAX_CONNECTIONS) or self._stop_reading():
+            requests = self._channel.recv(_MAX_CONNECTIONS)
+            self._requests += len(requests)
+            if not requests or self._requests > _MAX_REQUESTS:
+                self._close_channel()
+                return
+            for _ in requests:
                 if len(self._tasks) >= _MAX_CONNECTIONS:
                     self._channel.send(b"-")
                     continue
                 with self.connect() as client:
                     socket.send_fds(self._channel, [b"+"], [client.fileno()])
         except OSError:  # the process is gone, or requests without receiving
-            self._stop_reading()
+            self._close_channel()
 
-    def _stop_reading(self) -> bytes:
+    def _close_channel(self) -> None:
         asyncio.get_running_loop().remove_reader(self._channel)
-        return b""
+        self._channel.close()
 
     async def _serve(self, connection: socket.socket) -> None:
         reader, writer = await asyncio.open_unix_connection(sock=connection, limit=_MAX_HEAD_BYTES)

@@ -168,15 +168,30 @@ async def test_channel_sends_no_connection_above_the_limit(proxy):
 
 async def test_channel_that_is_never_read_is_abandoned(proxy):
     channel = socket.socket(fileno=socket.dup(proxy.channel))
-    channel.setblocking(False)
-    for _ in range(2000):
-        try:
-            channel.send(b"c" * 64)
-        except BlockingIOError:
-            break
-        await asyncio.sleep(0)
-    else:
-        pytest.fail("the proxy served a process that receives nothing")
+
+    async def request_without_receiving() -> None:
+        for _ in range(1000):
+            channel.sendall(b"c")
+            await asyncio.sleep(0.001)
+
+    with pytest.raises(BrokenPipeError):
+        await request_without_receiving()
+    channel.close()
+
+
+async def test_channel_is_closed_after_too_many_requests(proxy):
+    channel = socket.socket(fileno=socket.dup(proxy.channel))
+
+    def request_until_refused() -> int:
+        for count in range(10_000):
+            try:
+                (connection,) = request_connections(channel, 1)
+            except (OSError, ValueError):
+                return count
+            connection.close()
+        return 10_000
+
+    assert await asyncio.to_thread(request_until_refused) == 2000
     channel.close()
 
 
