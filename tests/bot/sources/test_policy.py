@@ -17,6 +17,7 @@ from bot.sources.policy import (
     site_of,
 )
 from bot.sources.resolver import Endpoint, resolve_public
+from bot.sources.sites import SITES
 from genrec.errors import LinkRefused, UnsupportedSource
 
 
@@ -222,6 +223,41 @@ def test_youtube_is_refused_unless_enabled(host):
     found = site_of(url, on)
     assert found is not None
     assert found.name == "youtube"
+
+
+# Hosts of pages, API and media that the sites' extractors and results name.
+HOSTS = {
+    "soundcloud": "api-v2.soundcloud.com a-v2.sndcdn.com cf-media.sndcdn.com"
+    " cf-hls-media.sndcdn.com playback.media-streaming.soundcloud.cloud",
+    "bandcamp": "bandcamp.com someone.bandcamp.com t4.bcbits.com popplers5.bandcamp.com",
+    "archive": "archive.org ia800300.us.archive.org",
+    "mixcloud": "app.mixcloud.com stream4.mixcloud.com",
+    "vimeo": "api.vimeo.com player.vimeo.com vod-adaptive-ak.vimeocdn.com"
+    " 87vod-adaptive.akamaized.net vod-progressive.akamaized.net",
+    "audiomack": "www.audiomack.com music.audiomack.com",
+    "audius": "api.audius.co discoveryprovider2.audius.co audius-content-1.figment.io"
+    " audius-discovery-1.cultur3stake.com creatornode.audius.co",
+    "hearthis": "hearthis.at api-v2.hearthis.at",
+    "freesound": "freesound.org cdn.freesound.org",
+    "jamendo": "www.jamendo.com mp3l.jamendo.com prod-1.storage.jamendo.com",
+    "reverbnation": "api.reverbnation.com gp1.wac.edgecastcdn.net",
+    "wikimedia": "commons.wikimedia.org upload.wikimedia.org",
+    "youtube": "www.youtube.com music.youtube.com rr3---sn-4g5e6nsz.googlevideo.com",
+}
+
+
+@pytest.mark.parametrize("site", SITES.values(), ids=SITES)
+def test_site_reaches_its_own_hosts_only(site):
+    own = {*HOSTS[site.name].split(), *(host.removeprefix("*.") for host in site.hosts)}
+    assert all(site.reaches(host) for host in own)
+    others = {host for name, hosts in HOSTS.items() if name != site.name for host in hosts.split()}
+    assert not [host for host in others - own if site.reaches(host)]
+    for host in own:
+        assert not site.reaches(f"{host}.thief.test")
+        assert not site.reaches("127.0.0.1")
+    for name in site.networks:
+        if not name.startswith("*"):
+            assert not site.reaches(f"thief{name}")
 
 
 def test_accepted_sources_lists_enabled_sites():
