@@ -64,6 +64,9 @@ _DENIED: dict[str, tuple[int, int]] = {
     "fremovexattr": (199, 16),
     "removexattrat": (466, 466),
     "file_setattr": (469, 469),
+    # Landlock covers truncation from version 3 on, and openat2 hides its flags from seccomp.
+    "truncate": (76, 45),
+    "openat2": (437, 437),
     # Memory, semaphores and queues that outlive the process.
     "shmget": (29, 194),
     "shmat": (30, 196),
@@ -94,6 +97,7 @@ _DENIED: dict[str, tuple[int, int]] = {
     "setpgid": (109, 154),
 }
 
+_OPEN, _OPENAT = (2, -1), (257, 56)
 _FCNTL, _IOCTL, _PRCTL, _SOCKETPAIR = (72, 25), (16, 29), (157, 167), (53, 199)
 _SIGNAL_OWNERS = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: signals to any process
 _IOCTL_DENIED = (0x5412, 0x8901, 0x8902)  # TIOCSTI, FIOSETOWN, SIOCSPGRP
@@ -180,6 +184,8 @@ def call_filter(
             _PRCTL[column], 0, values=(_PR_SET_PDEATHSIG,), unless=(1, signal.SIGKILL)
         ),
     ]
+    rules += seccomp.refuse_truncating_reads(_OPEN[column], 1)
+    rules += seccomp.refuse_truncating_reads(_OPENAT[column], 2)
     if programs:
         rules += seccomp.refuse_arguments(_SOCKETPAIR[column], 1, bits=_NOT_STREAM)
     return seccomp.program(machine, pid, denied=denied, rules=rules, programs=programs)

@@ -114,6 +114,8 @@ _ALLOW = 0x7FFF0000
 _REFUSE = 0x00050000 | errno.EPERM  # an error, not a kill: a decoder may continue
 _ABSENT = 0x00050000 | errno.ENOSYS  # "older kernel": the C library falls back to clone
 
+_O_TRUNC, _O_ACCMODE = 0x200, 0x3  # the same on both architectures
+
 _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 22, 2
 
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, operand
@@ -205,6 +207,24 @@ def refuse_arguments(
         body += [(_JSET, 0, 1, bits), (_RETURN, 0, 0, _REFUSE)]
     body.append((_RETURN, 0, 0, _ALLOW))
     return [(_JEQ, 0, len(body), number), *body]
+
+
+def refuse_truncating_reads(number: int, argument: int) -> list[Instruction]:
+    """Return the rule that denies to open a file for reading only and to truncate it.
+
+    Landlock before version 3 (Linux 6.2) regards such a call as reading. ``argument`` is the
+    position of the flags.
+    """
+    if number < 0:
+        return []
+    return [
+        (_JEQ, 0, 5, number),
+        (_LOAD, 0, 0, _ARG0 + 8 * argument),
+        (_JSET, 0, 2, _O_TRUNC),
+        (_JSET, 1, 0, _O_ACCMODE),
+        (_RETURN, 0, 0, _REFUSE),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
 
 
 def _own_process_only(number: int, pid: int, *, zero_is_self: bool) -> list[Instruction]:

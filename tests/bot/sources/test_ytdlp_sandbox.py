@@ -240,6 +240,13 @@ def test_filter_of_the_process_on_each_architecture(name, programs):
     assert decide(ytdlp_sandbox._PRCTL, 38, 1) == "allow"
     assert decide(ytdlp_sandbox._FCNTL, 5, 8) == "refuse"
     assert decide(ytdlp_sandbox._FCNTL, 5, 4) == "allow"
+    reading, truncating, writing, both = 0o2000000, 0o2001000, 0o2000101, 0o2001101
+    for flags in (reading, writing, both):
+        assert decide(ytdlp_sandbox._OPENAT, -100, 1, flags) == "allow"
+    assert decide(ytdlp_sandbox._OPENAT, -100, 1, truncating) == "refuse"
+    if ytdlp_sandbox._OPEN[machine.column] >= 0:
+        assert decide(ytdlp_sandbox._OPEN, 1, truncating) == "refuse"
+        assert decide(ytdlp_sandbox._OPEN, 1, both) == "allow"
     assert decide(ytdlp_sandbox._IOCTL, 5, 0x8901) == "refuse"
 
 
@@ -273,6 +280,8 @@ def test_filter_numbers_match_the_kernel_headers(column, header):
     pairs = re.findall(r"#define __NR(?:3264)?_(\w+) (\d+)", headers[0].read_text())
     known = {name: int(number) for name, number in pairs}
     table = ytdlp_sandbox._DENIED | {
+        "open": ytdlp_sandbox._OPEN,
+        "openat": ytdlp_sandbox._OPENAT,
         "fcntl": ytdlp_sandbox._FCNTL,
         "ioctl": ytdlp_sandbox._IOCTL,
         "prctl": ytdlp_sandbox._PRCTL,

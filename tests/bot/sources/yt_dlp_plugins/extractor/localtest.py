@@ -161,6 +161,7 @@ class LocalTestIE(InfoExtractor):
             "sockets, pair": lambda: call(libc.socketpair, 1, 1, 0, ctypes.create_string_buffer(8)),
             "write": lambda: call(libc.open, new.encode(), os.O_CREAT | os.O_WRONLY, 0o600),
             "truncate": lambda: call(libc.truncate, env, 0),
+            "truncate by reading": lambda: call(libc.open, env, os.O_TRUNC),
             "delete": pathlib.Path(files["removed"]).unlink,
             "rename": lambda: pathlib.Path(files["renamed"]).rename(new),
             "link": lambda: os.link(files["env"], "linked"),
@@ -197,7 +198,8 @@ class LocalTestIE(InfoExtractor):
             (folder / "a").write_text("x")
             (folder / "a").rename("b")
             pathlib.Path("b").write_text("y")
-            os.truncate("b", 0)
+            with pathlib.Path("b").open("r+") as file:
+                file.truncate(0)
             pathlib.Path("b").unlink()
             folder.rmdir()
 
