@@ -124,12 +124,12 @@ def set_limits(params: Mapping[str, Any]) -> None:
 
 
 def enter(params: Mapping[str, Any]) -> tuple[sandbox.Measure, ...]:
-    """Restrict this process permanently to its working directory and its proxy; never fails.
+    """Restrict this process permanently to its working directory and its proxy; never raises.
 
     Call it while the process has one thread. Later threads and the JavaScript runtime inherit it.
     """
     if sys.platform != "linux":
-        names = ("ends with its parent", "no new privileges", "files", "system calls")
+        names = ("killed with its parent", "no new privileges", "files", "system calls")
         return tuple(sandbox.Measure(name, False, f"not on {sys.platform}") for name in names)
     libc = ctypes.CDLL(None, use_errno=True)
     readable, listable = sandbox.interpreter_paths("yt_dlp")
