@@ -124,7 +124,7 @@ async def test_proxy_refuses_hosts_of_other_sites_without_a_look_up(first, polic
         assert (await ask(proxy, first)).startswith(b"HTTP/1.1 403")
     host = first.split(" ")[1].removeprefix("http://").partition("/")[0].partition(":")[0]
     assert f"leads to {host}, which is not a known host of Bandcamp" in str(proxy.refused)
-    assert not dns.asked
+    assert not dns.lookups
     assert origin.connections == 0
 
 

@@ -72,7 +72,7 @@ async def test_native_code_in_the_process_reaches_nothing(
     assert len(found) >= 30
     assert {name: result for name, result in found.items() if result != "refused"} == {}
     assert origin.hits["/steal"] == 0
-    assert not dns.asked["thief.test"]
+    assert not dns.lookups["thief.test"]
     assert all(path.exists() for path in files.values())
     assert list(tmp_path.glob("new*")) == []
     assert files["env"].stat().st_mode & 0o777 == 0o600
