@@ -281,8 +281,7 @@ def main() -> NoReturn:
     sandbox = load_sandbox()
     if params["ytdlp_dir"]:
         sys.path.insert(0, params["ytdlp_dir"])
-    sandbox.set_limits(params)
-    measures = sandbox.enter(params)
+    measures = (sandbox.set_limits(params), *sandbox.enter(params))
     exit_with_parent()  # a thread, so only now: the sandbox covers no thread that runs already
     sandbox.restrict_python(params)
     params["proxy"] = "http://{}:{}".format(*sandbox.PROXY)

@@ -107,7 +107,7 @@ _NOT_STREAM = 0xE  # bits of every socket type but SOCK_STREAM
 # --- the kernel's part --------------------------------------------------------------------------
 
 
-def set_limits(params: Mapping[str, Any]) -> None:
+def set_limits(params: Mapping[str, Any]) -> sandbox.Measure:
     """Limit memory, CPU time, file size and open files, since a page is hostile input."""
 
     def cap(kind: int, value: int) -> None:
@@ -121,6 +121,8 @@ def set_limits(params: Mapping[str, Any]) -> None:
     cap(resource.RLIMIT_CPU, _CPU_S)
     # V8 reserves far more address space than it uses, so only its written data is limited.
     cap(resource.RLIMIT_DATA if params["js_runtime"] else resource.RLIMIT_AS, MEMORY_BYTES)
+    note = f"memory {MEMORY_BYTES >> 20} MB, CPU {_CPU_S} s, descriptors {_OPEN_FILES}, no cores"
+    return sandbox.Measure("limits", True, note)
 
 
 def enter(params: Mapping[str, Any]) -> tuple[sandbox.Measure, ...]:
@@ -315,7 +317,7 @@ def try_escapes(params: Mapping[str, Any]) -> list[sandbox.Measure]:
             *((f"cannot read {path}", read(path)) for path in params["private"]),
             ("cannot read its parent", read(f"/proc/{os.getppid()}/environ")),
             ("cannot make other files", write),
-            ("cannot change modes", lambda: call("chmod", os.fsencode("."), 0o700)),
+            ("cannot change a file's mode", lambda: call("chmod", os.fsencode("."), 0o700)),
             ("cannot start other programs", start),
             ("cannot signal its parent", lambda: call("kill", os.getppid(), 0)),
         ]

@@ -190,7 +190,7 @@ async def test_report_names_each_measure_and_attempt(policy, tmp_path, root):
     secret.write_text("tracks")
     measures = await report_sandbox(policy, private=[secret, tmp_path / "missing"])
     found = {measure.name: measure for measure in measures}
-    assert {"files", "system calls", "no new privileges"} <= found.keys()
+    assert {"limits", "files", "system calls", "no new privileges"} <= found.keys()
     assert f"cannot read {secret}" in found
     assert not any("missing" in name for name in found)
     if ENFORCED:
