@@ -18,7 +18,7 @@ from bot.errors import SettingsError
 from bot.runtime.resources import find_preset, open_catalogue
 from bot.runtime.sandbox_check import sandbox_gap
 from bot.runtime.source_policy import old_ytdlp, source_policy
-from bot.sources.page import report_sandbox
+from bot.sources.page import measure_page_sandbox
 from bot.sources.policy import accepted_sources
 from bot.sources.ytdlp_version import NO_YTDLP, ytdlp_version
 from db.tracks import Catalogue
@@ -151,7 +151,7 @@ def _page_sandbox(settings: Settings) -> Iterator[Finding]:
         return
     if policy.enabled_sites:
         private, strict = (Path(".env"), settings.database), settings.without_sandbox != "allow"
-        for measure in asyncio.run(report_sandbox(policy, private=private)):
+        for measure in asyncio.run(measure_page_sandbox(policy, private=private)):
             yield _measure(f"pages: {measure.name}", measure, vital=strict and measure.vital)
 
 

@@ -75,7 +75,7 @@ async def fetch_page(
     return _clip(sound, reply, url, policy)
 
 
-async def report_sandbox(
+async def measure_page_sandbox(
     policy: SourcePolicy, *, private: Sequence[Path] = (), timeout_s: float = 30.0
 ) -> tuple[Measure, ...]:
     """Return the measures in force in a yt-dlp process, and a result of each attempt to escape.

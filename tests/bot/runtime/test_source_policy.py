@@ -136,16 +136,18 @@ def test_run_logs_an_old_ytdlp_before_it_serves(monkeypatch, caplog, tmp_path: P
     assert not caplog.messages
 
 
-async def fake_report(policy: object, *, private: object) -> tuple[Measure, ...]:
-    return (Measure("files", False, "this kernel has no Landlock"), Measure("limits", True))
+def findings(
+    monkeypatch, *, pages: tuple[Measure, ...] = (), **given: object
+) -> dict[str, tuple[bool, bool, str]]:
+    """Run every check that needs no model, with these measures of the page process."""
 
+    async def measure(policy: object, *, private: object) -> tuple[Measure, ...]:
+        return pages
 
-def findings(monkeypatch, **given: object) -> dict[str, tuple[bool, bool, str]]:
-    """Run every check that needs no model."""
     for check in ("_preset", "_database", "_answer"):
         monkeypatch.setattr(doctor, check, lambda _: "not looked at")
     monkeypatch.setattr(doctor, "_sandbox", lambda _: ())
-    monkeypatch.setattr(doctor, "report_sandbox", fake_report)
+    monkeypatch.setattr(doctor, "measure_page_sandbox", measure)
     read = settings(monkeypatch, **given)
     monkeypatch.setattr(doctor, "load_settings", lambda: read)
     found = doctor.examine()
@@ -169,12 +171,13 @@ def test_doctor_lists_the_sites_and_the_age_of_ytdlp(monkeypatch, tmp_path: Path
 
 
 def test_doctor_names_each_measure_that_is_not_in_force_for_pages(monkeypatch) -> None:
-    found = findings(monkeypatch)
+    pages = (Measure("files", False, "this kernel has no Landlock"), Measure("limits", True))
+    found = findings(monkeypatch, pages=pages)
     assert found["pages: files"] == (False, False, "this kernel has no Landlock")
     assert found["pages: limits"] == (True, False, "in force")
-    allowed = findings(monkeypatch, without_sandbox="allow")
+    allowed = findings(monkeypatch, pages=pages, without_sandbox="allow")
     assert allowed["pages: files"][:2] == (False, True)
-    assert "pages: files" not in findings(monkeypatch, sites="off")
+    assert "pages: files" not in findings(monkeypatch, pages=pages, sites="off")
 
 
 def test_doctor_reports_an_unusable_setting_of_links(monkeypatch) -> None:

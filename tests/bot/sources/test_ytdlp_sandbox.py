@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from bot.sources import fetch, ytdlp_sandbox
-from bot.sources.page import report_sandbox
+from bot.sources.page import measure_page_sandbox
 from genrec.workers import landlock, seccomp
 from tests.bot.sources.hostile import LOCAL_SITE, processes_in, with_local_site
 
@@ -188,7 +188,7 @@ def parent(pid: int) -> int:
 async def test_report_names_each_measure_and_attempt(policy, tmp_path, root):
     secret = tmp_path / "genrec.db"
     secret.write_text("tracks")
-    measures = await report_sandbox(policy, private=[secret, tmp_path / "missing"])
+    measures = await measure_page_sandbox(policy, private=[secret, tmp_path / "missing"])
     found = {measure.name: measure for measure in measures}
     assert {"limits", "files", "system calls", "no new privileges"} <= found.keys()
     assert f"cannot read {secret}" in found
@@ -199,7 +199,7 @@ async def test_report_names_each_measure_and_attempt(policy, tmp_path, root):
 
 async def test_report_without_a_process_is_one_failed_measure(policy, root, monkeypatch):
     monkeypatch.setattr("bot.sources.page.REPORT_COMMAND", (sys.executable, "-c", ""))
-    (measure,) = await report_sandbox(policy)
+    (measure,) = await measure_page_sandbox(policy)
     assert not measure.in_force
     assert "could not be tested" in measure.note
 
