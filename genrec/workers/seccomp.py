@@ -258,6 +258,9 @@ def worker_program(machine: SyscallTable, pid: int) -> list[Instruction]:
         (_RETURN, 0, 0, _REFUSE),
         (_LOAD, 0, 0, _NR),
     ]
+    # Landlock before version 3 lets a file be truncated that is opened for reading.
+    lines += refuse_truncating_reads(ALLOWED["open"][column], 1)
+    lines += refuse_truncating_reads(ALLOWED["openat"][column], 2)
     for number, decision in listed + [(numbers[column], _REFUSE) for numbers in DENIED.values()]:
         if number >= 0:
             lines += [(_JEQ, 0, 1, number), (_RETURN, 0, 0, decision)]

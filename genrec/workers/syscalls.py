@@ -18,7 +18,6 @@ ALLOWED: dict[str, tuple[int, int]] = {
     "close_range": (436, 436),
     "open": (2, -1),
     "openat": (257, 56),
-    "openat2": (437, 437),
     "stat": (4, -1),
     "fstat": (5, 80),
     "lstat": (6, -1),

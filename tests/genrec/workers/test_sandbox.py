@@ -289,9 +289,10 @@ def run_filter(
     arch: int = 0,
     make: Any = seccomp.program,
     second: int = 0,
+    third: int = 0,
 ) -> str:
     """Run the filter for the process 77 and return its decision."""
-    data = {4: arch or machine.audit_arch, 0: number, 16: argument, 24: second}
+    data = {4: arch or machine.audit_arch, 0: number, 16: argument, 24: second, 32: third}
     names = {0x7FFF0000: "allow", 0x50000 | errno.EPERM: "refuse", 0x50000 | errno.ENOSYS: "absent"}
     lines = make(machine, 77)
     at, register = 0, 0
@@ -366,6 +367,12 @@ def test_worker_filter_allows_listed_calls_only(name: str) -> None:
             assert decide(number) == expected, number
     assert decide(0, arch=0x40000003) == "refuse"  # 32 bits
     assert decide(0x40000000) == "absent"
+    openat = ALLOWED["openat"][column]
+    for flags, decision in ((0, "allow"), (os.O_TRUNC, "refuse"), (os.O_TRUNC | 1, "allow")):
+        run = run_filter(machine, openat, 0, 0, seccomp.worker_program, 0, flags)
+        assert run == decision
+        if ALLOWED["open"][column] >= 0:
+            assert decide(ALLOWED["open"][column], 0, flags) == decision
     assert len(seccomp.assemble(seccomp.worker_program(machine, 77))) < 8 * 4096
 
 
