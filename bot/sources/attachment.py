@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from yarl import URL
 
+    from bot.sources.budget import Lease
     from bot.sources.resolver import Resolve
 
 
@@ -41,7 +42,13 @@ def check_attachment(attachment: Attachment, policy: SourcePolicy) -> URL:
 
 
 async def fetch_attachment(
-    attachment: Attachment, url: URL, folder: Path, *, policy: SourcePolicy, resolve: Resolve
+    attachment: Attachment,
+    url: URL,
+    folder: Path,
+    *,
+    policy: SourcePolicy,
+    resolve: Resolve,
+    disk: Lease,
 ) -> Clip:
     """Download an upload into ``folder`` from ``url``, the result of ``check_attachment``.
 
@@ -53,6 +60,7 @@ async def fetch_attachment(
         policy=policy,
         resolve=resolve,
         check_hop=lambda text: _check_hop(text, policy),
+        disk=disk,
         sound_only=False,  # the decoder reports more precisely what is wrong with the file
     )
     return Clip(path=got.path, sha256=got.sha256, title=title_of(attachment.filename))

@@ -27,6 +27,7 @@ from genrec.errors import Busy, ClipTooLarge, GenrecError, LinkRefused
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from bot.sources.budget import Lease
     from bot.sources.sites import Site
 
 CheckHop = Callable[[str], URL]
@@ -143,18 +144,20 @@ async def download(
     policy: SourcePolicy,
     resolve: Resolve,
     check_hop: CheckHop,
+    disk: Lease,
     sound_only: bool = True,
 ) -> Downloaded:
     """Download ``url`` into ``folder``; ``check_hop`` checks the target of each redirect.
 
-    With ``sound_only``, a body without the signature of a sound file is refused at its first
-    bytes, and the error names its kind.
+    ``disk`` grows by the declared length of the body, else by the bytes that arrive. With
+    ``sound_only``, a body without the signature of a sound file is refused at its first bytes, and
+    the error names its kind.
     """
     try:
         async with asyncio.timeout(policy.download_s), guarded_session(policy, resolve) as session:
             response = await _follow(session, url, policy, check_hop)
             async with response:
-                return await _receive(response, folder, policy, sound_only)
+                return await _receive(response, folder, policy, disk, sound_only)
     except (GenrecError, LeadsToPageError):
         raise
     except TimeoutError as error:
@@ -183,10 +186,15 @@ async def _follow(
 
 
 async def _receive(
-    response: aiohttp.ClientResponse, folder: Path, policy: SourcePolicy, sound_only: bool
+    response: aiohttp.ClientResponse,
+    folder: Path,
+    policy: SourcePolicy,
+    disk: Lease,
+    sound_only: bool,
 ) -> Downloaded:
     _check_head(response, policy)
-    started = time.monotonic()
+    await disk.reserve(response.content_length or 0, wait_s=policy.stall_s)
+    rate = _LeastRate(policy)
     digest, size, head = hashlib.sha256(), 0, b""
     path = folder / "clip"
     with path.open("xb") as file:
@@ -194,7 +202,8 @@ async def _receive(
             size += len(chunk)
             if size > policy.max_bytes:
                 raise _too_large(policy)
-            _check_rate(size, time.monotonic() - started, policy)
+            rate.check(size)
+            disk.grow(size)
             if len(head) < HEAD_BYTES:
                 head += chunk[: HEAD_BYTES - len(head)]
                 if sound_only and len(head) == HEAD_BYTES and not suffix_of(head):
@@ -225,12 +234,25 @@ def _check_head(response: aiohttp.ClientResponse, policy: SourcePolicy) -> None:
         raise _too_large(policy)
 
 
-def _check_rate(size: int, elapsed_s: float, policy: SourcePolicy) -> None:
-    if elapsed_s > policy.grace_s and size < policy.min_rate * elapsed_s:
-        raise LinkRefused(
-            f"The site sends that file too slowly, below {policy.min_rate / 1024:.0f} KiB/s. Try"
-            " again later, or upload the file."
-        )
+class _LeastRate:
+    """Refuses a body below the least rate in any window, so a fast beginning earns no slow rest."""
+
+    def __init__(self, policy: SourcePolicy) -> None:
+        self._policy = policy
+        self._size, self._since = 0, time.monotonic()
+
+    def check(self, size: int) -> None:
+        """Raise LinkRefused if the window is over and brought too few bytes of ``size``."""
+        elapsed_s = time.monotonic() - self._since
+        if elapsed_s < self._policy.rate_window_s:
+            return
+        if size - self._size < self._policy.min_rate * elapsed_s:
+            raise LinkRefused(
+                "The site sends that file too slowly: less than"
+                f" {self._policy.min_rate / 1024:.3g} KiB/s over {self._policy.rate_window_s:g} s."
+                " Try again later, or upload the file."
+            )
+        self._size, self._since = size, self._since + elapsed_s
 
 
 def _too_large(policy: SourcePolicy) -> ClipTooLarge:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from bot.sources.attachment import Attachment, check_attachment, fetch_attachment
+from bot.sources.budget import Budget, Lease, Limit
 from bot.sources.download import LeadsToPageError, download
 from bot.sources.media import title_of
 from bot.sources.page import fetch_page
 from bot.sources.policy import SourcePolicy, check_url, site_of
-from bot.sources.resolver import Resolve, SystemResolver
-from bot.sources.tempdirs import clip_dir, remove_stale
-from genrec.errors import Busy
+from bot.sources.resolver import DnsResolver, Resolve
+from bot.sources.tempdirs import clip_dir, directory_size, remove_stale
 from genrec.types import Clip
 
 if TYPE_CHECKING:
@@ -45,10 +46,9 @@ class Sources:
 
     def __init__(self, policy: SourcePolicy, *, resolve: Resolve | None = None) -> None:
         self._policy = policy
-        self._system = SystemResolver()
-        self._resolve = resolve or self._system
-        self._disk = _DiskBudget(policy.max_disk_bytes, policy.max_waiting)
-        self._pages = asyncio.Semaphore(policy.pages_at_once)
+        self._resolve = resolve or DnsResolver()
+        self._disk = _disk_budget(policy)
+        self._pages = _page_budget(policy)
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(remove_stale, self._policy.temp_root)
@@ -60,12 +60,12 @@ class Sources:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._system.close()
+        """Do nothing: each fetch removes its own directory."""
 
     @property
     def waiting(self) -> int:
-        """Return the number of fetches that wait for disk space."""
-        return self._disk.waiting
+        """Return the number of fetches that wait for disk space or a yt-dlp process."""
+        return self._disk.waiting + self._pages.waiting
 
     def check(self, source: str | Attachment) -> CheckedSource:
         """Return an accepted source, without I/O: fast enough before a command is deferred."""
@@ -77,38 +77,55 @@ class Sources:
         return CheckedSource(policy, url, site_of(url, policy))
 
     @asynccontextmanager
-    async def fetch(self, source: str | Attachment | CheckedSource) -> AsyncIterator[Clip]:
+    async def fetch(
+        self, source: str | Attachment | CheckedSource, *, owner: Hashable = None
+    ) -> AsyncIterator[Clip]:
         """Fetch ``source``; the clip and its directory last as long as the ``async with``.
 
-        An unchecked source is checked first, before waiting for disk space.
+        An unchecked source is checked first. ``owner`` is the guild whose share the fetch takes;
+        all direct messages share that of None.
         """
         checked = source if isinstance(source, CheckedSource) else self.check(source)
         if checked.policy is not self._policy:
             raise ValueError("The source was checked with another policy: check it again.")
         policy, attachment = self._policy, checked.attachment
-        if attachment is not None:
-            async with self._disk.reserve(policy.max_bytes), _folder(policy) as folder:
-                yield await fetch_attachment(
-                    attachment, checked.url, folder, policy=policy, resolve=self._resolve
-                )
-            return
-        async with self._disk.reserve(policy.page_bytes), _folder(policy) as folder:
-            yield await self._link(checked.url, checked.site, folder)
+        with self._disk.lease(owner, upload=attachment is not None) as disk:
+            if attachment is not None:
+                await disk.reserve(attachment.size)
+            with clip_dir(policy.temp_root) as folder:
+                if attachment is None:
+                    yield await self._link(checked.url, checked.site, folder, disk)
+                else:
+                    yield await fetch_attachment(
+                        attachment,
+                        checked.url,
+                        folder,
+                        policy=policy,
+                        resolve=self._resolve,
+                        disk=disk,
+                    )
 
-    async def _link(self, url: URL, site: Site | None, folder: Path) -> Clip:
+    async def _link(self, url: URL, site: Site | None, folder: Path, disk: Lease) -> Clip:
         policy = self._policy
         try:
             if site is not None:
                 raise LeadsToPageError(url, site)
             got = await download(
-                url, folder, policy=policy, resolve=self._resolve, check_hop=self._hop
+                url, folder, policy=policy, resolve=self._resolve, check_hop=self._hop, disk=disk
             )
         except LeadsToPageError as page:
-            async with self._pages:
-                return await fetch_page(
-                    page.url, page.site, folder, policy=policy, resolve=self._resolve
-                )
+            return await self._page(page, folder, disk)
         return Clip(path=got.path, sha256=got.sha256, title=title_of(got.url.path), source=str(url))
+
+    async def _page(self, page: LeadsToPageError, folder: Path, disk: Lease) -> Clip:
+        with self._pages.lease(disk.owner) as process:
+            await process.reserve(1)
+            await disk.reserve(self._policy.page_bytes)
+            clip = await fetch_page(
+                page.url, page.site, folder, policy=self._policy, resolve=self._resolve
+            )
+        disk.shrink(directory_size(folder))
+        return clip
 
     def _hop(self, text: str) -> URL:
         """Check a link or redirect target; raise LeadsToPageError for a supported site's page."""
@@ -128,37 +145,17 @@ async def fetch(
         yield clip
 
 
-@asynccontextmanager
-async def _folder(policy: SourcePolicy) -> AsyncIterator[Path]:
-    with clip_dir(policy.temp_root) as folder:
-        yield folder
+def _disk_budget(policy: SourcePolicy) -> Budget:
+    """Return the budget of bytes on disk; one owner may hold half of what each kind may."""
+    total, links = policy.max_disk_bytes, policy.link_disk_bytes
+    return Budget(
+        uploads=Limit(total, max(total // 2, policy.max_bytes)),
+        links=Limit(links, max(links // 2, policy.page_bytes)),
+        max_waiting=policy.max_waiting,
+    )
 
 
-class _DiskBudget:
-    """Bytes of disk space, reserved in order of arrival; the queue is limited."""
-
-    def __init__(self, total: int, max_waiting: int) -> None:
-        self.waiting = 0
-        self._free, self._max_waiting = total, max_waiting
-        self._lock = asyncio.Lock()
-        self._freed = asyncio.Event()
-
-    @asynccontextmanager
-    async def reserve(self, size: int) -> AsyncIterator[None]:
-        """Reserve ``size`` bytes, the most that one fetch may write, for the ``async with``."""
-        if self.waiting >= self._max_waiting:
-            raise Busy("Too many clips are being fetched at the moment. Try again in a minute.")
-        self.waiting += 1
-        try:
-            async with self._lock:
-                while self._free < size:
-                    self._freed.clear()
-                    await self._freed.wait()
-                self._free -= size
-        finally:
-            self.waiting -= 1
-        try:
-            yield
-        finally:
-            self._free += size
-            self._freed.set()
+def _page_budget(policy: SourcePolicy) -> Budget:
+    """Return the budget of yt-dlp processes; one owner leaves one of several to the others."""
+    limit = Limit(policy.pages_at_once, max(1, policy.pages_at_once - 1))
+    return Budget(uploads=limit, links=limit, max_waiting=policy.max_waiting)

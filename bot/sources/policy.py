@@ -66,16 +66,17 @@ class SourcePolicy:
     max_seconds: float = 3600.0  # of a page's track, as the page declares it
     wanted_s: float = WANTED_S  # of a track that comes in fragments
     max_redirects: int = 5
-    pages_at_once: int = 2  # a yt-dlp process takes about 80 MB and a core
-    max_waiting: int = 32
+    pages_at_once: int = 3  # a yt-dlp process takes about 80 MB; one server has all but one
+    max_waiting: int = 32  # links, and uploads
+    link_share: float = 0.75  # of ``max_disk_bytes``, for links; the rest is for uploads
 
     # Times.
     connect_s: float = 5.0
     stall_s: float = 10.0  # without one byte
     download_s: float = 60.0
     page_s: float = 90.0
-    min_rate: int = 8192  # bytes per second, on average, after ``grace_s``
-    grace_s: float = 5.0
+    min_rate: int = 16 * 1024  # bytes per second, in every window of ``rate_window_s``
+    rate_window_s: float = 10.0
 
     # Paths and programs.
     temp_root: Path | None = None
@@ -91,10 +92,11 @@ class SourcePolicy:
         unknown = sorted(self.sites - SITES.keys())
         if unknown:
             raise ValueError(f"sites={unknown} are unknown: expected some of {sorted(SITES)}.")
-        if self.max_disk_bytes < self.page_bytes:
+        if self.max_disk_bytes < self.page_bytes + self.max_bytes:
             raise ValueError(
-                f"max_disk_bytes={self.max_disk_bytes} is too small for one page: expected at least"
-                f" {self.page_bytes}, twice max_bytes={self.max_bytes}."
+                f"max_disk_bytes={self.max_disk_bytes} is too small for one page and one upload:"
+                f" expected at least {self.page_bytes + self.max_bytes}, three times"
+                f" max_bytes={self.max_bytes}."
             )
         if self.upstream_proxy and not is_proxy(self.upstream_proxy):
             raise ValueError("upstream_proxy must have the form http://host:port.")
@@ -116,6 +118,12 @@ class SourcePolicy:
                 "Links are turned off, because this bot's computer cannot analyse them safely."
                 " Upload the file instead."
             )
+
+    @property
+    def link_disk_bytes(self) -> int:
+        """Bytes on disk that all links may take together."""
+        room = min(int(self.max_disk_bytes * self.link_share), self.max_disk_bytes - self.max_bytes)
+        return max(room, self.page_bytes)
 
     @property
     def enabled_sites(self) -> tuple[Site, ...]:

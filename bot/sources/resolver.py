@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import socket
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+import struct
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import dns.asyncresolver
+import dns.exception
+import dns.message
+import dns.name
+import dns.nameserver
+import dns.rdatatype
+import dns.resolver
 
 from bot.sources.policy import SourcePolicy, check_endpoint
 from genrec.errors import LinkRefused
+
+_HOSTS_FILE = Path("/etc/hosts")
+# Both address families are looked up at once, and one alone is enough after this time. It is
+# shorter than ``SourcePolicy.connect_s``.
+_LOOKUP_S = 4.0
+_UDP_BYTES = 1232  # the size that passes without fragments
+# dnspython parses 64 KiB of hostile names in 0.9 s, during which the event loop stands still.
+_MAX_REPLY_BYTES = 2048
+_MAX_ADDRESSES = 16
 
 
 class Endpoint(NamedTuple):
@@ -24,29 +43,158 @@ Resolve = Callable[[str, int], Awaitable[list[Endpoint]]]
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-class SystemResolver:
-    """Resolve names with ``getaddrinfo`` on a separate thread pool.
+class DnsResolver:
+    """Resolve names on the event loop, from the hosts file and the system's name servers.
 
-    A hostile name server can block a look-up for many seconds. On the event loop's default threads,
-    a few such links would block all other users of those threads.
+    ``getaddrinfo`` blocks a thread until the name server responds. A few hostile name servers could
+    take all threads, and a timeout would free none of them. Here a timeout or a cancelled fetch
+    closes the socket. Search domains are not applied, because links have whole names.
     """
 
-    def __init__(self, *, threads: int = 8) -> None:
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="genrec-dns")
+    def __init__(
+        self, *, nameservers: Sequence[tuple[str, int]] = (), hosts_file: Path = _HOSTS_FILE
+    ) -> None:
+        self._nameservers = nameservers
+        self._hosts = _HostsFile(hosts_file)
 
     async def __call__(self, host: str, port: int) -> list[Endpoint]:
-        """Return the addresses of ``host``; raise OSError if there are none."""
-        loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(
-            self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        )
+        """Return the addresses of ``host``, IPv4 first; raise OSError if there are none."""
+        addresses = _literal(host) or self._hosts.addresses(host) or await self._look_up(host)
         return [
-            Endpoint(family, str(address[0]), int(address[1])) for family, _, _, _, address in found
+            Endpoint(socket.AF_INET6 if ":" in address else socket.AF_INET, address, port)
+            for address in addresses
         ]
 
-    def close(self) -> None:
-        """Release the threads without waiting for a blocked look-up."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+    async def _look_up(self, host: str) -> list[str]:
+        resolver = self._configured()
+        try:
+            name = dns.name.from_text(host, origin=dns.name.root)
+        except dns.exception.DNSException as error:
+            raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
+        found = await asyncio.gather(
+            *(
+                resolver.resolve(
+                    name,
+                    kind,
+                    raise_on_no_answer=False,
+                    lifetime=_LOOKUP_S,
+                    search=False,
+                )
+                for kind in (dns.rdatatype.A, dns.rdatatype.AAAA)
+            ),
+            return_exceptions=True,
+        )
+        addresses = []
+        for answer in found:
+            if isinstance(answer, dns.resolver.Answer):
+                addresses += [record.address for record in answer][:_MAX_ADDRESSES]
+            elif not isinstance(answer, dns.exception.DNSException | OSError | EOFError):
+                raise answer
+        if not addresses:
+            raise socket.gaierror(socket.EAI_NONAME, "no address")
+        return addresses
+
+    def _configured(self) -> dns.asyncresolver.Resolver:
+        """Return a resolver with the current name servers, which change with the network."""
+        servers = list(self._nameservers)
+        resolver = dns.asyncresolver.Resolver(configure=False)
+        if not servers:
+            try:
+                resolver.read_resolv_conf("/etc/resolv.conf")
+                servers = [(str(address), 53) for address in resolver.nameservers]
+            except (dns.resolver.NoResolverConfiguration, ValueError):
+                servers = [("127.0.0.1", 53)]  # the default of the system's own resolver
+        resolver.nameservers = [_NameServer(*server) for server in servers]
+        resolver.use_edns(0, payload=_UDP_BYTES)
+        return resolver
+
+
+class _NameServer(dns.nameserver.Do53Nameserver):
+    """A name server whose replies over TCP have a limited length."""
+
+    async def async_query(
+        self,
+        request: dns.message.QueryMessage,
+        timeout: float,  # noqa: ASYNC109 - dnspython's signature
+        source: str | None,
+        source_port: int,
+        max_size: bool,
+        backend: Any,
+        one_rr_per_rrset: bool = False,
+        ignore_trailing: bool = False,
+    ) -> dns.message.Message:
+        """Send ``request``; ``max_size`` is dnspython's name for TCP, after a truncated reply."""
+        if not max_size:
+            return await super().async_query(
+                request,
+                timeout,
+                source,
+                source_port,
+                max_size,
+                backend,
+                one_rr_per_rrset,
+                ignore_trailing,
+            )
+        async with asyncio.timeout(timeout):
+            reader, writer = await asyncio.open_connection(self.address, self.port)
+            try:
+                question = request.to_wire()
+                writer.write(struct.pack("!H", len(question)) + question)
+                (size,) = struct.unpack("!H", await reader.readexactly(2))
+                if size > _MAX_REPLY_BYTES:
+                    raise OSError(f"reply of {size} bytes: limit {_MAX_REPLY_BYTES}")
+                reply = dns.message.from_wire(await reader.readexactly(size))
+            finally:
+                writer.close()
+        if not request.is_response(reply):
+            raise dns.exception.FormError
+        return reply
+
+
+class _HostsFile:
+    """Addresses of /etc/hosts, read again when the file has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._version: tuple[int, int, int] | None = None
+        self._names: dict[str, list[str]] = {}
+
+    def addresses(self, host: str) -> list[str]:
+        """Return the addresses of ``host``, or none."""
+        try:
+            state = self._path.stat()
+            version = (state.st_ino, state.st_size, state.st_mtime_ns)
+            if version != self._version:
+                self._names = _parse_hosts(self._path.read_text("utf-8", "replace"))
+                self._version = version
+        except OSError:
+            return []
+        return self._names.get(host.lower().rstrip("."), [])
+
+
+def _parse_hosts(text: str) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        address, *hosts = line.partition("#")[0].split() or [""]
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            continue
+        for host in hosts:
+            names.setdefault(host.lower(), []).append(address)
+    return names
+
+
+def _literal(host: str) -> list[str]:
+    """Return the address that ``host`` spells, like ``getaddrinfo`` also 127.1 and 0x7f000001."""
+    try:
+        return [str(ipaddress.ip_address(host))]
+    except ValueError:
+        pass
+    try:
+        return [socket.inet_ntoa(socket.inet_aton(host))]
+    except OSError:
+        return []
 
 
 async def resolve_public(

@@ -62,6 +62,6 @@ def policy(origin: FakeServer, root: Path) -> SourcePolicy:
         download_s=5.0,
         page_s=90.0,
         min_rate=20_000,
-        grace_s=1.0,
+        rate_window_s=1.0,
         temp_root=root,
     )

@@ -11,50 +11,62 @@ import pytest
 
 from bot.sources import Attachment, SourcePolicy, Sources, fetch
 from genrec.errors import Busy, InputRefused
-from tests.bot.sources.hostile import fetch_outcome, processes_in, wait_until, wav, with_local_site
+from tests.bot.sources.hostile import (
+    fetch_outcome,
+    processes_in,
+    response,
+    wait_until,
+    wav,
+    with_local_site,
+)
 
 
-async def test_disk_budget_limits_concurrent_fetches(origin, policy, dns, root):
-    """With disk space for two uploads, ten finish and at most two exist at a time."""
+async def test_disk_budget_limits_concurrent_uploads(origin, policy, dns, root):
+    """With disk space for three large uploads, ten finish and at most three exist at a time."""
     origin.serve("/x.wav", wav())
-    narrow = dataclasses.replace(policy, max_disk_bytes=2 * policy.max_bytes)
-    narrow = dataclasses.replace(narrow, attachment_hosts=frozenset({"music.test"}), temp_root=root)
+    narrow = dataclasses.replace(
+        policy,
+        max_disk_bytes=3 * policy.max_bytes,
+        attachment_hosts=frozenset({"music.test"}),
+        temp_root=root,
+    )
     seen = []
 
     async with Sources(narrow, resolve=dns) as sources:
 
-        async def job() -> None:
-            mine = Attachment("http://music.test/x.wav", "x.wav", 10)
-            async with sources.fetch(mine):
+        async def job(guild: int) -> None:
+            mine = Attachment("http://music.test/x.wav", "x.wav", policy.max_bytes)
+            async with sources.fetch(mine, owner=guild):
                 seen.append(len(list(root.iterdir())))
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.05)
 
-        await asyncio.gather(*(job() for _ in range(10)))
+        await asyncio.gather(*(job(guild) for guild in range(10)))
         assert sources.waiting == 0
     assert len(seen) == 10
-    assert max(seen) == 2
+    assert max(seen) == 3
 
 
 async def test_disk_queue_over_max_waiting_raises_busy(origin, policy, dns):
-    async def answer(*_):
+    """Links that declare the largest size: two fit, three wait, and the next is refused."""
+
+    async def answer(_, writer):
+        writer.write(response(b"", f"Content-Length: {policy.max_bytes}") + wav()[:600])
         await asyncio.sleep(30)
 
     origin.routes["/x.wav"] = answer
-    narrow = dataclasses.replace(policy, max_disk_bytes=policy.page_bytes, max_waiting=3)
+    narrow = dataclasses.replace(
+        policy, max_disk_bytes=3 * policy.max_bytes, max_waiting=3, stall_s=20.0, download_s=20.0
+    )
     async with Sources(narrow, resolve=dns) as sources:
 
         async def job() -> None:
             async with sources.fetch("http://music.test/x.wav"):
                 pass
 
-        tasks = [asyncio.create_task(job()) for _ in range(4)]  # one fetches, three wait
-        await wait_until(lambda: origin.hits["/x.wav"])
-        assert sources.waiting == 3
+        tasks = [asyncio.create_task(job()) for _ in range(5)]
+        await wait_until(lambda: sources.waiting == 3)
         with pytest.raises(Busy):
             await job()
-        tasks[1].cancel()  # a cancelled fetch leaves the queue
-        await asyncio.sleep(0)
-        assert sources.waiting == 2
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -62,6 +74,35 @@ async def test_disk_queue_over_max_waiting_raises_busy(origin, policy, dns):
         origin.serve("/x.wav", wav())
         async with sources.fetch("http://music.test/x.wav") as clip:
             assert clip.path.exists()
+
+
+async def test_link_that_waits_too_long_for_disk_space_is_busy(origin, policy, dns):
+    async def answer(_, writer):
+        writer.write(response(b"", f"Content-Length: {policy.max_bytes}") + wav()[:600])
+        await asyncio.sleep(30)
+
+    origin.routes["/x.wav"] = answer
+    narrow = dataclasses.replace(policy, max_disk_bytes=3 * policy.max_bytes, stall_s=0.5)
+    async with Sources(narrow, resolve=dns) as sources:
+        outcomes = await asyncio.gather(
+            *(fetch_outcome(sources, "http://music.test/x.wav") for _ in range(3))
+        )
+    assert sorted(outcomes) == ["Busy", "LinkRefused", "LinkRefused"]
+
+
+async def test_body_without_length_is_busy_when_the_disk_share_is_full(origin, policy, dns):
+    async def answer(_, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + wav().ljust(policy.max_bytes - 1, b"\1"))
+
+    origin.routes["/x.wav"] = answer
+    narrow = dataclasses.replace(policy, max_disk_bytes=3 * policy.max_bytes)
+    async with Sources(narrow, resolve=dns) as sources:
+        async with (
+            sources.fetch("http://music.test/x.wav"),
+            sources.fetch("http://music.test/x.wav"),
+        ):
+            assert await fetch_outcome(sources, "http://music.test/x.wav") == "Busy"
+        assert await fetch_outcome(sources, "http://music.test/x.wav") == "clip 199999"
 
 
 async def test_page_processes_are_limited(origin, policy, dns, root):

@@ -13,7 +13,7 @@ import trustme
 
 from bot.sources import fetch
 from bot.sources.download import guarded_session
-from bot.sources.resolver import SystemResolver
+from bot.sources.resolver import DnsResolver
 from genrec.errors import (
     LinkRefused,
     UnsupportedSource,
@@ -125,11 +125,10 @@ async def test_redirect_to_private_address_is_refused(target, origin, forbidden,
     ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "0.0.0.0", "[::ffff:127.0.0.1]"],
 )
 async def test_socket_factory_refuses_private_address(host, forbidden, policy):
-    resolver = SystemResolver()
+    resolver = DnsResolver()
     async with guarded_session(policy, resolver) as session:
         with pytest.raises((LinkRefused, aiohttp.ClientError)):
             await session.get(f"http://{host}:{forbidden.port}/secret")
-    resolver.close()
 
 
 @pytest.mark.parametrize(
