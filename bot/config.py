@@ -79,8 +79,28 @@ class Settings(BaseSettings):
     jobs_per_server: int = Field(
         10, ge=1, le=1000, description="Requests of one server that may run or wait."
     )
+    jobs_in_direct_messages: int = Field(
+        10,
+        ge=1,
+        le=1000,
+        description="Requests of all direct messages together that may run or wait.",
+    )
     jobs_in_all: int = Field(
         40, ge=1, le=10_000, description="Requests that may run or wait in total."
+    )
+
+    link_share: float = Field(
+        0.75,
+        gt=0,
+        le=0.9,
+        description="Part of the limits on requests and of GENREC_CLIP_DISK_MB that links may use; "
+        "the rest is for uploads.",
+    )
+    min_rate_kb_s: float = Field(
+        16.0,
+        gt=0,
+        le=1000,
+        description="Slowest download that is accepted, in KiB per second over ten seconds.",
     )
 
     sites: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -97,7 +117,7 @@ class Settings(BaseSettings):
         gt=0,
         le=100_000,
         description="Disk space for all clips that are fetched at the same time, in MiB; at least "
-        "twice GENREC_MAX_UPLOAD_MB.",
+        "three times GENREC_MAX_UPLOAD_MB.",
     )
     ytdlp_dir: Path | None = Field(
         None, description="Folder with a yt-dlp that replaces the installed one."

@@ -83,7 +83,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         handler = self._adding(
             checked, localizer, guild_id, interaction.user.id, title or "", artist or ""
         )
-        await self._runner.run(responder, "library add", handler)
+        await self._runner.run(responder, "library add", handler, link=checked.is_link)
 
     def _adding(
         self,
@@ -97,7 +97,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         scope = guild_scope(guild_id)
 
         async def handle(progress: Progress) -> Response:
-            async with self._sources.fetch(source) as clip:
+            async with self._sources.fetch(source, owner=guild_id) as clip:
                 progress.now("analyzing")
                 analysis = await self._recommender.analyze(clip)
             new = NewTrack.of(

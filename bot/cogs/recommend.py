@@ -135,7 +135,7 @@ class Recommend(commands.Cog):
         hidden = await self._options.private(interaction.guild_id, private)
         responder = InteractionResponder(interaction, private=hidden)
         handler = self._handlers.recommend(checked, options)
-        await self._runner.run(responder, "recommend", handler)
+        await self._runner.run(responder, "recommend", handler, link=checked.is_link)
 
     async def _genre(
         self,
@@ -150,7 +150,8 @@ class Recommend(commands.Cog):
         )
         hidden = await self._options.private(interaction.guild_id, private)
         responder = InteractionResponder(interaction, private=hidden)
-        await self._runner.run(responder, "genre", self._handlers.genre(checked, options))
+        handler = self._handlers.genre(checked, options)
+        await self._runner.run(responder, "genre", handler, link=checked.is_link)
 
 
 def source_of(message: discord.Message) -> Attachment | str:

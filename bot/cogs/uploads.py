@@ -77,7 +77,8 @@ class Uploads(commands.Cog):
         options = await self._options.resolve(message.author, guild_id, locale)
         progress = messages.progress(options.localizer, "fetching")
         responder = MessageResponder(message, client=self._client, locale=locale, progress=progress)
-        await self._runner.run(responder, "upload", self._handlers.recommend(checked, options))
+        handler = self._handlers.recommend(checked, options)
+        await self._runner.run(responder, "upload", handler, link=checked.is_link)
 
 
 def _settings_channel(channel: discord.abc.MessageableChannel) -> int:

@@ -17,14 +17,33 @@ from genrec.errors import PoolClosed
 _PRUNE_ABOVE = 4096
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestLimits:
+    """Numbers of requests that run or wait; ``link_share`` is the part that links may use."""
+
+    total: int
+    per_guild: int
+    direct_messages: int
+    link_share: float = 0.75
+
+    def of(self, guild_id: int | None) -> int:
+        """Return the limit of a guild, or of all direct messages together."""
+        return self.direct_messages if guild_id is None else self.per_guild
+
+    def for_links(self, limit: int) -> int:
+        """Return the part of a limit that links may use: all but one at most, and at least one."""
+        return max(1, min(int(limit * self.link_share), limit - 1))
+
+
 @dataclass(slots=True)
 class Request:
-    """One request that runs or waits."""
+    """One request that runs or waits; ``link`` is True if it fetches from outside Discord."""
 
     id: str
     user_id: int
     guild_id: int | None
     task: asyncio.Task[object] | None
+    link: bool = False
     analyzing: bool = False
 
 
@@ -35,19 +54,18 @@ class Admission:
         self,
         *,
         cooldown_s: float,
-        per_guild: int,
-        total: int,
+        limits: RequestLimits,
         workers: int = 1,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cooldown_s = cooldown_s
-        self._per_guild = per_guild
-        self._total = total
+        self._limits = limits
         self._workers = workers
         self._clock = clock
         self._requests: dict[str, Request] = {}
         self._by_user: dict[int, Request] = {}
         self._guilds: Counter[int | None] = Counter()
+        self._links: Counter[int | None] = Counter()  # by guild, among self._guilds
         self._released_at: dict[int, float] = {}  # by user
         self._closing = False
         self._idle = asyncio.Event()
@@ -65,9 +83,16 @@ class Admission:
 
     @contextmanager
     def admit(
-        self, user_id: int, guild_id: int | None, *, skip_cooldown: bool = False
+        self,
+        user_id: int,
+        guild_id: int | None,
+        *,
+        link: bool = False,
+        skip_cooldown: bool = False,
     ) -> Iterator[Request]:
         """Admit a request and yield it; it counts until the block ends or it is released.
+
+        A ``link`` may be as slow as its web server likes, so links leave room for other requests.
 
         Raises
         ------
@@ -77,10 +102,13 @@ class Admission:
             The bot is stopping.
         """
         self._check_open()
-        self._check(user_id, guild_id, skip_cooldown=skip_cooldown)
+        self._check_user(user_id, skip_cooldown=skip_cooldown)
+        self._check_limits(guild_id, link=link)
         with self._registered(user_id, guild_id) as request:
+            request.link = link
             self._by_user[user_id] = request
             self._guilds[guild_id] += 1
+            self._links[guild_id] += link
             try:
                 yield request
             finally:
@@ -93,8 +121,10 @@ class Admission:
         del self._by_user[request.user_id]
         self._released_at[request.user_id] = self._clock()
         self._guilds[request.guild_id] -= 1
+        self._links[request.guild_id] -= request.link
         if not self._guilds[request.guild_id]:
             del self._guilds[request.guild_id]
+            del self._links[request.guild_id]
 
     @contextmanager
     def admit_background(self, user_id: int, guild_id: int | None) -> Iterator[Request]:
@@ -121,18 +151,26 @@ class Admission:
         if self._closing:
             raise PoolClosed("The bot is restarting. Try again in a minute.")
 
-    def _check(self, user_id: int, guild_id: int | None, *, skip_cooldown: bool) -> None:
+    def _check_user(self, user_id: int, *, skip_cooldown: bool) -> None:
         if user_id in self._by_user:
             raise RequestDeclined("own_job_running")
         wait_s = self._released_at.get(user_id, -math.inf) + self._cooldown_s - self._clock()
         if wait_s > 0 and not skip_cooldown:
             raise RequestDeclined("cooldown", count=math.ceil(wait_s))
-        if guild_id is not None and self._guilds[guild_id] >= self._per_guild:
-            raise RequestDeclined("server_busy")
-        if len(self._by_user) >= self._total:
-            raise RequestDeclined("everyone_busy")
         if len(self._released_at) > _PRUNE_ABOVE:
             self._prune()
+
+    def _check_limits(self, guild_id: int | None, *, link: bool) -> None:
+        limits, here = self._limits, self._limits.of(guild_id)
+        if self._guilds[guild_id] >= here:
+            raise RequestDeclined("direct_messages_busy" if guild_id is None else "server_busy")
+        if len(self._by_user) >= limits.total:
+            raise RequestDeclined("everyone_busy")
+        if link and (
+            self._links[guild_id] >= limits.for_links(here)
+            or self._links.total() >= limits.for_links(limits.total)
+        ):
+            raise RequestDeclined("links_busy")
 
     def _prune(self) -> None:
         """Delete the users whose cooldown is over."""

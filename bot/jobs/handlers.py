@@ -45,7 +45,7 @@ class RequestHandlers:
             started = time.monotonic()
             if await self._recommender.is_empty(options.scopes):
                 raise RequestDeclined("library_empty")
-            async with self._sources.fetch(source) as clip:
+            async with self._sources.fetch(source, owner=progress.request.guild_id) as clip:
                 progress.now("analyzing")
                 analysis = await self._recommender.analyze(clip)
             progress.now("comparing")
@@ -74,7 +74,7 @@ class RequestHandlers:
         """Return the handler of /genre: genre of a clip."""
 
         async def handle(progress: Progress) -> Response:
-            async with self._sources.fetch(source) as clip:
+            async with self._sources.fetch(source, owner=progress.request.guild_id) as clip:
                 progress.now("analyzing")
                 analysis = await self._recommender.analyze(clip)
             progress.now("comparing")

@@ -172,7 +172,7 @@ class Reindexing:
         if not web_address(track.source):
             return (name, "file_missing", _AUDIO_GONE)
         try:
-            async with self._sources.fetch(track.source) as clip:
+            async with self._sources.fetch(track.source, owner=scope) as clip:
                 analysis = await self._recommender.analyze(clip)
         except GenrecError as error:
             return (name, error.code, str(error))

@@ -74,7 +74,13 @@ class RequestRunner:
         self._progress_every_s = progress_every_s
 
     async def run(
-        self, responder: Responder, kind: str, handler: Handler, *, skip_cooldown: bool = False
+        self,
+        responder: Responder,
+        kind: str,
+        handler: Handler,
+        *,
+        link: bool = False,
+        skip_cooldown: bool = False,
     ) -> None:
         """Admit and acknowledge a request, run its handler and send the response.
 
@@ -84,7 +90,7 @@ class RequestRunner:
         with (
             self._metrics.declined(),
             self._admission.admit(
-                responder.user_id, responder.guild_id, skip_cooldown=skip_cooldown
+                responder.user_id, responder.guild_id, link=link, skip_cooldown=skip_cooldown
             ) as request,
         ):
             await self._run(responder, kind, handler, request)

@@ -16,11 +16,11 @@ log = logging.getLogger(__name__)
 
 def source_policy(settings: Settings) -> SourcePolicy:
     """Return the source policy of the settings."""
-    if settings.clip_disk_bytes < 2 * settings.max_upload_bytes:
+    if settings.clip_disk_bytes < 3 * settings.max_upload_bytes:
         raise _unusable(
             "clip_disk_mb",
-            f"is {settings.clip_disk_mb:g} and must be at least {2 * settings.max_upload_mb:g},"
-            f" twice {PREFIX}MAX_UPLOAD_MB",
+            f"is {settings.clip_disk_mb:g} and must be at least {3 * settings.max_upload_mb:g},"
+            f" three times {PREFIX}MAX_UPLOAD_MB",
         )
     if settings.link_proxy and not is_proxy(settings.link_proxy):
         # The value is not repeated if it may contain a password.
@@ -37,6 +37,8 @@ def source_policy(settings: Settings) -> SourcePolicy:
         sites=_sites(settings),
         max_bytes=settings.max_upload_bytes,
         max_disk_bytes=settings.clip_disk_bytes,
+        link_share=settings.link_share,
+        min_rate=int(settings.min_rate_kb_s * 1024),
         max_seconds=settings.max_clip_minutes * 60,
         wanted_s=max(WANTED_S, 2 * settings.analyzed_s),
         download_s=settings.fetch_timeout_s,

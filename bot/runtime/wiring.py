@@ -23,7 +23,7 @@ from bot.cogs.uploads import Uploads
 from bot.config import Settings, installed_version
 from bot.i18n import Translations
 from bot.i18n.command_translator import CommandTranslator
-from bot.jobs.admission import Admission
+from bot.jobs.admission import Admission, RequestLimits
 from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.handlers import DrawPicture, RequestHandlers
 from bot.jobs.options import OptionsResolver
@@ -92,8 +92,12 @@ async def open_app(
         recovery = ReplyRecovery(db=db, translations=translations)
         admission = Admission(
             cooldown_s=settings.cooldown_s,
-            per_guild=settings.jobs_per_server,
-            total=settings.jobs_in_all,
+            limits=RequestLimits(
+                total=settings.jobs_in_all,
+                per_guild=settings.jobs_per_server,
+                direct_messages=settings.jobs_in_direct_messages,
+                link_share=settings.link_share,
+            ),
             workers=resources.pool.size,
         )
         runner = RequestRunner(

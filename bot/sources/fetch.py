@@ -37,6 +37,11 @@ class CheckedSource:
     site: Site | None = None  # of a link to a supported site's page
     attachment: Attachment | None = None
 
+    @property
+    def is_link(self) -> bool:
+        """Return whether the clip comes from outside Discord."""
+        return self.attachment is None
+
 
 class Sources:
     """Fetch clips concurrently, within the policy's limits on disk space and yt-dlp processes.
@@ -82,8 +87,8 @@ class Sources:
     ) -> AsyncIterator[Clip]:
         """Fetch ``source``; the clip and its directory last as long as the ``async with``.
 
-        An unchecked source is checked first. ``owner`` is the guild whose share the fetch takes;
-        all direct messages share that of None.
+        An unchecked source is checked first. ``owner`` is the guild whose share the fetch takes.
+        All direct messages have the share of None together.
         """
         checked = source if isinstance(source, CheckedSource) else self.check(source)
         if checked.policy is not self._policy:

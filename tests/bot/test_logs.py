@@ -11,7 +11,7 @@ import discord
 import pytest
 
 from bot.client.client import Client
-from bot.jobs.admission import Admission
+from bot.jobs.admission import Admission, RequestLimits
 from bot.logs import JsonFormatter, Redactor, TextFormatter, set_up_logs
 
 TOKEN = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"
@@ -61,7 +61,9 @@ async def test_log_line_in_a_request_has_its_id(capsys) -> None:
     level = root.level
     handler = set_up_logs(form="json", level="INFO")
     try:
-        with Admission(cooldown_s=0, per_guild=1, total=1).admit(1, None) as request:
+        with Admission(
+            cooldown_s=0, limits=RequestLimits(total=1, per_guild=1, direct_messages=1)
+        ).admit(1, None) as request:
             logging.getLogger("bot.test").info("working")
     finally:
         root.removeHandler(handler)

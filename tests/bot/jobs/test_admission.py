@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from bot.errors import RequestDeclined
-from bot.jobs.admission import Admission
+from bot.jobs.admission import Admission, RequestLimits
 from bot.logs import request_id
 from genrec.errors import PoolClosed
 
@@ -21,9 +21,16 @@ class Clock:
         return self.now
 
 
-def admission(clock: Clock | None = None, **limits: float) -> Admission:
-    given = {"cooldown_s": 5, "per_guild": 2, "total": 3, "workers": 1} | limits
-    return Admission(clock=clock or Clock(), **given)
+def admission(
+    clock: Clock | None = None, *, cooldown_s: float = 5, workers: int = 1, **limits: float
+) -> Admission:
+    given = {"per_guild": 2, "direct_messages": 9, "total": 3} | limits
+    return Admission(
+        cooldown_s=cooldown_s,
+        limits=RequestLimits(**given),
+        workers=workers,
+        clock=clock or Clock(),
+    )
 
 
 def key_of(error: pytest.ExceptionInfo[RequestDeclined]) -> str:
@@ -64,6 +71,52 @@ async def test_requests_above_the_limits_are_declined() -> None:
                 pass
             assert key_of(error) == "everyone_busy"
     assert at.running == 0
+
+
+async def test_direct_messages_share_one_limit() -> None:
+    at = admission(direct_messages=2, total=9)
+    with at.admit(1, None), at.admit(2, None):
+        with pytest.raises(RequestDeclined) as error, at.admit(3, None):
+            pass
+        assert key_of(error) == "direct_messages_busy"
+        with at.admit(3, 7):
+            pass
+
+
+async def test_links_of_a_guild_leave_room_for_its_uploads() -> None:
+    at = admission(per_guild=4, total=9)
+    with at.admit(1, 7, link=True), at.admit(2, 7, link=True), at.admit(3, 7, link=True):
+        with pytest.raises(RequestDeclined) as error, at.admit(4, 7, link=True):
+            pass
+        assert key_of(error) == "links_busy"
+        with at.admit(4, 7), pytest.raises(RequestDeclined) as error, at.admit(5, 7):
+            pass
+        assert key_of(error) == "server_busy"
+
+
+async def test_links_of_all_guilds_leave_room_for_uploads() -> None:
+    at = admission(total=4)
+    with (
+        at.admit(1, 7, link=True),
+        at.admit(2, 8, link=True),
+        at.admit(3, 9, link=True) as request,
+    ):
+        with pytest.raises(RequestDeclined) as error, at.admit(4, None, link=True):
+            pass
+        assert key_of(error) == "links_busy"
+        with at.admit(4, None):
+            at.release(request)
+            with at.admit(5, None, link=True):
+                pass
+
+
+@pytest.mark.parametrize(
+    ("limit", "share", "links"),
+    [(1, 0.75, 1), (2, 0.75, 1), (10, 0.75, 7), (2, 0.9, 1), (9, 0.01, 1)],
+)
+def test_links_may_use_at_least_one_and_not_all(limit: int, share: float, links: int) -> None:
+    limits = RequestLimits(total=1, per_guild=1, direct_messages=1, link_share=share)
+    assert limits.for_links(limit) == links
 
 
 async def test_released_user_is_admitted_while_the_response_is_sent() -> None:

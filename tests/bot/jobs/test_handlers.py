@@ -47,7 +47,7 @@ class SlowSources:
     """Fetches CLIP in FETCH_S."""
 
     @asynccontextmanager
-    async def fetch(self, _: object) -> AsyncIterator[Clip]:
+    async def fetch(self, _: object, *, owner: object) -> AsyncIterator[Clip]:
         await asyncio.sleep(FETCH_S)
         yield CLIP
 

@@ -64,6 +64,8 @@ def test_policy_has_the_value_of_every_setting(monkeypatch, tmp_path: Path) -> N
         youtube="on",
         max_upload_mb=10,
         clip_disk_mb=100,
+        link_share=0.5,
+        min_rate_kb_s=20,
         max_clip_minutes=7,
         fetch_timeout_s=33,
         ytdlp_dir=tmp_path,
@@ -75,6 +77,7 @@ def test_policy_has_the_value_of_every_setting(monkeypatch, tmp_path: Path) -> N
     policy = source_policy(given)
     assert policy.sites == {"bandcamp", "vimeo", "youtube"}
     assert (policy.max_bytes, policy.max_disk_bytes) == (10 * MIB, 100 * MIB)
+    assert (policy.link_disk_bytes, policy.min_rate) == (50 * MIB, 20 * 1024)
     assert (policy.max_seconds, policy.download_s, policy.page_s) == (420, 33, 33)
     assert (policy.ytdlp_dir, policy.ytdlp_plugins) == (tmp_path, True)
     assert (policy.js_runtime, policy.cookies_file) == (deno, cookies)
@@ -93,7 +96,7 @@ def test_sites_off_disables_pages(youtube: str, sites: set[str], monkeypatch) ->
         ("sites", "soundcloud,napster", "no napster; choose from archive, audiomack"),
         ("sites", "bandcamp,off", "no off"),
         ("sites", "bandcamp,youtube", "GENREC_YOUTUBE=on"),
-        ("clip_disk_mb", "49", "is 49 and must be at least 50, twice GENREC_MAX_UPLOAD_MB"),
+        ("clip_disk_mb", "74", "is 74 and must be at least 75, three times GENREC_MAX_UPLOAD_MB"),
         ("clip_disk_mb", "-1", "greater than 0"),
         ("ytdlp_dir", "nowhere/yt-dlp", "no folder nowhere/yt-dlp"),
         ("js_runtime", "nowhere/deno", "no file nowhere/deno"),
@@ -198,7 +201,7 @@ def test_links_page_documents_every_site_and_setting() -> None:
     assert {
         "SITES", "YOUTUBE", "CLIP_DISK_MB", "YTDLP_DIR", "YTDLP_PLUGINS", "YTDLP_MAX_AGE_DAYS",
         "JS_RUNTIME", "COOKIES_FILE", "LINK_PROXY", "MAX_UPLOAD_MB", "MAX_CLIP_MINUTES",
-        "FETCH_TIMEOUT_S",
+        "FETCH_TIMEOUT_S", "LINK_SHARE", "MIN_RATE_KB_S",
     } <= named  # fmt: skip
 
 

@@ -8,11 +8,15 @@ import io
 import socket
 import wave
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rrset
 import pytest
 
 from bot.sources import Attachment, Site, SourcePolicy, Sources, fetch
@@ -103,6 +107,69 @@ class FakeDns:
             Endpoint(socket.AF_INET6 if ":" in address else socket.AF_INET, address, at or port)
             for address, at in answers[min(earlier, len(answers) - 1)]
         ]
+
+
+@dataclass
+class NameServer(asyncio.DatagramProtocol):
+    """A DNS server on loopback: UDP and, after a truncated reply, TCP; other names do not exist."""
+
+    records: dict[str, list[str]] = field(default_factory=dict)  # by name
+    hanging: set[str] = field(default_factory=set)  # last labels, or "A" and "AAAA"
+    truncated: set[str] = field(default_factory=set)
+    padding: int = 0  # bytes after a reply over TCP
+    asked: Counter[str] = field(default_factory=Counter)
+    address: tuple[str, int] = ("127.0.0.1", 0)
+
+    def connection_made(self, transport) -> None:
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr) -> None:
+        reply = self._reply(data, tcp=False)
+        if reply is not None:
+            self._transport.sendto(reply.to_wire(), addr)
+
+    async def handle_tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            size = int.from_bytes(await reader.readexactly(2), "big")
+            reply = self._reply(await reader.readexactly(size), tcp=True)
+            wire = (reply.to_wire() if reply is not None else b"") + bytes(self.padding)
+            writer.write(len(wire).to_bytes(2, "big") + wire)
+            await writer.drain()
+        writer.close()
+
+    def _reply(self, data: bytes, *, tcp: bool) -> dns.message.Message | None:
+        query = dns.message.from_wire(data)
+        question = query.question[0]
+        name, kind = question.name.to_text(omit_final_dot=True), question.rdtype.name
+        self.asked[name] += 1
+        if {kind, name.rpartition(".")[2]} & self.hanging:
+            return None
+        reply = dns.message.make_response(query)
+        if name in self.truncated and not tcp:
+            reply.flags |= dns.flags.TC
+            return reply
+        if name not in self.records:
+            reply.set_rcode(dns.rcode.NXDOMAIN)
+            return reply
+        wanted = [one for one in self.records[name] if (":" in one) == (kind == "AAAA")]
+        if wanted:
+            reply.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, *wanted))
+        return reply
+
+
+@asynccontextmanager
+async def name_server(**given) -> AsyncIterator[NameServer]:
+    """Run a `NameServer` on a free port."""
+    loop = asyncio.get_running_loop()
+    made = NameServer(**given)
+    tcp = await asyncio.start_server(made.handle_tcp, "127.0.0.1", 0)
+    made.address = tcp.sockets[0].getsockname()
+    transport, _ = await loop.create_datagram_endpoint(lambda: made, local_addr=made.address)
+    try:
+        yield made
+    finally:
+        transport.close()
+        tcp.close()
 
 
 async def start_server(origin: FakeServer) -> asyncio.Server:
