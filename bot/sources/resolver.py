@@ -95,18 +95,21 @@ class DnsResolver:
         return addresses
 
     def _configured(self) -> dns.asyncresolver.Resolver:
-        """Return a resolver with the current name servers, which change with the network."""
-        servers = list(self._nameservers)
         resolver = dns.asyncresolver.Resolver(configure=False)
-        if not servers:
-            try:
-                resolver.read_resolv_conf("/etc/resolv.conf")
-                servers = [(str(address), 53) for address in resolver.nameservers]
-            except (dns.resolver.NoResolverConfiguration, ValueError):
-                servers = [("127.0.0.1", 53)]  # the default of the system's own resolver
+        # Read for each look-up, because the name servers change with the network.
+        servers = self._nameservers or _system_servers(resolver)
         resolver.nameservers = [_NameServer(*server) for server in servers]
         resolver.use_edns(0, payload=_UDP_BYTES)
         return resolver
+
+
+def _system_servers(resolver: dns.asyncresolver.Resolver) -> list[tuple[str, int]]:
+    """Read /etc/resolv.conf with ``resolver``, and return the name servers."""
+    try:
+        resolver.read_resolv_conf("/etc/resolv.conf")
+    except (dns.resolver.NoResolverConfiguration, ValueError):
+        return [("127.0.0.1", 53)]  # the default of the system's own resolver
+    return [(str(address), 53) for address in resolver.nameservers]
 
 
 class _NameServer(dns.nameserver.Do53Nameserver):
