@@ -17,7 +17,7 @@ _BUSY = "Too many clips are being fetched at the moment. Try again in a minute."
 
 
 class Limit(NamedTuple):
-    """What the leases of one kind may hold together, and those of one owner among them."""
+    """Largest amount that all leases of one kind may hold, and those of one owner."""
 
     total: int
     per_owner: int

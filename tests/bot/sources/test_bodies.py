@@ -93,6 +93,19 @@ async def test_body_below_min_rate_is_refused(origin, policy, dns):
     assert "too slowly" in await fetch_error(f"{HERE}/x.wav", policy, dns)
 
 
+async def test_fast_beginning_earns_no_slow_rest(origin, policy, dns):
+    """An average from the start would accept this body until the time limit."""
+
+    async def answer(_, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\n\r\n" + wav().ljust(150_000, b"\1"))
+        await _drip(writer, bytes(50), 0.02)
+
+    origin.routes["/x.wav"] = answer
+    text = await fetch_error(f"{HERE}/x.wav", policy, dns)
+    assert "less than 19.5 KiB/s over 1 s" in text
+    assert "upload the file" in text
+
+
 async def test_stalled_body_times_out(origin, policy, dns):
     async def answer(_, writer):
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9000\r\n\r\n" + wav()[:600])
