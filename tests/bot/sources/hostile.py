@@ -228,10 +228,10 @@ def with_local_site(policy: SourcePolicy) -> SourcePolicy:
     )
 
 
-async def fetch_outcome(sources: Sources, source: str | Attachment) -> str:
+async def fetch_outcome(sources: Sources, source: str | Attachment, *, owner: object = None) -> str:
     """Fetch ``source``; return "clip SIZE" or the class name of the error."""
     try:
-        async with sources.fetch(source) as clip:
+        async with sources.fetch(source, owner=owner) as clip:
             await asyncio.sleep(0.01)
             return f"clip {clip.path.stat().st_size}"
     except GenrecError as error:
