@@ -155,8 +155,8 @@ class Settings(BaseSettings):
     )
     admin_servers: Annotated[tuple[int, ...], NoDecode] = Field(
         (),
-        description="Ids of the servers, separated by commas, whose admins may re-index the "
-        "operator's library; empty means all servers.",
+        description="Ids of the servers, separated by commas, whose admins may also re-index the "
+        "operator's library; empty means only the owner or team of the bot's application may.",
     )
     support_url: str = Field("", description="Address for problem reports; shown in /help.")
 

@@ -183,6 +183,7 @@ async def open_db(
             " a newer Python."
         )
     if name != MEMORY:
+        name = str(without_links(Path(name)))
         make_private(Path(name))
     async with AsyncExitStack() as stack:
         with translate_errors(name):
@@ -255,6 +256,15 @@ def _fix(path: str) -> str:
     if backup.exists():
         return f"replace it with its backup {backup.name}"
     return "move it away and index your music again"
+
+
+def without_links(path: Path) -> Path:
+    """Return the file that symbolic links lead to, so that its locks and backups have one name."""
+    try:
+        resolved = path.resolve()
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop, before Python 3.13
+        raise _cannot_open(path, "its symbolic links form a loop") from error
+    return path if resolved == path.absolute() else resolved
 
 
 def make_private(path: Path) -> None:

@@ -51,6 +51,26 @@ def require_manage_guild(interaction: discord.Interaction) -> int:
     return interaction.guild_id
 
 
+def operator_ids(application: discord.AppInfo | None) -> frozenset[int]:
+    """Return the users who operate the bot: the application's owner, or its team.
+
+    Of a team these are its owner and the members who accepted as admin or developer. discord.py
+    fetches the application once, at login.
+    """
+    if application is None:
+        return frozenset()
+    team = application.team
+    if team is None:
+        return frozenset({application.owner.id})
+    members = {
+        member.id
+        for member in team.members
+        if member.membership_state is discord.TeamMembershipState.accepted
+        and member.role in (discord.TeamMemberRole.admin, discord.TeamMemberRole.developer)
+    }
+    return frozenset(members if team.owner_id is None else members | {team.owner_id})
+
+
 def require_role(user: discord.abc.User, role_ids: frozenset[int]) -> None:
     """Raise RequestDeclined for a user with neither one of the roles nor Manage Server."""
     if not role_ids or not isinstance(user, discord.Member):

@@ -11,7 +11,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client.buttons import OnPress
-from bot.client.checks import one_source
+from bot.client.checks import one_source, require_manage_guild
 from bot.client.responders import InteractionResponder, acknowledge, respond
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
@@ -76,7 +76,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         artist: str | None = None,
     ) -> None:
         """Handle /library add: analyse a clip and add it to the guild's tracks."""
-        guild_id = _require_guild(interaction)
+        guild_id = require_manage_guild(interaction)
         checked = self._sources.check(one_source(clip, link))
         responder = InteractionResponder(interaction, private=True)
         localizer = Localizer(self._translations, interaction.locale)
@@ -128,7 +128,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
     @app_commands.describe(track="Start typing the title or artist")
     async def remove(self, interaction: discord.Interaction, track: str) -> None:
         """Handle /library remove: delete a track of the guild."""
-        guild_id = _require_guild(interaction)
+        guild_id = require_manage_guild(interaction)
         await acknowledge(interaction, private=True)
         found = await self._find(track, guild_scope(guild_id))
         await self._catalogue.remove(found.scope, [found.id])
@@ -141,7 +141,9 @@ class Library(commands.GroupCog, name="library", description="This server's trac
     async def complete_track(
         self, interaction: discord.Interaction, typed: str
     ) -> list[app_commands.Choice[str]]:
-        """Return the guild's tracks whose title or artist matches the typed text."""
+        """Return the guild's tracks that match the typed text, for users who may remove them."""
+        if not interaction.permissions.manage_guild:
+            return []
         tracks = await self._catalogue.browse(
             self._model_id, guild_scope(_require_guild(interaction)), text=typed, limit=_MAX_CHOICES
         )
@@ -207,7 +209,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         format: Literal["m3u8", "csv", "json"] = "csv",
     ) -> None:
         """Handle /library export: send the guild's tracks as a file."""
-        scope = guild_scope(_require_guild(interaction))
+        scope = guild_scope(require_manage_guild(interaction))
         await acknowledge(interaction, private=True)
         tracks = await self._catalogue.browse(self._model_id, scope, limit=_MAX_EXPORTED)
         if not tracks:

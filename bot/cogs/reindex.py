@@ -11,7 +11,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client.buttons import OnPress
-from bot.client.checks import require_manage_guild
+from bot.client.checks import operator_ids, require_manage_guild
 from bot.client.responders import InteractionResponder, respond
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 class Reindex(commands.Cog):
     """The /reindex command and its Cancel button.
 
-    If ``admin_guilds`` is not empty, only their admins may index the operator's library.
+    Only the bot's operator and the admins of ``admin_guilds`` may index the operator's library.
     """
 
     def __init__(
@@ -79,7 +79,12 @@ class Reindex(commands.Cog):
         await respond(interaction, messages.notice(localizer, "cancelling"))
 
     def _require_admin(self, interaction: discord.Interaction, *, library: bool) -> int:
+        """Return the guild's id, if the user may index this scope."""
+        if interaction.guild_id is None:
+            raise RequestDeclined("guild_only")
+        if library and interaction.user.id in operator_ids(interaction.client.application):
+            return interaction.guild_id
         guild_id = require_manage_guild(interaction)
-        if library and self._admin_guilds and guild_id not in self._admin_guilds:
+        if library and guild_id not in self._admin_guilds:
             raise RequestDeclined("not_operator")
         return guild_id

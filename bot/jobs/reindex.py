@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
@@ -24,9 +25,11 @@ from db.connection import Database
 from db.generations import NewTrack
 from db.ingest.run import IngestJob, IngestProgress, IngestReport, ingest
 from db.tracks import LIBRARY, guild_scope
-from genrec.errors import GenrecError
+from genrec.errors import GenrecError, InputRefused
 from genrec.types import Track
 from genrec.workers.pool import AnalysisPool
+
+log = logging.getLogger(__name__)
 
 FAILURES = "failures.csv"
 _MAX_FAILURES = 20_000
@@ -110,6 +113,7 @@ class Reindexing:
 
     async def _folder(self, run: _Run) -> None:
         assert self._library is not None
+        root = self._library.resolve()
 
         def update(now: IngestProgress) -> None:
             run.state = replace(
@@ -117,7 +121,7 @@ class Reindexing:
                 done=now.done,
                 total=now.total,
                 failed=now.failed,
-                current=now.current,
+                current=shown_path(now.current, root),
                 left_s=now.seconds_left,
                 elapsed_s=now.done / now.rate if now.rate else 0.0,
             )
@@ -130,8 +134,16 @@ class Reindexing:
             # One worker stays free for requests.
             concurrency=max(1, self._pool.size - 1),
         )
-        report = await ingest(self._db, self._pool, job, update)
-        run.failures = [(f.path, f.code, f.reason) for f in report.failures]
+        try:
+            report = await ingest(self._db, self._pool, job, update)
+        except InputRefused as error:
+            # Its sentence names the folder, which only the operator may read.
+            log.warning("music folder refused: %s", error)
+            raise RequestDeclined("library_refused") from error
+        run.failures = [
+            (shown_path(f.path, root), f.code, f.reason.replace(str(root), "…"))
+            for f in report.failures
+        ]
         run.state = _summed(run.state, report)
 
     async def _guild(self, run: _Run, guild_id: int) -> None:
@@ -216,6 +228,14 @@ def _summed(state: ReindexState, report: IngestReport) -> ReindexState:
         removed=report.removed,
         failed=len(report.failures),
     )
+
+
+def shown_path(path: str, root: Path) -> str:
+    """Return a path relative to the library; nothing outside of it is shown on Discord."""
+    if not path:
+        return ""
+    found = Path(path)
+    return found.relative_to(root).as_posix() if found.is_relative_to(root) else "…"
 
 
 def _key(guild_id: int | None) -> str:

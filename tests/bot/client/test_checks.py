@@ -13,6 +13,7 @@ from bot.client.checks import (
     is_sound,
     may_post_in,
     one_source,
+    operator_ids,
     require_manage_guild,
     require_role,
 )  # fmt: skip
@@ -135,3 +136,25 @@ def test_posting_outside_a_guild_needs_no_permission() -> None:
     assert may_post_in(channel(discord.TextChannel), None) is True
     direct = create_autospec(discord.DMChannel, instance=True)
     assert may_post_in(direct, SimpleNamespace(me="bot")) is True
+
+
+def test_operator_is_the_owner_or_the_accepted_team() -> None:
+    invited, accepted = discord.TeamMembershipState.invited, discord.TeamMembershipState.accepted
+    roles = discord.TeamMemberRole
+
+    def colleague(user_id: int, state: object, role: object) -> SimpleNamespace:
+        return SimpleNamespace(id=user_id, membership_state=state, role=role)
+
+    team = SimpleNamespace(
+        owner_id=1,
+        members=[
+            colleague(2, accepted, roles.admin),
+            colleague(3, accepted, roles.developer),
+            colleague(4, accepted, roles.read_only),
+            colleague(5, invited, roles.admin),
+        ],
+    )
+    owner = SimpleNamespace(id=9)
+    assert operator_ids(SimpleNamespace(owner=owner, team=None)) == {9}
+    assert operator_ids(SimpleNamespace(owner=owner, team=team)) == {1, 2, 3}
+    assert operator_ids(None) == frozenset()

@@ -13,6 +13,7 @@ from bot.errors import RequestDeclined
 from bot.i18n import Translations
 
 GUILD, OTHER_GUILD, OPERATOR = 7, 8, 9
+OWNER, MEMBER = 70, 71
 
 
 def cog(reindexing: MagicMock, *, admin_guilds: tuple[int, ...] = ()) -> Reindex:
@@ -24,11 +25,14 @@ def cog(reindexing: MagicMock, *, admin_guilds: tuple[int, ...] = ()) -> Reindex
     )
 
 
-def admin(guild_id: int) -> Any:
-    """Return an interaction of a user who may manage the guild."""
+def admin(guild_id: int | None, *, user_id: int = MEMBER, manage_guild: bool = True) -> Any:
+    """Return an interaction of a user who, by default, may manage the guild."""
+    application = SimpleNamespace(owner=SimpleNamespace(id=OWNER), team=None)
     return MagicMock(
         guild_id=guild_id,
-        permissions=SimpleNamespace(manage_guild=True),
+        user=SimpleNamespace(id=user_id),
+        client=SimpleNamespace(application=application),
+        permissions=SimpleNamespace(manage_guild=manage_guild),
         response=MagicMock(is_done=lambda: False, send_message=AsyncMock()),
         locale="en-US",
     )
@@ -66,3 +70,28 @@ async def test_reindex_of_the_operators_library_from_another_guild_is_declined()
     reindexing.handler.assert_not_called()
     await made.reindex.callback(made, admin(GUILD), "server")  # type: ignore[call-arg]
     assert reindexing.handler.call_args.args[0] == GUILD
+
+
+async def test_reindex_of_the_library_without_admin_servers_needs_the_owner() -> None:
+    reindexing = MagicMock()
+    made = cog(reindexing)
+    with pytest.raises(RequestDeclined) as error:
+        await made.reindex.callback(made, admin(GUILD), "library")  # type: ignore[call-arg]
+    assert error.value.key == "not_operator"
+    reindexing.handler.assert_not_called()
+    owner = admin(GUILD, user_id=OWNER, manage_guild=False)
+    await made.reindex.callback(made, owner, "library")  # type: ignore[call-arg]
+    assert reindexing.handler.call_args.args[0] is None
+
+
+async def test_reindex_of_a_guild_needs_manage_server_of_the_owner_too() -> None:
+    made = cog(MagicMock())
+    owner = admin(GUILD, user_id=OWNER, manage_guild=False)
+    with pytest.raises(RequestDeclined) as error:
+        await made.reindex.callback(made, owner, "server")  # type: ignore[call-arg]
+    assert error.value.key == "no_permission"
+    with pytest.raises(RequestDeclined) as error:
+        await made.reindex.callback(  # type: ignore[call-arg]
+            made, admin(None, user_id=OWNER), "library"
+        )
+    assert error.value.key == "guild_only"

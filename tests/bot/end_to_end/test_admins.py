@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.local_discord import LocalDiscord, NotOffered, buttons, visible_text
+from bot.ui.custom_ids import response_key
 from tests.bot.end_to_end.conftest import WAV, World, bot_on, clip, wait_response, wait_text
 
 MANAGE_SERVER = 1 << 5
@@ -169,12 +170,24 @@ async def test_settings_command_changes_the_panel(
     world.discord.assert_clean()
 
 
-@pytest.mark.parametrize("path", ["settings show", "settings uploads", "reindex"])
-async def test_admin_command_without_manage_server_is_declined(world: World, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        ("settings show", {}),
+        ("settings uploads", {}),
+        ("reindex", {}),
+        ("library add", {"clip": clip()}),
+        ("library remove", {"track": "1"}),
+        ("library export", {}),
+    ],
+)
+async def test_admin_command_without_manage_server_is_declined(
+    world: World, path: str, options: dict[str, object]
+) -> None:
     sam = world.discord.person("sam")
     with pytest.raises(NotOffered):
-        await sam.slash(path)
-    used = await sam.slash(path, force=True)
+        await sam.slash(path, options)
+    used = await sam.slash(path, options, force=True)
     assert await wait_text(used, "Manage Server permission")
     assert used.ephemeral
 
@@ -212,12 +225,16 @@ async def test_reindex_shows_progress_and_lists_failures(
         running = await used.wait_until(lambda m: "of 6 files" in visible_text(m))
         assert buttons(running)[0]["label"] == "Cancel"
         sam = discord.person("sam", permissions=MANAGE_SERVER | 0x80000C00)
-        assert await wait_text(await sam.slash("reindex"), "already")
+        refused = await sam.slash("reindex", {"scope": "library"})
+        assert await wait_text(refused, "Only the bot's operator")
+        assert await wait_text(await world.you.slash("reindex"), "already")
         world.pool.gate.set()
         done = await used.wait_until(lambda m: "up to date" in visible_text(m), 30)
         assert "5 added" in visible_text(done)
         table = discord.cdn.read(done["attachments"][0]["url"]).decode("utf-8-sig")
-        assert "file02.wav,unreadable_audio" in table
+        assert "\nfile02.wav,unreadable_audio" in table
+        shown = [visible_text(m) for m in used.history]
+        assert not any(str(tmp_path) in text for text in (table, *shown))
         assert any("re-index started: scope library" in r.getMessage() for r in caplog.records)
         discord.assert_clean()
 
@@ -230,6 +247,8 @@ async def test_cancel_button_stops_a_reindex(discord: LocalDiscord, tmp_path: Pa
         running = await used.wait_until(buttons)
         sam = discord.person("sam")
         assert await wait_text(await sam.press(running, "Cancel"), "Manage Server permission")
+        ana = discord.person("ana", permissions=MANAGE_SERVER | 0x80000C00)
+        assert await wait_text(await ana.press(running, "Cancel"), "Only the bot's operator")
         await wait_text(await world.you.press(running, "Cancel"), "Stopping")
         await used.wait_until(lambda m: "Indexing cancelled" in visible_text(m))
         world.pool.gate.set()
@@ -244,12 +263,53 @@ async def test_reindex_of_a_guilds_tracks_counts_them_unchanged(world: World) ->
     assert "1 unchanged" in await wait_text(used, "up to date")
 
 
-async def test_reindex_of_the_library_outside_admin_servers_is_declined(
+async def test_only_the_operator_and_chosen_servers_reindex_the_library(
     discord: LocalDiscord, tmp_path: Path
 ) -> None:
     library = music(tmp_path, 1)
+    sam = discord.person("sam", permissions=MANAGE_SERVER | 0x80000C00)
     async with bot_on(discord, tmp_path, library=library, admin_servers="42") as world:
-        assert await wait_text(await world.you.slash("reindex"), "on selected servers only")
-        await wait_text(await world.you.slash("library add", {"clip": clip()}), "Added")
-        own = await world.you.slash("reindex", {"scope": "server"})
-        assert "1 unchanged" in await wait_text(own, "up to date")
+        assert await wait_text(await sam.slash("reindex"), "operator has chosen")
+        assert await wait_text(await world.you.slash("reindex"), "up to date")
+    chosen = str(discord.guild.id)
+    async with bot_on(discord, tmp_path, library=library, admin_servers=chosen):
+        assert await wait_text(await sam.slash("reindex"), "up to date")
+
+
+async def test_reindex_of_an_unmounted_folder_names_no_path(
+    discord: LocalDiscord, tmp_path: Path, caplog
+) -> None:
+    library = music(tmp_path, 2)
+    async with bot_on(discord, tmp_path, library=library) as world:
+        await wait_text(await world.you.slash("reindex"), "up to date")
+        for file in library.iterdir():
+            file.unlink()
+        refused = await wait_text(await world.you.slash("reindex"), "can't be read")
+        assert str(tmp_path) not in refused
+        assert str(library) in caplog.text
+        library.rmdir()
+        assert await wait_text(await world.you.slash("reindex"), "can't be read")
+
+
+async def test_buttons_of_foreign_tracks_are_declined(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    other = discord.add_guild("Other")
+    elsewhere = next(iter(other.channels.values()))
+    async with bot_on(discord, tmp_path) as world:
+        catalogue = world.app.resources.recommender.catalogue
+        model_id = world.app.resources.preset.model_id
+        added = {"clip": clip(), "title": "Theirs", "artist": "Them"}
+        await wait_text(await world.you.slash("library add", added, channel=elsewhere), "Added")
+        (foreign,) = await catalogue.browse(model_id, f"guild:{other.id}")
+        answer = await wait_response(await world.you.slash("recommend", {"clip": clip()}))
+        message = discord.state.message(answer["channel_id"], answer["id"])
+        keys = {"more": f"more:{foreign.id}", "export": f"export:{response_key([foreign.id])}"}
+        for button in buttons(message.data):  # as a modified client would send them
+            name = button["custom_id"].partition(":")[0]
+            button["custom_id"] = keys.pop(name, button["custom_id"])
+        assert not keys
+        more = await world.you.press(message.data, f"more:{foreign.id}")
+        assert "Theirs" not in await wait_text(more, "no longer in the library")
+        exported = await world.you.press(message.data, f"export:{response_key([foreign.id])}")
+        assert "Theirs" not in await wait_text(exported, "no longer available")
