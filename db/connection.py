@@ -14,6 +14,7 @@ from typing import Any, cast
 import aiosqlite
 
 from db.background_check import background_check
+from db.deletions import apply_deletions
 from db.migrate import migrate
 from genrec.errors import CatalogueError
 from genrec.files import atomic_write, remove_leftovers
@@ -194,6 +195,8 @@ async def open_db(
             if check and not large:
                 await _check(writer, name)
             await migrate(writer)
+            if name != MEMORY:
+                await apply_deletions(writer, name)
             reader = writer
             if name != MEMORY:
                 reader = await _connect(stack, name, busy_timeout_s)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from db.connection import Database
+from db.deletions import DELETE_GUILD, SEEN, record_deletion
+from db.index.snapshot import snapshot_path
+from db.key_values import get_value, set_value
 from db.tracks import Catalogue, guild_scope
 from genrec.errors import CatalogueError
 
 MOST_TRACKS = 10
+_PRESENT = "guilds:{}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +84,28 @@ async def upload_channels(db: Database) -> dict[int, int]:
 async def forget_guild(db: Database, guild_id: int) -> None:
     """Delete a guild's settings, votes, pending replies and tracks."""
     async with db.transaction() as tx:
-        for table in ("guild", "feedback", "job"):
-            await tx.run(f"DELETE FROM {table} WHERE guild_id = ?", (guild_id,))
-    await Catalogue(db).remove_scope(guild_scope(guild_id))
+        if listed := await record_deletion(db.path, "guild", guild_id):
+            await tx.run(SEEN, listed)
+        for statement in DELETE_GUILD:
+            await tx.run(statement, (guild_id,))
+    if await Catalogue(db).remove_scope(guild_scope(guild_id)) and not db.in_memory:
+        # It holds the tracks too, and is only a cache.
+        await asyncio.to_thread(snapshot_path(db.path).unlink, missing_ok=True)
+
+
+async def departed_guilds(
+    db: Database, application_id: int, present: Collection[int]
+) -> frozenset[int]:
+    """Return the guilds that were present at the last ``record_guilds`` and are not in ``present``.
+
+    Lists are kept for each application, because a bot of another name is in other guilds.
+    """
+    value = await get_value(db, _PRESENT.format(application_id))
+    return frozenset(json.loads(value) if value else ()) - frozenset(present)
+
+
+async def record_guilds(db: Database, application_id: int, present: Collection[int]) -> None:
+    """Store the ids of the guilds that an application is a member of."""
+    name, value = _PRESENT.format(application_id), json.dumps(sorted(present))
+    if await get_value(db, name) != value:
+        await set_value(db, name, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from db.connection import Database
+from db.deletions import DELETE_USER, SEEN, record_deletion
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +36,11 @@ async def count_user_data(db: Database, user_id: int) -> UserData:
 async def delete_user_data(db: Database, user_id: int) -> None:
     """Delete a user's votes and pending replies, and the user's id from added tracks.
 
-    The tracks stay, because they belong to the guild, whose admins can remove them.
+    The tracks stay, because they belong to the guild, whose admins can remove them. The deletion
+    list makes it last when a backup is restored.
     """
     async with db.transaction() as tx:
-        await tx.run("DELETE FROM feedback WHERE user_id = ?", (user_id,))
-        await tx.run("DELETE FROM job WHERE user_id = ?", (user_id,))
-        await tx.run("UPDATE entry SET added_by = NULL WHERE added_by = ?", (user_id,))
+        if listed := await record_deletion(db.path, "user", user_id):
+            await tx.run(SEEN, listed)
+        for statement in DELETE_USER:
+            await tx.run(statement, (user_id,))

@@ -217,11 +217,11 @@ class Catalogue:
             unused,
         )
 
-    async def remove_scope(self, scope: str) -> None:
-        """Delete all tracks of a scope, of every model."""
-        await self._retire("scope = ?", scope)
+    async def remove_scope(self, scope: str) -> bool:
+        """Delete all tracks of a scope, of every model; return whether there was a generation."""
+        return await self._retire("scope = ?", scope)
 
-    async def _retire(self, where: str, parameter: str) -> None:
+    async def _retire(self, where: str, parameter: str) -> bool:
         async with self.db.transaction() as tx:
             rows = await tx.all(
                 f"UPDATE generation SET state = 'retired' WHERE {where} RETURNING model_id",
@@ -230,6 +230,7 @@ class Catalogue:
             for (model_id,) in rows:
                 await generations.record_changes(tx, model_id, "switch")
         await generations.sweep(self.db)
+        return bool(rows)
 
     async def stats(self, model_id: str) -> CatalogueStats:
         """Count the active tracks of a model by scope and genre, and those of other models."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import discord
@@ -81,6 +83,7 @@ class Client(commands.AutoShardedBot):
         errors: ErrorHandler,
         set_up: Callable[[Client], Awaitable[None]],
         forget_guild: Callable[[int], Awaitable[None]],
+        compare_guilds: Callable[[Client], Awaitable[None]],
     ) -> None:
         # The bot uses no voice, so no warnings about missing voice libraries.
         discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False
@@ -105,18 +108,52 @@ class Client(commands.AutoShardedBot):
         self._forget_guild = forget_guild
         self.successor: Client | None = None
         """The client that replaced this one, for requests that started with it."""
+        self._compare_guilds = compare_guilds
+        self._background: set[asyncio.Task[None]] = set()
 
     async def setup_hook(self) -> None:
         """Add cogs and sync commands, between login and connection."""
         await self._set_up(self)
 
+    def run_in_background(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Run work until it ends or the client is closed; an error is logged."""
+        if self.is_closed():  # discord.py dispatches some events after that
+            return
+        task = asyncio.create_task(_logged(work))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def close(self) -> None:
+        """Close the connection and cancel the work in the background."""
+        await super().close()
+        for task in self._background:
+            task.cancel()
+        if self._background:
+            await asyncio.wait(self._background)
+
     async def on_message(self, message: discord.Message, /) -> None:
         """Do nothing: genrec has no text commands, and cogs have listeners of their own."""
+
+    async def on_ready(self) -> None:
+        """Delete the data of guilds that removed the bot while it was not connected."""
+        self.run_in_background(partial(self._compare_guilds, self))
+
+    async def on_guild_join(self, guild: discord.Guild) -> None:
+        """Record the new guild, so that its removal is found later."""
+        log.info("joined guild %s", guild.id)
+        self.run_in_background(partial(self._compare_guilds, self))
 
     async def on_guild_remove(self, guild: discord.Guild) -> None:
         """Delete the data of a guild that removed the bot."""
         await self._forget_guild(guild.id)
         log.info("guild removed: guild %s, data deleted", guild.id)
+
+
+async def _logged(work: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await work()
+    except Exception:
+        log.exception("background work failed")
 
 
 async def add_cogs(

@@ -24,6 +24,7 @@ from bot.config import Settings, installed_version
 from bot.i18n import Translations
 from bot.i18n.command_translator import CommandTranslator
 from bot.jobs.admission import Admission, RequestLimits
+from bot.jobs.departed_guilds import forget_departed_guilds
 from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.handlers import DrawPicture, RequestHandlers
 from bot.jobs.options import OptionsResolver
@@ -207,6 +208,7 @@ def make_client(app: App, *, message_content: bool, only_sync: bool = False) -> 
         errors=app.errors,
         set_up=set_up,
         forget_guild=app.guilds.forget,
+        compare_guilds=partial(forget_departed_guilds, db=app.resources.db, guilds=app.guilds),
     )
 
 

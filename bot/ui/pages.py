@@ -160,7 +160,8 @@ def privacy(localizer: Localizer, stored: StoredCounts) -> ui.LayoutView:
         localizer("privacy.analyses"),
     ]
     lines += own or [localizer("privacy.nothing")]
-    return layout(QUIET, [text("\n".join([*lines, small(localizer("privacy.how"))]))])
+    lines += [small(localizer("privacy.how")), small(localizer("privacy.lasting"))]
+    return layout(QUIET, [text("\n".join(lines))])
 
 
 def confirm_delete(localizer: Localizer) -> ui.LayoutView:

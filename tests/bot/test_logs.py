@@ -85,5 +85,6 @@ def test_client_logs_no_warning_about_voice_libraries(
         errors=nothing,
         set_up=nothing,
         forget_guild=nothing,
+        compare_guilds=nothing,
     )
     assert not caplog.records
