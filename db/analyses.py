@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 from collections.abc import Sequence
+from typing import Any
 
 from db.connection import Database
 from db.vectors import (
@@ -17,6 +19,8 @@ from db.vectors import (
 )
 from genrec.errors import CatalogueError
 from genrec.types import Analysis, GenreScore
+
+log = logging.getLogger(__name__)
 
 
 class AnalysisCache:
@@ -33,7 +37,8 @@ class AnalysisCache:
             " WHERE sha256 = ? AND model_id = ?",
             (sha256, model_id),
         )
-        if row is None:
+        analysis = None if row is None else _analysis(model_id, row)
+        if analysis is None:  # a damaged row is replaced by the next ``put``
             return None
         # A database that cannot be written, as on a full disk, still returns what it has.
         with contextlib.suppress(CatalogueError):
@@ -42,18 +47,7 @@ class AnalysisCache:
                 " WHERE sha256 = ? AND model_id = ?",
                 (sha256, model_id),
             )
-        embedding, scores, fingerprint, duration_s, analyzed_s, preview = row
-        return Analysis(
-            model_id=model_id,
-            embedding=unpack_vector(embedding),
-            scores=tuple(
-                GenreScore(label, probability) for label, probability in json.loads(scores)
-            ),
-            fingerprint=unpack_fingerprint(fingerprint),
-            duration_s=duration_s,
-            analyzed_s=analyzed_s,
-            preview=None if preview is None else unpack_preview(preview),
-        )
+        return analysis
 
     async def put(self, sha256: str, analysis: Analysis) -> None:
         """Store an analysis of these bytes."""
@@ -88,3 +82,30 @@ class AnalysisCache:
             "DELETE FROM analysis WHERE model_id IN (SELECT value FROM json_each(?))",
             (json.dumps(models),),
         )
+
+
+def _analysis(model_id: str, row: tuple[Any, ...]) -> Analysis | None:
+    """Decode a row, or return None if any part of it is damaged."""
+    embedding, scores, fingerprint, duration_s, analyzed_s, preview = row
+    try:
+        vector = unpack_vector(embedding)
+        pack_vector(vector)  # raises unless its length is 1
+        return Analysis(
+            model_id=model_id,
+            embedding=vector,
+            scores=_scores(scores),
+            fingerprint=unpack_fingerprint(fingerprint),
+            duration_s=duration_s,
+            analyzed_s=analyzed_s,
+            preview=None if preview is None else unpack_preview(preview),
+        )
+    except (CatalogueError, ValueError, TypeError, RecursionError) as error:
+        log.warning("cached analysis damaged, analysing again: %s", error)
+        return None
+
+
+def _scores(text: str) -> tuple[GenreScore, ...]:
+    scores = tuple(GenreScore(str(label), float(share)) for label, share in json.loads(text))
+    if not scores or not all(0.0 <= score.probability <= 1.0 for score in scores):
+        raise ValueError("scores: expected probabilities of 0..1")
+    return scores

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from db.vectors import unpack_matrix
+from db.vectors import sound_vectors
 from genrec.names import artist_key
 
 REMOVED = 0  # id of a removed row; ids of tracks start at 1
@@ -51,6 +51,7 @@ class CatalogueRows:
     ``ids`` is int64 (n,); a row with the id ``REMOVED`` is ignored, because its track was removed
     or has a newer row. ``matrix`` is float32 (n, d), contiguous and read-only, with rows of length
     1. ``genres`` are labels of the preset; ``artists`` are keys of ``artist_key``, "" if unknown.
+    ``damaged`` are ids of tracks that are left out, because their stored embedding is damaged.
     """
 
     revision: int
@@ -60,6 +61,7 @@ class CatalogueRows:
     artists: LabelColumn
     genres: LabelColumn
     scopes: LabelColumn
+    damaged: frozenset[int] = frozenset()
 
     def allowed(
         self, scopes: Collection[str], genre: str | None = None, artist: str | None = None
@@ -100,16 +102,22 @@ class CatalogueStats:
 def build_rows(
     revision: int, model_id: str, rows: list[tuple[Any, ...]], dimension: int
 ) -> CatalogueRows:
-    """Build the columns of SQL rows (id, vector, artist, genre, scope)."""
+    """Build the columns of SQL rows (id, vector, artist, genre, scope), without damaged ones."""
     rows.sort(key=itemgetter(0))  # cheaper than in SQLite, which would sort the BLOBs too
-    ids, blobs, artists, genres, scopes = zip(*rows, strict=True) if rows else ((),) * 5
+    matrix, sound = sound_vectors([row[1] for row in rows], dimension)
+    damaged = frozenset[int]()
+    if not sound.all():
+        damaged = frozenset(row[0] for row, good in zip(rows, sound, strict=True) if not good)
+        rows = [row for row in rows if row[0] not in damaged]
+    ids, _, artists, genres, scopes = zip(*rows, strict=True) if rows else ((),) * 5
     key = lru_cache(maxsize=None)(artist_key)
     return CatalogueRows(
         revision=revision,
         model_id=model_id,
         ids=np.array(ids, dtype=np.int64),
-        matrix=unpack_matrix(blobs, dimension),
+        matrix=matrix,
         artists=LabelColumn.of([key(artist) for artist in artists]),
         genres=LabelColumn.of(genres),
         scopes=LabelColumn.of(scopes),
+        damaged=damaged,
     )

@@ -15,7 +15,7 @@ import aiosqlite
 
 from db.background_check import background_check
 from db.deletions import apply_deletions
-from db.migrate import migrate
+from db.migrate import check_schema, migrate
 from genrec.errors import CatalogueError
 from genrec.files import atomic_write, remove_leftovers
 
@@ -35,6 +35,10 @@ _SENTENCES = {
     sqlite3.SQLITE_READONLY: "cannot be written to: make the file and its folder writable",
     sqlite3.SQLITE_PERM: "cannot be opened: make the file and its folder readable and writable",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened: check that its folder exists and is writable",
+    sqlite3.SQLITE_PROTOCOL: "cannot be locked: keep it on a local disk",
+    sqlite3.SQLITE_NOLFS: "is too large for this system: move it to another disk",
+    sqlite3.SQLITE_NOMEM: "needs more memory than there is: stop other programs",
+    sqlite3.SQLITE_TOOBIG: "has a value that is too large: {fix}",
     sqlite3.SQLITE_IOERR: "could not be read or written: check the disk it is on",
 }
 
@@ -194,7 +198,7 @@ async def open_db(
             large = name != MEMORY and _size(Path(name)) > _MAX_BYTES_CHECKED_FIRST
             if check and not large:
                 await _check(writer, name)
-            await migrate(writer)
+            await _migrate(writer, name)
             if name != MEMORY:
                 await apply_deletions(writer, name)
             reader = writer
@@ -232,6 +236,18 @@ async def _connect(stack: AsyncExitStack, name: str, busy_timeout_s: float) -> a
     await connection.execute_fetchall("PRAGMA foreign_keys = ON")
     await connection.execute_fetchall("PRAGMA synchronous = NORMAL")
     return connection
+
+
+async def _migrate(connection: aiosqlite.Connection, name: str) -> None:
+    try:
+        await migrate(connection)
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_ERROR:
+            raise
+        raise CatalogueError(
+            f"The schema of the catalogue {name} cannot be updated ({error}): {_fix(name)}."
+        ) from error
+    await check_schema(connection)
 
 
 async def _check(connection: aiosqlite.Connection, name: str) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.connection import Database, SqlSession
-from db.vectors import pack_fingerprint, pack_vector
+from db.vectors import is_sound_vector, pack_fingerprint, pack_vector
 from genrec.errors import CatalogueError, ModelMismatch
 from genrec.names import fold
 from genrec.types import Analysis
@@ -163,6 +163,7 @@ async def put(tx: SqlSession, generation: Generation, tracks: Sequence[NewTrack]
                 added_by=track.added_by,
             )
         )
+    await _repair(tx, generation, embeddings)
     await tx.many(
         "INSERT INTO embedding (content, model_id, vector, heard, duration_s)"
         " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -175,6 +176,32 @@ async def put(tx: SqlSession, generation: Generation, tracks: Sequence[NewTrack]
     )
     await put_known(tx, generation, known)
     return await _track_ids(tx, generation.scope, [track.source for track in known])
+
+
+async def _repair(
+    tx: SqlSession, generation: Generation, embeddings: Sequence[tuple[str, str, bytes, str, float]]
+) -> None:
+    """Replace the damaged ones among the stored embeddings of the same contents."""
+    vectors = {content: vector for content, _, vector, _, _ in embeddings}
+    rows = await tx.all(
+        "SELECT id, content, vector FROM embedding WHERE model_id = ?"
+        " AND content IN (SELECT value FROM json_each(?))",
+        (generation.model_id, json.dumps(list(vectors))),
+    )
+    for embedding_id, content, stored in rows:
+        if is_sound_vector(stored, generation.dimension):
+            continue
+        await tx.run(
+            "UPDATE embedding SET vector = ? WHERE id = ?", (vectors[content], embedding_id)
+        )
+        await tx.run("DELETE FROM fingerprint WHERE embedding_id = ?", (embedding_id,))
+        # Tracks of other scopes have the same file.
+        others = await tx.all(
+            "SELECT e.track_id FROM entry AS e JOIN generation AS g ON g.id = e.generation_id"
+            " WHERE e.embedding_id = ? AND g.state = 'active'",
+            (embedding_id,),
+        )
+        await record_changes(tx, generation.model_id, "put", [track_id for (track_id,) in others])
 
 
 async def put_known(

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import aiosqlite
@@ -15,6 +17,10 @@ from genrec.errors import CatalogueError
 MIGRATIONS = Path(__file__).with_name("migrations")
 # "gnrc": distinguishes a genrec database from other SQLite files.
 APPLICATION_ID = 0x676E7263
+_COLUMNS = (
+    "SELECT t.name, c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c"
+    " WHERE t.type = 'table'"
+)
 _NAME = re.compile(r"(\d{4})_\w+\.sql")
 
 
@@ -53,6 +59,11 @@ async def migrate(
     await _refuse_foreign(connection)
     while True:
         version = await _pragma(connection, "user_version")
+        if version < 0:
+            raise CatalogueError(
+                f"The catalogue has the impossible schema version {version}: it is damaged, so"
+                " restore a backup, or use another database."
+            )
         if version > len(known):
             raise CatalogueError(
                 f"The catalogue has schema version {version}, and this genrec supports at most"
@@ -61,6 +72,28 @@ async def migrate(
         if version == len(known):
             return version
         await _apply(connection, known[version])
+
+
+async def check_schema(connection: aiosqlite.Connection) -> None:
+    """Raise CatalogueError unless the database has all tables and columns of the migrations.
+
+    A schema version that does not belong to the tables would otherwise fail in some later query.
+    """
+    found = {tuple(row) for row in await connection.execute_fetchall(_COLUMNS)}
+    if missing := sorted(_expected_columns() - found):
+        table, column = missing[0]
+        raise CatalogueError(
+            f"The catalogue lacks the column {column} of the table {table}: it is damaged, so"
+            " restore a backup, or use another database."
+        )
+
+
+@lru_cache(maxsize=1)
+def _expected_columns() -> frozenset[tuple[str, str]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        for migration in load_migrations():
+            connection.executescript(migration.sql)
+        return frozenset(connection.execute(_COLUMNS))
 
 
 async def _apply(connection: aiosqlite.Connection, migration: Migration) -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 
 import numpy as np
 
 from db import generations
 from db.connection import Database
+from db.damaged import damaged_tracks
 from db.generations import NewTrack
 from db.tracks import STARTER
 from genrec.errors import CatalogueError
 from genrec.preset import StarterCatalogue
 
+log = logging.getLogger(__name__)
+
 
 async def replace_starter(db: Database, model_id: str, starter: StarterCatalogue) -> bool:
-    """Make this starter catalogue the active one; return False if it already is."""
+    """Make this starter catalogue the active one; return False if it already is, undamaged."""
     if not starter.names:
         raise CatalogueError("The preset's starter catalogue is empty: install the preset again.")
     digest = await asyncio.to_thread(_digest, starter)
@@ -25,14 +29,26 @@ async def replace_starter(db: Database, model_id: str, starter: StarterCatalogue
         (STARTER, model_id),
     )
     if active and active[0] == digest:
-        return False
+        if not await damaged_tracks(db, model_id, STARTER):
+            return False
+        try:
+            await _write(db, model_id, starter, digest)
+        except CatalogueError as error:
+            # The undamaged tracks can still be served.
+            log.warning("starter catalogue not repaired: %s", error)
+            return False
+        return True
+    await _write(db, model_id, starter, digest)
+    return True
+
+
+async def _write(db: Database, model_id: str, starter: StarterCatalogue, digest: str) -> None:
     dimension = int(starter.embeddings.shape[-1])
     async with db.transaction(durable=True) as tx:
         generation = await generations.ensure(tx, STARTER, model_id, dimension, "building")
         await generations.put(tx, generation, _tracks(starter))
         await generations.activate(tx, generation, digest)
     await generations.sweep(db)
-    return True
 
 
 def _tracks(starter: StarterCatalogue) -> list[NewTrack]:

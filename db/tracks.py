@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,7 +125,11 @@ class Catalogue:
             " AND e.track_id IN (SELECT value FROM json_each(?))",
             (model_id, json.dumps([int(track_id) for track_id in ids])),
         )
-        return {track_id: unpack_fingerprint(blob) for track_id, blob in rows}
+        found = {}
+        for track_id, blob in rows:
+            with suppress(CatalogueError):  # a damaged one is as good as none
+                found[track_id] = unpack_fingerprint(blob)
+        return found
 
     async def browse(
         self, model_id: str, scope: str | None = None, *, text: str = "",

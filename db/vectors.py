@@ -50,6 +50,35 @@ def unpack_matrix(blobs: Sequence[bytes], dimension: int) -> NDArray[np.float32]
     return matrix.astype(np.float32, copy=False)
 
 
+def sound_vectors(
+    blobs: Sequence[bytes], dimension: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Decode the undamaged BLOBs into one matrix like ``unpack_matrix``.
+
+    The second value is bool (n,), False for each BLOB that is damaged: of another size, or with a
+    norm other than 1, which includes numbers that are not finite.
+    """
+    width = dimension * _FLOAT.itemsize
+    sound = np.fromiter((len(blob) == width for blob in blobs), bool, count=len(blobs))
+    if not sound.all():
+        blobs = [blob for blob, good in zip(blobs, sound, strict=True) if good]
+    matrix = unpack_matrix(blobs, dimension)
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("ij,ij->i", matrix, matrix)
+        unit = np.abs(squares - 1) <= 2 * _UNIT_TOLERANCE  # False for NaN and infinity
+    if unit.all():
+        return matrix, sound
+    sound[np.flatnonzero(sound)[~unit]] = False
+    matrix = matrix[unit]
+    matrix.flags.writeable = False
+    return matrix, sound
+
+
+def is_sound_vector(blob: bytes, dimension: int) -> bool:
+    """Return whether a BLOB holds a unit vector of this dimension."""
+    return bool(sound_vectors([blob], dimension)[1][0])
+
+
 def pack_fingerprint(fingerprint: NDArray[np.int8]) -> bytes:
     """Encode a fingerprint, int8 (bands, columns), after its shape."""
     if fingerprint.ndim != 2 or fingerprint.dtype != np.int8:

@@ -76,7 +76,9 @@ def list_tracks(
 
 @library.command()
 def remove(
-    ids: Annotated[list[int], typer.Argument(help="Track ids from `library list`.")],
+    ids: Annotated[
+        list[int], typer.Argument(min=1, max=2**63 - 1, help="Track ids from `library list`.")
+    ],
     scope: Annotated[str, typer.Option(help="Scope of the tracks.", metavar="SCOPE")] = "library",
     as_json: AsJson = False,
 ) -> None:
@@ -93,7 +95,8 @@ def stats(as_json: AsJson = False) -> None:
     """Count the tracks of the catalogue."""
     from dataclasses import asdict
 
-    figures = asdict(_run(_stats()))
+    counted, damaged = _run(_stats())
+    figures = asdict(counted) | {"damaged": damaged}
     if as_json:
         _print_json(figures)
         return
@@ -103,6 +106,8 @@ def stats(as_json: AsJson = False) -> None:
             print(f"  {number:>8}  {key}")
     if figures["failures"]:
         print(f"  {figures['failures']:>8}  files that cannot be analysed")
+    if damaged:
+        print(f"  {damaged:>8}  damaged tracks, left out until the music is indexed again")
 
 
 @library.command()
@@ -232,8 +237,11 @@ async def _remove(ids: list[int], scope: str) -> int:
 
 
 async def _stats() -> Any:
+    from db.damaged import damaged_tracks
+
     async with _catalogue() as (catalogue, preset):
-        return await catalogue.stats(preset.model_id)
+        damaged = await damaged_tracks(catalogue.db, preset.model_id)
+        return await catalogue.stats(preset.model_id), len(damaged)
 
 
 async def _export(file: Path, form: Any, scope: str | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from bot.cli import library, synth, training
-from genrec.errors import GenrecError, InputRefused
+from genrec.errors import CatalogueError, GenrecError, InputRefused
 
 # The panels of `genrec --help`, daily commands first.
 ASK, LIBRARY, BOT, TRAINING = "Ask", "Library", "Bot", "Training"
@@ -143,6 +144,12 @@ def main() -> None:
             _print(_failure(error.code, str(error)), as_json=True)
         sys.stderr.write(f"{error}\n")
         sys.exit(exit_code(error))
+    except sqlite3.Error as error:
+        sentence = f"The database failed ({error}): restore a backup, or report this."
+        if as_json:
+            _print(_failure(CatalogueError.code, sentence), as_json=True)
+        sys.stderr.write(f"{sentence}\n")
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. Finished work is kept.\n")
         sys.exit(130)

@@ -22,6 +22,7 @@ from bot.ui.markdown import web_address
 from bot.ui.messages import ReindexState
 from bot.ui.track_files import csv_file
 from db.connection import Database
+from db.damaged import damaged_tracks
 from db.generations import NewTrack
 from db.ingest.run import IngestJob, IngestProgress, IngestReport, ingest
 from db.tracks import LIBRARY, guild_scope
@@ -152,14 +153,16 @@ class Reindexing:
         The tracks without a link, and those that fail, are recorded as failures.
         """
         scope, model_id = guild_scope(guild_id), self._preset.model_id
-        known = {track.source for track in await self._all(model_id, scope)}
+        damaged = set(await damaged_tracks(self._db, model_id, scope))
+        current = await self._all(model_id, scope)
+        known = {track.source for track in current if track.id not in damaged}
         stats = await self._catalogue.stats(model_id)
         old = {
             track.source: track
             for other in stats.other_models
             for track in await self._all(other, scope)
             if track.source not in known
-        }
+        } | {track.source: track for track in current if track.id in damaged}
         run.state = replace(
             run.state, total=len(known) + len(old), done=len(known), unchanged=len(known)
         )

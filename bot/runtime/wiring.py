@@ -224,6 +224,8 @@ def _export_metrics(
     metrics.gauge("genrec_in_work", "Requests running or waiting", lambda: admission.running)
     metrics.gauge("genrec_waiting", "Clips waiting for a worker", lambda: pool.waiting)
     metrics.gauge("genrec_workers", "Analysis processes", lambda: pool.size)
+    index = resources.recommender.index
+    metrics.gauge("genrec_damaged_tracks", "Tracks left out as damaged", lambda: index.damaged)
     for name, meaning, read in (
         ("genrec_worker_starts", "Workers started", lambda: pool.stats.started),
         ("genrec_worker_failed_starts", "Workers not started", lambda: pool.stats.failed_starts),

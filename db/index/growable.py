@@ -27,6 +27,7 @@ class GrowableIndex:
         self.rows = rows
         self._matrix = rows.matrix if capacity is None else capacity
         self._ids = rows.ids
+        self._damaged = rows.damaged
         self._labels = {
             name: _GrowableLabels(labels)
             for name, labels in (
@@ -39,6 +40,7 @@ class GrowableIndex:
     ) -> CatalogueRows:
         """Remove and append rows and return the new view; an added id replaces its old row."""
         gone = set(removed) | set(added.ids.tolist())
+        self._damaged = (self._damaged - gone) | added.damaged
         dead = np.isin(self.rows.ids, np.fromiter(gone, np.int64, count=len(gone)))
         if dead.any():
             self._ids = np.where(dead, REMOVED, self.rows.ids)
@@ -60,6 +62,7 @@ class GrowableIndex:
             model_id=self.rows.model_id,
             ids=_view(self._ids, end),
             matrix=_view(self._matrix, end),
+            damaged=self._damaged,
             **{name: labels.column(end) for name, labels in self._labels.items()},
         )
 

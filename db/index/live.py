@@ -47,6 +47,11 @@ class LiveIndex:
         assert self._index is not None
         return self._index.rows
 
+    @property
+    def damaged(self) -> int:
+        """Number of tracks that are left out, because their stored embedding is damaged."""
+        return 0 if self._index is None else len(self._index.rows.damaged)
+
     async def save_snapshot(self) -> bool:
         """Write a snapshot if it is worthwhile, and return whether it was written.
 
@@ -93,12 +98,18 @@ class LiveIndex:
         await self.save_snapshot()
 
     async def _update(self) -> None:
+        known = self.damaged
         if self._index is None:
             self._index = await self._from_snapshot()
         if self._index is None or not await self._apply_changes(self._index):
             rows = await self.catalogue.load(self._model_id)
             self._index, self._revision = GrowableIndex(rows), rows.revision
             self._snapshot_revision = None
+        if self.damaged != known:
+            log.warning(
+                "damaged embeddings: %d tracks of %s are left out, index the music again",
+                self.damaged, self._model_id,
+            )  # fmt: skip
 
     async def _from_snapshot(self) -> GrowableIndex | None:
         # A restored or different database has another token.

@@ -76,6 +76,7 @@ def _write(file: BinaryIO, rows: CatalogueRows, token: str) -> None:
         "dimension": dimension,
         "count": count,
         "token": token,
+        "damaged": sorted(rows.damaged),
         "names": {name: getattr(rows, name).names for name in _LABEL_COLUMNS},
         "digests": {name: _digest(column[:, np.newaxis]) for name, column in small.items()},
         # A placeholder of the final length, so that the offsets stay valid.
@@ -133,6 +134,7 @@ def _index(mapped: mmap.mmap, described: dict[str, Any], length: int) -> Growabl
         model_id=described["model_id"],
         ids=small["ids"],
         matrix=matrix,
+        damaged=frozenset(map(int, described.get("damaged", ()))),
         **labels,
     )
     return GrowableIndex(rows, room)

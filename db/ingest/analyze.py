@@ -12,6 +12,7 @@ from db.generations import KnownTrack, NewTrack
 from db.ingest.failures import Failure
 from db.ingest.scan import FileStamp, file_sha256, file_stamp
 from db.tags import match_label, read_tags
+from db.vectors import is_sound_vector
 from genrec.errors import (
     Busy,
     CatalogueError,
@@ -53,12 +54,14 @@ class FileAnalyzer:
         folder: Path,
         model_id: str,
         labels: Sequence[str],
+        dimension: int,
     ) -> None:
         self._db = db
         self._analyzer = analyzer
         self._folder = folder
         self._model_id = model_id
         self._labels = labels
+        self._dimension = dimension
         # Contents in work. The second of two copies waits until the first is stored.
         self._in_work: dict[str, asyncio.Event] = {}
 
@@ -95,10 +98,10 @@ class FileAnalyzer:
         tagged = match_label(tags.genre, self._labels)
         genre = tagged or tags.genre
         row = await self._db.one(
-            "SELECT heard FROM embedding WHERE content = ? AND model_id = ?",
+            "SELECT heard, vector FROM embedding WHERE content = ? AND model_id = ?",
             (content, self._model_id),
         )
-        if row is not None:
+        if row is not None and is_sound_vector(row[1], self._dimension):
             predicted = row[0]
             return KnownTrack(
                 title=tags.title,

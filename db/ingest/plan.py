@@ -13,10 +13,11 @@ from genrec.errors import InputRefused
 
 @dataclass(frozen=True, slots=True)
 class IndexedTrack:
-    """A track of a generation, and the stamp of its file, if it has one."""
+    """A track of a generation, the stamp of its file, if any, and whether it must be repaired."""
 
     track_id: int
     stamp: FileStamp | None
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,8 @@ class KnownFiles:
     stored failures.
     """
 
-    active: Mapping[str, IndexedTrack]
-    building: Mapping[str, IndexedTrack]
+    active: dict[str, IndexedTrack]
+    building: dict[str, IndexedTrack]
     failed: Mapping[str, Failure]
 
 
@@ -65,9 +66,12 @@ def make_plan(
         if path not in wanted and not _would_be_found(path, folder, found):
             wanted[path] = track.stamp
     for path, stamp in wanted.items():
-        if (building := known.building.get(path)) and building.stamp == stamp:
+        building, active = known.building.get(path), known.active.get(path)
+        # A damaged track whose file is not in this folder waits for another run.
+        repair = path in found.files
+        if building and building.stamp == stamp and not (building.damaged and repair):
             plan.resumed += 1
-        elif (active := known.active.get(path)) and active.stamp == stamp:
+        elif active and active.stamp == stamp and not (active.damaged and repair):
             plan.copied.append(active.track_id)
         elif (failure := known.failed.get(path)) and failure.stamp == stamp and not retry_failed:
             plan.failed.append(failure)
@@ -77,7 +81,9 @@ def make_plan(
     plan.stale = [
         track.track_id
         for path, track in known.building.items()
-        if path not in wanted or track.stamp != wanted[path]
+        if path not in wanted
+        or track.stamp != wanted[path]
+        or (track.damaged and path in found.files)
     ]
     plan.obsolete = [
         path

@@ -6,11 +6,12 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from db import generations
 from db.connection import Database, SqlSession
+from db.damaged import damaged_of_generation
 from db.generations import BATCH, Generation, KnownTrack, NewTrack
 from db.ingest.analyze import FileAnalyzer, FileOutcome
 from db.ingest.failures import Failure, delete_failures, load_failures, save_failures
@@ -126,6 +127,11 @@ class _IngestRun:
                 building=await _tracks_of(tx, self.new),
                 failed=await load_failures(tx, job.scope, job.model_id),
             )
+        for tracks, generation in ((known.active, old), (known.building, self.new)):
+            damaged = await damaged_of_generation(self.db, generation.id) if generation else ()
+            for path, track in tracks.items():
+                if track.track_id in damaged:
+                    tracks[path] = replace(track, damaged=True)
         if old is not None and old.dimension != job.dimension:
             raise ModelMismatch(
                 f"The embeddings of {job.scope} have {old.dimension} dimensions, and the model"
@@ -163,7 +169,9 @@ class _IngestRun:
         started, rest = time.monotonic(), len(self.todo)
         worked = 0
         pending: set[asyncio.Task[FileOutcome]] = set()
-        files = FileAnalyzer(self.db, analyzer, self.folder, self.job.model_id, self.job.labels)
+        files = FileAnalyzer(
+            self.db, analyzer, self.folder, self.job.model_id, self.job.labels, self.job.dimension
+        )
         try:
             while True:
                 while self.todo and len(pending) < max(1, self.job.concurrency):

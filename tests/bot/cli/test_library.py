@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import stat
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -115,3 +117,49 @@ def test_index_help_shows_single_flags(genrec: Run) -> None:
     _, out, _ = genrec("index", "--help")
     assert "--retry-failed" in out
     assert "--no-" not in out
+
+
+def test_stats_count_damaged_tracks(genrec: Run, tmp_path: Path) -> None:
+    assert json.loads(genrec("library", "stats", "--json")[1])["damaged"] == 0
+    export = tmp_path / "out" / "tracks.json"
+    genrec("library", "export", export)
+    genrec("library", "import", export)
+    with closing(sqlite3.connect(tmp_path / "genrec.db")) as database:
+        # An embedding that no starter track shares: those are restored from the preset.
+        database.execute(
+            "INSERT INTO embedding SELECT 10000, 'other', model_id, zeroblob(12), heard, duration_s"
+            " FROM embedding WHERE id = 1"
+        )
+        database.execute(
+            "UPDATE entry SET embedding_id = 10000 WHERE generation_id IN"
+            " (SELECT id FROM generation WHERE scope = 'library')"
+        )
+        database.commit()
+    assert json.loads(genrec("library", "stats", "--json")[1])["damaged"] == 12
+    assert "damaged" in genrec("library", "stats")[1]
+
+
+@pytest.mark.parametrize("version", [-3, 2**31 - 1])
+def test_impossible_schema_version_is_an_error_and_ends(
+    genrec: Run, tmp_path: Path, version: int
+) -> None:
+    genrec("library", "stats")
+    with closing(sqlite3.connect(tmp_path / "genrec.db")) as database:
+        database.execute(f"PRAGMA user_version = {version}")
+    code, _, error = genrec("library", "list")
+    assert code == 1
+    assert "schema version" in error
+
+
+def test_error_of_sqlite_is_one_sentence(genrec: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object, **__: object) -> None:
+        raise sqlite3.IntegrityError("CHECK constraint failed")
+
+    monkeypatch.setattr("db.tracks.Catalogue.count", fail)
+    code, _, error = genrec("library", "list")
+    assert (code, error.count("\n")) == (1, 1)
+    assert "CHECK constraint failed" in error
+
+
+def test_track_id_that_no_database_holds_is_a_usage_error(genrec: Run) -> None:
+    assert genrec("library", "remove", str(2**64))[0] == 2
