@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from genrec.bounds import check_range
 from genrec.spectrogram import add_noise_floor
 
 Float = NDArray[np.float32]
@@ -54,6 +55,11 @@ class ImageConfig:
             raise ValueError(f"channels={self.channels!r}: expected one of {CHANNELS}")
         if self.scaling not in SCALINGS:
             raise ValueError(f"scaling={self.scaling!r}: expected one of {SCALINGS}")
+        check_range("columns", self.columns, 0, 2**16, whole=True)
+        check_range("hop_columns", self.hop_columns, 1, 2**16, whole=True)
+        check_range("height", self.height, 1, 2_048, whole=True)
+        check_range("width", self.width, 1, 2_048, whole=True)
+        check_range("noise_db", self.noise_db, -300, 0)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from genrec.bounds import check_array, check_range, check_size, load_arrays
 from genrec.errors import ModelMismatch, PresetError
 from genrec.images import ImageConfig
 from genrec.spectrogram import SpectrogramConfig
@@ -21,6 +22,10 @@ Float = NDArray[np.float32]
 FORMAT = 2
 NETWORK, LABELS, ARRAYS = "model.tflite", "labels.json", "arrays.npz"
 CONFIG, CATALOGUE, METRICS = "config.json", "catalogue.npz", "metrics.json"
+# Bounds on files that may come from a stranger. The shipped presets take a hundredth of them.
+_MAX_FILE_BYTES, _MAX_JSON_BYTES = 2 << 30, 4 << 20
+_MAX_ARRAYS_BYTES, _MAX_CATALOGUE_BYTES = 256 << 20, 2 << 30
+_MAX_LABELS = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +52,12 @@ class Calibration:
     unsure_below: float = 0.5
     cosine_zero: float = 0.0
     cosine_floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_range("temperature", self.temperature, 1e-3, 1e3)
+        check_range("unsure_below", self.unsure_below, 0, 1)
+        check_range("cosine_zero", self.cosine_zero, -1, 0.999)
+        check_range("cosine_floor", self.cosine_floor, -1, 1)
 
     def similarity(self, cosine: float) -> float:
         """Return the similarity of a cosine: 0 up to ``cosine_zero``, then linear to 1 at 1."""
@@ -114,6 +125,12 @@ class Preset:
     centre: Float
     projection: Float
 
+    def __post_init__(self) -> None:
+        bands, bins = self.spectrogram.n_mels, 1 + self.spectrogram.n_fft // 2
+        check_array("mel_basis", self.mel_basis, (bands, bins))
+        check_array("centre", self.centre, (self.centre.size,))
+        check_array("projection", self.projection, (self.centre.size, *self.projection.shape[1:2]))
+
     @property
     def network(self) -> Path:
         """Path of the LiteRT file."""
@@ -136,12 +153,15 @@ class Preset:
             A file was changed after the export.
         """
         config = _read_json(folder / CONFIG)
-        if config.get("format") != FORMAT:
+        form = config.get("format") if isinstance(config, dict) else None
+        if form != FORMAT:
             raise PresetError(
-                f"{folder / CONFIG} has format {config.get('format')!r} and this genrec reads"
+                f"{folder / CONFIG} has format {form!r} and this genrec reads"
                 f" {FORMAT}; update genrec, or run `genrec export` again."
             )
         try:
+            for file in (NETWORK, LABELS, ARRAYS):
+                check_size(folder / file, _MAX_FILE_BYTES)
             found = content_hash(folder, config)
             if found != config["content_hash"]:
                 raise ModelMismatch(
@@ -149,21 +169,19 @@ class Preset:
                     f" {found[:12]} and {CONFIG} has {config['content_hash'][:12]}. Restore its"
                     " files, or run `genrec export` again."
                 )
-            with np.load(folder / ARRAYS) as arrays:
-                mel_basis, centre = arrays["mel_basis"], arrays["centre"]
-                projection = arrays["projection"]
+            arrays = load_arrays(folder / ARRAYS, max_bytes=_MAX_ARRAYS_BYTES)
             return cls(
                 folder=folder,
-                name=config["name"],
-                arch=config["arch"],
+                name=str(config["name"]),
+                arch=str(config["arch"]),
                 model_id=model_id(config["name"], found),
                 spectrogram=SpectrogramConfig(**config["spectrogram"]),
                 image=ImageConfig(**config["image"]),
-                labels=tuple(_read_json(folder / LABELS)),
+                labels=_labels(_read_json(folder / LABELS)),
                 calibration=Calibration(**config["calibration"]),
-                mel_basis=mel_basis,
-                centre=centre,
-                projection=projection,
+                mel_basis=arrays["mel_basis"],
+                centre=arrays["centre"],
+                projection=arrays["projection"],
             )
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise PresetError(
@@ -190,8 +208,7 @@ class Preset:
         if not path.exists():
             return None
         try:
-            with np.load(path) as archive:
-                rows = {key: archive[key] for key in archive.files}
+            rows = load_arrays(path, max_bytes=_MAX_CATALOGUE_BYTES)
             found = str(rows["model_id"])
             if found != self.model_id:
                 raise ModelMismatch(
@@ -199,6 +216,13 @@ class Preset:
                     " `genrec export` again."
                 )
             embeddings = rows["embeddings"].astype(np.float32)
+            count = len(rows["names"])
+            check_array("embeddings", embeddings, (count, self.dimension))
+            if not embeddings.any(axis=1).all():
+                raise ValueError("embeddings: a row has no direction")
+            for name in ("titles", "artists", "genres", "fingerprints"):
+                if len(rows[name]) != count:
+                    raise ValueError(f"{name}: {len(rows[name])} rows, expected {count}")
             return StarterCatalogue(
                 names=rows["names"].tolist(),
                 titles=rows["titles"].tolist(),
@@ -280,15 +304,27 @@ def model_id(name: str, digest: str) -> str:
     return f"{name}@{digest[:12]}"
 
 
+def _labels(labels: object) -> tuple[str, ...]:
+    if (
+        not isinstance(labels, list)
+        or not 1 <= len(labels) <= _MAX_LABELS
+        or not all(isinstance(label, str) and label.strip() for label in labels)
+        or len(set(labels)) != len(labels)
+    ):
+        raise ValueError(f"labels: expected 1..{_MAX_LABELS} different names")
+    return tuple(labels)
+
+
 def _read_json(path: Path) -> Any:
     try:
+        check_size(path, _MAX_JSON_BYTES)
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise PresetError(
             f"{path} is missing, so {path.parent} is not a preset; name a folder such as"
             " models/resnet50, or make one with `genrec export`."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PresetError(
             f"{path} is not JSON: {error}. Restore it, or run `genrec export` again."
         ) from error

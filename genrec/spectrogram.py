@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from genrec.bounds import check_range
 from genrec.types import PREVIEW_BANDS, PREVIEW_COLUMNS
 
 Float = NDArray[np.float32]
@@ -27,6 +28,15 @@ class SpectrogramConfig:
     fmin: float = 0.0
     fmax: float = 11025.0
     top_db: float = 80.0
+
+    def __post_init__(self) -> None:
+        check_range("sr", self.sr, 1_000, 192_000, whole=True)
+        check_range("n_fft", self.n_fft, 16, 2**16, whole=True)
+        check_range("hop_length", self.hop_length, 1, 2**16, whole=True)
+        check_range("n_mels", self.n_mels, 1, 2_048, whole=True)
+        check_range("fmin", self.fmin, 0, self.sr)
+        check_range("fmax", self.fmax, self.fmin, self.sr)
+        check_range("top_db", self.top_db, 1, 300)
 
     @property
     def column_s(self) -> float:

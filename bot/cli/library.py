@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO, TypeVar
 
 import typer
 
-from genrec.errors import FileMissing, GenrecError
+from genrec.errors import ClipTooLarge, FileMissing, GenrecError
 from genrec.files import atomic_write
 
 if TYPE_CHECKING:
@@ -22,8 +23,23 @@ T = TypeVar("T")
 library = typer.Typer(no_args_is_help=True, help="List, count, remove, export and import tracks.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+_SCOPE = re.compile(r"library|starter|guild:[1-9][0-9]{0,18}")
+_MAX_IMPORT_CHARS = 1 << 30
+
+
+def _known_scope(scope: str | None) -> str | None:
+    if scope is not None and not _SCOPE.fullmatch(scope):
+        raise typer.BadParameter(f"{scope!r} is no scope: name library, starter or guild:ID.")
+    return scope
+
+
 Scope = Annotated[
-    str | None, typer.Option(help="library, starter or guild:ID; default: all.", metavar="SCOPE")
+    str | None,
+    typer.Option(
+        help="library, starter or guild:ID; default: all.",
+        metavar="SCOPE",
+        callback=_known_scope,
+    ),
 ]
 
 
@@ -79,7 +95,9 @@ def remove(
     ids: Annotated[
         list[int], typer.Argument(min=1, max=2**63 - 1, help="Track ids from `library list`.")
     ],
-    scope: Annotated[str, typer.Option(help="Scope of the tracks.", metavar="SCOPE")] = "library",
+    scope: Annotated[
+        str, typer.Option(help="Scope of the tracks.", metavar="SCOPE", callback=_known_scope)
+    ] = "library",
     as_json: AsJson = False,
 ) -> None:
     """Remove tracks; a file that is still in the folder returns with the next index."""
@@ -133,7 +151,7 @@ def import_file(
         typer.Argument(help="CSV or JSON file from `export` or from /library export on Discord."),
     ],
     scope: Annotated[
-        str, typer.Option(help="Scope of the new tracks.", metavar="SCOPE")
+        str, typer.Option(help="Scope of the new tracks.", metavar="SCOPE", callback=_known_scope)
     ] = "library",
     as_json: AsJson = False,
 ) -> None:
@@ -286,13 +304,19 @@ async def _import(text: str, scope: str) -> Any:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        with file.open(encoding="utf-8") as opened:
+            text = opened.read(_MAX_IMPORT_CHARS + 1)
     except OSError as error:
         raise FileMissing(
             f"{file} cannot be read ({error.strerror}): name a readable CSV or JSON export."
         ) from error
     except UnicodeDecodeError as error:
         raise FileMissing(f"{file} is not UTF-8 text: name a CSV or JSON export.") from error
+    if len(text) > _MAX_IMPORT_CHARS:
+        raise ClipTooLarge(
+            f"{file} has more than {_MAX_IMPORT_CHARS} characters: import it in parts."
+        )
+    return text
 
 
 def _catalogue() -> Any:

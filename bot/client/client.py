@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import aiohttp
 import discord
 from discord import app_commands
 from discord.ext import commands
@@ -20,11 +21,18 @@ from bot.client.error_handler import ErrorHandler
 from bot.client.retry import with_retry
 from db.connection import Database
 from db.key_values import get_value, set_value
+from genrec.errors import CatalogueError
 
 log = logging.getLogger(__name__)
 
 _SYNC_S = 60.0
 _GUILD_READY_S = 2.0
+_LONGEST_SYNC_PAUSE_S = 3600.0
+SYNC_ERRORS = (
+    discord.HTTPException, app_commands.AppCommandError, aiohttp.ClientError, OSError,
+    TimeoutError,
+)  # fmt: skip
+"""Errors of `sync_commands` that another try may mend."""
 
 
 class Tree(app_commands.CommandTree["Client"]):
@@ -185,9 +193,32 @@ async def sync_commands(
     if not force and await get_value(db, name) == digest:
         return False
     await with_retry(lambda: tree.sync(guild=guild), timeout_s=_SYNC_S)
-    await set_value(db, name, digest)
+    try:
+        await set_value(db, name, digest)
+    except CatalogueError as error:
+        log.warning("commands registered, and again at the next start: %s", error)
     log.info("commands registered: %s", f"guild {guild_id}" if guild_id else "everywhere")
     return True
+
+
+async def keep_syncing(
+    client: Client, *, db: Database, guild_id: int | None = None, first_pause_s: float = 30.0
+) -> None:
+    """Try again until the commands are registered, with growing pauses.
+
+    Meanwhile the ones that Discord has already work. A definition that it rejects stays rejected
+    until the next version.
+    """
+    pause_s = first_pause_s
+    while True:
+        await asyncio.sleep(pause_s)
+        pause_s = min(2 * pause_s, _LONGEST_SYNC_PAUSE_S)
+        try:
+            await sync_commands(client, db=db, guild_id=guild_id, force=True)
+        except SYNC_ERRORS as error:
+            log.warning("commands not registered, next try in %.0f s: %s", pause_s, error)
+        else:
+            return
 
 
 async def _digest(tree: app_commands.CommandTree[Any], guild: discord.Object | None) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import discord
 
+from bot.client.client import SYNC_ERRORS
 from bot.config import Settings, renamed_settings
 from bot.errors import SettingsError
 from bot.local_discord import LocalDiscord
@@ -22,6 +23,7 @@ from bot.runtime.secrets import protect_secrets
 from bot.runtime.source_policy import source_policy, warn_of_old_ytdlp
 from bot.runtime.wiring import App, make_client, open_app
 from bot.sources import SourcePolicy
+from genrec.errors import GenrecError
 from genrec.preset import Preset
 from genrec.workers.pool import AnalysisPool
 
@@ -115,6 +117,11 @@ async def _sync(settings: Settings, token: str) -> None:
                 await client.login(token)
         except discord.LoginFailure as error:
             raise SettingsError(LOGIN_REFUSED) from error
+        except SYNC_ERRORS as error:
+            raise GenrecError(
+                f"The commands could not be registered with Discord ({error}): try again in a"
+                " minute."
+            ) from error
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from functools import partial
 
 from discord.ext import commands
 
-from bot.client.client import Client, add_cogs, sync_commands
+from bot.client.client import SYNC_ERRORS, Client, add_cogs, keep_syncing, sync_commands
 from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
 from bot.cogs.about import About, BotInfo
@@ -39,6 +40,8 @@ from bot.sources import SourcePolicy, Sources
 from bot.ui.messages import Limits
 from bot.ui.spectrogram_image import draw_preview
 from genrec.workers import sandbox
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,12 +197,14 @@ def make_client(app: App, *, message_content: bool, only_sync: bool = False) -> 
         await add_cogs(client, make_cogs(app, client), dedup=app.dedup, errors=app.errors)
         if not only_sync:
             await app.recovery.repair(client)
-        await sync_commands(
-            client,
-            db=app.resources.db,
-            guild_id=settings.development_server,
-            force=only_sync or app.force_sync,
-        )
+        db, guild_id, force = app.resources.db, settings.development_server, app.force_sync
+        try:
+            await sync_commands(client, db=db, guild_id=guild_id, force=only_sync or force)
+        except SYNC_ERRORS as error:
+            if only_sync:
+                raise
+            log.error("commands not registered, serving those that Discord has: %s", error)
+            client.run_in_background(partial(keep_syncing, client, db=db, guild_id=guild_id))
 
     return Client(
         message_content=message_content,

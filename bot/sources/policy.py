@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 WANTED_S = 120.0  # of a track that comes in fragments; the settings may raise it
 MIB = 1 << 20
 
-# ``is_global`` is true for these on Python 3.11. The first five embed an IPv4 address, to which a
+# ``is_global`` is true for these on Python 3.11. The first six embed an IPv4 address, to which a
 # translator or relay would forward the connection.
 _NOT_PUBLIC = tuple(
     ipaddress.ip_network(network)
@@ -28,6 +28,7 @@ _NOT_PUBLIC = tuple(
         "2002::/16",  # 6to4
         "2001::/32",  # Teredo
         "::/96",  # IPv4-compatible
+        "::ffff:0:0:0/96",  # IPv4-translated
         "fec0::/10",  # site-local, deprecated but routed by some
         "3fff::/20",  # documentation
         "5f00::/16",  # segment routing

@@ -9,6 +9,8 @@ from typing import BinaryIO
 SYNC_SEARCH_BYTES = 4096
 # Tags in a row that are skipped; more of them are an attack.
 MAX_ID3_TAGS = 4
+# Recorders write ten chunks. A streamed MP4 has two boxes for each second or so.
+MAX_CHUNKS = 20_000
 
 MP3_KBPS = {
     # (MPEG-1?, layer) -> kbit/s by the header's index
@@ -101,6 +103,40 @@ def sniff(file: BinaryIO) -> Container | None:
         if all(head[at : at + len(magic)] == magic for at, magic in signature):
             return container
     return _sniff_frames(_read_at(file, start, 3 * SYNC_SEARCH_BYTES))
+
+
+def has_too_many_chunks(file: BinaryIO, container: Container) -> bool:
+    """Return whether a WAV, AIFF or MP4 has more than ``MAX_CHUNKS`` chunks, or boxes, in a row.
+
+    Decoders take microseconds for each, empty ones too, so 25 MB of them take longer than a clip.
+
+    Parameters
+    ----------
+    file
+        Open for reading and seekable. Its position changes.
+    container
+        The result of `sniff`.
+    """
+    if container not in (WAV, AIFF, MP4):
+        return False
+    at = _skip_id3(file)
+    big = container is not WAV or _read_at(file, at, 4) == b"RIFX"
+    at += 0 if container is MP4 else 12
+    for _ in range(MAX_CHUNKS):
+        head = _read_at(file, at, 16)
+        if len(head) < 8:
+            return False
+        if container is MP4:
+            size = int.from_bytes(head[:4], "big")
+            if size == 1:
+                size = int.from_bytes(head[8:], "big")
+            if size < 8:  # to the end of the file, or damaged
+                return False
+            at += size
+        else:
+            size = int.from_bytes(head[4:8], "big" if big else "little")
+            at += 8 + size + size % 2
+    return True
 
 
 def describe(file: BinaryIO) -> str:

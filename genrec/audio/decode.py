@@ -161,6 +161,11 @@ def _decode_raw(file: BinaryIO, limits: DecodeLimits) -> RawAudio:
         raise UnsupportedFormat(
             f"This file is {containers.describe(file)}. Send a sound file: {FORMATS}."
         )
+    if containers.has_too_many_chunks(file, container):
+        raise UnreadableAudio(
+            f"This file has more than {containers.MAX_CHUNKS:,} parts, as no recording has. "
+            "Export it again or send another one."
+        )
     plan = partial(_plan, limits)
     flac = container is containers.FLAC
     raw = decode_with_libsndfile(file, plan, check_end=flac) if container.libsndfile else None

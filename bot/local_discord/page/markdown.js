@@ -19,7 +19,7 @@ const INLINE = [
   [/^<@[!&]?(\d+)>/, (m, go, names) => h("span", { class: "mention" }, `@${names[m[1]] || m[1]}`)],
   [/^<#(\d+)>/, (m, go, names) => h("span", { class: "mention" }, `#${names[m[1]] || m[1]}`)],
   [/^<\/([^:>]+):\d+>/, (m) => h("span", { class: "mention" }, `/${m[1]}`)],
-  [/^<t:(-?\d+)(?::([tTdDfFR]))?>/, (m) => time(Number(m[1]), m[2] || "f")],
+  [/^<t:(-?\d+)(?::([tTdDfFR]))?>/, (m) => time(Number(m[1]), m[2] || "f", m[0])],
   [/^<a?:(\w+):\d+>/, (m) => `:${m[1]}:`],
   [/^@(everyone|here)\b/, (m) => h("span", { class: "mention" }, m[0])],
 ];
@@ -34,8 +34,9 @@ function link(url, children) {
   return href ? h("a", { href, target: "_blank", rel: "noopener noreferrer" }, children) : children;
 }
 
-function time(seconds, style) {
+function time(seconds, style, source) {
   const date = new Date(seconds * 1000);
+  if (Number.isNaN(date.getTime())) return source; // no calendar reaches so far
   const text = style === "R" ? relative(seconds - Date.now() / 1000) : date.toLocaleString();
   return h("time", { dateTime: date.toISOString(), title: date.toLocaleString() }, text);
 }

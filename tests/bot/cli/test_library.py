@@ -163,3 +163,39 @@ def test_error_of_sqlite_is_one_sentence(genrec: Run, monkeypatch: pytest.Monkey
 
 def test_track_id_that_no_database_holds_is_a_usage_error(genrec: Run) -> None:
     assert genrec("library", "remove", str(2**64))[0] == 2
+
+
+@pytest.mark.parametrize("scope", ["", "Library", "guild:", "guild:x", "guild:0", "guild:1 ", "*"])
+@pytest.mark.parametrize(
+    "words", [("list",), ("remove", "1"), ("export", "out/a.csv"), ("import", "a.csv")]
+)
+def test_unknown_scope_is_a_usage_error(genrec: Run, words: tuple[str, ...], scope: str) -> None:
+    code, _, error = genrec("library", *words, "--scope", scope)
+    assert code == 2
+    assert "guild:ID" in error
+
+
+@pytest.mark.parametrize("scope", ["library", "starter", "guild:1200000000000000001"])
+def test_known_scope_is_accepted(genrec: Run, scope: str) -> None:
+    assert genrec("library", "list", "--scope", scope)[0] == 0
+
+
+def test_import_of_an_endless_file_is_refused(
+    genrec: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.cli.library._MAX_IMPORT_CHARS", 1000)
+    (tmp_path / "a.csv").write_text("x" * 1001)
+    code, _, error = genrec("library", "import", tmp_path / "a.csv")
+    assert code == 3
+    assert "in parts" in error
+
+
+def test_database_in_a_folder_that_cannot_be_made_is_a_sentence(
+    genrec: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GENREC_DATABASE", str(tmp_path / "file" / "genrec.db"))
+    code, _, error = genrec("library", "stats")
+    assert code == 1
+    assert "cannot be opened" in error
+    assert error.count("\n") == 1

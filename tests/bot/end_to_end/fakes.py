@@ -43,7 +43,7 @@ def make_preset(folder: Path, *, songs: int = 12, floor: float = -1.0) -> Preset
         image=ImageConfig(),
         labels=list(LABELS),
         calibration=Calibration(cosine_floor=floor),
-        mel_basis=np.zeros((1, 1), np.float32),
+        mel_basis=np.zeros((128, 1025), np.float32),
         centre=np.zeros(DIMENSION, np.float32),
         projection=np.eye(DIMENSION, dtype=np.float32),
     )

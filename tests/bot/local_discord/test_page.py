@@ -96,6 +96,20 @@ async def test_upload_command_and_button_in_the_browser(
 
 
 @pytest.mark.usefixtures("bot")
+async def test_times_that_no_calendar_has_are_shown_as_typed(
+    discord: LocalDiscord, browser: Browser
+) -> None:
+    page = await visit(browser, discord, **DESKTOP)
+    typed = [f"<t:{seconds}:R>" for seconds in ("9" * 17, "-" + "9" * 17, "9" * 400)]
+    for text in (*typed, "<t:0:R>", "the page lives"):
+        await page.get_by_role("textbox", name="Message #music").fill(text)
+        await page.keyboard.press("Enter")
+        shown = page.locator(".message .text").last
+        await expect(shown).to_contain_text("ago" if text == "<t:0:R>" else text)
+    assert console_errors == []
+
+
+@pytest.mark.usefixtures("bot")
 async def test_message_menu_and_form_in_the_browser(
     discord: LocalDiscord, browser: Browser
 ) -> None:

@@ -143,7 +143,7 @@ def preset(tmp_path) -> Preset:
         image=ImageConfig(),
         labels=["jazz"],
         calibration=Calibration(),
-        mel_basis=np.zeros((1, 1), np.float32),
+        mel_basis=np.zeros((128, 1025), np.float32),
         centre=np.zeros(8, np.float32),
         projection=np.eye(8, dtype=np.float32),
     )

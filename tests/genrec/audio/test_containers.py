@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from genrec.audio import containers
 from genrec.audio.containers import Container, describe, sniff
+from genrec.audio.decode import decode
+from genrec.errors import UnreadableAudio
 from tests.hostile_files import id3
 
 
@@ -108,3 +112,37 @@ def test_sniff_finds_no_container_in_noise() -> None:
 )
 def test_describe_names_other_files(data: bytes, description: str) -> None:
     assert describe(io.BytesIO(data)).startswith(description)
+
+
+def _chunked(container: Container, count: int) -> bytes:
+    """Return a file with ``count`` empty chunks."""
+    if container is containers.MP4:
+        return b"\0\0\0\x10ftypM4A \0\0\0\0" + b"\0\0\0\x08free" * (count - 1)
+    head = b"RIFF\0\0\0\0WAVE" if container is containers.WAV else b"FORM\0\0\0\0AIFF"
+    return head + b"junk\0\0\0\0" * count
+
+
+@pytest.mark.parametrize("container", [containers.WAV, containers.AIFF, containers.MP4])
+def test_file_of_too_many_chunks_is_found(container: Container) -> None:
+    most = containers.MAX_CHUNKS
+    for count, too_many in ((1, False), (most - 1, False), (most + 1, True)):
+        data = io.BytesIO(_chunked(container, count))
+        assert containers.has_too_many_chunks(data, container) is too_many
+
+
+def test_chunks_of_both_byte_orders_and_odd_sizes_are_skipped() -> None:
+    for magic, order in ((b"RIFF", "little"), (b"RIFX", "big")):
+        chunk = b"LIST" + (5).to_bytes(4, order) + b"abcde\0"
+        data = magic + bytes(4) + b"WAVE" + chunk * 30_000
+        assert containers.has_too_many_chunks(io.BytesIO(data), containers.WAV)
+        huge = magic + bytes(4) + b"WAVE" + b"data" + b"\xff" * 4 + bytes(200_000)
+        assert not containers.has_too_many_chunks(io.BytesIO(huge), containers.WAV)
+
+
+def test_wav_of_a_million_chunks_is_refused_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(_chunked(containers.WAV, 1_000_000))
+    started = time.process_time()
+    with pytest.raises(UnreadableAudio, match="20,000 parts"):
+        decode(path, sr=22050)
+    assert time.process_time() - started < 1
