@@ -10,9 +10,10 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client.buttons import OnPress
-from bot.client.responders import acknowledge, respond
+from bot.client.responders import respond
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
+from bot.jobs.recovery import ReplyRecovery
 from bot.metrics import Metrics
 from bot.ui import messages, pages
 from bot.ui.messages import Limits
@@ -43,6 +44,7 @@ class About(commands.Cog):
         catalogue: Catalogue,
         preset: Preset,
         translations: Translations,
+        recovery: ReplyRecovery,
         limits: Limits,
         metrics: Metrics,
         info: BotInfo,
@@ -51,6 +53,7 @@ class About(commands.Cog):
         self._catalogue = catalogue
         self._preset = preset
         self._translations = translations
+        self._recovery = recovery
         self._limits = limits
         self._metrics = metrics
         self._info = info
@@ -61,10 +64,10 @@ class About(commands.Cog):
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def about(self, interaction: discord.Interaction) -> None:
         """Handle /about: send model, accuracy, sizes of the libraries, queue and ratings."""
-        await acknowledge(interaction, private=True)
-        localizer = Localizer(self._translations, interaction.locale)
-        facts = await self._facts(interaction.guild_id)
-        await respond(interaction, pages.about(localizer, facts))
+        async with self._recovery.deferred(interaction):
+            localizer = Localizer(self._translations, interaction.locale)
+            facts = await self._facts(interaction.guild_id)
+            await respond(interaction, pages.about(localizer, facts))
 
     async def _facts(self, guild_id: int | None) -> AboutFacts:
         model_id = self._preset.model_id
@@ -104,21 +107,21 @@ class About(commands.Cog):
         """Handle a thumb: store the vote, or delete it if the same one was stored before."""
         if interaction.message is None or parts[0] not in ("up", "down"):
             raise RequestDeclined("answer_gone")
-        await acknowledge(interaction, private=True)
-        stands = await vote(
-            self._db,
-            Vote(
-                message_id=interaction.message.id,
-                user_id=interaction.user.id,
-                guild_id=interaction.guild_id,
-                model_id=self._preset.model_id,
-                verdict=1 if parts[0] == "up" else -1,
-            ),
-        )
-        self._metrics.vote(parts[0] if stands else "withdrawn")
-        key = f"thumb_{parts[0]}" if stands else "thumb_removed"
-        localizer = Localizer(self._translations, interaction.locale)
-        await respond(interaction, messages.notice(localizer, key))
+        async with self._recovery.deferred(interaction):
+            stands = await vote(
+                self._db,
+                Vote(
+                    message_id=interaction.message.id,
+                    user_id=interaction.user.id,
+                    guild_id=interaction.guild_id,
+                    model_id=self._preset.model_id,
+                    verdict=1 if parts[0] == "up" else -1,
+                ),
+            )
+            self._metrics.vote(parts[0] if stands else "withdrawn")
+            key = f"thumb_{parts[0]}" if stands else "thumb_removed"
+            localizer = Localizer(self._translations, interaction.locale)
+            await respond(interaction, messages.notice(localizer, key))
 
 
 def measured(metrics: Mapping[str, object]) -> tuple[float | None, int | None]:

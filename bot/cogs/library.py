@@ -16,6 +16,7 @@ from bot.client.responders import InteractionResponder, acknowledge, respond
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
 from bot.jobs.options import scopes_of
+from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.runner import Handler, Progress, RequestRunner, Response
 from bot.recommender import Recommender
 from bot.sources import CheckedSource, Sources
@@ -48,6 +49,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         sources: Sources,
         recommender: Recommender,
         translations: Translations,
+        recovery: ReplyRecovery,
     ) -> None:
         self._runner = runner
         self._sources = sources
@@ -55,6 +57,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         self._catalogue = recommender.catalogue
         self._model_id = recommender.preset.model_id
         self._translations = translations
+        self._recovery = recovery
         self.buttons: Mapping[str, OnPress] = {
             "export": self.export_response,
             "library": self.turn_page,
@@ -129,13 +132,15 @@ class Library(commands.GroupCog, name="library", description="This server's trac
     async def remove(self, interaction: discord.Interaction, track: str) -> None:
         """Handle /library remove: delete a track of the guild."""
         guild_id = require_manage_guild(interaction)
-        await acknowledge(interaction, private=True)
-        found = await self._find(track, guild_scope(guild_id))
-        await self._catalogue.remove(found.scope, [found.id])
-        await self._recommender.reload()
-        localizer = Localizer(self._translations, interaction.locale)
-        view = messages.notice(localizer, "library_removed", title=found.title, artist=found.artist)
-        await respond(interaction, view)
+        async with self._recovery.deferred(interaction):
+            found = await self._find(track, guild_scope(guild_id))
+            await self._catalogue.remove(found.scope, [found.id])
+            await self._recommender.reload()
+            localizer = Localizer(self._translations, interaction.locale)
+            view = messages.notice(
+                localizer, "library_removed", title=found.title, artist=found.artist
+            )
+            await respond(interaction, view)
 
     @remove.autocomplete("track")
     async def complete_track(
@@ -169,10 +174,10 @@ class Library(commands.GroupCog, name="library", description="This server's trac
     ) -> None:
         """Handle /library list: send the first page of the guild's tracks."""
         scope = guild_scope(_require_guild(interaction))
-        await acknowledge(interaction, private=True)
-        page = await self._page(scope, 0, clean(search or "", 60))
-        localizer = Localizer(self._translations, interaction.locale)
-        await respond(interaction, pages.library(localizer, page))
+        async with self._recovery.deferred(interaction):
+            page = await self._page(scope, 0, clean(search or "", 60))
+            localizer = Localizer(self._translations, interaction.locale)
+            await respond(interaction, pages.library(localizer, page))
 
     async def turn_page(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
         """Handle Back and Next of /library list: show the other page in the same message."""
@@ -210,22 +215,22 @@ class Library(commands.GroupCog, name="library", description="This server's trac
     ) -> None:
         """Handle /library export: send the guild's tracks as a file."""
         scope = guild_scope(require_manage_guild(interaction))
-        await acknowledge(interaction, private=True)
-        tracks = await self._catalogue.browse(self._model_id, scope, limit=_MAX_EXPORTED)
-        if not tracks:
-            raise RequestDeclined("library_empty")
-        await self._send(interaction, [track.id for track in tracks], format)
+        async with self._recovery.deferred(interaction):
+            tracks = await self._catalogue.browse(self._model_id, scope, limit=_MAX_EXPORTED)
+            if not tracks:
+                raise RequestDeclined("library_empty")
+            await self._send(interaction, [track.id for track in tracks], format)
 
     async def export_response(
         self, interaction: discord.Interaction, parts: tuple[str, ...]
     ) -> None:
         """Handle the Export button: send the tracks of a response as a playlist."""
-        await acknowledge(interaction, private=True)
-        scopes = scopes_of(interaction.guild_id)
-        tracks = await self._recommender.tracks(track_ids(parts[-1]), scopes)
-        if not tracks:
-            raise RequestDeclined("answer_gone")
-        await self._send(interaction, [track.id for track in tracks], "m3u8")
+        async with self._recovery.deferred(interaction):
+            scopes = scopes_of(interaction.guild_id)
+            tracks = await self._recommender.tracks(track_ids(parts[-1]), scopes)
+            if not tracks:
+                raise RequestDeclined("answer_gone")
+            await self._send(interaction, [track.id for track in tracks], "m3u8")
 
     async def _send(
         self, interaction: discord.Interaction, ids: Sequence[int], form: Format

@@ -30,7 +30,6 @@ class Privacy(commands.GroupCog, name="privacy", description="Data stored about 
     @app_commands.command(description="Show the data stored about you")
     async def show(self, interaction: discord.Interaction) -> None:
         """Handle /privacy show: send counts of the data stored about the user."""
-        await acknowledge(interaction, private=True)
         data = await count_user_data(self._db, interaction.user.id)
         counts = StoredCounts(data.votes, data.tracks_added, data.pending_replies)
         localizer = Localizer(self._translations, interaction.locale)

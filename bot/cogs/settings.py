@@ -16,6 +16,7 @@ from bot.client.responders import acknowledge, respond
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
 from bot.jobs.guild_settings_cache import GuildSettingsCache
+from bot.jobs.recovery import ReplyRecovery
 from bot.ui import messages, pages
 from bot.ui.pages import SettingsState
 from db.guild_settings import GuildSettings
@@ -30,17 +31,20 @@ class ServerSettings(
 ):
     """The /settings commands and their panel."""
 
-    def __init__(self, *, guilds: GuildSettingsCache, translations: Translations) -> None:
+    def __init__(
+        self, *, guilds: GuildSettingsCache, translations: Translations, recovery: ReplyRecovery
+    ) -> None:
         self._guilds = guilds
         self._translations = translations
+        self._recovery = recovery
         self.buttons: Mapping[str, OnPress] = {"settings": self.change}
 
     @app_commands.command(description="Show and change the settings")
     async def show(self, interaction: discord.Interaction) -> None:
         """Handle /settings show: send the panel with the guild's settings."""
         guild_id = require_manage_guild(interaction)
-        await acknowledge(interaction, private=True)
-        await self._show(interaction, await self._guilds.settings(guild_id))
+        async with self._recovery.deferred(interaction):
+            await self._show(interaction, await self._guilds.settings(guild_id))
 
     @app_commands.command(description="Answer clips uploaded in a channel")
     @app_commands.describe(enabled="On or off", channel="Channel (default: this one)")
@@ -55,10 +59,10 @@ class ServerSettings(
         channel_id = channel.id if channel else _settings_channel(interaction)
         if enabled and not _may_post(interaction, channel):
             raise RequestDeclined("cannot_post")
-        await acknowledge(interaction, private=True)
-        settings = await self._guilds.settings(guild_id)
-        await self._save(interaction, _with_channel(settings, channel_id, on=enabled))
-        await self._notify(interaction, "uploads_on" if enabled else "uploads_off")
+        async with self._recovery.deferred(interaction):
+            settings = await self._guilds.settings(guild_id)
+            await self._save(interaction, _with_channel(settings, channel_id, on=enabled))
+            await self._notify(interaction, "uploads_on" if enabled else "uploads_off")
 
     @app_commands.command(description="Choose who can use genrec on this server")
     @app_commands.describe(role="Only this role (default: everyone)")
@@ -106,10 +110,10 @@ class ServerSettings(
     async def _set(
         self, interaction: discord.Interaction, **changes: int | str | bool | None
     ) -> None:
-        await acknowledge(interaction, private=True)
-        settings = await self._guilds.settings(interaction.guild_id or 0)
-        await self._save(interaction, replace(settings, **changes))  # type: ignore[arg-type]
-        await self._notify(interaction, "settings_saved")
+        async with self._recovery.deferred(interaction):
+            settings = await self._guilds.settings(interaction.guild_id or 0)
+            await self._save(interaction, replace(settings, **changes))  # type: ignore[arg-type]
+            await self._notify(interaction, "settings_saved")
 
     async def _save(self, interaction: discord.Interaction, settings: GuildSettings) -> None:
         await self._guilds.save(settings)

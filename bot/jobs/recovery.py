@@ -6,13 +6,14 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import discord
 from discord.ui import LayoutView
 
-from bot.client.responders import Responder
+from bot.client.responders import InteractionResponder, Responder
 from bot.client.retry import with_retry
 from bot.i18n import Localizer, Translations
 from bot.ui import messages
@@ -95,6 +96,21 @@ class ReplyRecovery:
         """Delete a pending reply; a failed deletion is repeated until it succeeds."""
         self._waiting.delete(reply_id)
         await asyncio.shield(self._save())
+
+    @asynccontextmanager
+    async def deferred(self, interaction: discord.Interaction) -> AsyncIterator[None]:
+        """Defer an interaction privately; its pending reply is saved until the block responds.
+
+        For commands and buttons that need no admission and no progress.
+        """
+        responder = InteractionResponder(interaction, private=True)
+        command = interaction.command
+        reply_id = await self.open(command.qualified_name if command else "button", responder)
+        try:
+            await responder.acknowledge()
+            yield
+        finally:
+            await self.close(reply_id)
 
     async def flush(self) -> None:
         """Save all changes; for the end of the process."""

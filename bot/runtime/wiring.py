@@ -164,6 +164,7 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             sources=app.sources,
             recommender=recommender,
             translations=app.translations,
+            recovery=app.recovery,
         ),
         Reindex(
             runner=app.runner,
@@ -171,12 +172,13 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             translations=app.translations,
             admin_guilds=settings.admin_servers,
         ),
-        ServerSettings(guilds=app.guilds, translations=app.translations),
+        ServerSettings(guilds=app.guilds, translations=app.translations, recovery=app.recovery),
         About(
             db=db,
             catalogue=recommender.catalogue,
             preset=preset,
             translations=app.translations,
+            recovery=app.recovery,
             limits=app.limits,
             metrics=app.metrics,
             info=info,

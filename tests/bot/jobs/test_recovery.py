@@ -194,6 +194,32 @@ async def test_slow_database_delays_the_acknowledgement_by_a_second_at_most(
     assert [one.id for one in await interrupted_replies(db, "later")] == [reply_id]
 
 
+@pytest.mark.parametrize("fails", [False, True])
+async def test_deferred_interaction_has_a_pending_reply_until_it_responds(
+    db: Database, recovery: ReplyRecovery, fails: bool
+) -> None:
+    interaction = MagicMock(application_id=1, token="secret", locale="en-US", guild_id=3)
+    interaction.user.id = 2
+    interaction.channel_id = CHANNEL_ID
+    interaction.command.qualified_name = "library list"
+    interaction.response.defer = AsyncMock(return_value=MagicMock(message_id=44))
+
+    async def handle() -> None:
+        async with recovery.deferred(interaction):
+            (saved,) = await interrupted_replies(db, "later")
+            assert (saved.kind, saved.token) == ("library list en-US", "secret")
+            interaction.response.defer.assert_awaited_once_with(ephemeral=True, thinking=True)
+            if fails:
+                raise CatalogueError("The catalogue is damaged.")
+
+    if fails:
+        with pytest.raises(CatalogueError):
+            await handle()
+    else:
+        await handle()
+    assert await interrupted_replies(db, "later") == []
+
+
 # Correction
 
 
