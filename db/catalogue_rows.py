@@ -78,7 +78,10 @@ class CatalogueRows:
 
 @dataclass(frozen=True, slots=True)
 class CatalogueChanges:
-    """Changes of a model's active tracks since a revision; ``reload`` if they are unknown."""
+    """Changes of a model's active tracks since a revision, as ids.
+
+    With ``reload`` the changes are no longer recorded, and all rows must be read.
+    """
 
     revision: int
     reload: bool

@@ -29,7 +29,9 @@ _MAX_BYTES_CHECKED_FIRST = 256 * 2**20
 _SENTENCES = {
     sqlite3.SQLITE_BUSY: "is being written to by another program: try again in a moment",
     sqlite3.SQLITE_LOCKED: "is being written to by another program: try again in a moment",
-    sqlite3.SQLITE_FULL: "could not be written, because the disk is full: make room and try again",
+    sqlite3.SQLITE_FULL: (
+        "could not be written, because the disk is full: free disk space and try again"
+    ),
     sqlite3.SQLITE_CORRUPT: "is damaged: {fix}",
     sqlite3.SQLITE_NOTADB: "is not a database, or is damaged: {fix}",
     sqlite3.SQLITE_READONLY: "cannot be written to: make the file and its folder writable",
@@ -156,7 +158,9 @@ class Database:
     async def backup(self) -> Path:
         """Copy the database to ``backup_path`` in compact form and return that path."""
         if self.in_memory:
-            raise CatalogueError("A catalogue in memory cannot be backed up: give it a file.")
+            raise CatalogueError(
+                "A catalogue in memory cannot be backed up: set GENREC_DATABASE to a file."
+            )
         target = backup_path(self.path)
         try:
             remove_leftovers(target)

@@ -109,7 +109,7 @@ class Catalogue:
         )
 
     async def tracks(self, model_id: str, ids: Iterable[int]) -> dict[int, Track]:
-        """Return the active tracks with these ids; other ids are left out."""
+        """Return a map from id to track, without ids that are in no active generation."""
         rows = await self.db.all(
             f"{_TRACK}{_ACTIVE} AND t.id IN (SELECT value FROM json_each(?))",
             (model_id, json.dumps([int(track_id) for track_id in ids])),

@@ -115,7 +115,7 @@ class FileAnalyzer:
             )
         analysis = await self._analyze(Path(path))
         if await asyncio.to_thread(file_stamp, path) != before:
-            raise GenrecError("The file changed while it was read: index the folder again.")
+            raise GenrecError(f"The file {path} changed while it was read: index the folder again.")
         return NewTrack.of(
             analysis,
             title=tags.title,

@@ -94,11 +94,14 @@ def make_plan(
 
 
 def refuse_sudden_emptiness(folder: Path, found: FolderScan, known: KnownFiles) -> None:
-    """Raise InputRefused if the folder is empty but has tracks: its disk may be unmounted."""
+    """Raise InputRefused if a folder has no files but the catalogue has tracks from it.
+
+    Its disk may be unmounted.
+    """
     if found.files or not any(Path(path).is_relative_to(folder) for path in known.active):
         return
     raise InputRefused(
-        f"The folder {folder} is empty, and the catalogue has tracks from it: check that its disk"
+        f"The folder {folder} is empty, but the catalogue has tracks from it. Check that its disk"
         " is mounted, or run genrec index with --allow-empty."
     )
 

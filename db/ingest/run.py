@@ -194,7 +194,7 @@ class _IngestRun:
             await asyncio.gather(*pending, return_exceptions=True)
 
     async def activate(self) -> None:
-        """Activate the new generation."""
+        """Copy tracks that were added during the run, then activate the new generation."""
         async with self.db.transaction(durable=True) as tx:
             old = await generations.find(tx, self.job.scope, self.job.model_id, "active")
             if old is not None:

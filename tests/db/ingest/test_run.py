@@ -301,7 +301,7 @@ async def test_unmounted_disk_does_not_empty_the_library(db: Database, music: Pa
     await _index(db, FakeAnalyzer(), music)
     for path in music.iterdir():
         path.unlink()
-    with pytest.raises(InputRefused, match="check that its disk is mounted"):
+    with pytest.raises(InputRefused, match="Check that its disk is mounted"):
         await _index(db, FakeAnalyzer(), music)
     music.rmdir()
     with pytest.raises(FileMissing):
@@ -392,7 +392,7 @@ async def test_full_disk_keeps_the_old_generation(music: Path, tmp_path: Path) -
         fill(music, 200, start=50)
         pages = await db.number("PRAGMA page_count")
         await db._writer.execute_fetchall(f"PRAGMA max_page_count = {pages + 20}")
-        with pytest.raises(CatalogueError, match="disk is full: make room"):
+        with pytest.raises(CatalogueError, match="disk is full: free disk space"):
             await _index(db, FakeAnalyzer(), music)
         assert await _titles(db) == before
         await db._writer.execute_fetchall("PRAGMA max_page_count = 1000000")
