@@ -95,7 +95,7 @@ async def test_two_hundred_mixed_fetches_leave_nothing(origin, forbidden, policy
         async def fetch_once(link: str, owner: int) -> None:
             nonlocal cancelled
             sources = quick if link.endswith(("/hang", "/fork")) else slow
-            give_up_s = chance.uniform(0, 3) if chance.random() < 0.2 else None
+            give_up_s = chance.uniform(0, 1) if chance.random() < 0.2 else None
             try:
                 async with asyncio.timeout(give_up_s):
                     got = await fetch_outcome(sources, link, owner=owner)
