@@ -16,13 +16,21 @@ def raised() -> list[tuple[str, str, tuple[str, ...]]]:
     return [
         (
             f"{relative(path)}:{node.lineno}",
-            ast.literal_eval(node.args[0]),
+            key,
             tuple(str(keyword.arg) for keyword in node.keywords),
         )
         for path in sorted((ROOT / "bot").rglob("*.py"))
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "RequestDeclined"
+        for key in keys(node.args[0])
     ]
+
+
+def keys(argument: ast.expr) -> list[str]:
+    """Return the keys that an argument may be: a string, or a choice of two."""
+    if isinstance(argument, ast.IfExp):
+        return keys(argument.body) + keys(argument.orelse)
+    return [ast.literal_eval(argument)]
 
 
 def test_str_of_a_declined_request_is_the_english_sentence() -> None:
