@@ -10,7 +10,7 @@ import pytest
 from tests.repository import ROOT
 from tests.trace_upload import Trace
 
-FILES, MOVES = 48, 365
+FILES, MOVES = 50, 366
 
 
 @pytest.mark.slow
