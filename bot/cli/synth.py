@@ -58,7 +58,7 @@ def bands(
 
 @contextmanager
 def _fluidsynth() -> Iterator[None]:
-    """Raise a DataError with a fix if FluidSynth's library is missing."""
+    """Turn the ImportError of FluidSynth's missing library in the block into a DataError."""
     try:
         yield
     except ModuleNotFoundError:

@@ -204,10 +204,10 @@ async def sync_commands(
 async def keep_syncing(
     client: Client, *, db: Database, guild_id: int | None = None, first_pause_s: float = 30.0
 ) -> None:
-    """Try again until the commands are registered, with growing pauses.
+    """Try to register the commands until it succeeds, with growing pauses.
 
-    Meanwhile the ones that Discord has already work. A definition that it rejects stays rejected
-    until the next version.
+    Meanwhile the commands that Discord already has work. Rejected definitions are retried too,
+    although only a new version can change them.
     """
     pause_s = first_pause_s
     while True:

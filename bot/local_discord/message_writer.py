@@ -65,7 +65,7 @@ class MessageWriter:
         return Message(data, channel, only_for)
 
     def edit(self, message: Message, body: Json, files: Files) -> None:
-        """Edit a message as PATCH does, and notify the listeners."""
+        """Edit ``message`` in place as PATCH does, and notify the listeners."""
         data = message.data
         v2 = (data["flags"] | (body.get("flags") or 0)) & COMPONENTS_V2
         merged = {key: data[key] for key in ("content", "embeds", "components")} | body

@@ -214,17 +214,30 @@ async def delete_message(call: Call) -> None:
 
 
 @table.on("PUT", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me")
+async def add_reaction(call: Call) -> None:
+    """Add the bot's reaction; a second one with the same emoji changes nothing."""
+    reaction = {
+        "emoji": {"id": None, "name": unquote(call.params["emoji"])},
+        "count": 1,
+        "me": True,
+        "me_burst": False,
+        "burst_colors": [],
+        "count_details": {"burst": 0, "normal": 1},
+    }
+    _replace_reaction(call, [reaction])
+
+
 @table.on("DELETE", "/channels/{channel_id}/messages/{message_id}/reactions/{emoji}/@me")
-async def toggle_reaction(call: Call) -> None:
-    """Add the bot's reaction, or remove the one that exists."""
+async def remove_reaction(call: Call) -> None:
+    """Remove the bot's reaction, if there is one."""
+    _replace_reaction(call, [])
+
+
+def _replace_reaction(call: Call, reactions: list[Json]) -> None:
+    """Put these reactions in the place of the bot's reaction with the call's emoji."""
     message = _message(call)
     _require(call, message.channel, ADD_REACTIONS)
     emoji = unquote(call.params["emoji"])
     others = [r for r in message.data.get("reactions", []) if r["emoji"]["name"] != emoji]
-    present = len(others) < len(message.data.get("reactions", []))
-    if not present:
-        about = {"burst_colors": [], "count_details": {"burst": 0, "normal": 1}}
-        seen = {"count": 1, "me": True, "me_burst": False}
-        others.append({"emoji": {"id": None, "name": emoji}, **seen, **about})
-    message.data["reactions"] = others
+    message.data["reactions"] = others + reactions
     call.context.state.announce("update", message)

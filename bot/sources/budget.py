@@ -43,9 +43,10 @@ class Lease:
         self._budget = budget
 
     async def reserve(self, size: int, *, wait_s: float | None = None) -> None:
-        """Wait until the lease holds ``size``; raise Busy after ``wait_s`` or in a full queue.
+        """Hold ``size`` as soon as there is room; raise Busy after ``wait_s`` or in a full queue.
 
-        A lease that waits must hold nothing, or leases could wait for each other.
+        A lease that already holds something grows at once or raises Busy, because leases that hold
+        and wait could block each other.
         """
         if self.held or not size:
             self.grow(size)

@@ -73,7 +73,7 @@ class Sources:
         return self._disk.waiting + self._pages.waiting
 
     def check(self, source: str | Attachment) -> CheckedSource:
-        """Return an accepted source, without I/O: fast enough before a command is deferred."""
+        """Return the source as accepted, or raise its refusal; without I/O, before a deferral."""
         policy = self._policy
         policy.check_kind(upload=isinstance(source, Attachment))
         if isinstance(source, Attachment):

@@ -154,7 +154,7 @@ class Downloader(Protocol):
         """Return the metadata of a page."""
 
     def process_ie_result(self, ie_result: Info, download: bool) -> Info | None:
-        """Resolve or download a result of ``extract_info``."""
+        """Resolve a result of ``extract_info`` and return it; ``download`` fetches the file."""
 
 
 class PageDownload:

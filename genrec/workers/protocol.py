@@ -67,7 +67,7 @@ def check_job(head: Head, job: int) -> None:
 
 
 async def receive(reader: StreamReader) -> tuple[Head, bytes]:
-    """Read one frame in the parent.
+    """Read one frame in the parent and return its JSON head and its bytes.
 
     Raises
     ------

@@ -1,8 +1,9 @@
 """Filter the system calls of a process with seccomp, by a small BPF program.
 
 A worker gets an allow list, so that calls of future kernels are closed from the start. The list is
-longer than one machine needs, because C libraries use different forms of the same call. Any other
-call fails with ENOSYS, as on an older kernel, and libraries then fall back to an older call.
+longer than one machine needs, because C libraries use different forms of the same call. Known
+dangerous calls fail with EPERM. Any other call fails with ENOSYS, as on an older kernel, and
+libraries then fall back to an older call.
 
 No library is used: pyseccomp (last release 2021) needs libseccomp, which slim images lack, and
 seccompy, landlock, py-landlock and landlockpy are pre-releases or a few months old.
@@ -129,9 +130,10 @@ def program(
     rules: Sequence[Instruction] = (),
     programs: bool = False,
 ) -> list[Instruction]:
-    """Return the filter for the process ``pid``, which denies the listed calls.
+    """Return the instructions of a filter that denies the listed calls to the process ``pid``.
 
-    This deny list is for processes that run programs of their own; workers get `worker_program`.
+    It also denies calls of other architectures and on other processes. The yt-dlp process gets this
+    deny list; workers get the allow list of `worker_program`.
 
     Parameters
     ----------
