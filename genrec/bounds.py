@@ -1,4 +1,4 @@
-"""Bounds on values and files of a preset, which may come from a stranger."""
+"""Bounds on values and files of a preset, which may be hostile."""
 
 from __future__ import annotations
 

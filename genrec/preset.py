@@ -22,7 +22,7 @@ Float = NDArray[np.float32]
 FORMAT = 2
 NETWORK, LABELS, ARRAYS = "model.tflite", "labels.json", "arrays.npz"
 CONFIG, CATALOGUE, METRICS = "config.json", "catalogue.npz", "metrics.json"
-# Bounds on files that may come from a stranger. The shipped presets take a hundredth of them.
+# Bounds on files that may be hostile. The shipped presets take a hundredth of them.
 _MAX_FILE_BYTES, _MAX_JSON_BYTES = 2 << 30, 4 << 20
 _MAX_ARRAYS_BYTES, _MAX_CATALOGUE_BYTES = 256 << 20, 2 << 30
 _MAX_LABELS = 1_000

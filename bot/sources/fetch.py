@@ -133,7 +133,7 @@ class Sources:
         return clip
 
     def _hop(self, text: str) -> URL:
-        """Check a link or redirect target; raise LeadsToPageError for a supported site's page."""
+        """Return a link or redirect target as a URL; raise LeadsToPageError for a site's page."""
         url = check_url(text, self._policy)
         site = site_of(url, self._policy)
         if site is not None:

@@ -48,7 +48,7 @@ async def fetch_page(
     resolve: Resolve,
     command: Sequence[str] = RUNNER,
 ) -> Clip:
-    """Download the sound of one track's page into ``folder``."""
+    """Download the audio of a track's page into ``folder`` and return the clip."""
     home = folder / "page"
     home.mkdir()
     budget = policy.max_bytes + _PAGE_TRAFFIC_BYTES

@@ -66,7 +66,7 @@ class Measure:
 
     @property
     def vital(self) -> bool:
-        """Whether hostile audio must not be analysed without it."""
+        """Whether hostile audio may be analysed only with this measure."""
         return self.name in VITAL or self.name in ATTEMPTS
 
 
@@ -174,7 +174,7 @@ def interpreter_paths(module: str) -> tuple[list[Path], list[Path]]:
 
 
 def command(module: str, *arguments: str) -> list[str]:
-    """Return the command that runs ``module`` with this Python, without its working directory."""
+    """Return the command that runs ``module``, without the working directory on sys.path."""
     return [sys.executable, "-P", "-B", "-X", "faulthandler", "-m", module, *arguments]
 
 

@@ -1,4 +1,4 @@
-"""Allow list of the system calls of a worker."""
+"""Allow list of the system calls of a worker, with their numbers on x86-64 and aarch64."""
 
 from __future__ import annotations
 
