@@ -63,7 +63,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
             "library": self.turn_page,
         }
 
-    @app_commands.command(description="Add a track to this server's library")
+    @app_commands.command(description="Add a track for this server")
     @app_commands.describe(
         clip="An audio or video file",
         link="A link to a track, instead of a file",
@@ -127,7 +127,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
 
         return handle
 
-    @app_commands.command(description="Remove a track from this server's library")
+    @app_commands.command(description="Remove one of this server's tracks")
     @app_commands.describe(track="Start typing the title or artist")
     async def remove(self, interaction: discord.Interaction, track: str) -> None:
         """Handle /library remove: delete a track of the guild."""

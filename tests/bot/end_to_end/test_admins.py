@@ -310,6 +310,6 @@ async def test_buttons_of_foreign_tracks_are_declined(
             button["custom_id"] = keys.pop(name, button["custom_id"])
         assert not keys
         more = await world.you.press(message.data, f"more:{foreign.id}")
-        assert "Theirs" not in await wait_text(more, "no longer in the library")
+        assert "Theirs" not in await wait_text(more, "no longer available")
         exported = await world.you.press(message.data, f"export:{response_key([foreign.id])}")
         assert "Theirs" not in await wait_text(exported, "no longer available")

@@ -179,7 +179,7 @@ def test_unsure_recommendation_has_its_heading_and_colour():
     ("genre", "expected"),
     [
         ("rock", "same genre"),
-        ("metal", "Metal, another genre of your clip"),
+        ("metal", "Metal, also possible for your clip"),
         ("blues", "genre: Blues"),  # 5 % is below MIN_PROBABILITY
         ("vapor_wave", r"genre: Vapor\_wave"),
     ],
@@ -343,8 +343,8 @@ def test_reindex_progress_shows_percent_rate_time_left_file_and_cancel():
 @pytest.mark.parametrize(
     ("scope", "expected"),
     [
-        ("library", "The library is unchanged."),
-        ("server", "Tracks that were already analysed stay in the library."),
+        ("library", "The operator's music is unchanged."),
+        ("server", "Tracks analysed so far are up to date"),
     ],
 )
 def test_cancelled_reindex_names_the_tracks_that_stay(scope, expected):

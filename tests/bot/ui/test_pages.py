@@ -131,7 +131,7 @@ def test_about_shows_accuracy_library_queue_and_ratings():
     facts = about(accuracy=0.8527, tested=290, server=3, thumbs_up=9, thumbs_down=1)
     text = seen(pages.about(localizer("en-US"), facts))
     for expected in ("genrec 0.1.0", "vgg16-1", "85.3% on 290 tracks", "Library: 938 tracks",
-                  "server's library: 3 tracks", "2 waiting", "9 up, 1 down (90% up)"):  # fmt: skip
+                  "server's tracks: 3", "2 waiting", "9 up, 1 down (90% up)"):  # fmt: skip
         assert expected in text
     without_figures = seen(pages.about(localizer("en-US"), about()))
     assert "Ratings: none yet" in without_figures
@@ -142,7 +142,7 @@ def test_privacy_shows_counts_of_stored_data():
     assert "Nothing is stored" in seen(pages.privacy(localizer("en-US"), StoredCounts()))
     text = seen(pages.privacy(localizer("en-US"), StoredCounts(votes=1, tracks=2)))
     assert "Your ratings**: one." in text
-    assert "library: 2" in text
+    assert "on a server: 2" in text
     assert "Nothing is stored" not in text
     assert custom_ids(pages.confirm_delete(localizer("en-US"))) == [
         "privacy:delete:yes",
