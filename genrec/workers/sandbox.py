@@ -1,7 +1,8 @@
 """Sandbox of a worker: resource limits, Landlock, seccomp, and a report on this machine.
 
-An attacker who takes over a worker through a bug in a decoder has no network, no files but the
-clip, and cannot start programs. The measures are independent: if a platform lacks one, its note
+An attacker who takes over a worker through a bug in a decoder has no network and cannot start
+programs. The worker can read its clip, its preset, genrec, Python's folders, /usr and /lib, and a
+few files of /proc, /sys and /etc. The measures are independent: if a platform lacks one, its note
 reports that and the others hold.
 
 Not covered: neither Landlock nor seccomp can restrict stat by path. A worker may find which files
