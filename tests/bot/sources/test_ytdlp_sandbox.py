@@ -96,7 +96,7 @@ def copied_program(name: str, folder: Path) -> Path:
 def as_youtube(policy, runtime: Path):
     """Return the policy with the test extractor as YouTube, the only site with a runtime."""
     site = dataclasses.replace(LOCAL_SITE, name="youtube")
-    larger = {"max_bytes": 8_000_000, "max_disk_bytes": 16_000_000}  # Deno writes a cache
+    larger = {"max_bytes": 8_000_000, "max_disk_bytes": 24_000_000}  # Deno writes a cache
     return dataclasses.replace(policy, extra_sites=(site,), js_runtime=runtime, **larger)
 
 
