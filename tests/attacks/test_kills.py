@@ -45,6 +45,7 @@ async def test_killed_bot_leaves_no_message_unfinished(
             replied += len(ids)
             assert {one.token: one.original for one in used if one.token in final} == final
             answered += len(final)
+        await discord.wait_ready(60)
         await finish(process, signal.SIGTERM)
     print(  # noqa: T201 - the result of an attack
         f"{budget.count} kills: {acknowledged} acknowledged requests and {replied} uploads, each"

@@ -98,6 +98,7 @@ async def test_bursts_cut_by_kills_leave_no_message_unfinished(tmp_path: Path) -
                     await one.wait_until(is_final, 60)
             replied = {upload["id"] for upload in uploads}
             await discord.wait_for(lambda ids=replied: not unfinished(people, ids), 60)
+        await discord.wait_ready(60)
         await finish(process, signal.SIGTERM)
     assert process.returncode == 0
 
