@@ -20,7 +20,11 @@ log = logging.getLogger(__name__)
 
 
 async def replace_starter(db: Database, model_id: str, starter: StarterCatalogue) -> bool:
-    """Make this starter catalogue the active one; return False if it already is, undamaged."""
+    """Make this starter catalogue the active one; return whether it was written.
+
+    It is not written if it is active and undamaged, or if the repair of a damaged one failed, which
+    is logged.
+    """
     if not starter.names:
         raise CatalogueError("The preset's starter catalogue is empty: install the preset again.")
     digest = await asyncio.to_thread(_digest, starter)

@@ -37,9 +37,10 @@ def guild_scope(guild_id: int) -> str:
 
 
 class Catalogue:
-    """Active tracks of the database; nothing is cached in memory.
+    """Reads and changes the tracks of the database; nothing is cached in memory.
 
-    A track is active if its generation is. Methods take the ``model_id`` whose tracks they return.
+    A track is active if its generation is. Methods that read take the ``model_id`` whose tracks
+    they return; `remove` and `remove_scope` act on the tracks of every model.
     """
 
     def __init__(self, db: Database) -> None:

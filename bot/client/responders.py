@@ -89,7 +89,10 @@ class InteractionResponder:
         await with_retry(lambda: edit(view, files), timeout_s=_PROGRESS_S)
 
     async def finish(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
-        """Edit the original response or, after its token has expired, the message itself."""
+        """Edit the response by its token, else as a message; if both fail, post a new message.
+
+        A private response is never posted anew: its failure is only logged.
+        """
         loop = asyncio.get_running_loop()
         left_s = (self._interaction.expires_at - discord.utils.utcnow()).total_seconds()
         try:

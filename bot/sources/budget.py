@@ -130,7 +130,10 @@ class Budget:
         self._grant()
 
     def _grant(self) -> None:
-        """Serve the waiters in order: uploads before links, and none before an older equal."""
+        """Grant waiters what fits: uploads first, then by age, without those of a full owner.
+
+        The first waiter that only a total blocks ends the round, so that it is not starved.
+        """
         for waiter in sorted(self._waiters, key=lambda waiter: not waiter.lease.upload):
             if not self._owner_has_room(waiter.lease, waiter.size):
                 continue
