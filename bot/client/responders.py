@@ -25,7 +25,7 @@ _PROGRESS_S = 4.0
 _MARGIN_S = 15.0
 _REPLY_S = 15 * 60
 # Discord's name for an interaction's first response; discord.py's types allow numbers only.
-_ORIGINAL: Any = "@original"
+ORIGINAL: Any = "@original"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class InteractionResponder:
         webhook = discord.Webhook.partial(
             interaction.application_id, interaction.token, client=running(interaction.client)
         )
-        await webhook.edit_message(_ORIGINAL, view=view, attachments=[make() for make in files])
+        await webhook.edit_message(ORIGINAL, view=view, attachments=[make() for make in files])
 
     async def _edit_as_message(self, view: LayoutView, files: Sequence[MakeFile]) -> None:
         """Edit as a message of the bot, which works only in channels that it can see."""

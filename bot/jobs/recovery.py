@@ -8,12 +8,11 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import discord
 from discord.ui import LayoutView
 
-from bot.client.responders import InteractionResponder, Responder
+from bot.client.responders import ORIGINAL, InteractionResponder, Responder
 from bot.client.retry import with_retry
 from bot.i18n import Localizer, Translations
 from bot.ui import messages
@@ -31,8 +30,6 @@ log = logging.getLogger(__name__)
 
 # Discord voids the token of an interaction after 15 minutes.
 _TOKEN_S = 15 * 60
-# Discord's name for an interaction's first response; discord.py's types allow numbers only.
-_ORIGINAL: Any = "@original"
 # A database that takes longer than this must not delay the acknowledgement, which is due in 3 s.
 _SAVE_S = 1.0
 _LATER_S = 5.0
@@ -184,8 +181,8 @@ async def _correct(client: discord.Client, reply: PendingReply, view: LayoutView
         assert reply.application_id is not None
         webhook = discord.Webhook.partial(reply.application_id, reply.token, client=client)
         return await _edit_unfinished(
-            await webhook.fetch_message(_ORIGINAL),
-            lambda: webhook.edit_message(_ORIGINAL, view=view, attachments=[]),
+            await webhook.fetch_message(ORIGINAL),
+            lambda: webhook.edit_message(ORIGINAL, view=view, attachments=[]),
         )
     message = await _own_message(client, reply, view)
     if message is None:

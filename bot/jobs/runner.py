@@ -104,19 +104,19 @@ class RequestRunner:
         self, responder: Responder, kind: str, handler: Handler, request: Request
     ) -> None:
         with self._metrics.request(kind) as counted:
-            pending_id = await self._open(responder, kind, counted.acknowledged)
+            reply_id = await self._open(responder, kind, counted.acknowledged)
             try:
                 response = await self._handle(responder, handler, Progress(request))
             except asyncio.CancelledError:
                 counted.outcome = "interrupted"
-                await self._interrupt(responder, pending_id)
+                await self._interrupt(responder, reply_id)
                 raise
             except Exception as error:  # noqa: BLE001 - every error becomes the response
                 counted.outcome = outcome_of(error)
                 response = Response(self._errors.message_of(error, responder.locale))
             # Before the response is visible, or a quick user's next request would be declined.
             self._admission.release(request)
-            await self._finish(responder, pending_id, response)
+            await self._finish(responder, reply_id, response)
         log.info("request finished: %s: %s", kind, counted.outcome)
 
     async def _open(self, responder: Responder, kind: str, acknowledged: Callable[[], None]) -> int:
@@ -171,7 +171,7 @@ class RequestRunner:
         except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
             log.info("progress not shown: %s", type(error).__name__)
 
-    async def _finish(self, responder: Responder, pending_id: int, response: Response) -> None:
+    async def _finish(self, responder: Responder, reply_id: int, response: Response) -> None:
         try:
             await responder.finish(response.view, response.files)
         except discord.HTTPException as error:
@@ -185,15 +185,15 @@ class RequestRunner:
             # Discord was unreachable for minutes. The next start corrects the message.
             log.warning("response not sent: %s", type(error).__name__)
             return
-        await self._recovery.close(pending_id)
+        await self._recovery.close(reply_id)
 
-    async def _interrupt(self, responder: Responder, pending_id: int) -> None:
+    async def _interrupt(self, responder: Responder, reply_id: int) -> None:
         """Report that the bot is stopping; if there is no time, the next start does."""
         localizer = Localizer(self._translations, responder.locale)
         view = messages.decline(localizer, "interrupted")
         try:
             async with asyncio.timeout(_INTERRUPTED_S):
                 await responder.show(view)
-                await self._recovery.close(pending_id)
+                await self._recovery.close(reply_id)
         except (discord.HTTPException, OSError, TimeoutError) as error:
             log.warning("interrupted reply left to the next start: %s", error)
