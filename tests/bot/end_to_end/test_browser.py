@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -11,11 +10,9 @@ import pytest
 import soundfile
 from playwright.async_api import async_playwright, expect
 
-from bot.config import Settings
 from bot.demo.clip_audio import music
 from bot.local_discord import LocalDiscord
-from bot.runtime.app import open_local
-from bot.runtime.lifecycle import run_until_stopped
+from tests.trace_upload import bot_on_local_discord
 
 pytestmark = pytest.mark.browser
 
@@ -42,24 +39,8 @@ def clip() -> dict[str, object]:
 @pytest.fixture
 async def local(tmp_path: Path) -> AsyncIterator[LocalDiscord]:
     """Start the bot as `genrec run` does without a token."""
-    settings = Settings(
-        _env_file=None,
-        database=tmp_path / "genrec.db",
-        http_port=0,
-        local_discord_port=0,
-        cooldown_s=0,
-        workers=1,
-    )
-    async with open_local(settings) as (discord, app):
-        stop = asyncio.Event()
-        running = asyncio.create_task(run_until_stopped(app, discord.token, stop=stop))
-        try:
-            await discord.wait_ready(60)
-            await discord.wait_commands("recommend", timeout_s=60)
-            yield discord
-        finally:
-            stop.set()
-            await running
+    async with bot_on_local_discord(tmp_path) as discord:
+        yield discord
 
 
 @pytest.mark.parametrize("screen", SCREENS)
