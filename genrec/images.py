@@ -8,10 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.bounds import check_range
+from genrec.onsets import RISE_S, onset_strength, window_starts
 from genrec.spectrogram import add_noise_floor
 
 Float = NDArray[np.float32]
+Ints = NDArray[np.int64]
 
+# Six windows of a clip of 15 to 30 s; with fewer, each onset that a codec shifts counts more.
+MIN_WINDOWS = 6
 CHANNELS = ("copies", "haar")
 SCALINGS = ("picture", "centred")
 
@@ -67,52 +71,52 @@ class ImageConfig:
         return self.height, self.width, 3
 
 
-def windows(S_db: Float, config: ImageConfig) -> Float:
-    """Return evenly spaced windows that cover a spectrogram.
+def window_count(columns: int, config: ImageConfig) -> int:
+    """Return the number of windows of a spectrogram: at least 6, at most ``hop_columns`` apart."""
+    spread = int(np.ceil((columns - config.columns) / config.hop_columns))
+    return max(MIN_WINDOWS, 1 + spread)
 
-    A spectrogram shorter than one window is repeated until it fills one.
+
+def is_short(columns: int, config: ImageConfig) -> bool:
+    """Return whether the windows of a spectrogram wrap around its end: up to 14.9 s they do.
+
+    Otherwise there would be too little room for windows in different places.
+    """
+    return columns < config.columns + config.hop_columns
+
+
+def window_choices(columns: int, config: ImageConfig) -> int:
+    """Return the number of columns at which a window may begin: 0, 1, ... in order."""
+    return columns if is_short(columns, config) else 1 + columns - config.columns
+
+
+def windows(S_db: Float, config: ImageConfig, starts: Ints | None = None) -> Float:
+    """Return windows of a spectrogram. Those of a short one wrap around its end, see `is_short`.
 
     Parameters
     ----------
     S_db
-        float32 (n_mels, columns).
+        float32 (n_mels, columns), in dB.
     config
         Window length and largest hop between windows.
+    starts
+        int (windows,): first column of each window. By default the strongest rise from one column
+        to the next in each share of the spectrogram, see :mod:`genrec.onsets`.
 
     Returns
     -------
     float32 (windows, n_mels, config.columns), or (1, n_mels, columns) where ``columns`` is 0
     """
-    width = config.columns
-    if width == 0:
-        return S_db[np.newaxis]
     columns = S_db.shape[1]
-    if columns <= width:
-        return np.asarray(S_db[np.newaxis, :, np.arange(width) % columns])
-    count = 1 + int(np.ceil((columns - width) / config.hop_columns))
-    starts = np.round(np.linspace(0, columns - width, count)).astype(int)
-    return np.stack([S_db[:, start : start + width] for start in starts])
-
-
-def tta_variants(S_db: Float) -> tuple[Float, Float]:
-    """Return two variants of a spectrogram for test-time augmentation.
-
-    The first is rotated in time by a third of its columns and shifted one band up. The second is
-    rotated by two thirds and shifted one band down. The mean of a network's logits over the
-    spectrogram and both variants changes less with small changes of a clip.
-
-    Parameters
-    ----------
-    S_db
-        float32 (n_mels, columns).
-
-    Returns
-    -------
-    two float32 (n_mels, columns)
-    """
-    third = S_db.shape[1] // 3
-    later, last = np.roll(S_db, -third, axis=1), np.roll(S_db, -2 * third, axis=1)
-    return np.vstack([later[:1], later[:-1]]), np.vstack([last[1:], last[-1:]])
+    if config.columns == 0:
+        return S_db[np.newaxis]
+    if starts is None:
+        levels_db = 10 * np.log10(np.sum(10 ** (S_db / 10), axis=0))
+        strength = onset_strength(levels_db, RISE_S)
+        choices = window_choices(columns, config)
+        starts = window_starts(strength, choices, window_count(columns, config))
+    at = (starts[:, np.newaxis] + np.arange(config.columns)) % columns
+    return np.ascontiguousarray(S_db[:, at].transpose(1, 0, 2))
 
 
 def images(S_windows: Float, config: ImageConfig, *, top_db: float) -> Float:

@@ -1,10 +1,11 @@
 """The pipeline from a sound file to embedding and genre scores. Read this module first.
 
-    file -> y -> log-mel spectrogram -> windows -> images -> network -> embedding, genre scores
+    file -> y -> sounding y -> log-mel spectrogram -> windows -> images -> network
+         -> embedding, genre scores
 
 Each stage can be called alone: :meth:`PresetAnalyzer.analyze` takes a file,
-:meth:`PresetAnalyzer.predict` takes samples, :meth:`PresetAnalyzer.predict_spectrogram` takes a
-log-mel spectrogram.
+:func:`genrec.listening.listen` and :meth:`PresetAnalyzer.predict` take samples,
+:meth:`PresetAnalyzer.predict_spectrogram` takes a log-mel spectrogram.
 """
 
 from __future__ import annotations
@@ -20,31 +21,30 @@ from numpy.typing import NDArray
 
 from genrec.audio.decode import DecodeLimits, decode
 from genrec.embedder import Embedder
+from genrec.filters import block_length
 from genrec.fingerprint import fingerprint
-from genrec.images import images, tta_variants, windows
+from genrec.images import images, window_choices, window_count, windows
+from genrec.listening import levels, listen
+from genrec.onsets import onset_strength, window_starts
 from genrec.preset import Preset
 from genrec.spectrogram import log_mel, preview
 from genrec.types import Analysis, GenreScore
 
 Float = NDArray[np.float32]
+Ints = NDArray[np.int64]
 T = TypeVar("T")
-
-# Clips of at most so many windows get test-time augmentation: up to 14.9 s with the shipped
-# presets. docs/experiments.md has the effect.
-FEW_WINDOWS = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """Network outputs for one spectrogram.
+    """Network outputs for one clip.
 
     Attributes
     ----------
     features
         float32 (d,), the input of the classification layer, as mean over the windows.
     logits
-        float32 (labels,), the mean over the windows; with test-time augmentation also over the
-        windows of the variants.
+        float32 (labels,), the mean over the windows.
     """
 
     features: Float
@@ -82,54 +82,78 @@ class PresetAnalyzer:
         Raises
         ------
         InputRefused
-            The file cannot be decoded, or is outside the limits.
+            The file cannot be decoded, is outside the limits, or holds no sound.
         """
         preset, timed = self.preset, Stopwatch()
-        audio = timed("decode", lambda: decode(path, sr=preset.spectrogram.sr, limits=self.limits))
-        S_db = timed("spectrogram", lambda: self.spectrogram(audio.y))
-        prediction = timed("network", lambda: self.predict_spectrogram(S_db))
+        sr = preset.spectrogram.sr
+        audio = timed("decode", lambda: decode(path, sr=sr, limits=self.limits))
+        y = timed("listening", lambda: listen(audio.y, sr).y)
+        S_db, starts = timed("spectrogram", lambda: self.spectrogram(y))
+        prediction = timed("network", lambda: self.predict_spectrogram(S_db, starts))
         return Analysis(
             model_id=preset.model_id,
             embedding=self.embedding(prediction.features),
             scores=self.scores(prediction.logits),
             fingerprint=fingerprint(S_db),
             duration_s=audio.duration_s,
-            analyzed_s=len(audio.y) / audio.sr,
+            analyzed_s=y.size / sr,
             timings_ms=timed.ms,
             preview=preview(S_db, preset.spectrogram.top_db),
         )
 
-    def spectrogram(self, y: Float) -> Float:
-        """Return the log-mel spectrogram in dB, float32 (n_mels, columns), of samples (n,)."""
-        return log_mel(y, self.preset.spectrogram, self.preset.mel_basis)
+    def spectrogram(self, y: Float) -> tuple[Float, Ints]:
+        """Return the log-mel spectrogram of samples, and the columns at which windows begin.
+
+        One column lies on the strongest onset, and each window begins at the column nearest to the
+        strongest onset of its share. So neither depends on where the clip begins.
+
+        Parameters
+        ----------
+        y
+            float32 (n,), mono at the preset's rate, from :func:`genrec.listening.listen`.
+
+        Returns
+        -------
+        float32 (n_mels, columns) in dB relative to its maximum, and int (windows,)
+        """
+        config, image = self.preset.spectrogram, self.preset.image
+        hop, step = config.hop_length, block_length(config.sr)
+        strength = onset_strength(levels(y, step), step / config.sr)
+        first = (int(np.argmax(strength)) * step + step // 2) % min(hop, y.size)
+        S_db = log_mel(y, config, self.preset.mel_basis, first=first)
+        columns = S_db.shape[1]
+        if not image.columns:
+            return S_db, np.zeros(1, dtype=np.int64)
+        choices = window_choices(columns, image)
+        blocks = min(strength.size, 1 + (first + (choices - 1) * hop) // step)
+        onsets = window_starts(strength, blocks, window_count(columns, image))
+        nearest = np.round((onsets * step + step // 2 - first) / hop).astype(np.int64)
+        return S_db, np.clip(nearest, 0, choices - 1)
 
     def predict(self, y: Float) -> Prediction:
         """Return the prediction for samples, float32 (n,), mono at the preset's rate."""
-        return self.predict_spectrogram(self.spectrogram(y))
+        return self.predict_spectrogram(*self.spectrogram(y))
 
-    def predict_spectrogram(self, S_db: Float) -> Prediction:
-        """Return the prediction for a log-mel spectrogram.
-
-        A clip of at most `FEW_WINDOWS` windows gets test-time augmentation: its logits are the mean
-        over the spectrogram and its `tta_variants`. With the shipped presets that costs at most as
-        much as a clip of 30 s. The features are those of the spectrogram alone. A preset with
-        ``columns=0``, where the whole spectrogram is one window, gets no augmentation.
+    def predict_spectrogram(self, S_db: Float, starts: Ints | None = None) -> Prediction:
+        """Return the prediction for a log-mel spectrogram: the means over its windows.
 
         Parameters
         ----------
         S_db
             float32 (n_mels, columns), in dB relative to its maximum.
+        starts
+            int (windows,), from `spectrogram`. By default the onsets of the spectrogram's own
+            columns, for one of an archive.
         """
         preset = self.preset
-        S_windows = windows(S_db, preset.image)
-        count = len(S_windows)
-        if preset.image.columns and count <= FEW_WINDOWS:
-            variants = [windows(variant, preset.image) for variant in tta_variants(S_db)]
-            S_windows = np.concatenate([S_windows, *variants])
         features, logits = self.embedder(
-            images(S_windows, preset.image, top_db=preset.spectrogram.top_db)
+            images(
+                windows(S_db, preset.image, starts),
+                preset.image,
+                top_db=preset.spectrogram.top_db,
+            )
         )
-        return Prediction(features[:count].mean(axis=0), logits.mean(axis=0))
+        return Prediction(features.mean(axis=0), logits.mean(axis=0))
 
     def embedding(self, features: Float) -> Float:
         """Return the embedding of features: centred, projected and of length 1.

@@ -19,7 +19,7 @@ from genrec.spectrogram import SpectrogramConfig
 
 Float = NDArray[np.float32]
 
-FORMAT = 2
+FORMAT = 3
 NETWORK, LABELS, ARRAYS = "model.tflite", "labels.json", "arrays.npz"
 CONFIG, CATALOGUE, METRICS = "config.json", "catalogue.npz", "metrics.json"
 # Bounds on files that may be hostile. The shipped presets take a hundredth of them.

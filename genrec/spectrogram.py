@@ -44,7 +44,7 @@ class SpectrogramConfig:
         return self.hop_length / self.sr
 
 
-def power_spectrogram(y: Float, config: SpectrogramConfig) -> Float:
+def power_spectrogram(y: Float, config: SpectrogramConfig, *, first: int = 0) -> Float:
     """Return the power spectrogram, as ``numpy.abs(librosa.stft(y, ...)) ** 2``.
 
     Parameters
@@ -54,21 +54,23 @@ def power_spectrogram(y: Float, config: SpectrogramConfig) -> Float:
     config
         The front end. The window is a periodic Hann window of ``n_fft`` samples. Frames are centred
         and the signal is padded with zeros.
+    first
+        The sample at the centre of the first frame, 0..n - 1; librosa's is 0.
 
     Returns
     -------
-    float32 (1 + n_fft / 2, 1 + n // hop_length)
+    float32 (1 + n_fft / 2, 1 + (n - first) // hop_length)
     """
     n_fft, hop = config.n_fft, config.hop_length
     padded = np.pad(y, n_fft // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[::hop]
+    frames = np.lib.stride_tricks.sliding_window_view(padded, n_fft)[first::hop]
     window = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(n_fft) / n_fft)).astype(np.float32)
     spectrum = np.fft.rfft(frames * window, axis=1)
     power: Float = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
     return power.T
 
 
-def log_mel(y: Float, config: SpectrogramConfig, mel_basis: Float) -> Float:
+def log_mel(y: Float, config: SpectrogramConfig, mel_basis: Float, *, first: int = 0) -> Float:
     """Return the log-mel spectrogram in dB relative to its maximum.
 
     Equals ``librosa.power_to_db(librosa.feature.melspectrogram(y=y, ...), ref=np.max, ...)``.
@@ -82,12 +84,14 @@ def log_mel(y: Float, config: SpectrogramConfig, mel_basis: Float) -> Float:
     mel_basis
         float32 (n_mels, 1 + n_fft / 2), ``librosa.filters.mel`` with the same parameters. A preset
         contains it, so that serving needs no librosa.
+    first
+        The sample at the centre of the first column, as for `power_spectrogram`.
 
     Returns
     -------
     float32 (n_mels, columns), -top_db..0; row 0 is the lowest band.
     """
-    mel = mel_basis @ power_spectrogram(y, config)
+    mel = mel_basis @ power_spectrogram(y, config, first=first)
     db = 10.0 * np.log10(np.maximum(mel, 1e-10))
     return np.asarray(np.maximum(db - db.max(), -config.top_db), dtype=np.float32)
 

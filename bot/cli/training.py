@@ -97,24 +97,38 @@ def train(
 
 
 def export(
-    run: Annotated[Path, typer.Option(help="Run folder.")],
     data: Data,
     out: Annotated[Path, typer.Option(help="Preset folder: models/NAME.")],
+    run: Annotated[Path | None, typer.Option(help="Run folder.")] = None,
+    preset: Annotated[
+        Path | None,
+        typer.Option(help="Preset folder instead: keeps its network, renews all the rest."),
+    ] = None,
     precision: Annotated[Literal["int8", "fp16", "fp32"], typer.Option()] = "int8",
     cache: Cache = CACHE,
 ) -> None:
     """Export a training run as a preset with calibration, starter catalogue and model card."""
     with training_extra():
+        from genrec.errors import DataError
         from genrec.pipeline import PresetAnalyzer
         from genrec.training.evaluation.evaluate import evaluate as evaluate_preset
-        from genrec.training.export.export import export as export_preset
         from genrec.training.export.model_card import write_card
+        from genrec.training.export.recalibrate import read_training, recalibrate
         from genrec.training.settings import read_history, read_settings
-    settings, _ = read_settings(run)
-    dataset, parts = _load(data, settings.split, settings.spectrogram, cache)
-    exported = export_preset(
-        run, dataset, parts, out, name=out.name, precision=precision, log=print
-    )
+    if preset is not None and run is None:
+        settings, _, _ = read_training(preset)
+        dataset, parts = _load(data, settings.split, settings.spectrogram, cache)
+        exported = recalibrate(preset, dataset, parts, out, log=print)
+    elif run is not None and preset is None:
+        with training_extra():
+            from genrec.training.export.export import export as export_preset
+        settings, _ = read_settings(run)
+        dataset, parts = _load(data, settings.split, settings.spectrogram, cache)
+        exported = export_preset(
+            run, dataset, parts, out, name=out.name, precision=precision, log=print
+        )
+    else:
+        raise DataError("Pass either --run, a training run, or --preset, a preset folder.")
     with progress_bar("Evaluating") as progress:
         report = evaluate_preset(
             PresetAnalyzer(exported.preset),
@@ -123,7 +137,7 @@ def export(
             progress=progress,
             others=exported.predictions,
         )
-    write_card(exported, report, settings, read_history(run))
+    write_card(exported, report, settings, read_history(run) if run else [])
     _print_report(report)
     print(f"Written: {out} ({exported.preset.model_id}, {exported.precision})")
 

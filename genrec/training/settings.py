@@ -177,6 +177,12 @@ def read_settings(run: Path) -> tuple[TrainingSettings, list[str]]:
             f"{run} is not a training run: {error}. Pass a folder that `genrec train` wrote."
         ) from error
     labels = values.pop("labels")
+    return settings_from(values), labels
+
+
+def settings_from(values: Mapping[str, Any]) -> TrainingSettings:
+    """Return training settings from the fields of a settings.json or a preset's metrics.json."""
+    values = dict(values)
     if "teaching" in values:  # the name in older runs
         values["distill_weight"] = values.pop("teaching")
     parts: dict[str, Any] = {
@@ -185,7 +191,7 @@ def read_settings(run: Path) -> tuple[TrainingSettings, list[str]]:
         "augment": Augmentation(**values.pop("augment")),
         "teachers": tuple(values.pop("teachers", ())),
     }
-    return TrainingSettings(**values, **parts), labels
+    return TrainingSettings(**values, **parts)
 
 
 def check_init_run(run: Path, settings: TrainingSettings, labels: list[str]) -> None:

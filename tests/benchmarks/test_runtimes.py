@@ -29,8 +29,9 @@ def images_file(
     """Return a file with the network's input for one clip."""
     preset = analyzer.preset
     y = synth.music(0, seconds, preset.spectrogram.sr)
+    S_db, starts = analyzer.spectrogram(y)
     x = images(
-        windows(analyzer.spectrogram(y), preset.image),
+        windows(S_db, preset.image, starts),
         preset.image,
         top_db=preset.spectrogram.top_db,
     )

@@ -16,6 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from genrec import fingerprint
 from genrec.audio.decode import decode
 from genrec.images import images, windows
+from genrec.listening import listen
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import Preset
 from tests import synth
@@ -36,33 +37,39 @@ def test_decode(
 
 
 @pytest.mark.benchmark(group="2 spectrogram")
+def test_listen(
+    benchmark: BenchmarkFixture, analyzer: PresetAnalyzer, y: NDArray[np.float32]
+) -> None:
+    sounding = benchmark(listen, y, analyzer.preset.spectrogram.sr)
+    assert sounding.y.size > 0.9 * y.size
+
+
+@pytest.mark.benchmark(group="2 spectrogram")
 def test_log_mel(
     benchmark: BenchmarkFixture, analyzer: PresetAnalyzer, y: NDArray[np.float32]
 ) -> None:
-    S_db = benchmark(analyzer.spectrogram, y)
-    assert S_db.shape == (
-        analyzer.preset.spectrogram.n_mels,
-        1 + y.size // analyzer.preset.spectrogram.hop_length,
-    )
+    S_db, _ = benchmark(analyzer.spectrogram, y)
+    front_end = analyzer.preset.spectrogram
+    assert S_db.shape[0] == front_end.n_mels
+    assert S_db.shape[1] == pytest.approx(y.size / front_end.hop_length, abs=1)
 
 
 @pytest.mark.benchmark(group="2 spectrogram")
 def test_images(
     benchmark: BenchmarkFixture, analyzer: PresetAnalyzer, y: NDArray[np.float32]
 ) -> None:
-    preset, S_db = analyzer.preset, analyzer.spectrogram(y)
-    x = benchmark(
-        lambda: images(windows(S_db, preset.image), preset.image, top_db=preset.spectrogram.top_db)
-    )
-    assert x.shape[1:] == preset.image.shape
+    image, top_db = analyzer.preset.image, analyzer.preset.spectrogram.top_db
+    S_db, starts = analyzer.spectrogram(y)
+    x = benchmark(lambda: images(windows(S_db, image, starts), image, top_db=top_db))
+    assert x.shape[1:] == image.shape
 
 
 @pytest.mark.benchmark(group="3 network")
 def test_network(
     benchmark: BenchmarkFixture, analyzer: PresetAnalyzer, y: NDArray[np.float32]
 ) -> None:
-    S_db = analyzer.spectrogram(y)
-    prediction = benchmark(analyzer.predict_spectrogram, S_db)
+    S_db, starts = analyzer.spectrogram(y)
+    prediction = benchmark(analyzer.predict_spectrogram, S_db, starts)
     assert prediction.features.shape == (analyzer.embedder.dimension,)
     assert np.isfinite(prediction.logits).all()
 
@@ -87,7 +94,7 @@ def test_match_fifty_fingerprints(
     benchmark: BenchmarkFixture, analyzer: PresetAnalyzer, y: NDArray[np.float32]
 ) -> None:
     prints = [
-        fingerprint.fingerprint(analyzer.spectrogram(y[start:]))
+        fingerprint.fingerprint(analyzer.spectrogram(y[start:])[0])
         for start in range(0, y.size // 2, y.size // 100)
     ]
     front_end = analyzer.preset.spectrogram

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from genrec.listening import listen
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import Preset
 from tests.repository import ROOT
@@ -35,8 +36,9 @@ def predict(preset: Path) -> dict[str, np.ndarray]:
     analyzer = PresetAnalyzer(Preset.load(preset))
     levels, features, embeddings, logits, probabilities = [], [], [], [], []
     for seed in range(len(STYLES)):
-        S_db = analyzer.spectrogram(music(seed, SECONDS, analyzer.preset.spectrogram.sr))
-        prediction = analyzer.predict_spectrogram(S_db)
+        sr = analyzer.preset.spectrogram.sr
+        S_db, starts = analyzer.spectrogram(listen(music(seed, SECONDS, sr), sr).y)
+        prediction = analyzer.predict_spectrogram(S_db, starts)
         levels.append(S_db.mean(axis=1))
         features.append(prediction.features)
         embeddings.append(analyzer.embedding(prediction.features))

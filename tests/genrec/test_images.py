@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genrec.images import ImageConfig, images, tta_variants, windows
+from genrec.images import (
+    ImageConfig,
+    images,
+    is_short,
+    window_choices,
+    window_count,
+    windows,
+)
 from genrec.spectrogram import SpectrogramConfig, log_mel
 from genrec.training.filterbank import mel_basis
 from tests.synth import music
@@ -15,26 +22,44 @@ BASIS = mel_basis(CONFIG)
 
 
 @pytest.mark.parametrize("columns", [1, 50, 127, 128, 129, 192, 387, 1000])
-def test_windows_cover_every_column_with_bounded_hop(columns: int) -> None:
-    S_db = np.arange(columns, dtype=np.float32)[np.newaxis].repeat(4, axis=0)
-    S_windows = windows(S_db, ImageConfig())
-    assert S_windows.shape[1:] == (4, 128)
-    assert set(np.unique(S_windows)) == set(range(columns))
-    starts = S_windows[:, 0, 0]
-    assert starts[0] == 0
-    assert np.all(np.diff(starts) <= ImageConfig().hop_columns)
+def test_windows_begin_at_the_onsets_of_their_share(columns: int) -> None:
+    rng = np.random.default_rng(columns)
+    S_db = np.sort(rng.uniform(-60, -40, (4, columns)), axis=1)[:, ::-1].astype(np.float32)
+    config = ImageConfig()
+    choices = window_choices(columns, config)
+    count = min(choices, window_count(columns, config))
+    onsets = [
+        int(a) for a in np.linspace(0, choices, count, endpoint=False) + 0.4 * choices / count
+    ]
+    S_db[:, [min(a + 1, columns - 1) for a in onsets]] = 0  # the rise is from a column to the next
+    S_windows = windows(S_db, config)
+    assert S_windows.shape == (count, 4, 128)
+    if columns >= 192:
+        expected = windows(S_db, config, np.array(onsets))
+        np.testing.assert_array_equal(S_windows, expected)
+
+
+def test_windows_of_a_short_spectrogram_wrap_around_its_end() -> None:
+    S_db = np.arange(150, dtype=np.float32)[np.newaxis]
+    S_windows = windows(S_db, ImageConfig(), np.array([0, 140]))
+    assert S_windows[0, 0].tolist() == list(range(128))
+    assert S_windows[1, 0].tolist() == [*range(140, 150), *range(118)]
+
+
+@pytest.mark.parametrize(
+    ("columns", "short", "choices", "count"),
+    [(50, True, 50, 6), (191, True, 191, 6), (192, False, 65, 6), (1000, False, 873, 15)],
+)
+def test_window_count_and_choices(columns: int, short: bool, choices: int, count: int) -> None:
+    config = ImageConfig()
+    assert is_short(columns, config) is short
+    assert window_choices(columns, config) == choices
+    assert window_count(columns, config) == count
 
 
 def test_windows_of_zero_columns_return_the_whole_spectrogram() -> None:
     S_db = np.zeros((128, 387), dtype=np.float32)
     assert windows(S_db, ImageConfig(columns=0)).shape == (1, 128, 387)
-
-
-def test_tta_variants_rotate_in_time_and_shift_by_a_band() -> None:
-    S_db = np.arange(12, dtype=np.float32).reshape(3, 4)  # a third of four columns is one
-    higher, lower = tta_variants(S_db)
-    assert higher.tolist() == [[1, 2, 3, 0], [1, 2, 3, 0], [5, 6, 7, 4]]
-    assert lower.tolist() == [[6, 7, 4, 5], [10, 11, 8, 9], [10, 11, 8, 9]]
 
 
 def test_haar_channels_hold_mean_and_change_over_time_and_frequency() -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from genrec.embedder import Embedder
 from genrec.errors import PresetError
-from genrec.images import ImageConfig, images, tta_variants, windows
+from genrec.filters import block_length
+from genrec.images import ImageConfig
+from genrec.listening import listen
 from genrec.pipeline import PresetAnalyzer, Stopwatch, load_analyzer
 from genrec.preset import Preset
 from tests.repository import ROOT
@@ -29,14 +31,44 @@ def test_stages_called_alone_agree_with_analyze(analyzer: PresetAnalyzer, tmp_pa
     sr = analyzer.preset.spectrogram.sr
     y = music(2, 30.0, sr)
     analysis = analyzer.analyze(write(tmp_path / "clip.wav", y, sr, "wav-float"))
-    prediction = analyzer.predict(y)
-    of_spectrogram = analyzer.predict_spectrogram(analyzer.spectrogram(y))
+    sounding = listen(y, sr).y
+    prediction = analyzer.predict(sounding)
+    of_spectrogram = analyzer.predict_spectrogram(*analyzer.spectrogram(sounding))
     np.testing.assert_allclose(prediction.features, of_spectrogram.features)
     np.testing.assert_allclose(
         analyzer.embedding(prediction.features), analysis.embedding, atol=1e-5
     )
     assert analyzer.scores(prediction.logits)[0].label == analysis.scores[0].label
-    assert set(analysis.timings_ms) == {"decode", "spectrogram", "network"}
+    assert set(analysis.timings_ms) == {"decode", "listening", "spectrogram", "network"}
+
+
+@pytest.mark.parametrize("seconds", [8.0, 20.0])
+@pytest.mark.parametrize("late_ms", [5, 25, 50, 100])
+def test_late_start_keeps_the_embedding(
+    analyzer: PresetAnalyzer, late_ms: int, seconds: float
+) -> None:
+    sr = analyzer.preset.spectrogram.sr
+    y = listen(music(1, seconds, sr), sr).y
+    whole, late = (
+        analyzer.embedding(analyzer.predict(part).features)
+        for part in (y, y[sr * late_ms // 1000 :])
+    )
+    assert float(whole @ late) > 0.98
+
+
+@pytest.mark.parametrize("late", [100, 500, 1000, 1707, 5000])
+def test_late_start_gives_the_same_columns(analyzer: PresetAnalyzer, late: int) -> None:
+    """One column lies on the strongest onset, so the others have the same samples too."""
+    sr, hop = analyzer.preset.spectrogram.sr, analyzer.preset.spectrogram.hop_length
+    y = np.random.default_rng(0).normal(0, 0.01, 20 * sr).astype(np.float32)
+    y[7 * sr :] *= 10
+    late -= late % block_length(sr)
+    whole, _ = analyzer.spectrogram(y)
+    part, starts = analyzer.spectrogram(y[late:])
+    missing = whole.shape[1] - part.shape[1]
+    assert missing == pytest.approx(late / hop, abs=1)
+    np.testing.assert_allclose(part[:, 5:-5], whole[:, missing + 5 : -5], atol=0.01)
+    assert len(starts) == 6
 
 
 def test_analysis_holds_unit_embedding_sorted_scores_and_seconds(
@@ -77,25 +109,7 @@ def test_one_second_gives_finite_features(analyzer: PresetAnalyzer) -> None:
     assert np.isfinite(prediction.features).all()
 
 
-# 10 s are two windows, 16 s three.
-@pytest.mark.parametrize(("seconds", "variants"), [(10.0, 3), (16.0, 1)])
-def test_only_clips_of_few_windows_get_test_time_augmentation(
-    analyzer: PresetAnalyzer, seconds: float, variants: int
-) -> None:
-    """The logits are means over all windows, the features over those of the unchanged clip."""
-    image = analyzer.preset.image
-    S_db = analyzer.spectrogram(music(0, seconds, analyzer.preset.spectrogram.sr))
-    outputs = [
-        analyzer.embedder(images(windows(variant, image), image, top_db=80.0))
-        for variant in (S_db, *tta_variants(S_db))[:variants]
-    ]
-    prediction = analyzer.predict_spectrogram(S_db)
-    np.testing.assert_allclose(prediction.features, outputs[0][0].mean(axis=0), atol=1e-4)
-    logits = np.concatenate([logits for _, logits in outputs]).mean(axis=0)
-    np.testing.assert_allclose(prediction.logits, logits, atol=1e-4)
-
-
-def test_preset_with_whole_excerpts_as_windows_gets_no_augmentation(
+def test_preset_with_whole_excerpts_as_windows_has_one_window(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     analyzer = PresetAnalyzer(

@@ -21,6 +21,7 @@ from tinytag import TinyTag, TinyTagException
 from genrec.audio.decode import decode
 from genrec.errors import DataError, InputRefused
 from genrec.files import atomic_write
+from genrec.listening import listen
 from genrec.names import artist_key
 from genrec.spectrogram import SpectrogramConfig, log_mel
 from genrec.training.data.dataset import (
@@ -176,12 +177,12 @@ def _write_shard(
 ) -> str:
     """Write a file's log-mel levels to a shard; return the reason why it was refused, or ""."""
     try:
-        sound = decode(path, sr=config.sr)
+        y = listen(decode(path, sr=config.sr).y, config.sr).y
     except InputRefused as error:
         return str(error)
-    levels, range_db = encode_levels(log_mel(sound.y, config, basis))
+    levels, range_db = encode_levels(log_mel(y, config, basis))
     with atomic_write(shard) as part:
-        np.savez(part, levels=levels, range_db=np.float32(range_db), n_samples=len(sound.y))
+        np.savez(part, levels=levels, range_db=np.float32(range_db), n_samples=len(y))
     return ""
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,42 +21,20 @@ from numpy.typing import NDArray
 from genrec.embedder import SIGNATURE
 from genrec.errors import DataError
 from genrec.pipeline import PresetAnalyzer
-from genrec.preset import CATALOGUE, NETWORK, Preset, save_starter
+from genrec.preset import NETWORK
 from genrec.training.architectures import build, fold, load_run
 from genrec.training.batches import all_windows
 from genrec.training.data.dataset import Dataset, Parts, check_front_end, require_parts
 from genrec.training.evaluation.predict import Predictions, concat, predict_all
-from genrec.training.export.calibrate import UncalibratedPreset, accuracy, calibrate
-from genrec.training.export.catalogue import starter_catalogue
-from genrec.training.export.projection import degradation_shifts
+from genrec.training.export.calibrate import UncalibratedPreset, accuracy
+from genrec.training.export.finish import Exported, Log, finish
 from genrec.training.settings import TrainingSettings, read_settings
 
 Float = NDArray[np.float32]
-Log = Callable[[str], None]
 
 PRECISIONS = ("int8", "fp16", "fp32")
 MAX_LOSS = 0.01  # of validation accuracy; if int8 loses more, fp16 is used
 REPRESENTATIVE = 200  # training tracks that set the ranges of int8
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exported:
-    """Result of an export.
-
-    Attributes
-    ----------
-    preset, precision
-        The preset, and the precision of its network.
-    accuracy
-        Validation accuracy by precision: fp32, and the precisions that were tried.
-    predictions
-        Predictions for the training and validation tracks.
-    """
-
-    preset: Preset
-    precision: str
-    accuracy: dict[str, float]
-    predictions: Predictions
 
 
 def export(
@@ -108,18 +86,7 @@ def export(
     precision, accuracies, valid = write_network(
         network, uncalibrated, data, parts, out, precision, log
     )
-    analyzer = PresetAnalyzer(uncalibrated.save(out))
-    train = predict_all(analyzer, data, parts["train"])
-    shifts = degradation_shifts(analyzer, data, parts["train"])
-    if not len(shifts):
-        log("No training track has audio: the projection is fitted without codecs and noise.")
-    preset = calibrate(uncalibrated, out, data, train, valid, shifts)
-    catalogue = starter_catalogue(PresetAnalyzer(preset), data, train, valid)
-    if catalogue is None:
-        (out / CATALOGUE).unlink(missing_ok=True)
-        log("No track has both artist and title, so there is no starter catalogue.")
-    else:
-        save_starter(preset, catalogue)
+    preset, train = finish(uncalibrated, out, data, parts, valid, log)
     return Exported(
         preset=preset,
         precision=precision,

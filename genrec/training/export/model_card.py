@@ -17,8 +17,8 @@ from genrec.training.evaluation.plots import (
 )
 from genrec.training.settings import TrainingSettings
 
-if TYPE_CHECKING:  # export imports TensorFlow, and a card does not need it
-    from genrec.training.export.export import Exported
+if TYPE_CHECKING:
+    from genrec.training.export.finish import Exported
 
 CARD = """\
 # {name}
@@ -105,7 +105,7 @@ def write_card(
     exported, report
         The exported preset, and its evaluation on the test part.
     settings, history
-        Settings and epochs of its training run.
+        Settings of its training run, and its epochs; no epochs if they are unknown.
     """
     folder = exported.preset.folder
     # Names only: the folders of the training machine mean nothing elsewhere.
@@ -124,7 +124,8 @@ def write_card(
     plot_confusion(report, folder / "confusion.png")
     plot_reliability(report, folder / "reliability.png")
     plot_similarity(report, folder / "similarity.png")
-    plot_history(history, folder / "history.png")
+    if history:  # a recalibrated preset keeps its plot
+        plot_history(history, folder / "history.png")
 
 
 def card(preset: Preset, metrics: Mapping[str, Any]) -> str:

@@ -1,0 +1,75 @@
+"""Last steps of every export: projection, calibration and starter catalogue of a network file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from genrec.pipeline import PresetAnalyzer
+from genrec.preset import CATALOGUE, Preset, save_starter
+from genrec.training.data.dataset import Dataset, Parts
+from genrec.training.evaluation.predict import Predictions, predict_all
+from genrec.training.export.calibrate import UncalibratedPreset, calibrate
+from genrec.training.export.catalogue import starter_catalogue
+from genrec.training.export.projection import degradation_shifts
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exported:
+    """Result of an export.
+
+    Attributes
+    ----------
+    preset, precision
+        The preset, and the precision of its network.
+    accuracy
+        Validation accuracy by precision that was tried.
+    predictions
+        Predictions for the training and validation tracks.
+    """
+
+    preset: Preset
+    precision: str
+    accuracy: dict[str, float]
+    predictions: Predictions
+
+
+def finish(
+    uncalibrated: UncalibratedPreset,
+    out: Path,
+    data: Dataset,
+    parts: Parts,
+    valid: Predictions,
+    log: Log,
+) -> tuple[Preset, Predictions]:
+    """Calibrate the network in ``out``, write its starter catalogue, and return the preset.
+
+    Parameters
+    ----------
+    uncalibrated, out
+        The preset, and its folder with the network file.
+    data, parts, valid
+        The data set, its split, and the predictions for the validation part.
+    log
+        Called with a line per step.
+
+    Returns
+    -------
+    The preset, and the predictions for the training part
+    """
+    analyzer = PresetAnalyzer(uncalibrated.save(out))
+    train = predict_all(analyzer, data, parts["train"])
+    shifts = degradation_shifts(analyzer, data, parts["train"])
+    if not len(shifts):
+        log("No training track has audio: the projection is fitted without codecs and noise.")
+    preset = calibrate(uncalibrated, out, data, train, valid, shifts)
+    catalogue = starter_catalogue(PresetAnalyzer(preset), data, train, valid)
+    if catalogue is None:
+        (out / CATALOGUE).unlink(missing_ok=True)
+        log("No track has both artist and title, so there is no starter catalogue.")
+    else:
+        save_starter(preset, catalogue)
+    return preset, train
