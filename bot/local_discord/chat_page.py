@@ -18,6 +18,7 @@ from bot.local_discord.api_types import Json
 from bot.local_discord.cdn import Upload
 from bot.local_discord.commands import NotOffered
 from bot.local_discord.host_guard import allowed_hosts, same_origin
+from bot.local_discord.state import WITHOUT_MESSAGES
 
 if TYPE_CHECKING:
     from bot.local_discord.interactions import Interaction
@@ -201,13 +202,15 @@ class ChatPage:
 
     def _snapshot(self) -> Json:
         state = self._context.state
-        channels = [*state.guild.channels.values(), state.dm(self._you.user)]
+        listed = [c for c in state.guild.channels.values() if c.kind not in WITHOUT_MESSAGES]
+        channels = [*listed, state.dm(self._you.user)]
         return {
             "type": "snapshot",
             "you": payloads.user(state.you),
             "bot": payloads.user(state.bot),
             "guild": state.guild.name,
             "users": {id_: user.name for id_, user in state.users.items()},
+            "roles": {role.id: role.name for role in payloads.roles(state.guild)},
             "channels": [self._channel(channel) for channel in channels],
             "online": self._context.gateway.online,
         }

@@ -17,12 +17,13 @@ from bot.local_discord.gateway_session import (
     GatewaySession,
     zstandard,
 )
+from bot.local_discord.permissions import VIEW_CHANNEL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from bot.local_discord.api_types import Json
-    from bot.local_discord.state import Channel, DiscordState, Message
+    from bot.local_discord.state import Channel, DiscordState, Guild, Message
 
 GUILDS, GUILD_MEMBERS, PRESENCES = 1 << 0, 1 << 1, 1 << 8
 GUILD_MESSAGES, DIRECT_MESSAGES, MESSAGE_CONTENT = 1 << 9, 1 << 12, 1 << 15
@@ -74,13 +75,16 @@ class Gateway:
             if self._concerns(session, channel):
                 self._send(session, event, data)
 
+    def dispatch_to(self, guild: Guild, event: str, data: Json) -> None:
+        """Send an event to every session whose shard has this guild."""
+        for session in self.sessions.values():
+            if _shard_of(guild, session.shard[1]) == session.shard[0]:
+                self._send(session, event, data)
+
     @staticmethod
     def _concerns(session: GatewaySession, channel: Channel | None) -> bool:
-        if channel is None:
-            return True
         index, count = session.shard
-        guild = channel.guild
-        return index == ((int(guild.id) >> 22) % count if guild else 0)
+        return channel is None or index == _shard_of(channel.guild, count)
 
     def _send(self, session: GatewaySession, event: str, data: Json) -> None:
         # A copy, because a message may change before it is sent.
@@ -95,6 +99,8 @@ class Gateway:
         """Send a message event to the bot, without content if the intent is missing."""
         channel, guild = message.channel, message.channel.guild
         if message.only_for is not None or (guild and not guild.with_bot):
+            return
+        if not self._state.permissions(self._state.bot, channel) & VIEW_CHANNEL:
             return
         location: Json = {"guild_id": guild.id} if guild else {}
         author = message.data["author"]["id"]
@@ -257,3 +263,7 @@ class Gateway:
             "nonce": data.get("nonce"),
         }
         self._send(session, "GUILD_MEMBERS_CHUNK", chunk)
+
+
+def _shard_of(guild: Guild | None, count: int) -> int:
+    return (int(guild.id) >> 22) % count if guild else 0

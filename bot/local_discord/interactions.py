@@ -12,14 +12,8 @@ from typing import TYPE_CHECKING
 from bot.local_discord import payloads
 from bot.local_discord.api_types import ApiError, Json, snowflake
 from bot.local_discord.message_limits import LOADING
-from bot.local_discord.state import (
-    EVERYONE_PERMISSIONS,
-    Channel,
-    DiscordState,
-    Member,
-    Message,
-    User,
-)
+from bot.local_discord.permissions import ATTACH_FILES, EMBED_LINKS, EVERYONE_PERMISSIONS
+from bot.local_discord.state import Channel, DiscordState, Member, Message, User
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -223,7 +217,10 @@ class InteractionRegistry:
         """Return the payload of INTERACTION_CREATE."""
         channel, user, bot = interaction.channel, interaction.user, self._state.bot
         guild = channel.guild
-        allowed = self._state.permissions(bot, channel) or EVERYONE_PERMISSIONS
+        allowed = EVERYONE_PERMISSIONS
+        if guild is not None and guild.with_bot:
+            # In its responses an application may always attach files and embed links.
+            allowed = self._state.permissions(bot, channel) | ATTACH_FILES | EMBED_LINKS
         payload: Json = {
             "id": interaction.id,
             "application_id": bot.id,

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bot.local_discord.state import EVERYONE_PERMISSIONS, Channel, DiscordState, Guild, Member, User
+from bot.local_discord.api_types import timestamp
+from bot.local_discord.state import (
+    FORUM,
+    PUBLIC_THREAD,
+    STAGE,
+    VOICE,
+    Channel,
+    DiscordState,
+    Guild,
+    Member,
+    Role,
+    User,
+)
 
 if TYPE_CHECKING:
     from bot.local_discord.api_types import Json
@@ -74,53 +86,96 @@ def user(account: User) -> Json:
 
 
 def member(guild_member: Member) -> Json:
-    """Return a member's payload; each member has one role of its own with its permissions."""
+    """Return a member's payload; each member has a role of its own with its permissions."""
     return {
         "user": user(guild_member.user),
         "nick": None,
         "avatar": None,
         "banner": None,
-        "roles": [guild_member.user.id],
+        "roles": [guild_member.user.id, *guild_member.roles],
         "joined_at": guild_member.joined_at,
         "premium_since": None,
         "deaf": False,
         "mute": False,
         "flags": 0,
         "pending": False,
-        "communication_disabled_until": None,
+        "communication_disabled_until": guild_member.timed_out_until,
     }
 
 
-def channel(text_channel: Channel, bot: User) -> Json:
-    """Return the payload of a text channel or a direct message channel."""
+def channel(place: Channel, bot: User) -> Json:
+    """Return the payload of a channel, a thread or a direct message channel."""
     base: Json = {
-        "id": text_channel.id,
-        "last_message_id": next(reversed(text_channel.messages), None),
+        "id": place.id,
+        "type": place.kind,
+        "last_message_id": next(reversed(place.messages), None),
         "flags": 0,
     }
-    if text_channel.guild is None:
-        recipients = [user(text_channel.recipient)] if text_channel.recipient else []
+    if place.guild is None:
+        recipients = [user(place.recipient)] if place.recipient else []
         return base | {"type": 1, "recipients": recipients}
-    denied = [{"id": bot.id, "type": 1, "allow": "0", "deny": str(text_channel.denied_to_bot)}]
-    return base | {
-        "type": 0,
-        "name": text_channel.name,
-        "position": list(text_channel.guild.channels).index(text_channel.id),
-        "guild_id": text_channel.guild.id,
-        "permission_overwrites": denied if text_channel.denied_to_bot else [],
+    base |= {"name": place.name, "guild_id": place.guild.id, "rate_limit_per_user": 0}
+    base["parent_id"] = place.parent.id if place.parent else None
+    if place.is_thread:
+        return base | _thread(place, bot)
+    return base | _KIND_FIELDS.get(place.kind, {}) | {
+        "position": list(place.guild.channels).index(place.id),
+        "permission_overwrites": _overwrites(place),
         "nsfw": False,
-        "parent_id": None,
-        "topic": text_channel.topic or None,
-        "rate_limit_per_user": 0,
+        "topic": place.topic or None,
     }
 
 
-def role(id_: str, name: str, permissions: int, position: int) -> Json:
+_VOICE_FIELDS: Json = {"bitrate": 64_000, "user_limit": 0, "rtc_region": None}
+_KIND_FIELDS: dict[int, Json] = {
+    VOICE: _VOICE_FIELDS,
+    STAGE: _VOICE_FIELDS,
+    FORUM: {"available_tags": [], "default_reaction_emoji": None, "default_sort_order": None},
+}
+
+
+def _overwrites(place: Channel) -> list[Json]:
+    """Return a channel's overwrites; ``type`` 1 is a member's."""
+    roles = place.guild.roles if place.guild else {}
+    return [
+        {
+            "id": target,
+            "type": 0 if target in roles else 1,
+            "allow": str(overwrite.allow),
+            "deny": str(overwrite.deny),
+        }
+        for target, overwrite in place.overwrites.items()
+    ]
+
+
+def _thread(thread: Channel, bot: User) -> Json:
+    created = timestamp()
+    payload: Json = {
+        "owner_id": thread.guild.owner.id if thread.guild else "0",
+        "message_count": len(thread.messages),
+        "member_count": max(1, len(thread.members)),
+        "total_message_sent": len(thread.messages),
+        "thread_metadata": {
+            "archived": thread.archived,
+            "auto_archive_duration": 1440,
+            "archive_timestamp": created,
+            "locked": thread.locked,
+            "create_timestamp": created,
+        } | ({} if thread.kind == PUBLIC_THREAD else {"invitable": True}),
+    }
+    if bot.id in thread.members:
+        payload["member"] = {
+            "id": thread.id, "user_id": bot.id, "join_timestamp": created, "flags": 0
+        }  # fmt: skip
+    return payload
+
+
+def role(guild_role: Role, position: int) -> Json:
     """Return a role's payload; the role with the guild's id is @everyone."""
     return {
-        "id": id_,
-        "name": name,
-        "permissions": str(permissions),
+        "id": guild_role.id,
+        "name": guild_role.name,
+        "permissions": str(guild_role.permissions),
         "position": position,
         "color": 0,
         "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
@@ -133,13 +188,21 @@ def role(id_: str, name: str, permissions: int, position: int) -> Json:
     }
 
 
+def roles(server: Guild) -> list[Role]:
+    """Return a guild's roles, @everyone first, then those that each member has of its own."""
+    own = [Role(m.user.id, m.user.name, m.permissions) for m in server.members.values()]
+    return [*server.roles.values(), *own]
+
+
 def guild(server: Guild) -> Json:
     """Return a guild's payload without channels and members."""
-    roles = [role(server.id, "@everyone", EVERYONE_PERMISSIONS, 0)]
-    for position, each in enumerate(server.members.values(), 1):
-        roles.append(role(each.user.id, each.user.name, each.permissions, position))
-    about = {"id": server.id, "name": server.name, "owner_id": server.owner.id, "roles": roles}
-    return PLAIN_GUILD | about
+    return PLAIN_GUILD | {
+        "id": server.id,
+        "name": server.name,
+        "owner_id": server.owner.id,
+        "roles": [role(each, position) for position, each in enumerate(roles(server))],
+        "system_channel_id": server.system_channel.id if server.system_channel else None,
+    }
 
 
 def guild_create(server: Guild, bot: User) -> Json:
@@ -149,8 +212,12 @@ def guild_create(server: Guild, bot: User) -> Json:
         "member_count": len(server.members),
         "large": False,
         "joined_at": server.members[bot.id].joined_at,
-        "channels": [channel(c, bot) for c in server.channels.values()],
-        "threads": [],
+        "channels": [channel(c, bot) for c in server.channels.values() if not c.is_thread],
+        "threads": [
+            channel(c, bot)
+            for c in server.channels.values()
+            if c.kind == PUBLIC_THREAD or (c.is_thread and bot.id in c.members)
+        ],
         "members": [member(m) for m in server.members.values()],
         "presences": [],
         "voice_states": [],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bot.local_discord import payloads
 from bot.local_discord.cdn import Upload
 from bot.local_discord.commands import (
     ATTACHMENT,
@@ -17,7 +16,9 @@ from bot.local_discord.commands import (
 from bot.local_discord.interactions import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL, Interaction
 from bot.local_discord.message_components import BUTTON, SELECTS, walk
 from bot.local_discord.modals import filled_component
-from bot.local_discord.state import SEND_MESSAGES, Channel, Message, User
+from bot.local_discord.permissions import ATTACH_FILES
+from bot.local_discord.resolved import MENU_NAMES, OPTION_NAMES, check_channel_types, resolve
+from bot.local_discord.state import Channel, Message, User
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -82,8 +83,11 @@ class Person:
         location = self.find_channel(channel)
         if not text and not uploads:
             raise NotOffered("An empty message cannot be sent.")
-        if not self._context.state.permissions(self.user, location) & SEND_MESSAGES:
+        state = self._context.state
+        if not state.may_post(self.user, location):
             raise NotOffered(f"{self.user.name} has no permission to write in {location.name}.")
+        if uploads and not state.permissions(self.user, location) & ATTACH_FILES:
+            raise NotOffered(f"{self.user.name} may not attach files in {location.name}.")
         original = location.messages.get(reply_to["id"]) if reply_to else None
         message = self._context.messages.say(
             self.user, location, text, list(uploads), original, voice=voice
@@ -176,7 +180,11 @@ class Person:
         low, high = component.get("min_values", 1), component.get("max_values", 1)
         if not low <= len(values) <= high or (offered and not set(values) <= set(offered)):
             raise NotOffered(f"The menu takes {low} to {high} of {offered}, not {list(values)}.")
-        return self._use(found, component, {"values": list(values)})
+        extra: Json = {"values": list(values)}
+        if component["type"] in MENU_NAMES:
+            chosen = [(MENU_NAMES[component["type"]], value) for value in values]
+            extra["resolved"] = resolve(self._context.state, found.channel, chosen)
+        return self._use(found, component, extra)
 
     def _use(self, message: Message, component: Json, extra: Json) -> Interaction:
         if component.get("disabled"):
@@ -266,21 +274,10 @@ class Person:
             options.append({"name": name, "type": kinds[name], "value": sent})
         data = self._head(command) | {"options": nested(inside, options)}
         resolved: Json = {"attachments": attachments} if attachments else {}
-        mentioned = self._mentioned(given, kinds)
+        chosen = [(OPTION_NAMES[k], given[n]) for n, k in kinds.items()
+                  if k in OPTION_NAMES and n in given]  # fmt: skip
+        mentioned = resolve(self._context.state, location, chosen)
+        check_channel_types(declared, given, mentioned)
         if resolved | mentioned:
             data["resolved"] = resolved | mentioned
         return data
-
-    def _mentioned(self, given: Mapping[str, Any], kinds: Mapping[str, int]) -> Json:
-        state = self._context.state
-        users = [v for n, v in given.items() if kinds[n] == 6]
-        channels = [v for n, v in given.items() if kinds[n] == 7]
-        found: Json = {}
-        if users:
-            found["users"] = {i: payloads.user(state.users[i]) for i in users}
-        if channels:
-            found["channels"] = {
-                i: payloads.channel(state.channels[i], state.bot) | {"permissions": "0"}
-                for i in channels
-            }
-        return found

@@ -5,24 +5,13 @@ from __future__ import annotations
 from urllib.parse import unquote
 
 from bot.local_discord import payloads
+from bot.local_discord.access import require, require_edit, require_post, require_view
 from bot.local_discord.api_types import ApiError, Json
+from bot.local_discord.permissions import ADD_REACTIONS, READ_MESSAGE_HISTORY
 from bot.local_discord.rest import Call, RouteTable
-from bot.local_discord.state import (
-    ADD_REACTIONS,
-    ATTACH_FILES,
-    READ_MESSAGE_HISTORY,
-    SEND_MESSAGES,
-    Channel,
-    Message,
-)
+from bot.local_discord.state import Message
 
 table = RouteTable()
-
-
-def _require(call: Call, channel: Channel, permission: int) -> None:
-    state = call.context.state
-    if not state.permissions(state.bot, channel) & permission:
-        raise ApiError(403, 50013, "Missing Permissions")
 
 
 @table.on("GET", "/users/@me")
@@ -140,7 +129,9 @@ async def remove_command(call: Call) -> None:
 async def channel(call: Call) -> object:
     """Return a channel."""
     state = call.context.state
-    return payloads.channel(state.channel(call.params["channel_id"]), state.bot)
+    found = state.channel(call.params["channel_id"])
+    require_view(state, found)
+    return payloads.channel(found, state.bot)
 
 
 @table.on("POST", "/channels/{channel_id}/typing")
@@ -151,9 +142,15 @@ async def typing(call: Call) -> None:
 
 @table.on("GET", "/channels/{channel_id}/messages")
 async def history(call: Call) -> object:
-    """Return messages between ``after`` and ``before``, newest first."""
-    found = call.context.state.channel(call.params["channel_id"])
-    _require(call, found, READ_MESSAGE_HISTORY)
+    """Return messages between ``after`` and ``before``, newest first.
+
+    Without Read Message History there are none, and no error.
+    """
+    state = call.context.state
+    found = state.channel(call.params["channel_id"])
+    require_view(state, found)
+    if not state.permissions(state.bot, found) & READ_MESSAGE_HISTORY:
+        return []
     before, after = (int(call.query.get(key, 0)) for key in ("before", "after"))
     limit = int(call.query.get("limit", 50))
     seen = [
@@ -170,9 +167,7 @@ async def send(call: Call) -> object:
     """Post and return a message of the bot; a repeated nonce returns the existing message."""
     context, body = call.context, call.body or {}
     location = context.state.channel(call.params["channel_id"])
-    _require(call, location, SEND_MESSAGES)
-    if call.files:
-        _require(call, location, ATTACH_FILES)
+    require_post(context.state, location, body, call.files)
     if body.get("enforce_nonce"):
         for old in location.messages.values():
             if old.data.get("nonce") == body.get("nonce"):
@@ -191,16 +186,17 @@ def _message(call: Call) -> Message:
 @table.on("GET", "/channels/{channel_id}/messages/{message_id}")
 async def get_message(call: Call) -> object:
     """Return one message."""
-    return _message(call).data
+    message = _message(call)
+    require(call.context.state, message.channel, READ_MESSAGE_HISTORY)
+    return message.data
 
 
 @table.on("PATCH", "/channels/{channel_id}/messages/{message_id}")
 async def edit_message(call: Call) -> object:
     """Edit a message of the bot, and return it."""
-    message = _message(call)
-    if message.data["author"]["id"] != call.context.state.bot.id:
-        raise ApiError(403, 50005, "Cannot edit a message authored by another user")
-    call.context.messages.edit(message, call.body or {}, call.files)
+    message, body = _message(call), call.body or {}
+    require_edit(call.context.state, message, body, call.files)
+    call.context.messages.edit(message, body, call.files)
     return message.data
 
 
@@ -208,6 +204,7 @@ async def edit_message(call: Call) -> object:
 async def delete_message(call: Call) -> None:
     """Delete a message of the bot."""
     message = _message(call)
+    require_view(call.context.state, message.channel)
     if message.data["author"]["id"] != call.context.state.bot.id:
         raise ApiError(403, 50013, "Missing Permissions")
     call.context.state.delete(message)
@@ -236,7 +233,7 @@ async def remove_reaction(call: Call) -> None:
 def _replace_reaction(call: Call, reactions: list[Json]) -> None:
     """Put these reactions in the place of the bot's reaction with the call's emoji."""
     message = _message(call)
-    _require(call, message.channel, ADD_REACTIONS)
+    require(call.context.state, message.channel, ADD_REACTIONS)
     emoji = unquote(call.params["emoji"])
     others = [r for r in message.data.get("reactions", []) if r["emoji"]["name"] != emoji]
     message.data["reactions"] = others + reactions

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING, Self, TypeVar
 
 from aiohttp import web
 
-from bot.local_discord import interaction_routes, resource_routes
+from bot.local_discord import interaction_routes, resource_routes, thread_routes
 from bot.local_discord.cdn import Cdn
 from bot.local_discord.chat_page import ChatPage
 from bot.local_discord.commands import CommandRegistry
 from bot.local_discord.discord_py_patch import is_loopback, patch_discord_py
 from bot.local_discord.faults import Faults
 from bot.local_discord.gateway import Gateway
+from bot.local_discord.guild_editor import GuildEditor
 from bot.local_discord.host_guard import allowed_hosts, check_host
 from bot.local_discord.interactions import InteractionRegistry
 from bot.local_discord.message_writer import MessageWriter
+from bot.local_discord.permissions import EVERYONE_PERMISSIONS
 from bot.local_discord.person import Person
 from bot.local_discord.rest import BodySchema, LoggedRequest, Rest
 from bot.local_discord.server_context import ServerContext
-from bot.local_discord.state import EVERYONE_PERMISSIONS, Channel, DiscordState, Guild, Member
+from bot.local_discord.state import Channel, DiscordState, Guild, Member
 from genrec.errors import GenrecError
 
 if TYPE_CHECKING:
@@ -81,8 +83,12 @@ class LocalDiscord:
             message_content=message_content,
         )
         self._rest = Rest(
-            self._context, (resource_routes.table, interaction_routes.table), self.faults, schema
+            self._context,
+            (resource_routes.table, interaction_routes.table, thread_routes.table),
+            self.faults,
+            schema,
         )
+        self.edit = GuildEditor(self._context)
         self.you = Person(self._context, self.state.you)
         self._page = ChatPage(self._context, self.you)
         self._runner: web.AppRunner | None = None

@@ -8,25 +8,16 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bot.local_discord.api_types import ApiError, Json, snowflake, timestamp
-
-ADMINISTRATOR = 1 << 3
-MANAGE_GUILD = 1 << 5
-ADD_REACTIONS = 1 << 6
-VIEW_CHANNEL = 1 << 10
-SEND_MESSAGES = 1 << 11
-EMBED_LINKS = 1 << 14
-ATTACH_FILES = 1 << 15
-READ_MESSAGE_HISTORY = 1 << 16
-USE_APPLICATION_COMMANDS = 1 << 31
-ALL_PERMISSIONS = (1 << 51) - 1
-EVERYONE_PERMISSIONS = (
-    ADD_REACTIONS
-    | VIEW_CHANNEL
-    | SEND_MESSAGES
-    | EMBED_LINKS
-    | ATTACH_FILES
-    | READ_MESSAGE_HISTORY
-    | USE_APPLICATION_COMMANDS
+from bot.local_discord.permissions import (
+    ALL_PERMISSIONS,
+    CONNECT,
+    EVERYONE_PERMISSIONS,
+    MANAGE_THREADS,
+    SEND_MESSAGES,
+    SEND_MESSAGES_IN_THREADS,
+    Overwrite,
+    implied,
+    in_channel,
 )
 
 # Fixed ids, so that settings that a bot stores by id stay valid after a restart.
@@ -41,6 +32,11 @@ CHANNEL_IDS = {
 DM_ID = "1100000000000000020"
 KEPT_MESSAGES = 2_000  # per channel, so that long tests use constant memory
 
+# Types of channels.
+TEXT, VOICE, CATEGORY, NEWS, PUBLIC_THREAD, PRIVATE_THREAD, STAGE, FORUM = 0, 2, 4, 5, 11, 12, 13, 15
+THREADS = (PUBLIC_THREAD, PRIVATE_THREAD)
+WITHOUT_MESSAGES = (CATEGORY, FORUM)
+
 T = TypeVar("T")
 Listener = Callable[[str, "Message"], None]
 
@@ -53,34 +49,56 @@ class User:
     name: str
     bot: bool = False
     locale: str = "en-US"
+    accepts_direct_messages: bool = True
+
+
+@dataclass(eq=False)
+class Role:
+    """A role of a guild; the one with the guild's id is @everyone."""
+
+    id: str
+    name: str
+    permissions: int = 0
 
 
 @dataclass(eq=False)
 class Member:
-    """A member of a guild, with the permissions of its own role."""
+    """A member of a guild: ``permissions`` of a role of its own, and the ids of its other roles."""
 
     user: User
     permissions: int = EVERYONE_PERMISSIONS
     joined_at: str = field(default_factory=timestamp)
-
-    @property
-    def resolved(self) -> int:
-        """Permissions as Discord resolves them: an administrator has all of them."""
-        everything = self.permissions & ADMINISTRATOR
-        return ALL_PERMISSIONS if everything else self.permissions | EVERYONE_PERMISSIONS
+    roles: list[str] = field(default_factory=list)
+    timed_out_until: str | None = None
 
 
 @dataclass(eq=False)
 class Channel:
-    """A text channel of a guild, or the direct message channel of a person."""
+    """A channel or thread of a guild, or the direct message channel of a person.
+
+    ``parent`` is the category of a channel or the channel of a thread, and ``overwrites`` are by
+    the id of a role or member. ``members`` are the ids of a private thread's members.
+    """
 
     id: str
     name: str
     guild: Guild | None = None
     recipient: User | None = None
     topic: str = ""
-    denied_to_bot: int = 0
+    kind: int = TEXT
+    parent: Channel | None = None
+    overwrites: dict[str, Overwrite] = field(default_factory=dict)
+    members: set[str] = field(default_factory=set)
+    started_from: str | None = None
+    """Id of the message that a thread was started from."""
+    archived: bool = False
+    locked: bool = False
     messages: dict[str, Message] = field(default_factory=dict)
+
+    @property
+    def is_thread(self) -> bool:
+        """True for a thread or a forum's post."""
+        return self.kind in THREADS
 
 
 @dataclass(eq=False)
@@ -93,6 +111,16 @@ class Guild:
     with_bot: bool = True
     channels: dict[str, Channel] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
+    roles: dict[str, Role] = field(default_factory=dict)
+    system_channel: Channel | None = None
+
+    def __post_init__(self) -> None:
+        self.roles[self.id] = Role(self.id, "@everyone", EVERYONE_PERMISSIONS)
+
+    @property
+    def everyone(self) -> Role:
+        """The role @everyone."""
+        return self.roles[self.id]
 
     def channel(self, name: str) -> Channel:
         """Return the channel with this name."""
@@ -157,10 +185,21 @@ class DiscordState:
         return guild
 
     def add_channel(
-        self, guild: Guild, name: str, *, channel_id: str | None = None, topic: str = ""
+        self,
+        guild: Guild,
+        name: str,
+        *,
+        channel_id: str | None = None,
+        topic: str = "",
+        kind: int = TEXT,
+        parent: Channel | None = None,
     ) -> Channel:
-        """Create and return a text channel."""
-        channel = Channel(channel_id or snowflake(), name, guild, topic=topic)
+        """Create and return a channel; in a category it starts with the category's overwrites."""
+        channel = Channel(
+            channel_id or snowflake(), name, guild, topic=topic, kind=kind, parent=parent
+        )
+        if parent is not None and parent.kind == CATEGORY:
+            channel.overwrites = dict(parent.overwrites)
         guild.channels[channel.id] = self.channels[channel.id] = channel
         return channel
 
@@ -189,12 +228,33 @@ class DiscordState:
         return message
 
     def permissions(self, user: User, channel: Channel) -> int:
-        """Return a user's permissions in a channel."""
-        if channel.guild is None:
+        """Return a user's permissions in a channel; those in a thread come from its channel."""
+        guild = channel.guild
+        if guild is None:
             return EVERYONE_PERMISSIONS
-        member = channel.guild.members.get(user.id)
-        granted = member.resolved if member else 0
-        return granted & ~channel.denied_to_bot if user is self.bot else granted
+        member = guild.members.get(user.id)
+        if member is None:
+            return 0
+        granted = guild.everyone.permissions | member.permissions
+        for role in member.roles:
+            granted |= guild.roles[role].permissions
+        place = channel.parent if channel.is_thread and channel.parent else channel
+        granted = in_channel(
+            granted, place.overwrites, everyone=guild.id, roles=member.roles, member=user.id
+        )
+        timed_out = member.timed_out_until is not None
+        granted = implied(granted, thread=channel.is_thread, timed_out=timed_out)
+        hidden = channel.kind == PRIVATE_THREAD and user.id not in channel.members
+        return 0 if hidden and not granted & MANAGE_THREADS else granted
+
+    def may_post(self, user: User, channel: Channel) -> bool:
+        """Return True if a user may write in a channel; voice channels also need Connect."""
+        needed = SEND_MESSAGES_IN_THREADS if channel.is_thread else SEND_MESSAGES
+        if channel.kind in (VOICE, STAGE):
+            needed |= CONNECT
+        if channel.kind in WITHOUT_MESSAGES:
+            return False
+        return self.permissions(user, channel) & needed == needed
 
     def post(self, message: Message) -> Message:
         """Add a message, notify the listeners and return it."""

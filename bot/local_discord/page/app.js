@@ -10,6 +10,7 @@ import { renderMessage } from "./message.js";
 const state = {
   you: { id: "", username: "you" },
   names: {},
+  groups: { users: {}, roles: {}, channels: {} },
   channels: new Map(),
   current: null,
   dismissed: new Set(),
@@ -54,9 +55,12 @@ function onEvent(event) {
 function onSnapshot(event) {
   state.you = event.you;
   state.bot = event.bot;
-  state.names = { ...event.users };
+  state.names = { ...event.users, ...event.roles };
+  state.groups = { users: event.users, roles: event.roles, channels: {} };
   state.channels = new Map(event.channels.map((c) => [c.id, { unread: false, ...c }]));
-  for (const c of event.channels) if (!c.direct) state.names[c.id] = c.name;
+  for (const c of event.channels) {
+    if (!c.direct) state.names[c.id] = state.groups.channels[c.id] = c.name;
+  }
   $("guild").textContent = event.guild;
   showStatus(event.online);
   open(state.channels.has(state.current) ? state.current : event.channels[0].id);

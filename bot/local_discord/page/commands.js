@@ -123,7 +123,7 @@ export class Commands {
     this.composer.text.value = "";
     this.composer.grow();
     const context = {
-      names: this.state.names,
+      groups: this.state.groups,
       nameOf: (thing) => this.nameOf(thing),
       describe: (thing) => this.describe(thing),
       complete: (option, typed) => act("autocomplete", {

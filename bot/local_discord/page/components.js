@@ -5,21 +5,24 @@ import { markdown } from "./markdown.js";
 
 const BUTTONS = { 1: "primary", 2: "secondary", 3: "success", 4: "danger", 5: "link" };
 
+// What each menu of users, roles or channels offers.
+const GROUPS = { 5: ["users"], 6: ["roles"], 7: ["users", "roles"], 8: ["channels"] };
+
 /** Render a list of components; `use` is called with (component, values, element). */
-export function components(list, names, use) {
-  return (list || []).map((component) => render(component, names, use));
+export function components(list, state, use) {
+  return (list || []).map((component) => render(component, state, use));
 }
 
-function render(component, names, use) {
-  const inside = () => components(component.components, names, use);
+function render(component, state, use) {
+  const inside = () => components(component.components, state, use);
   switch (component.type) {
     case 1: return h("div", { class: "action-row" }, inside());
     case 2: return button(component, use);
-    case 3: case 5: case 6: case 7: case 8: return select(component, names, use);
+    case 3: case 5: case 6: case 7: case 8: return select(component, state.groups, use);
     case 9:
       return h("div", { class: "section" },
-        h("div", {}, inside()), render(component.accessory, names, use));
-    case 10: return h("div", { class: "text" }, markdown(component.content, names));
+        h("div", {}, inside()), render(component.accessory, state, use));
+    case 10: return h("div", { class: "text" }, markdown(component.content, state.names));
     case 11: return picture(component, "thumbnail");
     case 12:
       return h("div", { class: `gallery count${Math.min(component.items.length, 4)}` },
@@ -67,16 +70,22 @@ function button(component, use) {
   }, label);
 }
 
-function select(component, names, use) {
+function select(component, groups, use) {
   const many = (component.max_values ?? 1) > 1;
-  const offered = component.options
-    || Object.entries(names).map(([value, label]) => ({ value, label }));
+  const chosen = (component.default_values || []).map((each) => each.id);
+  const offered = component.options || GROUPS[component.type].flatMap((group) =>
+    Object.entries(groups[group]).map(([value, label]) =>
+      ({ value, label, default: chosen.includes(value) })));
   const options = offered.map((option) => h("option", {
     value: option.value, selected: option.default, title: option.description,
   }, option.emoji?.name ? `${option.emoji.name} ` : "", option.label));
   const label = component.placeholder || "Make a selection";
-  if (!many && !offered.some((option) => option.default)) {
-    options.unshift(h("option", { value: "", disabled: true, selected: true, hidden: true }, label));
+  if (!many) {
+    const required = (component.min_values ?? 1) > 0;
+    const selected = !offered.some((option) => option.default);
+    if (selected || !required) {
+      options.unshift(h("option", { value: "", disabled: required, selected, hidden: required }, label));
+    }
   }
   return h("select", {
     class: "select",
@@ -84,8 +93,9 @@ function select(component, names, use) {
     disabled: component.disabled,
     "aria-label": label,
     onchange: (event) => {
-      const chosen = [...event.currentTarget.selectedOptions].map((option) => option.value);
-      if (chosen.length >= (component.min_values ?? 1)) use(component, chosen, event.currentTarget);
+      const values = [...event.currentTarget.selectedOptions].map((option) => option.value)
+        .filter((value) => value !== "");
+      if (values.length >= (component.min_values ?? 1)) use(component, values, event.currentTarget);
     },
   }, options);
 }

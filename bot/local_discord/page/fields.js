@@ -2,12 +2,12 @@
 
 import { bytes, h } from "./dom.js";
 
-const STRING = 3, INTEGER = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, NUMBER = 10, ATTACHMENT = 11;
+const STRING = 3, INTEGER = 4, BOOLEAN = 5, USER = 6, CHANNEL = 7, ROLE = 8, NUMBER = 10, ATTACHMENT = 11;
 
 /** Create the field of an option: { option, element, value, set, focus }. */
 export function field(option, context) {
   const make = option.type === ATTACHMENT ? fileField
-    : option.choices?.length || [BOOLEAN, USER, CHANNEL].includes(option.type) ? choiceField
+    : option.choices?.length || [BOOLEAN, USER, CHANNEL, ROLE].includes(option.type) ? choiceField
       : option.autocomplete ? completedField : textField;
   const inner = make(option, context);
   const label = h("span", { class: "label" }, context.nameOf(option),
@@ -17,6 +17,7 @@ export function field(option, context) {
   return { option, element, value: inner.value, set: inner.set, focus: () => inner.input.focus() };
 }
 
+const GROUPS = { [USER]: "users", [CHANNEL]: "channels", [ROLE]: "roles" };
 const numeric = (option) => option.type === INTEGER || option.type === NUMBER;
 
 function typed(option, text) {
@@ -41,7 +42,7 @@ function textField(option) {
 function choiceField(option, context) {
   const offered = option.choices?.map((c) => [String(c.value), context.nameOf(c)])
     || (option.type === BOOLEAN ? [["true", "True"], ["false", "False"]]
-      : Object.entries(context.names));
+      : Object.entries(context.groups[GROUPS[option.type]]));
   const input = h("select", {}, h("option", { value: "" }, "—"),
     offered.map(([value, label]) => h("option", { value }, label)));
   const value = () => {

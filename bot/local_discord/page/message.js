@@ -83,7 +83,7 @@ function content(message, state) {
   const v2 = message.flags & (1 << 15);
   if (!v2) parts.push(...message.attachments.map(attachment));
   parts.push(...message.embeds.map((embed) => embedCard(embed, state)));
-  parts.push(...components(message.components, state.names,
+  parts.push(...components(message.components, state,
     (component, values, element) => state.use(message, component, values, element)));
   parts.push(...reactions(message), ephemeralNote(message, state));
   return parts.filter(Boolean);

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 
 from bot.local_discord import LocalDiscord
+from bot.local_discord.permissions import SEND_MESSAGES
 
 V2 = 1 << 15
 TEXT = {"type": 10, "content": "x"}
@@ -71,7 +72,8 @@ async def test_empty_message_is_refused(discord: LocalDiscord) -> None:
 
 
 async def test_missing_permission_is_refused(discord: LocalDiscord) -> None:
-    discord.channel("music").denied_to_bot = 1 << 11
+    music = discord.channel("music")
+    discord.edit.overwrite(music, discord.state.bot, deny=SEND_MESSAGES)
     status, answer = await post(discord, {"content": "x"})
     assert (status, answer["code"]) == (403, 50013)
 

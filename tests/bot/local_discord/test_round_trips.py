@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from bot.local_discord import LocalDiscord, NotOffered, Upload, buttons, selects, visible_text
-from bot.local_discord.state import EVERYONE_PERMISSIONS, MANAGE_GUILD
+from bot.local_discord.permissions import EVERYONE_PERMISSIONS, MANAGE_GUILD
 from tests.bot.local_discord.small_bot import SmallBot, running
 
 CLIP = Upload("clip.wav", b"RIFF" + bytes(5_000))
