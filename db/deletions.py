@@ -45,8 +45,11 @@ DELETE_USER = (
     "DELETE FROM job WHERE user_id = ?1",
     "UPDATE entry SET added_by = NULL WHERE added_by = ?1",
 )
-DELETE_GUILD = tuple(
-    f"DELETE FROM {table} WHERE guild_id = ?1" for table in ("guild", "feedback", "job")
+DELETE_GUILD = (
+    "DELETE FROM guild WHERE guild_id = ?1",
+    "DELETE FROM feedback WHERE guild_id = ?1",
+    "DELETE FROM job WHERE guild_id = ?1",
+    "DELETE FROM kept_value WHERE name = 'unanswered:' || ?1",
 )
 _RETIRE = (
     (

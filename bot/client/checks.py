@@ -78,13 +78,3 @@ def require_role(user: discord.abc.User, role_ids: frozenset[int]) -> None:
     if user.guild_permissions.manage_guild or role_ids & {role.id for role in user.roles}:
         return
     raise RequestDeclined("role_missing")
-
-
-def may_post_in(channel: discord.abc.MessageableChannel, guild: discord.Guild | None) -> bool:
-    """Return True if the bot has the permissions to view a channel and to send messages there."""
-    if guild is None or not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
-        return True
-    allowed = channel.permissions_for(guild.me)
-    if isinstance(channel, discord.Thread):
-        return allowed.view_channel and allowed.send_messages_in_threads
-    return allowed.view_channel and allowed.send_messages

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import discord
 from discord import app_commands
 from discord.ui import LayoutView
 
-from bot.client.checks import may_post_in
-from bot.client.responders import respond
-from bot.client.retry import GONE, with_retry
+from bot.client.permissions import CANNOT_POST, PostingRefused, is_refused, lacks_permission
+from bot.client.responders import reply_to, respond
+from bot.client.retry import GONE
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
 from bot.logs import new_request_id, request_id
@@ -27,9 +27,16 @@ log = logging.getLogger(__name__)
 class ErrorHandler:
     """Sends the message of an error to the user."""
 
-    def __init__(self, *, translations: Translations, limits: Limits) -> None:
+    def __init__(
+        self,
+        *,
+        translations: Translations,
+        limits: Limits,
+        on_unanswered: Callable[[discord.Message], Awaitable[None]] | None = None,
+    ) -> None:
         self._translations = translations
         self._limits = limits
+        self._on_unanswered = on_unanswered
 
     def message_of(self, error: BaseException, locale: object) -> LayoutView:
         """Return the message of an error, and log an error that is not the user's fault."""
@@ -47,8 +54,8 @@ class ErrorHandler:
     async def respond(self, interaction: discord.Interaction, error: BaseException) -> None:
         """Send the message of an error; if that fails, log it."""
         error = unwrapped(error)
-        if isinstance(error, discord.HTTPException) and error.code in GONE:
-            log.warning("interaction expired: interaction %s: %s", interaction.id, error)
+        if isinstance(error, discord.HTTPException) and error.code in (*GONE, *CANNOT_POST):
+            log.warning("response not possible: interaction %s: %s", interaction.id, error)
             return
         view = self.message_of(error, interaction.locale)
         try:
@@ -66,18 +73,26 @@ class ErrorHandler:
 
     @asynccontextmanager
     async def upload(self, message: discord.Message, locale: str) -> AsyncIterator[None]:
-        """Send the message of an error in the block as a reply to an upload."""
+        """Send the message of an error in the block as a reply to an upload.
+
+        Where the bot lacks a permission to post, ``on_unanswered`` is called with the upload.
+        """
         try:
             yield
         except Exception as error:  # noqa: BLE001 - the last handler of an upload's errors
-            view = self.message_of(error, locale)
-            if may_post_in(message.channel, message.guild):
-                reference = message.to_reference(fail_if_not_exists=False)
-                await with_retry(
-                    lambda: message.channel.send(
-                        view=view, reference=reference, nonce=message.id, silent=True
-                    )
-                )
+            await self._reply(message, error, locale)
+
+    async def _reply(self, message: discord.Message, error: Exception, locale: str) -> None:
+        try:
+            if is_refused(error):
+                raise error
+            await reply_to(message, self.message_of(error, locale))
+        except (PostingRefused, discord.HTTPException) as failure:
+            if not is_refused(failure):
+                raise
+            log.warning("upload not answered: message %s: %s", message.id, failure)
+            if self._on_unanswered is not None and lacks_permission(failure):
+                await self._on_unanswered(message)
 
 
 def unwrapped(error: BaseException) -> BaseException:

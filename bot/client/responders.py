@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import discord
 from discord.ui import LayoutView
 
+from bot.client.permissions import NO_HISTORY, PostingRefused, missing_in
 from bot.client.retry import ALREADY_ACKNOWLEDGED, GONE, retry_until, with_retry
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,10 @@ class Responder(Protocol):
     locale: str
     private: bool
 
+    @property
+    def may_attach(self) -> bool:
+        """Whether the response may have files."""
+
     async def acknowledge(self) -> None:
         """Acknowledge the request within 3 s."""
 
@@ -62,7 +67,12 @@ class Responder(Protocol):
 
 
 class InteractionResponder:
-    """Responder of a command, a menu or a button."""
+    """Responder of a command, a menu or a button.
+
+    Discord lets an application attach files to its responses in every channel.
+    """
+
+    may_attach = True
 
     def __init__(self, interaction: discord.Interaction, *, private: bool) -> None:
         self._interaction = interaction
@@ -155,6 +165,12 @@ class MessageResponder:
         self.locale = locale
 
     @property
+    def may_attach(self) -> bool:
+        """Whether the bot has the permission Attach Files in the channel now."""
+        missing = missing_in(self._upload.channel, self._upload.guild)
+        return "attach_files" not in missing.part
+
+    @property
     def target(self) -> ReplyTarget:
         """The upload, and after the acknowledgement the posted message."""
         posted = self._posted.id if self._posted else None
@@ -162,16 +178,7 @@ class MessageResponder:
 
     async def acknowledge(self) -> None:
         """Post the first progress; the nonce keeps a retry from posting it twice."""
-        reference = self._upload.to_reference(fail_if_not_exists=False)
-        self._posted = await with_retry(
-            lambda: self._upload.channel.send(
-                view=self._progress,
-                reference=reference,
-                mention_author=False,
-                nonce=self._upload.id,
-                silent=True,
-            )
-        )
+        self._posted = await reply_to(self._upload, self._progress)
 
     async def show(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
         """Edit the posted message."""
@@ -187,6 +194,33 @@ class MessageResponder:
         channel = running(self._client).get_partial_messageable(self._upload.channel.id)
         message = channel.get_partial_message(self._posted.id)
         await message.edit(view=view, attachments=[make() for make in files])
+
+
+async def reply_to(message: discord.Message, view: LayoutView) -> discord.Message:
+    """Post a message that refers to another one; without Read Message History it refers to none.
+
+    The nonce keeps a retry from posting it twice. PostingRefused is raised in a channel in which
+    the bot may not post, and discord.HTTPException if Discord refuses the message.
+    """
+    missing = missing_in(message.channel, message.guild)
+    if missing.post:
+        raise PostingRefused(f"channel {message.channel.id} lacks {', '.join(missing.post)}")
+
+    reference = {"reference": message.to_reference(fail_if_not_exists=False)}
+
+    async def send(about: Mapping[str, Any]) -> discord.Message:
+        return await with_retry(
+            lambda: message.channel.send(
+                view=view, mention_author=False, nonce=message.id, silent=True, **about
+            )
+        )
+
+    try:
+        return await send({} if "read_message_history" in missing.part else reference)
+    except discord.HTTPException as error:
+        if error.code != NO_HISTORY:  # lost since Discord's last event
+            raise
+        return await send({})
 
 
 def running(client: discord.Client) -> discord.Client:

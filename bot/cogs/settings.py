@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import discord
@@ -11,7 +11,8 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client.buttons import OnPress, selected
-from bot.client.checks import may_post_in, require_manage_guild
+from bot.client.checks import require_manage_guild
+from bot.client.permissions import MissingPermissions, is_outside, missing_in, permission_names
 from bot.client.responders import acknowledge, respond
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
@@ -22,6 +23,32 @@ from bot.ui.pages import SettingsState
 from db.guild_settings import GuildSettings
 
 log = logging.getLogger(__name__)
+
+
+class UploadChannelOption(app_commands.Transformer):
+    """Option that takes a channel in which people upload files, or a forum.
+
+    discord.py's own option for forums also names media channels, which Discord's description of
+    the API lacks. In those the command is used in a post.
+    """
+
+    type = discord.AppCommandOptionType.channel
+    channel_types = [  # noqa: RUF012 - the base class declares a property
+        discord.ChannelType.text,
+        discord.ChannelType.news,
+        discord.ChannelType.voice,
+        discord.ChannelType.stage_voice,
+        discord.ChannelType.forum,
+    ]
+
+    async def transform(
+        self, _: discord.Interaction, value: app_commands.AppCommandChannel, /
+    ) -> app_commands.AppCommandChannel:
+        """Return the channel as Discord sent it."""
+        return value
+
+
+UploadChannel = app_commands.Transform[app_commands.AppCommandChannel, UploadChannelOption]
 
 
 @app_commands.guild_only()
@@ -52,17 +79,26 @@ class ServerSettings(
         self,
         interaction: discord.Interaction,
         enabled: bool = True,
-        channel: discord.TextChannel | None = None,
+        channel: UploadChannel | None = None,
     ) -> None:
         """Handle /settings uploads: answer uploads in a channel (default: this one), or stop."""
         guild_id = require_manage_guild(interaction)
         channel_id = channel.id if channel else _settings_channel(interaction)
-        if enabled and not _may_post(interaction, channel):
-            raise RequestDeclined("cannot_post")
+        place = channel.resolve() if channel else interaction.channel
+        missing = self._require_post(interaction, place) if enabled else MissingPermissions()
         async with self._recovery.deferred(interaction):
             settings = await self._guilds.settings(guild_id)
             await self._save(interaction, _with_channel(settings, channel_id, on=enabled))
-            await self._notify(interaction, "uploads_on" if enabled else "uploads_off")
+            if not missing:
+                await self._notify(interaction, "uploads_on" if enabled else "uploads_off")
+                return
+            localizer = Localizer(self._translations, interaction.locale)
+            await self._notify(
+                interaction,
+                "uploads_on_partly",
+                channel=messages.channel_link(getattr(place, "id", channel_id)),
+                permissions=permission_names(localizer, missing.part),
+            )
 
     @app_commands.command(description="Choose who can use genrec on this server")
     @app_commands.describe(role="Only this role (default: everyone)")
@@ -97,6 +133,8 @@ class ServerSettings(
     async def change(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
         """Handle a button or menu of the panel: store the change and update the panel."""
         guild_id = require_manage_guild(interaction)
+        if parts == ("uploads", "on"):
+            self._require_post(interaction, interaction.channel)
         await acknowledge(interaction, private=True, thinking=False)
         changed = _changed(
             await self._guilds.settings(guild_id),
@@ -106,6 +144,26 @@ class ServerSettings(
         )
         await self._save(interaction, changed)
         await self._show(interaction, changed)
+
+    def _require_post(
+        self, interaction: discord.Interaction, channel: object
+    ) -> MissingPermissions:
+        """Return the permissions without which answers lack a part; decline without the others.
+
+        ``interaction.app_permissions`` would not do: it always has Attach Files, which a response
+        to an interaction may use, and a message of the bot may not.
+        """
+        if is_outside(channel, interaction.guild):
+            raise RequestDeclined("not_in_thread")
+        missing = missing_in(channel, interaction.guild)
+        if missing.post:
+            localizer = Localizer(self._translations, interaction.locale)
+            raise RequestDeclined(
+                "cannot_post",
+                channel=messages.channel_link(getattr(channel, "id", 0)),
+                permissions=permission_names(localizer, (*missing.post, *missing.part)),
+            )
+        return missing
 
     async def _set(
         self, interaction: discord.Interaction, **changes: int | str | bool | None
@@ -119,22 +177,24 @@ class ServerSettings(
         await self._guilds.save(settings)
         log.info("settings changed: guild %s, user %s", settings.guild_id, interaction.user.id)
 
-    async def _notify(self, interaction: discord.Interaction, key: str) -> None:
+    async def _notify(self, interaction: discord.Interaction, key: str, **values: object) -> None:
         localizer = Localizer(self._translations, interaction.locale)
-        await respond(interaction, messages.notice(localizer, key))
+        await respond(interaction, messages.notice(localizer, key, **values))
 
     async def _show(self, interaction: discord.Interaction, settings: GuildSettings) -> None:
         guild, role_id = interaction.guild, settings.allowed_role
         role = guild.get_role(role_id) if guild and role_id else None
+        localizer = Localizer(self._translations, interaction.locale)
         state = SettingsState(
             here=_settings_channel(interaction) in settings.upload_channels,
             channels=tuple(sorted(settings.upload_channels)),
-            roles={} if role_id is None else {role_id: role.name if role else str(role_id)},
+            lacking=_lacking(localizer, guild, settings.upload_channels),
+            roles={} if role is None else {role.id: role.name},
+            role_gone=role_id is not None and role is None,
             count=settings.default_count,
             private=settings.private,
             message_content=interaction.client.intents.message_content,
         )
-        localizer = Localizer(self._translations, interaction.locale)
         await respond(interaction, pages.settings(localizer, state))
 
 
@@ -161,10 +221,16 @@ def _with_channel(settings: GuildSettings, channel_id: int, *, on: bool) -> Guil
     return replace(settings, upload_channels=channels)
 
 
-def _may_post(interaction: discord.Interaction, channel: discord.TextChannel | None) -> bool:
-    if channel is not None:
-        return may_post_in(channel, channel.guild)
-    return interaction.app_permissions.send_messages
+def _lacking(
+    localizer: Localizer, guild: discord.Guild | None, channel_ids: Iterable[int]
+) -> dict[int, str]:
+    """Return the missing permissions of the upload channels that have some, by channel id."""
+    found: dict[int, str] = {}
+    for channel_id in sorted(channel_ids):
+        missing = missing_in(guild and guild.get_channel(channel_id), guild)
+        if missing:
+            found[channel_id] = permission_names(localizer, (*missing.post, *missing.part))
+    return found
 
 
 def _settings_channel(interaction: discord.Interaction) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import discord
 from discord.ext import commands
 
-from bot.client.checks import as_source, is_sound, may_post_in
+from bot.client.checks import as_source, is_sound
 from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
 from bot.client.responders import MessageResponder
@@ -46,8 +46,6 @@ class Uploads(commands.Cog):
     async def on_message(self, message: discord.Message) -> None:
         """Recommend for a clip in an upload channel, with a mention, or in a direct message."""
         if message.author.bot or message.webhook_id or not self._dedup.is_new(message.id):
-            return
-        if not may_post_in(message.channel, message.guild):
             return
         locale = str(message.guild.preferred_locale) if message.guild else "en-US"
         if self._addresses_bot(message):

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bot.client.responders import MakeFile
 from bot.errors import RequestDeclined
@@ -57,16 +58,16 @@ class RequestHandlers:
                 scopes=options.scopes,
             )
             files = await self._picture(clip, analysis, options.localizer)
-            view = answer.recommendation(
+            view = partial(
+                answer.recommendation,
                 options.localizer,
                 _timed(rec, started),
                 key=_key(rec),
                 name=clip.title,
                 count=options.count,
                 analyzed_s=analysis.analyzed_s,
-                picture=bool(files),
             )
-            return Response(view, files)
+            return Response(view(picture=bool(files)), files, without_files=view)
 
         return handle
 
@@ -80,15 +81,15 @@ class RequestHandlers:
             progress.now("comparing")
             rec = self._recommender.genre(analysis)
             files = await self._picture(clip, analysis, options.localizer)
-            view = answer.genre(
+            view = partial(
+                answer.genre,
                 options.localizer,
                 rec,
                 key=_key(rec),
                 name=clip.title,
                 analyzed_s=analysis.analyzed_s,
-                picture=bool(files),
             )
-            return Response(view, files)
+            return Response(view(picture=bool(files)), files, without_files=view)
 
         return handle
 

@@ -217,14 +217,19 @@ async def _own_message(
         return channel.get_partial_message(reply.message_id)
     if reply.upload_id is None or client.user is None:
         return None
+    empty = True
     try:
         upload = discord.Object(reply.upload_id)
         async for message in channel.history(
             after=upload, limit=_MESSAGES_SEARCHED, oldest_first=True
         ):
+            empty = False
             answered = message.reference.message_id if message.reference else None
             if message.author.id == client.user.id and answered == reply.upload_id:
                 return channel.get_partial_message(message.id)
+        if empty:
+            # Without Read Message History the list is empty, and only this raises Forbidden.
+            await channel.fetch_message(reply.upload_id)
     except discord.Forbidden:
         if time.time() - reply.created_at < _NONCE_S:
             # Discord returns the message that exists with this nonce instead of a second one.

@@ -220,7 +220,11 @@ def _report(run: _Run, localizer: Localizer) -> Response:
     if name is None:
         return Response(view)
     data = csv_file(("file", "code", "reason"), run.failures[:_MAX_FAILURES])
-    return Response(view, (lambda: discord.File(io.BytesIO(data), FAILURES),))
+    return Response(
+        view,
+        (lambda: discord.File(io.BytesIO(data), FAILURES),),
+        without_files=lambda: messages.reindex_done(localizer, run.state, cancelled=run.cancelled),
+    )
 
 
 def _summed(state: ReindexState, report: IngestReport) -> ReindexState:

@@ -12,6 +12,7 @@ import discord
 from discord.ui import LayoutView
 
 from bot.client.error_handler import ErrorHandler, outcome_of
+from bot.client.permissions import MISSING_PERMISSIONS, is_refused
 from bot.client.responders import MakeFile, Responder
 from bot.client.retry import GONE
 from bot.i18n import Localizer, Translations
@@ -29,10 +30,14 @@ _INTERRUPTED_S = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The final content of a request's message."""
+    """The final content of a request's message.
+
+    ``without_files`` makes the content for a channel in which the bot may not attach files.
+    """
 
     view: LayoutView
     files: Sequence[MakeFile] = ()
+    without_files: Callable[[], LayoutView] | None = None
 
 
 @dataclass(slots=True)
@@ -173,11 +178,14 @@ class RequestRunner:
 
     async def _finish(self, responder: Responder, reply_id: int, response: Response) -> None:
         try:
-            await responder.finish(response.view, response.files)
+            await _send(responder, response)
         except discord.HTTPException as error:
             if error.status >= 500:
                 log.warning("response not sent: %s", error)
                 return
+            if is_refused(error):
+                await self._recovery.close(reply_id)
+                raise
             if error.code not in GONE and error.status != 404:
                 # Discord rejected the content, so the user gets an error message instead.
                 await responder.finish(self._errors.message_of(error, responder.locale))
@@ -197,3 +205,17 @@ class RequestRunner:
                 await self._recovery.close(reply_id)
         except (discord.HTTPException, OSError, TimeoutError) as error:
             log.warning("interrupted reply left to the next start: %s", error)
+
+
+async def _send(responder: Responder, response: Response) -> None:
+    """Send the response, without its files where the bot may not or no longer attach any."""
+    plain = response.without_files if response.files else None
+    if plain is not None and not responder.may_attach:
+        await responder.finish(plain())
+        return
+    try:
+        await responder.finish(response.view, response.files)
+    except discord.HTTPException as error:
+        if plain is None or error.code != MISSING_PERMISSIONS:
+            raise
+        await responder.finish(plain())

@@ -48,6 +48,27 @@ class GuildEditor:
             self._send("THREAD_CREATE", payload | {"newly_created": True}, made)
         return made
 
+    def add_to_thread(self, thread: Channel, user: User) -> None:
+        """Add a member to a private thread, as a mention in it does."""
+        thread.members.add(user.id)
+        if user is self._state.bot:
+            self._send("THREAD_CREATE", payloads.channel(thread, user), thread)
+
+    def delete_channel(self, channel: Channel) -> None:
+        """Delete a channel with its messages."""
+        assert channel.guild is not None, "a direct message channel cannot be deleted"
+        payload = payloads.channel(channel, self._state.bot)
+        del channel.guild.channels[channel.id], self._state.channels[channel.id]
+        self._send("CHANNEL_DELETE", payload, channel)
+
+    def set_channels(
+        self, *, system: Channel | None = None, public_updates: Channel | None = None
+    ) -> None:
+        """Choose the first guild's channels of system messages and of notices for moderators."""
+        guild = self._state.guild
+        guild.system_channel, guild.public_updates_channel = system, public_updates
+        self._context.gateway.dispatch_to(guild, "GUILD_UPDATE", payloads.guild(guild))
+
     def overwrite(
         self, channel: Channel, target: User | Role, *, allow: int = 0, deny: int = 0
     ) -> None:
@@ -63,10 +84,13 @@ class GuildEditor:
             and inner.overwrites == channel.overwrites
         ]
         for changed in (channel, *synced):
+            hidden = not self._visible(changed)
             changed.overwrites.pop(target.id, None)
             if allow or deny:
                 changed.overwrites[target.id] = Overwrite(allow, deny)
             self._send("CHANNEL_UPDATE", payloads.channel(changed, self._state.bot), changed)
+            if hidden and self._visible(changed):
+                self._send_threads(changed)
 
     def role(self, name: str, permissions: int = 0, *, guild: Guild | None = None) -> Role:
         """Create a role."""
@@ -107,6 +131,14 @@ class GuildEditor:
         position = [each.id for each in payloads.roles(guild)].index(role.id)
         payload = {"guild_id": guild.id, "role": payloads.role(role, position)}
         self._context.gateway.dispatch_to(guild, event, payload)
+
+    def _send_threads(self, parent: Channel) -> None:
+        """Send the threads of a channel that has become visible to the bot."""
+        inside = [c for c in self._state.channels.values() if c.is_thread and c.parent is parent]
+        threads = [payloads.channel(c, self._state.bot) for c in inside if self._visible(c)]
+        assert parent.guild is not None, "direct messages have no threads"
+        about = {"guild_id": parent.guild.id, "channel_ids": [parent.id], "members": []}
+        self._send("THREAD_LIST_SYNC", about | {"threads": threads}, parent)
 
     def _visible(self, channel: Channel) -> bool:
         return bool(self._state.permissions(self._state.bot, channel))

@@ -118,12 +118,16 @@ def channel(place: Channel, bot: User) -> Json:
     base["parent_id"] = place.parent.id if place.parent else None
     if place.is_thread:
         return base | _thread(place, bot)
-    return base | _KIND_FIELDS.get(place.kind, {}) | {
-        "position": list(place.guild.channels).index(place.id),
-        "permission_overwrites": _overwrites(place),
-        "nsfw": False,
-        "topic": place.topic or None,
-    }
+    return (
+        base
+        | _KIND_FIELDS.get(place.kind, {})
+        | {
+            "position": list(place.guild.channels).index(place.id),
+            "permission_overwrites": _overwrites(place),
+            "nsfw": False,
+            "topic": place.topic or None,
+        }
+    )
 
 
 _VOICE_FIELDS: Json = {"bitrate": 64_000, "user_limit": 0, "rtc_region": None}
@@ -161,7 +165,8 @@ def _thread(thread: Channel, bot: User) -> Json:
             "archive_timestamp": created,
             "locked": thread.locked,
             "create_timestamp": created,
-        } | ({} if thread.kind == PUBLIC_THREAD else {"invitable": True}),
+        }
+        | ({} if thread.kind == PUBLIC_THREAD else {"invitable": True}),
     }
     if bot.id in thread.members:
         payload["member"] = {
@@ -201,7 +206,9 @@ def guild(server: Guild) -> Json:
         "name": server.name,
         "owner_id": server.owner.id,
         "roles": [role(each, position) for position, each in enumerate(roles(server))],
-        "system_channel_id": server.system_channel.id if server.system_channel else None,
+        "system_channel_id": server.system_channel and server.system_channel.id,
+        "public_updates_channel_id": server.public_updates_channel
+        and server.public_updates_channel.id,
     }
 
 

@@ -55,7 +55,7 @@ def resolve(
 def check_channel_types(declared: Iterable[Json], given: Mapping[str, object], known: Json) -> None:
     """Raise NotOffered for a channel of a type that its option does not take."""
     for option in declared:
-        types = option.get("channel_types")
+        types = option.get("channel_types") or ()
         place = known.get("channels", {}).get(given.get(option["name"])) if types else None
         if place is not None and place["type"] not in types:
             raise NotOffered(f"{option['name']} takes channels of the types {types} only.")

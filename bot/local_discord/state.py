@@ -33,7 +33,8 @@ DM_ID = "1100000000000000020"
 KEPT_MESSAGES = 2_000  # per channel, so that long tests use constant memory
 
 # Types of channels.
-TEXT, VOICE, CATEGORY, NEWS, PUBLIC_THREAD, PRIVATE_THREAD, STAGE, FORUM = 0, 2, 4, 5, 11, 12, 13, 15
+TEXT, VOICE, CATEGORY, NEWS, STAGE, FORUM = 0, 2, 4, 5, 13, 15
+PUBLIC_THREAD, PRIVATE_THREAD = 11, 12
 THREADS = (PUBLIC_THREAD, PRIVATE_THREAD)
 WITHOUT_MESSAGES = (CATEGORY, FORUM)
 
@@ -113,6 +114,7 @@ class Guild:
     members: dict[str, Member] = field(default_factory=dict)
     roles: dict[str, Role] = field(default_factory=dict)
     system_channel: Channel | None = None
+    public_updates_channel: Channel | None = None
 
     def __post_init__(self) -> None:
         self.roles[self.id] = Role(self.id, "@everyone", EVERYONE_PERMISSIONS)

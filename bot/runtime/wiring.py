@@ -16,6 +16,7 @@ from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
 from bot.cogs.about import About, BotInfo
 from bot.cogs.library import Library
+from bot.cogs.permission_watch import PermissionWatch
 from bot.cogs.privacy import Privacy
 from bot.cogs.recommend import Recommend
 from bot.cogs.reindex import Reindex
@@ -28,6 +29,7 @@ from bot.jobs.admission import Admission, RequestLimits
 from bot.jobs.departed_guilds import forget_departed_guilds
 from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.handlers import DrawPicture, RequestHandlers
+from bot.jobs.lost_permissions import LostPermissions
 from bot.jobs.options import OptionsResolver
 from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.reindex import Reindexing
@@ -54,6 +56,7 @@ class App:
     limits: Limits
     metrics: Metrics
     guilds: GuildSettingsCache
+    lost: LostPermissions
     errors: ErrorHandler
     admission: Admission
     recovery: ReplyRecovery
@@ -92,7 +95,11 @@ async def open_app(
             policy = restrict_sources(policy, settings, measures)
         sources = await stack.enter_async_context(Sources(policy))
         limits = Limits(max_minutes=settings.max_clip_minutes, max_mb=settings.max_upload_mb)
-        errors = ErrorHandler(translations=translations, limits=limits)
+        guilds = await GuildSettingsCache.load(db)
+        lost = LostPermissions(db=db, guilds=guilds, translations=translations)
+        errors = ErrorHandler(
+            translations=translations, limits=limits, on_unanswered=lost.unanswered
+        )
         recovery = ReplyRecovery(db=db, translations=translations)
         admission = Admission(
             cooldown_s=settings.cooldown_s,
@@ -119,7 +126,8 @@ async def open_app(
             translations=translations,
             limits=limits,
             metrics=metrics,
-            guilds=await GuildSettingsCache.load(db),
+            guilds=guilds,
+            lost=lost,
             errors=errors,
             admission=admission,
             recovery=recovery,
@@ -173,6 +181,7 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             admin_guilds=settings.admin_servers,
         ),
         ServerSettings(guilds=app.guilds, translations=app.translations, recovery=app.recovery),
+        PermissionWatch(lost=app.lost, guilds=app.guilds),
         About(
             db=db,
             catalogue=recommender.catalogue,

@@ -56,6 +56,17 @@ MANY_CAUSES = ("link_refused", "unsupported_source", "input_refused")
 MAX_VALUE = 200
 
 
+class Markup(str):
+    """Text that is Markdown already, such as a link to a channel: it is not escaped again."""
+
+    __slots__ = ()
+
+
+def channel_link(channel_id: int) -> Markup:
+    """Return the link to a channel, which Discord shows by its name."""
+    return Markup(f"<#{channel_id}>")
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Limits for clips, as error messages and /help show them."""
@@ -140,9 +151,17 @@ def apology(localizer: Localizer, log_id: str) -> ui.LayoutView:
     return layout(BAD, [text(localizer("refusals.failed", id=escape(log_id, MAX_VALUE)))])
 
 
-def attached(localizer: Localizer, filename: str, *, count: int) -> ui.LayoutView:
-    """Return the message for an exported file: the number of tracks and the attachment."""
-    line = text(localizer("notices.exported", count=count))
+def attached(
+    localizer: Localizer, filename: str, *, count: int, total: int | None = None
+) -> ui.LayoutView:
+    """Return the message for an exported file: the number of tracks and the attachment.
+
+    ``total`` is the number of tracks that there are, if the file has fewer.
+    """
+    if total is None or total <= count:
+        line = text(localizer("notices.exported", count=count))
+    else:
+        line = text(localizer("notices.exported_part", count=count, total=total))
     return layout(GOOD, [line, ui.File(f"attachment://{filename}")])
 
 
@@ -197,6 +216,8 @@ def reindex_done(
 
 def _escaped(values: dict[str, object]) -> dict[str, object]:
     return {
-        name: escape(value, MAX_VALUE) if isinstance(value, str) else value
+        name: value
+        if isinstance(value, Markup) or not isinstance(value, str)
+        else escape(value, MAX_VALUE)
         for name, value in values.items()
     }

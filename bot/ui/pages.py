@@ -6,7 +6,8 @@ Functions take a ``Localizer`` first. The custom ids of their buttons are listed
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import discord
 from discord import ui
@@ -42,6 +43,7 @@ ADMINS = (
 TRACKS_PER_PAGE = 10
 MAX_COUNT = 10
 MAX_SHOWN = 25
+MAX_LACKING = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +78,10 @@ class SettingsState:
     """A guild's settings for the panel of /settings.
 
     ``here`` is whether this channel is an upload channel, and ``channels`` holds the ids of all of
-    them. ``roles`` maps the id of each role that may use the bot to its name. ``message_content``
-    is whether Discord grants the Message Content intent.
+    them; ``lacking`` maps some of them to the names of permissions that the bot lacks there.
+    ``roles`` maps the id of each role that may use the bot to its name; ``role_gone`` is whether
+    the only such role was deleted. ``message_content`` is whether Discord grants the Message
+    Content intent.
     """
 
     here: bool
@@ -86,6 +90,8 @@ class SettingsState:
     count: int
     private: bool
     message_content: bool = True
+    lacking: Mapping[int, str] = field(default_factory=dict)
+    role_gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,12 +246,17 @@ def _settings_lines(localizer: Localizer, state: SettingsState) -> list[str]:
     # <#id> only links to a channel. A role is shown by name, because a mention notifies people.
     channels = ", ".join(f"<#{channel}>" for channel in state.channels[:MAX_SHOWN])
     roles = ", ".join(f"**{escape(name, 60)}**" for name in list(state.roles.values())[:MAX_SHOWN])
+    open_to = "settings.role_gone" if state.role_gone else "settings.everyone"
     return [
         f"## {localizer('settings.title')}",
         localizer("settings.uploads", channels=channels)
         if channels
         else localizer("settings.uploads_nowhere"),
-        localizer("settings.roles", roles=roles) if roles else localizer("settings.everyone"),
+        *(
+            small(localizer("settings.lacks", channel=f"<#{channel}>", permissions=names))
+            for channel, names in list(state.lacking.items())[:MAX_LACKING]
+        ),
+        localizer("settings.roles", roles=roles) if roles else localizer(open_to),
         localizer("settings.count", count=state.count),
         localizer("settings.private" if state.private else "settings.public"),
     ]
