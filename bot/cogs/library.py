@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import discord
-from discord import app_commands
+from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client.buttons import OnPress
@@ -26,8 +28,9 @@ from bot.ui.custom_ids import track_ids
 from bot.ui.markdown import clean
 from bot.ui.pages import TRACKS_PER_PAGE, LibraryPage
 from bot.ui.track_files import track_file
-from db.generations import NewTrack
+from db.generations import UNKNOWN_ARTIST, KnownTrack, NewTrack
 from db.import_export import Format
+from db.known_clips import known_clip
 from db.tracks import guild_scope
 from genrec.types import Track
 
@@ -58,6 +61,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         self._model_id = recommender.preset.model_id
         self._translations = translations
         self._recovery = recovery
+        self._adding_track = asyncio.Lock()
         self.buttons: Mapping[str, OnPress] = {
             "export": self.export_response,
             "library": self.turn_page,
@@ -112,18 +116,13 @@ class Library(commands.GroupCog, name="library", description="This server's trac
                 added_by=user_id,
             )
             progress.now("comparing")
-            before = await self._catalogue.count(self._model_id, scope)
-            await self._catalogue.add(scope, self._model_id, [new])
-            known = await self._catalogue.count(self._model_id, scope) == before
+            async with self._adding_track:
+                known = await known_clip(self._catalogue.db, scope, self._model_id, new)
+                if known is not None:
+                    new = _again(new, known, clean(title, _MAX_NAME), clean(artist, _MAX_NAME))
+                await self._catalogue.add(scope, self._model_id, [new])
             await self._recommender.reload()
-            view = messages.notice(
-                localizer,
-                "library_known" if known else "library_added",
-                title=new.title,
-                artist=new.artist or localizer("answer.unknown_artist"),
-                genre=genre_name(localizer, new.genre),
-            )
-            return Response(view)
+            return Response(_added(localizer, new, known))
 
         return handle
 
@@ -219,7 +218,8 @@ class Library(commands.GroupCog, name="library", description="This server's trac
             tracks = await self._catalogue.browse(self._model_id, scope, limit=_MAX_EXPORTED)
             if not tracks:
                 raise RequestDeclined("library_empty")
-            await self._send(interaction, [track.id for track in tracks], format)
+            total = await self._catalogue.count(self._model_id, scope)
+            await self._send(interaction, [track.id for track in tracks], format, total=total)
 
     async def export_response(
         self, interaction: discord.Interaction, parts: tuple[str, ...]
@@ -230,14 +230,15 @@ class Library(commands.GroupCog, name="library", description="This server's trac
             tracks = await self._recommender.tracks(track_ids(parts[-1]), scopes)
             if not tracks:
                 raise RequestDeclined("answer_gone")
-            await self._send(interaction, [track.id for track in tracks], "m3u8")
+            ids = [track.id for track in tracks]
+            await self._send(interaction, ids, "m3u8", total=len(ids))
 
     async def _send(
-        self, interaction: discord.Interaction, ids: Sequence[int], form: Format
+        self, interaction: discord.Interaction, ids: Sequence[int], form: Format, *, total: int
     ) -> None:
         file = await track_file(self._catalogue, self._model_id, form, ids)
         localizer = Localizer(self._translations, interaction.locale)
-        view = messages.attached(localizer, file.name, count=file.count)
+        view = messages.attached(localizer, file.name, count=file.count, total=total)
         await respond(
             interaction, view, files=[lambda: discord.File(io.BytesIO(file.data), file.name)]
         )
@@ -247,3 +248,34 @@ def _require_guild(interaction: discord.Interaction) -> int:
     if interaction.guild_id is None:
         raise RequestDeclined("guild_only")
     return interaction.guild_id
+
+
+def _again(new: NewTrack, known: KnownTrack, title: str, artist: str) -> NewTrack:
+    """Return the new analysis of a known track, with its names unless others were given."""
+    track = replace(
+        new,
+        title=title or known.title,
+        artist=artist or known.artist,
+        source=known.source,
+        added_by=known.added_by,
+    )
+    if known.source == new.source and known.content != new.content:
+        return track  # the link leads to another file now
+    return replace(track, content=known.content, genre=known.genre, label=known.label)
+
+
+def _added(localizer: Localizer, track: NewTrack, known: KnownTrack | None) -> ui.LayoutView:
+    """Return the message about an added, a known or a renamed track."""
+    names = {"title": track.title, "artist": _artist(localizer, track.artist)}
+    if known is None:
+        return messages.notice(
+            localizer, "library_added", **names, genre=genre_name(localizer, track.genre)
+        )
+    if (track.title, track.artist) == (known.title, known.artist):
+        return messages.notice(localizer, "library_known", **names)
+    old = {"old_title": known.title, "old_artist": _artist(localizer, known.artist)}
+    return messages.notice(localizer, "library_renamed", **names, **old)
+
+
+def _artist(localizer: Localizer, name: str) -> str:
+    return localizer("answer.unknown_artist") if name in ("", UNKNOWN_ARTIST) else name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import re
 import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field, replace
@@ -18,7 +19,7 @@ from bot.jobs.runner import Handler, Progress, Response
 from bot.recommender import Recommender
 from bot.sources import Sources
 from bot.ui import messages
-from bot.ui.markdown import web_address
+from bot.ui.markdown import names_path, web_address
 from bot.ui.messages import ReindexState
 from bot.ui.track_files import csv_file
 from db.connection import Database
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 FAILURES = "failures.csv"
 _MAX_FAILURES = 20_000
+_PRIVATE_REASON = "The reason names a file outside of the library; the operator can read it."
 _AUDIO_GONE = "The audio is not stored, only an older model's analysis: add the track again."
 
 
@@ -142,7 +144,7 @@ class Reindexing:
             log.warning("music folder refused: %s", error)
             raise RequestDeclined("library_refused") from error
         run.failures = [
-            (shown_path(f.path, root), f.code, f.reason.replace(str(root), "…"))
+            (shown_path(f.path, root), f.code, shown_reason(f.reason, root))
             for f in report.failures
         ]
         run.state = _summed(run.state, report)
@@ -190,7 +192,7 @@ class Reindexing:
             async with self._sources.fetch(track.source, owner=scope) as clip:
                 analysis = await self._recommender.analyze(clip)
         except GenrecError as error:
-            return (name, error.code, str(error))
+            return (name, error.code, shown_reason(str(error)))
         new = NewTrack.of(
             analysis,
             title=track.title,
@@ -242,7 +244,16 @@ def shown_path(path: str, root: Path) -> str:
     if not path:
         return ""
     found = Path(path)
-    return found.relative_to(root).as_posix() if found.is_relative_to(root) else "…"
+    inside = found.is_relative_to(root) and ".." not in found.parts
+    return found.relative_to(root).as_posix() if inside else "…"
+
+
+def shown_reason(reason: str, root: Path | None = None) -> str:
+    """Return the reason of a failure with paths relative to the library, and without any other."""
+    if root is not None:
+        reason = reason.replace(f"{root}/", "")
+        reason = re.sub(rf"{re.escape(str(root))}(?=[\"'.,:;)]+(?:\s|$)|$)", "…", reason)
+    return _PRIVATE_REASON if names_path(reason) else reason
 
 
 def _key(guild_id: int | None) -> str:

@@ -25,6 +25,8 @@ _MARKS_IN_A_ROW = 3
 # also those of headings, lists and quotes.
 _MARKUP = re.compile(r"[\\*_~`|<>\[\]]|:(?=//)|^[-+#]")
 _NUMBERED = re.compile(r"^(\d+)([.)])(?=\s|$)")
+# The start of a path; a slash after a letter is one of a link or of words such as "and/or".
+_PATH = re.compile(r"(?<![\w:/.%-])(?:~?/|\.\.[/\\]|[A-Za-z]:[/\\]|\\\\)(?=[^\s/])|\bfile:/", re.I)
 _ZERO_WIDTH_SPACE = "\u200b"
 _MAX_URL = 512
 
@@ -65,6 +67,11 @@ def escape(text: str, limit: int) -> str:
     """Return ``clean`` text with markup, links and mentions escaped; up to twice ``limit`` long."""
     line = _MARKUP.sub(r"\\\g<0>", clean(text, limit))
     return _NUMBERED.sub(r"\1\\\2", line).replace("@", "@" + _ZERO_WIDTH_SPACE)
+
+
+def names_path(text: str) -> bool:
+    """Return True if a text may name a file by its path: absolute, from the home or a parent."""
+    return _PATH.search(text) is not None
 
 
 def web_address(text: str) -> str:

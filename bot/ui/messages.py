@@ -46,7 +46,7 @@ from bot.ui.components import (
     small,
     text,
 )
-from bot.ui.markdown import clean, escape
+from bot.ui.markdown import clean, escape, names_path
 from genrec.errors import FileMissing, GenrecError, InputRefused
 from genrec.types import Track
 
@@ -113,13 +113,19 @@ def progress(localizer: Localizer, stage: str, *, place: int = 0) -> ui.LayoutVi
 def sentence(localizer: Localizer, error: GenrecError, limits: Limits) -> str:
     """Return the text of an error, ready for a message.
 
-    In English an input error uses its own sentence. Other languages, and errors that are not the
-    user's fault, use the text of the error's code. A code without a text uses its own sentence.
+    In English an input error uses its own sentence. Other languages, errors that are not the
+    user's fault, and sentences with a path of the operator's disk use the text of the error's code.
+    A code without a text uses its own sentence.
     """
     key = f"errors.{error.code}"
+    private = names_path(str(error))
     explains_itself = isinstance(error, InputRefused) and not isinstance(error, FileMissing)
-    if (explains_itself and str(error) and localizer.english) or not localizer.has(key):
+    if explains_itself and str(error) and localizer.english and not private:
         return escape(str(error), 600)
+    if not localizer.has(key):
+        if not private:
+            return escape(str(error), 600)
+        key = "errors.error"
     return localizer(
         key,
         min_seconds=limits.min_seconds,
@@ -131,7 +137,8 @@ def sentence(localizer: Localizer, error: GenrecError, limits: Limits) -> str:
 def refusal(localizer: Localizer, error: GenrecError, limits: Limits) -> ui.LayoutView:
     """Return the message for an error: its text, and the English cause if the code has many."""
     content, cause = sentence(localizer, error, limits), escape(str(error), 600)
-    if error.code in MANY_CAUSES and cause not in ("", content):
+    shown = error.code in MANY_CAUSES and not names_path(str(error))
+    if shown and cause not in ("", content):
         content += "\n" + small(cause)
     return layout(CAREFUL if isinstance(error, InputRefused) else BAD, [text(content)])
 

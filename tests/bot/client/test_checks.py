@@ -11,7 +11,6 @@ import pytest
 from bot.client.checks import (
     could_be_sound,
     is_sound,
-    may_post_in,
     one_source,
     operator_ids,
     require_manage_guild,
@@ -33,13 +32,6 @@ def member(*role_ids: int, manage_guild: bool = False) -> discord.Member:
     found = create_autospec(discord.Member, instance=True)
     found.roles = [SimpleNamespace(id=number) for number in role_ids]
     found.guild_permissions = discord.Permissions(manage_guild=manage_guild)
-    return found
-
-
-def channel(kind: type, **permissions: bool) -> discord.abc.MessageableChannel:
-    """Return a channel in which everybody has these permissions and no others."""
-    found = create_autospec(kind, instance=True)
-    found.permissions_for.return_value = discord.Permissions(**permissions)
     return found
 
 
@@ -110,32 +102,6 @@ def test_role_is_required_of_members_without_manage_guild() -> None:
 
 def test_role_is_not_required_outside_a_guild() -> None:
     assert require_role(create_autospec(discord.User, instance=True), frozenset({ROLE})) is None
-
-
-@pytest.mark.parametrize(
-    ("kind", "permissions", "allowed"),
-    [
-        (discord.TextChannel, {"view_channel", "send_messages"}, True),
-        (discord.TextChannel, {"view_channel"}, False),
-        (discord.TextChannel, {"send_messages"}, False),
-        (discord.TextChannel, {"view_channel", "send_messages_in_threads"}, False),
-        (discord.Thread, {"view_channel", "send_messages_in_threads"}, True),
-        (discord.Thread, {"view_channel", "send_messages"}, False),
-        (discord.Thread, {"send_messages_in_threads"}, False),
-    ],
-    ids=str,
-)
-def test_posting_needs_view_and_send_permissions(
-    kind: type, permissions: set[str], allowed: bool
-) -> None:
-    place = channel(kind, **dict.fromkeys(permissions, True))
-    assert may_post_in(place, SimpleNamespace(me="bot")) is allowed
-
-
-def test_posting_outside_a_guild_needs_no_permission() -> None:
-    assert may_post_in(channel(discord.TextChannel), None) is True
-    direct = create_autospec(discord.DMChannel, instance=True)
-    assert may_post_in(direct, SimpleNamespace(me="bot")) is True
 
 
 def test_operator_is_the_owner_or_the_accepted_team() -> None:

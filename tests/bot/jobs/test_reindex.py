@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.jobs.reindex import shown_path
+from bot.jobs.reindex import shown_path, shown_reason
 
 
 @pytest.mark.parametrize(
@@ -16,8 +16,43 @@ from bot.jobs.reindex import shown_path
         ("/srv/music", "."),
         ("/srv/musical/Song.mp3", "…"),
         ("/etc/Song.mp3", "…"),
+        ("/srv/music/../secret/Song.mp3", "…"),
         ("", ""),
     ],
 )
 def test_path_is_relative_to_the_library_and_never_outside(path: str, shown: str) -> None:
     assert shown_path(path, Path("/srv/music")) == shown
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        ("The file /srv/music/A/b.mp3 changed.", "The file A/b.mp3 changed."),
+        ("Not a folder: /srv/music", "Not a folder: …"),
+        ("This file has 3.5 kHz and/or 2 channels.", "This file has 3.5 kHz and/or 2 channels."),
+        ("Got 404 from https://example.com/a.mp3.", "Got 404 from https://example.com/a.mp3."),
+    ],
+)
+def test_reason_keeps_names_inside_the_library_and_links(reason: str, shown: str) -> None:
+    assert shown_reason(reason, Path("/srv/music")) == shown
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "No such file: '/etc/passwd'",
+        "/proc/self/fd/7: Invalid data",
+        "cannot open (/home/ana/My Music/private.wav)",
+        "link to ../elsewhere/secret.wav",
+        "~/Music/secret.wav is gone",
+        r"C:\Users\ana\secret.wav",
+        r"\\nas\share\secret.wav",
+        "GENREC_LIBRARY=/mnt/disk",
+        "file:///mnt/secret.wav",
+        "/srv/musical/secret.wav",
+    ],
+)
+def test_reason_with_a_path_outside_the_library_is_replaced(reason: str) -> None:
+    shown = shown_reason(reason, Path("/srv/music"))
+    assert "outside of the library" in shown
+    assert "secret" not in shown

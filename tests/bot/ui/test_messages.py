@@ -75,10 +75,13 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
         part, _, rest = key.partition(".")
         if part in ("refusals", "notices"):
             make = messages.decline if part == "refusals" else messages.notice
-            values = dict.fromkeys(("title", "artist", "genre", "id"), name)
+            untrusted = ("title", "artist", "genre", "id", "server", "old_title", "old_artist")
+            values = dict.fromkeys(untrusted, name)
+            values |= {"channel": messages.Markup("#music"), "permissions": "Attach Files"}
             yield make(localizer(locale), rest, count=3, done=1, total=2, **values)
     yield messages.apology(localizer(locale), name)
     yield messages.attached(localizer(locale), "tracks.m3u8", count=5)
+    yield messages.attached(localizer(locale), "tracks.csv", count=5, total=9)
     state = ReindexState("library", 120, 1000, 3, 4, 5, 6, 60.0, 400.0, name)
     yield messages.reindex_progress(localizer(locale), state, key=KEY)
     yield messages.reindex_progress(localizer(locale), ReindexState("server"), key=KEY)
@@ -378,3 +381,21 @@ def test_label_is_one_plain_line_of_at_most_100_characters(name):
 def test_label_joins_title_and_artist():
     assert messages.label(track(7)) == "Song 7 — Band 7"
     assert messages.label(track(7, artist="")) == "Song 7"
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+@pytest.mark.parametrize("cls", error_classes(), ids=lambda cls: cls.__name__)
+def test_no_error_shows_a_path(code, cls):
+    error = cls("The file /srv/My Music/secret.wav cannot be read.")
+    text = seen(messages.refusal(localizer(code), error, LIMITS))
+    assert text
+    assert "secret" not in text
+
+
+def test_unknown_error_code_with_a_path_uses_the_general_text():
+    class Stranger(errors.GenrecError):
+        code = "stranger"
+
+    text = messages.sentence(localizer("en-US"), Stranger("/etc/genrec is gone."), LIMITS)
+    assert "/etc" not in text
+    assert "Something went wrong" in text
