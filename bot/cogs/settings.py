@@ -140,7 +140,7 @@ class ServerSettings(
             await self._guilds.settings(guild_id),
             parts,
             selected(interaction),
-            _settings_channel(interaction),
+            interaction,
         )
         await self._save(interaction, changed)
         await self._show(interaction, changed)
@@ -199,20 +199,32 @@ class ServerSettings(
 
 
 def _changed(
-    settings: GuildSettings, parts: tuple[str, ...], values: list[str], channel_id: int
+    settings: GuildSettings,
+    parts: tuple[str, ...],
+    values: list[str],
+    interaction: discord.Interaction,
 ) -> GuildSettings:
     control, on = parts[0], parts[-1] == "on"
     if control == "uploads":
-        return _with_channel(settings, channel_id, on=on)
+        return _with_channel(settings, _settings_channel(interaction), on=on)
     if control == "private":
         return replace(settings, private=on)
     if control == "roles":
+        roles = _roles(interaction.guild, values)
+        if values and not roles:  # only a modified client sends what is no role
+            return settings
         # The id of @everyone is the guild's.
-        roles = [int(value) for value in values if int(value) != settings.guild_id]
-        return replace(settings, allowed_role=roles[0] if roles else None)
+        allowed = [role for role in roles if role != settings.guild_id]
+        return replace(settings, allowed_role=allowed[0] if allowed else None)
     if control == "count" and values:
         return replace(settings, default_count=int(values[0]))
     return settings
+
+
+def _roles(guild: discord.Guild | None, values: list[str]) -> list[int]:
+    """Return the ids among the values that are roles of the guild."""
+    numbers = [int(value) for value in values if value.isascii() and value.isdigit()]
+    return [number for number in numbers if guild and guild.get_role(number) is not None]
 
 
 def _with_channel(settings: GuildSettings, channel_id: int, *, on: bool) -> GuildSettings:

@@ -100,6 +100,17 @@ class GuildEditor:
         self._send_role("GUILD_ROLE_CREATE", guild, made)
         return made
 
+    def delete_role(self, role: Role, *, guild: Guild | None = None) -> None:
+        """Delete a role, which its members and the channels' overwrites lose."""
+        guild = guild or self._state.guild
+        for member in guild.members.values():
+            member.roles = [held for held in member.roles if held != role.id]
+        for channel in guild.channels.values():
+            channel.overwrites.pop(role.id, None)
+        del guild.roles[role.id]
+        payload = {"guild_id": guild.id, "role_id": role.id}
+        self._context.gateway.dispatch_to(guild, "GUILD_ROLE_DELETE", payload)
+
     def change_role(self, role: Role, permissions: int, *, guild: Guild | None = None) -> None:
         """Change the permissions of a role, such as ``guild.everyone``."""
         role.permissions = permissions
