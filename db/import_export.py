@@ -14,7 +14,6 @@ from collections.abc import (
     AsyncIterator,
     Callable,
     Iterable,
-    Iterator,
     Mapping,
     Sequence,
 )
@@ -25,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.generations import BATCH, CONTENT_SOURCE, NewTrack
+from db.import_rows import FORMULA, read_rows
 from db.tags import clean
 from db.tracks import STARTER, Catalogue
 from db.vectors import pack_vector, unpack_fingerprint, unpack_vector
@@ -38,11 +38,10 @@ _COLUMNS = (
     "model_id", "title", "artist", "genre", "label", "source", "scope", "duration_s",
     "embedding", "fingerprint",
 )  # fmt: skip
+_NEEDED = frozenset(_COLUMNS) - {"scope"}
 _TEXTS = ("title", "artist", "genre", "label")
 _MAX_SOURCE = 4096
 _MAX_FINGERPRINT_COLUMNS = 4096
-# Spreadsheets run cells with these first characters as formulas; an apostrophe makes them text.
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n\uff0b\uff0d\uff1d\uff20]")
 _LINE_BREAK = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_IN_FILE_NAMES = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
 _SELECT = (
@@ -112,7 +111,7 @@ async def import_tracks(
     """
     tracks: list[NewTrack] = []
     refused: list[str] = []
-    for number, row in enumerate(_read(text), start=1):
+    for number, row in enumerate(read_rows(text, _NEEDED), start=1):
         if row.get("model_id") != model_id:
             raise ModelMismatch(
                 f"The export is of the model {row.get('model_id') or '(none)'}, and this genrec"
@@ -207,46 +206,7 @@ def _file_name(row: Row) -> str:
 
 
 def _escape_formula(cell: str) -> str:
-    return f"'{cell}" if _FORMULA.match(cell) else cell
-
-
-def _unescape_formula(cell: object) -> object:
-    if isinstance(cell, str) and cell.startswith("'") and _FORMULA.match(cell):
-        return cell[1:]
-    return cell
-
-
-def _read(text: str) -> Iterator[Mapping[str, object]]:
-    body = text.lstrip("\ufeff \t\r\n")
-    if body.startswith("{"):
-        yield from _read_json(body)
-        return
-    try:
-        reader = csv.DictReader(io.StringIO(body, newline=""), strict=True)
-        missing = set(_COLUMNS) - {"scope"} - set(reader.fieldnames or ())
-        if missing:
-            raise InputRefused(
-                f"The table lacks the columns {', '.join(sorted(missing))}: import a CSV or JSON"
-                " file that genrec exported."
-            )
-        for row in reader:
-            yield {column: _unescape_formula(cell) for column, cell in row.items()}
-    except csv.Error as error:
-        raise InputRefused(f"The table cannot be read ({error}): export it again.") from error
-
-
-def _read_json(body: str) -> Iterator[Mapping[str, object]]:
-    try:
-        whole = json.loads(body)
-        tracks = whole["tracks"]
-    except (ValueError, KeyError, RecursionError) as error:
-        raise InputRefused(
-            "The file is not a JSON export of genrec, or is incomplete: export it again."
-        ) from error
-    if not isinstance(tracks, list) or not all(isinstance(row, dict) for row in tracks):
-        raise InputRefused("The file's tracks are not a list of objects: export it again.")
-    for row in tracks:
-        yield {**row, "model_id": whole.get("model_id")}
+    return f"'{cell}" if FORMULA.match(cell) else cell
 
 
 def _track(row: Mapping[str, object], dimension: int) -> NewTrack:
@@ -298,7 +258,7 @@ def _bytes(row: Mapping[str, object], column: str) -> bytes:
 
 def _seconds(value: object) -> float:
     try:
-        seconds = float(str(value))
+        seconds = float(str(value).replace(",", "."))  # spreadsheets of some countries
     except ValueError:
         return 0.0
     return seconds if 0.0 <= seconds < float("inf") else 0.0

@@ -46,9 +46,7 @@ class LostPermissions:
 
     async def check(self, guild: discord.Guild) -> None:
         """Notify the admins of the upload channels that have lost permissions."""
-        settings = await self._guilds.settings(guild.id)
-        found = map(guild.get_channel, settings.upload_channels)
-        channels = [channel for channel in found if channel is not None]
+        channels = [c for c in guild.channels if self._guilds.is_upload_channel(c.id)]
         if not channels:
             return
         working = {channel.id for channel in channels if _works(channel, guild)}

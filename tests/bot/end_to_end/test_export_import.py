@@ -32,15 +32,8 @@ async def test_export_from_discord_is_imported_by_another_genrec(
     path.write_bytes(world.discord.cdn.read(sent["attachments"][0]["url"]))
     assert "sha256:" not in path.read_text(encoding="utf-8")
 
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
     other = tmp_path / "other.db"
-    monkeypatch.setenv("GENREC_DATABASE", str(other))
-    monkeypatch.setenv("GENREC_PRESET", str(tmp_path / "preset"))
-    monkeypatch.setattr(sys, "argv", ["genrec", "library", "import", str(path), "--json"])
-    with pytest.raises(SystemExit) as left:
-        await asyncio.to_thread(command_line.main)
-    assert left.value.code == 0
+    await run_import(monkeypatch, tmp_path, other, path)
     assert json.loads(capsys.readouterr().out) == {"imported": len(TITLES), "refused": []}
 
     model_id = world.app.resources.preset.model_id
@@ -51,6 +44,49 @@ async def test_export_from_discord_is_imported_by_another_genrec(
     assert imported == await vectors(catalogue, model_id, guild)
     assert sorted(imported) == sorted(STORED)
     world.discord.assert_clean()
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+async def test_export_of_a_server_brings_its_removed_tracks_back(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    for number, title in enumerate(TITLES):
+        data = {"clip": clip(data=WAV + bytes([number])), "title": title, "artist": "@home"}
+        await wait_text(await world.you.slash("library add", data), "Added")
+    sent = await (await world.you.slash("library export", {"format": form})).wait_until(
+        lambda m: m["attachments"]
+    )
+    path = tmp_path / f"tracks.{form}"
+    path.write_bytes(world.discord.cdn.read(sent["attachments"][0]["url"]))
+    catalogue = world.app.resources.recommender.catalogue
+    model_id = world.app.resources.preset.model_id
+    (guild,) = await scopes(catalogue, model_id)
+    before = await vectors(catalogue, model_id, guild)
+    tracks = await catalogue.browse(model_id, guild)
+    await catalogue.remove(guild, [track.id for track in tracks])
+    assert await wait_text(await world.you.slash("library list"), "no tracks yet")
+
+    await run_import(monkeypatch, tmp_path, world.app.resources.settings.database, path, guild)
+    assert await vectors(catalogue, model_id, guild) == before
+    assert await wait_text(await world.you.slash("library list"), f"{len(TITLES)} tracks")
+    again = await world.you.slash("library add", {"clip": clip(data=WAV + bytes([4]))})
+    assert "**Plain**" in await wait_text(again, "Already")
+    world.discord.assert_clean()
+
+
+async def run_import(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, database: Path, file: Path, *scope: str
+) -> None:
+    """Run ``genrec library import`` on a database, with ``--scope`` if one is given."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
+    monkeypatch.setenv("GENREC_DATABASE", str(database))
+    monkeypatch.setenv("GENREC_PRESET", str(folder / "preset"))
+    options = ["--scope", *scope] if scope else []
+    monkeypatch.setattr(sys, "argv", ["genrec", "library", "import", str(file), "--json", *options])
+    with pytest.raises(SystemExit) as left:
+        await asyncio.to_thread(command_line.main)
+    assert left.value.code == 0
 
 
 async def scopes(catalogue: Catalogue, model_id: str) -> list[str]:

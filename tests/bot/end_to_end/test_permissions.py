@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bot.local_discord import Interaction, LocalDiscord, visible_text
+from bot.local_discord import LocalDiscord, visible_text
 from bot.local_discord.api_types import ApiError
 from bot.local_discord.permissions import (
     ADMINISTRATOR,
@@ -22,7 +21,7 @@ from bot.local_discord.permissions import (
     VIEW_CHANNEL,
 )
 from bot.local_discord.state import CATEGORY, FORUM, NEWS, STAGE, VOICE, Channel
-from tests.bot.end_to_end.conftest import World, bot_on, clip, wait_response, wait_text
+from tests.bot.end_to_end.conftest import World, bot_on, clip, wait_text
 
 NAMES = {
     VIEW_CHANNEL: "View Channel",
@@ -93,7 +92,7 @@ async def test_uploads_with_a_missing_permission_are_promised_with_its_name(
         assert referred == (None if denied == READ_MESSAGE_HISTORY else asked["id"])
         assert bool(message["attachments"]) == (denied != ATTACH_FILES)
         assert ("Spectrogram" in visible_text(message)) == (denied != ATTACH_FILES)
-        refused = [c for c in discord.calls("*", "") if c.status in (400, 403)]
+        refused = [call for call in discord.requests if call.status in (400, 403)]
         assert refused == []
         discord.assert_clean()
 
@@ -252,159 +251,3 @@ async def test_missing_permissions_are_named_in_the_languages_words(world: World
     world.you.locale = "de"
     text = await uploads_on(world)
     assert "**Nachrichten senden**, **Dateien anhängen**" in text
-
-
-async def lost_notice(world: World, words: str = "any more") -> str:
-    """Wait for the direct message about lost permissions and return its text."""
-    message = await world.you.wait_message(lambda m: words in visible_text(m), channel="dm")
-    return visible_text(message)
-
-
-def notices(world: World, channel: str = "dm") -> list[str]:
-    texts = map(visible_text, world.you.messages(channel))
-    return [text for text in texts if "can't answer" in text]
-
-
-@pytest.mark.parametrize("denied", [VIEW_CHANNEL, SEND_MESSAGES], ids=NAMES.get)
-async def test_owner_is_told_once_of_an_upload_channel_that_lost_a_permission(
-    world: World, denied: int
-) -> None:
-    music = world.discord.channel("music")
-    await uploads_on(world)
-    deny(world.discord, music, denied)
-    text = await lost_notice(world)
-    assert f"**{NAMES[denied]}**" in text
-    assert f"<#{music.id}>" in text
-    assert "Local Discord" in text
-    for _ in range(2):
-        await world.you.say(uploads=[clip()])
-        world.discord.edit.change_role(world.discord.guild.everyone, EVERYONE_PERMISSIONS)
-    assert NAMES[denied] in await in_panel(world)
-    assert len(notices(world)) == 1
-    world.discord.edit.overwrite(music, world.discord.state.bot)
-    await uploads_on(world)
-    deny(world.discord, music, denied)
-    async with asyncio.timeout(10):
-        while len(notices(world)) < 2:  # noqa: ASYNC110 - the page has no event for it
-            await asyncio.sleep(0.01)
-    world.discord.assert_clean()
-
-
-async def test_notice_is_not_repeated_by_a_restart_and_one_is_sent_for_a_loss_while_down(
-    discord: LocalDiscord, tmp_path: Path
-) -> None:
-    async with bot_on(discord, tmp_path) as world:
-        await uploads_on(world)
-    deny(discord, discord.channel("music"), SEND_MESSAGES)
-    for _ in range(2):
-        async with bot_on(discord, tmp_path) as world:
-            await lost_notice(world)
-            await in_panel(world)
-            assert len(notices(world)) == 1
-
-
-async def test_notice_goes_to_the_moderators_channel_before_the_owner(world: World) -> None:
-    edit, discord = world.discord.edit, world.discord
-    moderators = edit.channel("moderator-only")
-    edit.set_channels(public_updates=moderators)
-    await uploads_on(world)
-    deny(discord, discord.channel("music"), SEND_MESSAGES)
-    await world.you.wait_message(lambda m: "any more" in visible_text(m), channel=moderators)
-    assert notices(world) == []
-
-
-async def test_notice_goes_to_the_system_channel_if_the_owner_takes_no_direct_messages(
-    world: World,
-) -> None:
-    edit, discord = world.discord.edit, world.discord
-    world.you.user.accepts_direct_messages = False
-    edit.set_channels(system=discord.channel("general"))
-    await uploads_on(world)
-    deny(discord, discord.channel("music"), VIEW_CHANNEL)
-    await world.you.wait_message(lambda m: "any more" in visible_text(m), channel="general")
-
-
-async def test_loss_with_nobody_to_tell_is_logged_and_stands_in_the_settings(
-    world: World, caplog: pytest.LogCaptureFixture
-) -> None:
-    world.you.user.accepts_direct_messages = False
-    await uploads_on(world)
-    deny(world.discord, world.discord.channel("music"), SEND_MESSAGES)
-    async with asyncio.timeout(10):
-        while "admins notified: nowhere" not in caplog.text:  # noqa: ASYNC110 - logs have no event
-            await asyncio.sleep(0.01)
-    assert "**Send Messages**" in await in_panel(world)
-
-
-async def test_view_channel_lost_between_upload_and_answer_tells_the_owner(
-    world: World,
-) -> None:
-    music = world.discord.channel("music")
-    await uploads_on(world)
-    world.pool.gate = asyncio.Event()
-    await world.you.say(uploads=[clip()])
-    await world.you.wait_message(lambda m: m["author"]["id"] == world.discord.state.bot.id)
-    deny(world.discord, music, VIEW_CHANNEL)
-    world.pool.gate.set()
-    assert "**View Channel**" in await lost_notice(world)
-    await world.settled()
-    assert len(notices(world)) == 1
-    world.discord.assert_clean()
-
-
-@pytest.mark.parametrize("event", [True, False], ids=["with an event", "without an event"])
-async def test_attach_files_lost_between_upload_and_answer_leaves_out_the_picture(
-    discord: LocalDiscord, tmp_path: Path, event: bool
-) -> None:
-    async with bot_on(discord, tmp_path, draw=draw) as world:
-        await uploads_on(world)
-        world.pool.gate = asyncio.Event()
-        await world.you.say(uploads=[clip()])
-        await world.you.wait_message(lambda m: m["author"]["id"] == discord.state.bot.id)
-        if event:
-            deny(discord, discord.channel("music"), ATTACH_FILES)
-        else:
-            with discord.gateway.losing():
-                deny(discord, discord.channel("music"), ATTACH_FILES)
-        world.pool.gate.set()
-        message = await answer(world)
-        assert not message["attachments"]
-        assert "Artist" in visible_text(message)
-        discord.assert_clean()
-
-
-async def test_mention_in_a_channel_without_permission_is_answered_by_direct_message_once(
-    world: World,
-) -> None:
-    deny(world.discord, world.discord.channel("general"), SEND_MESSAGES)
-    for _ in range(2):
-        await world.you.say(f"<@{world.discord.state.bot.id}>", uploads=[clip()], channel="general")
-    said = await lost_notice(world, "Send your clip here")
-    assert "**Send Messages**" in said
-    await world.settled()
-    about = [m for m in world.you.messages("dm") if "Send your clip here" in visible_text(m)]
-    assert len(about) == 1
-    await world.you.say(uploads=[clip()], channel="dm")
-    await answer(world, "dm")
-    world.discord.assert_clean()
-
-
-async def test_command_is_answered_with_its_picture_where_the_bot_has_no_permission(
-    discord: LocalDiscord, tmp_path: Path
-) -> None:
-    deny(discord, discord.channel("music"), VIEW_CHANNEL)
-    async with bot_on(discord, tmp_path, draw=draw) as world:
-        used: Interaction = await world.you.slash("recommend", {"clip": clip()})
-        assert (await wait_response(used))["attachments"]
-        discord.assert_clean()
-
-
-async def test_deleted_upload_channel_leaves_the_settings(world: World) -> None:
-    await uploads_on(world)
-    music = world.discord.channel("music")
-    world.discord.edit.delete_channel(music)
-    async with asyncio.timeout(10):
-        while world.app.guilds.is_upload_channel(int(music.id)):  # noqa: ASYNC110 - no event
-            await asyncio.sleep(0.01)
-    used = await world.you.slash("settings show", channel="general")
-    assert "aren't answered in any channel" in visible_text(await used.wait_edited())
