@@ -11,7 +11,7 @@ import discord
 from discord import app_commands
 from discord.ui import LayoutView
 
-from bot.client.permissions import CANNOT_POST, PostingRefused, is_refused, lacks_permission
+from bot.client.channel_permissions import PostingRefused, is_refused, lacks_permission
 from bot.client.responders import reply_to, respond
 from bot.client.retry import GONE
 from bot.errors import RequestDeclined
@@ -54,8 +54,8 @@ class ErrorHandler:
     async def respond(self, interaction: discord.Interaction, error: BaseException) -> None:
         """Send the message of an error; if that fails, log it."""
         error = unwrapped(error)
-        if isinstance(error, discord.HTTPException) and error.code in (*GONE, *CANNOT_POST):
-            log.warning("response not possible: interaction %s: %s", interaction.id, error)
+        if isinstance(error, discord.HTTPException) and error.code in GONE:
+            log.warning("interaction expired: interaction %s: %s", interaction.id, error)
             return
         view = self.message_of(error, interaction.locale)
         try:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import discord
 from discord.ui import LayoutView
 
-from bot.client.permissions import NO_HISTORY, PostingRefused, missing_in
+from bot.client.channel_permissions import NO_HISTORY, PostingRefused, missing_in
 from bot.client.retry import ALREADY_ACKNOWLEDGED, GONE, retry_until, with_retry
 
 log = logging.getLogger(__name__)

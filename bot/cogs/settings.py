@@ -11,8 +11,13 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client.buttons import OnPress, selected
+from bot.client.channel_permissions import (
+    MissingPermissions,
+    is_outside,
+    missing_in,
+    permission_names,
+)
 from bot.client.checks import require_manage_guild
-from bot.client.permissions import MissingPermissions, is_outside, missing_in, permission_names
 from bot.client.responders import acknowledge, respond
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations

@@ -12,7 +12,7 @@ import aiohttp
 import discord
 from discord.ui import LayoutView
 
-from bot.client.permissions import may_post_in, missing_in, needed_to_post, permission_names
+from bot.client.channel_permissions import may_post_in, missing_in, needed_to_post, permission_names
 from bot.client.retry import with_retry
 from bot.i18n import Localizer, Translations
 from bot.jobs.guild_settings_cache import GuildSettingsCache

@@ -11,8 +11,8 @@ import aiohttp
 import discord
 from discord.ui import LayoutView
 
+from bot.client.channel_permissions import MISSING_PERMISSIONS, is_refused
 from bot.client.error_handler import ErrorHandler, outcome_of
-from bot.client.permissions import MISSING_PERMISSIONS, is_refused
 from bot.client.responders import MakeFile, Responder
 from bot.client.retry import GONE
 from bot.i18n import Localizer, Translations

@@ -25,6 +25,10 @@ ack_deadline_s=3.0, token_lifetime_s=900.0, heartbeat_s=41.25)``
     - addresses: ``url``, ``page_url`` (with its key), ``cdn_url``, ``token``
     - state: ``guild`` ("Local Discord"), ``channel("music")``, ``dm(person)``, ``you``,
       ``person("sam", permissions=...)``, ``add_guild(name, with_bot=...)``, ``state``, ``commands``
+    - changes of a server's admins: ``edit``, a ``GuildEditor`` with ``channel(name, kind,
+      parent=)``, ``thread(name, channel, private=, message=)``, ``role(name, permissions)``,
+      ``give(user, role)``, ``overwrite(channel, user_or_role, allow=, deny=)`` and more; each sends
+      the bot its events. The flags are in ``bot.local_discord.permissions``
     - waiting: ``await wait_ready(s)``, ``await wait_commands("recommend", ...)``,
       ``await wait_for(test, s)``, ``online``
     - inspection: ``requests``, ``calls(method, path_regex)``, ``cdn.hits``, ``gateway.log``,

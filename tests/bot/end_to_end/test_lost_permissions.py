@@ -85,7 +85,8 @@ async def test_notice_goes_to_the_system_channel_if_the_owner_takes_no_direct_me
     edit.set_channels(system=discord.channel("general"))
     await uploads_on(world)
     deny(discord, discord.channel("music"), VIEW_CHANNEL)
-    await world.you.wait_message(lambda m: "any more" in visible_text(m), channel="general")
+    said = await world.you.wait_message(lambda m: "any more" in visible_text(m), channel="general")
+    assert "**View Channel**" in visible_text(said)
 
 
 async def test_loss_with_nobody_to_tell_is_logged_and_stands_in_the_settings(

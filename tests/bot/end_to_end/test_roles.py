@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from playwright.async_api import async_playwright, expect
 
 from bot.local_discord import NotOffered, visible_text
 from tests.bot.end_to_end.conftest import World, clip, wait_response, wait_text
@@ -62,3 +65,30 @@ async def test_deleted_role_is_told_in_the_settings(world: World) -> None:
     text = visible_text(await (await world.you.slash("settings show")).wait_edited())
     assert "no longer exists" in text
     assert role.id not in text
+
+
+@pytest.mark.browser
+async def test_role_menu_of_the_page_offers_roles_only_and_none(
+    world: World, chromium: Path
+) -> None:
+    world.discord.edit.role("listeners")
+    world.discord.state.add_user("nobody")
+    panel = await (await world.you.slash("settings show")).wait_edited()
+    guild_id = int(world.discord.guild.id)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(chromium))
+        page = await browser.new_page()
+        await page.goto(world.discord.page_url)
+        menu = page.get_by_label("Role that can use genrec")
+        offered = await menu.locator("option").all_text_contents()
+        assert "listeners" in offered
+        assert "@everyone" in offered
+        assert not {"music", "nobody"} & set(offered)
+        await menu.select_option(label="listeners")
+        await expect(page.locator(".message").last).to_contain_text("genrec: listeners")
+        assert (await world.app.guilds.settings(guild_id)).allowed_role is not None
+        await menu.select_option(value="")
+        await expect(page.locator(".message").last).to_contain_text("genrec: everyone")
+        await browser.close()
+    assert (await world.app.guilds.settings(guild_id)).allowed_role is None
+    assert panel["flags"]

@@ -42,7 +42,7 @@ def test_reason_keeps_names_inside_the_library_and_links(reason: str, shown: str
     [
         "No such file: '/etc/passwd'",
         "/proc/self/fd/7: Invalid data",
-        "cannot open (/home/ana/My Music/private.wav)",
+        "cannot open (/srv/My Music/private.wav)",
         "link to ../elsewhere/secret.wav",
         "~/Music/secret.wav is gone",
         r"C:\Users\ana\secret.wav",

@@ -9,7 +9,7 @@ from unittest.mock import MagicMock, create_autospec
 import discord
 import pytest
 
-from bot.client.permissions import (
+from bot.client.channel_permissions import (
     MissingPermissions,
     PostingRefused,
     is_outside,
@@ -18,6 +18,8 @@ from bot.client.permissions import (
     may_post_in,
     missing_in,
 )
+from bot.i18n import ENGLISH, Translations
+from tests.repository import ROOT
 
 COMPLETE = {"read_message_history", "attach_files", "embed_links"}
 TEXT = {"view_channel", "send_messages", "send_messages_in_threads"} | COMPLETE
@@ -127,3 +129,17 @@ def test_own_check_counts_as_a_missing_permission() -> None:
     assert is_refused(PostingRefused("x"))
     assert lacks_permission(PostingRefused("x"))
     assert not is_refused(ValueError("x"))
+
+
+def test_page_for_admins_names_every_permission_as_discord_does() -> None:
+    page = (ROOT / "docs" / "admins.md").read_text(encoding="utf-8")
+    table = page.partition("<!-- permissions -->")[2].partition("<!-- /permissions -->")[0]
+    rows = [line.split("|")[1:4] for line in table.strip().split("\n")[2:]]
+    texts = Translations.load().by_code[ENGLISH].texts
+    labels = {str(text) for key, text in texts.items() if key.startswith("permissions.")}
+    assert {permission.strip() for permission, _, _ in rows} == labels
+    refused = {name.strip() for name, _, without in rows if "declines" in without}
+    kinds = (discord.TextChannel, discord.ForumChannel, discord.VoiceChannel, discord.Thread)
+    where = guild(set())
+    needed = {name for kind in kinds for name in missing_in(place(kind, where), where).post}
+    assert refused == {texts[f"permissions.{name}"] for name in needed}
