@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from bot.local_discord import Interaction, LocalDiscord, Person, Upload, visible_text
+from bot.local_discord.permissions import READ_MESSAGE_HISTORY
 from bot.ui.components import UNFINISHED_ID
 from tests.bot.end_to_end.conftest import COMMANDS, clip, wait_response, wait_text
 from tests.bot.end_to_end.fakes import make_preset
@@ -73,6 +74,35 @@ async def test_restart_corrects_the_messages_of_a_killed_bot(
     assert used.token not in log
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     assert any(line.get("request") for line in lines)
+    discord.assert_clean()
+
+
+async def test_answer_without_read_history_is_corrected_after_a_kill(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    """No reference leads to it, so the restarted bot finds it by its nonce."""
+    denied, bot = READ_MESSAGE_HISTORY, discord.state.bot
+    discord.edit.overwrite(discord.channel("music"), bot, deny=denied)
+    process = await start(discord, tmp_path, 3600)
+    await discord.wait_commands(*COMMANDS, timeout_s=60)
+    await discord.wait_ready(60)
+    await (await discord.you.slash("settings uploads")).wait_edited()
+    await discord.you.say(uploads=[clip()])
+    shown = await discord.you.wait_message(
+        lambda m: m["author"]["id"] == bot.id and not is_final(m), timeout_s=60
+    )
+    assert not shown.get("message_reference")
+    await finish(process, signal.SIGKILL)
+    await discord.wait_for(lambda: not discord.online, 30)
+
+    process = await start(discord, tmp_path, 0)
+    try:
+        found = await discord.you.wait_message(
+            lambda m: "restarted" in visible_text(m), timeout_s=60
+        )
+        assert found["id"] == shown["id"]
+    finally:
+        await finish(process, signal.SIGTERM)
     discord.assert_clean()
 
 
