@@ -101,26 +101,25 @@ async def export_tracks(
 
 
 async def import_tracks(
-    catalogue: Catalogue, text: str, *, scope: str, model_id: str, dimension: int
+    catalogue: Catalogue,
+    text: str,
+    *,
+    scope: str,
+    model_id: str,
+    dimension: int,
+    public_source: Callable[[str], str] | None = None,
 ) -> ImportResult:
     """Add the tracks of a CSV or JSON export to a scope; return their ids and the rejected rows.
 
     A track replaces the track of the scope with the same source, or without a source the one with
     the same embedding. So a second import of a file adds nothing. An export of another model raises
-    ModelMismatch, and a text that is no export InputRefused.
+    ModelMismatch, and a text that is no export InputRefused. For a file that the operator does not
+    know, ``public_source`` maps each source to one that may be stored or "".
     """
-    tracks: list[NewTrack] = []
-    refused: list[str] = []
-    for number, row in enumerate(read_rows(text, _NEEDED), start=1):
-        if row.get("model_id") != model_id:
-            raise ModelMismatch(
-                f"The export is of the model {row.get('model_id') or '(none)'}, and this genrec"
-                f" uses {model_id}: use the same preset for both."
-            )
-        try:
-            tracks.append(_track(row, dimension))
-        except (InputRefused, CatalogueError) as error:
-            refused.append(f"Row {number}: {error}")
+    # In a thread, because a large file takes a second.
+    tracks, refused = await asyncio.to_thread(_tracks, text, model_id, dimension)
+    if public_source is not None:
+        tracks = [replace(track, source=public_source(track.source)) for track in tracks]
     tracks = await _with_known_sources(catalogue, scope, model_id, tracks)
     ids: list[int] = []
     for start in range(0, len(tracks), BATCH):
@@ -207,6 +206,23 @@ def _file_name(row: Row) -> str:
 
 def _escape_formula(cell: str) -> str:
     return f"'{cell}" if FORMULA.match(cell) else cell
+
+
+def _tracks(text: str, model_id: str, dimension: int) -> tuple[list[NewTrack], list[str]]:
+    """Return the tracks of an export, and a sentence for each rejected row."""
+    tracks: list[NewTrack] = []
+    refused: list[str] = []
+    for number, row in enumerate(read_rows(text, _NEEDED), start=1):
+        if row.get("model_id") != model_id:
+            raise ModelMismatch(
+                f"The export is of the model {row.get('model_id') or '(none)'}, and this genrec"
+                f" uses {model_id}: use the same preset for both."
+            )
+        try:
+            tracks.append(_track(row, dimension))
+        except (InputRefused, CatalogueError) as error:
+            refused.append(f"Row {number}: {error}")
+    return tracks, refused
 
 
 def _track(row: Mapping[str, object], dimension: int) -> NewTrack:

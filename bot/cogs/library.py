@@ -13,10 +13,11 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client.buttons import OnPress
-from bot.client.checks import one_source, require_manage_guild
+from bot.client.checks import as_source, one_source, require_manage_guild
 from bot.client.responders import InteractionResponder, acknowledge, respond
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
+from bot.jobs.library_import import import_handler
 from bot.jobs.options import scopes_of
 from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.runner import Handler, Progress, RequestRunner, Response
@@ -220,6 +221,22 @@ class Library(commands.GroupCog, name="library", description="This server's trac
                 raise RequestDeclined("library_empty")
             total = await self._catalogue.count(self._model_id, scope)
             await self._send(interaction, [track.id for track in tracks], format, total=total)
+
+    @app_commands.command(name="import", description="Add the tracks of an exported file")
+    @app_commands.describe(file="A CSV or JSON file from /library export")
+    async def import_file(self, interaction: discord.Interaction, file: discord.Attachment) -> None:
+        """Handle /library import: add the tracks of an export to the guild's tracks."""
+        guild_id = require_manage_guild(interaction)
+        checked = self._sources.check(as_source(file))
+        handler = import_handler(
+            checked,
+            Localizer(self._translations, interaction.locale),
+            guild_id,
+            sources=self._sources,
+            recommender=self._recommender,
+        )
+        responder = InteractionResponder(interaction, private=True)
+        await self._runner.run(responder, "library import", handler)
 
     async def export_response(
         self, interaction: discord.Interaction, parts: tuple[str, ...]

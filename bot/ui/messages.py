@@ -172,6 +172,16 @@ def attached(
     return layout(GOOD, [line, ui.File(f"attachment://{filename}")])
 
 
+def imported(localizer: Localizer, *, new: int, known: int, refused: int) -> ui.LayoutView:
+    """Return the result of /library import: new and known tracks, and unreadable rows."""
+    lines = [localizer("notices.imported", count=new)]
+    if known:
+        lines.append(localizer("notices.imported_known", count=known))
+    if refused:
+        lines.append(localizer("notices.imported_refused", count=refused))
+    return layout(CAREFUL if refused else GOOD, [text("\n".join(lines))])
+
+
 def label(track: Track, limit: int = MAX_OPTION) -> str:
     """Return "title — artist" as one plain line, for autocomplete and progress."""
     title, artist = clean(track.title, limit), clean(track.artist, limit)

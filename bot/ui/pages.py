@@ -37,6 +37,7 @@ ADMINS = (
     "library remove",
     "library list",
     "library export",
+    "library import",
     "settings",
     "reindex",
 )

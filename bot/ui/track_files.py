@@ -55,7 +55,7 @@ async def _export(
     """Return the file, or None as soon as it exceeds ``MAX_BYTES``."""
     data = BOM_UTF8 if form == "csv" else b""  # Excel needs the BOM
     pieces = export_tracks(
-        catalogue, model_id, form, ids=ids, public_source=_public_source, fingerprints=fingerprints
+        catalogue, model_id, form, ids=ids, public_source=public_source, fingerprints=fingerprints
     )
     async with aclosing(pieces):
         async for piece in pieces:
@@ -65,6 +65,6 @@ async def _export(
     return data
 
 
-def _public_source(source: str) -> str:
+def public_source(source: str) -> str:
     """Return a web address unchanged, so that an import recognises the track, and else ""."""
     return source if web_address(source) else ""

@@ -158,6 +158,7 @@ async def test_settings_command_changes_the_panel(
         ("library add", {"clip": clip()}),
         ("library remove", {"track": "1"}),
         ("library export", {}),
+        ("library import", {"file": clip("tracks.csv")}),
     ],
 )
 async def test_admin_command_without_manage_server_is_declined(

@@ -75,13 +75,16 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
         part, _, rest = key.partition(".")
         if part in ("refusals", "notices"):
             make = messages.decline if part == "refusals" else messages.notice
-            untrusted = ("title", "artist", "genre", "id", "server", "old_title", "old_artist")
+            untrusted = (
+                "title", "artist", "genre", "id", "server", "old_title", "old_artist", "model",
+            )  # fmt: skip
             values = dict.fromkeys(untrusted, name)
             values |= {"channel": messages.Markup("#music"), "permissions": "Attach Files"}
             yield make(localizer(locale), rest, count=3, done=1, total=2, **values)
     yield messages.apology(localizer(locale), name)
     yield messages.attached(localizer(locale), "tracks.m3u8", count=5)
     yield messages.attached(localizer(locale), "tracks.csv", count=5, total=9)
+    yield messages.imported(localizer(locale), new=1, known=2, refused=3)
     state = ReindexState("library", 120, 1000, 3, 4, 5, 6, 60.0, 400.0, name)
     yield messages.reindex_progress(localizer(locale), state, key=KEY)
     yield messages.reindex_progress(localizer(locale), ReindexState("server"), key=KEY)
