@@ -61,8 +61,8 @@ class LostPermissions:
     async def unanswered(self, message: discord.Message) -> None:
         """Notify somebody of an upload or mention whose answer Discord refuses.
 
-        For an upload channel that is an admin. The author of a mention elsewhere gets a direct
-        message, once for each channel.
+        For an upload channel that is an admin. The author of a mention gets a direct message, once
+        for each channel.
         """
         guild, channel = message.guild, message.channel
         if guild is None:
@@ -70,7 +70,7 @@ class LostPermissions:
         place = channel.parent_id if isinstance(channel, discord.Thread) else channel.id
         if self._guilds.is_upload_channel(place):
             await self._notify_admins(guild, channel, mark=place)
-        else:
+        if guild.me.id in {user.id for user in message.mentions}:
             await self._notify_author(guild, message)
 
     async def _notify_admins(self, guild: discord.Guild, channel: object, *, mark: int) -> None:

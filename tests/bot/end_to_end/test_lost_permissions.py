@@ -14,6 +14,7 @@ from bot.local_discord.permissions import (
     SEND_MESSAGES,
     VIEW_CHANNEL,
 )
+from db.pending_replies import interrupted_replies
 from tests.bot.end_to_end.conftest import World, bot_on, clip, wait_response
 from tests.bot.end_to_end.test_permissions import NAMES, answer, deny, draw, in_panel, uploads_on
 
@@ -117,6 +118,18 @@ async def test_view_channel_lost_between_upload_and_answer_tells_the_owner(
     world.discord.assert_clean()
 
 
+async def test_permission_lost_before_discords_event_tells_the_owner_what_to_check(
+    world: World,
+) -> None:
+    await uploads_on(world)
+    with world.discord.gateway.losing():
+        deny(world.discord, world.discord.channel("music"), SEND_MESSAGES)
+    await world.you.say(uploads=[clip()])
+    assert "**View Channel**, **Send Messages**" in await lost_notice(world)
+    await world.settled()
+    assert not await interrupted_replies(world.app.resources.db, "another run")
+
+
 @pytest.mark.parametrize("event", [True, False], ids=["with an event", "without an event"])
 async def test_attach_files_lost_between_upload_and_answer_leaves_out_the_picture(
     discord: LocalDiscord, tmp_path: Path, event: bool
@@ -138,9 +151,12 @@ async def test_attach_files_lost_between_upload_and_answer_leaves_out_the_pictur
         discord.assert_clean()
 
 
+@pytest.mark.parametrize("watched", [True, False], ids=["upload channel", "other channel"])
 async def test_mention_in_a_channel_without_permission_is_answered_by_direct_message_once(
-    world: World,
+    world: World, watched: bool
 ) -> None:
+    if watched:
+        await uploads_on(world, "general")
     deny(world.discord, world.discord.channel("general"), SEND_MESSAGES)
     for _ in range(2):
         await world.you.say(f"<@{world.discord.state.bot.id}>", uploads=[clip()], channel="general")
