@@ -22,6 +22,7 @@ from bot.client.responders import acknowledge, respond
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
 from bot.jobs.guild_settings_cache import GuildSettingsCache
+from bot.jobs.lost_permissions import LostPermissions
 from bot.jobs.recovery import ReplyRecovery
 from bot.ui import messages, pages
 from bot.ui.pages import SettingsState
@@ -64,9 +65,15 @@ class ServerSettings(
     """The /settings commands and their panel."""
 
     def __init__(
-        self, *, guilds: GuildSettingsCache, translations: Translations, recovery: ReplyRecovery
+        self,
+        *,
+        guilds: GuildSettingsCache,
+        translations: Translations,
+        recovery: ReplyRecovery,
+        lost: LostPermissions,
     ) -> None:
         self._guilds = guilds
+        self._lost = lost
         self._translations = translations
         self._recovery = recovery
         self.buttons: Mapping[str, OnPress] = {"settings": self.change}
@@ -94,6 +101,7 @@ class ServerSettings(
         async with self._recovery.deferred(interaction):
             settings = await self._guilds.settings(guild_id)
             await self._save(interaction, _with_channel(settings, channel_id, on=enabled))
+            await self._check_later_losses(interaction)
             if not missing:
                 await self._notify(interaction, "uploads_on" if enabled else "uploads_off")
                 return
@@ -148,7 +156,13 @@ class ServerSettings(
             interaction,
         )
         await self._save(interaction, changed)
+        await self._check_later_losses(interaction)
         await self._show(interaction, changed)
+
+    async def _check_later_losses(self, interaction: discord.Interaction) -> None:
+        """Forget earlier notices about channels in which answers are possible now."""
+        if interaction.guild is not None:
+            await self._lost.check(interaction.guild)
 
     def _require_post(
         self, interaction: discord.Interaction, channel: object

@@ -49,11 +49,11 @@ class LostPermissions:
         channels = [c for c in guild.channels if self._guilds.is_upload_channel(c.id)]
         if not channels:
             return
-        working = {channel.id for channel in channels if _works(channel, guild)}
+        lacking = {channel.id for channel in channels if not _works(channel, guild)}
         async with self._marks:
             marked = await self._marked(guild.id)
-            if marked & working:  # a later loss is a notice again
-                await self._mark(guild.id, marked - working)
+            if marked - lacking:  # a later loss is a notice again
+                await self._mark(guild.id, marked & lacking)
         for channel in channels:
             if not may_post_in(channel, guild):
                 await self._notify_admins(guild, channel, mark=channel.id)

@@ -180,7 +180,12 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             translations=app.translations,
             admin_guilds=settings.admin_servers,
         ),
-        ServerSettings(guilds=app.guilds, translations=app.translations, recovery=app.recovery),
+        ServerSettings(
+            guilds=app.guilds,
+            translations=app.translations,
+            recovery=app.recovery,
+            lost=app.lost,
+        ),
         PermissionWatch(lost=app.lost, guilds=app.guilds),
         About(
             db=db,

@@ -55,6 +55,21 @@ async def test_owner_is_told_once_of_an_upload_channel_that_lost_a_permission(
     world.discord.assert_clean()
 
 
+async def test_loss_is_told_again_after_uploads_were_off_and_on(world: World) -> None:
+    music, bot = world.discord.channel("music"), world.discord.state.bot
+    await uploads_on(world)
+    deny(world.discord, music, SEND_MESSAGES)
+    await lost_notice(world)
+    await uploads_on(world, enabled=False)
+    world.discord.edit.overwrite(music, bot)
+    await uploads_on(world)
+    deny(world.discord, music, SEND_MESSAGES)
+    async with asyncio.timeout(10):
+        while len(notices(world)) < 2:  # noqa: ASYNC110 - the page has no event for it
+            await asyncio.sleep(0.01)
+    assert len(notices(world)) == 2
+
+
 async def test_notice_is_not_repeated_by_a_restart_and_one_is_sent_for_a_loss_while_down(
     discord: LocalDiscord, tmp_path: Path
 ) -> None:
