@@ -18,7 +18,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.audio.decode import DecodeLimits, decode
+from genrec.audio.decode import decode
+from genrec.audio.limits import DecodeLimits
 from genrec.embedder import Embedder
 from genrec.fingerprint import fingerprint
 from genrec.images import images, tta_variants, windows

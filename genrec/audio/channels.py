@@ -19,8 +19,8 @@ Samples = NDArray[np.float32]
 # stereo recording 1 to 2, a single live channel 1, inverted channels 0. Below 0.5 the side of a
 # stereo sound, (left - right) / 2, has more than three times the energy of the mean.
 CANCELLED = 0.5
-# Every so many samples of a block are compared: a prime number, so that no tone is in step with it.
-STRIDE = 7
+# Every so many samples of a block are compared: a prime number, so that few tones are in step with it.
+STRIDE = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,8 @@ class ChannelStats:
         if not np.isfinite(covariance).all() or float(covariance.sum()) >= CANCELLED * total:
             return MEAN
         weights = np.linalg.eigh(covariance)[1][:, -1]
-        weights = weights * np.sign(weights[np.argmax(np.abs(weights) > 0.99 * np.abs(weights).max())])
+        weights = weights * np.sign(
+            weights[np.argmax(np.abs(weights) > 0.99 * np.abs(weights).max())]
+        )
         weights /= np.abs(weights).sum()
         return MonoMix(tuple(float(weight) for weight in weights))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from genrec.audio import kinds
+from genrec.audio.kinds import SoundKind
+
 # Largest number of other bytes before the first MP3 or AAC frame, as in a recorded radio stream.
 SYNC_SEARCH_BYTES = 4096
 # Tags in a row that are skipped; more of them are an attack.
@@ -30,29 +33,33 @@ class Container:
 
     Attributes
     ----------
-    name
-        Name for users: ``FLAC``.
+    kind
+        The kind of sound file, with its name and suffixes.
     demuxer
         FFmpeg's name of the only demuxer that may read it.
     libsndfile
         True if libsndfile is tried before FFmpeg, because it is at least as fast.
     """
 
-    name: str
+    kind: SoundKind
     demuxer: str
     libsndfile: bool
 
 
-WAV = Container("WAV", "wav", libsndfile=True)
-AIFF = Container("AIFF", "aiff", libsndfile=True)
-FLAC = Container("FLAC", "flac", libsndfile=True)
-MP3 = Container("MP3", "mp3", libsndfile=True)
-OGG = Container("OGG", "ogg", libsndfile=True)
+WAV = Container(kinds.WAV, "wav", libsndfile=True)
+AIFF = Container(kinds.AIFF, "aiff", libsndfile=True)
+AU = Container(kinds.AU, "au", libsndfile=True)
+CAF = Container(kinds.CAF, "caf", libsndfile=True)
+FLAC = Container(kinds.FLAC, "flac", libsndfile=True)
+MP3 = Container(kinds.MP3, "mp3", libsndfile=True)
+OGG = Container(kinds.OGG, "ogg", libsndfile=True)
 # libsndfile takes two to three times as long as FFmpeg for Opus.
-OPUS = Container("OGG", "ogg", libsndfile=False)
-MP4 = Container("MP4", "mov", libsndfile=False)
-AAC = Container("AAC", "aac", libsndfile=False)
-MATROSKA = Container("WebM", "matroska", libsndfile=False)
+OPUS = Container(kinds.OGG, "ogg", libsndfile=False)
+MP4 = Container(kinds.M4A, "mov", libsndfile=False)
+AAC = Container(kinds.AAC, "aac", libsndfile=False)
+MATROSKA = Container(kinds.WEBM, "matroska", libsndfile=False)
+WMA = Container(kinds.WMA, "asf", libsndfile=False)
+WAVPACK = Container(kinds.WAVPACK, "wv", libsndfile=False)
 
 # Container, and its (offset, bytes) pairs. The first match counts, so Opus comes before OGG.
 SIGNATURES = (
@@ -61,18 +68,21 @@ SIGNATURES = (
     (WAV, ((0, b"RF64"), (8, b"WAVE"))),
     (AIFF, ((0, b"FORM"), (8, b"AIFF"))),
     (AIFF, ((0, b"FORM"), (8, b"AIFC"))),
+    (AU, ((0, b".snd"),)),
+    (AU, ((0, b"dns."),)),
+    (CAF, ((0, b"caff"),)),
     (FLAC, ((0, b"fLaC"),)),
     (OPUS, ((0, b"OggS"), (28, b"OpusHead"))),
     (OGG, ((0, b"OggS"),)),
     (MP4, ((4, b"ftyp"),)),
     (MATROSKA, ((0, b"\x1a\x45\xdf\xa3"),)),
+    (WMA, ((0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),)),
+    (WAVPACK, ((0, b"wvpk"),)),
 )
 
 # Other files that users send by mistake, with a description for the error.
 OTHER_FILES = (
     (b"MThd", "a MIDI file, which has notes and no audio"),
-    (b"\x30\x26\xb2\x75", "a Windows Media file (WMA)"),
-    (b"wvpk", "a WavPack file"),
     (b"MAC ", "a Monkey's Audio file"),
     (b"PK\x03\x04", "a ZIP archive"),
     (b"%PDF", "a PDF document"),

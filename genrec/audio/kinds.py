@@ -84,9 +84,9 @@ MPEG = SoundKind("MPEG video", (".mpg", ".mpeg", ".vob", ".m2ts", ".mts", ".m2v"
 FLASH = SoundKind("Flash video", (".flv", ".f4v"))
 
 UNHEARD_KINDS = (
-    APE, TTA, TAK, SHORTEN, OPTIMFROG, WAVPACK_CORRECTION, DSD, AC3, AC4, DTS, TRUEHD, MUSEPACK, AMR,
-    SPEEX, MIDI, MODULE, CHIP, REALAUDIO, ATRAC, PROTECTED, AUDIBLE, WAVE64, VOC, TWINVQ, AVI, MPEG,
-    FLASH,
+    APE, TTA, TAK, SHORTEN, OPTIMFROG, WAVPACK_CORRECTION, DSD, AC3, AC4, DTS, TRUEHD, MUSEPACK,
+    AMR, SPEEX, MIDI, MODULE, CHIP, REALAUDIO, ATRAC, PROTECTED, AUDIBLE, WAVE64, VOC, TWINVQ, AVI,
+    MPEG, FLASH,
 )  # fmt: skip
 
 # Suffixes of the kinds that genrec reads.
