@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import av
 import numpy as np
-import soxr
 
 from genrec.audio.channels import ChannelStats, MonoMix
 from genrec.audio.limits import check_format
-from genrec.audio.readers import Samples
+from genrec.audio.readers import Samples, join_parts
 from genrec.errors import InputRefused
 
 # Samples per block: small enough for the processor's cache.
@@ -68,10 +67,7 @@ class MonoCollector:
         parts = [*self._done, self._present()] if self._shape else []
         if not parts:
             return np.empty(0, np.float32), default_rate
-        if len(parts) == 1:
-            return parts[0]
-        rate = max(parts, key=lambda part: part[0].size / part[1])[1]
-        return np.concatenate([_resampled(y, sr, rate) for y, sr in parts]), rate
+        return join_parts(parts)
 
     def _present(self) -> tuple[Samples, int]:
         assert self._shape is not None
@@ -124,7 +120,3 @@ def _planes(frame: av.AudioFrame) -> np.ndarray:
         scaled -= full_scale
     scaled *= 1 / full_scale
     return scaled
-
-
-def _resampled(y: Samples, sr: int, rate: int) -> Samples:
-    return y if sr == rate else np.asarray(soxr.resample(y, sr, rate, quality="HQ"), np.float32)

@@ -19,7 +19,7 @@ Samples = NDArray[np.float32]
 # stereo recording 1 to 2, a single live channel 1, inverted channels 0. Below 0.5 the side of a
 # stereo sound, (left - right) / 2, has more than three times the energy of the mean.
 CANCELLED = 0.5
-# Every so many samples of a block are compared: a prime number, so that few tones are in step with it.
+# Every so many samples are compared: a prime number, so that few tones are in step with it.
 STRIDE = 31
 
 

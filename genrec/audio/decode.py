@@ -18,12 +18,14 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from genrec.audio import containers
-from genrec.audio.ffmpeg import decode_with_ffmpeg
-from genrec.audio.kinds import format_names
+from genrec.audio import containers, kinds
+from genrec.audio.chain import decode_chain
+from genrec.audio.ffmpeg import FfmpegSource, decode_with_ffmpeg
 from genrec.audio.libsndfile import decode_with_libsndfile
 from genrec.audio.limits import DecodeLimits, check_duration, check_format
+from genrec.audio.ogg import chained_links
 from genrec.audio.readers import RawAudio, Samples, SoundReader
+from genrec.audio.views import FileView
 from genrec.errors import (
     ClipTooLarge,
     ClipTooShort,
@@ -41,7 +43,7 @@ SILENCE_RMS = 1e-4
 # length of AAC streams is estimated: otherwise each format of a clip would begin elsewhere.
 SLACK_S = 2.0
 
-FORMATS = format_names("or")
+FORMATS = kinds.format_names("or")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,22 +135,31 @@ def _open(path: Path, limits: DecodeLimits) -> Iterator[BinaryIO]:
 
 def _decode_raw(file: BinaryIO, limits: DecodeLimits) -> RawAudio:
     """Return the decoded part, from libsndfile if it is fast and complete, else from FFmpeg."""
-    container = containers.sniff(file)
-    if container is None:
+    sniffed = containers.sniff(file)
+    if sniffed is None:
         raise UnsupportedFormat(
             f"This file is {containers.describe(file)}. Send a sound file: {FORMATS}."
         )
+    container, start = sniffed.container, sniffed.start
     if containers.has_too_many_chunks(file, container):
         raise UnreadableAudio(
             f"This file has more than {containers.MAX_CHUNKS:,} parts, as no recording has. "
             "Export it again or send another one."
         )
     plan = partial(_read, limits)
-    flac = container is containers.FLAC
-    raw = decode_with_libsndfile(file, plan, check_end=flac) if container.libsndfile else None
+    if container.kind is kinds.OGG and (links := chained_links(file, start)):
+        return decode_chain(file, links, plan)
+    seconds = containers.estimated_seconds(file, sniffed)
+    flac = container.kind is kinds.FLAC
+    raw = None
+    # libsndfile decodes no more than the stated length of an MP3.
+    if container.libsndfile and seconds is None:
+        source = FileView(file, start) if start else file
+        raw = decode_with_libsndfile(source, plan, check_end=flac)
     if raw is None or not (raw.complete or flac):
         # FFmpeg decodes more of damaged files, and rare codecs in a WAV.
-        raw = decode_with_ffmpeg(file, plan, demuxer=container.demuxer, has_sound=has_sound)
+        view = FfmpegSource(FileView(file, start), container.demuxer, seconds)
+        raw = decode_with_ffmpeg(view, plan, has_sound)
     if flac and not raw.complete:
         raise UnreadableAudio(
             "This FLAC file is damaged or incomplete: not all of the "

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import BinaryIO, Self
+from dataclasses import dataclass, replace
+from typing import Self
 
 # Importing PyAV takes 80 ms, once per worker: too little for a late import.
 import av
@@ -14,7 +14,7 @@ from av.stream import Discard, Disposition
 
 from genrec.audio.blocks import MonoCollector
 from genrec.audio.channels import MEAN
-from genrec.audio.readers import RawAudio, ReadPlan, Samples
+from genrec.audio.readers import ByteSource, RawAudio, ReadPlan, Samples
 from genrec.errors import UnreadableAudio, UnsupportedFormat
 
 # The usual codecs of music and no others, as each is an attack surface; in FFmpeg's notation.
@@ -36,24 +36,41 @@ MAX_STREAMS = 8
 AV_ERRORS = (av.FFmpegError, ValueError, RuntimeError, OSError)
 
 
+@dataclass(frozen=True, slots=True)
+class FfmpegSource:
+    """A file for FFmpeg.
+
+    Attributes
+    ----------
+    file
+        A `views.FileView`: PyAV would pass on the name of a file, and close it.
+    demuxer
+        FFmpeg's name of the only demuxer that may read the file.
+    seconds
+        Length of the file if it is known better than from its header.
+    """
+
+    file: ByteSource
+    demuxer: str
+    seconds: float | None = None
+
+
 class FfmpegReader:
     """`SoundReader` of one audio stream of a file; a context manager.
 
     Parameters
     ----------
-    file
-        Open for reading, seekable.
-    demuxer
-        FFmpeg's name of the only demuxer that may read the file.
+    source
+        The file.
     number
         Index among the file's audio streams; None for the first that `_order` returns.
     """
 
-    def __init__(self, file: BinaryIO, demuxer: str, number: int | None = None) -> None:
-        self._file, self._demuxer = file, demuxer
+    def __init__(self, source: FfmpegSource, number: int | None = None) -> None:
+        self._source = source
         self._at_start = True
         self._origin_s = 0.0
-        self._container = _open_container(file, demuxer)
+        self._container = _open_container(source)
         try:
             self.order = _order(self._container)
             self.streams = len(self._container.streams.audio)
@@ -64,7 +81,7 @@ class FfmpegReader:
             raise
         self.sr: int = self._stream.codec_context.sample_rate
         self.channels: int = self._stream.codec_context.channels
-        self.duration_s = _duration(self._container, self._stream)
+        self.duration_s = source.seconds or _duration(self._container, self._stream)
         # Headers are rounded and include padding: a complete file may lack 50 ms.
         self.tolerance_s = 0.05
 
@@ -92,7 +109,7 @@ class FfmpegReader:
         elif not self._at_start:
             # After a seek to 0, FFmpeg leaves out the first packets of some files.
             self._container.close()
-            self._container = _open_container(self._file, self._demuxer)
+            self._container = _open_container(self._source)
             self._choose()
         self._at_start = False
         for frame in self._frames():
@@ -132,7 +149,7 @@ class FfmpegReader:
 
 
 def decode_with_ffmpeg(
-    file: BinaryIO, plan: ReadPlan, *, demuxer: str, has_sound: Callable[[Samples], bool]
+    source: FfmpegSource, plan: ReadPlan, has_sound: Callable[[Samples], bool]
 ) -> RawAudio:
     """Return the planned part of a file, decoded by FFmpeg with one demuxer only.
 
@@ -141,12 +158,10 @@ def decode_with_ffmpeg(
 
     Parameters
     ----------
-    file
-        Open for reading, seekable.
+    source
+        The file.
     plan
         Checks the header, chooses the part and reads it.
-    demuxer
-        FFmpeg's name of the only demuxer that may read the file.
     has_sound
         Whether samples are more than silence.
 
@@ -162,15 +177,22 @@ def decode_with_ffmpeg(
     UnsupportedFormat
         The codec is not in `CODECS`.
     """
-    try:
-        first, order = _decode_stream(file, plan, demuxer, None)
+    with av_errors():
+        first, order = _decode_stream(source, plan, None)
         for number in order[1:]:
             if has_sound(first.y):
                 break
-            other, _ = _decode_stream(file, plan, demuxer, number)
+            other, _ = _decode_stream(source, plan, number)
             if has_sound(other.y):
                 return other
         return first
+
+
+@contextlib.contextmanager
+def av_errors() -> Iterator[None]:
+    """Turn FFmpeg's and PyAV's errors into UnreadableAudio."""
+    try:
+        yield
     except AV_ERRORS as error:
         raise UnreadableAudio(
             "This file is damaged or incomplete: its header is invalid, or no audio follows. "
@@ -178,26 +200,19 @@ def decode_with_ffmpeg(
         ) from error
 
 
-class _NamelessFile:
-    """File object without name and close(): PyAV would pass on the name and close the file."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
-
-
-def _refuse_nested(*_: object) -> BinaryIO:
+def _refuse_nested(*_: object) -> ByteSource:
     """Raise PermissionError in place of opening a file that the decoded file refers to."""
     raise PermissionError("a sound file tried to open another one")
 
 
-def _open_container(file: BinaryIO, demuxer: str) -> av.container.InputContainer:
-    file.seek(0)
+def _open_container(source: FfmpegSource) -> av.container.InputContainer:
+    source.file.seek(0)
     return av.open(
-        _NamelessFile(file),
+        source.file,
         "r",
-        format=demuxer,
+        format=source.demuxer,
         options={
-            "format_whitelist": demuxer,
+            "format_whitelist": source.demuxer,
             "codec_whitelist": CODECS,
             "protocol_whitelist": "none",
         },
@@ -208,10 +223,10 @@ def _open_container(file: BinaryIO, demuxer: str) -> av.container.InputContainer
 
 
 def _decode_stream(
-    file: BinaryIO, plan: ReadPlan, demuxer: str, number: int | None
+    source: FfmpegSource, plan: ReadPlan, number: int | None
 ) -> tuple[RawAudio, list[int]]:
     """Return the planned part of one stream, and the indexes of the streams to try in order."""
-    with FfmpegReader(file, demuxer, number) as reader:
+    with FfmpegReader(source, number) as reader:
         raw = replace(plan(reader), stream=reader.number + 1, streams=reader.streams)
         return raw, reader.order
 

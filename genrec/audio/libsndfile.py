@@ -13,6 +13,7 @@ import soundfile
 
 from genrec.audio.channels import MEAN, ChannelStats, MonoMix
 from genrec.audio.readers import RawAudio, ReadPlan, Samples
+from genrec.audio.views import FileView
 
 # Frames per read, 2 MB of stereo. soundfile seeks after each read, so with blocks of 16,384 an MP3
 # takes 40 % longer.
@@ -73,13 +74,15 @@ class LibsndfileReader:
         return count
 
 
-def decode_with_libsndfile(file: BinaryIO, plan: ReadPlan, *, check_end: bool) -> RawAudio | None:
+def decode_with_libsndfile(
+    file: BinaryIO | FileView, plan: ReadPlan, *, check_end: bool
+) -> RawAudio | None:
     """Return the planned part of a file, decoded by libsndfile.
 
     Parameters
     ----------
     file
-        An unbuffered file, open for reading.
+        An unbuffered file, open for reading, or a part of one.
     plan
         Checks the header, chooses the part and reads it.
     check_end
@@ -93,7 +96,8 @@ def decode_with_libsndfile(file: BinaryIO, plan: ReadPlan, *, check_end: bool) -
     file.seek(0)
     try:
         # Reading a WAV by its descriptor takes two thirds of the time of the file object.
-        sound = soundfile.SoundFile(file.fileno(), closefd=False)
+        source = file if isinstance(file, FileView) else file.fileno()
+        sound = soundfile.SoundFile(source, closefd=False)
     except (soundfile.SoundFileError, RuntimeError):
         return None
     with sound:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
@@ -64,6 +65,40 @@ class SoundReader(Protocol):
         What cannot be decoded is missing, so the samples may be fewer or none.
         """
         ...
+
+
+class ByteSource(Protocol):
+    """What the decoders need of a file: a part of a file has no name and no close()."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to ``size`` bytes."""
+        ...
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Set the position and return it."""
+        ...
+
+    def tell(self) -> int:
+        """Return the position."""
+        ...
+
+
+def join_parts(parts: Sequence[tuple[Samples, int]]) -> tuple[Samples, int]:
+    """Return samples of several rates as one, at the rate of the longest, and that rate.
+
+    Parameters
+    ----------
+    parts
+        At least one pair of samples, float32 (n,), and their samples per second.
+    """
+    if len(parts) == 1:
+        return parts[0]
+    rate = max(parts, key=lambda part: part[0].size / part[1])[1]
+    return np.concatenate([_resampled(y, sr, rate) for y, sr in parts]), rate
+
+
+def _resampled(y: Samples, sr: int, rate: int) -> Samples:
+    return y if sr == rate else np.asarray(soxr.resample(y, sr, rate, quality="HQ"), np.float32)
 
 
 # Checks the header of an open file, chooses the parts to read and reads them. It raises

@@ -18,6 +18,7 @@ from genrec.audio import ffmpeg
 from genrec.audio.decode import decode, has_sound
 from genrec.audio.limits import DecodeLimits
 from genrec.audio.readers import RawAudio, SoundReader
+from genrec.audio.views import FileView
 from genrec.errors import (
     ClipTooLarge,
     ClipTooLong,
@@ -114,7 +115,8 @@ def decode_with(demuxer: str, file: BinaryIO) -> RawAudio:
     def plan(reader: SoundReader) -> RawAudio:
         return RawAudio(*reader.read(0.0, 2.0), reader.duration_s, complete=True)
 
-    return ffmpeg.decode_with_ffmpeg(file, plan, demuxer=demuxer, has_sound=has_sound)
+    source = ffmpeg.FfmpegSource(FileView(file), demuxer)
+    return ffmpeg.decode_with_ffmpeg(source, plan, has_sound)
 
 
 def test_ffmpeg_uses_the_given_demuxer_only(tmp_path: Path) -> None:
@@ -135,7 +137,7 @@ def test_playlist_is_not_followed_even_by_its_own_demuxer(
         with pytest.raises(UnreadableAudio):
             decode_with("concat", file)
         file.seek(0)
-        with av.open(ffmpeg._NamelessFile(file), "r", format="concat") as container:
+        with av.open(FileView(file), "r", format="concat") as container:
             assert next(container.decode(audio=0)).samples
 
 
