@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import BinaryIO, Self
 
 import numpy as np
 
-from genrec.audio.ffmpeg import FfmpegReader, FfmpegSource, av_errors
+from genrec.audio.ffmpeg import AV_ERRORS, FfmpegReader, FfmpegSource, av_errors
 from genrec.audio.ogg import OggLink
 from genrec.audio.readers import RawAudio, ReadPlan, Samples, join_parts
 from genrec.audio.views import FileView
+from genrec.errors import InputRefused
 
 
 class ChainReader:
@@ -41,8 +43,9 @@ class ChainReader:
             at_s += link.seconds
             if inside_s >= link.seconds:
                 continue
-            y, sr = self._reader(number).read(inside_s, min(left_s, link.seconds - inside_s))
-            parts.append((y, sr))
+            with contextlib.suppress(*AV_ERRORS, InputRefused):  # a damaged link is left out
+                length_s = min(left_s, link.seconds - inside_s)
+                parts.append(self._reader(number).read(inside_s, length_s))
             left_s -= link.seconds - inside_s
             if left_s <= 0:
                 break

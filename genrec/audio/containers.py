@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from genrec.audio import kinds, mpeg
 from genrec.audio.kinds import SoundKind
+from genrec.audio.mpeg import EstimatedLength
 from genrec.audio.other_files import other_kind
 
 # Sound that begins in these first bytes is found, behind zeros, rubbish or a tag of a wrong size.
@@ -120,13 +121,13 @@ def sniff(file: BinaryIO) -> Sniffed | None:
     tagged = _skip_tags(file)
     container = _container_of(read_at(file, tagged, 64))
     if container is not None:
-        return Sniffed(container)
+        return Sniffed(container, _decoder_start(file, tagged))
     if other_kind(read_at(file, 0, 512), sure=True):
         return None
     return _search(file, tagged) or (_search(file, 0) if tagged else None)
 
 
-def estimated_seconds(file: BinaryIO, sniffed: Sniffed) -> float | None:
+def estimated_length(file: BinaryIO, sniffed: Sniffed) -> EstimatedLength | None:
     """Return the length of an MP3 or AAC file if its header states none, or a wrong one.
 
     Parameters
@@ -138,13 +139,13 @@ def estimated_seconds(file: BinaryIO, sniffed: Sniffed) -> float | None:
 
     Returns
     -------
-    float or None
-        In seconds; None if the header is right, and for other containers.
+    EstimatedLength or None
+        None if the header is right, and for other containers.
     """
     if sniffed.container not in (MP3, AAC):
         return None
     size = file.seek(0, os.SEEK_END)
-    return mpeg.estimated_seconds(
+    return mpeg.estimated_length(
         functools.partial(read_at, file), sniffed.start or _skip_tags(file), size
     )
 
@@ -180,8 +181,18 @@ def _search(file: BinaryIO, begin: int) -> Sniffed | None:
     if not found:
         return None
     at, container = min(found, key=lambda one: one[0])
-    # Both decoders skip tags of the right size themselves.
-    return Sniffed(container, begin + at if at else 0)
+    return Sniffed(container, begin + at if at else _decoder_start(file, begin))
+
+
+def _decoder_start(file: BinaryIO, sound: int) -> int:
+    """Return 0 if only ID3 tags come before the sound: both decoders skip them."""
+    offset = 0
+    while offset < sound:
+        size = mpeg.id3_bytes(read_at(file, offset, 10))
+        if not size:
+            return sound
+        offset += size
+    return 0
 
 
 def has_too_many_chunks(file: BinaryIO, container: Container) -> bool:

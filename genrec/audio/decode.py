@@ -23,6 +23,7 @@ from genrec.audio.chain import decode_chain
 from genrec.audio.ffmpeg import FfmpegSource, decode_with_ffmpeg
 from genrec.audio.libsndfile import decode_with_libsndfile
 from genrec.audio.limits import DecodeLimits, check_duration, check_format
+from genrec.audio.mpeg import EstimatedLength
 from genrec.audio.ogg import chained_links
 from genrec.audio.readers import RawAudio, Samples, SoundReader
 from genrec.audio.views import FileView
@@ -149,17 +150,20 @@ def _decode_raw(file: BinaryIO, limits: DecodeLimits) -> RawAudio:
     plan = partial(_read, limits)
     if container.kind is kinds.OGG and (links := chained_links(file, start)):
         return decode_chain(file, links, plan)
-    seconds = containers.estimated_seconds(file, sniffed)
+    estimated = containers.estimated_length(file, sniffed)
     flac = container.kind is kinds.FLAC
     raw = None
     # libsndfile decodes no more than the stated length of an MP3.
-    if container.libsndfile and seconds is None:
+    if container.libsndfile and estimated is None:
         source = FileView(file, start) if start else file
         raw = decode_with_libsndfile(source, plan, check_end=flac)
-    if raw is None or not (raw.complete or flac):
+    if container.demuxer and (raw is None or not (raw.complete or flac)):
         # FFmpeg decodes more of damaged files, and rare codecs in a WAV.
-        view = FfmpegSource(FileView(file, start), container.demuxer, seconds)
-        raw = decode_with_ffmpeg(view, plan, has_sound)
+        raw = decode_with_ffmpeg(_source(file, sniffed, estimated), plan, has_sound)
+    if raw is None:
+        raise UnreadableAudio(
+            "This MP3 is damaged: none of its frames can be decoded. Export it again."
+        )
     if flac and not raw.complete:
         raise UnreadableAudio(
             "This FLAC file is damaged or incomplete: not all of the "
@@ -167,6 +171,16 @@ def _decode_raw(file: BinaryIO, limits: DecodeLimits) -> RawAudio:
             "Download or export it again."
         )
     return raw
+
+
+def _source(
+    file: BinaryIO, sniffed: containers.Sniffed, estimated: EstimatedLength | None
+) -> FfmpegSource:
+    """Return a file for FFmpeg, without a wrong statement of its length."""
+    if estimated is None:
+        return FfmpegSource(FileView(file, sniffed.start), sniffed.container.demuxer)
+    view = FileView(file, sniffed.start, hidden=estimated.wrong)
+    return FfmpegSource(view, sniffed.container.demuxer, estimated.seconds)
 
 
 def _read(limits: DecodeLimits, reader: SoundReader) -> RawAudio:

@@ -47,7 +47,7 @@ WEBM = SoundKind("WebM", (".webm", ".weba", ".mka", ".mkv"), _MATROSKA_CODECS)
 AIFF = SoundKind("AIFF", (".aiff", ".aif", ".aifc"), "PCM, float, A-law, mu-law")
 WMA = SoundKind("WMA", (".wma", ".asf", ".wmv"), "WMA 1 and 2")
 WAVPACK = SoundKind("WavPack", (".wv",), "WavPack")
-CAF = SoundKind("CAF", (".caf",), "PCM, ALAC, AAC, Opus")
+CAF = SoundKind("CAF", (".caf",), "PCM, ALAC, A-law, mu-law")
 AU = SoundKind("AU", (".au", ".snd"), "PCM, float, A-law, mu-law")
 
 # In the order of the sentence "Send ...".

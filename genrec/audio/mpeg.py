@@ -18,7 +18,10 @@ FRAMES_IN_A_ROW = 5
 MAX_FRAME_BYTES = 8192
 # Possible headers that are looked at. A picture of 4 MB has 13,000; more of them are an attack.
 MAX_CANDIDATES = 50_000
-MAX_FREE_FORMAT_TRIES = 200
+MAX_FREE_FORMAT_TRIES = 50
+# Frames of free format are longer than those of the usual bit rates. Decoders take long for a file
+# of millions of tiny ones.
+MIN_FREE_FORMAT_BYTES = 96
 
 KBPS = {
     # (MPEG-1?, layer) -> kbit/s by the header's index
@@ -155,7 +158,9 @@ def _free_format_size(data: bytes, at: int, frame: Frame) -> int:
         return unit * (data[offset + 2] >> 1 & 1)
 
     following = re.compile(re.escape(data[at : at + 2]) + rb"[\x00-\x0f]", re.DOTALL)
-    for match in following.finditer(data, at + 24, at + MAX_FRAME_BYTES):
+    for match in following.finditer(data, at + 4, at + MAX_FRAME_BYTES):
+        if match.start() < at + MIN_FREE_FORMAT_BYTES:
+            return 0
         size = match.start() - at - padding(at)
         end, row = match.start(), 1
         while row < FRAMES_IN_A_ROW and _same_free_frame(data, end, frame):
@@ -176,10 +181,35 @@ def _same_free_frame(data: bytes, at: int, frame: Frame) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class StatedLength:
-    """The Xing, Info or VBRI header in the first frame of an MP3; 0 stands for "not stated"."""
+    """The Xing, Info or VBRI header in the first frame of an MP3; 0 stands for "not stated".
+
+    Attributes
+    ----------
+    frames, size
+        Number of frames, and of bytes.
+    fields
+        Where the two numbers are, as offsets in the frame.
+    """
 
     frames: int
     size: int
+    fields: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatedLength:
+    """Length of a file that states none, or a wrong one.
+
+    Attributes
+    ----------
+    seconds
+        Estimated from its frames.
+    wrong
+        Offsets in the file of a wrong statement, which decoders must not see.
+    """
+
+    seconds: float
+    wrong: tuple[int, int] = (0, 0)
 
 
 def stated_length(first: bytes) -> StatedLength | None:
@@ -195,10 +225,11 @@ def stated_length(first: bytes) -> StatedLength | None:
             flags = int.from_bytes(first[at + 4 : at + 8], "big")
             fields = [int.from_bytes(first[i : i + 4], "big") for i in (at + 8, at + 12)]
             frames = fields.pop(0) if flags & 1 else 0
-            return StatedLength(frames, fields[0] if flags & 2 else 0)
+            end = at + 8 + 4 * (flags & 1) + 2 * (flags & 2)
+            return StatedLength(frames, fields[0] if flags & 2 else 0, (at + 8, end))
     if first[36:40] == b"VBRI":
         size, frames = (int.from_bytes(first[i : i + 4], "big") for i in (46, 50))
-        return StatedLength(frames, size)
+        return StatedLength(frames, size, (46, 54))
     return None
 
 
@@ -211,8 +242,8 @@ JOINT_BYTES = 4 * MAX_FRAME_BYTES
 ReadAt = Callable[[int, int], bytes]
 
 
-def estimated_seconds(read_at: ReadAt, start: int, size: int) -> float | None:
-    """Return the length of MPEG or ADTS frames that state no length, or a wrong one, in seconds.
+def estimated_length(read_at: ReadAt, start: int, size: int) -> EstimatedLength | None:
+    """Return the length of MPEG or ADTS frames that state no length, or a wrong one.
 
     Frames are counted in a small file and sampled at some places of a larger one, so the length of
     a file of variable bit rate is off by some percent.
@@ -226,26 +257,33 @@ def estimated_seconds(read_at: ReadAt, start: int, size: int) -> float | None:
 
     Returns
     -------
-    float or None
+    EstimatedLength or None
         None if the first frame states the right number of frames, or if no frames are found.
     """
     rate, tolerance = _seconds_per_byte(read_at, start, size - start)
-    estimated = rate * (size - start)
     first = read_at(start, MAX_FRAME_BYTES)
     frame = parse_frame(first)
-    stated = stated_length(first[: frame.size]) if frame and not frame.adts else None
-    if frame is None or stated is None or not stated.frames:
-        return estimated or None
-    if size - start < stated.size:  # cut off: the whole had this length
+    if frame is None or not rate:
         return None
-    end = start + stated.size
-    if stated.size > 0 and end < size:
-        end += id3_bytes(read_at(end, 10))
-        if find_frames(read_at(end, max(0, min(size - end, JOINT_BYTES)))):
-            return estimated or None  # joined files: the first one's length is stated
+    estimated = rate * (size - start)
+    stated = None if frame.adts else stated_length(first[: frame.size])
+    if stated is None:
+        return EstimatedLength(estimated)
     seconds = stated.frames * frame.samples / frame.sr
-    right = estimated / tolerance - 0.1 <= seconds <= estimated * tolerance + 0.1
-    return None if right or not estimated else estimated
+    low, high = estimated / tolerance - 0.1, estimated * tolerance + 0.1
+    if stated.size > size - start:  # cut off: the whole had this length
+        high = float("inf")
+    if low <= seconds <= high and not _is_joined(read_at, start + stated.size, start, size):
+        return None
+    return EstimatedLength(estimated, (start + stated.fields[0], start + stated.fields[1]))
+
+
+def _is_joined(read_at: ReadAt, end: int, start: int, size: int) -> bool:
+    """Return whether frames follow the stated end, as where files were joined."""
+    if not start < end < size:
+        return False
+    end += id3_bytes(read_at(end, 10))
+    return find_frames(read_at(end, max(0, min(size - end, JOINT_BYTES)))) is not None
 
 
 def id3_bytes(head: bytes) -> int:

@@ -58,9 +58,9 @@ def chained_links(file: BinaryIO, start: int = 0) -> list[OggLink]:
         headers = bool(head[5] & _FIRST)
         if headers:
             rate = rate or _rate(head[_PAGE_HEAD + count :])
-        position = int.from_bytes(head[6:14], "little", signed=True)
-        granule = max(granule, position)
         at += length
+        if at <= size:  # else the page is cut off
+            granule = max(granule, int.from_bytes(head[6:14], "little", signed=True))
     links.append(OggLink(begin, min(at, size), granule / rate if rate else 0.0))
     sounding = [link for link in links if link.seconds > 0][:MAX_LINKS]
     return sounding if len(sounding) > 1 else []
