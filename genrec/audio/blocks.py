@@ -25,12 +25,15 @@ class MonoCollector:
     ----------
     start_s, length_s
         The part of the stream, in seconds.
+    max_skip_s
+        If the first frame begins at most this much before ``start_s``, what comes before it is
+        left out; else the part begins with the first frame.
     mix
         How the channels are mixed.
     """
 
-    def __init__(self, start_s: float, length_s: float, mix: MonoMix) -> None:
-        self.start_s, self._left_s = start_s, length_s
+    def __init__(self, start_s: float, length_s: float, max_skip_s: float, mix: MonoMix) -> None:
+        self.start_s, self._left_s, self._max_skip_s = start_s, length_s, max_skip_s
         self.stats = ChannelStats()
         self._mix = mix
         self._fifo = av.AudioFifo()
@@ -40,7 +43,7 @@ class MonoCollector:
         self._y = np.empty(0, np.float32)
         self._skip = self._count = 0
 
-    def add(self, frame: av.AudioFrame, at_s: float | None, *, max_skip_s: float) -> bool:
+    def add(self, frame: av.AudioFrame, at_s: float | None) -> bool:
         """Add a frame that begins at ``at_s``; return False when no more are needed.
 
         Raises
@@ -49,7 +52,7 @@ class MonoCollector:
             The first frame's sample rate or number of channels is outside the limits.
         """
         shape = (frame.layout.nb_channels, frame.format.name, frame.sample_rate)
-        if shape != self._shape and not self._change(shape, at_s, max_skip_s):
+        if shape != self._shape and not self._change(shape, at_s):
             return False
         frame.pts = None  # the queue would raise on a gap
         self._fifo.write(frame)
@@ -73,7 +76,7 @@ class MonoCollector:
         assert self._shape is not None
         return self._y[self._skip : self._count], self._shape[2]
 
-    def _change(self, shape: tuple[int, str, int], at_s: float | None, max_skip_s: float) -> bool:
+    def _change(self, shape: tuple[int, str, int], at_s: float | None) -> bool:
         """Begin a stretch of frames of another shape; the queue holds frames of one shape only."""
         channels, _, rate = shape
         first = self._shape is None
@@ -87,7 +90,7 @@ class MonoCollector:
         self._fifo = av.AudioFifo()
         if first:
             late_s = 0.0 if at_s is None else self.start_s - at_s
-            self._skip = round(late_s * rate) if 0 < late_s <= max_skip_s else 0
+            self._skip = round(late_s * rate) if 0 < late_s <= self._max_skip_s else 0
             self._y = np.empty(self._skip + round(self._left_s * rate), np.float32)
         elif self._shape and self._shape[2] != rate:
             y, sr = self._present()

@@ -26,6 +26,7 @@ from genrec.audio.limits import DecodeLimits, check_duration, check_format
 from genrec.audio.mpeg import EstimatedLength
 from genrec.audio.ogg import chained_links
 from genrec.audio.readers import RawAudio, Samples, SoundReader
+from genrec.audio.sounding import read_middle
 from genrec.audio.views import FileView
 from genrec.errors import (
     ClipTooLarge,
@@ -191,14 +192,12 @@ def _read(limits: DecodeLimits, reader: SoundReader) -> RawAudio:
         y, sr = reader.read(0.0, length_s)
         return RawAudio(y, sr, None, complete=True)
     check_duration(duration_s, limits)
-    spare_s = duration_s - length_s
-    start_s = spare_s / 2 if limits.start == "middle" and spare_s > SLACK_S else 0.0
-    y, sr = reader.read(start_s, length_s)
-    expected_s = min(length_s, duration_s - start_s)
-    if start_s and y.size < 0.5 * expected_s * sr:
-        # The file is shorter than its header states: decode it from its start.
-        y, sr = max((y, sr), reader.read(0.0, length_s), key=lambda part: part[0].size)
-    return RawAudio(y, sr, duration_s, y.size >= (expected_s - reader.tolerance_s) * sr)
+    if limits.start == "middle" and duration_s - length_s > SLACK_S:
+        y, sr, complete = read_middle(reader, duration_s, length_s)
+        return RawAudio(y, sr, duration_s, complete)
+    y, sr = reader.read(0.0, length_s)
+    complete = y.size >= (min(length_s, duration_s) - reader.tolerance_s) * sr
+    return RawAudio(y, sr, duration_s, complete)
 
 
 def has_sound(y: Samples) -> bool:

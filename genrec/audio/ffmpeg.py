@@ -97,10 +97,21 @@ class FfmpegReader:
         A change of the sample rate or the number of channels in mid-stream is followed: the samples
         have the rate that most of them were recorded at.
         """
-        collector = self._collect(MonoCollector(start_s, length_s, MEAN))
+        return self._mixed(start_s, length_s, MAX_SKIP_S)
+
+    def probe(self, at_s: float, length_s: float, *, exact: bool) -> tuple[Samples, int]:
+        """Return some mono samples at a time, and their rate.
+
+        A seek in a Matroska file ends at its index, up to ten seconds earlier. Unless ``exact``,
+        the samples there are returned, since decoding up to the time is slow.
+        """
+        return self._mixed(at_s, length_s, MAX_SKIP_S if exact else 1.5 * PREROLL_S)
+
+    def _mixed(self, start_s: float, length_s: float, max_skip_s: float) -> tuple[Samples, int]:
+        collector = self._collect(MonoCollector(start_s, length_s, max_skip_s, MEAN))
         mix = collector.stats.mix()
         if mix is not MEAN:
-            collector = self._collect(MonoCollector(start_s, length_s, mix))
+            collector = self._collect(MonoCollector(start_s, length_s, max_skip_s, mix))
         return collector.samples(default_rate=self.sr)
 
     def _collect(self, collector: MonoCollector) -> MonoCollector:
@@ -114,7 +125,7 @@ class FfmpegReader:
         self._at_start = False
         for frame in self._frames():
             at_s = None if frame.time is None else frame.time - self._origin_s
-            if not collector.add(frame, at_s, max_skip_s=MAX_SKIP_S):
+            if not collector.add(frame, at_s):
                 break
         collector.finish()
         return collector

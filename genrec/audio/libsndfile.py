@@ -48,6 +48,11 @@ class LibsndfileReader:
             count = self._fill(y, start, mix, None)
         return y[:count], self.sr
 
+    def probe(self, at_s: float, length_s: float, *, exact: bool) -> tuple[Samples, int]:
+        """Return some mono samples at a time, and their rate."""
+        del exact  # libsndfile always is
+        return self.read(at_s, length_s)
+
     def has_end(self) -> bool:
         """Return whether the last sample can be decoded; takes 0.2 ms in a whole FLAC."""
         with contextlib.suppress(soundfile.SoundFileError, RuntimeError):

@@ -66,6 +66,13 @@ class SoundReader(Protocol):
         """
         ...
 
+    def probe(self, at_s: float, length_s: float, *, exact: bool) -> tuple[Samples, int]:
+        """Return some mono samples at a time, and their rate; cheaper than `read`.
+
+        Unless ``exact``, they may come from some seconds earlier, where the file has an index.
+        """
+        ...
+
 
 class ByteSource(Protocol):
     """What the decoders need of a file: a part of a file has no name and no close()."""
