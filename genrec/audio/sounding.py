@@ -26,13 +26,11 @@ PROBES, CLOSE_PROBES = 8, 32
 # All probes of one file, those of the bisection included.
 MAX_PROBES = 150
 PROBE_S = 0.1
-# A close probe is so long, because a rest between two notes is no gap.
-CLOSE_S = 0.5
 # RMS in dB re full scale without the mean: the noise of a quiet room is below it.
 FLOOR_DB = -60.0
 # A probe this far below the loud ones is silent, in dB.
 RANGE_DB = 40.0
-# Shorter gaps are part of the music, in seconds.
+# Shorter gaps are part of the music, in seconds. A close probe is so long.
 MIN_GAP_S = 2.0
 # If less sounds, so much before and after each stretch is decoded too, in seconds.
 SHORT_S, MARGIN_S = 3.0, 1.5
@@ -109,12 +107,15 @@ class Sketch:
         levels = self._levels(PROBES)
         if min(levels.values()) > self._threshold_db and not self.gaps_in(*self._middle):
             return []
-        levels |= self._levels(CLOSE_PROBES)
-        times = sorted(levels)
-        sounds = {at: levels[at] > self._threshold_db for at in times}
+        sounds = self._close_look()
+        times = sorted(sounds)
         if not any(sounds.values()):
             return []
-        ends = [self._end(a, b, sounds[a]) for a, b in pairwise(times) if sounds[a] != sounds[b]]
+        ends = [
+            self._first_sound(a, b) if sounds[b] else self._last_sound(a, b)
+            for a, b in pairwise(times)
+            if sounds[a] != sounds[b]
+        ]
         edges = [0.0, *ends, self._duration_s]
         silent = not sounds[times[0]]
         gaps = [edge for index, edge in enumerate(pairwise(edges)) if (index % 2 == 0) == silent]
@@ -134,33 +135,52 @@ class Sketch:
         for index in range(count):
             at_s = (index + 0.5) * self._duration_s / count
             at = round((at_s - start_s) * sr)
-            if count == PROBES and 0 <= at < y.size - round(PROBE_S * sr):
+            if 0 <= at < y.size - round(PROBE_S * sr):
                 levels[at_s] = level_db(y[at : at + round(PROBE_S * sr)])
             else:
-                levels[at_s] = self._probe(at_s, close=count > PROBES)
+                self._left -= 1
+                levels[at_s] = level_db(self._reader.probe(at_s, PROBE_S, exact=False)[0])
         loud = [level for level in [*levels.values(), level_db(y)] if FLOOR_DB < level < math.inf]
         if loud:
             self._threshold_db = max(FLOOR_DB, float(np.percentile(loud, 75)) - RANGE_DB)
         return levels
 
-    def _probe(self, at_s: float, *, close: bool) -> float:
-        """Return the level at a time; of a close probe the largest within `CLOSE_S`."""
-        self._left -= 1
-        if not close:
-            return level_db(self._reader.probe(at_s, PROBE_S, exact=False)[0])
-        at_s = max(at_s - CLOSE_S / 2, PROBE_S)
-        levels = frame_levels(*self._reader.probe(at_s, CLOSE_S, exact=True))
-        return float(levels.max()) if levels.size else -math.inf
+    def _close_look(self) -> dict[float, bool]:
+        """Return whether the file sounds at many times; the decoded middle needs no probes."""
+        start_s, y, sr = self._middle
+        end_s = start_s + y.size / sr
+        sounds: dict[float, bool] = {}
+        for index in range(CLOSE_PROBES):
+            at_s = (index + 0.5) * self._duration_s / CLOSE_PROBES
+            if not start_s <= at_s <= end_s:
+                sounds[at_s] = self._sounds(at_s - MIN_GAP_S / 2)
+        frames = frame_levels(y, sr)
+        step = round(MIN_GAP_S / PROBE_S)
+        for first in range(0, frames.size - step + 1, step):
+            at_s = start_s + (first + step / 2) * PROBE_S
+            sounds[at_s] = bool((frames[first : first + step] > self._threshold_db).any())
+        return sounds
 
-    def _end(self, a: float, b: float, sounds: bool) -> float:
-        """Return where sound begins or ends between two times, by bisection."""
+    def _sounds(self, start_s: float) -> bool:
+        """Return whether anything sounds in the `MIN_GAP_S` from a time on."""
+        self._left -= 1
+        start_s = max(start_s, PROBE_S)
+        levels = frame_levels(*self._reader.probe(start_s, MIN_GAP_S, exact=True))
+        return bool((levels > self._threshold_db).any())
+
+    def _last_sound(self, a: float, b: float) -> float:
+        """Return where sound ends between a time with sound and one without, by bisection."""
         while b - a > PROBE_S and self._left > 0:
             between = (a + b) / 2
-            if (self._probe(between, close=True) > self._threshold_db) == sounds:
-                a = between
-            else:
-                b = between
-        return (a + b) / 2
+            a, b = (between, b) if self._sounds(between) else (a, between)
+        return b
+
+    def _first_sound(self, a: float, b: float) -> float:
+        """Return where sound begins between a time without sound and one with it."""
+        while b - a > PROBE_S and self._left > 0:
+            between = (a + b) / 2
+            a, b = (a, between) if self._sounds(between - MIN_GAP_S) else (between, b)
+        return a
 
 
 def level_db(y: Samples) -> float:
@@ -239,7 +259,7 @@ def _joined(
     cut: list[tuple[Samples, int]] = []
     complete = True
     for (start, end), (_, y, sr) in zip(parts, pieces, strict=True):
-        complete &= y.size >= (end - start - tolerance_s) * sr
+        complete &= y.size + 1 >= (end - start - tolerance_s) * sr
         for a, b in kept:
             if start <= a < end:
                 cut.append((y[round((a - start) * sr) : round((b - start) * sr)], sr))
