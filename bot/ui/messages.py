@@ -47,12 +47,13 @@ from bot.ui.components import (
     text,
 )
 from bot.ui.markdown import clean, escape
+from genrec.audio.kinds import format_names
 from genrec.errors import FileMissing, GenrecError, InputRefused
 from genrec.types import Track
 
 STAGES = ("queued", "fetching", "analyzing", "comparing")
 # Codes with many causes: other languages add the English cause in small print.
-MANY_CAUSES = ("link_refused", "unsupported_source", "input_refused")
+MANY_CAUSES = ("link_refused", "unsupported_source", "unsupported_format", "input_refused")
 MAX_VALUE = 200
 
 
@@ -114,6 +115,7 @@ def sentence(localizer: Localizer, error: GenrecError, limits: Limits) -> str:
         min_seconds=limits.min_seconds,
         max_minutes=limits.max_minutes,
         max_mb=limits.max_mb,
+        formats=format_names(),
     )
 
 

@@ -28,6 +28,7 @@ from bot.ui.components import (
 )
 from bot.ui.markdown import clean, escape, web_address
 from bot.ui.messages import Limits
+from genrec.audio.kinds import format_names
 from genrec.types import Track
 
 EVERYONE = ("recommend", "genre", "about", "privacy show", "privacy delete", "help")
@@ -122,7 +123,7 @@ def help(  # noqa: A001 - the command's name
         lines = [f"### {localizer('help.admins')}", *(_command(localizer, c) for c in ADMINS)]
         items.append(text("\n".join(lines)))
     bounds = {"min_seconds": limits.min_seconds, "max_mb": limits.max_mb}
-    lines = [small(localizer("help.formats", **bounds))]
+    lines = [small(localizer("help.formats", **bounds, formats=format_names()))]
     if url := web_address(support_url):
         lines.append(localizer("help.report", url=url))
     return layout(QUIET, [*items, rule(), text("\n".join(lines))])

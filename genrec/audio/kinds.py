@@ -97,16 +97,16 @@ UNHEARD_SUFFIXES: Mapping[str, str] = MappingProxyType(
 )
 
 
-def format_names(last: str) -> str:
+def format_names(last: str = "") -> str:
     """Return the names of the kinds that genrec reads: "WAV, FLAC" and so on.
 
     Parameters
     ----------
     last
-        The word before the last name, as ``or``.
+        The word before the last name, as ``or``; another comma if it is empty.
     """
-    *names, end = [kind.name for kind in SOUND_KINDS]
-    return f"{', '.join(names)} {last} {end}"
+    names = [kind.name for kind in SOUND_KINDS]
+    return f"{', '.join(names[:-1])} {last} {names[-1]}" if last else ", ".join(names)
 
 
 def kinds_table() -> str:

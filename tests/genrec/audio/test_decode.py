@@ -79,7 +79,8 @@ def test_long_file_is_decoded_from_its_start(
 ) -> None:
     decoded = decode(songs[kind], sr=SR, limits=DecodeLimits(max_seconds=4, start="start"))
     assert decoded.y.size == 4 * SR
-    assert correlation(decoded.y, song[: 4 * SR]) > 0.95
+    # FFmpeg's encoder of WMA begins badly.
+    assert correlation(decoded.y, song[: 4 * SR]) > (0.9 if kind == "wma" else 0.95)
 
 
 def test_slightly_longer_file_is_decoded_from_its_start(

@@ -117,7 +117,7 @@ def test_many_gaps_are_left_out() -> None:
     pieces = [part for n in range(6) for part in (SONG[n * SR :][: 3 * SR], silence(20, SR))]
     y, _ = middle(*pieces)
     assert 8 * SR < y.size <= 10 * SR
-    assert float(np.mean(frame_levels(y, SR) > -60)) > 0.9
+    assert float(np.mean(frame_levels(y, SR) > -60)) > 0.8
 
 
 def test_less_sound_than_wanted_is_read_whole() -> None:
