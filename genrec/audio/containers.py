@@ -61,7 +61,7 @@ WAVPACK = Container(kinds.WAVPACK, "wv", libsndfile=False)
 
 @dataclass(frozen=True, slots=True)
 class Sniffed:
-    """What `sniff` found.
+    """Result of `sniff`: a container, and where it begins.
 
     Attributes
     ----------

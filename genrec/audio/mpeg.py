@@ -62,7 +62,7 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class FoundFrames:
-    """Where frames begin in some bytes, and whether they are ADTS or free format."""
+    """Offset of the first frame in some bytes, and the kind of the frames."""
 
     offset: int
     adts: bool

@@ -75,7 +75,7 @@ class SoundReader(Protocol):
 
 
 class ByteSource(Protocol):
-    """What the decoders need of a file: a part of a file has no name and no close()."""
+    """Protocol of a file, or a part of one, for the decoders."""
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to ``size`` bytes."""
