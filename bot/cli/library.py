@@ -54,14 +54,24 @@ def index(
     backup: Annotated[
         bool, typer.Option("--backup", help="Back up the database after the run.")
     ] = False,
+    table: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write a CSV table with a row for every file."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Analyse a music folder into the catalogue; unchanged files are skipped."""
+    from bot.cli.index_report import report_as_json, show_report
+    from db.ingest.report import report_csv
+
     report = _run(_index(folder, retry_failed, allow_empty, backup, quiet=as_json))
+    if table is not None:
+        with _output(table) as out:
+            out.writelines(report_csv(report))
     if as_json:
         _print_json(report_as_json(report))
     else:
-        _show_report(report)
+        show_report(report)
 
 
 @library.command("list")
@@ -163,36 +173,6 @@ def import_file(
     for reason in result.refused:
         print(reason, file=sys.stderr)
     print(f"{len(result.ids)} tracks imported, {len(result.refused)} rows rejected.")
-
-
-def report_as_json(report: IngestReport) -> dict[str, Any]:
-    """Return the report of an indexing run as the JSON object of docs/cli.md."""
-    names = ("tracks", "analyzed", "reused", "unchanged", "resumed", "removed", "switched")
-    return {
-        **{name: getattr(report, name) for name in names},
-        "seconds": round(report.seconds, 3),
-        "music_s": round(report.music_s, 1),
-        "failures": [
-            {"path": failure.path, "code": failure.code, "reason": failure.reason}
-            for failure in report.failures
-        ],
-    }
-
-
-def _show_report(report: IngestReport) -> None:
-    for failure in report.failures:
-        print(f"{failure.path}: {failure.reason}", file=sys.stderr)
-    speed = ""
-    if report.analyzed and report.seconds:
-        speed = (
-            f", {report.analyzed / report.seconds:.1f} files/s,"
-            f" {report.music_s / report.seconds:.0f} times real time"
-        )
-    print(
-        f"{report.tracks} tracks in the catalogue: {report.analyzed} analysed,"
-        f" {report.unchanged} unchanged, {report.reused + report.resumed} reused,"
-        f" {report.removed} removed, {len(report.failures)} failed; {report.seconds:.1f} s{speed}."
-    )
 
 
 async def _index(

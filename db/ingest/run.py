@@ -58,7 +58,8 @@ class IngestProgress:
 class IngestReport:
     """Result of a run: active tracks at its end, counts of files, and failures.
 
-    ``music_s`` is the length of the analysed files, ``seconds`` the duration of the run.
+    ``music_s`` is the length of the analysed files, ``seconds`` the duration of the run. ``scan``
+    has every file of the folder, ``unchanged_paths`` those that the catalogue had already.
     """
 
     tracks: int = 0
@@ -72,6 +73,8 @@ class IngestReport:
     music_s: float = 0.0
     backup: Path | None = None
     failures: list[Failure] = field(default_factory=list)
+    scan: FolderScan = field(default_factory=FolderScan)
+    unchanged_paths: frozenset[str] = frozenset()
 
 
 async def ingest(
@@ -107,7 +110,7 @@ class _IngestRun:
         self.job = job
         self.folder = folder
         self.found = found
-        self.report = IngestReport()
+        self.report = IngestReport(scan=found)
         self.todo: deque[str] = deque()
         self.total = 0
         self.current = ""
@@ -145,6 +148,10 @@ class _IngestRun:
         self.total = len(plan.todo) + len(plan.copied) + plan.resumed + len(plan.failed)
         report.unchanged, report.resumed = len(plan.copied), plan.resumed
         report.removed = plan.removed
+        copied = set(plan.copied)
+        report.unchanged_paths = frozenset(
+            path for path, track in known.active.items() if track.track_id in copied
+        )
         report.failures = [*plan.failed, *self._unreadable()]
         async with self.db.transaction() as tx:
             await delete_failures(tx, job.scope, job.model_id, plan.obsolete)

@@ -1,22 +1,23 @@
-"""Scan a music folder for audio files, with their size and modification time."""
+"""Scan a music folder: sound files with their stamps, and the reason for each other file."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from db.ingest.file_kinds import (
+    LeftOutFile,
+    LeftOutReason,
+    is_snapshot,
+    kind_of,
+    reason_to_leave_out,
+    system_folder,
+)
 from genrec.errors import FileMissing
-
-# A first filter; whether a file is audio is decided by the decoder.
-AUDIO_SUFFIXES = frozenset(
-    {
-        ".aac", ".aif", ".aiff", ".flac", ".m4a", ".m4b", ".mka", ".mkv",
-        ".mp3", ".mp4", ".oga", ".ogg", ".opus", ".wav", ".webm",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +30,14 @@ class FileStamp:
 
 @dataclass(slots=True)
 class FolderScan:
-    """Result of a scan: file stamps by absolute path, and the reason for each unreadable path."""
+    """Result of a scan: stamps of sound files by path, reasons by unreadable path, files left out.
+
+    Every file below the folder is in one of the three. A folder of snapshots counts as one file.
+    """
 
     files: dict[str, FileStamp] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
+    left_out: list[LeftOutFile] = field(default_factory=list)
 
 
 def open_folder(path: Path) -> Path:
@@ -48,10 +53,10 @@ def open_folder(path: Path) -> Path:
 
 
 def scan_folder(root: Path) -> FolderScan:
-    """Return the audio files under a folder, each once, without hidden files and folders.
+    """Return the sound files under a folder, each once, and the other files with their reasons.
 
-    A file counts as audio by its suffix. Linked folders are scanned after all others, and no folder
-    is scanned twice.
+    Names that begin with a dot are scanned like any other. Linked folders are scanned after all
+    others, and no folder is scanned twice.
     """
     found = FolderScan()
     scanned: set[tuple[int, int]] = set()
@@ -69,8 +74,7 @@ def scan_folder(root: Path) -> FolderScan:
             found.unreadable[printable(folder)] = f"The folder cannot be read ({error.strerror})."
             continue
         for entry in listing:
-            if not entry.name.startswith("."):
-                _add(entry, found, linked if entry.is_symlink() else plain)
+            _add(entry, found, linked if entry.is_symlink() else plain)
     return found
 
 
@@ -94,12 +98,38 @@ def printable(path: str) -> str:
 def _add(entry: os.DirEntry[str], found: FolderScan, folders: deque[str]) -> None:
     try:
         if entry.is_dir():
-            folders.append(entry.path)
-        elif entry.is_file() and Path(entry.name).suffix.casefold() in AUDIO_SUFFIXES:
-            entry.path.encode("utf-8")
+            if kind := system_folder(Path(entry.path)):
+                found.left_out.extend(_system_files(entry, kind))
+            else:
+                folders.append(entry.path)
+            return
+        entry.path.encode("utf-8")
+        if not entry.is_file():
+            found.left_out.append(_no_file(entry))
+        elif (left_out := reason_to_leave_out(entry.path, entry.name)) is not None:
+            found.left_out.append(left_out)
+        else:
             status = entry.stat()
             found.files[entry.path] = FileStamp(status.st_size, status.st_mtime_ns)
     except UnicodeEncodeError:
         found.unreadable[printable(entry.path)] = "The file's name is not UTF-8: rename it."
     except OSError as error:
         found.unreadable[printable(entry.path)] = f"The file cannot be read ({error.strerror})."
+
+
+def _system_files(folder: os.DirEntry[str], kind: str) -> Iterator[LeftOutFile]:
+    """Yield the files below a system's folder; links in it are not followed."""
+    if is_snapshot(kind):
+        yield LeftOutFile(printable(folder.path), LeftOutReason.SYSTEM_FOLDER, kind)
+        return
+    for parent, _, names in os.walk(folder.path):
+        for name in names:
+            path = printable(os.path.join(parent, name))  # noqa: PTH118 - a path may be a byte path
+            yield LeftOutFile(path, LeftOutReason.SYSTEM_FOLDER, kind)
+
+
+def _no_file(entry: os.DirEntry[str]) -> LeftOutFile:
+    """Return why neither a file nor a folder is at this place."""
+    dead = entry.is_symlink() and not Path(entry.path).exists()
+    reason = LeftOutReason.DEAD_LINK if dead else LeftOutReason.NO_FILE
+    return LeftOutFile(entry.path, reason, kind_of(entry.name))
