@@ -24,6 +24,8 @@ from bot.ui.track_files import csv_file
 from db.connection import Database
 from db.damaged import damaged_tracks
 from db.generations import NewTrack
+from db.ingest.file_kinds import LeftOutReason
+from db.ingest.report import FileResult, count_files, file_rows
 from db.ingest.run import IngestJob, IngestProgress, IngestReport, ingest
 from db.tracks import LIBRARY, guild_scope
 from genrec.errors import GenrecError, InputRefused
@@ -34,6 +36,7 @@ log = logging.getLogger(__name__)
 
 FAILURES = "failures.csv"
 _MAX_FAILURES = 20_000
+_UNREAD = LeftOutReason.UNREAD_FORMAT
 _AUDIO_GONE = "The audio is not stored, only an older model's analysis: add the track again."
 
 
@@ -142,8 +145,9 @@ class Reindexing:
             log.warning("music folder refused: %s", error)
             raise RequestDeclined("library_refused") from error
         run.failures = [
-            (shown_path(f.path, root), f.code, f.reason.replace(str(root), "…"))
-            for f in report.failures
+            (shown_path(row.path, root), row.code, row.reason.replace(str(root), "…"))
+            for row in file_rows(report)
+            if row.code and not row.quiet
         ]
         run.state = _summed(run.state, report)
 
@@ -224,12 +228,16 @@ def _report(run: _Run, localizer: Localizer) -> Response:
 
 
 def _summed(state: ReindexState, report: IngestReport) -> ReindexState:
+    counts = count_files(report)
+    left_out = [one for one in counts if one.result is FileResult.LEFT_OUT and not one.quiet]
     return replace(
         state,
         added=report.analyzed + report.reused,
         unchanged=report.unchanged + report.resumed,
         removed=report.removed,
         failed=len(report.failures),
+        left_out=sum(count.files for count in left_out),
+        formats={count.kind: count.files for count in left_out if count.code == _UNREAD},
     )
 
 

@@ -26,7 +26,8 @@ Custom ids, all of at most 100 characters:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import discord
 from discord import ui
@@ -55,6 +56,8 @@ STAGES = ("queued", "fetching", "analyzing", "comparing")
 # Codes with many causes: other languages add the English cause in small print.
 MANY_CAUSES = ("link_refused", "unsupported_source", "unsupported_format", "input_refused")
 MAX_VALUE = 200
+# Formats that the result of a /reindex counts one by one.
+MAX_FORMATS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class ReindexState:
 
     ``scope`` is "library" or "server"; ``total`` is 0 while the files are being counted;
     ``current`` is the file that is analysed; ``left_s`` is None while it cannot be estimated.
+    ``left_out`` counts files that are not analysed, ``formats`` those of formats that are not read.
     """
 
     scope: str
@@ -84,6 +88,8 @@ class ReindexState:
     elapsed_s: float = 0.0
     left_s: float | None = None
     current: str = ""
+    left_out: int = 0
+    formats: Mapping[str, int] = field(default_factory=dict)
 
 
 def progress(localizer: Localizer, stage: str, *, place: int = 0) -> ui.LayoutView:
@@ -191,6 +197,11 @@ def reindex_done(
     lines = ["### " + localizer("reindex.cancelled" if cancelled else "reindex.done"), summary]
     if cancelled:
         lines.append(localizer(f"reindex.cancelled_{state.scope}"))
+    if state.left_out:
+        lines.append(localizer("reindex.left_out", count=state.left_out))
+    if state.formats:
+        named = list(state.formats.items())[:MAX_FORMATS]
+        lines.append(small(" · ".join(f"{escape(kind, 40)}: {files}" for kind, files in named)))
     items: list[Item] = [text("\n".join(lines))]
     if csv:
         items += [text(localizer("reindex.failures")), ui.File(f"attachment://{csv}")]

@@ -131,13 +131,8 @@ _OTHER_SUFFIXES = {
     }.items()
     for suffix in suffixes.split()
 }
-# Films with music that is in no container that genrec reads.
-_VIDEO_SUFFIXES = frozenset(
-    {
-        ".asf", ".avi", ".divx", ".f4v", ".flv", ".m2ts", ".mpeg", ".mpg", ".mts", ".rm", ".rmvb",
-        ".swf", ".ts", ".vob", ".wmv",
-    }
-)  # fmt: skip
+# Videos whose suffixes are too common among other files to be in the table of sound kinds.
+_VIDEO_SUFFIXES = frozenset({".ts", ".swf", ".ogm"})
 _HEAD_BYTES = 8192
 _APPLE_DOUBLE = b"\x00\x05\x16\x07"
 # An ISO file that is a picture: HEIF and AVIF.

@@ -340,6 +340,16 @@ def test_reindex_progress_shows_percent_rate_time_left_file_and_cancel():
     assert custom_ids(done) == []
 
 
+def test_reindex_result_counts_files_left_out_and_names_their_formats():
+    formats = {"Monkey's Audio": 3, "MIDI": 1} | {f"Kind *{n}": 1 for n in range(20)}
+    state = ReindexState("library", left_out=30, formats=formats)
+    text = seen(messages.reindex_done(localizer("en-US"), state, csv="failures.csv"))
+    assert "30 files were left out; the table gives the reasons." in text
+    assert "Monkey's Audio: 3 · MIDI: 1 · Kind \\*0: 1" in text
+    assert "Kind \\*6" not in text
+    assert "left out" not in seen(messages.reindex_done(localizer("en-US"), ReindexState("server")))
+
+
 @pytest.mark.parametrize(
     ("scope", "expected"),
     [

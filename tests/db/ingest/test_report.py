@@ -18,7 +18,7 @@ from genrec.errors import SilentAudio
 from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyzer, fill
 
 FILES = {
-    "a.wma": ("left_out", "unread_format"),
+    "a.ape": ("left_out", "unread_format"),
     "b.flac": ("refused", "silent_audio"),
     "cover.jpg": ("left_out", "no_sound"),
     "@eaDir/a.mp3/x.jpg": ("left_out", "system_folder"),
@@ -77,7 +77,7 @@ async def test_counts_are_by_result_kind_and_code(db: Database, music: Path) -> 
     assert (first.result, first.kind, first.code, first.files) == ("indexed", "MP3", "", 2)
     assert [count.result for count in counts[1:]] == ["refused", "left_out", "left_out", "left_out"]
     assert sum(count.files for count in counts) == len(FILES)
-    assert Path(next(c.example for c in counts if c.code == "unread_format")).name == "a.wma"
+    assert Path(next(c.example for c in counts if c.code == "unread_format")).name == "a.ape"
 
 
 async def test_csv_has_one_row_a_file_and_no_formula(db: Database, music: Path) -> None:

@@ -28,13 +28,13 @@ def _left_out(root: Path) -> dict[str, tuple[str, str]]:
 
 
 def test_scan_returns_sound_files_and_gives_a_reason_for_each_other(tmp_path: Path) -> None:
-    for name in ("b/2.FLAC", "a/1.mp3", "b/notes.txt", "a/5.opus.part", "a/cover.JPG", "a/x.wma"):
+    for name in ("b/2.FLAC", "a/1.mp3", "b/notes.txt", "a/5.opus.part", "a/cover.JPG", "a/x.ape"):
         _put(tmp_path, name)
     assert _names(tmp_path) == ["a/1.mp3", "b/2.FLAC"]
     assert _left_out(tmp_path) == {
         "a/5.opus.part": ("unfinished", "OPUS"),
         "a/cover.JPG": ("no_sound", "picture"),
-        "a/x.wma": ("unread_format", UNHEARD_SUFFIXES[".wma"]),
+        "a/x.ape": ("unread_format", UNHEARD_SUFFIXES[".ape"]),
         "b/notes.txt": ("no_sound", "text"),
     }
     found = scan_folder(tmp_path).files[str(tmp_path / "a/1.mp3")]
@@ -116,9 +116,9 @@ def test_content_decides_where_the_suffix_does_not(tmp_path: Path) -> None:
     for name, kind in (
         ("no suffix", "flac"),
         ("song.mp3.bak", "mp3"),
-        ("really.wma", "mp3"),
+        ("really.ape", "mp3"),
         ("tape.dat", "opus"),
-        ("film.ogv", "ogg"),
+        ("film.ogm", "ogg"),
         ("take.1", "m4a"),
     ):
         write(tmp_path / name, y, 44100, kind)
@@ -129,11 +129,11 @@ def test_content_decides_where_the_suffix_does_not(tmp_path: Path) -> None:
     _put(tmp_path, "noise.bin", bytes(range(256)) * 64)
     _put(tmp_path, "empty")
     assert _names(tmp_path) == sorted(
-        ["no suffix", "song.mp3.bak", "really.wma", "tape.dat", "film.ogv", "take.1", "big tag.old"]
+        ["no suffix", "song.mp3.bak", "really.ape", "tape.dat", "film.ogm", "take.1", "big tag.old"]
     )
     assert _left_out(tmp_path) == {
         "photo": ("no_sound", "no suffix"),
-        "film.mpg": ("unread_format", "video"),
+        "film.mpg": ("unread_format", "MPEG video"),
         "noise.bin": ("no_sound", "BIN"),
         "empty": ("no_sound", "no suffix"),
     }
