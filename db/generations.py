@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.connection import Database, SqlSession
+from db.details import TrackDetails, put_details
 from db.vectors import is_sound_vector, pack_fingerprint, pack_vector
 from genrec.errors import CatalogueError, ModelMismatch
 from genrec.names import fold
@@ -32,7 +33,8 @@ class NewTrack:
     ``genre`` is shown to users; ``label`` is the preset's genre for filters, by default ``genre``;
     ``predicted`` is the preset's most probable genre, by default ``label``. ``content`` is the
     SHA-256 of the analysed file, by default of the embedding; without a ``source`` it identifies
-    the track. ``size`` and ``mtime_ns`` are those of the file, if there is one.
+    the track. ``size`` and ``mtime_ns`` are those of the file, if there is one. ``details`` are
+    those of its tags, or None to leave what is stored.
     """
 
     title: str
@@ -48,6 +50,7 @@ class NewTrack:
     size: int | None = None
     mtime_ns: int | None = None
     added_by: int | None = None
+    details: TrackDetails | None = None
 
     @classmethod
     def of(
@@ -96,6 +99,7 @@ class KnownTrack:
     size: int | None = None
     mtime_ns: int | None = None
     added_by: int | None = None
+    details: TrackDetails | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +165,7 @@ async def put(tx: SqlSession, generation: Generation, tracks: Sequence[NewTrack]
                 size=track.size,
                 mtime_ns=track.mtime_ns,
                 added_by=track.added_by,
+                details=track.details,
             )
         )
     await _repair(tx, generation, embeddings)
@@ -226,6 +231,7 @@ async def put_known(
         " WHERE t.scope = ? AND t.source = ? AND m.content = ? AND m.model_id = ?",
         [_entry(generation, track) for track in known],
     )
+    await put_details(tx, generation.scope, [(track.source, track.details) for track in known])
     return [track for track in tracks if track.content not in stored]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from db.connection import Database
@@ -112,11 +112,12 @@ class FileAnalyzer:
                 content=content,
                 size=before.size,
                 mtime_ns=before.mtime_ns,
+                details=tags.details,
             )
         analysis = await self._analyze(Path(path))
         if await asyncio.to_thread(file_stamp, path) != before:
             raise GenrecError(f"The file {path} changed while it was read: index the folder again.")
-        return NewTrack.of(
+        track = NewTrack.of(
             analysis,
             title=tags.title,
             artist=tags.artist,
@@ -127,6 +128,7 @@ class FileAnalyzer:
             size=before.size,
             mtime_ns=before.mtime_ns,
         )
+        return replace(track, details=tags.details)
 
     async def _analyze(self, path: Path) -> Analysis:
         """Analyse a file; while the queue is full, retry with growing pauses."""

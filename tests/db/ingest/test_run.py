@@ -14,6 +14,7 @@ import pytest
 
 from db import generations
 from db.connection import Database, SqlSession, open_db
+from db.details import TrackDetails, load_details
 from db.generations import Generation, KnownTrack
 from db.ingest.failures import Failure, load_failures
 from db.ingest.run import IngestJob, IngestProgress, IngestReport, ingest
@@ -41,6 +42,7 @@ from tests.db.fakes import (
     new_track,
     until,
 )
+from tests.db.tagging.tag_files import with_ffmpeg
 
 
 @pytest.fixture
@@ -463,3 +465,27 @@ async def test_embedding_deleted_during_the_run_is_computed_again(
     report = await _index(db, analyzer, music)
     assert (times, analyzer.calls) == (1, [first.name])
     assert (report.tracks, report.reused, report.analyzed) == (12, 0, 1)
+
+
+async def test_details_of_tags_are_kept_and_replaced(db: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "music"
+    folder.mkdir()
+    path, copy = folder / "a.mka", folder / "b.mka"
+    with_ffmpeg(path, "matroska", "aac", title="Song", album="Old", date="1999")
+    shutil.copy(path, copy)
+    await _index(db, FakeAnalyzer(), folder)
+    tracks = {track.source: track.id for track in await Catalogue(db).browse(MODEL)}
+
+    async def details() -> dict[int, TrackDetails]:
+        async with db.snapshot() as session:
+            return await load_details(session, tracks.values())
+
+    assert await details() == dict.fromkeys(tracks.values(), TrackDetails("Old", 1999))
+    with_ffmpeg(path, "matroska", "aac", title="Song", ISRC="GBAYE6900123")
+    fill(folder, 1)
+    copy.unlink()
+    await _index(db, FakeAnalyzer(), folder)
+    assert await details() == {tracks[str(path)]: TrackDetails(isrc="GBAYE6900123")}
+    with_ffmpeg(path, "matroska", "aac", title="Song")
+    await _index(db, FakeAnalyzer(), folder)
+    assert await db.number("SELECT count(*) FROM detail") == 0
