@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.generations import BATCH, CONTENT_SOURCE, NewTrack
+from db.sections import split_source
 from db.tags import clean
 from db.tracks import STARTER, Catalogue
 from db.vectors import pack_vector, unpack_fingerprint, unpack_vector
@@ -184,7 +185,13 @@ def _m3u8(rows: Iterable[Row], _model_id: str, first: bool) -> str:
         playable = not source.startswith((f"{STARTER}:", CONTENT_SOURCE))
         if playable and not _LINE_BREAK.search(source):
             seconds = round(row["duration_s"]) or -1
-            lines.append(f"#EXTINF:{seconds},{row['artist']} - {row['title']}\n{source}\n")
+            lines.append(f"#EXTINF:{seconds},{row['artist']} - {row['title']}\n")
+            path, section = split_source(source)
+            if section is not None:  # as VLC and its like read it
+                lines.append(f"#EXTVLCOPT:start-time={section.start_s:g}\n")
+                if section.end_s is not None:
+                    lines.append(f"#EXTVLCOPT:stop-time={section.end_s:g}\n")
+            lines.append(f"{path}\n")
     return "".join(lines)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from db.details import NO_DETAILS, TrackDetails
@@ -66,6 +66,27 @@ def read_tags(path: Path, root: Path, labels: Sequence[str] = ()) -> Tags:
     artists = [name for name in folders if name and not match_label(name, labels)]
     artist = artist or _artist_folder(artists) or UNKNOWN_ARTIST
     return Tags(title, artist, genre, TrackDetails.of(fields))
+
+
+def song_tags(
+    album: Path, root: Path, fields: Mapping[str, str], labels: Sequence[str] = ()
+) -> Tags:
+    """Return the tags of a song of an album file; what ``fields`` lack comes from the file."""
+    whole = read_tags(album, root, labels)
+    own = {name: text for name in fields if (text := clean(fields[name]))}
+    details = TrackDetails.of(own)
+    return Tags(
+        own.get("title") or whole.title,
+        own.get("artist") or whole.artist,
+        own.get("genre") or whole.genre,
+        replace(
+            details,
+            album=details.album or whole.details.album,
+            year=details.year or whole.details.year,
+            release_id=whole.details.release_id,
+            artist_id=whole.details.artist_id,
+        ),
+    )
 
 
 def _artist_folder(folders: Sequence[str]) -> str:

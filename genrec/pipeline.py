@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +25,7 @@ from genrec.fingerprint import fingerprint
 from genrec.images import images, tta_variants, windows
 from genrec.preset import Preset
 from genrec.spectrogram import log_mel, preview
-from genrec.types import Analysis, GenreScore
+from genrec.types import Analysis, GenreScore, Section
 
 Float = NDArray[np.float32]
 T = TypeVar("T")
@@ -77,8 +77,15 @@ class PresetAnalyzer:
         """Model id of the preset: its name, ``@`` and 12 hex digits of its content hash."""
         return self.preset.model_id
 
-    def analyze(self, path: Path) -> Analysis:
+    def analyze(self, path: Path, section: Section | None = None) -> Analysis:
         """Return the analysis of one file.
+
+        Parameters
+        ----------
+        path
+            A sound file on this machine.
+        section
+            Section of the file that is analysed; None for the whole file.
 
         Raises
         ------
@@ -86,7 +93,8 @@ class PresetAnalyzer:
             The file cannot be decoded, or is outside the limits.
         """
         preset, timed = self.preset, Stopwatch()
-        audio = timed("decode", lambda: decode(path, sr=preset.spectrogram.sr, limits=self.limits))
+        limits = replace(self.limits, section=section)
+        audio = timed("decode", lambda: decode(path, sr=preset.spectrogram.sr, limits=limits))
         S_db = timed("spectrogram", lambda: self.spectrogram(audio.y))
         prediction = timed("network", lambda: self.predict_spectrogram(S_db))
         return Analysis(

@@ -213,8 +213,8 @@ def _begins_like_sound(head: bytes) -> bool:
         return False
     if head.startswith(b"ID3"):
         return True  # the tag may be longer than the bytes at hand
-    container = sniff(io.BytesIO(head))
-    if container in (MP3, AAC):
-        # Any data may contain two bytes like a frame's first ones.
+    sniffed = sniff(io.BytesIO(head))
+    if sniffed is not None and sniffed.container in (MP3, AAC):
+        # Any data may contain bytes like a frame's first ones.
         return head.lstrip(b"\0").startswith(b"\xff")
-    return container is not None
+    return sniffed is not None

@@ -10,6 +10,7 @@ from enum import StrEnum
 from db.import_export import csv_text
 from db.ingest.file_kinds import QUIET_REASONS, SENTENCES, kind_of
 from db.ingest.run import IngestReport
+from db.sections import file_of
 
 COLUMNS = ("file", "result", "kind", "code", "reason")
 
@@ -51,15 +52,24 @@ class FileCount:
 
 
 def file_rows(report: IngestReport) -> Iterator[FileRow]:
-    """Yield every file below the indexed folder: sound files, unreadable paths, files left out."""
+    """Yield every file below the indexed folder: sound files, unreadable paths, files left out.
+
+    An album file has one row for its songs, and one for each of them that is refused.
+    """
     failed = {failure.path: failure for failure in report.failures}
-    for path in report.scan.files:
-        if (failure := failed.get(path)) is not None:
-            yield FileRow(path, FileResult.REFUSED, kind_of(path), failure.code, failure.reason)
-        else:
-            unchanged = path in report.unchanged_paths
-            result = FileResult.UNCHANGED if unchanged else FileResult.INDEXED
+    albums: dict[str, FileResult] = {}
+    for source in report.scan.files:
+        path = file_of(source)
+        unchanged = source in report.unchanged_paths
+        result = FileResult.UNCHANGED if unchanged else FileResult.INDEXED
+        if (failure := failed.get(source)) is not None:
+            yield FileRow(source, FileResult.REFUSED, kind_of(path), failure.code, failure.reason)
+        elif source not in report.scan.songs:
             yield FileRow(path, result, kind_of(path))
+        elif albums.get(path) is not FileResult.INDEXED:
+            albums[path] = result
+    for path, result in albums.items():
+        yield FileRow(path, result, f"{kind_of(path)} with CUE sheet")
     for path, failure in failed.items():
         if path not in report.scan.files:
             yield FileRow(path, FileResult.REFUSED, "unreadable", failure.code, failure.reason)

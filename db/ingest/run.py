@@ -176,9 +176,11 @@ class _IngestRun:
         started, rest = time.monotonic(), len(self.todo)
         worked = 0
         pending: set[asyncio.Task[FileOutcome]] = set()
+        job = self.job
         files = FileAnalyzer(
-            self.db, analyzer, self.folder, self.job.model_id, self.job.labels, self.job.dimension
-        )
+            self.db, analyzer, self.folder, job.model_id, job.labels, job.dimension,
+            self.found.songs,
+        )  # fmt: skip
         try:
             while True:
                 while self.todo and len(pending) < max(1, self.job.concurrency):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections import deque
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from db.ingest.cue import CueSong, album_songs, is_sheet
 from db.ingest.file_kinds import (
     LeftOutFile,
     LeftOutReason,
@@ -17,6 +19,7 @@ from db.ingest.file_kinds import (
     reason_to_leave_out,
     system_folder,
 )
+from db.sections import section_source
 from genrec.errors import FileMissing
 
 
@@ -33,11 +36,13 @@ class FolderScan:
     """Result of a scan: stamps of sound files by path, reasons by unreadable path, files left out.
 
     Every file below the folder is in one of the three. A folder of snapshots counts as one file.
+    An album in one file with a CUE sheet is in ``files`` as its ``songs``, by their sources.
     """
 
     files: dict[str, FileStamp] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     left_out: list[LeftOutFile] = field(default_factory=list)
+    songs: dict[str, CueSong] = field(default_factory=dict)
 
 
 def open_folder(path: Path) -> Path:
@@ -75,6 +80,7 @@ def scan_folder(root: Path) -> FolderScan:
             continue
         for entry in listing:
             _add(entry, found, linked if entry.is_symlink() else plain)
+        _divide_albums([entry.path for entry in listing], found)
     return found
 
 
@@ -82,6 +88,12 @@ def file_stamp(path: str) -> FileStamp:
     """Return the size and modification time of a file; raises OSError."""
     status = Path(path).stat()
     return FileStamp(status.st_size, status.st_mtime_ns)
+
+
+def song_stamp(song: CueSong) -> FileStamp:
+    """Return the stamp of a song: of the album file and its CUE sheet; raises OSError."""
+    album, sheet = file_stamp(song.path), file_stamp(song.sheet)
+    return FileStamp(album.size + sheet.size, max(album.mtime_ns, sheet.mtime_ns))
 
 
 def file_sha256(path: str) -> str:
@@ -115,6 +127,21 @@ def _add(entry: os.DirEntry[str], found: FolderScan, folders: deque[str]) -> Non
         found.unreadable[printable(entry.path)] = "The file's name is not UTF-8: rename it."
     except OSError as error:
         found.unreadable[printable(entry.path)] = f"The file cannot be read ({error.strerror})."
+
+
+def _divide_albums(paths: list[str], found: FolderScan) -> None:
+    """Put the songs of the CUE sheets in a folder in place of their album files."""
+    sheets = [path for path in paths if is_sheet(path)]
+    sounds = [path for path in paths if path in found.files] if sheets else []
+    for sheet in sheets:
+        # An unreadable sheet leaves the album as it is.
+        with contextlib.suppress(OSError, UnicodeError):
+            songs = [song for song in album_songs(sheet, sounds) if song.path in found.files]
+            stamps = {section_source(song.path, song.section): song_stamp(song) for song in songs}
+            for source, song in zip(stamps, songs, strict=True):
+                found.files.pop(song.path, None)
+                found.songs[source] = song
+            found.files |= stamps
 
 
 def _system_files(folder: os.DirEntry[str], kind: str) -> Iterator[LeftOutFile]:

@@ -49,8 +49,9 @@ def tag_fields(path: Path, names: Sequence[str]) -> dict[str, str]:
     fields: dict[str, str] = {}
     # Tags are optional, and a hostile file may raise any error.
     with contextlib.suppress(Exception), path.open("rb") as file:
-        container = sniff(file)
-        for reader in _readers(container.demuxer if container else "", path.name, file):
+        sniffed = sniff(file)
+        demuxer = sniffed.container.demuxer if sniffed else ""
+        for reader in _readers(demuxer, path.name, file):
             with contextlib.suppress(Exception):
                 for field, text in reader(file, names).items():
                     if text.strip():

@@ -26,6 +26,7 @@ from genrec.audio.limits import DecodeLimits, check_duration, check_format
 from genrec.audio.mpeg import EstimatedLength
 from genrec.audio.ogg import chained_links
 from genrec.audio.readers import RawAudio, Samples, SoundReader
+from genrec.audio.section import SectionReader
 from genrec.audio.sounding import read_middle
 from genrec.audio.views import FileView
 from genrec.errors import (
@@ -187,11 +188,14 @@ def _source(
 def _read(limits: DecodeLimits, reader: SoundReader) -> RawAudio:
     """Check a header against the limits, then choose the part to decode and decode it."""
     check_format(reader.sr, reader.channels)
+    if reader.duration_s is not None:
+        check_duration(reader.duration_s, limits)
+    if limits.section is not None:
+        reader = SectionReader(reader, limits.section)
     duration_s, length_s = reader.duration_s, limits.max_seconds
     if duration_s is None:
         y, sr = reader.read(0.0, length_s)
         return RawAudio(y, sr, None, complete=True)
-    check_duration(duration_s, limits)
     if limits.start == "middle" and duration_s - length_s > SLACK_S:
         y, sr, complete = read_middle(reader, duration_s, length_s)
         return RawAudio(y, sr, duration_s, complete)

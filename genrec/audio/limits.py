@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from genrec.errors import ClipTooLong, UnsupportedFormat
-from genrec.types import MAX_ANALYZED_S
+from genrec.types import MAX_ANALYZED_S, Section
 
 # In Hz. libsndfile would also accept 1 Hz and 4 GHz.
 MIN_RATE, MAX_RATE = 8_000, 192_000
@@ -31,6 +31,8 @@ class DecodeLimits:
         fade-outs, or ``start``.
     max_duration_s
         Largest length of the whole file, in seconds, according to its header.
+    section
+        Section of the file that is decoded as if it were a file; None for the whole file.
     """
 
     max_bytes: int = 2**30
@@ -38,6 +40,7 @@ class DecodeLimits:
     max_seconds: float = MAX_ANALYZED_S
     start: Literal["middle", "start"] = "middle"
     max_duration_s: float = 12 * 3600.0
+    section: Section | None = None
 
 
 def check_format(sr: int, channels: int) -> None:
