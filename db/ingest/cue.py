@@ -9,8 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from db.tagging.code_pages import decode_texts
+from db.tagging.read import tag_fields
 from genrec.types import Section
 
+# Smaller files are not searched for a sheet among their tags: an album of 20 minutes as FLAC is
+# larger. So a scan opens few files.
+MIN_ALBUM_BYTES = 60 * 2**20
 # A CD has at most 99 tracks; a sheet of 99 has 20 kB.
 _MAX_BYTES, _MAX_SONGS = 1 << 18, 99
 _FRAMES_PER_S = 75
@@ -37,9 +41,10 @@ class CueSong:
 
 @dataclass(slots=True)
 class _Entry:
-    """A track of a sheet; ``start_s`` is None until its INDEX 01."""
+    """A track of a sheet; ``start_s`` is None until its INDEX 01. A CD may have one of data."""
 
     fields: dict[str, str]
+    is_audio: bool = True
     file: str = ""
     start_s: float | None = None
 
@@ -65,21 +70,26 @@ def album_songs(sheet: str, sounds: Sequence[str]) -> list[CueSong]:
     OSError
         The sheet cannot be read.
     """
-    parsed = parse_sheet(Path(sheet))
+    with Path(sheet).open("rb") as file:
+        parsed = _parse(_decode(file.read(_MAX_BYTES), Path(sheet)))
     songs: list[CueSong] = []
     names = list(dict.fromkeys(entry.file for entry in parsed.entries))
     for name in names:
         entries = [entry for entry in parsed.entries if entry.file == name]
         path = _find(name, sheet, sounds, alone=len(names) == 1)
-        if len(entries) > 1 and path:
+        if path:
             songs += _songs(path, sheet, entries, parsed.album)
     return songs
 
 
-def parse_sheet(path: Path) -> _Sheet:
+def embedded_songs(path: str) -> list[CueSong]:
+    """Return the songs of an album file with a CUE sheet among its tags."""
+    parsed = _parse(tag_fields(Path(path), ()).get("cuesheet", "")[:_MAX_BYTES])
+    return list(_songs(path, path, parsed.entries, parsed.album))
+
+
+def _parse(text: str) -> _Sheet:
     """Return a CUE sheet's album and tracks; lines that are not understood are skipped."""
-    with path.open("rb") as file:
-        text = _decode(file.read(_MAX_BYTES), path)
     sheet, file_name = _Sheet(), ""
     for command, rest in _commands(text):
         entry = sheet.entries[-1] if sheet.entries else None
@@ -88,7 +98,7 @@ def parse_sheet(path: Path) -> _Sheet:
             quoted = _QUOTED.fullmatch(rest)
             file_name = quoted["text"] if quoted else rest.rpartition(" ")[0] or rest
         elif command == "TRACK":
-            sheet.entries.append(_Entry({}))
+            sheet.entries.append(_Entry({}, is_audio=rest.upper().endswith("AUDIO")))
         elif command == "INDEX" and entry and entry.start_s is None:
             if index := _INDEX.fullmatch(rest):
                 entry.file, entry.start_s = file_name, _start_s(index)
@@ -104,13 +114,19 @@ def parse_sheet(path: Path) -> _Sheet:
 def _songs(
     path: str, sheet: str, entries: Sequence[_Entry], album: Mapping[str, str]
 ) -> Iterator[CueSong]:
+    """Yield the songs of one file, if they are two or more."""
     starts = sorted({entry.start_s or 0.0 for entry in entries})
-    for entry in entries:
+    if len(starts) < 2:
+        return
+    for number, entry in enumerate(entries, start=1):
         start_s = entry.start_s or 0.0
+        if not entry.is_audio:
+            continue
         end_s = next((later for later in starts if later > start_s), None)
         fields = {
             **{name: text for name, text in album.items() if name != "title"},
             "album": album.get("title", ""),
+            "title": f"Track {number}",
             **entry.fields,
         }
         yield CueSong(path, sheet, Section(start_s, end_s), fields)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from db.ingest.cue import CueSong, album_songs, is_sheet
+from db.ingest.cue import MIN_ALBUM_BYTES, CueSong, album_songs, embedded_songs, is_sheet
 from db.ingest.file_kinds import (
     LeftOutFile,
     LeftOutReason,
@@ -130,18 +130,26 @@ def _add(entry: os.DirEntry[str], found: FolderScan, folders: deque[str]) -> Non
 
 
 def _divide_albums(paths: list[str], found: FolderScan) -> None:
-    """Put the songs of the CUE sheets in a folder in place of their album files."""
-    sheets = [path for path in paths if is_sheet(path)]
-    sounds = [path for path in paths if path in found.files] if sheets else []
-    for sheet in sheets:
+    """Put the songs of CUE sheets in a folder, or among tags, in place of their album files."""
+    sounds = [path for path in paths if path in found.files]
+    for sheet in paths:
         # An unreadable sheet leaves the album as it is.
         with contextlib.suppress(OSError, UnicodeError):
-            songs = [song for song in album_songs(sheet, sounds) if song.path in found.files]
-            stamps = {section_source(song.path, song.section): song_stamp(song) for song in songs}
-            for source, song in zip(stamps, songs, strict=True):
-                found.files.pop(song.path, None)
-                found.songs[source] = song
-            found.files |= stamps
+            if is_sheet(sheet):
+                _divide(album_songs(sheet, sounds), found)
+    for path in sounds:
+        stamp = found.files.get(path)
+        if stamp is not None and stamp.size >= MIN_ALBUM_BYTES:
+            with contextlib.suppress(OSError):
+                _divide(embedded_songs(path), found)
+
+
+def _divide(songs: list[CueSong], found: FolderScan) -> None:
+    songs = [song for song in songs if song.path in found.files]
+    stamps = {section_source(song.path, song.section): (song, song_stamp(song)) for song in songs}
+    for source, (song, stamp) in stamps.items():
+        found.files.pop(song.path, None)
+        found.files[source], found.songs[source] = stamp, song
 
 
 def _system_files(folder: os.DirEntry[str], kind: str) -> Iterator[LeftOutFile]:

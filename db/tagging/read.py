@@ -19,7 +19,7 @@ from genrec.audio.containers import sniff
 
 FIELDS = (
     "title", "artist", "albumartist", "album", "genre", "year", "isrc",
-    "recording_id", "release_id", "artist_id",
+    "recording_id", "release_id", "artist_id", "cuesheet",
 )  # fmt: skip
 _TEXTS = FIELDS[:6]
 # The names of other taggers, without spaces, marks and case.

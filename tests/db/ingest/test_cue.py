@@ -18,6 +18,7 @@ from db.sections import file_of, section_source, split_source
 from db.tracks import Catalogue
 from genrec.types import Analysis, Section
 from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyzer, fake_analysis
+from tests.db.tagging.tag_files import with_ffmpeg
 
 SHEET = """REM GENRE "Blues"
 REM DATE 1965
@@ -154,6 +155,28 @@ def test_scan_has_songs_in_place_of_the_album(tmp_path: Path) -> None:
     stamp = song_stamp(found.songs[sources[0]])
     assert set(found.files.values()) == {stamp}
     assert stamp != file_stamp(str(path))
+
+
+def test_sheet_among_the_tags_of_a_large_file_divides_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(with_ffmpeg(tmp_path / "a.flac", "flac", "flac", title="Album", CUESHEET=SHEET))
+    assert list(scan_folder(tmp_path).files) == [path]
+    monkeypatch.setattr("db.ingest.scan.MIN_ALBUM_BYTES", 1000)
+    found = scan_folder(tmp_path)
+    assert list(found.files) == [section_source(path, section) for section, _, _ in SONGS]
+    wv = with_ffmpeg(tmp_path / "b.wv", "wv", "wavpack", Cuesheet=SHEET)
+    assert sum(file_of(source) == str(wv) for source in scan_folder(tmp_path).files) == 3
+
+
+def test_data_track_is_no_song_and_ends_the_one_before(tmp_path: Path) -> None:
+    _album(tmp_path, SHEET.replace("TRACK 03 AUDIO", "TRACK 03 MODE1/2352"))
+    assert _songs(tmp_path) == SONGS[:2]
+
+
+def test_song_without_a_title_has_its_number(tmp_path: Path) -> None:
+    _album(tmp_path, SHEET.replace("    TITLE Sinnerman\n", ""))
+    assert _songs(tmp_path)[2][1] == "Track 3"
 
 
 def test_second_sheet_of_an_album_is_ignored(tmp_path: Path) -> None:
