@@ -24,6 +24,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from db.details import TrackDetails
 from db.generations import BATCH, CONTENT_SOURCE, NewTrack
 from db.sections import split_source
 from db.tags import clean
@@ -39,6 +40,8 @@ _COLUMNS = (
     "model_id", "title", "artist", "genre", "label", "source", "scope", "duration_s",
     "embedding", "fingerprint",
 )  # fmt: skip
+# Not in exports of earlier versions.
+_DETAILS = ("album", "year", "isrc", "recording_id", "release_id", "artist_id")
 _TEXTS = ("title", "artist", "genre", "label")
 _MAX_SOURCE = 4096
 _MAX_FINGERPRINT_COLUMNS = 4096
@@ -48,10 +51,13 @@ _LINE_BREAK = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_IN_FILE_NAMES = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
 _SELECT = (
     "SELECT t.id, g.model_id, e.title, e.artist, e.genre, e.label, t.source, t.scope,"
-    " m.duration_s, m.vector, f.print FROM generation AS g"
+    " m.duration_s, m.vector, f.print, coalesce(d.album, ''), coalesce(d.year, 0),"
+    " coalesce(d.isrc, ''), coalesce(d.recording_id, ''), coalesce(d.release_id, ''),"
+    " coalesce(d.artist_id, '') FROM generation AS g"
     " JOIN entry AS e ON e.generation_id = g.id JOIN track AS t ON t.id = e.track_id"
     " JOIN embedding AS m ON m.id = e.embedding_id"
     " LEFT JOIN fingerprint AS f ON f.embedding_id = m.id"
+    " LEFT JOIN detail AS d ON d.track_id = t.id"
     " WHERE g.state = 'active' AND g.model_id = ?"
 )
 
@@ -168,8 +174,8 @@ async def _chosen(
 
 
 def _row(values: tuple[Any, ...], *, fingerprints: bool) -> Row:
-    row = dict(zip(_COLUMNS, values[1:], strict=True))
-    row |= {column: clean(row[column]) for column in _TEXTS}
+    row = dict(zip((*_COLUMNS, *_DETAILS), values[1:], strict=True))
+    row |= {column: clean(row[column]) for column in (*_TEXTS, "album")}
     if not fingerprints:
         row["fingerprint"] = None
     for column in ("embedding", "fingerprint"):
@@ -196,7 +202,7 @@ def _m3u8(rows: Iterable[Row], _model_id: str, first: bool) -> str:
 
 
 def _csv(rows: Iterable[Row], _model_id: str, first: bool) -> str:
-    return csv_text(_COLUMNS if first else None, (row.values() for row in rows))
+    return csv_text((*_COLUMNS, *_DETAILS) if first else None, (row.values() for row in rows))
 
 
 def _json(rows: Iterable[Row], model_id: str, first: bool) -> str:
@@ -279,7 +285,15 @@ def _track(row: Mapping[str, object], dimension: int) -> NewTrack:
         embedding=vector,
         fingerprint=_fingerprint(_bytes(row, "fingerprint")),
         duration_s=_seconds(row.get("duration_s")),
+        details=_details(row),
     )
+
+
+def _details(row: Mapping[str, object]) -> TrackDetails | None:
+    """Return the details of a row; None for an export that has none."""
+    if not any(name in row for name in _DETAILS):
+        return None
+    return TrackDetails.of({name: clean(str(row.get(name) or "")) for name in _DETAILS})
 
 
 def _fingerprint(blob: bytes) -> NDArray[np.int8] | None:

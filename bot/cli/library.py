@@ -54,6 +54,10 @@ def index(
     backup: Annotated[
         bool, typer.Option("--backup", help="Back up the database after the run.")
     ] = False,
+    reread_tags: Annotated[
+        bool,
+        typer.Option("--reread-tags", help="Read the tags of unchanged files again."),
+    ] = False,
     table: Annotated[
         Path | None,
         typer.Option("--csv", metavar="FILE", help="Write a CSV table with a row for every file."),
@@ -64,7 +68,13 @@ def index(
     from bot.cli.index_report import report_as_json, show_report
     from db.ingest.report import report_csv
 
-    report = _run(_index(folder, retry_failed, allow_empty, backup, quiet=as_json))
+    options = {
+        "retry_failed": retry_failed,
+        "allow_empty": allow_empty,
+        "backup": backup,
+        "reread_tags": reread_tags,
+    }
+    report = _run(_index(folder, options, quiet=as_json))
     if table is not None:
         with _output(table) as out:
             out.writelines(report_csv(report))
@@ -82,9 +92,11 @@ def list_tracks(
     as_json: AsJson = False,
 ) -> None:
     """List tracks by artist and title."""
-    tracks, total = _run(_list(search, scope, limit))
+    from dataclasses import asdict
+
+    tracks, details, total = _run(_list(search, scope, limit))
     if as_json:
-        rows = [{name: getattr(track, name) for name in track.__slots__} for track in tracks]
+        rows = [asdict(track) | asdict(details[track.id]) for track in tracks]
         _print_json({"tracks": rows, "total": total})
         return
     from rich.console import Console
@@ -175,9 +187,7 @@ def import_file(
     print(f"{len(result.ids)} tracks imported, {len(result.refused)} rows rejected.")
 
 
-async def _index(
-    folder: Path, retry_failed: bool, allow_empty: bool, backup: bool, *, quiet: bool
-) -> IngestReport:
+async def _index(folder: Path, options: dict[str, Any], *, quiet: bool) -> IngestReport:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -205,9 +215,7 @@ async def _index(
             dimension=opened.preset.dimension,
             labels=opened.preset.labels,
             concurrency=opened.pool.size,
-            retry_failed=retry_failed,
-            allow_empty=allow_empty,
-            backup=backup,
+            **options,
         )
         with bar:
             task = bar.add_task("Scanning the folder", total=None)
@@ -224,9 +232,14 @@ async def _index(
 
 
 async def _list(search: str, scope: str | None, limit: int) -> Any:
+    from db.details import NO_DETAILS, load_details
+
     async with _catalogue() as (catalogue, preset):
         tracks = await catalogue.browse(preset.model_id, scope, text=search, limit=limit)
-        return tracks, await catalogue.count(preset.model_id, scope, text=search)
+        async with catalogue.db.snapshot() as session:
+            details = await load_details(session, [track.id for track in tracks])
+        total = await catalogue.count(preset.model_id, scope, text=search)
+        return tracks, {track.id: details.get(track.id, NO_DETAILS) for track in tracks}, total
 
 
 async def _remove(ids: list[int], scope: str) -> int:

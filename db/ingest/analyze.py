@@ -57,7 +57,9 @@ class FileAnalyzer:
         model_id: str,
         labels: Sequence[str],
         dimension: int,
+        *,
         songs: Mapping[str, CueSong] | None = None,
+        contents: Mapping[tuple[str, FileStamp], str] | None = None,
     ) -> None:
         self._db = db
         self._analyzer = analyzer
@@ -66,6 +68,8 @@ class FileAnalyzer:
         self._labels = labels
         self._dimension = dimension
         self._songs = songs or {}
+        # SHA-256 of unchanged files, by path and stamp.
+        self._contents = contents or {}
         # SHA-256 of album files, each read once for all its songs.
         self._albums: dict[tuple[str, FileStamp], asyncio.Task[str]] = {}
         # Contents in work. The second of two copies waits until the first is stored.
@@ -144,6 +148,8 @@ class FileAnalyzer:
 
     async def _content(self, path: str, stamp: FileStamp) -> str:
         """Return the SHA-256 of a file; for a song of an album file, with the section."""
+        if (known := self._contents.get((path, stamp))) is not None:
+            return known
         song = self._songs.get(path)
         if song is None:
             return await asyncio.to_thread(file_sha256, path)

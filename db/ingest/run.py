@@ -28,7 +28,8 @@ class IngestJob:
     """Settings of an indexing run.
 
     ``labels`` are the preset's genres, ``concurrency`` is the number of files in work at once.
-    ``allow_empty`` allows a folder without music to remove its tracks.
+    ``allow_empty`` allows a folder without music to remove its tracks. ``reread_tags`` reads the
+    tags of unchanged files too; these files are not analysed again.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class IngestJob:
     retry_failed: bool = False
     allow_empty: bool = False
     backup: bool = False
+    reread_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ class _IngestRun:
         self.total = 0
         self.current = ""
         self.seen: set[int] = set()
+        self.contents: dict[tuple[str, FileStamp], str] = {}
         self.new: Generation
 
     async def prepare(self) -> bool:
@@ -142,6 +145,10 @@ class _IngestRun:
             )
         if not job.allow_empty:
             refuse_sudden_emptiness(self.folder, self.found, known)
+        if job.reread_tags:
+            self.contents = await _contents_of(self.db, old)
+            for path in known.active.keys() & self.found.files.keys():
+                known.active[path] = replace(known.active[path], stamp=None)
         plan = make_plan(self.folder, self.found, known, retry_failed=job.retry_failed)
         self.todo.extend(plan.todo)
         self.seen = {track.track_id for track in known.active.values()}
@@ -179,7 +186,7 @@ class _IngestRun:
         job = self.job
         files = FileAnalyzer(
             self.db, analyzer, self.folder, job.model_id, job.labels, job.dimension,
-            self.found.songs,
+            songs=self.found.songs, contents=self.contents,
         )  # fmt: skip
         try:
             while True:
@@ -249,6 +256,19 @@ class _IngestRun:
             Failure(path, FileStamp(0, 0), FileMissing.code, reason, lasting=False)
             for path, reason in self.found.unreadable.items()
         ]
+
+
+async def _contents_of(
+    db: Database, generation: Generation | None
+) -> dict[tuple[str, FileStamp], str]:
+    """Return the SHA-256 of the files of a generation, by path and stamp."""
+    rows = await db.all(
+        "SELECT t.source, e.size, e.mtime_ns, m.content FROM entry AS e"
+        " JOIN track AS t ON t.id = e.track_id JOIN embedding AS m ON m.id = e.embedding_id"
+        " WHERE e.generation_id = ? AND e.size IS NOT NULL",
+        (generation.id if generation else None,),
+    )
+    return {(source, FileStamp(size, mtime)): content for source, size, mtime, content in rows}
 
 
 async def _tracks_of(session: SqlSession, generation: Generation | None) -> dict[str, IndexedTrack]:

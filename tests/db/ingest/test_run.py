@@ -18,6 +18,7 @@ from db.details import TrackDetails, load_details
 from db.generations import Generation, KnownTrack
 from db.ingest.failures import Failure, load_failures
 from db.ingest.run import IngestJob, IngestProgress, IngestReport, ingest
+from db.tags import Tags
 from db.tracks import Catalogue
 from genrec.errors import (
     AnalysisTimeout,
@@ -465,6 +466,28 @@ async def test_embedding_deleted_during_the_run_is_computed_again(
     report = await _index(db, analyzer, music)
     assert (times, analyzer.calls) == (1, [first.name])
     assert (report.tracks, report.reused, report.analyzed) == (12, 0, 1)
+
+
+async def test_tags_of_unchanged_files_are_read_again_on_demand(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "music"
+    fill(folder, 2)
+    analyzer = FakeAnalyzer()
+    monkeypatch.setattr(
+        "db.ingest.analyze.read_tags", lambda path, *_: Tags(path.stem, "Wrong", "")
+    )
+    await _index(db, analyzer, folder)
+    ids = {track.source: track.id for track in await Catalogue(db).browse(MODEL)}
+    monkeypatch.undo()
+    assert (await _index(db, analyzer, folder)).unchanged == 2
+    assert {track.artist for track in await Catalogue(db).browse(MODEL)} == {"Wrong"}
+    monkeypatch.setattr("db.ingest.analyze.file_sha256", lambda _: pytest.fail("a file was read"))
+    report = await _index(db, analyzer, folder, reread_tags=True)
+    assert (report.reused, report.tracks, analyzer.calls) == (2, 2, [])
+    tracks = await Catalogue(db).browse(MODEL)
+    assert {track.artist for track in tracks} == {"Artist 0", "Artist 1"}
+    assert {track.source: track.id for track in tracks} == ids
 
 
 async def test_details_of_tags_are_kept_and_replaced(db: Database, tmp_path: Path) -> None:
