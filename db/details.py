@@ -18,7 +18,7 @@ _COLUMNS = "album, year, isrc, recording_id, release_id, artist_id"
 
 @dataclass(frozen=True, slots=True)
 class TrackDetails:
-    """What a file's tags say besides title, artist and genre; ``year`` is 0 if it is unknown.
+    """Tags of a file besides title, artist and genre; ``year`` is 0 if it is unknown.
 
     The last three are MusicBrainz ids: of the recording, the release and the first artist.
     """

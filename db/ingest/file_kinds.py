@@ -1,9 +1,10 @@
-"""Tell sound files from others by name and first bytes, with a reason for each file left out."""
+"""Decide by name and first bytes which files are sound, with a reason for each other file."""
 
 from __future__ import annotations
 
 import io
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,7 @@ class LeftOutReason(StrEnum):
     """Why a file of a music folder is not analysed."""
 
     UNREAD_FORMAT = "unread_format"
+    PACKED = "packed"
     UNFINISHED = "unfinished"
     SYSTEM_FOLDER = "system_folder"
     SYSTEM_FILE = "system_file"
@@ -27,6 +29,7 @@ class LeftOutReason(StrEnum):
 
 SENTENCES = {
     LeftOutReason.UNREAD_FORMAT: "genrec does not read this format: convert it to FLAC or MP3.",
+    LeftOutReason.PACKED: "An archive: unpack it if it holds music.",
     LeftOutReason.UNFINISHED: "An unfinished download or copy: let it finish.",
     LeftOutReason.SYSTEM_FOLDER: "In a folder that the system or a NAS keeps for itself.",
     LeftOutReason.SYSTEM_FILE: "A file that the system keeps for itself.",
@@ -114,6 +117,7 @@ _SYSTEM_FILES = frozenset(
         ".directory", ".volumeicon.icns", ".localized", ".hidden", ".apdisk",
     }
 )  # fmt: skip
+_ARCHIVE = "archive"
 _OTHER_SUFFIXES = {
     suffix: kind
     for kind, suffixes in {
@@ -124,9 +128,9 @@ _OTHER_SUFFIXES = {
         "playlist": ".m3u .m3u8 .pls .xspf .wpl .asx .fpl .zpl",
         "CUE sheet": ".cue",
         "lyrics or subtitles": ".lrc .srt .ass .vtt .sub .idx",
-        "archive": ".zip .rar .7z .tar .gz .bz2 .xz .zst .iso .dmg .torrent",
+        _ARCHIVE: ".zip .rar .7z .tar .gz .bz2 .xz .zst .iso .dmg",
         "sheet music": ".mscz .musicxml .gp3 .gp4 .gp5 .gpx .gp .sib .ly",
-        "player's data": ".db .sqlite .itl .itdb .asd .pek .sfk .pkf .reapeaks .musiclibrary",
+        "player's data": ".db .sqlite .itl .itdb .asd .pek .sfk .pkf .reapeaks .torrent",
         "program": ".exe .dll .sh .py .js .bat .msi .apk .jar",
     }.items()
     for suffix in suffixes.split()
@@ -176,7 +180,8 @@ def reason_to_leave_out(path: str, name: str) -> LeftOutFile | None:
         complete = partial["name"] if partial else Path(name).stem
         return LeftOutFile(path, LeftOutReason.UNFINISHED, kind_of(complete))
     if kind := _OTHER_SUFFIXES.get(suffix):
-        return LeftOutFile(path, LeftOutReason.NO_SOUND, kind)
+        reason = LeftOutReason.PACKED if kind == _ARCHIVE else LeftOutReason.NO_SOUND
+        return LeftOutFile(path, reason, kind)
     if _begins_like_sound(_head(path)):
         return None
     if kind := UNHEARD_SUFFIXES.get(suffix) or ("video" if suffix in _VIDEO_SUFFIXES else ""):
@@ -218,3 +223,24 @@ def _begins_like_sound(head: bytes) -> bool:
         # Any data may contain bytes like a frame's first ones.
         return head.lstrip(b"\0").startswith(b"\xff")
     return sniffed is not None
+
+
+def left_out_table() -> str:
+    """Return the Markdown tables of docs/library.md: reasons, system folders, other files."""
+    rows = ["| Code | Reason |", "|---|---|"]
+    rows += [f"| `{reason.value}` | {SENTENCES[reason]} |" for reason in LeftOutReason]
+    rows += ["", "| System folders | Names |", "|---|---|"]
+    folders = {**_SYSTEM_FOLDERS, **_EXACT_FOLDERS, ".Trash-1000": _RECYCLE_BIN, ".@...": _NAS,
+               "found.000": _SYSTEM}  # fmt: skip
+    rows += _by_kind(folders)
+    rows += ["", "| Files without sound | Suffixes |", "|---|---|"]
+    rows += _by_kind(_OTHER_SUFFIXES)
+    rows += [f"| unfinished | {' '.join(f'`{name}`' for name in sorted(_UNFINISHED))} |"]
+    rows += [f"| system file | {' '.join(f'`{name.strip()}`' for name in sorted(_SYSTEM_FILES))} |"]
+    return "\n".join(rows) + "\n"
+
+
+def _by_kind(kinds: Mapping[str, str]) -> Iterator[str]:
+    for kind in dict.fromkeys(kinds.values()):
+        names = " ".join(f"`{name}`" for name, own in kinds.items() if own == kind)
+        yield f"| {kind} | {names} |"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from db.import_export import csv_text
-from db.ingest.file_kinds import QUIET_REASONS, SENTENCES, kind_of
+from db.ingest.file_kinds import QUIET_REASONS, SENTENCES, LeftOutReason, kind_of
 from db.ingest.run import IngestReport
 from db.sections import file_of
 
@@ -16,7 +16,7 @@ COLUMNS = ("file", "result", "kind", "code", "reason")
 
 
 class FileResult(StrEnum):
-    """What an indexing run did with a file."""
+    """Result of an indexing run for one file."""
 
     INDEXED = "indexed"
     UNCHANGED = "unchanged"
@@ -63,7 +63,9 @@ def file_rows(report: IngestReport) -> Iterator[FileRow]:
         unchanged = source in report.unchanged_paths
         result = FileResult.UNCHANGED if unchanged else FileResult.INDEXED
         if (failure := failed.get(source)) is not None:
-            yield FileRow(source, FileResult.REFUSED, kind_of(path), failure.code, failure.reason)
+            no_music = failure.code == LeftOutReason.NO_MUSIC
+            refused = FileResult.LEFT_OUT if no_music else FileResult.REFUSED
+            yield FileRow(source, refused, kind_of(path), failure.code, failure.reason)
         elif source not in report.scan.songs:
             yield FileRow(path, result, kind_of(path))
         elif albums.get(path) is not FileResult.INDEXED:

@@ -35,6 +35,18 @@ _TINYTAG_NAMES = {
     "wav": "x.wav", "aiff": "x.aiff", "flac": "x.flac", "mp3": "x.mp3", "aac": "x.mp3",
     "ogg": "x.ogg", "mov": "x.m4a", "asf": "x.wma",
 }  # fmt: skip
+TAG_FORMATS = {
+    "MP3, AAC": "ID3v2, APEv2, ID3v1",
+    "FLAC, OGG": "Vorbis comments",
+    "M4A, MP4, MOV, 3GP": "iTunes, QuickTime and 3GPP user data, keys",
+    "WebM, MKA, MKV": "Matroska tags of the song and of the album",
+    "WAV": "ID3v2, RIFF INFO",
+    "AIFF": "ID3v2, NAME and AUTH",
+    "WMA": "ASF",
+    "WavPack": "APEv2",
+    "CAF": "information chunk",
+}
+"""Tags that are read, the first with a field counts, for the documentation."""
 # An encoding whose letters are not those of Latin-1 for the same bytes.
 _OTHER_ENCODING = "cp037"
 _MUSICBRAINZ_OWNER = "http://musicbrainz.org\0"
@@ -116,3 +128,9 @@ def _named(texts: Mapping[str, str]) -> dict[str, str]:
         if key in _SYNONYMS and text.strip():
             fields.setdefault(_SYNONYMS[key], text)
     return fields
+
+
+def tags_table() -> str:
+    """Return the Markdown table of docs/library.md: files, and the tags that are read."""
+    rows = ["| Files | Tags |", "|---|---|"]
+    return "\n".join(rows + [f"| {files} | {tags} |" for files, tags in TAG_FORMATS.items()]) + "\n"
