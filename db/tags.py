@@ -14,6 +14,8 @@ from db.tagging.read import tag_fields
 from genrec.names import fold
 
 LONGEST_NAME = 300
+# Letters of a title that ID3v1 has cut; spaces at its end are not counted.
+_ID3V1_LETTERS = range(28, 31)
 # Matches "07 Song", "1-07 Song", "10. Song" and "1. Song", but not "99 Problems" or "7-Eleven".
 _TRACK_NUMBER = re.compile(
     r"^\s*(?:(?:\d-)?0\d\s+|(?:\d-)?\d{2,3}\s*[-.)_]\s*|\d[-.)_]\s+|\d-\d\d\s+)(?=[^\d\s])"
@@ -57,9 +59,11 @@ def read_tags(path: Path, root: Path, labels: Sequence[str] = ()) -> Tags:
     fields = {name: clean(text) for name, text in tag_fields(path, (path.stem, *places)).items()}
     title, genre = fields.get("title", ""), fields.get("genre", "")
     artist = fields.get("artist") or fields.get("albumartist", "")
+    named_artist, named_title = _from_name(path)
     if not title:
-        named_artist, title = _from_name(path)
-        artist = artist or named_artist
+        title, artist = named_title, artist or named_artist
+    elif len(title) in _ID3V1_LETTERS and fold(named_title).startswith(fold(title)):
+        title = named_title  # ID3v1 has cut it
     folders = [clean(name) for name in places]
     if not genre:
         genre = next(filter(None, (match_label(name, labels) for name in folders)), "")
@@ -95,6 +99,8 @@ def _artist_folder(folders: Sequence[str]) -> str:
     The folder of a disc, a side or bonus tracks belongs to the album above it.
     """
     works = [name for name in folders if not is_disc_folder(name)]
+    if len(works) == 1 and (parts := _DASH.split(works[0], 1))[1:] and not parts[0].isdigit():
+        return parts[0].strip()  # "Artist - Album"
     return next(iter(works[-2:]), "")
 
 

@@ -137,6 +137,7 @@ _OTHER_SUFFIXES = {
 }
 # Videos whose suffixes are too common among other files to be in the table of sound kinds.
 _VIDEO_SUFFIXES = frozenset({".ts", ".swf", ".ogm"})
+_SUFFIX = re.compile(r"\.[a-z0-9_+!~-]{1,16}")
 _HEAD_BYTES = 8192
 _APPLE_DOUBLE = b"\x00\x05\x16\x07"
 # An ISO file that is a picture: HEIF and AVIF.
@@ -193,12 +194,13 @@ def kind_of(path: str) -> str:
     """Return a file's kind by its suffix, for tables: ``FLAC``, ``WavPack``, ``no suffix``."""
     suffix = suffix_of(path)
     named = UNHEARD_SUFFIXES.get(suffix) or _OTHER_SUFFIXES.get(suffix)
-    return named or suffix.lstrip(".").upper()[:12] or "no suffix"
+    return named or suffix.lstrip(".").upper() or "no suffix"
 
 
 def suffix_of(name: str) -> str:
-    """Return a name's suffix in lower case with its dot, or "" without one."""
-    return Path(name).suffix.casefold()
+    """Return a name's suffix in lower case with its dot, or "" without one: not for "Mr. Jones"."""
+    suffix = Path(name).suffix.casefold()
+    return suffix if _SUFFIX.fullmatch(suffix) else ""
 
 
 def _has_marks_of_a_bin(folder: Path) -> bool:

@@ -7,7 +7,7 @@ import hashlib
 import os
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from db.ingest.cue import MIN_ALBUM_BYTES, CueSong, album_songs, embedded_songs, is_sheet
@@ -115,12 +115,11 @@ def _add(entry: os.DirEntry[str], found: FolderScan, folders: deque[str]) -> Non
             else:
                 folders.append(entry.path)
             return
-        entry.path.encode("utf-8")
-        if not entry.is_file():
-            found.left_out.append(_no_file(entry))
-        elif (left_out := reason_to_leave_out(entry.path, entry.name)) is not None:
-            found.left_out.append(left_out)
+        left_out = reason_to_leave_out(entry.path, entry.name) if entry.is_file() else _dead(entry)
+        if left_out is not None:
+            found.left_out.append(replace(left_out, path=printable(entry.path)))
         else:
+            entry.path.encode("utf-8")
             status = entry.stat()
             found.files[entry.path] = FileStamp(status.st_size, status.st_mtime_ns)
     except UnicodeEncodeError:
@@ -163,7 +162,7 @@ def _system_files(folder: os.DirEntry[str], kind: str) -> Iterator[LeftOutFile]:
             yield LeftOutFile(path, LeftOutReason.SYSTEM_FOLDER, kind)
 
 
-def _no_file(entry: os.DirEntry[str]) -> LeftOutFile:
+def _dead(entry: os.DirEntry[str]) -> LeftOutFile:
     """Return why neither a file nor a folder is at this place."""
     dead = entry.is_symlink() and not Path(entry.path).exists()
     reason = LeftOutReason.DEAD_LINK if dead else LeftOutReason.NO_FILE

@@ -10,6 +10,7 @@ import soundfile
 
 from db.details import TrackDetails
 from db.tags import Tags, clean, match_label, read_tags
+from tests.db.tagging.tag_files import id3v1, mp3_with
 
 ID = "65f4f0c5-ef9e-490c-aee3-909e7ae6b2ab"
 LABELS = ("blues", "hiphop", "rock")
@@ -113,6 +114,31 @@ def test_album_with_a_name_like_a_discs_is_an_album(tmp_path: Path, album: str) 
     path = tmp_path / "Artist" / album / "x.mp3"
     assert read_tags(path, tmp_path) == Tags("x", "Artist", "")
     assert read_tags(tmp_path / album / "x.mp3", tmp_path) == Tags("x", album, "")
+
+
+@pytest.mark.parametrize(
+    ("folders", "artist"),
+    [
+        ("Pink Floyd - The Wall", "Pink Floyd"),
+        ("Pink Floyd \u2013 The Wall (1979)/CD1", "Pink Floyd"),
+        ("Rock/Pink Floyd - The Wall", "Pink Floyd"),
+        ("Pink Floyd/1979 - The Wall", "Pink Floyd"),
+        ("1979 - The Wall", "1979 - The Wall"),
+        ("Jay-Z", "Jay-Z"),
+    ],
+)
+def test_album_folder_with_an_artist_gives_the_artist(
+    tmp_path: Path, folders: str, artist: str
+) -> None:
+    assert read_tags(tmp_path / folders / "x.mp3", tmp_path, LABELS).artist == artist
+
+
+def test_title_that_id3v1_has_cut_is_that_of_the_file(tmp_path: Path) -> None:
+    name = "Don't Let Me Be Misunderstood (Live in Paris)"
+    path = mp3_with(tmp_path / f"01 - {name}.mp3", after=id3v1(name.encode(), b"Nina Simone"))
+    assert read_tags(path, tmp_path) == Tags(name, "Nina Simone", "")
+    path = mp3_with(tmp_path / "other.mp3", after=id3v1(name.encode()))
+    assert read_tags(path, tmp_path).title == name[:30]
 
 
 def test_number_of_ten_or_more_is_dropped_among_numbered_files(tmp_path: Path) -> None:

@@ -157,6 +157,13 @@ def test_files_of_the_system_and_unfinished_copies_are_left_out(tmp_path: Path) 
     }
 
 
+def test_dot_within_a_name_makes_no_suffix(tmp_path: Path) -> None:
+    write(tmp_path / "Mr. Jones (live)", tone(0.5), 44100, "flac")
+    _put(tmp_path, "Dr. No (notes)")
+    assert _names(tmp_path) == ["Mr. Jones (live)"]
+    assert _left_out(tmp_path) == {"Dr. No (notes)": ("no_sound", "no suffix")}
+
+
 def test_pipes_and_dead_links_are_left_out(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.mp3")
     (tmp_path / "gone.flac").symlink_to(tmp_path / "nowhere")
@@ -187,12 +194,14 @@ def test_name_that_is_not_utf8_is_reported(tmp_path: Path) -> None:
     raw = os.fsencode(tmp_path) + b"/caf\xe9.mp3"
     try:
         Path(os.fsdecode(raw)).write_bytes(b"")
+        Path(os.fsdecode(raw.replace(b"mp3", b"jpg"))).write_bytes(b"")
     except OSError:
         pytest.skip("this file system takes UTF-8 names only")
     found = scan_folder(tmp_path)
     assert found.files == {}
     ((name, reason),) = found.unreadable.items()
     assert name == f"{tmp_path}/caf\\udce9.mp3"
+    assert [file.path for file in found.left_out] == [f"{tmp_path}/caf\\udce9.jpg"]
     assert "rename it" in reason
 
 
