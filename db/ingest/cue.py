@@ -76,8 +76,7 @@ def album_songs(sheet: str, sounds: Sequence[str]) -> list[CueSong]:
     names = list(dict.fromkeys(entry.file for entry in parsed.entries))
     for name in names:
         entries = [entry for entry in parsed.entries if entry.file == name]
-        path = _find(name, sheet, sounds, alone=len(names) == 1)
-        if path:
+        if len(entries) > 1 and (path := _find(name, sheet, sounds, alone=len(names) == 1)):
             songs += _songs(path, sheet, entries, parsed.album)
     return songs
 
@@ -178,4 +177,4 @@ def _decode(data: bytes, path: Path) -> str:
 
 def is_sheet(name: str) -> bool:
     """Return whether a file is a CUE sheet by its suffix."""
-    return Path(name).suffix.casefold() == ".cue"
+    return name[-4:].casefold() == ".cue"

@@ -110,7 +110,7 @@ def printable(path: str) -> str:
 def _add(entry: os.DirEntry[str], found: FolderScan, folders: deque[str]) -> None:
     try:
         if entry.is_dir():
-            if kind := system_folder(Path(entry.path)):
+            if kind := system_folder(entry.path, entry.name):
                 found.left_out.extend(_system_files(entry, kind))
             else:
                 folders.append(entry.path)
