@@ -29,8 +29,8 @@ _NAME_BITS = 25.0
 # Added for a text that is declared as Unicode: it is wrong only if it was converted wrongly.
 _UNICODE_BITS = 15.0
 _ASCII_BITS, _STRANGE_BITS = 5.0, 16.0
-# Cost of a word with letters of two scripts, for each change.
-_MIXED_BITS = 9.0
+# Cost of a word with letters of two scripts, for each change, and of such a text.
+_MIXED_BITS, _MIXED_TEXT_BITS = 9.0, 4.0
 # A text of this length is decided by far.
 _MAX_BYTES = 600
 
@@ -115,7 +115,7 @@ def _decoded(texts: Mapping[str, bytes], codec: str) -> dict[str, str] | None:
 def _tokens(names: Iterable[str]) -> set[str]:
     """Return the words of names that are not ASCII, casefolded."""
     spaced = "".join(letter if letter.isalnum() else " " for letter in _fold(" ".join(names)))
-    return {word for word in spaced.split() if not word.isascii() and len(word) > 1}
+    return {word for word in spaced.split() if not word.isascii()}
 
 
 def _fold(text: str) -> str:
@@ -136,10 +136,17 @@ def _cost(
         if candidate.cost is not _western and _is_mixed(letter, before):
             bits += _MIXED_BITS
         before = letter
+    if candidate.cost is not _western:
+        bits += _MIXED_TEXT_BITS * sum(map(_has_two_scripts, decoded.values()))
     folded = _fold(whole)
-    if any(token in folded for token in tokens):
+    if tokens & _tokens([whole]) or any(len(token) > 1 and token in folded for token in tokens):
         bits -= _NAME_BITS
     return bits
+
+
+def _has_two_scripts(text: str) -> bool:
+    ascii_letters = sum(letter.isascii() for letter in text if letter.isalpha())
+    return 0 < ascii_letters < sum(letter.isalpha() for letter in text)
 
 
 def _is_mixed(letter: str, before: str) -> bool:
