@@ -18,7 +18,6 @@ MIN_ALBUM_BYTES = 60 * 2**20
 # A CD has at most 99 tracks; a sheet of 99 has 20 kB.
 _MAX_BYTES, _MAX_SONGS = 1 << 18, 99
 _FRAMES_PER_S = 75
-_LINE = re.compile(r"\s*(?P<command>[A-Za-z]+)\s+(?P<rest>.*?)\s*")
 _REMARK = re.compile(r"(?P<name>[A-Za-z]+)\s+(?P<rest>.*)")
 _QUOTED = re.compile(r'"(?P<text>[^"]*)"?(?:\s+\S+)?')
 _INDEX = re.compile(r"0?1\s+(?P<minutes>\d{1,4}):(?P<seconds>\d{1,2})(?::(?P<frames>\d{1,2}))?")
@@ -150,8 +149,8 @@ def _find(name: str, sheet: str, sounds: Sequence[str], *, alone: bool) -> str:
 
 def _commands(text: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines():
-        if found := _LINE.fullmatch(line):
-            yield found["command"].upper(), found["rest"]
+        if len(words := line.split(maxsplit=1)) == 2:
+            yield words[0].upper(), words[1].strip()
 
 
 def _start_s(index: re.Match[str]) -> float:

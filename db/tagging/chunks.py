@@ -11,15 +11,16 @@ _RIFF_NAMES = {
 }  # fmt: skip
 _AIFF_NAMES = {b"NAME": "title", b"AUTH": "artist"}
 # Bounds for hostile files.
-_MAX_CHUNKS, _MAX_LIST, _MAX_TEXT = 2_000, 1 << 20, 4096
+_MAX_CHUNKS, _MAX_LISTS, _MAX_LIST, _MAX_TEXT = 2_000, 8, 1 << 20, 4096
 
 
 def riff_fields(file: BinaryIO) -> dict[str, bytes]:
     """Return the INFO texts of a WAV file, in any code page."""
     fields: dict[str, bytes] = {}
+    lists = 0
     order = "big" if _at(file, 0, 4) == b"RIFX" else "little"
     for name, at, size in _chunks(file, 12, order):
-        if name == b"LIST" and 4 < size <= _MAX_LIST:
+        if name == b"LIST" and 4 < size <= _MAX_LIST and (lists := lists + 1) <= _MAX_LISTS:
             data = _at(file, at, size)
             if data.startswith(b"INFO"):
                 _add_info(data, order, fields)

@@ -32,7 +32,7 @@ _ASCII_BITS, _STRANGE_BITS = 5.0, 16.0
 # Cost of a word with letters of two scripts, for each change, and of such a text.
 _MIXED_BITS, _MIXED_TEXT_BITS = 9.0, 4.0
 # A text of this length is decided by far.
-_MAX_BYTES = 600
+_MAX_LETTERS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,15 +129,16 @@ def _cost(
     bits = candidate.prior_bits
     if unicode and candidate.codec != "cp1252":
         bits += _UNICODE_BITS
-    whole = " ".join(decoded.values())
+    texts = [text[:_MAX_LETTERS] for text in decoded.values()]
+    whole = " ".join(texts)
     before = " "
-    for letter in whole[:_MAX_BYTES]:
+    for letter in whole:
         bits += _ASCII_BITS if letter.isascii() else candidate.cost(letter, before)
         if candidate.cost is not _western and _is_mixed(letter, before):
             bits += _MIXED_BITS
         before = letter
     if candidate.cost is not _western:
-        bits += _MIXED_TEXT_BITS * sum(map(_has_two_scripts, decoded.values()))
+        bits += _MIXED_TEXT_BITS * sum(map(_has_two_scripts, texts))
     folded = _fold(whole)
     if tokens & _tokens([whole]) or any(len(token) > 1 and token in folded for token in tokens):
         bits -= _NAME_BITS

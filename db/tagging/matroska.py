@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import BinaryIO
 
 # RFC 9559, 5.1: ids with their length marker.
@@ -14,6 +15,7 @@ _TRACK_UID, _SIMPLE_TAG, _TAG_NAME, _TAG_STRING = 0x63C5, 0x67C8, 0x45A3, 0x4487
 _ALBUM, _SONG = 50, 30
 # Bounds for hostile files.
 _MAX_ELEMENTS, _MAX_SECTION, _MAX_TEXT = 20_000, 1 << 20, 4096
+_MAX_SECTIONS, _MAX_CHILDREN = 8, 2_000
 _UNKNOWN = -1
 
 
@@ -27,7 +29,7 @@ def matroska_fields(file: BinaryIO) -> dict[str, str]:
     if start is None:
         return {}
     title, levels = "", dict[int, dict[str, str]]()
-    for section in _sections(file, start, end):
+    for section in islice(_sections(file, start, end), _MAX_SECTIONS):
         for element, data in section:
             if element == _TITLE:
                 title = title or _text(data)
@@ -111,7 +113,7 @@ def _add_tag(data: bytes, levels: dict[int, dict[str, str]]) -> None:
 
 def _children(data: bytes) -> Iterator[tuple[int, bytes]]:
     at = 0
-    while at < len(data):
+    for _ in range(_MAX_CHILDREN):
         element, width = _number(data, at, keep_marker=True)
         size, size_width = _number(data, at + width, keep_marker=False)
         if not width or not size_width or size < 0:

@@ -138,6 +138,9 @@ def test_sheet_of_single_files_divides_nothing(tmp_path: Path) -> None:
         "FILE",
         'FILE "Pastel Blues.wav" WAVE\nTRACK 01 AUDIO\nINDEX 01 99:99:99:99\nINDEX 01 xx',
         "INDEX 01 00:00:00\n" * 1000,
+        "TITLE " + " " * 200_000 + "x" + " " * 200_000,
+        'TITLE "' + '" ' * 100_000,
+        "REM " + "a" * 200_000,
         'FILE "x.wav" WAVE\n' + "TRACK 01 AUDIO\nINDEX 01 00:00:00\n" * 5000,
     ],
 )
