@@ -7,9 +7,12 @@ import numpy as np
 from genrec.audio.readers import Samples, SoundReader
 from genrec.types import Section
 
+# An index of a file has an entry for so many seconds, or for fewer.
+INDEX_STEP_S = 10.0
+
 
 class SectionReader:
-    """Reader of one section; its attributes and method are those of `readers.SoundReader`.
+    """Reader of one section; its attributes and methods are those of `readers.SoundReader`.
 
     Parameters
     ----------
@@ -35,3 +38,9 @@ class SectionReader:
         if length_s <= 0:
             return np.empty(0, np.float32), self.sr
         return self._reader.read(self._section.start_s + start_s, length_s)
+
+    def probe(self, at_s: float, length_s: float, *, exact: bool) -> tuple[Samples, int]:
+        """Return some mono samples at a time of the section, and their rate."""
+        # Samples from some seconds earlier would be those of the song before.
+        exact = exact or at_s < INDEX_STEP_S
+        return self._reader.probe(self._section.start_s + at_s, length_s, exact=exact)

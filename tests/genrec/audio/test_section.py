@@ -52,6 +52,15 @@ def test_middle_of_a_long_section_is_decoded(tmp_path: Path) -> None:
     assert frequency(audio.y, audio.sr) == pytest.approx(900.0, abs=1.0)
 
 
+def test_silence_in_a_section_is_left_out(tmp_path: Path) -> None:
+    y = np.concatenate([tone(10, SR, 300.0), silence(30, SR), tone(12, SR, 900.0)])
+    path = write(tmp_path / "x.flac", y, SR)
+    limits = DecodeLimits(max_seconds=6.0, section=Section(10.0, 52.0))
+    audio = decode(path, sr=22050, limits=limits)
+    assert audio.y.size / audio.sr == pytest.approx(6.0, abs=0.2)
+    assert frequency(audio.y, audio.sr) == pytest.approx(900.0, abs=1.0)
+
+
 def test_section_after_the_end_of_the_file_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path / "x.wav", tone(5, SR), SR)
     for section in (Section(10.0, 20.0), Section(5.0), Section(3.0, 2.0)):
