@@ -10,9 +10,15 @@ from typing import BinaryIO
 _EBML, _SEGMENT, _SEEK_HEAD, _INFO = 0x1A45DFA3, 0x18538067, 0x114D9B74, 0x1549A966
 _SEEK, _SEEK_ID, _SEEK_POSITION, _TITLE = 0x4DBB, 0x53AB, 0x53AC, 0x7BA9
 _TAGS, _TAG, _TARGETS, _TARGET_TYPE = 0x1254C367, 0x7373, 0x63C0, 0x68CA
-_TRACK_UID, _SIMPLE_TAG, _TAG_NAME, _TAG_STRING = 0x63C5, 0x67C8, 0x45A3, 0x4487
+_TRACK_UID, _CHAPTER_UID, _SIMPLE_TAG, _TAG_NAME, _TAG_STRING = (
+    0x63C5,
+    0x63C4,
+    0x67C8,
+    0x45A3,
+    0x4487,
+)
 # RFC 9559, 5.1.8: the target of tags without one is an album.
-_ALBUM, _SONG = 50, 30
+_ALBUM, _SONG, _STREAM = 50, 30, -1
 # Bounds for hostile files.
 _MAX_ELEMENTS, _MAX_SECTION, _MAX_TEXT = 20_000, 1 << 20, 4096
 _MAX_SECTIONS, _MAX_CHILDREN = 8, 2_000
@@ -36,6 +42,8 @@ def matroska_fields(file: BinaryIO) -> dict[str, str]:
             elif element == _TAG:
                 _add_tag(data, levels)
     song, album = levels.get(_SONG, {}), levels.get(_ALBUM, {})
+    # Those of the stream are mostly its encoder and its length, and sometimes the song's.
+    song = song or ({} if album else levels.get(_STREAM, {}))
     if "title" in song or title:
         album["album"] = album.get("album") or album.pop("title", "")
         album.pop("title", None)
@@ -99,8 +107,10 @@ def _add_tag(data: bytes, levels: dict[int, dict[str, str]]) -> None:
         if element == _TARGETS:
             targets = dict(_children(target))
             level = int.from_bytes(targets.get(_TARGET_TYPE, bytes([_ALBUM]))[:8], "big")
+            if _CHAPTER_UID in targets:
+                return
             if any(targets.get(_TRACK_UID, b"")):
-                return  # of one stream: its encoder and length
+                level = _STREAM
     fields = levels.setdefault(level, {})
     for element, simple in tags:
         if element == _SIMPLE_TAG:

@@ -13,6 +13,7 @@ from tinytag import TinyTag
 from db.tagging.ape import ape_fields
 from db.tagging.chunks import aiff_fields, caf_fields, riff_fields
 from db.tagging.code_pages import decode_texts, repair_texts
+from db.tagging.id3 import mended_id3
 from db.tagging.matroska import matroska_fields
 from db.tagging.quicktime import quicktime_fields
 from genrec.audio.containers import sniff
@@ -63,7 +64,7 @@ def tag_fields(path: Path, names: Sequence[str]) -> dict[str, str]:
     with contextlib.suppress(Exception), path.open("rb") as file:
         sniffed = sniff(file)
         demuxer = sniffed.container.demuxer if sniffed else ""
-        for reader in _readers(demuxer, path.name, file):
+        for reader in _readers(demuxer, path.name, file, sniffed.start if sniffed else 0):
             with contextlib.suppress(Exception):
                 for field, text in reader(file, names).items():
                     if text.strip():
@@ -71,7 +72,7 @@ def tag_fields(path: Path, names: Sequence[str]) -> dict[str, str]:
     return fields
 
 
-def _readers(demuxer: str, name: str, file: BinaryIO) -> list[_Reader]:
+def _readers(demuxer: str, name: str, file: BinaryIO, sound: int) -> list[_Reader]:
     """Return the readers for a container; the first that has a field counts."""
     named: _Reader = partial(_with_tinytag, _TINYTAG_NAMES.get(demuxer, name))
     if demuxer == "matroska":
@@ -86,6 +87,8 @@ def _readers(demuxer: str, name: str, file: BinaryIO) -> list[_Reader]:
         return [named, lambda file, names: decode_texts(aiff_fields(file), names) or {}]
     if demuxer in ("ogg", "asf", "au"):
         return [named]
+    if (tags := mended_id3(file, sound)) is not None:
+        return [lambda _, names: named(tags, names), _with_ape]
     file.seek(0)
     # An ID3v1 tag, which TinyTag reads too, has room for 30 letters only.
     return [named, _with_ape] if file.read(3) == b"ID3" else [_with_ape, named]

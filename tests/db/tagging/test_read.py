@@ -119,6 +119,27 @@ def test_id3v1_alone_is_read(tmp_path: Path) -> None:
     assert fields == {"title": "Song", "artist": "Singer", "album": "Album", "year": "1971"}
 
 
+@pytest.mark.parametrize("size", [b"\0\0\0\0", b"\0\0\0\x14", b"\x7f\x7f\x7f\x7f"])
+def test_id3_tag_with_a_wrong_size_is_read(tmp_path: Path, size: bytes) -> None:
+    frames = {"APIC": b"image/png\0\3\0" + bytes(20_000), "TIT2": b"Song", "TPE1": b"Singer"}
+    tag = id3v2(frames)
+    before = tag[:6] + size + tag[10:]
+    assert _mp3(tmp_path / "x.mp3", before) == {"title": "Song", "artist": "Singer"}
+
+
+def test_id3_tag_behind_zeros_is_read(tmp_path: Path) -> None:
+    before = bytes(5000) + id3v2({"TIT2": b"Song", "TPE1": b"Singer"})
+    fields = _mp3(tmp_path / "x.mp3", before, id3v1(b"Old", b"", b"Album"))
+    assert fields == {"title": "Song", "artist": "Singer", "album": "Album"}
+
+
+def test_unsynchronised_id3_tag_is_read(tmp_path: Path) -> None:
+    tag = id3v2({"TIT2": b"\xff\xfe" + "Jóga".encode("utf-16-le")}, 1)
+    body = tag[10:].replace(b"\xff", b"\xff\0")
+    before = tag[:5] + b"\x80" + tag[6:9] + bytes([len(body)]) + body
+    assert _mp3(tmp_path / "x.mp3", before) == {"title": "Jóga"}
+
+
 def test_riff_and_aiff_texts_of_a_code_page_are_read(tmp_path: Path) -> None:
     texts = {"INAM": "Группа крови".encode("cp1251"), "IART": "Кино".encode("cp1251")}
     path = wav_with(tmp_path / "x.wav", info(texts))
@@ -145,6 +166,15 @@ def test_text_that_cannot_be_decoded_is_left_out(tmp_path: Path) -> None:
     # The file's name decides.
     tag = id3v2({"TIT2": "КОНЬ".encode("cp1251"), "TPE1": "ЛЮБЭ".encode("cp1251")})
     assert _mp3(path, tag) == {"title": "КОНЬ", "artist": "ЛЮБЭ"}
+
+
+def test_matroska_tags_of_the_only_stream_are_a_fallback(tmp_path: Path) -> None:
+    target = ebml(0x63C0, ebml(0x63C5, b"\x07"))
+    stream = ebml(0x7373, target, simple_tag("TITLE", "Song"), simple_tag("ARTIST", "Band"))
+    chapter = ebml(0x7373, ebml(0x63C0, ebml(0x63C4, b"\x09")), simple_tag("TITLE", "Chapter"))
+    path = tmp_path / "x.mka"
+    path.write_bytes(ebml(0x1A45DFA3) + ebml(0x18538067, ebml(0x1254C367, chapter, stream)))
+    assert tag_fields(path, ()) == {"title": "Song", "artist": "Band"}
 
 
 def test_matroska_levels_separate_song_and_album(tmp_path: Path) -> None:
