@@ -37,6 +37,7 @@ def report_as_json(report: IngestReport) -> dict[str, Any]:
         "failures": [
             {"path": failure.path, "code": failure.code, "reason": failure.reason}
             for failure in report.failures
+            if failure.code != LeftOutReason.NO_MUSIC
         ],
         "left_out": [
             {"path": row.path, "kind": row.kind, "code": row.code, "reason": row.reason}
@@ -62,10 +63,11 @@ def show_report(report: IngestReport) -> None:
             f" {report.music_s / report.seconds:.0f} times real time"
         )
     left_out = sum(count.files for count in counts if count.result is FileResult.LEFT_OUT)
+    refused = sum(count.files for count in counts if count.result is FileResult.REFUSED)
     print(
         f"{report.tracks} tracks in the catalogue: {report.analyzed} analysed,"
         f" {report.unchanged} unchanged, {report.reused + report.resumed} reused,"
-        f" {report.removed} removed, {len(report.failures)} failed, {left_out} left out;"
+        f" {report.removed} removed, {refused} failed, {left_out} left out;"
         f" {report.seconds:.1f} s{speed}."
     )
 

@@ -235,7 +235,7 @@ def _summed(state: ReindexState, report: IngestReport) -> ReindexState:
         added=report.analyzed + report.reused,
         unchanged=report.unchanged + report.resumed,
         removed=report.removed,
-        failed=len(report.failures),
+        failed=sum(one.files for one in counts if one.result is FileResult.REFUSED),
         left_out=sum(count.files for count in left_out),
         formats={count.kind: count.files for count in left_out if count.code == _UNREAD},
     )

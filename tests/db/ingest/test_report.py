@@ -6,6 +6,7 @@ import csv
 import io
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,13 @@ async def test_csv_has_one_row_a_file_and_no_formula(db: Database, music: Path) 
     )
     assert all(row["kind"] for row in rows)
     assert not any(cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row.values())
+
+
+async def test_file_without_music_is_left_out_and_not_refused(db: Database, music: Path) -> None:
+    report = await _index(db, music)
+    report.failures = [replace(each, code="no_music") for each in report.failures]
+    rows = _by_name(list(file_rows(report)), music)
+    assert rows["b.flac"] == ("left_out", "no_music")
 
 
 def test_every_reason_has_a_sentence() -> None:
