@@ -15,7 +15,9 @@ RELEASE = "0da340a0-6ad7-4fc2-a272-6f94393a7831"
 ARTIST = "65f4f0c5-ef9e-490c-aee3-909e7ae6b2ab"
 
 
-def with_ffmpeg(path: Path, container: str, codec: str, **tags: str) -> Path:
+def with_ffmpeg(
+    path: Path, container: str, codec: str, *, seconds: float = 0.5, **tags: str
+) -> Path:
     """Write a tone with FFmpeg and its tags."""
     sr = 48000 if codec == "libopus" else 44100
     options = {"write_apetag": "1"} if container == "adts" else {}
@@ -24,7 +26,7 @@ def with_ffmpeg(path: Path, container: str, codec: str, **tags: str) -> Path:
         stream = output.add_stream(codec, rate=sr, layout="mono")
         assert isinstance(stream, av.AudioStream)
         stream.codec_context.bit_rate = 64_000
-        mux_sound(output, stream, tone(0.5, sr), sr)
+        mux_sound(output, stream, tone(seconds, sr), sr)
     return path
 
 
