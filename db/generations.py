@@ -269,21 +269,48 @@ async def _track_ids(tx: SqlSession, scope: str, sources: Sequence[str]) -> list
     return [ids[source] for source in sources]
 
 
-async def copy(tx: SqlSession, old: Generation, new: Generation, track_ids: Iterable[int]) -> None:
-    """Copy tracks from one generation of a scope and model to another."""
+async def merge(tx: SqlSession, new: Generation, active: Generation) -> list[int]:
+    """Move all tracks of a building generation into the active one; return their ids.
+
+    They replace tracks with the same id. The building generation is deleted.
+    """
+    rows = await tx.all("SELECT track_id FROM entry WHERE generation_id = ?", (new.id,))
+    await tx.run(
+        "DELETE FROM entry WHERE generation_id = ? AND track_id IN"
+        " (SELECT track_id FROM entry WHERE generation_id = ?)",
+        (active.id, new.id),
+    )
+    await tx.run("UPDATE entry SET generation_id = ? WHERE generation_id = ?", (active.id, new.id))
+    await tx.run("DELETE FROM generation WHERE id = ?", (new.id,))
+    return [track_id for (track_id,) in rows]
+
+
+async def set_gone(
+    tx: SqlSession, generation: Generation, track_ids: Iterable[int], gone_at: float | None
+) -> None:
+    """Store when the files of tracks were found to be gone; None if they are there."""
     await tx.many(
-        "INSERT OR REPLACE INTO entry SELECT ?, track_id, embedding_id, title, artist, genre,"
-        " label, folded, size, mtime_ns, added_by FROM entry"
-        " WHERE generation_id = ? AND track_id = ?",
-        [(new.id, old.id, track_id) for track_id in track_ids],
+        "UPDATE entry SET gone_at = ? WHERE generation_id = ? AND track_id = ?",
+        [(gone_at, generation.id, track_id) for track_id in track_ids],
     )
 
 
+async def drop_moved(tx: SqlSession, generation: Generation) -> list[int]:
+    """Remove the tracks whose file is gone, but has a copy at the path of another track."""
+    rows = await tx.all(
+        "DELETE FROM entry WHERE generation_id = ?1 AND gone_at IS NOT NULL AND EXISTS"
+        " (SELECT 1 FROM entry AS e WHERE e.embedding_id = entry.embedding_id"
+        " AND e.generation_id = ?1 AND e.gone_at IS NULL) RETURNING track_id",
+        (generation.id,),
+    )
+    return [track_id for (track_id,) in rows]
+
+
 async def recount(tx: SqlSession, generation: Generation) -> int:
-    """Store the number of tracks in the generation's row and return it."""
+    """Store the number of tracks whose file is there in the generation's row, and return it."""
     return await tx.number(
-        "UPDATE generation SET tracks = (SELECT count(*) FROM entry WHERE generation_id = ?1)"
-        " WHERE id = ?1 RETURNING tracks",
+        "UPDATE generation SET tracks = (SELECT count(*) FROM entry WHERE generation_id = ?1"
+        " AND gone_at IS NULL) WHERE id = ?1 RETURNING tracks",
         (generation.id,),
     )
 
@@ -306,7 +333,12 @@ async def activate(tx: SqlSession, generation: Generation, digest: str = "") -> 
 async def record_changes(
     tx: SqlSession, model_id: str, kind: str, track_ids: Sequence[int | None] = (None,)
 ) -> None:
-    """Record changes for the indexes in memory; ``kind`` is ``put``, ``remove`` or ``switch``."""
+    """Record changes for the indexes in memory; ``kind`` is ``put``, ``remove`` or ``switch``.
+
+    More changes than are kept become one ``switch``, after which the indexes are loaded again.
+    """
+    if len(track_ids) > _MAX_CHANGES // 2:
+        kind, track_ids = "switch", (None,)
     await tx.many(
         "INSERT INTO change (model_id, kind, track_id) VALUES (?, ?, ?)",
         [(model_id, kind, track_id) for track_id in track_ids],

@@ -25,7 +25,7 @@ STARTER = "starter"
 _ACTIVE = (
     " FROM generation AS g JOIN entry AS e ON e.generation_id = g.id"
     " JOIN track AS t ON t.id = e.track_id JOIN embedding AS m ON m.id = e.embedding_id"
-    " WHERE g.state = 'active' AND g.model_id = ?"
+    " WHERE g.state = 'active' AND g.model_id = ? AND e.gone_at IS NULL"
 )
 _OF_GUILDS = "scope LIKE 'guild:%'"
 _TRACK = "SELECT t.id, e.title, e.artist, e.genre, t.source, t.scope"
@@ -39,8 +39,9 @@ def guild_scope(guild_id: int) -> str:
 class Catalogue:
     """Reads and changes the tracks of the database; nothing is cached in memory.
 
-    A track is active if its generation is. Methods that read take the ``model_id`` whose tracks
-    they return; `remove` and `remove_scope` act on the tracks of every model.
+    A track is active if its generation is and its file, if it has one, is not known to be gone.
+    Methods that read take the ``model_id`` whose tracks they return; `remove` and `remove_scope`
+    act on the tracks of every model.
     """
 
     def __init__(self, db: Database) -> None:
@@ -60,7 +61,7 @@ class Catalogue:
                 "SELECT e.track_id, m.vector, e.artist, e.label, g.scope FROM generation AS g"
                 " JOIN entry AS e ON e.generation_id = g.id"
                 " JOIN embedding AS m ON m.id = e.embedding_id"
-                f" WHERE g.state = 'active' AND g.model_id = ?{only}",
+                f" WHERE g.state = 'active' AND g.model_id = ? AND e.gone_at IS NULL{only}",
                 parameters,
             )
         if ids is None and len(rows) != sum(tracks for _, tracks in active):
@@ -170,22 +171,23 @@ class Catalogue:
                 rows = await tx.all(
                     "DELETE FROM entry WHERE track_id = ? AND generation_id IN"
                     " (SELECT id FROM generation WHERE scope = ?)"
-                    " RETURNING generation_id, embedding_id",
+                    " RETURNING generation_id, embedding_id, gone_at",
                     (track_id, scope),
                 )
                 removed += bool(rows)
-                for generation_id, embedding_id in rows:
-                    await self._delete_embedding(tx, generation_id, embedding_id, track_id)
+                for generation_id, embedding_id, gone_at in rows:
+                    there = int(gone_at is None)
+                    await self._delete_embedding(tx, generation_id, embedding_id, track_id, there)
             await tx.many("DELETE FROM track WHERE id = ? AND scope = ?", wanted)
         return removed
 
     async def _delete_embedding(
-        self, tx: SqlSession, generation_id: int, embedding_id: int, track_id: int
+        self, tx: SqlSession, generation_id: int, embedding_id: int, track_id: int, there: int
     ) -> None:
         row = await tx.one(
-            "UPDATE generation SET tracks = tracks - 1 WHERE id = ? AND state = 'active'"
+            "UPDATE generation SET tracks = tracks - ? WHERE id = ? AND state = 'active'"
             " RETURNING model_id",
-            (generation_id,),
+            (there, generation_id),
         )
         if row:
             await generations.record_changes(tx, row[0], "remove", (track_id,))
@@ -214,7 +216,8 @@ class Catalogue:
             )
             await tx.run(
                 "UPDATE generation SET tracks ="
-                " (SELECT count(*) FROM entry WHERE generation_id = generation.id)"
+                " (SELECT count(*) FROM entry WHERE generation_id = generation.id"
+                " AND gone_at IS NULL)"
                 f" WHERE {_OF_GUILDS} AND model_id IN (SELECT value FROM json_each(?))",
                 (unused,),
             )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO, TypeVar
 
 import typer
 
+from bot.cli.library_folders import folder_sentences
 from genrec.errors import ClipTooLarge, FileMissing, GenrecError
 from genrec.files import atomic_write
 
@@ -136,12 +137,21 @@ def export(
         typer.Option("--format", help="Default: by the file's suffix."),
     ] = None,
     scope: Scope = None,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Also write tracks whose file is not there.")
+    ] = False,
 ) -> None:
     """Write tracks to an m3u8 playlist, CSV or JSON; CSV and JSON can be imported."""
     chosen = form or file.suffix.lstrip(".").lower()
     if chosen not in ("m3u8", "csv", "json"):
         raise typer.BadParameter("name a .m3u8, .csv or .json file, or pass --format")
-    _run(_export(file, chosen, scope))
+    left_out = _run(_export(file, chosen, scope, missing=missing))
+    if left_out:
+        print(
+            f"{left_out} tracks are left out, because their files are not there: --missing writes"
+            " them too.",
+            file=sys.stderr,
+        )
 
 
 @library.command("import")
@@ -167,9 +177,10 @@ def import_file(
 
 def report_as_json(report: IngestReport) -> dict[str, Any]:
     """Return the report of an indexing run as the JSON object of docs/cli.md."""
-    names = ("tracks", "analyzed", "reused", "unchanged", "resumed", "removed", "switched")
+    names = ("tracks", "analyzed", "reused", "moved", "unchanged", "resumed", "removed", "switched")
     return {
         **{name: getattr(report, name) for name in names},
+        "absent": [{"folder": path, "tracks": count} for path, count in report.absent.items()],
         "seconds": round(report.seconds, 3),
         "music_s": round(report.music_s, 1),
         "failures": [
@@ -193,6 +204,8 @@ def _show_report(report: IngestReport) -> None:
         f" {report.unchanged} unchanged, {report.reused + report.resumed} reused,"
         f" {report.removed} removed, {len(report.failures)} failed; {report.seconds:.1f} s{speed}."
     )
+    for sentence in folder_sentences(report):
+        print(sentence, file=sys.stderr)
 
 
 async def _index(
@@ -262,13 +275,26 @@ async def _stats() -> Any:
         return await catalogue.stats(preset.model_id), len(damaged)
 
 
-async def _export(file: Path, form: Any, scope: str | None) -> None:
+async def _export(file: Path, form: Any, scope: str | None, *, missing: bool) -> int:
+    """Write the file and return the number of tracks that are left out."""
     from db.import_export import export_tracks
+    from db.ingest.presence import file_exists
+
+    left_out = 0
+
+    def is_there(source: str) -> bool:
+        nonlocal left_out
+        there = file_exists(source)
+        left_out += not there
+        return there
 
     async with _catalogue() as (catalogue, preset):
         with _output(file) as out:
-            async for piece in export_tracks(catalogue, preset.model_id, form, scope=scope):
+            async for piece in export_tracks(
+                catalogue, preset.model_id, form, scope=scope, only=None if missing else is_there
+            ):
                 out.write(piece)
+    return left_out
 
 
 @contextmanager

@@ -230,6 +230,8 @@ def _summed(state: ReindexState, report: IngestReport) -> ReindexState:
         unchanged=report.unchanged + report.resumed,
         removed=report.removed,
         failed=len(report.failures),
+        moved=report.moved,
+        absent=sum(report.absent.values()),
     )
 
 

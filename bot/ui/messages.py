@@ -71,6 +71,7 @@ class ReindexState:
 
     ``scope`` is "library" or "server"; ``total`` is 0 while the files are being counted;
     ``current`` is the file that is analysed; ``left_s`` is None while it cannot be estimated.
+    ``moved`` counts tracks with a new path, ``absent`` those of folders that are missing or empty.
     """
 
     scope: str
@@ -83,6 +84,8 @@ class ReindexState:
     elapsed_s: float = 0.0
     left_s: float | None = None
     current: str = ""
+    moved: int = 0
+    absent: int = 0
 
 
 def progress(localizer: Localizer, stage: str, *, place: int = 0) -> ui.LayoutView:
@@ -189,6 +192,10 @@ def reindex_done(
     lines = ["### " + localizer("reindex.cancelled" if cancelled else "reindex.done"), summary]
     if cancelled:
         lines.append(localizer(f"reindex.cancelled_{state.scope}"))
+    if state.moved:
+        lines.append(localizer("reindex.moved", count=state.moved))
+    if state.absent:
+        lines.append(localizer("reindex.absent", count=state.absent))
     items: list[Item] = [text("\n".join(lines))]
     if csv:
         items += [text(localizer("reindex.failures")), ui.File(f"attachment://{csv}")]
