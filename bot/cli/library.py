@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO, TypeVar
 
 import typer
 
-from bot.cli.library_folders import folder_sentences
 from genrec.errors import ClipTooLarge, FileMissing, GenrecError
 from genrec.files import atomic_write
 
@@ -188,6 +187,15 @@ def report_as_json(report: IngestReport) -> dict[str, Any]:
             for failure in report.failures
         ],
     }
+
+
+def folder_sentences(report: IngestReport) -> list[str]:
+    """Return a sentence for each folder that an indexing run found missing or empty."""
+    return [
+        f"{folder} is missing or empty, so its {count} tracks are not recommended. Mount its disk"
+        " and index it again, or run `genrec library move` or `genrec library forget`."
+        for folder, count in report.absent.items()
+    ]
 
 
 def _show_report(report: IngestReport) -> None:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bot.cli.library import AsJson, library
+
 if TYPE_CHECKING:
     from db.connection import Database
     from db.folders import FolderMove, IndexedFolder
-    from db.ingest.run import IngestReport
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
+@library.command()
 def folders(as_json: AsJson = False) -> None:
     """List the indexed music folders, with counts of tracks."""
     listed = asyncio.run(_folders())
@@ -33,6 +33,7 @@ def folders(as_json: AsJson = False) -> None:
         print(f"{counts}  {row['state']:<7}  {day:<16}  {row['folder']}")
 
 
+@library.command()
 def move(
     old: Annotated[Path, typer.Argument(help="Folder that `library folders` lists.")],
     new: Annotated[Path, typer.Argument(help="Folder where its music is now.")],
@@ -47,6 +48,7 @@ def move(
     print(f"{result.moved} tracks moved to {new}.{gone}")
 
 
+@library.command()
 def forget(
     folder: Annotated[Path, typer.Argument(help="Folder that `library folders` lists.")],
     as_json: AsJson = False,
@@ -57,15 +59,6 @@ def forget(
         print(json.dumps({"removed": removed}))
     else:
         print(f"Removed {removed} tracks of {folder}.")
-
-
-def folder_sentences(report: IngestReport) -> list[str]:
-    """Return a sentence for each folder that an indexing run found missing or empty."""
-    return [
-        f"{folder} is missing or empty, so its {count} tracks are not recommended. Mount its disk"
-        " and index it again, or run `genrec library move` or `genrec library forget`."
-        for folder, count in report.absent.items()
-    ]
 
 
 async def _folders() -> list[tuple[IndexedFolder, str]]:

@@ -80,10 +80,7 @@ def genre(source: Source, preset: PresetOption = None, as_json: AsJson = False) 
 
 
 app.command("index", rich_help_panel=LIBRARY)(library.index)
-app.add_typer(library.library, name="library", rich_help_panel=LIBRARY)
-library.library.command("folders")(library_folders.folders)
-library.library.command("move")(library_folders.move)
-library.library.command("forget")(library_folders.forget)
+app.add_typer(library_folders.library, name="library", rich_help_panel=LIBRARY)
 
 
 @app.command(rich_help_panel=BOT)

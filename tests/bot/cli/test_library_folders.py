@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli.library_folders import folder_sentences
+from bot.cli.library import folder_sentences
 from db.connection import open_db
 from db.ingest.run import IngestJob, IngestReport, ingest
 from genrec.preset import Preset

@@ -374,5 +374,5 @@ async def test_folders_are_listed_with_the_counts_of_their_tracks(
 
 def test_common_folders_are_not_those_of_the_system() -> None:
     paths = {"/mnt/a/x", "/mnt/a/y", "/mnt/b/c", "/srv/me/Music/One", "/srv/me/Music/Two"}
-    assert folders.common_folders(paths) == ["/srv/me/Music", "/mnt/a", "/mnt/b/c"]
+    assert folders.common_folders(paths) == ["/mnt/a", "/mnt/b/c", "/srv/me/Music"]
     assert folders.common_folders(set()) == []
