@@ -13,6 +13,8 @@ import typer
 
 from bot.cli.library import AsJson, library
 
+__all__ = ["library"]  # with these commands
+
 if TYPE_CHECKING:
     from db.connection import Database
     from db.folders import FolderMove, IndexedFolder
