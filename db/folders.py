@@ -115,7 +115,7 @@ async def forget_folder(db: Database, scope: str, path: str) -> int:
         rows = await tx.all(f"SELECT id FROM track WHERE {_FILES}", bounds)
         changed = await _generations_of(tx, bounds)
         await tx.many("DELETE FROM entry WHERE track_id = ?", rows)
-        await _recount(tx, changed)
+        await _record_switches(tx, changed)
         await tx.run(f"DELETE FROM failure WHERE {_FAILED}", bounds)
         for (known,) in await tx.all("SELECT path FROM folder WHERE scope = ?", (scope,)):
             if within(known, path):
@@ -161,7 +161,7 @@ async def move_folder(db: Database, scope: str, old: str, new: str) -> FolderMov
             [(track_id in there, now, track_id) for track_id in targets],
         )
         await _move_failures(tx, bounds, old, new)
-        await _recount(tx, changed)
+        await _record_switches(tx, changed)
         for (known,) in await tx.all("SELECT path FROM folder WHERE scope = ?", (scope,)):
             if within(known, old):
                 await tx.run("DELETE FROM folder WHERE scope = ? AND path = ?", (scope, known))
@@ -202,13 +202,11 @@ async def _generations_of(tx: SqlSession, bounds: tuple[str, ...]) -> list[int]:
     return [generation_id for (generation_id,) in rows]
 
 
-async def _recount(tx: SqlSession, generation_ids: list[int]) -> None:
-    """Store the counts of changed generations; indexes in memory are loaded again."""
+async def _record_switches(tx: SqlSession, generation_ids: list[int]) -> None:
+    """Make indexes in memory load the active ones of these generations again."""
     for generation_id in generation_ids:
         rows = await tx.all(
-            "UPDATE generation SET tracks = (SELECT count(*) FROM entry WHERE generation_id = ?1"
-            " AND gone_at IS NULL) WHERE id = ?1 AND state = 'active' RETURNING model_id",
-            (generation_id,),
+            "SELECT model_id FROM generation WHERE id = ? AND state = 'active'", (generation_id,)
         )
         for (model_id,) in rows:
             await generations.record_changes(tx, model_id, "switch")

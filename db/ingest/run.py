@@ -220,7 +220,7 @@ class _IngestRun:
                 await generations.set_gone(tx, old, hidden, time.time())
                 await generations.drop(tx, old, set(plan.expired) - moved)
                 await generations.drop_moved(tx, old)
-                report.tracks = await generations.recount(tx, old)
+                report.tracks = await generations.count(tx, old)
                 report.moved, report.removed = len(moved), len(plan.removed - moved)
                 model_id = self.job.model_id
                 await generations.record_changes(tx, model_id, "put", [*put, *plan.returned])
