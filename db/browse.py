@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import heapq
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from operator import itemgetter
 from typing import Any
 
@@ -32,15 +33,16 @@ _MATCH = "entry_words MATCH ? AND rowid BETWEEN ? AND ?"
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Part of a sorted list: ``limit`` tracks after ``offset`` tracks, or after a track's place.
+    """Part of a sorted list: ``limit`` tracks from ``offset`` on, or beside a track.
 
-    ``after`` is the (folded name, id) of the track before the page, which costs less than an
-    ``offset`` far down the list.
+    ``beside`` is the (folded name, id) of the track before the page, or with ``backwards`` of the
+    track after it. This costs less than an ``offset`` far down the list.
     """
 
     limit: int
     offset: int = 0
-    after: tuple[str, int] | None = None
+    beside: tuple[str, int] | None = None
+    backwards: bool = False
 
 
 async def browse_generations(
@@ -50,10 +52,12 @@ async def browse_generations(
     if len(generation_ids) == 1:
         rows = await _rows(session, generation_ids[0], words, page)
     else:
-        first = Page(page.limit + page.offset, after=page.after)
+        first = replace(page, limit=page.limit + page.offset, offset=0)
         lists = [await _rows(session, one, words, first) for one in generation_ids]
-        merged = list(heapq.merge(*lists, key=itemgetter(0, 1)))
-        rows = merged[page.offset : page.offset + page.limit]
+        merged = heapq.merge(*lists, key=itemgetter(0, 1), reverse=page.backwards)
+        rows = list(islice(merged, page.offset, page.offset + page.limit))
+    if page.backwards:
+        rows.reverse()
     return [Track(*row[2:]) for row in rows]
 
 
@@ -70,11 +74,10 @@ async def count_generation(session: SqlSession, generation_id: int, words: list[
 async def _rows(
     session: SqlSession, generation_id: int, words: list[str], page: Page
 ) -> list[tuple[Any, ...]]:
-    after, place = ("", ())
-    if page.after is not None:
-        after, place = " AND (e.folded, e.track_id) > (?, ?)", page.after
-    order = f"{after} ORDER BY e.folded, e.track_id LIMIT ? OFFSET ?"
-    end = (*place, page.limit, page.offset)
+    compare, down = ("<", " DESC") if page.backwards else (">", "")
+    beside = f" AND (e.folded, e.track_id) {compare} (?, ?)" if page.beside else ""
+    order = f"{beside} ORDER BY e.folded{down}, e.track_id{down} LIMIT ? OFFSET ?"
+    end = (*(page.beside or ()), page.limit, page.offset)
     if words:
         matches = await session.all(
             f"SELECT rowid FROM entry_words WHERE {_MATCH} LIMIT ?",

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -134,28 +135,29 @@ class Catalogue:
         return found
 
     async def browse(
-        self, model_id: str, scope: str | None = None, *, text: str = "",
-        limit: int = 25, offset: int = 0, after: int | None = None,
+        self, model_id: str, scope: str | None = None, *, text: str = "", limit: int = 25,
+        offset: int = 0, after: int | None = None, before: int | None = None,
     ) -> list[Track]:  # fmt: skip
         """Return the active tracks with every word of ``text``, sorted by artist and title.
 
         Words of one or two letters are beginnings of words, others any part of them. ``after`` is
-        the id of the last track before the page.
+        the id of the track before the page, ``before`` that of the track after it; no track is
+        returned if it is not in the catalogue.
         """
         async with self.db.snapshot() as session:
-            active = await _active(session, model_id, scope)
-            place = None
-            if after is not None:
-                ids = json.dumps([generation_id for generation_id, _ in active])
+            active = [one for one, _ in await _active(session, model_id, scope)]
+            page = Page(limit, offset, backwards=before is not None)
+            beside = after if before is None else before
+            if beside is not None:
                 row = await session.one(
                     "SELECT folded, track_id FROM entry WHERE track_id = ?"
                     " AND generation_id IN (SELECT value FROM json_each(?))",
-                    (after, ids),
+                    (beside, json.dumps(active)),
                 )
-                place = ("", 0) if row is None else (row[0], row[1])
-            return await browse_generations(
-                session, [one for one, _ in active], fold(text).split(), Page(limit, offset, place)
-            )
+                if row is None:
+                    return []
+                page = replace(page, beside=(row[0], row[1]))
+            return await browse_generations(session, active, fold(text).split(), page)
 
     async def count(self, model_id: str, scope: str | None = None, *, text: str = "") -> int:
         """Return the number of tracks that ``browse`` pages through."""

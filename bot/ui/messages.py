@@ -15,7 +15,9 @@ Custom ids, all of at most 100 characters:
 ``thumb:up:KEY``               thumbs up, ``thumb:down:KEY`` down
 ``export:KEY``                 export the tracks of a response
 ``cancel:KEY``                 stop a /reindex
-``library:page:N:QUERY``       a page of /library list, from 0; QUERY may be empty or cut to 60
+``library:after:N:ID:QUERY``   page N of /library list, from 0, beginning after a track; with
+                               ``before`` it ends there, and ``page:N:QUERY`` is of older messages;
+                               QUERY may be empty or cut to 60
 ``privacy:delete:yes``         delete the user's data; ``privacy:delete:no`` keeps it
 ``settings:uploads:on``        respond to uploads in this channel; ``...:off``
 ``settings:private:on``        private responses; ``...:off``

@@ -89,3 +89,9 @@ async def test_pages_after_a_track_make_up_the_whole_list(catalogue: Catalogue) 
                 after = pages[-1][-1].id
                 pages.append(await catalogue.browse(MODEL, scope, text=text, limit=4, after=after))
             assert [track for page in pages for track in page] == whole
+            for number, page in enumerate(pages[1:-1]):
+                before = page[0].id
+                found = await catalogue.browse(MODEL, scope, text=text, limit=4, before=before)
+                assert found == pages[number]
+            assert await catalogue.browse(MODEL, scope, text=text, before=whole[0].id) == []
+            assert await catalogue.browse(MODEL, scope, text=text, after=9_999) == []
