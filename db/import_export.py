@@ -58,8 +58,11 @@ _SELECT = (
     " JOIN embedding AS m ON m.id = e.embedding_id"
     " LEFT JOIN fingerprint AS f ON f.embedding_id = m.id"
     " LEFT JOIN detail AS d ON d.track_id = t.id"
-    " WHERE g.state = 'active' AND g.model_id = ?"
+    " WHERE g.state = 'active' AND g.model_id = ? AND e.gone_at IS NULL"
 )
+
+
+_SOURCE = 1 + _COLUMNS.index("source")  # in a row of _SELECT, which begins with the id
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +82,22 @@ async def export_tracks(
     ids: Sequence[int] | None = None,
     public_source: Callable[[str], str] | None = None,
     fingerprints: bool = True,
+    only: Callable[[str], bool] | None = None,
 ) -> AsyncGenerator[str]:
     """Yield an export file in pieces: all active tracks, one scope's, or ``ids`` in their order.
 
     CSV and JSON contain embeddings and fingerprints, and ``import_tracks`` reads them. For a file
     that leaves the operator's hands, ``public_source`` maps each source to a public address or "".
+    Tracks for whose source ``only`` returns False are left out.
     """
     write = {"m3u8": _m3u8, "csv": _csv, "json": _json}[form]
 
     def text(page: list[tuple[Any, ...]], *, first: bool) -> str:
-        rows = [_row(values, fingerprints=fingerprints) for values in page]
+        rows = [
+            _row(values, fingerprints=fingerprints)
+            for values in page
+            if only is None or only(values[_SOURCE])
+        ]
         if public_source is not None:
             for row in rows:
                 row["source"] = public_source(row["source"])
@@ -100,8 +109,10 @@ async def export_tracks(
     pages = _pages(catalogue, model_id, scope) if ids is None else _chosen(catalogue, model_id, ids)
     async for page in pages:
         # In a thread, because a page takes tens of milliseconds, too long for the event loop.
-        yield await asyncio.to_thread(text, page, first=first)
-        first = False
+        piece = await asyncio.to_thread(text, page, first=first)
+        if piece:
+            yield piece
+            first = False
     if first:
         yield text([], first=True)
     if form == "json":

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 
 def report_as_json(report: IngestReport) -> dict[str, Any]:
     """Return the report of an indexing run as the JSON object of docs/cli.md."""
-    names = ("tracks", "analyzed", "reused", "unchanged", "resumed", "removed", "switched")
+    names = ("tracks", "analyzed", "reused", "moved", "unchanged", "resumed", "removed", "switched")
     counts = count_files(report)
     return {
         **{name: getattr(report, name) for name in names},
+        "absent": [{"folder": path, "tracks": count} for path, count in report.absent.items()],
         "seconds": round(report.seconds, 3),
         "music_s": round(report.music_s, 1),
         "files": {
@@ -47,6 +48,15 @@ def report_as_json(report: IngestReport) -> dict[str, Any]:
     }
 
 
+def folder_sentences(report: IngestReport) -> list[str]:
+    """Return a sentence for each folder that an indexing run found missing or empty."""
+    return [
+        f"{folder} is missing or empty, so its {count} tracks are not recommended. Mount its disk"
+        " and index it again, or run `genrec library move` or `genrec library forget`."
+        for folder, count in report.absent.items()
+    ]
+
+
 def show_report(report: IngestReport) -> None:
     """Print the failures to stderr; the counts by kind and a summary to stdout."""
     for failure in report.failures:
@@ -70,6 +80,8 @@ def show_report(report: IngestReport) -> None:
         f" {report.removed} removed, {refused} failed, {left_out} left out;"
         f" {report.seconds:.1f} s{speed}."
     )
+    for sentence in folder_sentences(report):
+        print(sentence, file=sys.stderr)
 
 
 def _print_table(counts: list[FileCount]) -> None:

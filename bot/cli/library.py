@@ -158,12 +158,21 @@ def export(
         typer.Option("--format", help="Default: by the file's suffix."),
     ] = None,
     scope: Scope = None,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Also write tracks whose file is not there.")
+    ] = False,
 ) -> None:
     """Write tracks to an m3u8 playlist, CSV or JSON; CSV and JSON can be imported."""
     chosen = form or file.suffix.lstrip(".").lower()
     if chosen not in ("m3u8", "csv", "json"):
         raise typer.BadParameter("name a .m3u8, .csv or .json file, or pass --format")
-    _run(_export(file, chosen, scope))
+    left_out = _run(_export(file, chosen, scope, missing=missing))
+    if left_out:
+        print(
+            f"{left_out} tracks are left out, because their files are not there: --missing writes"
+            " them too.",
+            file=sys.stderr,
+        )
 
 
 @library.command("import")
@@ -255,13 +264,26 @@ async def _stats() -> Any:
         return await catalogue.stats(preset.model_id), len(damaged)
 
 
-async def _export(file: Path, form: Any, scope: str | None) -> None:
+async def _export(file: Path, form: Any, scope: str | None, *, missing: bool) -> int:
+    """Write the file and return the number of tracks that are left out."""
     from db.import_export import export_tracks
+    from db.ingest.presence import file_exists
+
+    left_out = 0
+
+    def is_there(source: str) -> bool:
+        nonlocal left_out
+        there = file_exists(source)
+        left_out += not there
+        return there
 
     async with _catalogue() as (catalogue, preset):
         with _output(file) as out:
-            async for piece in export_tracks(catalogue, preset.model_id, form, scope=scope):
+            async for piece in export_tracks(
+                catalogue, preset.model_id, form, scope=scope, only=None if missing else is_there
+            ):
                 out.write(piece)
+    return left_out
 
 
 @contextmanager

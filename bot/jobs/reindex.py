@@ -238,6 +238,8 @@ def _summed(state: ReindexState, report: IngestReport) -> ReindexState:
         failed=sum(one.files for one in counts if one.result is FileResult.REFUSED),
         left_out=sum(count.files for count in left_out),
         formats={count.kind: count.files for count in left_out if count.code == _UNREAD},
+        moved=report.moved,
+        absent=sum(report.absent.values()),
     )
 
 

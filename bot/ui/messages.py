@@ -15,7 +15,9 @@ Custom ids, all of at most 100 characters:
 ``thumb:up:KEY``               thumbs up, ``thumb:down:KEY`` down
 ``export:KEY``                 export the tracks of a response
 ``cancel:KEY``                 stop a /reindex
-``library:page:N:QUERY``       a page of /library list, from 0; QUERY may be empty or cut to 60
+``library:after:N:ID:QUERY``   page N of /library list, from 0, beginning after a track; with
+                               ``before`` it ends there, and ``page:N:QUERY`` is of older messages;
+                               QUERY may be empty or cut to 60
 ``privacy:delete:yes``         delete the user's data; ``privacy:delete:no`` keeps it
 ``settings:uploads:on``        respond to uploads in this channel; ``...:off``
 ``settings:private:on``        private responses; ``...:off``
@@ -76,6 +78,7 @@ class ReindexState:
     ``scope`` is "library" or "server"; ``total`` is 0 while the files are being counted;
     ``current`` is the file that is analysed; ``left_s`` is None while it cannot be estimated.
     ``left_out`` counts files that are not analysed, ``formats`` those of formats that are not read.
+    ``moved`` counts tracks with a new path, ``absent`` those of folders that are missing or empty.
     """
 
     scope: str
@@ -90,6 +93,8 @@ class ReindexState:
     current: str = ""
     left_out: int = 0
     formats: Mapping[str, int] = field(default_factory=dict)
+    moved: int = 0
+    absent: int = 0
 
 
 def progress(localizer: Localizer, stage: str, *, place: int = 0) -> ui.LayoutView:
@@ -197,6 +202,10 @@ def reindex_done(
     lines = ["### " + localizer("reindex.cancelled" if cancelled else "reindex.done"), summary]
     if cancelled:
         lines.append(localizer(f"reindex.cancelled_{state.scope}"))
+    if state.moved:
+        lines.append(localizer("reindex.moved", count=state.moved))
+    if state.absent:
+        lines.append(localizer("reindex.absent", count=state.absent))
     if state.left_out:
         lines.append(localizer("reindex.left_out", count=state.left_out))
     if state.formats:

@@ -266,14 +266,18 @@ def _count_select(localizer: Localizer, count: int) -> Item:
 
 
 def _turning(localizer: Localizer, page: LibraryPage) -> list[Item]:
+    """Return Back and Next, which name the track beside the page that they show."""
     back, forward = page.page - 1, page.page + 1
     query = clean(page.query, 60)
+    first, last = (page.tracks[0].id, page.tracks[-1].id) if page.tracks else (0, 0)
     return [
         button(
-            f"library:page:{max(back, 0)}:{query}", localizer("button.previous"), disabled=back < 0
+            f"library:before:{max(back, 0)}:{first}:{query}",
+            localizer("button.previous"),
+            disabled=back < 0,
         ),
         button(
-            f"library:page:{forward}:{query}",
+            f"library:after:{forward}:{last}:{query}",
             localizer("button.next"),
             disabled=forward >= page.pages,
         ),

@@ -363,6 +363,16 @@ def test_cancelled_reindex_names_the_tracks_that_stay(scope, expected):
     assert expected in seen(done)
 
 
+def test_result_of_a_reindex_tells_of_moved_files_and_absent_folders():
+    state = ReindexState("library", 5, 5, moved=3, absent=1)
+    text = seen(messages.reindex_done(localizer("en-US"), state))
+    assert "3 files have moved; their tracks stay." in text
+    assert "One track is not recommended, because its folder is missing or empty." in text
+    assert "have moved" not in seen(
+        messages.reindex_done(localizer("en-US"), ReindexState("library"))
+    )
+
+
 def test_attached_shows_count_and_file():
     view = messages.attached(localizer("en-US"), "tracks.csv", count=1)
     assert "Exported one track." in seen(view)

@@ -231,3 +231,20 @@ async def test_unchanged_album_is_not_analysed_again(db: Database, tmp_path: Pat
     (path.parent / "album.cue").unlink()
     report = await _index(db, analyzer, tmp_path / "music")
     assert (report.tracks, report.analyzed, report.removed) == (1, 1, 3)
+
+
+async def test_songs_of_an_album_that_moved_keep_their_tracks(db: Database, tmp_path: Path) -> None:
+    _album(tmp_path / "music")
+    analyzer = SectionAnalyzer()
+    await _index(db, analyzer, tmp_path / "music")
+    before = {track.title: track.id for track in await Catalogue(db).browse(MODEL)}
+    (tmp_path / "music").rename(tmp_path / "moved")
+    report = await _index(db, analyzer, tmp_path / "moved")
+    assert (report.moved, report.tracks, analyzer.calls) == (3, 3, [])
+    tracks = await Catalogue(db).browse(MODEL)
+    assert {track.title: track.id for track in tracks} == before
+    assert all(file_of(track.source).startswith(str(tmp_path / "moved")) for track in tracks)
+    async with db.snapshot() as session:
+        details = await load_details(session, before.values())
+    assert {each.album for each in details.values()} == {"Pastel Blues"}
+    assert len(details) == 3
