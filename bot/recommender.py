@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from db.analyses import AnalysisCache
 from db.connection import Database
+from db.gone_files import GoneFiles
 from db.index.live import LiveIndex
 from db.starter_scope import replace_starter
 from genrec.errors import CatalogueError
@@ -51,6 +52,7 @@ class Recommender:
         self._database = database
         self._pool = pool
         self._cache = AnalysisCache(database)
+        self._gone_files = GoneFiles(database)
 
     async def open(self) -> None:
         """Add the starter catalogue to the database where it is missing, and load the index."""
@@ -131,8 +133,11 @@ class Recommender:
         )
 
     async def tracks(self, ids: Sequence[int], scopes: Collection[str] = SCOPES) -> list[Track]:
-        """Return the tracks with these ids that the scopes hold, in the order of ``ids``."""
-        found = await self.catalogue.tracks(self.preset.model_id, ids)
+        """Return the tracks with these ids that the scopes hold, in the order of ``ids``.
+
+        A track whose file was deleted is left out.
+        """
+        found = await self._tracks(ids)
         return [found[i] for i in ids if i in found and found[i].scope in scopes]
 
     async def like(
@@ -219,7 +224,7 @@ class Recommender:
 
     async def _candidates(self, ids: Iterable[int], cosines: Iterable[float]) -> list[Candidate]:
         wanted = [int(i) for i in ids]
-        tracks = await self.catalogue.tracks(self.preset.model_id, wanted)
+        tracks = await self._tracks(wanted)
         fingerprints = await self.catalogue.fingerprints(self.preset.model_id, wanted)
         return [
             Candidate(
@@ -232,6 +237,11 @@ class Recommender:
             for i, cosine in zip(wanted, cosines, strict=True)
             if i in tracks  # not removed since the index was loaded
         ]
+
+    async def _tracks(self, ids: Sequence[int]) -> dict[int, Track]:
+        found = await self.catalogue.tracks(self.preset.model_id, ids)
+        gone = await self._gone_files.among(found.values())
+        return {track_id: track for track_id, track in found.items() if track_id not in gone}
 
 
 def shortage(found: int, k: int, genre: str | None) -> str:

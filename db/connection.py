@@ -6,8 +6,8 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from functools import partial
+from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -191,6 +191,11 @@ async def open_db(
             f"This Python has SQLite {sqlite3.sqlite_version}, and genrec needs 3.37 or newer: use"
             " a newer Python."
         )
+    if not _has_full_text():
+        raise CatalogueError(
+            f"This Python's SQLite {sqlite3.sqlite_version} has no full-text index (FTS5): use"
+            " another Python."
+        )
     if name != MEMORY:
         name = str(without_links(Path(name)))
         make_private(Path(name))
@@ -258,6 +263,16 @@ async def _check(connection: aiosqlite.Connection, name: str) -> None:
     rows = list(await connection.execute_fetchall("PRAGMA quick_check(1)"))
     if rows[0][0] != "ok":
         raise CatalogueError(f"The catalogue {name} is damaged: {_fix(name)}.")
+
+
+@lru_cache(maxsize=1)
+def _has_full_text() -> bool:
+    with closing(sqlite3.connect(MEMORY)) as connection:
+        try:
+            connection.execute("CREATE VIRTUAL TABLE a USING fts5 (b, tokenize = 'trigram')")
+        except sqlite3.OperationalError:
+            return False
+    return True
 
 
 def _size(path: Path) -> int:

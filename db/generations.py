@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.connection import Database, SqlSession
+from db.details import TrackDetails, put_details
+from db.search_text import search_text
 from db.vectors import is_sound_vector, pack_fingerprint, pack_vector
 from genrec.errors import CatalogueError, ModelMismatch
-from genrec.names import fold
+from genrec.names import artist_key, fold
 from genrec.types import Analysis
 
 # Most rows for one transaction, so that other writers do not wait long for the lock.
@@ -22,6 +24,13 @@ _MAX_CHANGES = 10_000
 UNKNOWN_ARTIST = "Unknown artist"
 # Prefix of the source of a clip without file or link: the content hash identifies it.
 CONTENT_SOURCE = "sha256:"
+_REPLACED = ", ".join(
+    f"{column} = excluded.{column}"
+    for column in (
+        "embedding_id", "title", "artist", "genre", "label", "folded", "artist_key", "size",
+        "mtime_ns", "added_by",
+    )
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -32,7 +41,8 @@ class NewTrack:
     ``genre`` is shown to users; ``label`` is the preset's genre for filters, by default ``genre``;
     ``predicted`` is the preset's most probable genre, by default ``label``. ``content`` is the
     SHA-256 of the analysed file, by default of the embedding; without a ``source`` it identifies
-    the track. ``size`` and ``mtime_ns`` are those of the file, if there is one.
+    the track. ``size`` and ``mtime_ns`` are those of the file, if there is one. ``details`` are
+    those of its tags, or None to leave what is stored.
     """
 
     title: str
@@ -48,6 +58,7 @@ class NewTrack:
     size: int | None = None
     mtime_ns: int | None = None
     added_by: int | None = None
+    details: TrackDetails | None = None
 
     @classmethod
     def of(
@@ -96,6 +107,7 @@ class KnownTrack:
     size: int | None = None
     mtime_ns: int | None = None
     added_by: int | None = None
+    details: TrackDetails | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +173,7 @@ async def put(tx: SqlSession, generation: Generation, tracks: Sequence[NewTrack]
                 size=track.size,
                 mtime_ns=track.mtime_ns,
                 added_by=track.added_by,
+                details=track.details,
             )
         )
     await _repair(tx, generation, embeddings)
@@ -220,11 +233,21 @@ async def put_known(
         [(generation.scope, track.source) for track in known],
     )
     await tx.many(
-        "INSERT OR REPLACE INTO entry (generation_id, track_id, embedding_id, title, artist,"
-        " genre, label, folded, size, mtime_ns, added_by)"
-        " SELECT ?, t.id, m.id, ?, ?, ?, ?, ?, ?, ?, ? FROM track AS t, embedding AS m"
-        " WHERE t.scope = ? AND t.source = ? AND m.content = ? AND m.model_id = ?",
+        "INSERT INTO entry (generation_id, track_id, embedding_id, title, artist, genre, label,"
+        " folded, artist_key, size, mtime_ns, added_by)"
+        " SELECT ?, t.id, m.id, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM track AS t, embedding AS m"
+        " WHERE t.scope = ? AND t.source = ? AND m.content = ? AND m.model_id = ?"
+        f" ON CONFLICT DO UPDATE SET {_REPLACED}, gone_at = NULL",
         [_entry(generation, track) for track in known],
+    )
+    await put_details(tx, generation.scope, [(track.source, track.details) for track in known])
+    await tx.many(
+        "INSERT OR REPLACE INTO entry_words (rowid, words)"
+        " SELECT ? << 40 | id, ? FROM track WHERE scope = ? AND source = ?",
+        [
+            (generation.id, search_text(_folded(track)), generation.scope, track.source)
+            for track in known
+        ],
     )
     return [track for track in tracks if track.content not in stored]
 
@@ -253,10 +276,14 @@ def _entry(generation: Generation, track: KnownTrack) -> tuple[object, ...]:
         raise CatalogueError(f"The track {track.source} has no title: give it one.")
     artist = track.artist.strip() or UNKNOWN_ARTIST
     return (
-        generation.id, track.title, artist, track.genre, track.label,
-        fold(f"{artist} {track.title}"), track.size, track.mtime_ns, track.added_by,
+        generation.id, track.title, artist, track.genre, track.label, _folded(track),
+        artist_key(artist), track.size, track.mtime_ns, track.added_by,
         generation.scope, track.source, track.content, generation.model_id,
     )  # fmt: skip
+
+
+def _folded(track: KnownTrack) -> str:
+    return fold(f"{track.artist.strip() or UNKNOWN_ARTIST} {track.title}")
 
 
 async def _track_ids(tx: SqlSession, scope: str, sources: Sequence[str]) -> list[int]:
@@ -269,23 +296,46 @@ async def _track_ids(tx: SqlSession, scope: str, sources: Sequence[str]) -> list
     return [ids[source] for source in sources]
 
 
-async def copy(tx: SqlSession, old: Generation, new: Generation, track_ids: Iterable[int]) -> None:
-    """Copy tracks from one generation of a scope and model to another."""
+async def merge(tx: SqlSession, new: Generation, active: Generation) -> list[int]:
+    """Move all tracks of a building generation into the active one; return their ids.
+
+    They replace tracks with the same id. The building generation is deleted.
+    """
+    rows = await tx.all("SELECT track_id FROM entry WHERE generation_id = ?", (new.id,))
+    await tx.run(
+        "DELETE FROM entry WHERE generation_id = ? AND track_id IN"
+        " (SELECT track_id FROM entry WHERE generation_id = ?)",
+        (active.id, new.id),
+    )
+    await tx.run("UPDATE entry SET generation_id = ? WHERE generation_id = ?", (active.id, new.id))
+    await tx.run("DELETE FROM generation WHERE id = ?", (new.id,))
+    return [track_id for (track_id,) in rows]
+
+
+async def set_gone(
+    tx: SqlSession, generation: Generation, track_ids: Iterable[int], gone_at: float | None
+) -> None:
+    """Store when the files of tracks were found to be gone; None if they are there."""
     await tx.many(
-        "INSERT OR REPLACE INTO entry SELECT ?, track_id, embedding_id, title, artist, genre,"
-        " label, folded, size, mtime_ns, added_by FROM entry"
-        " WHERE generation_id = ? AND track_id = ?",
-        [(new.id, old.id, track_id) for track_id in track_ids],
+        "UPDATE entry SET gone_at = ? WHERE generation_id = ? AND track_id = ?",
+        [(gone_at, generation.id, track_id) for track_id in track_ids],
     )
 
 
-async def recount(tx: SqlSession, generation: Generation) -> int:
-    """Store the number of tracks in the generation's row and return it."""
-    return await tx.number(
-        "UPDATE generation SET tracks = (SELECT count(*) FROM entry WHERE generation_id = ?1)"
-        " WHERE id = ?1 RETURNING tracks",
+async def drop_moved(tx: SqlSession, generation: Generation) -> list[int]:
+    """Remove the tracks whose file is gone, but has a copy at the path of another track."""
+    rows = await tx.all(
+        "DELETE FROM entry WHERE generation_id = ?1 AND gone_at IS NOT NULL AND EXISTS"
+        " (SELECT 1 FROM entry AS e WHERE e.embedding_id = entry.embedding_id"
+        " AND e.generation_id = ?1 AND e.gone_at IS NULL) RETURNING track_id",
         (generation.id,),
     )
+    return [track_id for (track_id,) in rows]
+
+
+async def count(session: SqlSession, generation: Generation) -> int:
+    """Return the number of tracks of a generation whose file, if they have one, is there."""
+    return await session.number("SELECT tracks FROM generation WHERE id = ?", (generation.id,))
 
 
 async def activate(tx: SqlSession, generation: Generation, digest: str = "") -> int:
@@ -298,15 +348,19 @@ async def activate(tx: SqlSession, generation: Generation, digest: str = "") -> 
     await tx.run(
         "UPDATE generation SET state = 'active', digest = ? WHERE id = ?", (digest, generation.id)
     )
-    count = await recount(tx, generation)
     await record_changes(tx, generation.model_id, "switch")
-    return count
+    return await count(tx, generation)
 
 
 async def record_changes(
     tx: SqlSession, model_id: str, kind: str, track_ids: Sequence[int | None] = (None,)
 ) -> None:
-    """Record changes for the indexes in memory; ``kind`` is ``put``, ``remove`` or ``switch``."""
+    """Record changes for the indexes in memory; ``kind`` is ``put``, ``remove`` or ``switch``.
+
+    More changes than are kept become one ``switch``, after which the indexes are loaded again.
+    """
+    if len(track_ids) > _MAX_CHANGES // 2:
+        kind, track_ids = "switch", (None,)
     await tx.many(
         "INSERT INTO change (model_id, kind, track_id) VALUES (?, ?, ?)",
         [(model_id, kind, track_id) for track_id in track_ids],
@@ -318,7 +372,10 @@ async def record_changes(
 
 
 async def sweep(db: Database) -> None:
-    """Delete retired generations and unused tracks and embeddings, in small transactions."""
+    """Delete retired generations, and tracks and embeddings without entries that had some.
+
+    It works in small transactions, and its cost depends on what was removed since the last sweep.
+    """
     while True:
         async with db.transaction() as tx:
             gone = await tx.run(
@@ -330,12 +387,14 @@ async def sweep(db: Database) -> None:
             if not gone:
                 await tx.run("DELETE FROM generation WHERE state = 'retired'")
                 break
-    for table, column in (("track", "track_id"), ("embedding", "embedding_id")):
-        without_entry = f"NOT EXISTS (SELECT 1 FROM entry WHERE {column} = {table}.id)"
-        rows = await db.all(f"SELECT id FROM {table} WHERE {without_entry}")
-        for start in range(0, len(rows), BATCH):
-            async with db.transaction() as tx:
+    while rows := await db.all(
+        "SELECT id, track_id, embedding_id FROM maybe_unused ORDER BY id LIMIT ?", (BATCH,)
+    ):
+        async with db.transaction() as tx:
+            for table, place in (("track", 1), ("embedding", 2)):
                 await tx.many(
-                    f"DELETE FROM {table} WHERE id = ? AND {without_entry}",
-                    rows[start : start + BATCH],
+                    f"DELETE FROM {table} WHERE id = ? AND NOT EXISTS"
+                    f" (SELECT 1 FROM entry WHERE {table}_id = {table}.id)",
+                    {(row[place],) for row in rows},
                 )
+            await tx.run("DELETE FROM maybe_unused WHERE id <= ?", (rows[-1][0],))

@@ -23,8 +23,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from db.details import TrackDetails
 from db.generations import BATCH, CONTENT_SOURCE, NewTrack
 from db.import_rows import FORMULA, read_rows
+from db.sections import split_source
 from db.tags import clean
 from db.tracks import STARTER, Catalogue
 from db.vectors import pack_vector, unpack_fingerprint, unpack_vector
@@ -39,6 +41,8 @@ _COLUMNS = (
     "embedding", "fingerprint",
 )  # fmt: skip
 _NEEDED = frozenset(_COLUMNS) - {"scope"}
+# Not in exports of earlier versions.
+_DETAILS = ("album", "year", "isrc", "recording_id", "release_id", "artist_id")
 _TEXTS = ("title", "artist", "genre", "label")
 _MAX_SOURCE = 4096
 _MAX_FINGERPRINT_COLUMNS = 4096
@@ -46,12 +50,18 @@ _LINE_BREAK = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_IN_FILE_NAMES = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
 _SELECT = (
     "SELECT t.id, g.model_id, e.title, e.artist, e.genre, e.label, t.source, t.scope,"
-    " m.duration_s, m.vector, f.print FROM generation AS g"
+    " m.duration_s, m.vector, f.print, coalesce(d.album, ''), coalesce(d.year, 0),"
+    " coalesce(d.isrc, ''), coalesce(d.recording_id, ''), coalesce(d.release_id, ''),"
+    " coalesce(d.artist_id, '') FROM generation AS g"
     " JOIN entry AS e ON e.generation_id = g.id JOIN track AS t ON t.id = e.track_id"
     " JOIN embedding AS m ON m.id = e.embedding_id"
     " LEFT JOIN fingerprint AS f ON f.embedding_id = m.id"
-    " WHERE g.state = 'active' AND g.model_id = ?"
+    " LEFT JOIN detail AS d ON d.track_id = t.id"
+    " WHERE g.state = 'active' AND g.model_id = ? AND e.gone_at IS NULL"
 )
+
+
+_SOURCE = 1 + _COLUMNS.index("source")  # in a row of _SELECT, which begins with the id
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +81,22 @@ async def export_tracks(
     ids: Sequence[int] | None = None,
     public_source: Callable[[str], str] | None = None,
     fingerprints: bool = True,
+    only: Callable[[str], bool] | None = None,
 ) -> AsyncGenerator[str]:
     """Yield an export file in pieces: all active tracks, one scope's, or ``ids`` in their order.
 
     CSV and JSON contain embeddings and fingerprints, and ``import_tracks`` reads them. For a file
     that leaves the operator's hands, ``public_source`` maps each source to a public address or "".
+    Tracks for whose source ``only`` returns False are left out.
     """
     write = {"m3u8": _m3u8, "csv": _csv, "json": _json}[form]
 
     def text(page: list[tuple[Any, ...]], *, first: bool) -> str:
-        rows = [_row(values, fingerprints=fingerprints) for values in page]
+        rows = [
+            _row(values, fingerprints=fingerprints)
+            for values in page
+            if only is None or only(values[_SOURCE])
+        ]
         if public_source is not None:
             for row in rows:
                 row["source"] = public_source(row["source"])
@@ -92,8 +108,10 @@ async def export_tracks(
     pages = _pages(catalogue, model_id, scope) if ids is None else _chosen(catalogue, model_id, ids)
     async for page in pages:
         # In a thread, because a page takes tens of milliseconds, too long for the event loop.
-        yield await asyncio.to_thread(text, page, first=first)
-        first = False
+        piece = await asyncio.to_thread(text, page, first=first)
+        if piece:
+            yield piece
+            first = False
     if first:
         yield text([], first=True)
     if form == "json":
@@ -165,8 +183,8 @@ async def _chosen(
 
 
 def _row(values: tuple[Any, ...], *, fingerprints: bool) -> Row:
-    row = dict(zip(_COLUMNS, values[1:], strict=True))
-    row |= {column: clean(row[column]) for column in _TEXTS}
+    row = dict(zip((*_COLUMNS, *_DETAILS), values[1:], strict=True))
+    row |= {column: clean(row[column]) for column in (*_TEXTS, "album")}
     if not fingerprints:
         row["fingerprint"] = None
     for column in ("embedding", "fingerprint"):
@@ -182,12 +200,18 @@ def _m3u8(rows: Iterable[Row], _model_id: str, first: bool) -> str:
         playable = not source.startswith((f"{STARTER}:", CONTENT_SOURCE))
         if playable and not _LINE_BREAK.search(source):
             seconds = round(row["duration_s"]) or -1
-            lines.append(f"#EXTINF:{seconds},{row['artist']} - {row['title']}\n{source}\n")
+            lines.append(f"#EXTINF:{seconds},{row['artist']} - {row['title']}\n")
+            path, section = split_source(source)
+            if section is not None:  # as VLC and its like read it
+                lines.append(f"#EXTVLCOPT:start-time={section.start_s:g}\n")
+                if section.end_s is not None:
+                    lines.append(f"#EXTVLCOPT:stop-time={section.end_s:g}\n")
+            lines.append(f"{path}\n")
     return "".join(lines)
 
 
 def _csv(rows: Iterable[Row], _model_id: str, first: bool) -> str:
-    return csv_text(_COLUMNS if first else None, (row.values() for row in rows))
+    return csv_text((*_COLUMNS, *_DETAILS) if first else None, (row.values() for row in rows))
 
 
 def _json(rows: Iterable[Row], model_id: str, first: bool) -> str:
@@ -248,7 +272,15 @@ def _track(row: Mapping[str, object], dimension: int) -> NewTrack:
         embedding=vector,
         fingerprint=_fingerprint(_bytes(row, "fingerprint")),
         duration_s=_seconds(row.get("duration_s")),
+        details=_details(row),
     )
+
+
+def _details(row: Mapping[str, object]) -> TrackDetails | None:
+    """Return the details of a row; None for an export that has none."""
+    if not any(name in row for name in _DETAILS):
+        return None
+    return TrackDetails.of({name: clean(str(row.get(name) or "")) for name in _DETAILS})
 
 
 def _fingerprint(blob: bytes) -> NDArray[np.int8] | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiosqlite
 
+from db.search_text import register_functions, register_functions_sync
 from genrec.errors import CatalogueError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -56,6 +57,7 @@ async def migrate(
 ) -> int:
     """Apply the missing migrations and return the version of the schema."""
     known = load_migrations() if migrations is None else migrations
+    await register_functions(connection)
     await _refuse_foreign(connection)
     while True:
         version = await _pragma(connection, "user_version")
@@ -91,6 +93,7 @@ async def check_schema(connection: aiosqlite.Connection) -> None:
 @lru_cache(maxsize=1)
 def _expected_columns() -> frozenset[tuple[str, str]]:
     with closing(sqlite3.connect(":memory:")) as connection:
+        register_functions_sync(connection)
         for migration in load_migrations():
             connection.executescript(migration.sql)
         return frozenset(connection.execute(_COLUMNS))

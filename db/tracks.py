@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from db import generations
+from db.browse import Page, browse_generations, count_generation
 from db.catalogue_rows import CatalogueChanges, CatalogueRows, CatalogueStats, build_rows
 from db.connection import Database, SqlSession
 from db.generations import NewTrack
 from db.vectors import unpack_fingerprint
 from genrec.errors import CatalogueError
-from genrec.names import artist_key, fold
+from genrec.names import fold
 from genrec.types import Track
 
 LIBRARY = "library"
@@ -25,7 +26,7 @@ STARTER = "starter"
 _ACTIVE = (
     " FROM generation AS g JOIN entry AS e ON e.generation_id = g.id"
     " JOIN track AS t ON t.id = e.track_id JOIN embedding AS m ON m.id = e.embedding_id"
-    " WHERE g.state = 'active' AND g.model_id = ?"
+    " WHERE g.state = 'active' AND g.model_id = ? AND e.gone_at IS NULL"
 )
 _OF_GUILDS = "scope LIKE 'guild:%'"
 _TRACK = "SELECT t.id, e.title, e.artist, e.genre, t.source, t.scope"
@@ -39,8 +40,9 @@ def guild_scope(guild_id: int) -> str:
 class Catalogue:
     """Reads and changes the tracks of the database; nothing is cached in memory.
 
-    A track is active if its generation is. Methods that read take the ``model_id`` whose tracks
-    they return; `remove` and `remove_scope` act on the tracks of every model.
+    A track is active if its generation is and its file, if it has one, is not known to be gone.
+    Methods that read take the ``model_id`` whose tracks they return; `remove` and `remove_scope`
+    act on the tracks of every model.
     """
 
     def __init__(self, db: Database) -> None:
@@ -60,7 +62,7 @@ class Catalogue:
                 "SELECT e.track_id, m.vector, e.artist, e.label, g.scope FROM generation AS g"
                 " JOIN entry AS e ON e.generation_id = g.id"
                 " JOIN embedding AS m ON m.id = e.embedding_id"
-                f" WHERE g.state = 'active' AND g.model_id = ?{only}",
+                f" WHERE g.state = 'active' AND g.model_id = ? AND e.gone_at IS NULL{only}",
                 parameters,
             )
         if ids is None and len(rows) != sum(tracks for _, tracks in active):
@@ -133,21 +135,38 @@ class Catalogue:
         return found
 
     async def browse(
-        self, model_id: str, scope: str | None = None, *, text: str = "",
-        limit: int = 25, offset: int = 0,
+        self, model_id: str, scope: str | None = None, *, text: str = "", limit: int = 25,
+        offset: int = 0, after: int | None = None, before: int | None = None,
     ) -> list[Track]:  # fmt: skip
-        """Return the active tracks with every word of ``text``, sorted by artist and title."""
-        where, parameters = _filter(scope, text)
-        rows = await self.db.all(
-            f"{_TRACK}{_ACTIVE}{where} ORDER BY e.folded, t.id LIMIT ? OFFSET ?",
-            (model_id, *parameters, limit, offset),
-        )
-        return [Track(*row) for row in rows]
+        """Return the active tracks with every word of ``text``, sorted by artist and title.
+
+        Words of one or two letters are beginnings of words, others any part of them. ``after`` is
+        the id of the track before the page, ``before`` that of the track after it; no track is
+        returned if it is not in the catalogue.
+        """
+        async with self.db.snapshot() as session:
+            active = [one for one, _ in await _active(session, model_id, scope)]
+            page = Page(limit, offset, backwards=before is not None)
+            beside = after if before is None else before
+            if beside is not None:
+                row = await session.one(
+                    "SELECT folded, track_id FROM entry WHERE track_id = ?"
+                    " AND generation_id IN (SELECT value FROM json_each(?))",
+                    (beside, json.dumps(active)),
+                )
+                if row is None:
+                    return []
+                page = replace(page, beside=(row[0], row[1]))
+            return await browse_generations(session, active, fold(text).split(), page)
 
     async def count(self, model_id: str, scope: str | None = None, *, text: str = "") -> int:
         """Return the number of tracks that ``browse`` pages through."""
-        where, parameters = _filter(scope, text)
-        return await self.db.number(f"SELECT count(*){_ACTIVE}{where}", (model_id, *parameters))
+        words = fold(text).split()
+        async with self.db.snapshot() as session:
+            active = await _active(session, model_id, scope)
+            if not words:
+                return sum(tracks for _, tracks in active)
+            return sum([await count_generation(session, one, words) for one, _ in active])
 
     async def add(self, scope: str, model_id: str, tracks: Sequence[NewTrack]) -> list[int]:
         """Add tracks and return their ids; a track replaces one with the same source."""
@@ -157,7 +176,6 @@ class Catalogue:
             dimension = int(tracks[0].embedding.shape[-1])
             generation = await generations.ensure(tx, scope, model_id, dimension, "active")
             ids = await generations.put(tx, generation, tracks)
-            await generations.recount(tx, generation)
             await generations.record_changes(tx, model_id, "put", ids)
         return ids
 
@@ -183,9 +201,7 @@ class Catalogue:
         self, tx: SqlSession, generation_id: int, embedding_id: int, track_id: int
     ) -> None:
         row = await tx.one(
-            "UPDATE generation SET tracks = tracks - 1 WHERE id = ? AND state = 'active'"
-            " RETURNING model_id",
-            (generation_id,),
+            "SELECT model_id FROM generation WHERE id = ? AND state = 'active'", (generation_id,)
         )
         if row:
             await generations.record_changes(tx, row[0], "remove", (track_id,))
@@ -212,12 +228,6 @@ class Catalogue:
                 " AND g.model_id NOT IN (SELECT value FROM json_each(?1)))",
                 (unused,),
             )
-            await tx.run(
-                "UPDATE generation SET tracks ="
-                " (SELECT count(*) FROM entry WHERE generation_id = generation.id)"
-                f" WHERE {_OF_GUILDS} AND model_id IN (SELECT value FROM json_each(?))",
-                (unused,),
-            )
         await self._retire(
             f"(NOT {_OF_GUILDS} OR tracks = 0) AND model_id IN (SELECT value FROM json_each(?))",
             unused,
@@ -241,29 +251,43 @@ class Catalogue:
     async def stats(self, model_id: str) -> CatalogueStats:
         """Count the active tracks of a model by scope and genre, and those of other models."""
         async with self.db.snapshot() as session:
-            rows = await session.all(f"SELECT g.scope, e.label, e.artist{_ACTIVE}", (model_id,))
+            scopes = await session.all(
+                "SELECT scope, tracks FROM generation WHERE state = 'active' AND model_id = ?"
+                " AND tracks > 0 ORDER BY tracks DESC",
+                (model_id,),
+            )
             others = await session.all(
                 "SELECT model_id, sum(tracks) FROM generation"
                 " WHERE state = 'active' AND model_id <> ? GROUP BY model_id",
                 (model_id,),
+            )
+            genres = await session.all(
+                "SELECT name, tracks FROM tally WHERE model_id = ? AND kind = 'genre'"
+                " ORDER BY tracks DESC",
+                (model_id,),
+            )
+            artists = await session.one(
+                "SELECT tracks FROM tally WHERE model_id = ? AND kind = 'artists'", (model_id,)
             )
             failures = await session.number(
                 "SELECT count(*) FROM failure WHERE model_id = ?", (model_id,)
             )
         return CatalogueStats(
             model_id=model_id,
-            tracks=len(rows),
-            artists=len({artist_key(artist) for artist in {row[2] for row in rows}} - {""}),
-            by_scope=dict(Counter(row[0] for row in rows).most_common()),
-            by_genre=dict(Counter(row[1] for row in rows).most_common()),
+            tracks=sum(tracks for _, tracks in scopes),
+            artists=artists[0] if artists else 0,
+            by_scope=dict(scopes),
+            by_genre=dict(genres),
             other_models=dict(others),
             failures=failures,
         )
 
 
-def _filter(scope: str | None, text: str) -> tuple[str, list[str]]:
-    words = fold(text).split()
-    where = " AND instr(e.folded, ?)" * len(words)
-    if scope is None:
-        return where, words
-    return where + " AND g.scope = ?", [*words, scope]
+async def _active(session: SqlSession, model_id: str, scope: str | None) -> list[tuple[int, int]]:
+    """Return ids and track counts of the active generations of a model, all or a scope's."""
+    rows = await session.all(
+        "SELECT id, tracks FROM generation"
+        " WHERE state = 'active' AND model_id = ?1 AND (?2 IS NULL OR scope = ?2)",
+        (model_id, scope),
+    )
+    return [(generation_id, tracks) for generation_id, tracks in rows]

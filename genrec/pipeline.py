@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.audio.decode import DecodeLimits, decode
+from genrec.audio.decode import decode
+from genrec.audio.limits import DecodeLimits
 from genrec.embedder import Embedder
 from genrec.filters import block_length
 from genrec.fingerprint import fingerprint
@@ -28,7 +29,7 @@ from genrec.listening import levels, listen
 from genrec.onsets import onset_strength, window_starts
 from genrec.preset import Preset
 from genrec.spectrogram import log_mel, preview
-from genrec.types import Analysis, GenreScore
+from genrec.types import Analysis, GenreScore, Section
 
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -76,8 +77,15 @@ class PresetAnalyzer:
         """Model id of the preset: its name, ``@`` and 12 hex digits of its content hash."""
         return self.preset.model_id
 
-    def analyze(self, path: Path) -> Analysis:
+    def analyze(self, path: Path, section: Section | None = None) -> Analysis:
         """Return the analysis of one file.
+
+        Parameters
+        ----------
+        path
+            A sound file on this machine.
+        section
+            Section of the file that is analysed; None for the whole file.
 
         Raises
         ------
@@ -85,8 +93,8 @@ class PresetAnalyzer:
             The file cannot be decoded, is outside the limits, or holds no sound.
         """
         preset, timed = self.preset, Stopwatch()
-        sr = preset.spectrogram.sr
-        audio = timed("decode", lambda: decode(path, sr=sr, limits=self.limits))
+        sr, limits = preset.spectrogram.sr, replace(self.limits, section=section)
+        audio = timed("decode", lambda: decode(path, sr=sr, limits=limits))
         y = timed("listening", lambda: listen(audio.y, sr).y)
         S_db, starts = timed("spectrogram", lambda: self.spectrogram(y))
         prediction = timed("network", lambda: self.predict_spectrogram(S_db, starts))

@@ -38,6 +38,22 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
+class Section:
+    """A section of a sound file, such as a song of an album in one file.
+
+    Attributes
+    ----------
+    start_s
+        Its start in seconds, 0 or more.
+    end_s
+        Its end in seconds; None for the end of the file.
+    """
+
+    start_s: float
+    end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Track:
     """One track of a catalogue.
 
@@ -152,8 +168,8 @@ class Recommendation:
 class Analyzer(Protocol):
     """Asynchronous analyzer of clips: the worker pool, or a fake in tests."""
 
-    async def analyze(self, path: Path) -> Analysis:
-        """Return the analysis of one file, without blocking the event loop.
+    async def analyze(self, path: Path, section: Section | None = None) -> Analysis:
+        """Return the analysis of one file or a section of it, without blocking the event loop.
 
         Raises
         ------

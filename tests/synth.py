@@ -89,6 +89,10 @@ WRITERS: dict[str, Callable[[Path, Samples, int], None]] = {
     "aac": _with_av("adts", "aac"),
     "webm": _with_av("webm", "libopus"),
     "mkv": _with_av("matroska", "aac"),
+    "wma": _with_av("asf", "wmav2"),
+    "wv": _with_av("wv", "wavpack"),
+    "caf": _with_soundfile("CAF", "PCM_16"),
+    "au": _with_soundfile("AU", "PCM_16"),
 }
 
 

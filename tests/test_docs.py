@@ -66,6 +66,24 @@ def test_settings_table_matches_code() -> None:
     assert shown == settings_table()
 
 
+def test_table_of_sound_files_matches_code() -> None:
+    from genrec.audio.kinds import kinds_table
+
+    page = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
+    shown = page.partition("<!-- formats -->\n")[2].partition("<!-- /formats -->")[0]
+    assert shown == kinds_table()
+
+
+def test_tables_of_music_folders_match_code() -> None:
+    from db.ingest.file_kinds import left_out_table
+    from db.tagging.read import tags_table
+
+    page = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+    for name, table in (("tags", tags_table()), ("left-out", left_out_table())):
+        shown = page.partition(f"<!-- {name} -->\n")[2].partition(f"<!-- /{name} -->")[0]
+        assert shown == table
+
+
 def anchors(page: str) -> set[str]:
     """Return the anchors of a Markdown page's headings, in GitHub's form."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page, flags=re.M | re.S), re.M)

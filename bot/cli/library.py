@@ -54,14 +54,34 @@ def index(
     backup: Annotated[
         bool, typer.Option("--backup", help="Back up the database after the run.")
     ] = False,
+    reread_tags: Annotated[
+        bool,
+        typer.Option("--reread-tags", help="Read the tags of unchanged files again."),
+    ] = False,
+    table: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="Write a CSV table with a row for every file."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Analyse a music folder into the catalogue; unchanged files are skipped."""
-    report = _run(_index(folder, retry_failed, allow_empty, backup, quiet=as_json))
+    from bot.cli.index_report import report_as_json, show_report
+    from db.ingest.report import report_csv
+
+    options = {
+        "retry_failed": retry_failed,
+        "allow_empty": allow_empty,
+        "backup": backup,
+        "reread_tags": reread_tags,
+    }
+    report = _run(_index(folder, options, quiet=as_json))
+    if table is not None:
+        with _output(table) as out:
+            out.writelines(report_csv(report))
     if as_json:
         _print_json(report_as_json(report))
     else:
-        _show_report(report)
+        show_report(report)
 
 
 @library.command("list")
@@ -72,9 +92,11 @@ def list_tracks(
     as_json: AsJson = False,
 ) -> None:
     """List tracks by artist and title."""
-    tracks, total = _run(_list(search, scope, limit))
+    from dataclasses import asdict
+
+    tracks, details, total = _run(_list(search, scope, limit))
     if as_json:
-        rows = [{name: getattr(track, name) for name in track.__slots__} for track in tracks]
+        rows = [asdict(track) | asdict(details[track.id]) for track in tracks]
         _print_json({"tracks": rows, "total": total})
         return
     from rich.console import Console
@@ -136,12 +158,21 @@ def export(
         typer.Option("--format", help="Default: by the file's suffix."),
     ] = None,
     scope: Scope = None,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Also write tracks whose file is not there.")
+    ] = False,
 ) -> None:
     """Write tracks to an m3u8 playlist, CSV or JSON; CSV and JSON can be imported."""
     chosen = form or file.suffix.lstrip(".").lower()
     if chosen not in ("m3u8", "csv", "json"):
         raise typer.BadParameter("name a .m3u8, .csv or .json file, or pass --format")
-    _run(_export(file, chosen, scope))
+    left_out = _run(_export(file, chosen, scope, missing=missing))
+    if left_out:
+        print(
+            f"{left_out} tracks are left out, because their files are not there: --missing writes"
+            " them too.",
+            file=sys.stderr,
+        )
 
 
 @library.command("import")
@@ -165,39 +196,7 @@ def import_file(
     print(f"{len(result.ids)} tracks imported, {len(result.refused)} rows rejected.")
 
 
-def report_as_json(report: IngestReport) -> dict[str, Any]:
-    """Return the report of an indexing run as the JSON object of docs/cli.md."""
-    names = ("tracks", "analyzed", "reused", "unchanged", "resumed", "removed", "switched")
-    return {
-        **{name: getattr(report, name) for name in names},
-        "seconds": round(report.seconds, 3),
-        "music_s": round(report.music_s, 1),
-        "failures": [
-            {"path": failure.path, "code": failure.code, "reason": failure.reason}
-            for failure in report.failures
-        ],
-    }
-
-
-def _show_report(report: IngestReport) -> None:
-    for failure in report.failures:
-        print(f"{failure.path}: {failure.reason}", file=sys.stderr)
-    speed = ""
-    if report.analyzed and report.seconds:
-        speed = (
-            f", {report.analyzed / report.seconds:.1f} files/s,"
-            f" {report.music_s / report.seconds:.0f} times real time"
-        )
-    print(
-        f"{report.tracks} tracks in the catalogue: {report.analyzed} analysed,"
-        f" {report.unchanged} unchanged, {report.reused + report.resumed} reused,"
-        f" {report.removed} removed, {len(report.failures)} failed; {report.seconds:.1f} s{speed}."
-    )
-
-
-async def _index(
-    folder: Path, retry_failed: bool, allow_empty: bool, backup: bool, *, quiet: bool
-) -> IngestReport:
+async def _index(folder: Path, options: dict[str, Any], *, quiet: bool) -> IngestReport:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -225,9 +224,7 @@ async def _index(
             dimension=opened.preset.dimension,
             labels=opened.preset.labels,
             concurrency=opened.pool.size,
-            retry_failed=retry_failed,
-            allow_empty=allow_empty,
-            backup=backup,
+            **options,
         )
         with bar:
             task = bar.add_task("Scanning the folder", total=None)
@@ -244,9 +241,14 @@ async def _index(
 
 
 async def _list(search: str, scope: str | None, limit: int) -> Any:
+    from db.details import NO_DETAILS, load_details
+
     async with _catalogue() as (catalogue, preset):
         tracks = await catalogue.browse(preset.model_id, scope, text=search, limit=limit)
-        return tracks, await catalogue.count(preset.model_id, scope, text=search)
+        async with catalogue.db.snapshot() as session:
+            details = await load_details(session, [track.id for track in tracks])
+        total = await catalogue.count(preset.model_id, scope, text=search)
+        return tracks, {track.id: details.get(track.id, NO_DETAILS) for track in tracks}, total
 
 
 async def _remove(ids: list[int], scope: str) -> int:
@@ -262,13 +264,26 @@ async def _stats() -> Any:
         return await catalogue.stats(preset.model_id), len(damaged)
 
 
-async def _export(file: Path, form: Any, scope: str | None) -> None:
+async def _export(file: Path, form: Any, scope: str | None, *, missing: bool) -> int:
+    """Write the file and return the number of tracks that are left out."""
     from db.import_export import export_tracks
+    from db.ingest.presence import file_exists
+
+    left_out = 0
+
+    def is_there(source: str) -> bool:
+        nonlocal left_out
+        there = file_exists(source)
+        left_out += not there
+        return there
 
     async with _catalogue() as (catalogue, preset):
         with _output(file) as out:
-            async for piece in export_tracks(catalogue, preset.model_id, form, scope=scope):
+            async for piece in export_tracks(
+                catalogue, preset.model_id, form, scope=scope, only=None if missing else is_there
+            ):
                 out.write(piece)
+    return left_out
 
 
 @contextmanager

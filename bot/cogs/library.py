@@ -182,21 +182,47 @@ class Library(commands.GroupCog, name="library", description="This server's trac
     async def turn_page(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
         """Handle Back and Next of /library list: show the other page in the same message."""
         scope = guild_scope(_require_guild(interaction))
-        _, number, *search = parts
-        page_number = int(number) if number.isascii() and number.isdigit() else 0
+        side, number, *rest = parts
+        beside = _number(rest.pop(0)) if side != "page" and rest else 0
         await acknowledge(interaction, private=True, thinking=False)
-        page = await self._page(scope, min(page_number, _MAX_PAGE), ":".join(search))
+        page = await self._page(
+            scope,
+            min(_number(number), _MAX_PAGE),
+            ":".join(rest),
+            after=beside if side == "after" else None,
+            before=beside if side == "before" else None,
+        )
         localizer = Localizer(self._translations, interaction.locale)
         await respond(interaction, pages.library(localizer, page))
 
-    async def _page(self, scope: str, number: int, search: str) -> LibraryPage:
+    async def _page(
+        self,
+        scope: str,
+        number: int,
+        search: str,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+    ) -> LibraryPage:
+        """Return a page by the track beside it; by its number without one, or if it is gone."""
         total = await self._catalogue.count(self._model_id, scope, text=search)
         count = max(1, -(-total // TRACKS_PER_PAGE))
         number = min(number, count - 1)
-        offset = number * TRACKS_PER_PAGE
-        tracks = await self._catalogue.browse(
-            self._model_id, scope, text=search, limit=TRACKS_PER_PAGE, offset=offset
-        )
+        tracks: list[Track] = []
+        if number and (after or before):
+            tracks = await self._catalogue.browse(
+                self._model_id,
+                scope,
+                text=search,
+                limit=TRACKS_PER_PAGE,
+                after=after,
+                before=before,
+            )
+        if not tracks:
+            offset = number * TRACKS_PER_PAGE
+            tracks = await self._catalogue.browse(
+                self._model_id, scope, text=search, limit=TRACKS_PER_PAGE, offset=offset
+            )
         return LibraryPage(tuple(tracks), number, count, total, search)
 
     @app_commands.command(description="Download the list of this server's tracks")
@@ -259,6 +285,10 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         await respond(
             interaction, view, files=[lambda: discord.File(io.BytesIO(file.data), file.name)]
         )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
 def _require_guild(interaction: discord.Interaction) -> int:

@@ -25,6 +25,8 @@ from bot.ui.track_files import csv_file
 from db.connection import Database
 from db.damaged import damaged_tracks
 from db.generations import NewTrack
+from db.ingest.file_kinds import LeftOutReason
+from db.ingest.report import FileResult, count_files, file_rows
 from db.ingest.run import IngestJob, IngestProgress, IngestReport, ingest
 from db.tracks import LIBRARY, guild_scope
 from genrec.errors import GenrecError, InputRefused
@@ -36,6 +38,7 @@ log = logging.getLogger(__name__)
 FAILURES = "failures.csv"
 _MAX_FAILURES = 20_000
 _PRIVATE_REASON = "The reason names a file outside of the library; the operator can read it."
+_UNREAD = LeftOutReason.UNREAD_FORMAT
 _AUDIO_GONE = "The audio is not stored, only an older model's analysis: add the track again."
 
 
@@ -144,8 +147,9 @@ class Reindexing:
             log.warning("music folder refused: %s", error)
             raise RequestDeclined("library_refused") from error
         run.failures = [
-            (shown_path(f.path, root), f.code, shown_reason(f.reason, root))
-            for f in report.failures
+            (shown_path(row.path, root), row.code, shown_reason(row.reason, root))
+            for row in file_rows(report)
+            if row.code and not row.quiet
         ]
         run.state = _summed(run.state, report)
 
@@ -230,12 +234,18 @@ def _report(run: _Run, localizer: Localizer) -> Response:
 
 
 def _summed(state: ReindexState, report: IngestReport) -> ReindexState:
+    counts = count_files(report)
+    left_out = [one for one in counts if one.result is FileResult.LEFT_OUT and not one.quiet]
     return replace(
         state,
         added=report.analyzed + report.reused,
         unchanged=report.unchanged + report.resumed,
         removed=report.removed,
-        failed=len(report.failures),
+        failed=sum(one.files for one in counts if one.result is FileResult.REFUSED),
+        left_out=sum(count.files for count in left_out),
+        formats={count.kind: count.files for count in left_out if count.code == _UNREAD},
+        moved=report.moved,
+        absent=sum(report.absent.values()),
     )
 
 

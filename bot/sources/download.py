@@ -18,8 +18,9 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from bot.sources.media import HEAD_BYTES, not_audio_error, suffix_of
-from bot.sources.policy import SourcePolicy, accepted_sources, check_endpoint
+from bot.sources.body import BodyCheck
+from bot.sources.media import suffix_of
+from bot.sources.policy import SourcePolicy, check_endpoint
 from bot.sources.resolver import Resolve, resolve_public
 from bot.sources.ytdlp_errors import DISK_FULL
 from genrec.errors import Busy, ClipTooLarge, GenrecError, LinkRefused
@@ -150,8 +151,8 @@ async def download(
     """Download ``url`` into ``folder``; ``check_hop`` checks the target of each redirect.
 
     ``disk`` grows by the declared length of the body, else by the bytes that arrive. With
-    ``sound_only``, a body without the signature of a sound file is refused at its first bytes, and
-    the error names its kind.
+    ``sound_only``, a body that is no sound file is refused as early as its bytes show it, and the
+    error names its kind.
     """
     try:
         async with asyncio.timeout(policy.download_s), guarded_session(policy, resolve) as session:
@@ -195,8 +196,9 @@ async def _receive(
     _check_head(response, policy)
     await disk.reserve(response.content_length or 0, wait_s=policy.stall_s)
     rate = _LeastRate(policy)
-    digest, size, head = hashlib.sha256(), 0, b""
+    digest, size = hashlib.sha256(), 0
     path = folder / "clip"
+    body = BodyCheck(policy) if sound_only else None
     with path.open("xb") as file:
         async for chunk in response.content.iter_chunked(_CHUNK):
             size += len(chunk)
@@ -204,16 +206,19 @@ async def _receive(
                 raise _too_large(policy)
             rate.check(size)
             disk.grow(size)
-            if len(head) < HEAD_BYTES:
-                head += chunk[: HEAD_BYTES - len(head)]
-                if sound_only and len(head) == HEAD_BYTES and not suffix_of(head):
-                    raise not_audio_error(head, accepted_sources(policy))
             digest.update(chunk)
             file.write(chunk)
-    suffix = suffix_of(head)
-    if sound_only and not suffix:
-        raise not_audio_error(head, accepted_sources(policy))
+            if body is not None:
+                await body.add(chunk)
+    suffix = await asyncio.to_thread(_file_suffix, path)
+    if body is not None and not suffix:
+        raise body.error()
     return Downloaded(path.rename(path.with_suffix(suffix)), digest.hexdigest(), response.url)
+
+
+def _file_suffix(path: Path) -> str:
+    with path.open("rb") as file:
+        return suffix_of(file)
 
 
 def _check_head(response: aiohttp.ClientResponse, policy: SourcePolicy) -> None:

@@ -4,49 +4,32 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from typing import BinaryIO
 
+from genrec.audio.containers import sniff
+from genrec.audio.kinds import format_names
+from genrec.audio.other_files import other_kind
 from genrec.errors import GenrecError, LinkRefused, UnsupportedFormat, UnsupportedSource
 
-# Enough for every signature below, and for the text by which pages and playlists are recognised.
-HEAD_BYTES = 512
 _MAX_NAME_CHARS = 200
 
 
-def suffix_of(head: bytes) -> str:
-    """Return the suffix of the sound file that starts with ``head``, or "" for other bytes.
+def suffix_of(file: BinaryIO) -> str:
+    """Return the suffix of an open sound file by its bytes, or "" for another file.
 
-    This only stops useless downloads early; the decoder checks the file itself.
+    The decoder asks the same function, so a link and an upload are judged alike. A file of a tag
+    and nothing else is left to the decoder, whose error is more precise.
     """
-    if head[:4] == b"fLaC":
-        return ".flac"
-    if head[:4] == b"OggS":
-        return ".ogg"
-    if head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE":
-        return ".wav"
-    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
-        return ".aiff"
-    if head[:4] == b"\x1aE\xdf\xa3":
-        return ".webm"
-    if head[4:8] == b"ftyp":
-        return ".m4a"
-    if head[:3] == b"ID3":
-        return ".mp3"
-    return _mpeg_suffix(head)
-
-
-def _mpeg_suffix(head: bytes) -> str:
-    """Distinguish MP3 from ADTS frames by the layer bits after the eleven sync bits."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-        return ""
-    layer = head[1] >> 1 & 3
-    if layer == 0:
-        return ".aac" if head[1] & 0xF0 == 0xF0 else ""
-    reserved = head[1] >> 3 & 3 == 1 or head[2] >> 4 == 15 or head[2] >> 2 & 3 == 3
-    return "" if reserved else ".mp3"
+    sniffed = sniff(file)
+    if sniffed is None:
+        file.seek(0)
+        return ".mp3" if file.read(3) == b"ID3" else ""
+    return sniffed.container.kind.suffixes[0]
 
 
 def not_audio_error(head: bytes, alternatives: str) -> GenrecError:
     """Return the error for a body that is not a sound file; ``alternatives`` is its way out."""
+    head = head[:2048]
     text = head.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if not head:
         return LinkRefused("That link leads to an empty file. Check it, or upload the file.")
@@ -64,9 +47,13 @@ def not_audio_error(head: bytes, alternatives: str) -> GenrecError:
         return UnsupportedFormat(
             "That link leads to a compressed archive. Unpack it and send one sound file."
         )
+    kind = other_kind(head)
+    if kind:
+        return UnsupportedFormat(
+            f"That link leads to {kind}. Send a sound file: {format_names('or')}."
+        )
     return UnsupportedFormat(
-        "That link does not lead to a sound file that genrec opens. Send WAV, FLAC, MP3, OGG, M4A,"
-        " AAC, AIFF or WebM."
+        f"That link does not lead to a sound file that genrec opens. Send {format_names('or')}."
     )
 
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bot.sources.media import HEAD_BYTES, clean_name, suffix_of
+from bot.sources.media import clean_name, suffix_of
 from bot.sources.policy import SourcePolicy, check_url
 from bot.sources.proxy import FilteringProxy
 from bot.sources.tempdirs import clip_dir, directory_size
@@ -216,7 +216,7 @@ def _check_file(name: str, home: Path, policy: SourcePolicy) -> _SoundFile:
         if state.st_size > policy.max_bytes:
             raise error_for("too_large", "", policy)
         with path.open("rb") as file:
-            suffix = suffix_of(file.read(HEAD_BYTES))
+            suffix = suffix_of(file)
             file.seek(0)
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

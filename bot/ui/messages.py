@@ -15,7 +15,9 @@ Custom ids, all of at most 100 characters:
 ``thumb:up:KEY``               thumbs up, ``thumb:down:KEY`` down
 ``export:KEY``                 export the tracks of a response
 ``cancel:KEY``                 stop a /reindex
-``library:page:N:QUERY``       a page of /library list, from 0; QUERY may be empty or cut to 60
+``library:after:N:ID:QUERY``   page N of /library list, from 0, beginning after a track; with
+                               ``before`` it ends there, and ``page:N:QUERY`` is of older messages;
+                               QUERY may be empty or cut to 60
 ``privacy:delete:yes``         delete the user's data; ``privacy:delete:no`` keeps it
 ``settings:uploads:on``        respond to uploads in this channel; ``...:off``
 ``settings:private:on``        private responses; ``...:off``
@@ -26,7 +28,8 @@ Custom ids, all of at most 100 characters:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import discord
 from discord import ui
@@ -47,13 +50,16 @@ from bot.ui.components import (
     text,
 )
 from bot.ui.markdown import clean, escape, names_path
+from genrec.audio.kinds import format_names
 from genrec.errors import FileMissing, GenrecError, InputRefused
 from genrec.types import Track
 
 STAGES = ("queued", "fetching", "analyzing", "comparing")
 # Codes with many causes: other languages add the English cause in small print.
-MANY_CAUSES = ("link_refused", "unsupported_source", "input_refused")
+MANY_CAUSES = ("link_refused", "unsupported_source", "unsupported_format", "input_refused")
 MAX_VALUE = 200
+# Formats that the result of a /reindex counts one by one.
+MAX_FORMATS = 8
 
 
 class Markup(str):
@@ -82,6 +88,8 @@ class ReindexState:
 
     ``scope`` is "library" or "server"; ``total`` is 0 while the files are being counted;
     ``current`` is the file that is analysed; ``left_s`` is None while it cannot be estimated.
+    ``left_out`` counts files that are not analysed, ``formats`` those of formats that are not read.
+    ``moved`` counts tracks with a new path, ``absent`` those of folders that are missing or empty.
     """
 
     scope: str
@@ -94,6 +102,10 @@ class ReindexState:
     elapsed_s: float = 0.0
     left_s: float | None = None
     current: str = ""
+    left_out: int = 0
+    formats: Mapping[str, int] = field(default_factory=dict)
+    moved: int = 0
+    absent: int = 0
 
 
 def progress(localizer: Localizer, stage: str, *, place: int = 0) -> ui.LayoutView:
@@ -131,6 +143,7 @@ def sentence(localizer: Localizer, error: GenrecError, limits: Limits) -> str:
         min_seconds=limits.min_seconds,
         max_minutes=limits.max_minutes,
         max_mb=limits.max_mb,
+        formats=format_names(),
     )
 
 
@@ -225,6 +238,15 @@ def reindex_done(
     lines = ["### " + localizer("reindex.cancelled" if cancelled else "reindex.done"), summary]
     if cancelled:
         lines.append(localizer(f"reindex.cancelled_{state.scope}"))
+    if state.moved:
+        lines.append(localizer("reindex.moved", count=state.moved))
+    if state.absent:
+        lines.append(localizer("reindex.absent", count=state.absent))
+    if state.left_out:
+        lines.append(localizer("reindex.left_out", count=state.left_out))
+    if state.formats:
+        named = list(state.formats.items())[:MAX_FORMATS]
+        lines.append(small(" · ".join(f"{escape(kind, 40)}: {files}" for kind, files in named)))
     items: list[Item] = [text("\n".join(lines))]
     if csv:
         items += [text(localizer("reindex.failures")), ui.File(f"attachment://{csv}")]

@@ -29,6 +29,7 @@ from bot.ui.components import (
 )
 from bot.ui.markdown import clean, escape, web_address
 from bot.ui.messages import Limits
+from genrec.audio.kinds import format_names
 from genrec.types import Track
 
 EVERYONE = ("recommend", "genre", "about", "privacy show", "privacy delete", "help")
@@ -129,7 +130,7 @@ def help(  # noqa: A001 - the command's name
         lines = [f"### {localizer('help.admins')}", *(_command(localizer, c) for c in ADMINS)]
         items.append(text("\n".join(lines)))
     bounds = {"min_seconds": limits.min_seconds, "max_mb": limits.max_mb}
-    lines = [small(localizer("help.formats", **bounds))]
+    lines = [small(localizer("help.formats", **bounds, formats=format_names()))]
     if url := web_address(support_url):
         lines.append(localizer("help.report", url=url))
     return layout(QUIET, [*items, rule(), text("\n".join(lines))])
@@ -277,14 +278,18 @@ def _count_select(localizer: Localizer, count: int) -> Item:
 
 
 def _turning(localizer: Localizer, page: LibraryPage) -> list[Item]:
+    """Return Back and Next, which name the track beside the page that they show."""
     back, forward = page.page - 1, page.page + 1
     query = clean(page.query, 60)
+    first, last = (page.tracks[0].id, page.tracks[-1].id) if page.tracks else (0, 0)
     return [
         button(
-            f"library:page:{max(back, 0)}:{query}", localizer("button.previous"), disabled=back < 0
+            f"library:before:{max(back, 0)}:{first}:{query}",
+            localizer("button.previous"),
+            disabled=back < 0,
         ),
         button(
-            f"library:page:{forward}:{query}",
+            f"library:after:{forward}:{last}:{query}",
             localizer("button.next"),
             disabled=forward >= page.pages,
         ),

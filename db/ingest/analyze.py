@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from db.connection import Database
 from db.generations import KnownTrack, NewTrack
+from db.ingest.cue import CueSong
 from db.ingest.failures import Failure
-from db.ingest.scan import FileStamp, file_sha256, file_stamp
-from db.tags import match_label, read_tags
+from db.ingest.scan import FileStamp, file_sha256, file_stamp, song_stamp
+from db.sections import fragment
+from db.tags import Tags, match_label, read_tags, song_tags
 from db.vectors import is_sound_vector
 from genrec.errors import (
     Busy,
@@ -55,6 +57,9 @@ class FileAnalyzer:
         model_id: str,
         labels: Sequence[str],
         dimension: int,
+        *,
+        songs: Mapping[str, CueSong] | None = None,
+        contents: Mapping[tuple[str, FileStamp], str] | None = None,
     ) -> None:
         self._db = db
         self._analyzer = analyzer
@@ -62,6 +67,11 @@ class FileAnalyzer:
         self._model_id = model_id
         self._labels = labels
         self._dimension = dimension
+        self._songs = songs or {}
+        # SHA-256 of unchanged files, by path and stamp.
+        self._contents = contents or {}
+        # SHA-256 of album files, each read once for all its songs.
+        self._albums: dict[tuple[str, FileStamp], asyncio.Task[str]] = {}
         # Contents in work. The second of two copies waits until the first is stored.
         self._in_work: dict[str, asyncio.Event] = {}
 
@@ -69,8 +79,8 @@ class FileAnalyzer:
         """Return the outcome for a file; errors that are not caused by the file are raised."""
         before, content = FileStamp(0, 0), ""
         try:
-            before = await asyncio.to_thread(file_stamp, path)
-            content = await asyncio.to_thread(file_sha256, path)
+            before = await self._stamp(path)
+            content = await self._content(path, before)
             return FileOutcome(path, content, await self._track(path, before, content))
         except _FATAL:
             raise
@@ -93,7 +103,7 @@ class FileAnalyzer:
         while (first := self._in_work.get(content)) is not None:
             await first.wait()
         self._in_work[content] = asyncio.Event()
-        tags = await asyncio.to_thread(read_tags, Path(path), self._folder, self._labels)
+        tags = await asyncio.to_thread(self._tags, path)
         # A genre tag takes precedence over the predicted genre.
         tagged = match_label(tags.genre, self._labels)
         genre = tagged or tags.genre
@@ -112,11 +122,12 @@ class FileAnalyzer:
                 content=content,
                 size=before.size,
                 mtime_ns=before.mtime_ns,
+                details=tags.details,
             )
-        analysis = await self._analyze(Path(path))
-        if await asyncio.to_thread(file_stamp, path) != before:
+        analysis = await self._analyze(path)
+        if await self._stamp(path) != before:
             raise GenrecError(f"The file {path} changed while it was read: index the folder again.")
-        return NewTrack.of(
+        track = NewTrack.of(
             analysis,
             title=tags.title,
             artist=tags.artist,
@@ -127,14 +138,43 @@ class FileAnalyzer:
             size=before.size,
             mtime_ns=before.mtime_ns,
         )
+        return replace(track, details=tags.details)
 
-    async def _analyze(self, path: Path) -> Analysis:
+    async def _stamp(self, path: str) -> FileStamp:
+        song = self._songs.get(path)
+        if song is not None:
+            return await asyncio.to_thread(song_stamp, song)
+        return await asyncio.to_thread(file_stamp, path)
+
+    async def _content(self, path: str, stamp: FileStamp) -> str:
+        """Return the SHA-256 of a file; for a song of an album file, with the section."""
+        if (known := self._contents.get((path, stamp))) is not None:
+            return known
+        song = self._songs.get(path)
+        if song is None:
+            return await asyncio.to_thread(file_sha256, path)
+        key = (song.path, stamp)
+        if key not in self._albums:
+            hashing = asyncio.to_thread(file_sha256, song.path)
+            self._albums[key] = asyncio.create_task(hashing)
+        return await asyncio.shield(self._albums[key]) + fragment(song.section)
+
+    def _tags(self, path: str) -> Tags:
+        song = self._songs.get(path)
+        if song is None:
+            return read_tags(Path(path), self._folder, self._labels)
+        return song_tags(Path(song.path), self._folder, song.fields, self._labels)
+
+    async def _analyze(self, path: str) -> Analysis:
         """Analyse a file; while the queue is full, retry with growing pauses."""
         pause_s = 0.05
         analysis: Analysis | None = None
         while analysis is None:
             try:
-                analysis = await self._analyzer.analyze(path)
+                if (song := self._songs.get(path)) is not None:
+                    analysis = await self._analyzer.analyze(Path(song.path), song.section)
+                else:
+                    analysis = await self._analyzer.analyze(Path(path))
             except Busy:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _MAX_PAUSE_S)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from db import generations
+from db import folders, generations
 from db.connection import Database, SqlSession
 from db.damaged import damaged_of_generation
 from db.generations import BATCH, Generation, KnownTrack, NewTrack
 from db.ingest.analyze import FileAnalyzer, FileOutcome
 from db.ingest.failures import Failure, delete_failures, load_failures, save_failures
+from db.ingest.moved import adopt_moved
 from db.ingest.plan import IndexedTrack, IngestPlan, KnownFiles, make_plan, refuse_sudden_emptiness
+from db.ingest.presence import MissingFiles, find_missing
 from db.ingest.scan import FileStamp, FolderScan, open_folder, scan_folder
 from db.ingest.scope_lock import scope_lock
 from db.tracks import LIBRARY
@@ -28,7 +30,8 @@ class IngestJob:
     """Settings of an indexing run.
 
     ``labels`` are the preset's genres, ``concurrency`` is the number of files in work at once.
-    ``allow_empty`` allows a folder without music to remove its tracks.
+    ``allow_empty`` allows a folder without music to remove its tracks. ``reread_tags`` reads the
+    tags of unchanged files too; these files are not analysed again.
     """
 
     folder: Path
@@ -40,6 +43,7 @@ class IngestJob:
     retry_failed: bool = False
     allow_empty: bool = False
     backup: bool = False
+    reread_tags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,11 @@ class IngestProgress:
 class IngestReport:
     """Result of a run: active tracks at its end, counts of files, and failures.
 
-    ``music_s`` is the length of the analysed files, ``seconds`` the duration of the run.
+    ``reused`` files were not analysed, because their bytes are known; ``moved`` are those of them
+    whose track only got a new path. ``absent`` counts the tracks of each folder that is missing or
+    empty. ``switched`` tells whether the run changed the catalogue. ``music_s`` is the length of
+    the analysed files, ``seconds`` the duration of the run. ``scan`` has every
+    file of the folder, ``unchanged_paths`` those that the catalogue had already.
     """
 
     tracks: int = 0
@@ -67,11 +75,15 @@ class IngestReport:
     unchanged: int = 0
     resumed: int = 0
     removed: int = 0
+    moved: int = 0
+    absent: dict[str, int] = field(default_factory=dict)
     switched: bool = False
     seconds: float = 0.0
     music_s: float = 0.0
     backup: Path | None = None
     failures: list[Failure] = field(default_factory=list)
+    scan: FolderScan = field(default_factory=FolderScan)
+    unchanged_paths: frozenset[str] = frozenset()
 
 
 async def ingest(
@@ -80,10 +92,12 @@ async def ingest(
     job: IngestJob,
     progress: Callable[[IngestProgress], None] | None = None,
 ) -> IngestReport:
-    """Index a folder into a new generation of a scope, and activate it at the end.
+    """Index a folder: store the differences in a building generation, and activate them at the end.
 
-    Tracks from elsewhere stay. A cancelled or killed run leaves the active generation unchanged,
-    and the next run resumes it.
+    A file that moved, from anywhere in the scope, keeps its track. A track whose file is gone is
+    kept for 30 days, without being served; in a folder that is missing or empty it is kept until
+    the folder is back or forgotten. A cancelled or killed run changes nothing that is served, and
+    the next run resumes it.
     """
     started = time.monotonic()
     folder = await asyncio.to_thread(open_folder, job.folder)
@@ -107,15 +121,16 @@ class _IngestRun:
         self.job = job
         self.folder = folder
         self.found = found
-        self.report = IngestReport()
+        self.report = IngestReport(scan=found)
         self.todo: deque[str] = deque()
         self.total = 0
         self.current = ""
-        self.seen: set[int] = set()
+        self.contents: dict[tuple[str, FileStamp], str] = {}
+        self.plan = IngestPlan()
         self.new: Generation
 
     async def prepare(self) -> bool:
-        """Copy the unchanged tracks; return False if the active generation is up to date."""
+        """Plan the run; return False if the active generation is up to date."""
         job, report = self.job, self.report
         async with self.db.transaction() as tx:
             old = await generations.find(tx, job.scope, job.model_id, "active")
@@ -139,28 +154,39 @@ class _IngestRun:
             )
         if not job.allow_empty:
             refuse_sudden_emptiness(self.folder, self.found, known)
-        plan = make_plan(self.folder, self.found, known, retry_failed=job.retry_failed)
+        if job.reread_tags:
+            self.contents = await _contents_of(self.db, old)
+            for path in known.active.keys() & self.found.files.keys():
+                known.active[path] = replace(known.active[path], stamp=None)
+        missing = await self._missing(known)
+        self.plan = plan = make_plan(
+            self.folder, self.found, known, missing, now=time.time(),
+            retry_failed=job.retry_failed, allow_empty=job.allow_empty,
+        )  # fmt: skip
         self.todo.extend(plan.todo)
-        self.seen = {track.track_id for track in known.active.values()}
-        self.total = len(plan.todo) + len(plan.copied) + plan.resumed + len(plan.failed)
-        report.unchanged, report.resumed = len(plan.copied), plan.resumed
-        report.removed = plan.removed
+        self.total = len(plan.todo) + len(plan.unchanged) + plan.resumed + len(plan.failed)
+        report.unchanged, report.resumed = len(plan.unchanged), plan.resumed
+        report.removed = len(plan.removed)
+        report.absent = _count_absent(plan, known, missing)
+        unchanged = set(plan.unchanged)
+        report.unchanged_paths = frozenset(
+            path for path, track in known.active.items() if track.track_id in unchanged
+        )
         report.failures = [*plan.failed, *self._unreadable()]
         async with self.db.transaction() as tx:
             await delete_failures(tx, job.scope, job.model_id, plan.obsolete)
-        if old is not None and plan.is_idle:
-            report.tracks = old.tracks
-            return False
-        await self._copy_unchanged(plan, old)
+            await save_failures(tx, job.scope, job.model_id, plan.failed)
+            if old is not None and plan.is_idle:
+                await folders.register(tx, job.scope, str(self.folder))
+                report.tracks = old.tracks
+                return False
+        await self._in_batches(plan.stale, lambda tx, ids: generations.drop(tx, self.new, ids))
         return True
 
-    async def _copy_unchanged(self, plan: IngestPlan, old: Generation | None) -> None:
-        """Drop stale tracks of an interrupted run, and copy the unchanged active tracks."""
-        await self._in_batches(plan.stale, lambda tx, ids: generations.drop(tx, self.new, ids))
-        if old is not None:
-            await self._in_batches(
-                plan.copied, lambda tx, ids: generations.copy(tx, old, self.new, ids)
-            )
+    async def _missing(self, known: KnownFiles) -> MissingFiles:
+        roots = await folders.registered(self.db, self.job.scope)
+        paths = [*known.active, *known.failed]
+        return await asyncio.to_thread(find_missing, paths, self.folder, self.found, roots)
 
     async def work(
         self, analyzer: Analyzer, progress: Callable[[IngestProgress], None] | None
@@ -169,9 +195,11 @@ class _IngestRun:
         started, rest = time.monotonic(), len(self.todo)
         worked = 0
         pending: set[asyncio.Task[FileOutcome]] = set()
+        job = self.job
         files = FileAnalyzer(
-            self.db, analyzer, self.folder, self.job.model_id, self.job.labels, self.job.dimension
-        )
+            self.db, analyzer, self.folder, job.model_id, job.labels, job.dimension,
+            songs=self.found.songs, contents=self.contents,
+        )  # fmt: skip
         try:
             while True:
                 while self.todo and len(pending) < max(1, self.job.concurrency):
@@ -194,15 +222,27 @@ class _IngestRun:
             await asyncio.gather(*pending, return_exceptions=True)
 
     async def activate(self) -> None:
-        """Copy tracks that were added during the run, then activate the new generation."""
+        """Activate the building generation, or move its tracks into the active one."""
+        plan, report = self.plan, self.report
         async with self.db.transaction(durable=True) as tx:
             old = await generations.find(tx, self.job.scope, self.job.model_id, "active")
-            if old is not None:
-                # Tracks that were added during the run.
-                late = {track.track_id for track in (await _tracks_of(tx, old)).values()}
-                await generations.copy(tx, old, self.new, late - self.seen)
-            self.report.tracks = await generations.activate(tx, self.new)
-        self.report.switched = True
+            if old is None:
+                report.tracks = await generations.activate(tx, self.new)
+            else:
+                moved = await adopt_moved(tx, self.new, old, plan.lost)
+                hidden = [track_id for track_id in plan.hidden if track_id not in moved]
+                put = await generations.merge(tx, self.new, old)
+                await generations.set_gone(tx, old, plan.returned, None)
+                await generations.set_gone(tx, old, hidden, time.time())
+                await generations.drop(tx, old, set(plan.expired) - moved)
+                await generations.drop_moved(tx, old)
+                report.tracks = await generations.count(tx, old)
+                report.moved, report.removed = len(moved), len(plan.removed - moved)
+                model_id = self.job.model_id
+                await generations.record_changes(tx, model_id, "put", [*put, *plan.returned])
+                await generations.record_changes(tx, model_id, "remove", hidden)
+            await folders.register(tx, self.job.scope, str(self.folder))
+        report.switched = True
 
     async def _store(self, files: FileAnalyzer, tasks: set[asyncio.Task[FileOutcome]]) -> list[str]:
         """Store outcomes and return the paths that must be analysed again."""
@@ -242,13 +282,39 @@ class _IngestRun:
         ]
 
 
+async def _contents_of(
+    db: Database, generation: Generation | None
+) -> dict[tuple[str, FileStamp], str]:
+    """Return the SHA-256 of the files of a generation, by path and stamp."""
+    rows = await db.all(
+        "SELECT t.source, e.size, e.mtime_ns, m.content FROM entry AS e"
+        " JOIN track AS t ON t.id = e.track_id JOIN embedding AS m ON m.id = e.embedding_id"
+        " WHERE e.generation_id = ? AND e.size IS NOT NULL",
+        (generation.id if generation else None,),
+    )
+    return {(source, FileStamp(size, mtime)): content for source, size, mtime, content in rows}
+
+
 async def _tracks_of(session: SqlSession, generation: Generation | None) -> dict[str, IndexedTrack]:
     rows = await session.all(
-        "SELECT t.source, e.track_id, e.size, e.mtime_ns FROM entry AS e"
+        "SELECT t.source, e.track_id, e.size, e.mtime_ns, e.gone_at FROM entry AS e"
         " JOIN track AS t ON t.id = e.track_id WHERE e.generation_id = ?",
         (generation.id if generation else None,),
     )
     return {
-        source: IndexedTrack(track_id, None if size is None else FileStamp(size, mtime_ns))
-        for source, track_id, size, mtime_ns in rows
+        source: IndexedTrack(
+            track_id, None if size is None else FileStamp(size, mtime_ns), gone_at=gone_at
+        )
+        for source, track_id, size, mtime_ns, gone_at in rows
     }
+
+
+def _count_absent(plan: IngestPlan, known: KnownFiles, missing: MissingFiles) -> dict[str, int]:
+    """Count the tracks of each missing or empty folder."""
+    expired = set(plan.expired)
+    places = Counter(
+        missing.absent[path]
+        for path, track in known.active.items()
+        if path in missing.absent and track.track_id not in expired
+    )
+    return dict(places.most_common())

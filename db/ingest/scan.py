@@ -1,22 +1,26 @@
-"""Scan a music folder for audio files, with their size and modification time."""
+"""Scan a music folder: sound files with their stamps, and the reason for each other file."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from db.ingest.cue import MIN_ALBUM_BYTES, CueSong, album_songs, embedded_songs, is_sheet
+from db.ingest.file_kinds import (
+    LeftOutFile,
+    LeftOutReason,
+    is_snapshot,
+    kind_of,
+    reason_to_leave_out,
+    system_folder,
+)
+from db.sections import section_source
 from genrec.errors import FileMissing
-
-# A first filter; whether a file is audio is decided by the decoder.
-AUDIO_SUFFIXES = frozenset(
-    {
-        ".aac", ".aif", ".aiff", ".flac", ".m4a", ".m4b", ".mka", ".mkv",
-        ".mp3", ".mp4", ".oga", ".ogg", ".opus", ".wav", ".webm",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +33,16 @@ class FileStamp:
 
 @dataclass(slots=True)
 class FolderScan:
-    """Result of a scan: file stamps by absolute path, and the reason for each unreadable path."""
+    """Result of a scan: stamps of sound files by path, reasons by unreadable path, files left out.
+
+    Every file below the folder is in one of the three. A folder of snapshots counts as one file.
+    An album in one file with a CUE sheet is in ``files`` as its ``songs``, by their sources.
+    """
 
     files: dict[str, FileStamp] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
+    left_out: list[LeftOutFile] = field(default_factory=list)
+    songs: dict[str, CueSong] = field(default_factory=dict)
 
 
 def open_folder(path: Path) -> Path:
@@ -48,10 +58,10 @@ def open_folder(path: Path) -> Path:
 
 
 def scan_folder(root: Path) -> FolderScan:
-    """Return the audio files under a folder, each once, without hidden files and folders.
+    """Return the sound files under a folder, each once, and the other files with their reasons.
 
-    A file counts as audio by its suffix. Linked folders are scanned after all others, and no folder
-    is scanned twice.
+    Names that begin with a dot are scanned like any other. Linked folders are scanned after all
+    others, and no folder is scanned twice.
     """
     found = FolderScan()
     scanned: set[tuple[int, int]] = set()
@@ -69,8 +79,8 @@ def scan_folder(root: Path) -> FolderScan:
             found.unreadable[printable(folder)] = f"The folder cannot be read ({error.strerror})."
             continue
         for entry in listing:
-            if not entry.name.startswith("."):
-                _add(entry, found, linked if entry.is_symlink() else plain)
+            _add(entry, found, linked if entry.is_symlink() else plain)
+        _divide_albums([entry.path for entry in listing], found)
     return found
 
 
@@ -78,6 +88,12 @@ def file_stamp(path: str) -> FileStamp:
     """Return the size and modification time of a file; raises OSError."""
     status = Path(path).stat()
     return FileStamp(status.st_size, status.st_mtime_ns)
+
+
+def song_stamp(song: CueSong) -> FileStamp:
+    """Return the stamp of a song: of the album file and its CUE sheet; raises OSError."""
+    album, sheet = file_stamp(song.path), file_stamp(song.sheet)
+    return FileStamp(album.size + sheet.size, max(album.mtime_ns, sheet.mtime_ns))
 
 
 def file_sha256(path: str) -> str:
@@ -94,8 +110,15 @@ def printable(path: str) -> str:
 def _add(entry: os.DirEntry[str], found: FolderScan, folders: deque[str]) -> None:
     try:
         if entry.is_dir():
-            folders.append(entry.path)
-        elif entry.is_file() and Path(entry.name).suffix.casefold() in AUDIO_SUFFIXES:
+            if kind := system_folder(entry.path, entry.name):
+                found.left_out.extend(_system_files(entry, kind))
+            else:
+                folders.append(entry.path)
+            return
+        left_out = reason_to_leave_out(entry.path, entry.name) if entry.is_file() else _dead(entry)
+        if left_out is not None:
+            found.left_out.append(replace(left_out, path=printable(entry.path)))
+        else:
             entry.path.encode("utf-8")
             status = entry.stat()
             found.files[entry.path] = FileStamp(status.st_size, status.st_mtime_ns)
@@ -103,3 +126,44 @@ def _add(entry: os.DirEntry[str], found: FolderScan, folders: deque[str]) -> Non
         found.unreadable[printable(entry.path)] = "The file's name is not UTF-8: rename it."
     except OSError as error:
         found.unreadable[printable(entry.path)] = f"The file cannot be read ({error.strerror})."
+
+
+def _divide_albums(paths: list[str], found: FolderScan) -> None:
+    """Put the songs of CUE sheets in a folder, or among tags, in place of their album files."""
+    sounds = [path for path in paths if path in found.files]
+    for sheet in paths:
+        # An unreadable sheet leaves the album as it is.
+        with contextlib.suppress(OSError, UnicodeError):
+            if is_sheet(sheet):
+                _divide(album_songs(sheet, sounds), found)
+    for path in sounds:
+        stamp = found.files.get(path)
+        if stamp is not None and stamp.size >= MIN_ALBUM_BYTES:
+            with contextlib.suppress(OSError):
+                _divide(embedded_songs(path), found)
+
+
+def _divide(songs: list[CueSong], found: FolderScan) -> None:
+    songs = [song for song in songs if song.path in found.files]
+    stamps = {section_source(song.path, song.section): (song, song_stamp(song)) for song in songs}
+    for source, (song, stamp) in stamps.items():
+        found.files.pop(song.path, None)
+        found.files[source], found.songs[source] = stamp, song
+
+
+def _system_files(folder: os.DirEntry[str], kind: str) -> Iterator[LeftOutFile]:
+    """Yield the files below a system's folder; links in it are not followed."""
+    if is_snapshot(kind):
+        yield LeftOutFile(printable(folder.path), LeftOutReason.SYSTEM_FOLDER, kind)
+        return
+    for parent, _, names in os.walk(folder.path):
+        for name in names:
+            path = printable(os.path.join(parent, name))  # noqa: PTH118 - a path may be a byte path
+            yield LeftOutFile(path, LeftOutReason.SYSTEM_FOLDER, kind)
+
+
+def _dead(entry: os.DirEntry[str]) -> LeftOutFile:
+    """Return why neither a file nor a folder is at this place."""
+    dead = entry.is_symlink() and not Path(entry.path).exists()
+    reason = LeftOutReason.DEAD_LINK if dead else LeftOutReason.NO_FILE
+    return LeftOutFile(entry.path, reason, kind_of(entry.name))

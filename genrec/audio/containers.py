@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
-# Largest number of other bytes before the first MP3 or AAC frame, as in a recorded radio stream.
-SYNC_SEARCH_BYTES = 4096
-# Tags in a row that are skipped; more of them are an attack.
-MAX_ID3_TAGS = 4
+from genrec.audio import kinds, mpeg
+from genrec.audio.kinds import SoundKind
+from genrec.audio.mpeg import EstimatedLength
+from genrec.audio.other_files import other_kind
+
+# Sound that begins in these first bytes is found, behind zeros, rubbish or a tag of a wrong size.
+SEARCH_BYTES = 256 * 1024
+# As much is searched in a file that begins with a tag, because a tag holds pictures.
+TAG_SEARCH_BYTES = 4 * 2**20
+# Tags in a row that are skipped by their size.
+MAX_TAGS = 8
 # Recorders write ten chunks. A streamed MP4 has two boxes for each second or so.
 MAX_CHUNKS = 20_000
-
-MP3_KBPS = {
-    # (MPEG-1?, layer) -> kbit/s by the header's index
-    (True, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
-    (True, 2): (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
-    (True, 3): (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    (False, 1): (0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
-    (False, 2): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-    (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-MP3_HZ = (44100, 48000, 32000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,29 +28,52 @@ class Container:
 
     Attributes
     ----------
-    name
-        Name for users: ``FLAC``.
+    kind
+        The kind of sound file, with its name and suffixes.
     demuxer
         FFmpeg's name of the only demuxer that may read it.
     libsndfile
         True if libsndfile is tried before FFmpeg, because it is at least as fast.
     """
 
-    name: str
+    kind: SoundKind
     demuxer: str
     libsndfile: bool
 
 
-WAV = Container("WAV", "wav", libsndfile=True)
-AIFF = Container("AIFF", "aiff", libsndfile=True)
-FLAC = Container("FLAC", "flac", libsndfile=True)
-MP3 = Container("MP3", "mp3", libsndfile=True)
-OGG = Container("OGG", "ogg", libsndfile=True)
+WAV = Container(kinds.WAV, "wav", libsndfile=True)
+AIFF = Container(kinds.AIFF, "aiff", libsndfile=True)
+AU = Container(kinds.AU, "au", libsndfile=True)
+CAF = Container(kinds.CAF, "caf", libsndfile=True)
+FLAC = Container(kinds.FLAC, "flac", libsndfile=True)
+MP3 = Container(kinds.MP3, "mp3", libsndfile=True)
+# FFmpeg has no decoder for free format, in which frames do not state their length.
+FREE_MP3 = Container(kinds.MP3, "", libsndfile=True)
+OGG = Container(kinds.OGG, "ogg", libsndfile=True)
 # libsndfile takes two to three times as long as FFmpeg for Opus.
-OPUS = Container("OGG", "ogg", libsndfile=False)
-MP4 = Container("MP4", "mov", libsndfile=False)
-AAC = Container("AAC", "aac", libsndfile=False)
-MATROSKA = Container("WebM", "matroska", libsndfile=False)
+OPUS = Container(kinds.OGG, "ogg", libsndfile=False)
+MP4 = Container(kinds.M4A, "mov", libsndfile=False)
+AAC = Container(kinds.AAC, "aac", libsndfile=False)
+MATROSKA = Container(kinds.WEBM, "matroska", libsndfile=False)
+WMA = Container(kinds.WMA, "asf", libsndfile=False)
+WAVPACK = Container(kinds.WAVPACK, "wv", libsndfile=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sniffed:
+    """Result of `sniff`: a container, and where it begins.
+
+    Attributes
+    ----------
+    container
+        The container format.
+    start
+        Offset in bytes where the decoder must begin; 0 if it can read the file from its beginning.
+    """
+
+    container: Container
+    start: int = 0
+
 
 # Container, and its (offset, bytes) pairs. The first match counts, so Opus comes before OGG.
 SIGNATURES = (
@@ -61,31 +82,31 @@ SIGNATURES = (
     (WAV, ((0, b"RF64"), (8, b"WAVE"))),
     (AIFF, ((0, b"FORM"), (8, b"AIFF"))),
     (AIFF, ((0, b"FORM"), (8, b"AIFC"))),
+    (AU, ((0, b".snd"),)),
+    (AU, ((0, b"dns."),)),
+    (CAF, ((0, b"caff"),)),
     (FLAC, ((0, b"fLaC"),)),
     (OPUS, ((0, b"OggS"), (28, b"OpusHead"))),
     (OGG, ((0, b"OggS"),)),
     (MP4, ((4, b"ftyp"),)),
     (MATROSKA, ((0, b"\x1a\x45\xdf\xa3"),)),
+    (WMA, ((0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),)),
+    (WAVPACK, ((0, b"wvpk"),)),
 )
-
-# Other files that users send by mistake, with a description for the error.
-OTHER_FILES = (
-    (b"MThd", "a MIDI file, which has notes and no audio"),
-    (b"\x30\x26\xb2\x75", "a Windows Media file (WMA)"),
-    (b"wvpk", "a WavPack file"),
-    (b"MAC ", "a Monkey's Audio file"),
-    (b"PK\x03\x04", "a ZIP archive"),
-    (b"%PDF", "a PDF document"),
-    (b"\x89PNG", "a picture"),
-    (b"\xff\xd8\xff", "a picture"),
-    (b"#EXTM3U", "a playlist, which genrec does not follow"),
-    (b"ffconcat", "a playlist, which genrec does not follow"),
-    (b"[playlist]", "a playlist, which genrec does not follow"),
+# Signatures that are long enough to be searched for behind other bytes.
+SEARCHED = (
+    (FLAC, b"fLaC\x00\x00\x00\x22"),
+    (FLAC, b"fLaC\x80\x00\x00\x22"),
+    (OGG, b"OggS\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00"),
 )
+# Boxes with which QuickTime and MP4 files begin that have no "ftyp" before them.
+MP4_BOXES = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"moof", b"uuid")
 
 
-def sniff(file: BinaryIO) -> Container | None:
-    """Return the container of an open file, detected from its first bytes.
+def sniff(file: BinaryIO) -> Sniffed | None:
+    """Return the container of an open file, detected from its bytes.
+
+    Uploads, links, the library and the decoder all ask this function.
 
     Parameters
     ----------
@@ -94,15 +115,84 @@ def sniff(file: BinaryIO) -> Container | None:
 
     Returns
     -------
-    Container or None
+    Sniffed or None
         None if no supported container matches.
     """
-    start = _skip_id3(file)
-    head = _read_at(file, start, 64)
+    tagged = _skip_tags(file)
+    container = _container_of(read_at(file, tagged, 64))
+    if container is not None:
+        return Sniffed(container, _decoder_start(file, tagged))
+    if other_kind(read_at(file, 0, 512), sure=True):
+        return None
+    return _search(file, tagged) or (_search(file, 0) if tagged else None)
+
+
+def estimated_length(file: BinaryIO, sniffed: Sniffed) -> EstimatedLength | None:
+    """Return the length of an MP3 or AAC file if its header states none, or a wrong one.
+
+    Parameters
+    ----------
+    file
+        Open for reading and seekable. Its position changes.
+    sniffed
+        The result of `sniff`.
+
+    Returns
+    -------
+    EstimatedLength or None
+        None if the header is right, and for other containers.
+    """
+    if sniffed.container not in (MP3, AAC):
+        return None
+    size = file.seek(0, os.SEEK_END)
+    return mpeg.estimated_length(
+        functools.partial(read_at, file), sniffed.start or _skip_tags(file), size
+    )
+
+
+def read_at(file: BinaryIO, offset: int, count: int) -> bytes:
+    """Return up to ``count`` bytes at ``offset`` of an open file, whose position changes."""
+    file.seek(offset)
+    return file.read(count)
+
+
+def _container_of(head: bytes) -> Container | None:
     for container, signature in SIGNATURES:
         if all(head[at : at + len(magic)] == magic for at, magic in signature):
             return container
-    return _sniff_frames(_read_at(file, start, 3 * SYNC_SEARCH_BYTES))
+    # The first byte of the box's size: in text it is larger.
+    return MP4 if head[4:8] in MP4_BOXES and head[0] < 0x20 else None
+
+
+def _search(file: BinaryIO, begin: int) -> Sniffed | None:
+    """Return the sound that begins within the first bytes from ``begin`` on."""
+    tag = begin == 0 and read_at(file, 0, 3) == b"ID3"
+    data = read_at(file, begin, TAG_SEARCH_BYTES if tag else SEARCH_BYTES)
+    found: list[tuple[int, Container]] = []
+    for container, magic in SEARCHED:
+        at = data.find(magic)
+        if at >= 0:
+            opus = container is OGG and data[at + 28 : at + 36] == b"OpusHead"
+            found.append((at, OPUS if opus else container))
+    frames = mpeg.find_frames(data)
+    if frames is not None:
+        container = AAC if frames.adts else FREE_MP3 if frames.free_format else MP3
+        found.append((frames.offset, container))
+    if not found:
+        return None
+    at, container = min(found, key=lambda one: one[0])
+    return Sniffed(container, begin + at if at else _decoder_start(file, begin))
+
+
+def _decoder_start(file: BinaryIO, sound: int) -> int:
+    """Return 0 if only ID3 tags come before the sound: both decoders skip them."""
+    offset = 0
+    while offset < sound:
+        size = mpeg.id3_bytes(read_at(file, offset, 10))
+        if not size:
+            return sound
+        offset += size
+    return 0
 
 
 def has_too_many_chunks(file: BinaryIO, container: Container) -> bool:
@@ -119,11 +209,11 @@ def has_too_many_chunks(file: BinaryIO, container: Container) -> bool:
     """
     if container not in (WAV, AIFF, MP4):
         return False
-    at = _skip_id3(file)
-    big = container is not WAV or _read_at(file, at, 4) == b"RIFX"
+    at = _skip_tags(file)
+    big = container is not WAV or read_at(file, at, 4) == b"RIFX"
     at += 0 if container is MP4 else 12
     for _ in range(MAX_CHUNKS):
-        head = _read_at(file, at, 16)
+        head = read_at(file, at, 16)
         if len(head) < 8:
             return False
         if container is MP4:
@@ -147,70 +237,25 @@ def describe(file: BinaryIO) -> str:
     file
         Open for reading and seekable. Its position changes.
     """
-    head = _read_at(file, 0, 512)
-    for magic, description in OTHER_FILES:
-        if head.lstrip(b"\xef\xbb\xbf \r\n").startswith(magic):
-            return description
-    if head and not any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head):
+    head = read_at(file, 0, 2048)
+    description = other_kind(head)
+    if description:
+        return description
+    if head and not any(byte < 32 and byte not in b"\t\n\r\f\x1b" for byte in head[:512]):
         return "text and not audio"
     return "in no audio format that genrec supports"
 
 
-def _read_at(file: BinaryIO, offset: int, count: int) -> bytes:
-    file.seek(offset)
-    return file.read(count)
-
-
-def _skip_id3(file: BinaryIO) -> int:
-    """Return the offset of the first byte after the leading ID3v2 tags."""
+def _skip_tags(file: BinaryIO) -> int:
+    """Return the offset of the first byte after the leading ID3v2 and APE tags."""
     offset = 0
-    for _ in range(MAX_ID3_TAGS):
-        head = _read_at(file, offset, 10)
-        if len(head) < 10 or head[:3] != b"ID3" or max(head[6:10]) > 127:
-            break
-        size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
-        footer = 10 if head[5] & 0x10 else 0
-        offset += 10 + size + footer
-    return offset
-
-
-def _sniff_frames(data: bytes) -> Container | None:
-    """Return MP3 or AAC if two frames follow each other, or a single frame is the whole data."""
-    data = data.lstrip(b"\0")  # many taggers pad with zeros
-    for at in range(min(SYNC_SEARCH_BYTES, len(data) - 3)):
-        if data[at] != 0xFF:
+    for _ in range(MAX_TAGS):
+        head = read_at(file, offset, 32)
+        if head[:8] == b"APETAGEX" and len(head) == 32:
+            offset += 32 + int.from_bytes(head[12:16], "little")
             continue
-        for container, frame_bytes in ((MP3, _mp3_frame_bytes), (AAC, _adts_frame_bytes)):
-            size = frame_bytes(data[at : at + 7])
-            if not size:
-                continue
-            following = data[at + size : at + size + 7]
-            if frame_bytes(following) or (at == 0 and not following):
-                return container
-    return None
-
-
-def _mp3_frame_bytes(head: bytes) -> int:
-    """Return the length in bytes of the MPEG audio frame with this header; 0 if it is not one."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-        return 0
-    version, layer = head[1] >> 3 & 3, 4 - (head[1] >> 1 & 3)
-    bitrate, rate = head[2] >> 4, head[2] >> 2 & 3
-    if version == 1 or layer == 4 or bitrate in (0, 15) or rate == 3:
-        return 0
-    mpeg1 = version == 3
-    bps = 1000 * MP3_KBPS[mpeg1, layer][bitrate]
-    hz = MP3_HZ[rate] >> (0 if mpeg1 else 1 if version == 2 else 2)
-    padding = head[2] >> 1 & 1
-    if layer == 1:
-        return 4 * (12 * bps // hz + padding)
-    samples = 576 if layer == 3 and not mpeg1 else 1152
-    return samples // 8 * bps // hz + padding
-
-
-def _adts_frame_bytes(head: bytes) -> int:
-    """Return the length in bytes of the ADTS frame with this header; 0 if it is not one."""
-    if len(head) < 7 or head[0] != 0xFF or head[1] & 0xF6 != 0xF0 or head[2] >> 2 & 15 > 12:
-        return 0
-    size = (head[3] & 3) << 11 | head[4] << 3 | head[5] >> 5
-    return size if size > 7 else 0
+        size = mpeg.id3_bytes(head[:10])
+        if not size:
+            break
+        offset += size
+    return offset

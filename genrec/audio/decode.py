@@ -12,30 +12,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from genrec.audio import containers
-from genrec.audio.ffmpeg import decode_with_ffmpeg
-from genrec.audio.libsndfile import RawAudio, decode_with_libsndfile
+from genrec.audio import containers, kinds
+from genrec.audio.chain import decode_chain
+from genrec.audio.ffmpeg import FfmpegSource, decode_with_ffmpeg
+from genrec.audio.libsndfile import decode_with_libsndfile
+from genrec.audio.limits import DecodeLimits, check_duration, check_format
+from genrec.audio.mpeg import EstimatedLength
+from genrec.audio.ogg import chained_links
+from genrec.audio.readers import RawAudio, Samples, SoundReader
+from genrec.audio.section import SectionReader
+from genrec.audio.sounding import read_middle
+from genrec.audio.views import FileView
 from genrec.errors import (
     ClipTooLarge,
-    ClipTooLong,
     ClipTooShort,
     SilentAudio,
     UnreadableAudio,
     UnsupportedFormat,
 )
 from genrec.files import check_regular, open_errors
-from genrec.types import MAX_ANALYZED_S
 
-# In Hz. libsndfile would also accept 1 Hz and 4 GHz.
-MIN_RATE, MAX_RATE = 8_000, 192_000
-# 7.1 surround. libsndfile would also accept 1,024.
-MAX_CHANNELS = 8
 # Float files may exceed full scale (1.0), but no recording exceeds it by 40 dB.
 MAX_PEAK = 100.0
 # -80 dB re full scale, without the mean: below the noise of recordings, above 16-bit dither.
@@ -44,33 +46,7 @@ SILENCE_RMS = 1e-4
 # length of AAC streams is estimated: otherwise each format of a clip would begin elsewhere.
 SLACK_S = 2.0
 
-FORMATS = "WAV, FLAC, MP3, OGG, M4A, AAC, WebM or AIFF"
-
-
-@dataclass(frozen=True, slots=True)
-class DecodeLimits:
-    """Limits of accepted files, and the part of them that is decoded.
-
-    Attributes
-    ----------
-    max_bytes
-        Largest file. The default allows a whole CD as WAV.
-    min_seconds
-        Smallest number of seconds that must be decodable.
-    max_seconds
-        Largest number of seconds that are decoded.
-    start
-        Decoded part of a file longer than ``max_seconds``: ``middle``, away from intros and
-        fade-outs, or ``start``.
-    max_duration_s
-        Largest length of the whole file, in seconds, according to its header.
-    """
-
-    max_bytes: int = 2**30
-    min_seconds: float = 1.0
-    max_seconds: float = MAX_ANALYZED_S
-    start: Literal["middle", "start"] = "middle"
-    max_duration_s: float = 12 * 3600.0
+FORMATS = kinds.format_names("or")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,16 +56,21 @@ class DecodedAudio:
     Attributes
     ----------
     y
-        float32 (n,), the mean of the channels; finite and not silent.
+        float32 (n,), the mean of the channels, or what carries the music where they cancel each
+        other (`channels.ChannelStats`); finite and not silent.
     sr
         Samples per second.
     duration_s
         Length of the whole file in seconds according to its header, which may be wrong.
+    stream, streams
+        Number of the decoded audio stream, from 1, and the number of audio streams.
     """
 
     y: NDArray[np.float32]
     sr: int
     duration_s: float
+    stream: int = 1
+    streams: int = 1
 
 
 def decode(path: Path, *, sr: int, limits: DecodeLimits | None = None) -> DecodedAudio:
@@ -133,7 +114,8 @@ def decode(path: Path, *, sr: int, limits: DecodeLimits | None = None) -> Decode
         raw = _decode_raw(file, limits)
     _check(raw, limits)
     y = raw.y if raw.sr == sr else soxr.resample(raw.y, raw.sr, sr, quality="HQ")
-    return DecodedAudio(y, sr, raw.duration_s or raw.y.size / raw.sr)
+    duration_s = raw.duration_s or raw.y.size / raw.sr
+    return DecodedAudio(y, sr, duration_s, raw.stream, raw.streams)
 
 
 @contextmanager
@@ -156,22 +138,34 @@ def _open(path: Path, limits: DecodeLimits) -> Iterator[BinaryIO]:
 
 def _decode_raw(file: BinaryIO, limits: DecodeLimits) -> RawAudio:
     """Return the decoded part, from libsndfile if it is fast and complete, else from FFmpeg."""
-    container = containers.sniff(file)
-    if container is None:
+    sniffed = containers.sniff(file)
+    if sniffed is None:
         raise UnsupportedFormat(
             f"This file is {containers.describe(file)}. Send a sound file: {FORMATS}."
         )
+    container, start = sniffed.container, sniffed.start
     if containers.has_too_many_chunks(file, container):
         raise UnreadableAudio(
             f"This file has more than {containers.MAX_CHUNKS:,} parts, as no recording has. "
             "Export it again or send another one."
         )
-    plan = partial(_plan, limits)
-    flac = container is containers.FLAC
-    raw = decode_with_libsndfile(file, plan, check_end=flac) if container.libsndfile else None
-    if raw is None or not (raw.complete or flac):
+    plan = partial(_read, limits)
+    if container.kind is kinds.OGG and (links := chained_links(file, start)):
+        return decode_chain(file, links, plan)
+    estimated = containers.estimated_length(file, sniffed)
+    flac = container.kind is kinds.FLAC
+    raw = None
+    # libsndfile decodes no more than the stated length of an MP3.
+    if container.libsndfile and estimated is None:
+        source = FileView(file, start) if start else file
+        raw = decode_with_libsndfile(source, plan, check_end=flac)
+    if container.demuxer and (raw is None or not (raw.complete or flac)):
         # FFmpeg decodes more of damaged files, and rare codecs in a WAV.
-        raw = decode_with_ffmpeg(file, plan, demuxer=container.demuxer)
+        raw = decode_with_ffmpeg(_source(file, sniffed, estimated), plan, has_sound)
+    if raw is None:
+        raise UnreadableAudio(
+            "This MP3 is damaged: none of its frames can be decoded. Export it again."
+        )
     if flac and not raw.complete:
         raise UnreadableAudio(
             "This FLAC file is damaged or incomplete: not all of the "
@@ -181,30 +175,41 @@ def _decode_raw(file: BinaryIO, limits: DecodeLimits) -> RawAudio:
     return raw
 
 
-def _plan(
-    limits: DecodeLimits, sr: int, channels: int, duration_s: float | None
-) -> tuple[float, float]:
-    """Check a header against the limits; return start and length in s of the part to decode."""
-    if not MIN_RATE <= sr <= MAX_RATE:
-        raise UnsupportedFormat(
-            f"This file's sample rate is {sr:,} Hz; genrec takes {MIN_RATE // 1000} to "
-            f"{MAX_RATE // 1000} kHz. Save it at 44.1 kHz and send that."
-        )
-    if not 1 <= channels <= MAX_CHANNELS:
-        raise UnsupportedFormat(
-            f"This file has {channels:,} channels; genrec takes 1 to {MAX_CHANNELS}. "
-            "Save it as stereo and send that."
-        )
+def _source(
+    file: BinaryIO, sniffed: containers.Sniffed, estimated: EstimatedLength | None
+) -> FfmpegSource:
+    """Return a file for FFmpeg, without a wrong statement of its length."""
+    if estimated is None:
+        return FfmpegSource(FileView(file, sniffed.start), sniffed.container.demuxer)
+    view = FileView(file, sniffed.start, hidden=estimated.wrong)
+    return FfmpegSource(view, sniffed.container.demuxer, estimated.seconds)
+
+
+def _read(limits: DecodeLimits, reader: SoundReader) -> RawAudio:
+    """Check a header against the limits, then choose the part to decode and decode it."""
+    check_format(reader.sr, reader.channels)
+    if reader.duration_s is not None:
+        check_duration(reader.duration_s, limits)
+    if limits.section is not None:
+        reader = SectionReader(reader, limits.section)
+    duration_s, length_s = reader.duration_s, limits.max_seconds
     if duration_s is None:
-        return 0.0, limits.max_seconds
-    if duration_s > limits.max_duration_s:
-        raise ClipTooLong(
-            f"This file is {duration_s / 3600:,.1f} h long according to its header; genrec takes "
-            f"up to {limits.max_duration_s / 3600:g} h. Cut out a part and send that."
-        )
-    spare_s = duration_s - limits.max_seconds
-    start_s = spare_s / 2 if limits.start == "middle" and spare_s > SLACK_S else 0.0
-    return start_s, limits.max_seconds
+        y, sr = reader.read(0.0, length_s)
+        return RawAudio(y, sr, None, complete=True)
+    if limits.start == "middle" and duration_s - length_s > SLACK_S:
+        y, sr, complete = read_middle(reader, duration_s, length_s)
+        return RawAudio(y, sr, duration_s, complete)
+    y, sr = reader.read(0.0, length_s)
+    complete = y.size >= (min(length_s, duration_s) - reader.tolerance_s) * sr
+    return RawAudio(y, sr, duration_s, complete)
+
+
+def has_sound(y: Samples) -> bool:
+    """Return whether samples, float32 (n,), are more than silence or a constant."""
+    if y.size == 0:
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return not float(y.std()) < SILENCE_RMS  # NaN is not silence
 
 
 def _check(raw: RawAudio, limits: DecodeLimits) -> None:
@@ -233,7 +238,7 @@ def _check(raw: RawAudio, limits: DecodeLimits) -> None:
             "This file holds samples that are not sound: infinite, not a number, or far beyond "
             "full scale. Export it again, as 16-bit WAV, FLAC or MP3."
         )
-    if float(y.std()) < SILENCE_RMS:
+    if not has_sound(y):
         raise SilentAudio(
             "This clip is silent. Check that the recording worked, or send a part with music."
         )

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
-from collections.abc import Iterator
-from typing import BinaryIO
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Self
 
 # Importing PyAV takes 80 ms, once per worker: too little for a late import.
 import av
 import av.container
-import numpy as np
+from av.stream import Discard, Disposition
 
-from genrec.audio.libsndfile import DecodePlan, RawAudio, Samples, mean_of_channels
+from genrec.audio.blocks import MonoCollector
+from genrec.audio.channels import MEAN
+from genrec.audio.readers import ByteSource, RawAudio, ReadPlan, Samples
 from genrec.errors import UnreadableAudio, UnsupportedFormat
 
 # The usual codecs of music and no others, as each is an attack surface; in FFmpeg's notation.
 CODECS = (
-    "aac,ac3,alac,eac3,flac,mp1,mp1float,mp2,mp2float,mp3,mp3float,opus,vorbis,"
+    "aac,ac3,alac,eac3,flac,mp1,mp1float,mp2,mp2float,mp3,mp3float,opus,vorbis,wavpack,wmav1,wmav2,"
     "pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,pcm_s32be,pcm_f32le,pcm_f32be,pcm_f64le,"
     "pcm_f64be,pcm_u8,pcm_s8,pcm_alaw,pcm_mulaw,adpcm_ms,adpcm_ima_wav"
 )
-# Samples per block of `_mono_blocks`: small enough for the processor's cache.
-BLOCK = 2**14
 # A seek starts this much earlier, because the first milliseconds after a seek are wrong.
 PREROLL_S = 0.1
 # If a seek ends further before its target than this, the part there is decoded instead: decoding
@@ -30,21 +30,151 @@ PREROLL_S = 0.1
 MAX_SKIP_S = 10.0
 # Number of packets of a damaged stream that may fail to decode.
 MAX_BAD_PACKETS = 100
+# Audio streams that are tried until one has sound. Screen recorders write up to six.
+MAX_STREAMS = 8
 # PyAV raises FFmpeg's errors as FFmpegError, and the others for errors of its own.
 AV_ERRORS = (av.FFmpegError, ValueError, RuntimeError, OSError)
 
 
-def decode_with_ffmpeg(file: BinaryIO, plan: DecodePlan, *, demuxer: str) -> RawAudio:
-    """Return the planned part of a file, decoded by FFmpeg with one demuxer only.
+@dataclass(frozen=True, slots=True)
+class FfmpegSource:
+    """A file for FFmpeg.
+
+    Attributes
+    ----------
+    file
+        A `views.FileView`: PyAV would pass on the name of a file, and close it.
+    demuxer
+        FFmpeg's name of the only demuxer that may read the file.
+    seconds
+        Length of the file if it is known better than from its header.
+    """
+
+    file: ByteSource
+    demuxer: str
+    seconds: float | None = None
+
+
+class FfmpegReader:
+    """`SoundReader` of one audio stream of a file; a context manager.
 
     Parameters
     ----------
-    file
-        Open for reading, seekable.
+    source
+        The file.
+    number
+        Index among the file's audio streams; None for the first that `_order` returns.
+    """
+
+    def __init__(self, source: FfmpegSource, number: int | None = None) -> None:
+        self._source = source
+        self._at_start = True
+        self._origin_s = 0.0
+        self._container = _open_container(source)
+        try:
+            self.order = _order(self._container)
+            self.streams = len(self._container.streams.audio)
+            self.number = self.order[0] if number is None else number
+            self._choose()
+        except BaseException:
+            self._container.close()
+            raise
+        self.sr: int = self._stream.codec_context.sample_rate
+        self.channels: int = self._stream.codec_context.channels
+        self.duration_s = source.seconds or _duration(self._container, self._stream)
+        # Headers are rounded and include padding: a complete file may lack 50 ms.
+        self.tolerance_s = 0.05
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._container.close()
+
+    def read(self, start_s: float, length_s: float) -> tuple[Samples, int]:
+        """Return at most ``length_s`` of mono samples from ``start_s`` on, and their rate.
+
+        A change of the sample rate or the number of channels in mid-stream is followed: the samples
+        have the rate that most of them were recorded at.
+        """
+        return self._mixed(start_s, length_s, MAX_SKIP_S)
+
+    def probe(self, at_s: float, length_s: float, *, exact: bool) -> tuple[Samples, int]:
+        """Return some mono samples at a time, and their rate.
+
+        A seek in a Matroska file ends at its index, up to ten seconds earlier. Unless ``exact``,
+        the samples there are returned, since decoding up to the time is slow.
+        """
+        return self._mixed(at_s, length_s, MAX_SKIP_S if exact else 1.5 * PREROLL_S)
+
+    def _mixed(self, start_s: float, length_s: float, max_skip_s: float) -> tuple[Samples, int]:
+        collector = self._collect(MonoCollector(start_s, length_s, max_skip_s, MEAN))
+        mix = collector.stats.mix()
+        if mix is not MEAN:
+            collector = self._collect(MonoCollector(start_s, length_s, max_skip_s, mix))
+        return collector.samples(default_rate=self.sr)
+
+    def _collect(self, collector: MonoCollector) -> MonoCollector:
+        if collector.start_s:
+            self._seek(self._origin_s + max(0.0, collector.start_s - PREROLL_S))
+        elif not self._at_start:
+            # After a seek to 0, FFmpeg leaves out the first packets of some files.
+            self._container.close()
+            self._container = _open_container(self._source)
+            self._choose()
+        self._at_start = False
+        for frame in self._frames():
+            at_s = None if frame.time is None else frame.time - self._origin_s
+            if not collector.add(frame, at_s):
+                break
+        collector.finish()
+        return collector
+
+    def _choose(self) -> None:
+        """Read the stream of the open container from its start, and no other stream."""
+        self._stream = self._container.streams.audio[self.number]
+        self._stream.codec_context.thread_count = 1  # threads do not speed up audio
+        for other in self._container.streams:
+            other.discard = Discard.default if other is self._stream else Discard.all
+        self._origin_s = float((self._stream.start_time or 0) * (self._stream.time_base or 1))
+        self._at_start = True
+
+    def _seek(self, at_s: float) -> None:
+        # A stream that cannot seek continues at its position: at worst another part is decoded.
+        with contextlib.suppress(av.FFmpegError):
+            self._container.seek(int(at_s * av.time_base))
+
+    def _frames(self) -> Iterator[av.AudioFrame]:
+        """Yield decoded frames; skip damaged packets, and stop where the container is damaged."""
+        failed = 0
+        try:
+            for packet in self._container.demux(self._stream):
+                try:
+                    yield from self._stream.decode(packet)
+                except av.FFmpegError:
+                    failed += 1
+                    if failed > MAX_BAD_PACKETS:
+                        return
+        except AV_ERRORS:
+            return
+
+
+def decode_with_ffmpeg(
+    source: FfmpegSource, plan: ReadPlan, has_sound: Callable[[Samples], bool]
+) -> RawAudio:
+    """Return the planned part of a file, decoded by FFmpeg with one demuxer only.
+
+    Of several audio streams, those marked as default are tried before the others, each kind in the
+    order of the file. The first one with sound counts.
+
+    Parameters
+    ----------
+    source
+        The file.
     plan
-        Checks the header and chooses the part.
-    demuxer
-        FFmpeg's name of the only demuxer that may read the file.
+        Checks the header, chooses the part and reads it.
+    has_sound
+        Whether samples are more than silence.
 
     Returns
     -------
@@ -58,9 +188,22 @@ def decode_with_ffmpeg(file: BinaryIO, plan: DecodePlan, *, demuxer: str) -> Raw
     UnsupportedFormat
         The codec is not in `CODECS`.
     """
+    with av_errors():
+        first, order = _decode_stream(source, plan, None)
+        for number in order[1:]:
+            if has_sound(first.y):
+                break
+            other, _ = _decode_stream(source, plan, number)
+            if has_sound(other.y):
+                return other
+        return first
+
+
+@contextlib.contextmanager
+def av_errors() -> Iterator[None]:
+    """Turn FFmpeg's and PyAV's errors into UnreadableAudio."""
     try:
-        with _open_container(file, demuxer) as container:
-            return _decode_stream(container, plan)
+        yield
     except AV_ERRORS as error:
         raise UnreadableAudio(
             "This file is damaged or incomplete: its header is invalid, or no audio follows. "
@@ -68,26 +211,19 @@ def decode_with_ffmpeg(file: BinaryIO, plan: DecodePlan, *, demuxer: str) -> Raw
         ) from error
 
 
-class _NamelessFile:
-    """File object without name and close(): PyAV would pass on the name and close the file."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
-
-
-def _refuse_nested(*_: object) -> BinaryIO:
+def _refuse_nested(*_: object) -> ByteSource:
     """Raise PermissionError in place of opening a file that the decoded file refers to."""
     raise PermissionError("a sound file tried to open another one")
 
 
-def _open_container(file: BinaryIO, demuxer: str) -> av.container.InputContainer:
-    file.seek(0)
+def _open_container(source: FfmpegSource) -> av.container.InputContainer:
+    source.file.seek(0)
     return av.open(
-        _NamelessFile(file),
+        source.file,
         "r",
-        format=demuxer,
+        format=source.demuxer,
         options={
-            "format_whitelist": demuxer,
+            "format_whitelist": source.demuxer,
             "codec_whitelist": CODECS,
             "protocol_whitelist": "none",
         },
@@ -97,38 +233,38 @@ def _open_container(file: BinaryIO, demuxer: str) -> av.container.InputContainer
     )
 
 
-def _decode_stream(container: av.container.InputContainer, plan: DecodePlan) -> RawAudio:
-    stream = _audio_stream(container)
-    context = stream.codec_context
-    context.thread_count = 1  # threads do not speed up audio
-    duration_s = _duration(container, stream)
-    start_s, length_s = plan(context.sample_rate, context.channels, duration_s)
-    y, sr = _decode_part(container, stream, plan, start_s, length_s)
-    expected_s = length_s if duration_s is None else min(length_s, duration_s - start_s)
-    if start_s and y.size < 0.5 * expected_s * sr:
-        # The file is shorter than its header states: decode it from its start.
-        _seek(container, 0.0)
-        from_start, sr = _decode_part(container, stream, plan, 0.0, length_s)
-        y = max(y, from_start, key=len)
-    # Headers are rounded and include padding: a complete file may lack 50 ms.
-    complete = duration_s is None or y.size >= (expected_s - 0.05) * sr
-    return RawAudio(y, sr, duration_s, complete)
+def _decode_stream(
+    source: FfmpegSource, plan: ReadPlan, number: int | None
+) -> tuple[RawAudio, list[int]]:
+    """Return the planned part of one stream, and the indexes of the streams to try in order."""
+    with FfmpegReader(source, number) as reader:
+        raw = replace(plan(reader), stream=reader.number + 1, streams=reader.streams)
+        return raw, reader.order
 
 
-def _audio_stream(container: av.container.InputContainer) -> av.AudioStream:
-    if not container.streams.audio:
+def _order(container: av.container.InputContainer) -> list[int]:
+    """Return the indexes of the readable audio streams, those marked as default first."""
+    streams = container.streams.audio
+    if not streams:
         raise UnreadableAudio(
             "This file has no audio, only pictures or data. Send a file with audio."
         )
-    stream = container.streams.audio[0]
-    context: av.AudioCodecContext | None = stream.codec_context  # None without a decoder
-    if context is None or context.name not in CODECS.split(","):
-        coding = f"coded as {context.name}" if context else "encrypted or in an unknown codec"
+    names = [_codec_name(stream) for stream in streams]
+    known = [number for number, name in enumerate(names) if name in CODECS.split(",")]
+    if not known:
+        coding = f"coded as {names[0]}" if names[0] else "encrypted or in an unknown codec"
         raise UnsupportedFormat(
             f"The audio in this file is {coding}, which genrec does not read. "
             "Convert it to MP3, FLAC or WAV and send that."
         )
-    return stream
+    default = [n for n in known if streams[n].disposition & Disposition.default]
+    return [*default, *(n for n in known if n not in default)][:MAX_STREAMS]
+
+
+def _codec_name(stream: av.AudioStream) -> str | None:
+    """Return FFmpeg's name of a stream's codec; None if FFmpeg has no decoder for it."""
+    context: av.AudioCodecContext | None = stream.codec_context
+    return None if context is None else context.name
 
 
 def _duration(container: av.container.InputContainer, stream: av.AudioStream) -> float | None:
@@ -137,90 +273,3 @@ def _duration(container: av.container.InputContainer, stream: av.AudioStream) ->
     else:
         seconds = (container.duration or 0) / av.time_base
     return seconds if seconds > 0 else None
-
-
-def _decode_part(
-    container: av.container.InputContainer,
-    stream: av.AudioStream,
-    plan: DecodePlan,
-    start_s: float,
-    length_s: float,
-) -> tuple[Samples, int]:
-    """Return at most ``length_s`` of mono samples from ``start_s`` on, and their sample rate."""
-    origin_s = float((stream.start_time or 0) * (stream.time_base or 1))
-    if start_s:
-        _seek(container, origin_s + max(0.0, start_s - PREROLL_S))
-    frames = _frames(container, stream)
-    first = next(frames, None)
-    if first is None:
-        return np.empty(0, np.float32), stream.codec_context.sample_rate
-    sr = first.sample_rate
-    plan(sr, first.layout.nb_channels, None)  # the first frame may differ from the header
-    at_s = start_s if first.time is None else first.time - origin_s
-    skip = round((start_s - at_s) * sr) if 0 < start_s - at_s <= MAX_SKIP_S else 0
-    y = np.empty(skip + round(length_s * sr), np.float32)
-    count = 0
-    for block in _mono_blocks(itertools.chain([first], frames)):
-        part = block[: y.size - count]
-        y[count : count + part.size] = part
-        count += part.size
-        if count == y.size:
-            break
-    return y[skip:count], sr
-
-
-def _seek(container: av.container.InputContainer, at_s: float) -> None:
-    # A stream that cannot seek continues at its position: at worst another part is decoded.
-    with contextlib.suppress(av.FFmpegError):
-        container.seek(int(at_s * av.time_base))
-
-
-def _frames(
-    container: av.container.InputContainer, stream: av.AudioStream
-) -> Iterator[av.AudioFrame]:
-    """Yield decoded frames; skip damaged packets, and stop where the container is damaged."""
-    failed = 0
-    try:
-        for packet in container.demux(stream):
-            try:
-                yield from stream.decode(packet)
-            except av.FFmpegError:
-                failed += 1
-                if failed > MAX_BAD_PACKETS:
-                    return
-    except AV_ERRORS:
-        return
-
-
-def _mono_blocks(frames: Iterator[av.AudioFrame]) -> Iterator[Samples]:
-    """Yield mono samples, float32 (n,), in blocks; frame by frame would take twice as long."""
-    fifo, first = av.AudioFifo(), None
-    for frame in frames:
-        shape = (frame.layout.nb_channels, frame.format.name, frame.sample_rate)
-        first = first or shape
-        if shape != first:
-            # Only the frames before the change are used. The queue assumes a fixed number of
-            # channels and reads beyond the memory of a frame that has fewer.
-            break
-        frame.pts = None  # the queue would raise on a gap
-        fifo.write(frame)
-        if fifo.samples >= BLOCK and (block := fifo.read()):
-            yield _mono(block)
-    if rest := fifo.read():
-        yield _mono(rest)
-
-
-def _mono(frame: av.AudioFrame) -> Samples:
-    """Return the mean over a frame's channels, float32 (n,), with full scale at 1."""
-    samples = frame.to_ndarray()
-    channels = frame.layout.nb_channels
-    planes = samples if frame.format.is_planar else samples.reshape(-1, channels).T
-    y = np.empty(planes.shape[1], np.float32)
-    if planes.dtype.kind == "f":
-        return mean_of_channels(planes, out=y)
-    full_scale = 2.0 ** (8 * planes.dtype.itemsize - 1)
-    mean_of_channels(planes.astype(np.float32), out=y)
-    if planes.dtype.kind == "u":
-        y -= np.float32(full_scale)
-    y *= np.float32(1 / full_scale)
-    return y

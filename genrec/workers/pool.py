@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from genrec.errors import AnalysisTimeout, Busy, InputRefused, WorkerCrashed
-from genrec.types import MAX_ANALYZED_S, Analysis
+from genrec.types import MAX_ANALYZED_S, Analysis, Section
 from genrec.workers.process import WorkerConfig, WorkerError, WorkerExited, WorkerProcess
 from genrec.workers.protocol import ProtocolError
 from genrec.workers.sandbox import MEMORY_BYTES, Measure
@@ -132,13 +132,15 @@ class AnalysisPool:
     ) -> None:
         await self.close()
 
-    async def analyze(self, path: Path) -> Analysis:
+    async def analyze(self, path: Path, section: Section | None = None) -> Analysis:
         """Analyse one clip.
 
         Parameters
         ----------
         path
             A file that this process may read.
+        section
+            Section of the file that is analysed; None for the whole file.
 
         Returns
         -------
@@ -169,7 +171,7 @@ class AnalysisPool:
         reusable = False
         try:
             worker = await self._ready_worker()
-            analysis = await self._analyze(worker, path)
+            analysis = await self._analyze(worker, path, section)
             reusable = True
             return analysis
         except InputRefused:
@@ -241,10 +243,12 @@ class AnalysisPool:
         self._measures = worker.measures
         return worker
 
-    async def _analyze(self, worker: WorkerProcess, path: Path) -> Analysis:
+    async def _analyze(
+        self, worker: WorkerProcess, path: Path, section: Section | None
+    ) -> Analysis:
         """Analyse one clip with ``worker`` and convert its failures to errors with a sentence."""
         try:
-            analysis = await worker.analyze(path, timeout_s=self._timeout_s)
+            analysis = await worker.analyze(path, section, timeout_s=self._timeout_s)
         except InputRefused:
             self._stats.refused += 1
             raise

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from genrec.types import Analysis
+from genrec.types import Analysis, Section
 from genrec.workers import protocol, sandbox
 from genrec.workers.fd_path import open_clip
 
@@ -139,8 +139,10 @@ class WorkerProcess:
         self.model_id, measures = protocol.unpack_ready(head)
         self.measures = tuple(sandbox.Measure(*measure) for measure in measures)
 
-    async def analyze(self, path: Path, *, timeout_s: float) -> Analysis:
-        """Return the worker's analysis of one clip.
+    async def analyze(
+        self, path: Path, section: Section | None = None, *, timeout_s: float
+    ) -> Analysis:
+        """Return the worker's analysis of one clip or a section of it.
 
         After any error but InputRefused, and after cancellation, the worker must not be used again.
 
@@ -156,9 +158,9 @@ class WorkerProcess:
             clip = await _open_in_thread(path)
             try:
                 self.jobs += 1
-                head = {"job": self.jobs, "timeout_s": timeout_s, "name": path.name}
+                frame = protocol.pack_clip(self.jobs, timeout_s, path.name, section)
                 # A few hundred bytes into an empty buffer: this cannot block.
-                socket.send_fds(self._channel, [protocol.pack(head)], [clip])
+                socket.send_fds(self._channel, [frame], [clip])
             except OSError as error:
                 raise WorkerExited from error
             finally:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from genrec import errors
 from genrec.errors import GenrecError, InputRefused
-from genrec.types import PREVIEW_BANDS, PREVIEW_COLUMNS, Analysis, GenreScore
+from genrec.types import PREVIEW_BANDS, PREVIEW_COLUMNS, Analysis, GenreScore, Section
 
 if TYPE_CHECKING:  # a worker starts faster without asyncio
     from asyncio import StreamReader
@@ -95,6 +95,20 @@ def receive_clip(channel: socket.socket) -> tuple[Head, int] | None:
         return None
     text_length, _ = _lengths(start)
     return _parse(channel.recv(text_length, socket.MSG_WAITALL)), descriptors[0]
+
+
+def pack_clip(job: int, timeout_s: float, name: str, section: Section | None) -> bytes:
+    """Return the frame that goes with a clip's descriptor."""
+    head: Head = {"job": job, "timeout_s": timeout_s, "name": name}
+    if section is not None:
+        head["section"] = [section.start_s, section.end_s]
+    return pack(head)
+
+
+def unpack_section(head: Head) -> Section | None:
+    """Return the section of a clip in a frame of the parent, or None for the whole clip."""
+    section = head.get("section")
+    return None if section is None else Section(*section)
 
 
 def _lengths(start: bytes) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from genrec.errors import GenrecError
-from genrec.types import MAX_ANALYZED_S, Analysis
+from genrec.types import MAX_ANALYZED_S, Analysis, Section
 from genrec.workers import protocol, sandbox
 from genrec.workers.fd_path import FdPath
 
@@ -38,8 +38,8 @@ class SyncAnalyzer(Protocol):
     def model_id(self) -> str:
         """Name and content hash of the preset."""
 
-    def analyze(self, path: Path) -> Analysis:
-        """Return the analysis of one file."""
+    def analyze(self, path: Path, section: Section | None = None) -> Analysis:
+        """Return the analysis of one file or a section of it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -108,7 +108,9 @@ def _reply(analyzer: SyncAnalyzer, head: protocol.Head, clip: int) -> bytes:
     sandbox.allow_cpu(timeout_s)
     signal.alarm(math.ceil(timeout_s + _GRACE_S))  # the default action ends the process
     try:
-        return protocol.pack_analysis(job, analyzer.analyze(path))
+        section = protocol.unpack_section(head)
+        analysis = analyzer.analyze(path, section) if section else analyzer.analyze(path)
+        return protocol.pack_analysis(job, analysis)
     except GenrecError as error:
         return protocol.pack_error(job, error.code, str(error))
     except Exception as error:  # noqa: BLE001 - the parent reports any error

@@ -6,13 +6,16 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from genrec.errors import GenrecError, InputRefused
 from genrec.workers.pool import AnalysisPool
 from tests.attacks.conftest import Budget
 from tests.attacks.mutate import mutated
+from tests.genrec.audio.mp3_files import free_format, mp3, picture, tagged
 from tests.hostile_files import id3, video
 from tests.repository import ROOT
-from tests.synth import WRITERS, music
+from tests.synth import WRITERS, music, silence
 
 SR = 22050
 
@@ -26,6 +29,15 @@ def corpus(folder: Path) -> dict[str, bytes]:
         write(path, y, SR)
         files[kind] = path.read_bytes()
     files["mp3-id3"] = id3(3000) + files["mp3"]
+    files["mp3-wrong-id3"] = tagged(picture(3000), 0, files["mp3"])
+    files["mp3-joined"] = files["mp3"] + mp3(y, 44100)
+    files["mp3-free-format"] = free_format(mp3(y, SR))
+    files["ogg-chained"] = files["ogg"] + files["opus"]
+    # Longer than the decoded part, so that it is sketched first.
+    long = np.tile(np.concatenate([y, silence(8, SR)]), 4)[::2]
+    for kind in ("mp3", "ogg", "flac", "m4a", "webm", "wma"):
+        WRITERS[kind](path := folder / f"{kind}-long", long, SR // 2)
+        files[f"{kind}-long"] = path.read_bytes()
     return files
 
 

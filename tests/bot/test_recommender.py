@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from bot.recommender import SCOPES, Recommender
+from db import folders
 from db.connection import Database, open_db
 from db.generations import NewTrack
 from genrec.errors import CatalogueError
@@ -278,3 +279,18 @@ async def test_recommend_keeps_the_timings_of_the_analysis(recommender: Recommen
     assert rec.timings_ms["decode"] == 1
     assert rec.timings_ms["search"] > 0
     assert set((await recommend(recommender)).timings_ms) == {"cache", "search"}
+
+
+async def test_track_whose_file_was_deleted_is_not_recommended(
+    recommender: Recommender, db: Database, tmp_path: Path
+) -> None:
+    paths = [tmp_path / f"{number}.mp3" for number in range(4)]
+    for path in paths:
+        path.write_bytes(b"music")
+    async with db.transaction() as tx:
+        await folders.register(tx, "library", str(tmp_path))
+    tracks = [replace(near(n), source=str(path)) for n, path in enumerate(paths)]
+    ids = await serve(recommender, *tracks)
+    paths[1].unlink()
+    assert await titles(recommender) == ["Song 0", "Song 2", "Song 3"]
+    assert len(await recommender.tracks(ids)) == 3

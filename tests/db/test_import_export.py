@@ -13,6 +13,7 @@ import pytest
 
 from db import import_export
 from db.connection import Database
+from db.details import TrackDetails, load_details
 from db.import_export import Format, ImportResult, export_tracks, import_tracks
 from db.tags import clean
 from db.tracks import Catalogue
@@ -25,6 +26,18 @@ HOSTILE = [
     "'Round Midnight", 'quote " and, comma; semi', "Jóga 音楽", "\\u0000 {} %s",
     "\U0001f468\u200d\U0001f469 می\u200cخواهم", "\uff1d1", "two\r\n=lines\x00",
 ]  # fmt: skip
+
+
+IDS = [f"{n:08}-0000-0000-0000-{n:012}" for n in range(3)]
+DETAILS = TrackDetails("=Álbum", 1999, "GBAYE6900123", *IDS)
+
+
+async def test_export_of_an_earlier_version_leaves_details(catalogue: Catalogue) -> None:
+    await catalogue.add("guild:9", MODEL, [new_track(1, source="1", details=DETAILS)])
+    text = json.dumps({"model_id": MODEL, "tracks": [_row(source="1")]})
+    ids = (await _import(catalogue, text)).ids
+    async with catalogue.db.snapshot() as session:
+        assert await load_details(session, ids) == {ids[0]: DETAILS}
 
 
 async def _export(catalogue: Catalogue, form: Format, scope: str | None = None) -> str:
@@ -47,6 +60,7 @@ async def test_exported_tracks_are_imported_unchanged(
             title=title,
             artist=HOSTILE[-seed],
             fingerprint=fingerprint(seed) if seed else None,
+            details=DETAILS if seed % 2 else None,
         )
         for seed, title in enumerate(HOSTILE)
     ]
@@ -64,6 +78,9 @@ async def test_exported_tracks_are_imported_unchanged(
     assert np.array_equal(rows.matrix[: len(tracks)], rows.matrix[len(tracks) :])
     prints = await catalogue.fingerprints(MODEL, imported.ids)
     assert len(prints) == len(tracks) - 1
+    async with catalogue.db.snapshot() as session:
+        details = await load_details(session, imported.ids)
+    assert [details.get(track_id) for track_id in imported.ids[:4]] == [None, DETAILS] * 2
     again = await _export(catalogue, form, "guild:9")
     assert again.replace("guild:9", "library") == text
 

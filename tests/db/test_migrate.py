@@ -33,7 +33,11 @@ def _version(path: Path) -> int:
 async def test_every_table_is_strict(tmp_path: Path) -> None:
     async with open_db(tmp_path / "a.db") as db:
         tables = await db.all("PRAGMA table_list")
-        mine = [row for row in tables if row[0] == "main" and not row[1].startswith("sqlite_")]
+        mine = [
+            row
+            for row in tables
+            if row[0] == "main" and row[2] == "table" and not row[1].startswith("sqlite_")
+        ]
         assert len(mine) > 10
         assert all(row[5] == 1 for row in mine)
         assert await db.number("PRAGMA user_version") == len(load_migrations())

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from db.details import TrackDetails
 from db.tags import Tags, clean, match_label, read_tags
+from tests.db.tagging.tag_files import id3v1, mp3_with
 
+ID = "65f4f0c5-ef9e-490c-aee3-909e7ae6b2ab"
 LABELS = ("blues", "hiphop", "rock")
 
 
@@ -25,7 +28,9 @@ def test_tags_take_precedence(tmp_path: Path) -> None:
     path = _tagged(
         tmp_path / "x - y.flac", title="Jóga", artist="Björk", album="Homogenic", genre="Electronic"
     )
-    assert read_tags(path, tmp_path, LABELS) == Tags("Jóga", "Björk", "Electronic")
+    assert read_tags(path, tmp_path, LABELS) == Tags(
+        "Jóga", "Björk", "Electronic", TrackDetails(album="Homogenic")
+    )
 
 
 def test_missing_tags_come_from_name_and_folder(tmp_path: Path) -> None:
@@ -71,6 +76,88 @@ def test_untagged_file_is_named_by_its_path(tmp_path: Path, name: str, tags: Tag
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"no tags in here")
     assert read_tags(path, tmp_path, LABELS) == tags
+
+
+@pytest.mark.parametrize(
+    "disc",
+    [
+        "CD1", "CD 2", "cd-03", "Disc 2", "Disk_3", "DISC ONE", "Disc 1 of 2",
+        "CD1 - The Early Years", "CD 2 (Live)", "[Disc 1]", "Digital Media 01",
+        "Side A", "12\" Vinyl 2", "SACD 1",
+        "Hybrid SACD 2", "DVD-Audio 1", "Enhanced CD 1", "Cassette 1", "Disque 2", "Disco 1",
+        "Seite B", "Диск 1", "Bonus Disc", "Bonus Tracks",
+    ],
+)  # fmt: skip
+def test_disc_folder_is_no_album(tmp_path: Path, disc: str) -> None:
+    path = tmp_path / "Pink Floyd" / "The Wall" / disc / "01 In the Flesh.mp3"
+    assert read_tags(path, tmp_path) == Tags("In the Flesh", "Pink Floyd", "")
+    path = tmp_path / "Rock" / "Pink Floyd" / "The Wall" / disc / "01 In the Flesh.mp3"
+    assert read_tags(path, tmp_path, LABELS) == Tags("In the Flesh", "Pink Floyd", "rock")
+    assert read_tags(tmp_path / disc / "x.mp3", tmp_path) == Tags("x", "Unknown artist", "")
+
+
+@pytest.mark.parametrize(
+    "album",
+    [
+        "Side Effects",
+        "Face to Face",
+        "Vol. 4",
+        "Disco",
+        "Disco 2000",
+        "CDs",
+        "Discovery",
+        "1",
+        "Tape",
+    ],
+)
+def test_album_with_a_name_like_a_discs_is_an_album(tmp_path: Path, album: str) -> None:
+    path = tmp_path / "Artist" / album / "x.mp3"
+    assert read_tags(path, tmp_path) == Tags("x", "Artist", "")
+    assert read_tags(tmp_path / album / "x.mp3", tmp_path) == Tags("x", album, "")
+
+
+@pytest.mark.parametrize(
+    ("folders", "artist"),
+    [
+        ("Pink Floyd - The Wall", "Pink Floyd"),
+        ("Pink Floyd \u2013 The Wall (1979)/CD1", "Pink Floyd"),
+        ("Rock/Pink Floyd - The Wall", "Pink Floyd"),
+        ("Pink Floyd/1979 - The Wall", "Pink Floyd"),
+        ("1979 - The Wall", "1979 - The Wall"),
+        ("Jay-Z", "Jay-Z"),
+    ],
+)
+def test_album_folder_with_an_artist_gives_the_artist(
+    tmp_path: Path, folders: str, artist: str
+) -> None:
+    assert read_tags(tmp_path / folders / "x.mp3", tmp_path, LABELS).artist == artist
+
+
+def test_title_that_id3v1_has_cut_is_that_of_the_file(tmp_path: Path) -> None:
+    name = "Don't Let Me Be Misunderstood (Live in Paris)"
+    path = mp3_with(tmp_path / f"01 - {name}.mp3", after=id3v1(name.encode(), b"Nina Simone"))
+    assert read_tags(path, tmp_path) == Tags(name, "Nina Simone", "")
+    path = mp3_with(tmp_path / "other.mp3", after=id3v1(name.encode()))
+    assert read_tags(path, tmp_path).title == name[:30].rstrip()
+
+
+def test_number_of_ten_or_more_is_dropped_among_numbered_files(tmp_path: Path) -> None:
+    for name in ("10 Sinnerman.mp3", "01 Be My Husband.mp3"):
+        (tmp_path / name).write_bytes(b"")
+    assert read_tags(tmp_path / "10 Sinnerman.mp3", tmp_path).title == "Sinnerman"
+    (tmp_path / "01 Be My Husband.mp3").unlink()
+    assert read_tags(tmp_path / "10 Sinnerman.mp3", tmp_path).title == "10 Sinnerman"
+
+
+def test_details_of_tags_are_checked(tmp_path: Path) -> None:
+    path = tmp_path / "x.flac"
+    tags = {"album": "Homogenic", "date": "1997-09-20"}
+    assert read_tags(_tagged(path, **tags), tmp_path).details == TrackDetails("Homogenic", 1997)
+    assert not TrackDetails.of({"year": "19977", "isrc": "GB-AYE", "recording_id": "8f3471b5"})
+    details = TrackDetails.of(
+        {"isrc": "gb-aye-69-00123", "year": "(c) 1969", "artist_id": f"{ID}/x"}
+    )
+    assert details == TrackDetails("", 1969, "GBAYE6900123", "", "", ID)
 
 
 def test_missing_file_is_named_by_its_path(tmp_path: Path) -> None:

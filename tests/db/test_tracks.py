@@ -196,8 +196,8 @@ async def test_activation_or_lost_changes_require_a_reload(
 async def test_load_with_a_wrong_track_count_is_refused(db: Database) -> None:
     catalogue = Catalogue(db)
     await catalogue.add("library", MODEL, [new_track(1), new_track(2)])
-    await db.run("DELETE FROM entry WHERE title = 'Song 1'")
-    with pytest.raises(CatalogueError, match=r"has 1 tracks .* count is 2"):
+    await db.run("UPDATE generation SET tracks = 3")
+    with pytest.raises(CatalogueError, match=r"has 2 tracks .* count is 3"):
         await catalogue.load(MODEL)
 
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from tinytag import TinyTag, TinyTagException
 
 from genrec.audio.decode import decode
+from genrec.audio.kinds import SOUND_SUFFIXES
 from genrec.errors import DataError, InputRefused
 from genrec.files import atomic_write
 from genrec.listening import listen
@@ -37,11 +38,6 @@ from genrec.training.filterbank import mel_basis
 
 Refused = list[tuple[Path, str]]
 """Audio files that could not be decoded, each with the reason."""
-
-EXTENSIONS = frozenset(
-    {".wav", ".au", ".flac", ".mp3", ".ogg", ".oga", ".opus", ".m4a", ".mp4", ".aac", ".webm"}
-    | {".aiff", ".aif", ".mka"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +94,7 @@ def find_excerpts(folder: Path) -> list[Excerpt]:
     found = [
         path
         for path in sorted(folder.glob("*/*"))
-        if path.suffix.lower() in EXTENSIONS
+        if path.suffix.lower() in SOUND_SUFFIXES
         and not path.name.startswith(".")
         and not path.stem.endswith(".part")  # an unfinished atomic_write
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -254,6 +256,53 @@ def test_export_writes_each_format(genrec: Genrec, ending: str) -> None:
     else:
         assert text.count("starter:") > 700
     assert not list(genrec.folder.glob("*.part.*"))
+
+
+def test_index_accounts_for_every_file_as_table_json_and_csv(genrec: Genrec) -> None:
+    folder, table = genrec.folder / "music", genrec.folder / "report.csv"
+    for name in ("notes.mp3", "old.ape", "cover.jpg", "#recycle/c.mp3", "d.flac.part"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text("not music " * 50)
+    write(folder / "...Baby.flac", music(1, 6.0), 22050)
+    write(folder / "Album.flac", np.concatenate([music(2, 6.0), music(3, 6.0)]), 22050)
+    (folder / "Album.cue").write_text(
+        'PERFORMER "Band"\nFILE "Album.wav" WAVE\nTRACK 01 AUDIO\nTITLE "One"\n'
+        "INDEX 01 00:00:00\n"
+        'TRACK 02 AUDIO\nTITLE "Two"\nINDEX 01 00:06:00\n'
+    )
+    code, out, error = genrec("index", folder, "--csv", table)
+    assert code == 0, error
+    lines = [" ".join(line.split()) for line in out.splitlines()]
+    assert "1 left out Monkey's Audio unread format old.ape" in lines
+    assert "1 left out recycle bin system folder c.mp3" in lines
+    assert "1 indexed FLAC with CUE sheet" in lines
+    assert any(line.startswith("unread format: genrec does not read") for line in lines)
+    assert "3 analysed" in lines[-1]
+    assert "1 failed, 5 left out" in lines[-1]
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = {Path(row["file"]).name: (row["result"], row["code"]) for row in rows}
+    assert found == {
+        "...Baby.flac": ("indexed", ""),
+        "Album.flac": ("indexed", ""),
+        "notes.mp3": ("refused", "unsupported_format"),
+        "old.ape": ("left_out", "unread_format"),
+        "Album.cue": ("left_out", "no_sound"),
+        "cover.jpg": ("left_out", "no_sound"),
+        "c.mp3": ("left_out", "system_folder"),
+        "d.flac.part": ("left_out", "unfinished"),
+    }
+    report = genrec.json("index", folder, "--reread-tags")
+    assert report["files"] == {"indexed": 2, "unchanged": 0, "refused": 1, "left_out": 5}
+    assert (report["reused"], report["analyzed"]) == (3, 0)
+    assert {Path(file["path"]).name for file in report["left_out"]} == {
+        "old.ape", "c.mp3", "d.flac.part",
+    }  # fmt: skip
+    assert sum(kind["files"] for kind in report["kinds"]) == 8
+    tracks = genrec.json("library", "list", "--scope", "library")["tracks"]
+    assert {(track["title"], track["artist"]) for track in tracks} == {
+        ("One", "Band"), ("Two", "Band"), ("...Baby", "Unknown artist"),
+    }  # fmt: skip
 
 
 def test_export_to_unknown_format_exits_with_2(genrec: Genrec) -> None:

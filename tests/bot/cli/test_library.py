@@ -199,3 +199,8 @@ def test_database_in_a_folder_that_cannot_be_made_is_a_sentence(
     assert code == 1
     assert "cannot be opened" in error
     assert error.count("\n") == 1
+
+
+def test_list_shows_details_of_tags(genrec: Run, tmp_path: Path) -> None:
+    track = json.loads(genrec("library", "list", "--json")[1])["tracks"][0]
+    assert (track["album"], track["year"], track["isrc"], track["recording_id"]) == ("", 0, "", "")

@@ -193,6 +193,8 @@ async def test_reindex_shows_progress_and_lists_failures(
 
     caplog.set_level(logging.INFO)
     library = music(tmp_path, 6)
+    (library / "old.ape").write_bytes(b"MAC " + bytes(100))
+    (library / "cover.jpg").write_bytes(b"\xff\xd8\xff")
 
     async with bot_on(discord, tmp_path, library=library, progress_every_s=0.2) as world:
         world.pool.gate = asyncio.Event()
@@ -213,6 +215,10 @@ async def test_reindex_shows_progress_and_lists_failures(
         assert "5 added" in visible_text(done)
         table = discord.cdn.read(done["attachments"][0]["url"]).decode("utf-8-sig")
         assert "\nfile02.wav,unreadable_audio" in table
+        assert "\nold.ape,unread_format,genrec does not read this format" in table
+        assert "cover.jpg" not in table
+        assert "One file was left out" in visible_text(done)
+        assert "Monkey's Audio: 1" in visible_text(done)
         shown = [visible_text(m) for m in used.history]
         assert not any(str(tmp_path) in text for text in (table, *shown))
         assert any("re-index started: scope library" in r.getMessage() for r in caplog.records)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 
 from bot.sources.media import clean_name, suffix_of, title_of
@@ -9,6 +11,8 @@ from bot.sources.policy import SourcePolicy
 from bot.sources.ytdlp_errors import error_for
 from genrec.errors import ClipTooLarge, ClipTooLong, LinkRefused
 from tests.bot.sources.hostile import wav
+
+MP3_FRAME = b"\xff\xfb\x90\0" + bytes(413)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +61,7 @@ def test_proxy_error_replaces_failed_connection():
 
 
 @pytest.mark.parametrize(
-    ("head", "suffix"),
+    ("data", "suffix"),
     [
         (b"fLaC\0\0\0\x22", ".flac"),
         (b"OggS\0", ".ogg"),
@@ -65,9 +69,13 @@ def test_proxy_error_replaces_failed_connection():
         (b"FORM\0\0\0\0AIFC", ".aiff"),
         (b"\x1aE\xdf\xa3", ".webm"),
         (b"\0\0\0\x20ftypM4A ", ".m4a"),
-        (b"ID3\4\0", ".mp3"),
-        (b"\xff\xfb\x90\x64", ".mp3"),
-        (b"\xff\xf1\x50\x80", ".aac"),
+        (b"\0\0\0\x08wide\0\0\0\0mdat", ".m4a"),
+        (MP3_FRAME * 2, ".mp3"),
+        (bytes(2000) + MP3_FRAME * 2, ".mp3"),
+        (MP3_FRAME[200:] + MP3_FRAME * 2, ".mp3"),
+        (b"ID3\3\0\0\0\0\0\0APIC" + bytes(900) + MP3_FRAME * 2, ".mp3"),
+        (b"\xff\xf1\x50\x80\x02\x9f\xfc" + bytes(13), ".aac"),
+        (b"wvpk" + bytes(40), ".wv"),
         (b"\xff\xff\xff\xff", ""),
         (b"\xff\xe8\0\0", ""),
         (b"\xff\xd8\xff\xe0", ""),  # a JPEG
@@ -77,8 +85,8 @@ def test_proxy_error_replaces_failed_connection():
         (b"", ""),
     ],
 )
-def test_suffix_of_signature(head, suffix):
-    assert suffix_of(head) == suffix
+def test_suffix_of_bytes(data, suffix):
+    assert suffix_of(io.BytesIO(data)) == suffix
 
 
 @pytest.mark.parametrize(

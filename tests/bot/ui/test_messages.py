@@ -346,6 +346,16 @@ def test_reindex_progress_shows_percent_rate_time_left_file_and_cancel():
     assert custom_ids(done) == []
 
 
+def test_reindex_result_counts_files_left_out_and_names_their_formats():
+    formats = {"Monkey's Audio": 3, "MIDI": 1} | {f"Kind *{n}": 1 for n in range(20)}
+    state = ReindexState("library", left_out=30, formats=formats)
+    text = seen(messages.reindex_done(localizer("en-US"), state, csv="failures.csv"))
+    assert "30 files were left out; the table gives the reasons." in text
+    assert "Monkey's Audio: 3 · MIDI: 1 · Kind \\*0: 1" in text
+    assert "Kind \\*6" not in text
+    assert "left out" not in seen(messages.reindex_done(localizer("en-US"), ReindexState("server")))
+
+
 @pytest.mark.parametrize(
     ("scope", "expected"),
     [
@@ -357,6 +367,16 @@ def test_cancelled_reindex_names_the_tracks_that_stay(scope, expected):
     done = messages.reindex_done(localizer("en-US"), ReindexState(scope, 2, 5), cancelled=True)
     assert "### Indexing cancelled\n" in seen(done)
     assert expected in seen(done)
+
+
+def test_result_of_a_reindex_tells_of_moved_files_and_absent_folders():
+    state = ReindexState("library", 5, 5, moved=3, absent=1)
+    text = seen(messages.reindex_done(localizer("en-US"), state))
+    assert "3 files have moved; their tracks stay." in text
+    assert "One track is not recommended, because its folder is missing or empty." in text
+    assert "have moved" not in seen(
+        messages.reindex_done(localizer("en-US"), ReindexState("library"))
+    )
 
 
 def test_attached_shows_count_and_file():

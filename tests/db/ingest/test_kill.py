@@ -81,6 +81,7 @@ class _RawDatabase:
                 "SELECT t.source, m.content FROM generation AS g"
                 " JOIN entry AS e ON e.generation_id = g.id JOIN track AS t ON t.id = e.track_id"
                 " JOIN embedding AS m ON m.id = e.embedding_id WHERE g.state = 'active'"
+                " AND e.gone_at IS NULL"
             ).fetchall()
             assert len(rows) == sum(tracks for _, tracks in active)
             return dict(rows)

@@ -8,6 +8,7 @@ import pytest
 
 from db.ingest.failures import Failure
 from db.ingest.plan import IndexedTrack, KnownFiles, make_plan, refuse_sudden_emptiness
+from db.ingest.presence import MissingFiles, find_missing
 from db.ingest.scan import FileStamp, FolderScan
 from genrec.errors import InputRefused
 
@@ -32,14 +33,15 @@ def test_plan_has_the_right_action_for_each_file() -> None:
         building=_tracks("/music/3", "/music/4"),
         failed=failed,
     )
-    plan = make_plan(MUSIC, found, known)
+    missing = MissingFiles(gone={"/music/4", "/music/7"})
+    plan = make_plan(MUSIC, found, known, missing)
     assert plan.todo == ["/music/2", "/music/6"]
-    assert plan.copied == [1]
+    assert plan.unchanged == [1]
     assert plan.stale == [4]
-    assert (plan.resumed, plan.removed) == (1, 1)
+    assert (plan.resumed, plan.removed, plan.hidden) == (1, {4}, [4])
     assert plan.failed == [failed["/music/5"]]
     assert plan.obsolete == ["/music/7"]
-    assert make_plan(MUSIC, found, known, retry_failed=True).todo == [
+    assert make_plan(MUSIC, found, known, missing, retry_failed=True).todo == [
         "/music/2", "/music/5", "/music/6",
     ]  # fmt: skip
 
@@ -52,15 +54,18 @@ def test_tracks_of_unreadable_or_other_folders_are_kept() -> None:
         ),
         "https://a.example/6": IndexedTrack(6, None),
     }
-    plan = make_plan(MUSIC, found, KnownFiles(active=active, building={}, failed={}))
-    assert plan.copied == [1, 2, 3, 4, 6]
-    assert plan.removed == 1
+    missing = find_missing(active, MUSIC, found)
+    assert (missing.gone, missing.present) == (set(), set())
+    assert missing.absent == {"/elsewhere/4": "/elsewhere", "/music/5": "/music"}
+    plan = make_plan(MUSIC, found, KnownFiles(active=active, building={}, failed={}), missing)
+    assert plan.unchanged == [1, 2, 3, 6]
+    assert (plan.hidden, plan.removed) == ([4, 5], set())
     assert not plan.is_idle
 
 
 def test_plan_without_changes_is_idle() -> None:
     known = KnownFiles(active=_tracks("/music/1"), building={}, failed={})
-    assert make_plan(MUSIC, FolderScan({"/music/1": OLD}), known).is_idle
+    assert make_plan(MUSIC, FolderScan({"/music/1": OLD}), known, MissingFiles()).is_idle
 
 
 def test_empty_folder_is_refused_only_if_it_had_tracks() -> None:

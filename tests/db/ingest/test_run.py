@@ -14,9 +14,11 @@ import pytest
 
 from db import generations
 from db.connection import Database, SqlSession, open_db
+from db.details import TrackDetails, load_details
 from db.generations import Generation, KnownTrack
 from db.ingest.failures import Failure, load_failures
 from db.ingest.run import IngestJob, IngestProgress, IngestReport, ingest
+from db.tags import Tags
 from db.tracks import Catalogue
 from genrec.errors import (
     AnalysisTimeout,
@@ -41,6 +43,7 @@ from tests.db.fakes import (
     new_track,
     until,
 )
+from tests.db.tagging.tag_files import with_ffmpeg
 
 
 @pytest.fixture
@@ -128,7 +131,8 @@ async def test_only_changed_files_are_analysed(db: Database, music: Path) -> Non
     fill(music, 1, start=100)
     report = await _index(db, analyzer, music)
     assert sorted(analyzer.calls) == sorted([files[0].name, "Artist 0 - Song 100.mp3"])
-    assert (report.analyzed, report.reused, report.unchanged, report.removed) == (2, 3, 8, 2)
+    assert (report.analyzed, report.reused, report.unchanged, report.removed) == (2, 3, 8, 1)
+    assert report.moved == 1
     assert report.tracks == 13
     titles = await _titles(db)
     assert {"Song", "Of it", "Song 100"} <= set(titles)
@@ -136,7 +140,9 @@ async def test_only_changed_files_are_analysed(db: Database, music: Path) -> Non
     after = {track.source: track.id for track in await Catalogue(db).browse(MODEL)}
     assert all(after[source] == ids[source] for source in ids.keys() & after.keys())
     assert await db.number("SELECT count(*) FROM generation") == 1
-    assert await db.number("SELECT count(*) FROM embedding") == 12  # copies share one embedding
+    assert after[str(music / "sub" / "Moved - Song.mp3")] == ids[str(files[3])]
+    # Copies share one embedding. That of the deleted file is kept: it may have moved elsewhere.
+    assert await db.number("SELECT count(*) FROM embedding") == 13
 
 
 async def test_copies_in_one_run_are_analysed_once(db: Database, tmp_path: Path) -> None:
@@ -235,8 +241,9 @@ async def test_cancelled_run_activates_nothing_and_is_resumed(db: Database, musi
     rest = FakeAnalyzer()
     report = await _index(db, rest, music)
     assert report.tracks == 32
-    assert report.resumed >= 12 + 6
-    assert report.resumed + report.analyzed == 32
+    assert report.unchanged == 12
+    assert report.resumed >= 6
+    assert report.unchanged + report.resumed + report.analyzed == 32
     assert len(set(slow.calls) & set(rest.calls)) <= 3  # the interrupted ones
 
 
@@ -463,3 +470,49 @@ async def test_embedding_deleted_during_the_run_is_computed_again(
     report = await _index(db, analyzer, music)
     assert (times, analyzer.calls) == (1, [first.name])
     assert (report.tracks, report.reused, report.analyzed) == (12, 0, 1)
+
+
+async def test_tags_of_unchanged_files_are_read_again_on_demand(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "music"
+    fill(folder, 2)
+    analyzer = FakeAnalyzer()
+    monkeypatch.setattr(
+        "db.ingest.analyze.read_tags", lambda path, *_: Tags(path.stem, "Wrong", "")
+    )
+    await _index(db, analyzer, folder)
+    ids = {track.source: track.id for track in await Catalogue(db).browse(MODEL)}
+    monkeypatch.undo()
+    assert (await _index(db, analyzer, folder)).unchanged == 2
+    assert {track.artist for track in await Catalogue(db).browse(MODEL)} == {"Wrong"}
+    monkeypatch.setattr("db.ingest.analyze.file_sha256", lambda _: pytest.fail("a file was read"))
+    report = await _index(db, analyzer, folder, reread_tags=True)
+    assert (report.reused, report.tracks, analyzer.calls) == (2, 2, [])
+    tracks = await Catalogue(db).browse(MODEL)
+    assert {track.artist for track in tracks} == {"Artist 0", "Artist 1"}
+    assert {track.source: track.id for track in tracks} == ids
+
+
+async def test_details_of_tags_are_kept_and_replaced(db: Database, tmp_path: Path) -> None:
+    folder = tmp_path / "music"
+    folder.mkdir()
+    path, copy = folder / "a.mka", folder / "b.mka"
+    with_ffmpeg(path, "matroska", "aac", title="Song", album="Old", date="1999")
+    shutil.copy(path, copy)
+    await _index(db, FakeAnalyzer(), folder)
+    tracks = {track.source: track.id for track in await Catalogue(db).browse(MODEL)}
+
+    async def details() -> dict[int, TrackDetails]:
+        async with db.snapshot() as session:
+            return await load_details(session, tracks.values())
+
+    assert await details() == dict.fromkeys(tracks.values(), TrackDetails("Old", 1999))
+    with_ffmpeg(path, "matroska", "aac", title="Song", ISRC="GBAYE6900123")
+    fill(folder, 1)
+    copy.unlink()
+    await _index(db, FakeAnalyzer(), folder)
+    assert (await details())[tracks[str(path)]] == TrackDetails(isrc="GBAYE6900123")
+    with_ffmpeg(path, "matroska", "aac", title="Song")
+    await _index(db, FakeAnalyzer(), folder)
+    assert tracks[str(path)] not in await details()

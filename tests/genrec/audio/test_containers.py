@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from genrec.audio import containers
-from genrec.audio.containers import Container, describe, sniff
+from genrec.audio.containers import Container, Sniffed, describe, sniff
 from genrec.audio.decode import decode
 from genrec.errors import UnreadableAudio
 from tests.hostile_files import id3
@@ -36,7 +36,8 @@ ADTS_FRAME = b"\xff\xf1\x50\x80\x02\x9f\xfc" + bytes(13)  # 20 bytes
 
 def sniffed(data: bytes) -> Container | None:
     """Return the container that `sniff` detects in ``data``."""
-    return sniff(io.BytesIO(data))
+    found = sniff(io.BytesIO(data))
+    return found and found.container
 
 
 @pytest.mark.parametrize(
@@ -87,8 +88,12 @@ def test_sniff_needs_two_adts_frames() -> None:
     assert sniffed(b"rubbish" + ADTS_FRAME) is None
 
 
-def test_sniff_skips_a_limited_number_of_tags() -> None:
-    assert sniffed(id3(0) * 1000 + b"fLaC\0\0\0\x22") is None
+def test_sniff_skips_a_limited_number_of_tags_by_their_size() -> None:
+    """Behind more tags, sound is searched for in the first bytes only."""
+    flac = b"fLaC\0\0\0\x22"
+    assert sniff(io.BytesIO(id3(0) * 8 + flac)) == Sniffed(containers.FLAC)
+    assert sniff(io.BytesIO(id3(0) * 1000 + flac)) == Sniffed(containers.FLAC, 10_000)
+    assert sniffed(id3(0) * 500_000 + flac) is None
 
 
 def test_sniff_finds_no_container_in_noise() -> None:

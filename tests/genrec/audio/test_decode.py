@@ -9,7 +9,8 @@ import av
 import numpy as np
 import pytest
 
-from genrec.audio.decode import DecodeLimits, decode
+from genrec.audio.decode import decode
+from genrec.audio.limits import DecodeLimits
 from genrec.errors import InputRefused
 from tests import hostile_files
 from tests.hostile_files import SR
@@ -78,7 +79,8 @@ def test_long_file_is_decoded_from_its_start(
 ) -> None:
     decoded = decode(songs[kind], sr=SR, limits=DecodeLimits(max_seconds=4, start="start"))
     assert decoded.y.size == 4 * SR
-    assert correlation(decoded.y, song[: 4 * SR]) > 0.95
+    # FFmpeg's encoder of WMA begins badly.
+    assert correlation(decoded.y, song[: 4 * SR]) > (0.9 if kind == "wma" else 0.95)
 
 
 def test_slightly_longer_file_is_decoded_from_its_start(
@@ -227,7 +229,7 @@ def test_hole_in_a_file_is_skipped(kind: str, tmp_path: Path, songs: dict[str, P
 
 @pytest.mark.parametrize("kind", ["aac", "mp3"])
 @pytest.mark.parametrize("stereo_first", [True, False], ids=["stereo-first", "mono-first"])
-def test_change_of_channels_ends_the_decoding(
+def test_change_of_channels_is_followed(
     kind: str, stereo_first: bool, tmp_path: Path, song: Samples, songs: dict[str, Path]
 ) -> None:
     """FFmpeg's queue reads beyond the memory of a frame with fewer channels than the first."""
@@ -236,8 +238,9 @@ def test_change_of_channels_ends_the_decoding(
     path = tmp_path / f"both.{kind}"
     path.write_bytes(b"".join(part.read_bytes() for part in parts))
     y = decode(path, sr=SR, limits=DecodeLimits(start="start")).y
-    assert 7 * SR < y.size < 9 * SR
-    assert correlation(y, song) > 0.95
+    assert 15 * SR < y.size < 17 * SR
+    assert correlation(y[: 8 * SR], song) > 0.95
+    assert correlation(y[-8 * SR :], song, within=SR // 3) > 0.95
 
 
 def test_flac_of_unknown_length_is_decoded(tmp_path: Path) -> None:

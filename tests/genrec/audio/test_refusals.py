@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -14,7 +15,10 @@ import pytest
 import soundfile
 
 from genrec.audio import ffmpeg
-from genrec.audio.decode import DecodeLimits, decode
+from genrec.audio.decode import decode, has_sound
+from genrec.audio.limits import DecodeLimits
+from genrec.audio.readers import RawAudio, SoundReader
+from genrec.audio.views import FileView
 from genrec.errors import (
     ClipTooLarge,
     ClipTooLong,
@@ -105,11 +109,21 @@ def test_file_over_max_duration_is_refused(tmp_path: Path) -> None:
 # References to other files
 
 
+def decode_with(demuxer: str, file: BinaryIO) -> RawAudio:
+    """Return the first two seconds of a file, decoded by FFmpeg."""
+
+    def plan(reader: SoundReader) -> RawAudio:
+        return RawAudio(*reader.read(0.0, 2.0), reader.duration_s, complete=True)
+
+    source = ffmpeg.FfmpegSource(FileView(file), demuxer)
+    return ffmpeg.decode_with_ffmpeg(source, plan, has_sound)
+
+
 def test_ffmpeg_uses_the_given_demuxer_only(tmp_path: Path) -> None:
     path = tmp_path / "song.wav"
     path.write_bytes(hostile_files.with_av("ipod", "aac", tone(2, SR)))
     with path.open("rb", buffering=0) as file, pytest.raises(UnreadableAudio):
-        ffmpeg.decode_with_ffmpeg(file, lambda *_: (0.0, 2.0), demuxer="matroska")
+        decode_with("matroska", file)
 
 
 def test_playlist_is_not_followed_even_by_its_own_demuxer(
@@ -121,9 +135,9 @@ def test_playlist_is_not_followed_even_by_its_own_demuxer(
     playlist = next(file for file in HOSTILE_FILES if file.name == "concat.wav").write(tmp_path)
     with playlist.open("rb", buffering=0) as file:
         with pytest.raises(UnreadableAudio):
-            ffmpeg.decode_with_ffmpeg(file, lambda *_: (0.0, 2.0), demuxer="concat")
+            decode_with("concat", file)
         file.seek(0)
-        with av.open(ffmpeg._NamelessFile(file), "r", format="concat") as container:
+        with av.open(FileView(file), "r", format="concat") as container:
             assert next(container.decode(audio=0)).samples
 
 
@@ -139,7 +153,8 @@ import resource, sys, time
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30))
 resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
-from genrec.audio.decode import DecodeLimits, decode
+from genrec.audio.decode import decode
+from genrec.audio.limits import DecodeLimits
 from genrec.errors import InputRefused
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 try:

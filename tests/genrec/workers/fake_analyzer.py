@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from genrec.audio.limits import DecodeLimits
 from genrec.errors import PoolClosed, PresetError, SilentAudio, UnreadableAudio
-from genrec.types import Analysis, GenreScore
+from genrec.types import Analysis, GenreScore, Section
 
 if TYPE_CHECKING:
     from genrec.audio.decode import DecodedAudio
@@ -193,8 +194,8 @@ class DecodingAnalyzer:
     def __init__(self, decode: Callable[..., DecodedAudio]) -> None:
         self.decode = decode
 
-    def analyze(self, path: Path) -> Analysis:
-        audio = self.decode(path, sr=22050)
+    def analyze(self, path: Path, section: Section | None = None) -> Analysis:
+        audio = self.decode(path, sr=22050, limits=DecodeLimits(section=section))
         return analysis(0, duration_s=audio.duration_s, analyzed_s=len(audio.y) / audio.sr)
 
 

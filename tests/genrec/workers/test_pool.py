@@ -19,9 +19,11 @@ import pytest
 import pytest_asyncio
 
 from genrec import errors
-from genrec.types import Analysis
+from genrec.errors import ClipTooShort
+from genrec.types import Analysis, Section
 from genrec.workers import sandbox, supervisor
 from genrec.workers.pool import MAX_DEFAULT_WORKERS, AnalysisPool
+from tests.synth import tone, write
 
 MODEL_ID = "fake-0001"
 
@@ -104,6 +106,17 @@ async def test_pool_returns_the_workers_analysis(make_pool: MakePool, clip: Clip
     assert (result.scores, result.duration_s, result.analyzed_s) == (expected.scores, 7.0, 30.0)
     assert (result.model_id, result.timings_ms) == (MODEL_ID, {"decode": 1.5})
     assert pool.stats.done == pool.stats.started == 1
+
+
+async def test_pool_analyses_a_section_of_a_file(make_pool: MakePool, tmp_path: Path) -> None:
+    path = write(tmp_path / "x.flac", tone(12.0), 44100)
+    pool = make_pool("load_decoder")
+    whole = await pool.analyze(path)
+    part = await pool.analyze(path, Section(2.0, 5.5))
+    rest = await pool.analyze(path, Section(10.5))
+    assert (whole.duration_s, part.duration_s, rest.duration_s) == pytest.approx((12, 3.5, 1.5))
+    with pytest.raises(ClipTooShort):
+        await pool.analyze(path, Section(20.0, 30.0))
 
 
 async def test_pool_returns_an_analysis_without_preview(make_pool: MakePool, clip: Clip) -> None:

@@ -1,0 +1,79 @@
+"""Album, year and published ids of tracks, from the tags of their files."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
+
+from db.connection import SqlSession
+
+_UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+# ISO 3901: country, registrant, year, number.
+_ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
+_YEAR = re.compile(r"(?<!\d)(1[4-9]\d\d|20\d\d)(?!\d)")
+_COLUMNS = "album, year, isrc, recording_id, release_id, artist_id"
+
+
+@dataclass(frozen=True, slots=True)
+class TrackDetails:
+    """Tags of a file besides title, artist and genre; ``year`` is 0 if it is unknown.
+
+    The last three are MusicBrainz ids: of the recording, the release and the first artist.
+    """
+
+    album: str = ""
+    year: int = 0
+    isrc: str = ""
+    recording_id: str = ""
+    release_id: str = ""
+    artist_id: str = ""
+
+    def __bool__(self) -> bool:
+        return any(astuple(self))
+
+    @classmethod
+    def of(cls, fields: Mapping[str, str]) -> TrackDetails:
+        """Return the details in texts by field; a text that is no year, ISRC or id is left out."""
+        year = _YEAR.search(fields.get("year", ""))
+        isrc = _ISRC.search(fields.get("isrc", "").upper().replace("-", "").replace(" ", ""))
+        ids = (
+            _UUID.search(fields.get(field, "").lower())
+            for field in ("recording_id", "release_id", "artist_id")
+        )
+        return cls(
+            fields.get("album", ""),
+            int(year[1]) if year else 0,
+            isrc[0] if isrc else "",
+            *(found[0] if found else "" for found in ids),
+        )
+
+
+NO_DETAILS = TrackDetails()
+
+
+async def put_details(
+    tx: SqlSession, scope: str, details: Iterable[tuple[str, TrackDetails | None]]
+) -> None:
+    """Store the details of a scope's tracks by source; None leaves what is stored."""
+    given = [(source, each) for source, each in details if each is not None]
+    await tx.many(
+        "DELETE FROM detail WHERE track_id = (SELECT id FROM track WHERE scope = ? AND source = ?)",
+        [(scope, source) for source, each in given if not each],
+    )
+    await tx.many(
+        f"INSERT OR REPLACE INTO detail (track_id, {_COLUMNS})"
+        " SELECT id, ?, ?, ?, ?, ?, ? FROM track WHERE scope = ? AND source = ?",
+        [(*astuple(each), scope, source) for source, each in given if each],
+    )
+
+
+async def load_details(session: SqlSession, ids: Iterable[int]) -> dict[int, TrackDetails]:
+    """Return the details of the tracks that have some, by track id."""
+    rows = await session.all(
+        f"SELECT track_id, {_COLUMNS} FROM detail"
+        " WHERE track_id IN (SELECT value FROM json_each(?))",
+        (json.dumps(list(ids)),),
+    )
+    return {row[0]: TrackDetails(*row[1:]) for row in rows}

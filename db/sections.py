@@ -1,0 +1,44 @@
+"""Sources of songs that are sections of a file: ``PATH#t=START,END`` in seconds.
+
+The form is that of Media Fragments URI 1.0, 4.2.1; without ``,END`` the song ends with the file.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from genrec.audio.kinds import SOUND_SUFFIXES
+from genrec.types import Section
+
+_NUMBER = r"\d{1,6}(?:\.\d{1,3})?"
+_FRAGMENT = re.compile(rf"(?P<file>.+)#t=(?P<start>{_NUMBER})(?:,(?P<end>{_NUMBER}))?")
+
+
+def section_source(path: str, section: Section) -> str:
+    """Return the source of a section of a file."""
+    return path + fragment(section)
+
+
+def fragment(section: Section) -> str:
+    """Return a section as a media fragment, such as ``#t=12.5,200``."""
+    end = "" if section.end_s is None else f",{_seconds(section.end_s)}"
+    return f"#t={_seconds(section.start_s)}{end}"
+
+
+def split_source(source: str) -> tuple[str, Section | None]:
+    """Return the file of a source, and the section of it; None for a whole file."""
+    found = _FRAGMENT.fullmatch(source)
+    if found is None or Path(found["file"]).suffix.casefold() not in SOUND_SUFFIXES:
+        return source, None
+    end = None if found["end"] is None else float(found["end"])
+    return found["file"], Section(float(found["start"]), end)
+
+
+def file_of(source: str) -> str:
+    """Return the path of the file that a source is, or is a section of."""
+    return split_source(source)[0]
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.3f}".rstrip("0").rstrip(".")

@@ -1,0 +1,266 @@
+"""Choose the part of a long file that is decoded: from the middle of what sounds, across gaps.
+
+A song with all probes sounding is decoded from its middle. Other files, such as a song, minutes of
+silence and a hidden track, are sketched: short probes find the stretches that sound, and bisection
+their ends. So only a bounded number of short probes is decoded besides the result.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrec.audio.readers import Samples, SoundReader, join_parts
+
+# (start, end) in seconds.
+Stretch = tuple[float, float]
+# Start in seconds, samples and their rate.
+Piece = tuple[float, Samples, int]
+
+# Probes of a file that sounds throughout, and of one in which a probe is silent.
+PROBES, CLOSE_PROBES = 8, 32
+# All probes of one file, those of the bisection included.
+MAX_PROBES = 150
+PROBE_S = 0.1
+# RMS in dB re full scale without the mean: the noise of a quiet room is below it.
+FLOOR_DB = -60.0
+# A probe this far below the loud ones is silent, in dB.
+RANGE_DB = 40.0
+# Shorter gaps are part of the music, in seconds. A close probe is so long.
+MIN_GAP_S = 2.0
+# If less sounds, so much before and after each stretch is decoded too, in seconds.
+SHORT_S, MARGIN_S = 3.0, 1.5
+# How often parts are chosen anew because a gap was found in them.
+ROUNDS = 3
+# Every so many samples count for a level.
+_STRIDE = 5
+
+
+def read_middle(
+    reader: SoundReader, duration_s: float, length_s: float
+) -> tuple[Samples, int, bool]:
+    """Return at most ``length_s`` from the middle of what sounds in a longer file.
+
+    Parameters
+    ----------
+    reader
+        The open file.
+    duration_s
+        Its length according to its header, in seconds; more than ``length_s``.
+    length_s
+        Number of seconds that are returned, or less where less sounds.
+
+    Returns
+    -------
+    y, sr, complete
+        float32 (n,) samples, their rate, and whether all of the chosen parts could be decoded.
+    """
+    start_s = (duration_s - length_s) / 2
+    y, sr = reader.read(start_s, length_s)
+    if y.size < 0.5 * length_s * sr:
+        # The file is shorter than its header states: decode it from its start.
+        y, sr = max((y, sr), reader.read(0.0, length_s), key=lambda part: part[0].size)
+        return y, sr, False
+    complete = y.size >= (length_s - reader.tolerance_s) * sr
+    sketch = Sketch(reader, duration_s, (start_s, y, sr))
+    gaps = sketch.gaps()
+    if not gaps:
+        return y, sr, complete
+    parts: list[Stretch] = []
+    pieces: list[Piece] = []
+    for _ in range(ROUNDS):
+        parts = middle_of(_widened(_without([(0.0, duration_s)], gaps), duration_s), length_s)
+        pieces = [(start, *reader.read(start, end - start)) for start, end in parts]
+        found = [gap for piece in pieces for gap in sketch.gaps_in(*piece)]
+        if not found:
+            break
+        gaps = [*gaps, *found]
+    return _joined(parts, pieces, gaps, reader.tolerance_s) if parts else (y, sr, complete)
+
+
+class Sketch:
+    """Levels of short probes of a file, and the stretches that do not sound.
+
+    Parameters
+    ----------
+    reader, duration_s
+        The file and its length in seconds.
+    middle
+        Start in seconds, samples and rate of a part that was decoded already.
+    """
+
+    def __init__(self, reader: SoundReader, duration_s: float, middle: Piece) -> None:
+        self._reader, self._duration_s = reader, duration_s
+        self._middle = middle
+        self._left = MAX_PROBES
+        self._threshold_db = FLOOR_DB
+
+    def gaps(self) -> list[Stretch]:
+        """Return the stretches of at least `MIN_GAP_S` that do not sound, in order.
+
+        An empty list is returned for a file in which nothing sounds.
+        """
+        levels = self._levels(PROBES)
+        if min(levels.values()) > self._threshold_db and not self.gaps_in(*self._middle):
+            return []
+        sounds = self._close_look()
+        times = sorted(sounds)
+        if not any(sounds.values()):
+            return []
+        ends = [
+            self._first_sound(a, b) if sounds[b] else self._last_sound(a, b)
+            for a, b in pairwise(times)
+            if sounds[a] != sounds[b]
+        ]
+        edges = [0.0, *ends, self._duration_s]
+        silent = not sounds[times[0]]
+        gaps = [edge for index, edge in enumerate(pairwise(edges)) if (index % 2 == 0) == silent]
+        return [gap for gap in gaps if gap[1] - gap[0] >= MIN_GAP_S] + self.gaps_in(*self._middle)
+
+    def gaps_in(self, start_s: float, y: Samples, sr: int) -> list[Stretch]:
+        """Return the stretches of decoded samples that do not sound, in seconds of the file."""
+        quiet = frame_levels(y, sr) <= self._threshold_db
+        edges = np.flatnonzero(np.diff(np.r_[False, quiet, False]))
+        runs = edges.reshape(-1, 2) * PROBE_S + start_s
+        return [(float(a), float(b)) for a, b in runs if b - a >= MIN_GAP_S]
+
+    def _levels(self, count: int) -> dict[float, float]:
+        """Return the levels at ``count`` even times, and set the threshold from them."""
+        start_s, y, sr = self._middle
+        levels: dict[float, float] = {}
+        for index in range(count):
+            at_s = (index + 0.5) * self._duration_s / count
+            at = round((at_s - start_s) * sr)
+            if 0 <= at < y.size - round(PROBE_S * sr):
+                levels[at_s] = level_db(y[at : at + round(PROBE_S * sr)])
+            else:
+                self._left -= 1
+                levels[at_s] = level_db(self._reader.probe(at_s, PROBE_S, exact=False)[0])
+        loud = [level for level in [*levels.values(), level_db(y)] if FLOOR_DB < level < math.inf]
+        if loud:
+            self._threshold_db = max(FLOOR_DB, float(np.percentile(loud, 75)) - RANGE_DB)
+        return levels
+
+    def _close_look(self) -> dict[float, bool]:
+        """Return whether the file sounds at many times; the decoded middle needs no probes."""
+        start_s, y, sr = self._middle
+        end_s = start_s + y.size / sr
+        sounds: dict[float, bool] = {}
+        for index in range(CLOSE_PROBES):
+            at_s = (index + 0.5) * self._duration_s / CLOSE_PROBES
+            if not start_s <= at_s <= end_s:
+                sounds[at_s] = self._sounds(at_s - MIN_GAP_S / 2)
+        frames = frame_levels(y, sr)
+        step = round(MIN_GAP_S / PROBE_S)
+        for first in range(0, frames.size - step + 1, step):
+            at_s = start_s + (first + step / 2) * PROBE_S
+            sounds[at_s] = bool((frames[first : first + step] > self._threshold_db).any())
+        return sounds
+
+    def _sounds(self, start_s: float) -> bool:
+        """Return whether anything sounds in the `MIN_GAP_S` from a time on."""
+        self._left -= 1
+        start_s = max(start_s, PROBE_S)
+        levels = frame_levels(*self._reader.probe(start_s, MIN_GAP_S, exact=True))
+        return bool((levels > self._threshold_db).any())
+
+    def _last_sound(self, a: float, b: float) -> float:
+        """Return where sound ends between a time with sound and one without, by bisection."""
+        while b - a > PROBE_S and self._left > 0:
+            between = (a + b) / 2
+            a, b = (between, b) if self._sounds(between) else (a, between)
+        return b
+
+    def _first_sound(self, a: float, b: float) -> float:
+        """Return where sound begins between a time without sound and one with it."""
+        while b - a > PROBE_S and self._left > 0:
+            between = (a + b) / 2
+            a, b = (a, between) if self._sounds(between - MIN_GAP_S) else (between, b)
+        return a
+
+
+def level_db(y: Samples) -> float:
+    """Return the RMS of samples, float32 (n,), in dB re full scale and without their mean.
+
+    It is -inf for no samples and for a constant, and inf for samples that are not finite.
+    """
+    if y.size == 0:
+        return -math.inf
+    with np.errstate(over="ignore", invalid="ignore"):
+        power = float(np.var(y[::_STRIDE], dtype=np.float64))
+    if not math.isfinite(power):
+        return math.inf
+    return 10 * math.log10(power) if power > 0 else -math.inf
+
+
+def frame_levels(y: Samples, sr: int) -> NDArray[np.float64]:
+    """Return the levels of frames of `PROBE_S`, as in `level_db`, float64 (frames,)."""
+    size = round(PROBE_S * sr)
+    frames = y[: y.size // size * size].reshape(-1, size)[:, ::_STRIDE]
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        power = frames.var(axis=1, dtype=np.float64)
+        return np.where(np.isfinite(power), 10 * np.log10(power), np.inf)
+
+
+def middle_of(stretches: list[Stretch], length_s: float) -> list[Stretch]:
+    """Return the middle ``length_s`` of stretches, as parts of them.
+
+    Parameters
+    ----------
+    stretches
+        In order, without overlap.
+    length_s
+        Number of seconds that the parts have together, or less where the stretches have less.
+    """
+    total_s = sum(end - start for start, end in stretches)
+    skip_s, left_s = max(0.0, (total_s - length_s) / 2), length_s
+    parts = []
+    for start, end in stretches:
+        first = min(end, start + skip_s)
+        skip_s -= first - start
+        last = min(end, first + left_s)
+        left_s -= last - first
+        if last > first:
+            parts.append((first, last))
+    return parts
+
+
+def _without(stretches: list[Stretch], gaps: Iterable[Stretch]) -> list[Stretch]:
+    """Return stretches without the gaps."""
+    left = stretches
+    for low, high in gaps:
+        cut = [pair for a, b in left for pair in ((a, min(b, low)), (max(a, high), b))]
+        left = [(a, b) for a, b in cut if b > a]
+    return left
+
+
+def _widened(stretches: list[Stretch], duration_s: float) -> list[Stretch]:
+    """Return stretches with a margin if they have less than `SHORT_S` together."""
+    if sum(b - a for a, b in stretches) >= SHORT_S:
+        return stretches
+    wide: list[Stretch] = []
+    for a, b in stretches:
+        first = max(a - MARGIN_S, wide[-1][1] if wide else 0.0)
+        wide.append((first, min(b + MARGIN_S, duration_s)))
+    return wide
+
+
+def _joined(
+    parts: list[Stretch], pieces: list[Piece], gaps: list[Stretch], tolerance_s: float
+) -> tuple[Samples, int, bool]:
+    """Return the pieces without the gaps as one, their rate, and whether they are complete."""
+    kept = _without(parts, gaps)
+    if sum(b - a for a, b in kept) < SHORT_S:
+        kept = parts
+    cut: list[tuple[Samples, int]] = []
+    complete = True
+    for (start, end), (_, y, sr) in zip(parts, pieces, strict=True):
+        complete &= y.size + 1 >= (end - start - tolerance_s) * sr
+        for a, b in kept:
+            if start <= a < end:
+                cut.append((y[round((a - start) * sr) : round((b - start) * sr)], sr))
+    return *join_parts(cut), complete

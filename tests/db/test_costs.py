@@ -1,0 +1,110 @@
+"""Tests that the cost of an operation does not grow with the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from db import browse, generations
+from db.connection import Database, open_db
+from db.ingest.run import IngestJob, ingest
+from db.tracks import Catalogue
+from tests.db.costs import RARE, count_steps, fill_catalogue
+from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyzer, fill, new_track
+
+SMALL, LARGE = 300, 6_000  # twenty times as many
+_GROWTH = 1.6
+_LOGARITHMIC = 2_000  # steps for deeper trees and more segments; a hundred rows more cost as much
+Operation = Callable[[Catalogue], Awaitable[object]]
+
+
+async def _last(catalogue: Catalogue) -> int:
+    return await catalogue.db.number("SELECT max(track_id) FROM entry WHERE generation_id = 1")
+
+
+async def _middle_page(catalogue: Catalogue) -> object:
+    middle = await _last(catalogue) // 2
+    return await catalogue.browse(MODEL, "library", limit=10, after=middle)
+
+
+async def _remove_one(catalogue: Catalogue) -> None:
+    assert await catalogue.remove("library", [await _last(catalogue)]) == 1
+    await generations.sweep(catalogue.db)
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "first page": lambda c: c.browse(MODEL, "library"),
+    "page in the middle": _middle_page,
+    "all scopes": lambda c: c.browse(MODEL),
+    "rare word": lambda c: c.browse(MODEL, "library", text=RARE),
+    "part of a rare word": lambda c: c.browse(MODEL, "library", text=RARE[1:5]),
+    "common word": lambda c: c.browse(MODEL, "library", text="song"),
+    "first letter": lambda c: c.browse(MODEL, "library", text="s"),
+    "common and rare word": lambda c: c.browse(MODEL, "library", text=f"artist {RARE}"),
+    "word of no track": lambda c: c.browse(MODEL, "library", text="xylophone"),
+    "word in a small guild": lambda c: c.browse(MODEL, "guild:1", text="song"),
+    "count": lambda c: c.count(MODEL, "library"),
+    "count of a rare word": lambda c: c.count(MODEL, "library", text=RARE),
+    "stats": lambda c: c.stats(MODEL),
+    "tracks by id": lambda c: c.tracks(MODEL, range(1, 49)),
+    "add one": lambda c: c.add("library", MODEL, [new_track(9_999_999)]),
+    "remove one": _remove_one,
+    "sweep": lambda c: generations.sweep(c.db),
+}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def catalogues(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[list[Catalogue]]:
+    """Return a small catalogue and one of twenty times as many tracks."""
+    folder: Path = tmp_path_factory.mktemp("costs")
+    async with AsyncExitStack() as stack:
+        opened = []
+        for count in (SMALL, LARGE):
+            db = await stack.enter_async_context(open_db(folder / f"{count}.db"))
+            await fill_catalogue(db, count)
+            opened.append(Catalogue(db))
+        yield opened
+
+
+@pytest.mark.asyncio(loop_scope="module")
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_operation_costs_the_same_in_a_large_catalogue(
+    catalogues: list[Catalogue], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(browse, "MAX_SORTED", 100)  # in proportion to these catalogues
+    small, large = [
+        await count_steps(catalogue.db, lambda c=catalogue: OPERATIONS[name](c))  # type: ignore[misc]
+        for catalogue in catalogues
+    ]
+    assert 0 < small < 20_000
+    assert large < _GROWTH * small + _LOGARITHMIC
+
+
+async def test_reindex_of_an_unchanged_folder_writes_no_track(db: Database, tmp_path: Path) -> None:
+    async def index() -> None:
+        job = IngestJob(
+            folder=tmp_path / "music", model_id=MODEL, dimension=DIMENSION, labels=LABELS
+        )
+        await ingest(db, FakeAnalyzer(), job)
+
+    async def rows() -> list[tuple[object, ...]]:
+        return [
+            row
+            for table in ("entry", "track", "embedding", "tally", "change", "maybe_unused")
+            for row in await db.all(f"SELECT * FROM {table}")
+        ]
+
+    fill(tmp_path / "music", 40)
+    await index()
+    before, changes = await rows(), db._writer.total_changes
+    await index()
+    assert await rows() == before
+    assert db._writer.total_changes - changes <= 3  # the folder's row, the building generation
+    few = await count_steps(db, index)
+    fill(tmp_path / "music", 400)
+    await index()
+    assert await count_steps(db, index) < 11 * few  # ten times the files
