@@ -283,6 +283,22 @@ class Catalogue:
         )
 
 
+async def outdated_tracks(db: Database, model_id: str) -> dict[str, int]:
+    """Return the number of tracks by scope that only another model has analysed.
+
+    Scopes that have tracks of ``model_id`` are left out, and so is the starter catalogue, which a
+    preset brings along.
+    """
+    rows = await db.all(
+        "SELECT scope, max(tracks) FROM generation AS old WHERE state = 'active'"
+        " AND model_id <> ?1 AND scope <> ?2 AND tracks > 0 AND NOT EXISTS (SELECT 1 FROM"
+        " generation WHERE state = 'active' AND model_id = ?1 AND scope = old.scope"
+        " AND tracks > 0) GROUP BY scope ORDER BY scope",
+        (model_id, STARTER),
+    )
+    return dict(rows)
+
+
 async def _active(session: SqlSession, model_id: str, scope: str | None) -> list[tuple[int, int]]:
     """Return ids and track counts of the active generations of a model, all or a scope's."""
     rows = await session.all(

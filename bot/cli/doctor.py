@@ -15,13 +15,13 @@ from rich.markup import escape
 from bot.config import Settings, load_settings, renamed_settings
 from bot.demo.clip_audio import clip_file
 from bot.errors import SettingsError
-from bot.runtime.resources import find_preset, open_catalogue
+from bot.runtime.resources import find_preset, open_catalogue, outdated_sentence
 from bot.runtime.sandbox_check import sandbox_gap
 from bot.runtime.source_policy import old_ytdlp, source_policy
 from bot.sources.page import measure_page_sandbox
 from bot.sources.policy import accepted_sources
 from bot.sources.ytdlp_version import NO_YTDLP, ytdlp_version
-from db.tracks import Catalogue
+from db.tracks import Catalogue, outdated_tracks
 from genrec.errors import GenrecError
 from genrec.preset import Preset
 from genrec.workers import sandbox
@@ -53,6 +53,7 @@ def examine(preset: Path | None = None) -> list[Finding]:
     findings = [_check(name, check, settings) for name, check in checks]
     return [
         *findings,
+        *_outdated(settings),
         *_renamed(settings),
         *_ytdlp(settings),
         *_sandbox(settings),
@@ -103,6 +104,20 @@ def _database(settings: Settings) -> str:
             return f"{settings.database} holds {tracks} tracks"
 
     return asyncio.run(count())
+
+
+def _outdated(settings: Settings) -> Iterator[Finding]:
+    """Report tracks that only another model has analysed."""
+
+    async def sentence() -> str:
+        async with open_catalogue(settings) as (preset, db):
+            return outdated_sentence(await outdated_tracks(db, preset.model_id))
+
+    try:
+        if note := asyncio.run(sentence()):
+            yield Finding("library", ok=False, note=note, vital=False)
+    except GenrecError:  # the checks of preset and database report it
+        return
 
 
 def _answer(settings: Settings) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,12 @@ from bot.config import Settings
 from bot.recommender import Recommender
 from db.connection import Database, open_db
 from db.starter_scope import replace_starter
+from db.tracks import LIBRARY, outdated_tracks
 from db.unused_models import model_in_use
 from genrec.preset import Preset
 from genrec.workers.pool import AnalysisPool
+
+log = logging.getLogger(__name__)
 
 OpenPool = Callable[[Settings, Preset], AbstractAsyncContextManager[AnalysisPool]]
 
@@ -63,9 +67,29 @@ async def open_recommender(
             pool = await stack.enter_async_context(open_pool(settings, preset))
         recommender = Recommender(pool=pool, database=db, preset=preset)
         await recommender.open()
+        if outdated := outdated_sentence(await outdated_tracks(db, preset.model_id)):
+            log.warning("tracks of another model: %s", outdated)
         await stack.enter_async_context(model_in_use(db, preset.model_id))
         await stack.enter_async_context(recommender.index.saving_snapshots())
         yield Resources(settings=settings, preset=preset, db=db, pool=pool, recommender=recommender)
+
+
+def outdated_sentence(tracks: Mapping[str, int]) -> str:
+    """Return what to do about the tracks of `outdated_tracks`; "" if there are none."""
+    own = tracks.get(LIBRARY, 0)
+    guilds = [scope for scope in tracks if scope != LIBRARY]
+    counts = [f"{own:,} of the library"] if own else []
+    if guilds:
+        total = sum(tracks[scope] for scope in guilds)
+        counts.append(f"{total:,} of {len(guilds):,} Discord servers")
+    ways = ["run `genrec index`"] if own else []
+    ways += ["let an admin of each server run /reindex"] if guilds else []
+    if not counts:
+        return ""
+    return (
+        f"another preset analysed {' and '.join(counts)}, so these tracks are not recommended;"
+        f" {' and '.join(ways)} to analyse them again."
+    )
 
 
 def find_preset(path: Path) -> Path:

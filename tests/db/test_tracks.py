@@ -13,7 +13,7 @@ import pytest
 from db import generations
 from db.connection import Database, open_db
 from db.generations import NewTrack
-from db.tracks import Catalogue, guild_scope
+from db.tracks import Catalogue, guild_scope, outdated_tracks
 from genrec.errors import CatalogueError, ModelMismatch
 from genrec.types import Track
 from tests.db.fakes import DIMENSION, LABELS, MODEL, fake_analysis, fingerprint, new_track, unit
@@ -243,3 +243,17 @@ async def test_load_of_100_000_tracks_is_fast(tmp_path: Path) -> None:
     assert np.array_equal(rows.matrix, vectors)
     assert spent_s < 5.0, "seconds of CPU; about 1 on an idle machine"
     assert ticks >= 5, "the event loop must not be blocked"
+
+
+async def test_outdated_tracks_are_those_that_only_another_model_analysed(
+    catalogue: Catalogue,
+) -> None:
+    assert await outdated_tracks(catalogue.db, MODEL) == {}
+    other = [new_track(seed, embedding=unit(seed, 16)) for seed in range(4)]
+    await catalogue.add("library", OTHER_MODEL, other[:3])
+    await catalogue.add("guild:5", OTHER_MODEL, other[3:])
+    await catalogue.add("starter", OTHER_MODEL, other[:2])
+    assert await outdated_tracks(catalogue.db, MODEL) == {"guild:5": 1, "library": 3}
+    await catalogue.add("library", MODEL, [new_track(1)])
+    assert await outdated_tracks(catalogue.db, MODEL) == {"guild:5": 1}
+    assert await outdated_tracks(catalogue.db, OTHER_MODEL) == {}
