@@ -42,11 +42,15 @@ ack_deadline_s=3.0, token_lifetime_s=900.0, heartbeat_s=41.25)``
 
 ``Person``: ``slash("library add", {option: value}, channel="music", force=False)``,
 ``menu(name, message)``, ``autocomplete(name, option, typed, options)``, ``say(text,
-uploads=[...], reply_to=None, voice=False)``, ``press(message, label_or_custom_id)``,
+uploads=[...], reply_to=None, voice=False)``, ``forward(message, channel)``, ``edit(message,
+text)``, ``press(message, label_or_custom_id)``,
 ``select(message, custom_id, values)``, ``submit(interaction, {custom_id: text})`` (a modal),
 ``messages(channel)`` (visible ones, oldest first), ``wait_message(test, channel, timeout_s)``.
 ``channel`` is a name ("dm" is the direct message channel of the bot) or a ``Channel``; ``locale``
 is an attribute. ``NotOffered`` is raised for an action that Discord's own client does not offer.
+
+``app("dj").post(channel, text, embeds=[...], components=[...], uploads=[...], reply_to=None)`` is
+another bot's message.
 
 ``Interaction``: ``wait_ack(s)``, ``wait_edited(s)``, ``wait_until(test, s)``, ``wait_followup(n,
 s)``, ``wait_choices(s)``, ``wait_modal(s)``; ``ack_type``, ``failed``, ``original``, ``followups``,

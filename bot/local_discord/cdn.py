@@ -36,6 +36,7 @@ class Upload:
     filename: str
     data: bytes = b""
     content_type: str | None = None
+    """None is guessed from the file name as Discord does; "" is left out of the attachment."""
     size: int | None = None
     """The declared size in bytes, if it differs from the real one."""
     stream: Callable[[], AsyncIterator[bytes]] | None = None
@@ -111,8 +112,9 @@ class Cdn:
             "size": len(upload.data) if upload.size is None else upload.size,
             "url": url,
             "proxy_url": url,
-            "content_type": upload.kind,
         }
+        if upload.content_type != "":
+            attachment["content_type"] = upload.kind
         width, height = png_size(upload.data)
         if width:
             attachment |= {"width": width, "height": height}

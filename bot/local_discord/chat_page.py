@@ -60,6 +60,7 @@ class ChatPage:
         self._forms: dict[str, Interaction] = {}
         self._actions: dict[str, Action] = {
             "say": self._say,
+            "forward": self._forward,
             "command": self._command,
             "menu": self._menu,
             "autocomplete": self._autocomplete,
@@ -126,6 +127,9 @@ class ChatPage:
             channel=location,
             reply_to=reply.data if reply else None,
         )
+
+    async def _forward(self, body: Json, _: Uploads) -> Json:
+        return await self._you.forward({"id": body["message"]}, channel=body["channel"])
 
     async def _command(self, body: Json, uploads: Uploads) -> Json:
         options = {**body["options"], **uploads}

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from aiohttp import WSMsgType, web
 
 from bot.local_discord import payloads
+from bot.local_discord.content_access import without_content
 from bot.local_discord.gateway_session import (
     KEPT_EVENTS,
     GatewayConnection,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 GUILDS, GUILD_MEMBERS, PRESENCES = 1 << 0, 1 << 1, 1 << 8
 GUILD_MESSAGES, DIRECT_MESSAGES, MESSAGE_CONTENT = 1 << 9, 1 << 12, 1 << 15
-HIDDEN = {"content": "", "embeds": [], "attachments": [], "components": []}
 DISPATCH, HEARTBEAT, IDENTIFY, RESUME, RECONNECT = 0, 1, 2, 6, 7
 REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
 KEPT_SESSIONS = 20
@@ -116,10 +116,8 @@ class Gateway:
                 self._send(session, "MESSAGE_DELETE", data)
                 continue
             data = message.data | location
-            mine = author == self._state.bot.id or guild is None
-            mentioned = any(m["id"] == self._state.bot.id for m in data["mentions"])
-            if not (mine or mentioned or session.intents & MESSAGE_CONTENT):
-                data |= HIDDEN
+            if guild is not None and not session.intents & MESSAGE_CONTENT:
+                data = without_content(data, self._state.bot.id)
             self._send(session, f"MESSAGE_{change.upper()}", data)
 
     def reconnect(self) -> None:

@@ -12,7 +12,12 @@ from bot.local_discord.message_components import FILE, TEXT_DISPLAY, walk
 from bot.local_discord.message_limits import COMPONENTS_V2, EPHEMERAL, LOADING, check_message
 from bot.local_discord.state import Channel, DiscordState, Message, User
 
-VOICE = 1 << 13
+VOICE, HAS_SNAPSHOT = 1 << 13, 1 << 14
+FORWARD = 1  # type of a message reference
+SNAPSHOT_KEYS = (
+    "type", "content", "embeds", "attachments", "timestamp", "edited_timestamp", "flags",
+    "mentions", "mention_roles", "components",
+)  # fmt: skip
 KEPT_FLAGS = 4 | EPHEMERAL | 4096 | COMPONENTS_V2
 
 
@@ -101,6 +106,25 @@ class MessageWriter:
             self._refer(data, reply_to)
         self._mention(data, None, reply_to)
         return self._state.post(Message(data, channel))
+
+    def forward(self, author: User, channel: Channel, original: Message) -> Message:
+        """Post and return a person's forward; that of a forward has the message it forwards."""
+        data, about = self.blank(author, channel), original.data
+        snapshot = {key: about[key] for key in SNAPSHOT_KEYS}
+        data["message_snapshots"] = about.get("message_snapshots") or [{"message": snapshot}]
+        data["message_reference"] = {
+            "type": FORWARD,
+            "message_id": original.id,
+            "channel_id": original.channel.id,
+        }
+        data["flags"] = HAS_SNAPSHOT
+        return self._state.post(Message(data, channel))
+
+    def rewrite(self, message: Message, content: str) -> None:
+        """Replace the text of a person's message."""
+        message.data |= {"content": content, "edited_timestamp": timestamp()}
+        self._mention(message.data, None, None)
+        self._state.announce("update", message)
 
     def reply(self, message: Message, body: Json) -> None:
         """Add the reference to a message, if the body is that of a reply."""

@@ -177,7 +177,7 @@ def _thread(thread: Channel, bot: User) -> Json:
 
 def role(guild_role: Role, position: int) -> Json:
     """Return a role's payload; the role with the guild's id is @everyone."""
-    return {
+    payload: Json = {
         "id": guild_role.id,
         "name": guild_role.name,
         "permissions": str(guild_role.permissions),
@@ -185,17 +185,21 @@ def role(guild_role: Role, position: int) -> Json:
         "color": 0,
         "colors": {"primary_color": 0, "secondary_color": None, "tertiary_color": None},
         "hoist": False,
-        "managed": False,
+        "managed": guild_role.bot_id is not None,
         "mentionable": False,
         "icon": None,
         "unicode_emoji": None,
         "flags": 0,
     }
+    return payload | ({"tags": {"bot_id": guild_role.bot_id}} if guild_role.bot_id else {})
 
 
 def roles(server: Guild) -> list[Role]:
     """Return a guild's roles, @everyone first, then those that each member has of its own."""
-    own = [Role(m.user.id, m.user.name, m.permissions) for m in server.members.values()]
+    own = [
+        Role(m.user.id, m.user.name, m.permissions, m.user.id if m.user.bot else None)
+        for m in server.members.values()
+    ]
     return [*server.roles.values(), *own]
 
 

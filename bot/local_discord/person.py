@@ -80,12 +80,10 @@ class Person:
         voice: bool = False,
     ) -> Json:
         """Post a message and return it; with ``voice`` its upload is a voice message."""
-        location = self.find_channel(channel)
         if not text and not uploads:
             raise NotOffered("An empty message cannot be sent.")
+        location = self._writable(channel)
         state = self._context.state
-        if not state.may_post(self.user, location):
-            raise NotOffered(f"{self.user.name} has no permission to write in {location.name}.")
         if uploads and not state.permissions(self.user, location) & ATTACH_FILES:
             raise NotOffered(f"{self.user.name} may not attach files in {location.name}.")
         original = location.messages.get(reply_to["id"]) if reply_to else None
@@ -93,6 +91,25 @@ class Person:
             self.user, location, text, list(uploads), original, voice=voice
         )
         return message.data
+
+    async def forward(self, message: Json, *, channel: Channel | str = "music") -> Json:
+        """Forward a message to a channel and return the new message."""
+        location, original = self._writable(channel), self._find(message["id"])
+        return self._context.messages.forward(self.user, location, original).data
+
+    async def edit(self, message: Json, text: str) -> Json:
+        """Replace the text of an own message and return it."""
+        found = self._find(message["id"])
+        if found.data["author"]["id"] != self.id:
+            raise NotOffered(f"{self.user.name} cannot edit another user's message.")
+        self._context.messages.rewrite(found, text)
+        return found.data
+
+    def _writable(self, channel: Channel | str) -> Channel:
+        location = self.find_channel(channel)
+        if not self._context.state.may_post(self.user, location):
+            raise NotOffered(f"{self.user.name} has no permission to write in {location.name}.")
+        return location
 
     async def slash(
         self,

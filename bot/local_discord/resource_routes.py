@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from bot.local_discord import payloads
 from bot.local_discord.access import require, require_edit, require_post, require_view
 from bot.local_discord.api_types import ApiError, Json
+from bot.local_discord.content_access import without_content
 from bot.local_discord.permissions import ADD_REACTIONS, READ_MESSAGE_HISTORY
 from bot.local_discord.rest import Call, RouteTable
 from bot.local_discord.state import Message
@@ -154,7 +155,7 @@ async def history(call: Call) -> object:
     before, after = (int(call.query.get(key, 0)) for key in ("before", "after"))
     limit = int(call.query.get("limit", 50))
     seen = [
-        m.data
+        _seen(call, m)
         for m in found.messages.values()
         if m.only_for is None and int(m.id) > after and (not before or int(m.id) < before)
     ]
@@ -179,6 +180,13 @@ async def send(call: Call) -> object:
     return context.state.post(message).data
 
 
+def _seen(call: Call, message: Message) -> Json:
+    """Return a message's payload, without content if the portal's switch is off."""
+    if call.context.message_content or message.channel.guild is None:
+        return message.data
+    return without_content(message.data, call.context.state.bot.id)
+
+
 def _message(call: Call) -> Message:
     return call.context.state.message(call.params["channel_id"], call.params["message_id"])
 
@@ -188,7 +196,7 @@ async def get_message(call: Call) -> object:
     """Return one message."""
     message = _message(call)
     require(call.context.state, message.channel, READ_MESSAGE_HISTORY)
-    return message.data
+    return _seen(call, message)
 
 
 @table.on("PATCH", "/channels/{channel_id}/messages/{message_id}")

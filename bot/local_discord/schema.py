@@ -10,15 +10,17 @@ from jsonschema import Draft202012Validator, FormatChecker
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
+from bot.local_discord.api_types import Json
+
 if TYPE_CHECKING:
     from pathlib import Path
 
     from jsonschema.exceptions import ValidationError
 
-    from bot.local_discord.api_types import Json
-
 # Keys that discord.py sends and Discord accepts, although the description omits them.
 UNDESCRIBED = {"nsfw", "flags", "tts", "enforce_nonce", "nonce", "filename", "content_type"}
+# Of the types of a message reference, the description has replies only.
+FORWARD = {"title": "FORWARD", "const": 1}
 _CONTENT = ("content", "application/json", "schema")
 
 
@@ -34,6 +36,8 @@ class Schema:
         text = path.read_text(encoding="utf-8")
         self._spec: Json = json.loads(text)
         closed: Json = json.loads(text)
+        for description in (self._spec, closed):
+            description["components"]["schemas"]["MessageReferenceType"]["oneOf"].append(FORWARD)
         for schema in closed["components"]["schemas"].values():
             if schema.get("type") == "object" and "properties" in schema:
                 schema.setdefault("additionalProperties", False)

@@ -19,6 +19,7 @@ from bot.local_discord.guild_editor import GuildEditor
 from bot.local_discord.host_guard import allowed_hosts, check_host
 from bot.local_discord.interactions import InteractionRegistry
 from bot.local_discord.message_writer import MessageWriter
+from bot.local_discord.other_app import OtherApp
 from bot.local_discord.permissions import EVERYONE_PERMISSIONS
 from bot.local_discord.person import Person
 from bot.local_discord.rest import BodySchema, LoggedRequest, Rest
@@ -173,6 +174,13 @@ class LocalDiscord:
         for guild in self.state.guilds.values():
             guild.members[user.id] = Member(user, permissions)
         return Person(self._context, user)
+
+    def app(self, name: str) -> OtherApp:
+        """Add another bot to every guild and return it."""
+        user = self.state.add_user(name, bot=True)
+        for guild in self.state.guilds.values():
+            guild.members[user.id] = Member(user)
+        return OtherApp(self._context, user)
 
     def add_guild(
         self, name: str, *, with_bot: bool = True, channels: tuple[str, ...] = ("music",)

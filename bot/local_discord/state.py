@@ -55,11 +55,12 @@ class User:
 
 @dataclass(eq=False)
 class Role:
-    """A role of a guild; the one with the guild's id is @everyone."""
+    """A role of a guild; the one with the guild's id is @everyone, a bot's own has ``bot_id``."""
 
     id: str
     name: str
     permissions: int = 0
+    bot_id: str | None = None
 
 
 @dataclass(eq=False)

@@ -199,7 +199,12 @@ async function showMenu(message, x, y) {
     { label: "Reply", run: async () => composer.replyTo(message) },
     { label: "Copy text", run: async () => navigator.clipboard.writeText(message.content) },
   ];
-  openMenu(x, y, [["Apps", apps], ["Message", message.ephemeral ? [] : own]], notice);
+  const forward = [...state.channels.values()].map((c) => ({
+    label: `${c.direct ? "@" : "#"}${c.name}`,
+    run: async () => act("forward", { message: message.id, channel: c.id }),
+  }));
+  const groups = [["Message", own], ["Forward to", forward]];
+  openMenu(x, y, [["Apps", apps], ...(message.ephemeral ? [] : groups)], notice);
 }
 
 // Controls around the messages

@@ -76,6 +76,9 @@ function content(message, state) {
     return [h("p", { class: "thinking", role: "status" }, h("span", { class: "dots", ariaHidden: "true" },
       h("i"), h("i"), h("i")), `${message.author.username} is thinking…`), ephemeralNote(message, state)];
   }
+  const forwarded = (message.message_snapshots || []).map(({ message: original }) =>
+    h("blockquote", {}, h("p", { class: "lead" }, "↪ Forwarded"),
+      content({ reactions: [], author: message.author, ...original }, state)));
   const parts = message.content ? [h("div", { class: "text" }, markdown(message.content, state.names))] : [];
   if (message.edited_timestamp && message.content && !message.interaction_metadata) {
     parts.push(h("small", { class: "edited" }, "(edited)"));
@@ -85,7 +88,7 @@ function content(message, state) {
   parts.push(...message.embeds.map((embed) => embedCard(embed, state)));
   parts.push(...components(message.components, state,
     (component, values, element) => state.use(message, component, values, element)));
-  parts.push(...reactions(message), ephemeralNote(message, state));
+  parts.push(...forwarded, ...reactions(message), ephemeralNote(message, state));
   return parts.filter(Boolean);
 }
 

@@ -138,6 +138,20 @@ async def test_message_menu_and_form_in_the_browser(
 
 
 @pytest.mark.usefixtures("bot")
+async def test_message_is_forwarded_in_the_browser(discord: LocalDiscord, browser: Browser) -> None:
+    await discord.you.say("listen", uploads=[Upload("my clip.wav", CLIP["buffer"])])
+    page = await visit(browser, discord, **DESKTOP)
+    await page.locator(".message").first.click(button="right", position={"x": 300, "y": 10})
+    await page.get_by_role("menuitem", name="#general").click()
+    await page.get_by_role("button", name="general").click()
+    forward = page.locator(".message blockquote")
+    await expect(forward).to_contain_text("Forwarded")
+    await expect(forward).to_contain_text("listen")
+    await expect(forward.locator(".sound")).to_contain_text("my clip.wav")
+    assert not console_errors
+
+
+@pytest.mark.usefixtures("bot")
 async def test_message_menu_waits_for_the_commands_of_its_channel(
     discord: LocalDiscord, browser: Browser
 ) -> None:
