@@ -1,7 +1,9 @@
 """Fetch an upload or a link into a temporary file that is always removed."""
 
 from bot.sources.attachment import Attachment, check_attachment
-from bot.sources.fetch import CheckedSource, Sources, fetch
+from bot.sources.fetch import CheckedSource, CheckedSources, Sources, fetch
+from bot.sources.links import LinkKind, links_in
+from bot.sources.media import sound_by_name
 from bot.sources.policy import SourcePolicy
 from bot.sources.sites import SITES, Site
 from bot.sources.ytdlp_version import stale_ytdlp
@@ -10,10 +12,14 @@ __all__ = [
     "SITES",
     "Attachment",
     "CheckedSource",
+    "CheckedSources",
+    "LinkKind",
     "Site",
     "SourcePolicy",
     "Sources",
     "check_attachment",
     "fetch",
+    "links_in",
+    "sound_by_name",
     "stale_ytdlp",
 ]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bot.sources.download import download
+import aiohttp
+
+from bot.sources.download import download, guarded_session
 from bot.sources.media import title_of
 from bot.sources.policy import MIB, SourcePolicy, check_url
-from genrec.errors import ClipTooLarge, LinkRefused
+from genrec.audio.containers import SEARCH_BYTES, sniff
+from genrec.errors import ClipTooLarge, GenrecError, LinkRefused
 from genrec.types import Clip
 
 if TYPE_CHECKING:
@@ -18,6 +23,9 @@ if TYPE_CHECKING:
 
     from bot.sources.budget import Lease
     from bot.sources.resolver import Resolve
+
+# Time limit for the first bytes of an upload.
+_SNIFF_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +72,27 @@ async def fetch_attachment(
         sound_only=False,  # the decoder reports more precisely what is wrong with the file
     )
     return Clip(path=got.path, sha256=got.sha256, title=title_of(attachment.filename))
+
+
+async def sniff_attachment(
+    attachment: Attachment, *, policy: SourcePolicy, resolve: Resolve
+) -> bool | None:
+    """Return whether an upload's first bytes are those of sound; None if they cannot be read."""
+    try:
+        url = check_attachment(attachment, policy)
+        async with asyncio.timeout(_SNIFF_S), guarded_session(policy, resolve) as session:
+            wanted = {"Range": f"bytes=0-{SEARCH_BYTES - 1}", "Accept-Encoding": "identity"}
+            async with session.get(url, allow_redirects=False, headers=wanted) as response:
+                if response.status not in (200, 206):
+                    return None
+                head = b""
+                while len(head) < SEARCH_BYTES and (chunk := await response.content.readany()):
+                    head += chunk
+    except (GenrecError, aiohttp.ClientError, OSError, ValueError):  # also a TimeoutError
+        return None
+    # The sound after a tag with a large picture is beyond these bytes.
+    tagged = head.startswith((b"ID3", b"APETAGEX"))
+    return tagged or await asyncio.to_thread(sniff, io.BytesIO(head)) is not None
 
 
 def _check_hop(text: str, policy: SourcePolicy) -> URL:

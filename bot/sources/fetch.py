@@ -8,18 +8,25 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from bot.sources.attachment import Attachment, check_attachment, fetch_attachment
+from bot.sources.attachment import (
+    Attachment,
+    check_attachment,
+    fetch_attachment,
+    sniff_attachment,
+)
 from bot.sources.budget import Budget, Lease, Limit
 from bot.sources.download import LeadsToPageError, download
+from bot.sources.links import LinkKind, link_kind
 from bot.sources.media import title_of
 from bot.sources.page import fetch_page
 from bot.sources.policy import SourcePolicy, check_url, site_of
 from bot.sources.resolver import DnsResolver, Resolve
 from bot.sources.tempdirs import clip_dir, directory_size, remove_stale
+from genrec.errors import GenrecError
 from genrec.types import Clip
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable
     from pathlib import Path
     from types import TracebackType
 
@@ -41,6 +48,14 @@ class CheckedSource:
     def is_link(self) -> bool:
         """Return whether the clip comes from outside Discord."""
         return self.attachment is None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedSources:
+    """Sources as `Sources.check_all` has sorted them, with the names of the clips."""
+
+    accepted: tuple[tuple[str, CheckedSource], ...]
+    refused: tuple[tuple[str, GenrecError], ...]
 
 
 class Sources:
@@ -80,6 +95,25 @@ class Sources:
             return CheckedSource(policy, check_attachment(source, policy), attachment=source)
         url = check_url(source, policy)
         return CheckedSource(policy, url, site_of(url, policy))
+
+    def check_all(self, sources: Iterable[str | Attachment]) -> CheckedSources:
+        """Return the sources that `check` accepts, and the refusals of the others."""
+        accepted, refused = [], []
+        for source in sources:
+            name = source.filename if isinstance(source, Attachment) else source
+            try:
+                accepted.append((name, self.check(source)))
+            except GenrecError as error:
+                refused.append((name, error))
+        return CheckedSources(tuple(accepted), tuple(refused))
+
+    def link_kind(self, link: str) -> LinkKind:
+        """Return what a link may lead to under this policy; without I/O."""
+        return link_kind(link, self._policy)
+
+    async def sniff(self, attachment: Attachment) -> bool | None:
+        """Return whether an upload's first bytes are those of sound; None if unreadable."""
+        return await sniff_attachment(attachment, policy=self._policy, resolve=self._resolve)
 
     @asynccontextmanager
     async def fetch(

@@ -7,11 +7,23 @@ import unicodedata
 from typing import BinaryIO
 
 from genrec.audio.containers import sniff
-from genrec.audio.kinds import format_names
+from genrec.audio.kinds import SOUND_SUFFIXES, UNHEARD_SUFFIXES, format_names
 from genrec.audio.other_files import other_kind
 from genrec.errors import GenrecError, LinkRefused, UnsupportedFormat, UnsupportedSource
 
 _MAX_NAME_CHARS = 200
+
+# Suffixes of pictures, documents, archives and programs; any other suffix says nothing.
+_OTHER_SUFFIXES = frozenset(
+    {
+        ".7z", ".apk", ".avif", ".bmp", ".bz2", ".css", ".csv", ".doc", ".docx", ".epub", ".exe",
+        ".gif", ".gz", ".heic", ".heif", ".htm", ".html", ".ico", ".jar", ".jpe", ".jpeg", ".jpg",
+        ".js", ".json", ".log", ".lrc", ".md", ".msi", ".odt", ".otf", ".pdf", ".png", ".ppt",
+        ".pptx", ".psd", ".py", ".rar", ".rtf", ".srt", ".svg", ".tar", ".tgz", ".tif", ".tiff",
+        ".toml", ".torrent", ".ttf", ".txt", ".vtt", ".webp", ".xls", ".xlsx", ".xml", ".xz",
+        ".yaml", ".yml", ".zip",
+    }
+)  # fmt: skip
 
 
 def suffix_of(file: BinaryIO) -> str:
@@ -55,6 +67,20 @@ def not_audio_error(head: bytes, alternatives: str) -> GenrecError:
     return UnsupportedFormat(
         f"That link does not lead to a sound file that genrec opens. Send {format_names('or')}."
     )
+
+
+def sound_by_name(file_name: str, content_type: str | None = None) -> bool | None:
+    """Return whether name or content type say sound or video; None if neither says anything.
+
+    Either of the two may be missing or wrong, so one is enough for True.
+    """
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    suffix = "." + file_name.lower().rpartition(".")[2].strip() if "." in file_name else ""
+    if suffix in SOUND_SUFFIXES or suffix in UNHEARD_SUFFIXES:  # those are refused by their name
+        return True
+    if kind.startswith(("audio/", "video/")) or kind == "application/ogg":
+        return True
+    return False if suffix in _OTHER_SUFFIXES or kind.startswith("image/") else None
 
 
 def clean_name(text: object) -> str:

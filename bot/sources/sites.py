@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
 class Site:
     """A site: its hosts, its yt-dlp extractors, and the paths of its plain files.
 
-    Hosts are exact, or ``*.name`` for any subdomain. Short links are left out on purpose: they are
-    followed like any link, and the target is checked again. Extractors are regular expressions
-    that match yt-dlp's whole extractor name, in any case. Networks are the names under which a
-    site's pages, API and media lie, each with its subdomains; ``*name`` is any host with this end.
-    The process that reads a page reaches no others.
+    Hosts are exact, or ``*.name`` for any subdomain. Those of short links are apart on purpose:
+    they are followed like any link, and the target is checked again. Extractors are regular
+    expressions that match yt-dlp's whole extractor name, in any case. Networks are the names
+    under which a site's pages, API and media lie, each with its subdomains; ``*name`` is any host
+    with this end. The process that reads a page reaches no others. ``tracks`` is a regular
+    expression that matches the whole path of a track's page, and not those of artists, lists and
+    searches.
     """
 
     name: str
@@ -27,6 +30,8 @@ class Site:
     extractors: tuple[str, ...]
     networks: tuple[str, ...]
     file_paths: tuple[str, ...] = ()
+    tracks: str = "/.+"
+    short_hosts: tuple[str, ...] = ()
 
     def has_page(self, url: URL) -> bool:
         """Return True if ``url`` is a page of this site, and not one of its plain files."""
@@ -36,6 +41,10 @@ class Site:
             for pattern in self.hosts
         )
         return on_site and not url.raw_path.startswith(self.file_paths or ("\0",))
+
+    def has_track(self, url: URL) -> bool:
+        """Return True if ``url``, a page of this site, has the address of a track's page."""
+        return re.fullmatch(self.tracks, url.raw_path, re.IGNORECASE) is not None
 
     def reaches(self, host: str) -> bool:
         """Return True if the site's pages, API or media may lie on ``host``."""
@@ -65,6 +74,10 @@ _ALL = (
         ("soundcloud.com", "www.soundcloud.com", "m.soundcloud.com"),
         ("soundcloud", "soundcloud:set", "soundcloud:user", "soundcloud:playlist"),
         networks=("soundcloud.com", "sndcdn.com", "soundcloud.cloud"),
+        tracks=r"/(?!(?:discover|search|you)/)[^/]+/"
+        r"(?!(?:albums|followers|following|likes|popular-tracks|reposts|sets|tracks)/?$)"
+        r"[^/]+(?:/s-[^/]+)?/?",
+        short_hosts=("on.soundcloud.com",),
     ),
     Site(
         "bandcamp",
@@ -72,6 +85,7 @@ _ALL = (
         ("bandcamp.com", "*.bandcamp.com"),
         ("bandcamp(:(album|user))?",),
         networks=("bandcamp.com", "bcbits.com"),
+        tracks=r"/track/[^/]+/?",
     ),
     Site(
         "archive",
@@ -80,6 +94,7 @@ _ALL = (
         (r"archive\.org",),
         networks=("archive.org",),
         file_paths=("/download/", "/serve/"),
+        tracks=r"/details/.+",
     ),
     Site(
         "mixcloud",
@@ -87,6 +102,8 @@ _ALL = (
         ("mixcloud.com", "www.mixcloud.com", "m.mixcloud.com"),
         ("mixcloud(:(user|playlist))?",),
         networks=("mixcloud.com",),
+        tracks=r"/(?!(?:discover|genres|search)/)[^/]+/"
+        r"(?!(?:favorites|listens|playlists|stream|uploads)/?$)[^/]+/?",
     ),
     Site(
         "vimeo",
@@ -98,6 +115,7 @@ _ALL = (
             *("vimeo.com", "vimeocdn.com"),
             *("*vod-adaptive.akamaized.net", "*vod-progressive.akamaized.net"),
         ),
+        tracks=r"/(?:[^?]*/)?\d+(?:/[0-9a-f]+)?/?",
     ),
     Site(
         "audiomack",
@@ -105,6 +123,7 @@ _ALL = (
         ("audiomack.com", "www.audiomack.com"),
         ("audiomack(:album)?",),
         networks=("audiomack.com",),
+        tracks=r"/(?:song/[^/]+|[^/]+/song)/[^/]+/?",
     ),
     Site(
         "audius",
@@ -112,6 +131,7 @@ _ALL = (
         ("audius.co", "www.audius.co"),
         ("audius(:(track|playlist|artist))?",),
         networks=("audius.co", *_AUDIUS_OPERATORS),
+        tracks=r"/(?!(?:explore|search|trending)/)[^/]+/(?!(?:albums|playlists|reposts)/?$)[^/]+/?",
     ),
     Site(
         "hearthis",
@@ -119,6 +139,7 @@ _ALL = (
         ("hearthis.at", "www.hearthis.at"),
         ("hearthisat",),
         networks=("hearthis.at", "hearthis.app"),
+        tracks=r"/(?!(?:categories|search)/)[^/]+/[^/]+/?",
     ),
     Site(
         "freesound",
@@ -126,6 +147,7 @@ _ALL = (
         ("freesound.org", "www.freesound.org"),
         ("freesound",),
         networks=("freesound.org",),
+        tracks=r"/(?:people/[^/]+/sounds|s)/\d+/?",
     ),
     Site(
         "jamendo",
@@ -133,6 +155,7 @@ _ALL = (
         ("jamendo.com", "www.jamendo.com", "licensing.jamendo.com"),
         ("jamendo(album)?",),
         networks=("jamendo.com",),
+        tracks=r"(?:/[a-z]{2})?/track/\d+(?:/.*)?",
     ),
     Site(
         "reverbnation",
@@ -140,6 +163,7 @@ _ALL = (
         ("reverbnation.com", "www.reverbnation.com"),
         ("reverbnation",),
         networks=("reverbnation.com", "gp1.wac.edgecastcdn.net"),
+        tracks=r"/[^/]+/song/[^/]+/?",
     ),
     Site(
         "wikimedia",
@@ -147,6 +171,7 @@ _ALL = (
         ("commons.wikimedia.org",),
         (r"wikimedia\.org",),
         networks=("wikimedia.org",),
+        tracks=r"/wiki/File(?::|%3A).+",
     ),
     Site(
         "youtube",
@@ -157,6 +182,7 @@ _ALL = (
             *("youtube.com", "youtube-nocookie.com", "youtu.be"),
             *("youtubei.googleapis.com", "googlevideo.com", "ytimg.com"),
         ),
+        tracks=r"/(?:watch|(?:embed|live|shorts|v)/[\w-]+|[\w-]{11})/?",
     ),
 )
 

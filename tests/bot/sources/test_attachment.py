@@ -7,7 +7,7 @@ import hashlib
 
 import pytest
 
-from bot.sources import Attachment, SourcePolicy, check_attachment, fetch
+from bot.sources import Attachment, SourcePolicy, Sources, check_attachment, fetch
 from genrec.errors import ClipTooLarge, LinkRefused
 from tests.bot.sources.hostile import fetch_error, wav
 
@@ -87,3 +87,32 @@ def test_check_attachment_refuses_size_and_host_without_io():
     narrow = dataclasses.replace(policy, attachment_hosts=frozenset())
     with pytest.raises(LinkRefused, match="Discord"):
         check_attachment(Attachment(link, "x.wav", 9), narrow)
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (wav(), True),
+        (b"fLaC" + bytes(500_000), True),
+        (b"ID3\x03\x00\x00\x00\x7f\x7f\x7f" + bytes(500_000), True),
+        (b"\x89PNG\r\n\x1a\n" + bytes(500_000), False),
+        (b"a long text " * 50_000, False),
+        (b"", False),
+    ],
+    ids=["wav", "flac", "large tag", "picture", "text", "empty"],
+)
+async def test_first_bytes_tell_whether_an_upload_is_sound(cdn, policy, dns, body, expected):
+    cdn.serve("/attachments/1/2/x.wav", body)
+    async with Sources(policy, resolve=dns) as sources:
+        assert await sources.sniff(upload(filename="take 2")) is expected
+    assert cdn.requests[0].headers["range"] == "bytes=0-262143"
+
+
+async def test_first_bytes_that_cannot_be_read_tell_nothing(cdn, policy, dns, forbidden):
+    cdn.redirect("/attachments/1/2/x.wav", f"http://127.0.0.1:{forbidden.port}/secret")
+    async with Sources(policy, resolve=dns) as sources:
+        assert await sources.sniff(upload()) is None
+        assert await sources.sniff(upload("/attachments/gone")) is None
+        assert await sources.sniff(upload(host="music.test")) is None
+        assert await sources.sniff(upload(size=10**12)) is None
+    assert len(cdn.requests) == 2
