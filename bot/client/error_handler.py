@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import discord
@@ -12,7 +12,7 @@ from discord import app_commands
 from discord.ui import LayoutView
 
 from bot.client.channel_permissions import PostingRefused, is_refused, lacks_permission
-from bot.client.responders import reply_to, respond
+from bot.client.responders import follow_up, reply_to, respond
 from bot.client.retry import GONE
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
@@ -38,18 +38,44 @@ class ErrorHandler:
         self._limits = limits
         self._on_unanswered = on_unanswered
 
-    def message_of(self, error: BaseException, locale: object) -> LayoutView:
-        """Return the message of an error, and log an error that is not the user's fault."""
+    def message_of(self, error: BaseException, locale: object, *, clip: str = "") -> LayoutView:
+        """Return the message of an error, and log an error that is not the user's fault.
+
+        ``clip`` is the name of the clip, if the error is that of one among several.
+        """
         error, localizer = unwrapped(error), Localizer(self._translations, locale)
         if isinstance(error, RequestDeclined):
             return messages.decline(localizer, error.key, **error.values)
         if isinstance(error, GenrecError):
             if not isinstance(error, InputRefused):
                 log.warning("request failed: code %s: %s", error.code, error)
-            return messages.refusal(localizer, error, self._limits)
+            return messages.refusal(localizer, error, self._limits, clip=clip)
         error_id = request_id.get() or new_request_id()
         log.error("unhandled error %s", error_id, exc_info=error)
         return messages.apology(localizer, error_id)
+
+    async def explain(
+        self,
+        interaction: discord.Interaction,
+        refused: Sequence[tuple[str, GenrecError]],
+        left_out: int,
+    ) -> None:
+        """Send the message of `not_answered` to the user of an interaction, privately."""
+        view = self.not_answered(refused, left_out, interaction.locale)
+        try:
+            if interaction.response.is_done():
+                await follow_up(interaction, view, private=True)
+            else:
+                await respond(interaction, view)
+        except (discord.HTTPException, OSError, TimeoutError) as failure:
+            log.warning("refused clips not listed: interaction %s: %s", interaction.id, failure)
+
+    def not_answered(
+        self, refused: Sequence[tuple[str, GenrecError]], left_out: int, locale: object
+    ) -> LayoutView:
+        """Return the message about the clips of a message that get no answer, and why."""
+        localizer = Localizer(self._translations, locale)
+        return messages.not_answered(localizer, refused, self._limits, left_out=left_out)
 
     async def respond(self, interaction: discord.Interaction, error: BaseException) -> None:
         """Send the message of an error; if that fails, log it."""
@@ -72,21 +98,26 @@ class ErrorHandler:
             await self.respond(interaction, error)
 
     @asynccontextmanager
-    async def upload(self, message: discord.Message, locale: str) -> AsyncIterator[None]:
+    async def upload(
+        self, message: discord.Message, locale: str, *, number: int = 0
+    ) -> AsyncIterator[None]:
         """Send the message of an error in the block as a reply to an upload.
 
         Where the bot lacks a permission to post, ``on_unanswered`` is called with the upload.
+        ``number`` is the number of replies to it before.
         """
         try:
             yield
         except Exception as error:  # noqa: BLE001 - the last handler of an upload's errors
-            await self._reply(message, error, locale)
+            await self._reply(message, error, locale, number)
 
-    async def _reply(self, message: discord.Message, error: Exception, locale: str) -> None:
+    async def _reply(
+        self, message: discord.Message, error: Exception, locale: str, number: int
+    ) -> None:
         try:
             if is_refused(error):
                 raise error
-            await reply_to(message, self.message_of(error, locale))
+            await reply_to(message, self.message_of(error, locale), number=number)
         except (PostingRefused, discord.HTTPException) as failure:
             if not is_refused(failure):
                 raise

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import discord
@@ -37,6 +37,7 @@ class ReplyTarget:
     token: str | None = field(default=None, repr=False)  # a credential: never in a log
     message_id: int | None = None
     upload_id: int | None = None
+    only_by_id: bool = False  # neither the upload nor the token leads to the message
 
 
 class Responder(Protocol):
@@ -47,6 +48,8 @@ class Responder(Protocol):
     channel_id: int | None
     locale: str
     private: bool
+    clip: str
+    """Name of the clip if the request has several, for errors; else ""."""
 
     @property
     def may_attach(self) -> bool:
@@ -74,9 +77,10 @@ class InteractionResponder:
 
     may_attach = True
 
-    def __init__(self, interaction: discord.Interaction, *, private: bool) -> None:
+    def __init__(self, interaction: discord.Interaction, *, private: bool, clip: str = "") -> None:
         self._interaction = interaction
         self.private = private
+        self.clip = clip
         self.user_id = interaction.user.id
         self.guild_id = interaction.guild_id
         self.channel_id = interaction.channel_id
@@ -122,7 +126,7 @@ class InteractionResponder:
             channel = self._interaction.channel
             if self.private or not isinstance(channel, discord.abc.Messageable):
                 return
-            nonce = self._interaction.id
+            nonce = self._nonce
             await with_retry(
                 lambda: channel.send(view=view, files=[make() for make in files], nonce=nonce)
             )
@@ -132,7 +136,17 @@ class InteractionResponder:
         webhook = discord.Webhook.partial(
             interaction.application_id, interaction.token, client=running(interaction.client)
         )
-        await webhook.edit_message(ORIGINAL, view=view, attachments=[make() for make in files])
+        target = self._webhook_message
+        await webhook.edit_message(target, view=view, attachments=[make() for make in files])
+
+    @property
+    def _webhook_message(self) -> Any:
+        """The message's id for the interaction's webhook."""
+        return ORIGINAL
+
+    @property
+    def _nonce(self) -> int | str:
+        return self._interaction.id
 
     async def _edit_as_message(self, view: LayoutView, files: Sequence[MakeFile]) -> None:
         """Edit as a message of the bot, which works only in channels that it can see."""
@@ -140,6 +154,40 @@ class InteractionResponder:
         channel = client.get_partial_messageable(self.channel_id or 0)
         message = channel.get_partial_message(self._message_id or 0)
         await message.edit(view=view, attachments=[make() for make in files])
+
+
+class FollowUpResponder(InteractionResponder):
+    """Responder of a further clip of a menu's message: it posts a follow-up message."""
+
+    def __init__(
+        self,
+        interaction: discord.Interaction,
+        *,
+        private: bool,
+        clip: str,
+        number: int,
+        progress: LayoutView,
+    ) -> None:
+        super().__init__(interaction, private=private, clip=clip)
+        self._number = number
+        self._progress = progress
+
+    @property
+    def target(self) -> ReplyTarget:
+        """Application id and interaction token, and after the acknowledgement the message."""
+        return replace(super().target, only_by_id=True)
+
+    async def acknowledge(self) -> None:
+        """Post the first progress, in one attempt: a second one could post it twice."""
+        self._message_id = await follow_up(self._interaction, self._progress, private=self.private)
+
+    @property
+    def _webhook_message(self) -> Any:
+        return self._message_id
+
+    @property
+    def _nonce(self) -> int | str:
+        return f"{self._interaction.id}.{self._number}"
 
 
 class MessageResponder:
@@ -154,8 +202,12 @@ class MessageResponder:
         client: discord.Client,
         locale: str,
         progress: LayoutView,
+        clip: str = "",
+        number: int = 0,
     ) -> None:
         self._upload = message
+        self.clip = clip
+        self._number = number
         self._client = client
         self._progress = progress
         self._posted: discord.Message | None = None
@@ -172,13 +224,18 @@ class MessageResponder:
 
     @property
     def target(self) -> ReplyTarget:
-        """The upload, and after the acknowledgement the posted message."""
+        """The upload, and after the acknowledgement the posted message.
+
+        Of several replies to an upload, the upload leads to the first.
+        """
         posted = self._posted.id if self._posted else None
+        if self._number:
+            return ReplyTarget(message_id=posted, only_by_id=True)
         return ReplyTarget(message_id=posted, upload_id=self._upload.id)
 
     async def acknowledge(self) -> None:
         """Post the first progress; the nonce keeps a retry from posting it twice."""
-        self._posted = await reply_to(self._upload, self._progress)
+        self._posted = await reply_to(self._upload, self._progress, number=self._number)
 
     async def show(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
         """Edit the posted message."""
@@ -196,22 +253,26 @@ class MessageResponder:
         await message.edit(view=view, attachments=[make() for make in files])
 
 
-async def reply_to(message: discord.Message, view: LayoutView) -> discord.Message:
+async def reply_to(
+    message: discord.Message, view: LayoutView, *, number: int = 0
+) -> discord.Message:
     """Post a message that refers to another one; without Read Message History it refers to none.
 
-    The nonce keeps a retry from posting it twice. PostingRefused is raised in a channel in which
-    the bot may not post, and discord.HTTPException if Discord refuses the message.
+    The nonce keeps a retry from posting it twice; ``number`` tells several replies apart.
+    PostingRefused is raised in a channel in which the bot may not post, and discord.HTTPException
+    if Discord refuses the message.
     """
     missing = missing_in(message.channel, message.guild)
     if missing.post:
         raise PostingRefused(f"channel {message.channel.id} lacks {', '.join(missing.post)}")
 
     reference = {"reference": message.to_reference(fail_if_not_exists=False)}
+    nonce = f"{message.id}.{number}" if number else message.id
 
     async def send(about: Mapping[str, Any]) -> discord.Message:
         return await with_retry(
             lambda: message.channel.send(
-                view=view, mention_author=False, nonce=message.id, silent=True, **about
+                view=view, mention_author=False, nonce=nonce, silent=True, **about
             )
         )
 
@@ -221,6 +282,14 @@ async def reply_to(message: discord.Message, view: LayoutView) -> discord.Messag
         if error.code != NO_HISTORY:  # lost since Discord's last event
             raise
         return await send({})
+
+
+async def follow_up(interaction: discord.Interaction, view: LayoutView, *, private: bool) -> int:
+    """Post a follow-up message of an interaction and return its id."""
+    message = await with_retry(
+        lambda: interaction.followup.send(view=view, ephemeral=private, wait=True), attempts=1
+    )
+    return message.id
 
 
 def running(client: discord.Client) -> discord.Client:

@@ -82,12 +82,14 @@ class ReplyRecovery:
     def posted(self, reply_id: int, responder: Responder) -> None:
         """Save the id of the message, if known, with the next change or in some seconds.
 
-        It is needed after the interaction's token has expired. The reply to an upload is found
-        without it.
+        It is needed after the interaction's token has expired. The first reply to an upload is
+        found without it. A message that only its id leads to is saved at once.
         """
-        if responder.target.message_id is not None:
-            self._waiting.posted[reply_id] = responder.target.message_id
-            self._save_later()
+        target = responder.target
+        if target.message_id is None:
+            return
+        self._waiting.posted[reply_id] = target.message_id
+        self._save_later(0 if target.only_by_id else _LATER_S)
 
     async def close(self, reply_id: int) -> None:
         """Delete a pending reply; a failed deletion is repeated until it succeeds."""
@@ -142,10 +144,10 @@ class ReplyRecovery:
                 log.info("database writable again")
             self.writable = True
 
-    def _save_later(self) -> None:
+    def _save_later(self, delay_s: float = _LATER_S) -> None:
         if self._later is not None:
             self._later.cancel()
-        self._later = asyncio.get_running_loop().call_later(_LATER_S, self._save)
+        self._later = asyncio.get_running_loop().call_later(delay_s, self._save)
 
     async def repair(self, client: discord.Client) -> int:
         """Correct every message that an earlier process left unfinished; return how many."""
@@ -180,9 +182,10 @@ async def _correct(client: discord.Client, reply: PendingReply, view: LayoutView
         assert reply.token is not None
         assert reply.application_id is not None
         webhook = discord.Webhook.partial(reply.application_id, reply.token, client=client)
+        target = ORIGINAL if reply.message_id is None else reply.message_id
         return await _edit_unfinished(
-            await webhook.fetch_message(ORIGINAL),
-            lambda: webhook.edit_message(ORIGINAL, view=view, attachments=[]),
+            await webhook.fetch_message(target),
+            lambda: webhook.edit_message(target, view=view, attachments=[]),
         )
     message = await _own_message(client, reply, view)
     if message is None:

@@ -92,13 +92,36 @@ class RequestRunner:
         Errors of the handler become the response. Only a request that is declined before its
         acknowledgement raises, so that the error message is private.
         """
+        steps = [(responder, handler)]
+        await self.run_series(kind, steps, link=link, skip_cooldown=skip_cooldown)
+
+    async def run_series(
+        self,
+        kind: str,
+        steps: Sequence[tuple[Responder, Handler]],
+        *,
+        link: bool = False,
+        skip_cooldown: bool = False,
+    ) -> None:
+        """Admit one request of several clips, and run its handlers one after the other.
+
+        Each has a message of its own. A message that cannot be posted does not stop the next ones,
+        unless it is the first.
+        """
+        (first, _), last = steps[0], len(steps) - 1
         with (
             self._metrics.declined(),
             self._admission.admit(
-                responder.user_id, responder.guild_id, link=link, skip_cooldown=skip_cooldown
+                first.user_id, first.guild_id, link=link, skip_cooldown=skip_cooldown
             ) as request,
         ):
-            await self._run(responder, kind, handler, request)
+            for number, (responder, handler) in enumerate(steps):
+                try:
+                    await self._run(responder, kind, handler, request, last=number == last)
+                except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
+                    if number == 0 or is_refused(error):
+                        raise
+                    log.warning("clip %d of a message not answered: %s", number + 1, error)
 
     async def run_background(self, responder: Responder, kind: str, handler: Handler) -> None:
         """Run a long request that counts against no limit."""
@@ -106,7 +129,13 @@ class RequestRunner:
             await self._run(responder, kind, handler, request)
 
     async def _run(
-        self, responder: Responder, kind: str, handler: Handler, request: Request
+        self,
+        responder: Responder,
+        kind: str,
+        handler: Handler,
+        request: Request,
+        *,
+        last: bool = True,
     ) -> None:
         with self._metrics.request(kind) as counted:
             reply_id = await self._open(responder, kind, counted.acknowledged)
@@ -118,9 +147,13 @@ class RequestRunner:
                 raise
             except Exception as error:  # noqa: BLE001 - every error becomes the response
                 counted.outcome = outcome_of(error)
-                response = Response(self._errors.message_of(error, responder.locale))
-            # Before the response is visible, or a quick user's next request would be declined.
-            self._admission.release(request)
+                response = Response(
+                    self._errors.message_of(error, responder.locale, clip=responder.clip)
+                )
+            if last:
+                # Before the response is visible, or a quick user's next request is declined.
+                self._admission.release(request)
+            request.analyzing = False
             await self._finish(responder, reply_id, response)
         log.info("request finished: %s: %s", kind, counted.outcome)
 

@@ -28,7 +28,7 @@ Custom ids, all of at most 100 characters:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import discord
@@ -58,6 +58,7 @@ STAGES = ("queued", "fetching", "analyzing", "comparing")
 # Codes with many causes: other languages add the English cause in small print.
 MANY_CAUSES = ("link_refused", "unsupported_source", "unsupported_format", "input_refused")
 MAX_VALUE = 200
+MAX_CLIP_NAME = 80
 # Formats that the result of a /reindex counts one by one.
 MAX_FORMATS = 8
 
@@ -147,13 +148,38 @@ def sentence(localizer: Localizer, error: GenrecError, limits: Limits) -> str:
     )
 
 
-def refusal(localizer: Localizer, error: GenrecError, limits: Limits) -> ui.LayoutView:
-    """Return the message for an error: its text, and the English cause if the code has many."""
+def refusal(
+    localizer: Localizer, error: GenrecError, limits: Limits, *, clip: str = ""
+) -> ui.LayoutView:
+    """Return the message for an error: its text, and the English cause if the code has many.
+
+    ``clip`` is the raw name of the clip, if the message is about one among several.
+    """
+    content = _refusal_text(localizer, error, limits, clip)
+    return layout(CAREFUL if isinstance(error, InputRefused) else BAD, [text(content)])
+
+
+def not_answered(
+    localizer: Localizer,
+    refused: Sequence[tuple[str, GenrecError]],
+    limits: Limits,
+    *,
+    left_out: int = 0,
+) -> ui.LayoutView:
+    """Return the message about clips without an answer: refused ones, and ``left_out`` more."""
+    lines = [_refusal_text(localizer, error, limits, clip) for clip, error in refused]
+    if left_out:
+        lines.append(localizer("refusals.clips_left_out", count=left_out))
+    return layout(CAREFUL, [text("\n".join(lines))])
+
+
+def _refusal_text(localizer: Localizer, error: GenrecError, limits: Limits, clip: str) -> str:
     content, cause = sentence(localizer, error, limits), escape(str(error), 600)
     shown = error.code in MANY_CAUSES and not names_path(str(error))
     if shown and cause not in ("", content):
         content += "\n" + small(cause)
-    return layout(CAREFUL if isinstance(error, InputRefused) else BAD, [text(content)])
+    name = escape(clip, MAX_CLIP_NAME)
+    return f"**{name}**\n{content}" if name else content
 
 
 def decline(localizer: Localizer, key: str, **values: object) -> ui.LayoutView:

@@ -160,6 +160,22 @@ async def test_message_id_is_saved_after_the_acknowledgement(
     assert await interrupted_replies(db, "later") == []
 
 
+async def test_message_that_only_its_id_leads_to_is_saved_at_once(
+    db: Database, recovery: ReplyRecovery
+) -> None:
+    responder: Any = FakeResponder(ReplyTarget(only_by_id=True))
+    reply_id = await recovery.open("upload", responder)
+    responder.target = ReplyTarget(message_id=44, only_by_id=True)
+    recovery.posted(reply_id, responder)
+    async with asyncio.timeout(2):
+        for _ in range(100):
+            await asyncio.sleep(0.01)
+            (saved,) = await interrupted_replies(db, "later")
+            if saved.message_id is not None:
+                break
+    assert (saved.id, saved.message_id) == (reply_id, 44)
+
+
 async def test_unwritable_database_delays_no_request_and_loses_no_deletion(
     db: Database, recovery: ReplyRecovery, monkeypatch: pytest.MonkeyPatch, caplog
 ) -> None:
@@ -230,6 +246,15 @@ async def test_repair_edits_the_response_of_a_valid_token(
     assert await recovery.repair(MagicMock()) == 1
     assert webhook.edit_message.await_args.args == ("@original",)
     assert await interrupted_replies(db, "now") == []
+
+
+async def test_repair_edits_a_follow_up_by_its_id(
+    db: Database, recovery: ReplyRecovery, webhook: AsyncMock
+) -> None:
+    await save(db, reply(MINUTE_S, message_id=44))
+    assert await recovery.repair(MagicMock()) == 1
+    assert webhook.fetch_message.await_args.args == (44,)
+    assert webhook.edit_message.await_args.args == (44,)
 
 
 async def test_repair_leaves_a_response_that_is_final(

@@ -71,6 +71,8 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
         yield messages.progress(localizer(locale), stage, place=3)
     for code in error_classes():
         yield messages.refusal(localizer(locale), code(name), LIMITS)
+        refused = [(name, code(name))] * 5
+        yield messages.not_answered(localizer(locale), refused, LIMITS, left_out=3)
     for key in TRANSLATIONS.by_code[ENGLISH].texts:
         part, _, rest = key.partition(".")
         if part in ("refusals", "notices"):
@@ -404,6 +406,17 @@ def test_label_is_one_plain_line_of_at_most_100_characters(name):
 def test_label_joins_title_and_artist():
     assert messages.label(track(7)) == "Song 7 — Band 7"
     assert messages.label(track(7, artist="")) == "Song 7"
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_clips_without_an_answer_are_named_with_their_reasons(code):
+    refused = [("one.mp3", errors.ClipTooLarge("90 MB")), ("two.mp3", errors.LinkRefused("gone"))]
+    text = seen(messages.not_answered(localizer(code), refused, LIMITS, left_out=12))
+    assert "**one.mp3**\n" in text
+    assert "**two.mp3**\n" in text
+    assert "12" in text
+    alone = messages.not_answered(localizer(code), [], LIMITS, left_out=2)
+    assert len(seen(alone).splitlines()) == 1
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
