@@ -5,38 +5,29 @@ from __future__ import annotations
 import discord
 
 from bot.errors import RequestDeclined
-from bot.sources import Attachment
-
-# Content types that are never sound; the decoder decides about all others.
-_NOT_SOUND = ("image/", "text/", "application/pdf", "application/json", "application/zip")
+from bot.sources import Attachment, links_in
 
 
 def one_source(clip: discord.Attachment | None, link: str | None) -> Attachment | str:
-    """Return the clip or the link of a command; raise RequestDeclined for none or both."""
+    """Return the clip or the link of a command, without Discord's markup.
+
+    Raises RequestDeclined for none, for both, and for several links.
+    """
     if clip is not None and link:
         raise RequestDeclined("clip_and_link")
     if clip is not None:
         return as_source(clip)
     if not link or not link.strip():
         raise RequestDeclined("no_clip")
-    return link.strip()
+    links = links_in(link)
+    if len(links) > 1:
+        raise RequestDeclined("several_links")
+    return links[0] if links else link.strip()
 
 
 def as_source(attachment: discord.Attachment) -> Attachment:
     """Return an uploaded file as an ``Attachment``, which ``Sources`` accepts."""
     return Attachment(url=attachment.url, filename=attachment.filename, size=attachment.size)
-
-
-def could_be_sound(attachment: discord.Attachment) -> bool:
-    """Return False for an upload whose content type is never sound, and True for all others."""
-    kind = attachment.content_type or ""
-    return not kind.startswith(_NOT_SOUND)
-
-
-def is_sound(attachment: discord.Attachment) -> bool:
-    """Return True for an upload with a content type of sound or video."""
-    kind = attachment.content_type or ""
-    return kind.startswith(("audio/", "video/")) or kind == "application/ogg"
 
 
 def require_manage_guild(interaction: discord.Interaction) -> int:

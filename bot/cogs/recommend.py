@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.client.buttons import OnPress
-from bot.client.checks import as_source, could_be_sound, is_sound, one_source
-from bot.client.responders import InteractionResponder
+from bot.client.checks import one_source
+from bot.client.error_handler import ErrorHandler
+from bot.client.responders import FollowUpResponder, InteractionResponder
 from bot.errors import RequestDeclined
-from bot.jobs.handlers import RequestHandlers
+from bot.jobs.handlers import RequestHandlers, RequestOptions
+from bot.jobs.message_clips import ClipFinder
 from bot.jobs.options import OptionsResolver
-from bot.jobs.runner import RequestRunner
-from bot.sources import Attachment, Sources
+from bot.jobs.runner import Handler, RequestRunner
+from bot.sources import Attachment, CheckedSource, Sources
+from bot.ui import messages
 
-_LINK = re.compile(r"https?://[^\s<>]+")
+MakeHandler = Callable[[CheckedSource, RequestOptions], Handler]
+
 _CLIP = "An audio or video file"
 _LINK_HELP = "A link to a track, instead of a file"
 _PRIVATE = "Only you see the answer"
@@ -32,11 +35,15 @@ class Recommend(commands.Cog):
         *,
         runner: RequestRunner,
         sources: Sources,
+        clips: ClipFinder,
+        errors: ErrorHandler,
         handlers: RequestHandlers,
         options: OptionsResolver,
     ) -> None:
         self._runner = runner
         self._sources = sources
+        self._clips = clips
+        self._errors = errors
         self._handlers = handlers
         self._options = options
         self.menus = [
@@ -96,14 +103,14 @@ class Recommend(commands.Cog):
     async def recommend_from_message(
         self, interaction: discord.Interaction, message: discord.Message
     ) -> None:
-        """Handle Apps > Recommend from this message: recommend for its clip or link."""
-        await self._recommend(interaction, source_of(message))
+        """Handle Apps > Recommend from this message: recommend for its clips."""
+        await self._from_message(interaction, message, "recommend", self._handlers.recommend)
 
     async def genre_from_message(
         self, interaction: discord.Interaction, message: discord.Message
     ) -> None:
-        """Handle Apps > What genre is this?: send the genre of a message's clip or link."""
-        await self._genre(interaction, source_of(message))
+        """Handle Apps > What genre is this?: send the genres of a message's clips."""
+        await self._from_message(interaction, message, "genre", self._handlers.genre)
 
     async def more(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
         """Handle More like this: send tracks similar to the button's track."""
@@ -118,6 +125,37 @@ class Recommend(commands.Cog):
         responder = InteractionResponder(interaction, private=private)
         handler = self._handlers.more(int(parts[0]), options)
         await self._runner.run(responder, "more", handler, skip_cooldown=True)
+
+    async def _from_message(
+        self,
+        interaction: discord.Interaction,
+        message: discord.Message,
+        kind: str,
+        make_handler: MakeHandler,
+    ) -> None:
+        """Respond to each clip of a message: the first in the response, others in follow-ups."""
+        own_id = interaction.client.user.id if interaction.client.user else 0
+        clips = await self._clips.asked(message, own_id=own_id, sniff=False)
+        options = await self._options.resolve(
+            interaction.user, interaction.guild_id, interaction.locale
+        )
+        private = await self._options.private(interaction.guild_id, None)
+        checked = self._sources.check_all(clips.sources)
+        several = len(clips.sources) > 1
+        if not checked.accepted and not several:
+            raise checked.refused[0][1]
+        steps = [
+            (
+                _responder(interaction, options, private, name if several else "", number),
+                make_handler(source, options),
+            )
+            for number, (name, source) in enumerate(checked.accepted)
+        ]
+        if steps:
+            link = str in map(type, clips.sources)
+            await self._runner.run_series(kind, steps, link=link)
+        if checked.refused or clips.left_out:
+            await self._errors.explain(interaction, checked.refused, clips.left_out)
 
     async def _recommend(
         self,
@@ -154,26 +192,16 @@ class Recommend(commands.Cog):
         await self._runner.run(responder, "genre", handler, link=checked.is_link)
 
 
-def source_of(message: discord.Message) -> Attachment | str:
-    """Return the first clip of a message or of those that it forwards, else the first link.
-
-    Raises
-    ------
-    RequestDeclined
-        The message has neither.
-    """
-    attachments = list(message.attachments)
-    texts = [message.content]
-    for snapshot in message.message_snapshots:
-        attachments += snapshot.attachments
-        texts.append(snapshot.content)
-    for check in (is_sound, could_be_sound):
-        for attachment in filter(check, attachments):
-            return as_source(attachment)
-    for text in texts:
-        if found := _LINK.search(text):
-            return found.group().rstrip(".,;:!?)]}'\"")
-    raise RequestDeclined("nothing_in_message")
+def _responder(
+    interaction: discord.Interaction, options: RequestOptions, private: bool, clip: str, number: int
+) -> InteractionResponder:
+    """Return the responder of a message's clip; ``number`` 0 is the interaction's response."""
+    if not number:
+        return InteractionResponder(interaction, private=private, clip=clip)
+    progress = messages.progress(options.localizer, "fetching")
+    return FollowUpResponder(
+        interaction, private=private, clip=clip, number=number, progress=progress
+    )
 
 
 def _everywhere(menu: app_commands.ContextMenu) -> app_commands.ContextMenu:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+
 import discord
 from discord.ext import commands
 
-from bot.client.checks import as_source, is_sound
 from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
-from bot.client.responders import MessageResponder
-from bot.cogs.recommend import source_of
+from bot.client.responders import MessageResponder, reply_to
+from bot.errors import RequestDeclined
 from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.handlers import RequestHandlers
+from bot.jobs.message_clips import ClipFinder, MessageClips
 from bot.jobs.options import OptionsResolver
 from bot.jobs.runner import RequestRunner
-from bot.sources import Attachment, Sources
+from bot.sources import Sources
 from bot.ui import messages
+
+_WRITTEN = (discord.MessageType.default, discord.MessageType.reply)
+_MAX_WITHOUT_CLIP = 1_000
 
 
 class Uploads(commands.Cog):
@@ -27,6 +32,7 @@ class Uploads(commands.Cog):
         client: discord.Client,
         runner: RequestRunner,
         sources: Sources,
+        clips: ClipFinder,
         handlers: RequestHandlers,
         options: OptionsResolver,
         guilds: GuildSettingsCache,
@@ -36,47 +42,100 @@ class Uploads(commands.Cog):
         self._client = client
         self._runner = runner
         self._sources = sources
+        self._clips = clips
         self._handlers = handlers
         self._options = options
         self._guilds = guilds
         self._errors = errors
         self._dedup = dedup
+        self._without_clip: OrderedDict[int, None] = OrderedDict()
 
     @commands.Cog.listener()
     async def on_message(self, message: discord.Message) -> None:
-        """Recommend for a clip in an upload channel, with a mention, or in a direct message."""
+        """Recommend for the clips in an upload channel, with a mention, or in a direct message."""
+        locale = _locale(message)
         if message.author.bot or message.webhook_id or not self._dedup.is_new(message.id):
             return
-        locale = str(message.guild.preferred_locale) if message.guild else "en-US"
-        if self._addresses_bot(message):
+        if message.type in _WRITTEN:
             async with self._errors.upload(message, locale):
-                await self._recommend(message, source_of(message), locale)
-        elif self._guilds.is_upload_channel(_settings_channel(message.channel)):
-            clip = next(filter(is_sound, message.attachments), None)
-            if clip is not None:
-                async with self._errors.upload(message, locale):
-                    await self._recommend(message, as_source(clip), locale)
+                await self._respond(message, locale)
 
-    def _addresses_bot(self, message: discord.Message) -> bool:
-        """Return True for a text that mentions the bot, or a direct message with an upload.
+    @commands.Cog.listener()
+    async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
+        """Recommend for a clip that an edit adds to a message that had none."""
+        message = event.message
+        if message.edited_at is None or message.id not in self._without_clip:
+            return
+        del self._without_clip[message.id]  # an edit that arrives meanwhile is no second request
+        locale = _locale(message)
+        async with self._errors.upload(message, locale, number=1):
+            await self._respond(message, locale, first=1)
+
+    async def _respond(self, message: discord.Message, locale: str, *, first: int = 0) -> None:
+        """Respond to each clip; ``first`` is 1 if a message that refers to it may exist."""
+        try:
+            clips = await self._find(message)
+        except RequestDeclined:
+            self._remember(message)
+            if first:  # the user was told when the message was new
+                return
+            raise
+        if not clips.sources:
+            self._remember(message)
+            return
+        guild_id = message.guild.id if message.guild else None
+        options = await self._options.resolve(message.author, guild_id, locale)
+        checked = self._sources.check_all(clips.sources)
+        several = len(clips.sources) > 1
+        if not checked.accepted and not several:
+            raise checked.refused[0][1]
+        steps = []
+        for number, (name, source) in enumerate(checked.accepted, first):
+            responder = MessageResponder(
+                message,
+                client=self._client,
+                locale=locale,
+                progress=messages.progress(options.localizer, "fetching"),
+                clip=name if several else "",
+                number=number,
+            )
+            steps.append((responder, self._handlers.recommend(source, options)))
+        if steps:
+            link = str in map(type, clips.sources)
+            await self._runner.run_series("upload", steps, link=link)
+        if checked.refused or clips.left_out:
+            view = self._errors.not_answered(checked.refused, clips.left_out, locale)
+            await reply_to(message, view, number=first + len(steps))
+
+    async def _find(self, message: discord.Message) -> MessageClips:
+        """Return the clips to answer; raise RequestDeclined if the user asked and there are none.
 
         A reply to the bot mentions it too, but not in the text.
         """
+        own_id = self._client.user.id if self._client.user else 0
         if message.guild is None:
-            return bool(message.attachments)
-        me = message.guild.me.id
-        return f"<@{me}>" in message.content or f"<@!{me}>" in message.content
+            return await self._clips.asked(message, own_id=own_id, direct=True)
+        if _names(message, own_id):
+            return await self._clips.asked(message, own_id=own_id)
+        if self._guilds.is_upload_channel(_settings_channel(message.channel)):
+            return await self._clips.uploaded(message, own_id=own_id)
+        return MessageClips()
 
-    async def _recommend(
-        self, message: discord.Message, source: Attachment | str, locale: str
-    ) -> None:
-        checked = self._sources.check(source)
-        guild_id = message.guild.id if message.guild else None
-        options = await self._options.resolve(message.author, guild_id, locale)
-        progress = messages.progress(options.localizer, "fetching")
-        responder = MessageResponder(message, client=self._client, locale=locale, progress=progress)
-        handler = self._handlers.recommend(checked, options)
-        await self._runner.run(responder, "upload", handler, link=checked.is_link)
+    def _remember(self, message: discord.Message) -> None:
+        self._without_clip[message.id] = None
+        while len(self._without_clip) > _MAX_WITHOUT_CLIP:
+            self._without_clip.popitem(last=False)
+
+
+def _locale(message: discord.Message) -> str:
+    return str(message.guild.preferred_locale) if message.guild else "en-US"
+
+
+def _names(message: discord.Message, own_id: int) -> bool:
+    """Return True for a text that mentions the bot, or the role that Discord made for it."""
+    role = message.guild.self_role if message.guild else None
+    names = [f"<@{own_id}>", f"<@!{own_id}>"] + ([f"<@&{role.id}>"] if role else [])
+    return any(name in message.content for name in names)
 
 
 def _settings_channel(channel: discord.abc.MessageableChannel) -> int:

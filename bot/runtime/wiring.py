@@ -30,6 +30,7 @@ from bot.jobs.departed_guilds import forget_departed_guilds
 from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.handlers import DrawPicture, RequestHandlers
 from bot.jobs.lost_permissions import LostPermissions
+from bot.jobs.message_clips import ClipFinder
 from bot.jobs.options import OptionsResolver
 from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.reindex import Reindexing
@@ -146,6 +147,7 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
     options = OptionsResolver(
         guilds=app.guilds, translations=app.translations, labels=preset.labels
     )
+    clips = ClipFinder(app.sources)
     reindexing = Reindexing(
         db=db, pool=pool, recommender=recommender, sources=app.sources, library=settings.library
     )
@@ -156,11 +158,19 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
         support_url=settings.support_url,
     )
     return (
-        Recommend(runner=app.runner, sources=app.sources, handlers=handlers, options=options),
+        Recommend(
+            runner=app.runner,
+            sources=app.sources,
+            clips=clips,
+            errors=app.errors,
+            handlers=handlers,
+            options=options,
+        ),
         Uploads(
             client=client,
             runner=app.runner,
             sources=app.sources,
+            clips=clips,
             handlers=handlers,
             options=options,
             guilds=app.guilds,

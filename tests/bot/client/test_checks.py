@@ -9,8 +9,6 @@ import discord
 import pytest
 
 from bot.client.checks import (
-    could_be_sound,
-    is_sound,
     one_source,
     operator_ids,
     require_manage_guild,
@@ -23,10 +21,6 @@ GUILD, ROLE, OTHER_ROLE = 7, 70, 71
 UPLOAD = SimpleNamespace(url="https://cdn.example/a.mp3", filename="a.mp3", size=10)
 
 
-def typed(content_type: str | None) -> SimpleNamespace:
-    return SimpleNamespace(content_type=content_type)
-
-
 def member(*role_ids: int, manage_guild: bool = False) -> discord.Member:
     """Return a member, by ``isinstance`` too, with roles and permissions."""
     found = create_autospec(discord.Member, instance=True)
@@ -35,31 +29,19 @@ def member(*role_ids: int, manage_guild: bool = False) -> discord.Member:
     return found
 
 
-@pytest.mark.parametrize(
-    ("content_type", "possible", "certain"),
-    [
-        ("audio/mpeg", True, True),
-        ("video/mp4", True, True),
-        ("application/ogg", True, True),
-        ("application/octet-stream", True, False),
-        (None, True, False),
-        ("image/png", False, False),
-        ("text/plain", False, False),
-        ("application/pdf", False, False),
-    ],
-    ids=str,
-)
-def test_content_type_decides_whether_an_upload_is_sound(
-    content_type: str | None, possible: bool, certain: bool
-) -> None:
-    assert could_be_sound(typed(content_type)) is possible
-    assert is_sound(typed(content_type)) is certain
-
-
 def test_one_source_returns_the_upload_or_the_stripped_link() -> None:
     assert one_source(UPLOAD, None) == Attachment(url=UPLOAD.url, filename="a.mp3", size=10)
     assert one_source(UPLOAD, "") == one_source(UPLOAD, None)
     assert one_source(None, " https://a.example ") == "https://a.example"
+    assert one_source(None, "a.example/song") == "a.example/song"  # refused later, with a sentence
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["<https://a.example/b>", "||https://a.example/b||", "[song](https://a.example/b)"],
+)
+def test_one_source_returns_a_link_without_discords_markup(typed: str) -> None:
+    assert one_source(None, typed) == "https://a.example/b"
 
 
 @pytest.mark.parametrize(
@@ -69,6 +51,7 @@ def test_one_source_returns_the_upload_or_the_stripped_link() -> None:
         (None, None, "no_clip"),
         (None, "", "no_clip"),
         (None, "  ", "no_clip"),
+        (None, "https://a.example https://b.example", "several_links"),
     ],
     ids=str,
 )

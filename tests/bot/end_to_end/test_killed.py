@@ -77,6 +77,35 @@ async def test_restart_corrects_the_messages_of_a_killed_bot(
     discord.assert_clean()
 
 
+async def test_restart_corrects_the_second_clip_of_a_message_only(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    process = await start(discord, tmp_path, 4)
+    await discord.wait_commands(*COMMANDS, timeout_s=60)
+    await discord.wait_ready(60)
+    await discord.you.say(uploads=[fresh_clip(), fresh_clip()], channel="dm")
+    message = await discord.you.say(uploads=[fresh_clip(), fresh_clip()])
+    used = await discord.person("sam").menu("What genre is this?", message)
+
+    def answers() -> list[dict[str, Any]]:
+        return [m for m in discord.you.messages("dm") if m["author"]["bot"]]
+
+    await discord.wait_for(lambda: len(answers()) == 2 and used.followups, 60)
+    await asyncio.sleep(1.5)  # until both ids are saved
+    await finish(process, signal.SIGKILL)
+    await discord.wait_for(lambda: not discord.online, 30)
+
+    process = await start(discord, tmp_path, 0)
+    try:
+        for read in (lambda: answers()[1], lambda: used.followups[0]):
+            await discord.wait_for(lambda read=read: "restarted" in visible_text(read()), 60)
+    finally:
+        await finish(process, signal.SIGTERM)
+    assert "Jazz" in visible_text(answers()[0])
+    assert "Jazz" in visible_text(used.original)
+    discord.assert_clean()
+
+
 async def test_answer_without_read_history_is_corrected_after_a_kill(
     discord: LocalDiscord, tmp_path: Path
 ) -> None:
