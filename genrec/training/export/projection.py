@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 from genrec.audio.decode import decode
+from genrec.listening import listen
 from genrec.pipeline import PresetAnalyzer
 from genrec.training.data.dataset import Dataset
 from genrec.training.evaluation.robustness import COMMON_CHANGES, UNCHANGED, changed_clips
@@ -46,7 +47,7 @@ def degradation_shifts(
     names = (data.names[int(i)] for i in indices)
     changes = (UNCHANGED, *COMMON_CHANGES)
     rows = [
-        analyzer.predict(decode(path, sr=sr, limits=analyzer.limits).y).features
+        analyzer.predict(listen(decode(path, sr=sr, limits=analyzer.limits).y, sr).y).features
         for _, _, path in changed_clips(analyzer, data, names, changes)
     ]
     features = np.array(rows, dtype=np.float32).reshape(-1, len(changes), size)
