@@ -61,6 +61,13 @@ async def register(tx: SqlSession, scope: str, path: str) -> None:
     await tx.run("INSERT INTO folder VALUES (?, ?, ?)", (scope, path, time.time()))
 
 
+async def drop_empty(db: Database, scope: str, indexed: str) -> None:
+    """Delete the records of folders without tracks, except that of the one just indexed."""
+    for path in await registered(db, scope):
+        if path != indexed and not await has_tracks(db, scope, path):
+            await db.run("DELETE FROM folder WHERE scope = ? AND path = ?", (scope, path))
+
+
 async def list_folders(db: Database, scope: str, model_id: str) -> list[IndexedFolder]:
     """Return the folders of a scope with the counts of a model's tracks, sorted by path.
 

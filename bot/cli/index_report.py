@@ -74,9 +74,10 @@ def show_report(report: IngestReport) -> None:
         )
     left_out = sum(count.files for count in counts if count.result is FileResult.LEFT_OUT)
     refused = sum(count.files for count in counts if count.result is FileResult.REFUSED)
+    moved = f" ({report.moved} moved)" if report.moved else ""
     print(
         f"{report.tracks} tracks in the catalogue: {report.analyzed} analysed,"
-        f" {report.unchanged} unchanged, {report.reused + report.resumed} reused,"
+        f" {report.unchanged} unchanged, {report.reused + report.resumed} reused{moved},"
         f" {report.removed} removed, {refused} failed, {left_out} left out;"
         f" {report.seconds:.1f} s{speed}."
     )

@@ -100,7 +100,7 @@ async def ingest(
     the next run resumes it.
     """
     started = time.monotonic()
-    folder = await asyncio.to_thread(open_folder, job.folder)
+    folder = await _open(db, job)
     async with scope_lock(db, job.scope):
         await generations.sweep(db)
         found = await asyncio.to_thread(scan_folder, folder)
@@ -109,6 +109,7 @@ async def ingest(
             await run.work(analyzer, progress)
             await run.activate()
             await generations.sweep(db)
+            await folders.drop_empty(db, job.scope, str(folder))
             if job.backup:
                 run.report.backup = await db.backup()
     run.report.seconds = time.monotonic() - started
@@ -127,6 +128,7 @@ class _IngestRun:
         self.current = ""
         self.contents: dict[tuple[str, FileStamp], str] = {}
         self.plan = IngestPlan()
+        self.absent: dict[int, str] = {}  # missing or empty folders by id of track
         self.new: Generation
 
     async def prepare(self) -> bool:
@@ -167,7 +169,12 @@ class _IngestRun:
         self.total = len(plan.todo) + len(plan.unchanged) + plan.resumed + len(plan.failed)
         report.unchanged, report.resumed = len(plan.unchanged), plan.resumed
         report.removed = len(plan.removed)
-        report.absent = _count_absent(plan, known, missing)
+        self.absent = {
+            track.track_id: missing.absent[path]
+            for path, track in known.active.items()
+            if path in missing.absent
+        }
+        self._count_absent(set(plan.expired))
         unchanged = set(plan.unchanged)
         report.unchanged_paths = frozenset(
             path for path, track in known.active.items() if track.track_id in unchanged
@@ -235,7 +242,8 @@ class _IngestRun:
                 await generations.set_gone(tx, old, plan.returned, None)
                 await generations.set_gone(tx, old, hidden, time.time())
                 await generations.drop(tx, old, set(plan.expired) - moved)
-                await generations.drop_moved(tx, old)
+                copied = await generations.drop_moved(tx, old)
+                self._count_absent({*plan.expired, *moved, *copied})
                 report.tracks = await generations.count(tx, old)
                 report.moved, report.removed = len(moved), len(plan.removed - moved)
                 model_id = self.job.model_id
@@ -275,6 +283,13 @@ class _IngestRun:
             async with self.db.transaction() as tx:
                 await step(tx, track_ids[start : start + BATCH])
 
+    def _count_absent(self, without: set[int]) -> None:
+        """Count the tracks of each missing or empty folder, without those dealt with."""
+        places = Counter(
+            place for track_id, place in self.absent.items() if track_id not in without
+        )
+        self.report.absent = dict(places.most_common())
+
     def _unreadable(self) -> list[Failure]:
         return [
             Failure(path, FileStamp(0, 0), FileMissing.code, reason, lasting=False)
@@ -309,12 +324,19 @@ async def _tracks_of(session: SqlSession, generation: Generation | None) -> dict
     }
 
 
-def _count_absent(plan: IngestPlan, known: KnownFiles, missing: MissingFiles) -> dict[str, int]:
-    """Count the tracks of each missing or empty folder."""
-    expired = set(plan.expired)
-    places = Counter(
-        missing.absent[path]
-        for path, track in known.active.items()
-        if path in missing.absent and track.track_id not in expired
-    )
-    return dict(places.most_common())
+async def _open(db: Database, job: IngestJob) -> Path:
+    """Return the folder's absolute path; the error for a missing one names the ways out."""
+    try:
+        return await asyncio.to_thread(open_folder, job.folder)
+    except FileMissing as error:
+        if not await folders.has_tracks(db, job.scope, str(await _absolute(job.folder))):
+            raise
+        raise FileMissing(
+            f"The folder {job.folder} cannot be opened, but the catalogue has tracks from it. Mount"
+            " its disk; if the music moved, index its new folder or run genrec library move, and"
+            " to remove the tracks, run genrec library forget."
+        ) from error
+
+
+async def _absolute(folder: Path) -> Path:
+    return await asyncio.to_thread(folder.resolve)

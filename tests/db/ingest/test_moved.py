@@ -14,7 +14,7 @@ from db.import_export import export_tracks
 from db.ingest.plan import KEEP_GONE_S
 from db.ingest.run import IngestJob, IngestReport, ingest
 from db.tracks import LIBRARY, Catalogue
-from genrec.errors import InputRefused, SilentAudio
+from genrec.errors import FileMissing, InputRefused, SilentAudio
 from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyzer, fill
 
 
@@ -77,7 +77,8 @@ async def test_renamed_folder_keeps_every_track_and_analyses_nothing(library: _L
     report = await library.index(moved)
     assert library.analyzer.calls == []
     assert (report.tracks, report.moved, report.reused, report.removed) == (12, 12, 12, 0)
-    assert (report.absent, report.failures) == ({str(library.music): 12}, [])
+    assert (report.absent, report.failures) == ({}, [])
+    assert await folders.registered(library.db, LIBRARY) == [str(moved)]
     assert await library.ids() == _at(before, library.music, moved)
     again = await library.index(moved)
     assert (again.switched, again.unchanged, again.moved, again.absent) == (False, 12, 0, {})
@@ -93,7 +94,7 @@ async def test_copy_on_another_disk_takes_over_when_the_first_is_gone(
     assert (report.tracks, report.moved, report.reused) == (24, 0, 12)  # both are there
     shutil.rmtree(library.music)
     report = await library.index(other)
-    assert (report.tracks, report.analyzed) == (12, 0)
+    assert (report.tracks, report.analyzed, report.absent) == (12, 0, {})
     assert set(await library.ids()) == set(_at(before, library.music, other))
     assert library.analyzer.calls == []
 
@@ -179,6 +180,18 @@ async def test_unmounted_disk_is_kept_out_of_answers_until_it_is_back(
     assert (report.tracks, report.unchanged, report.absent) == (13, 13, {})
     assert before.items() <= (await library.ids()).items()
     assert library.analyzer.calls == []
+
+
+async def test_missing_folder_is_an_error_with_the_ways_out(
+    library: _Library, tmp_path: Path
+) -> None:
+    library.music.rename(tmp_path / "away")
+    with pytest.raises(FileMissing, match="genrec library move") as caught:
+        await library.index(library.music)
+    assert "genrec library forget" in str(caught.value)
+    with pytest.raises(FileMissing, match="name your music folder"):
+        await library.index(tmp_path / "never")
+    assert await library.catalogue.count(MODEL) == 12
 
 
 async def test_empty_mount_point_inside_the_folder_deletes_nothing(library: _Library) -> None:
