@@ -296,20 +296,26 @@ async def _track_ids(tx: SqlSession, scope: str, sources: Sequence[str]) -> list
     return [ids[source] for source in sources]
 
 
-async def merge(tx: SqlSession, new: Generation, active: Generation) -> list[int]:
-    """Move all tracks of a building generation into the active one; return their ids.
+async def merge(tx: SqlSession, new: Generation, active: Generation) -> Generation:
+    """Make the tracks of a building generation active, with those of the active one.
 
-    They replace tracks with the same id. The building generation is deleted.
+    They replace tracks with the same id. The smaller side moves to the other generation, which is
+    returned and is the active one. Changes are recorded.
     """
-    rows = await tx.all("SELECT track_id FROM entry WHERE generation_id = ?", (new.id,))
+    ids = "SELECT track_id FROM entry WHERE generation_id = ?"
+    rows = await tx.all(ids, (new.id,))
+    move = "UPDATE entry SET generation_id = ? WHERE generation_id = ?"
+    if 2 * len(rows) > active.tracks:
+        await tx.run(f"{move} AND track_id NOT IN ({ids})", (new.id, active.id, new.id))
+        await activate(tx, new)
+        return new
     await tx.run(
-        "DELETE FROM entry WHERE generation_id = ? AND track_id IN"
-        " (SELECT track_id FROM entry WHERE generation_id = ?)",
-        (active.id, new.id),
+        f"DELETE FROM entry WHERE generation_id = ? AND track_id IN ({ids})", (active.id, new.id)
     )
-    await tx.run("UPDATE entry SET generation_id = ? WHERE generation_id = ?", (active.id, new.id))
+    await tx.run(move, (active.id, new.id))
     await tx.run("DELETE FROM generation WHERE id = ?", (new.id,))
-    return [track_id for (track_id,) in rows]
+    await record_changes(tx, active.model_id, "put", [track_id for (track_id,) in rows])
+    return active
 
 
 async def set_gone(

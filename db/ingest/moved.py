@@ -7,62 +7,84 @@ from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
 
-from db.connection import SqlSession
-from db.generations import Generation
+from db.connection import Database, SqlSession
+from db.generations import BATCH, Generation
 
 
-async def adopt_moved(
-    tx: SqlSession, new: Generation, active: Generation, lost: Collection[int]
-) -> set[int]:
+async def adopt_moved(db: Database, new: Generation, lost: Collection[int]) -> set[int]:
     """Give new files of the building generation the tracks of lost files with the same bytes.
 
     ``lost`` are ids of active tracks whose files are gone. Those that got the path of a new file
     are returned. Of several, each new file takes the one whose path has most in common with its
-    own, from the end.
+    own, from the end. The changes are made in small transactions.
     """
-    candidates = await _lost_tracks(tx, active, lost)
-    if not candidates:
-        return set()
+    pairs, adopted = await _pairs(db, new, lost), set[int]()
+    for start in range(0, len(pairs), BATCH):
+        async with db.transaction() as tx:
+            adopted |= await _adopt(tx, new, pairs[start : start + BATCH])
+    return adopted
+
+
+async def _adopt(tx: SqlSession, new: Generation, pairs: list[tuple[int, int, str]]) -> set[int]:
+    """Give the paths of new tracks to lost tracks, but for those removed during the run."""
+    wanted = json.dumps([track_id for pair in pairs for track_id in pair[:2]])
     rows = await tx.all(
-        "SELECT b.track_id, b.embedding_id, t.source FROM entry AS b JOIN track AS t"
-        " ON t.id = b.track_id WHERE b.generation_id = ? AND NOT EXISTS"
-        " (SELECT 1 FROM entry AS other WHERE other.track_id = b.track_id"
-        " AND other.generation_id <> b.generation_id) ORDER BY t.source",
-        (new.id,),
+        "SELECT id FROM track WHERE id IN (SELECT value FROM json_each(?))", (wanted,)
     )
-    adopted = set()
+    there = {track_id for (track_id,) in rows}
+    pairs = [pair for pair in pairs if there.issuperset(pair[:2])]
+    ids = [(old_id, new_id) for old_id, new_id, _ in pairs]
+    await tx.many(
+        "UPDATE entry SET track_id = ?1 WHERE generation_id = ?3 AND track_id = ?2",
+        [(*pair, new.id) for pair in ids],
+    )
+    await tx.many("UPDATE OR REPLACE detail SET track_id = ? WHERE track_id = ?", ids)
+    await tx.many("DELETE FROM track WHERE id = ?", [(new_id,) for _, new_id in ids])
+    await tx.many(
+        "UPDATE track SET source = ? WHERE id = ?", [(path, old_id) for old_id, _, path in pairs]
+    )
+    return {old_id for old_id, _, _ in pairs}
+
+
+async def _pairs(
+    db: Database, new: Generation, lost: Collection[int]
+) -> list[tuple[int, int, str]]:
+    """Return pairs of a lost and a new track with the same bytes, and the path of the new one."""
+    if not lost:
+        return []
+    async with db.snapshot() as session:
+        candidates = await _lost_tracks(session, new, lost)
+        rows = await session.all(
+            "SELECT b.track_id, b.embedding_id, t.source FROM entry AS b JOIN track AS t"
+            " ON t.id = b.track_id WHERE b.generation_id = ? AND NOT EXISTS"
+            " (SELECT 1 FROM entry AS other WHERE other.track_id = b.track_id"
+            " AND other.generation_id <> b.generation_id) ORDER BY t.source",
+            (new.id,),
+        )
+    pairs = []
     for new_id, embedding_id, path in rows:
         if paths := candidates[embedding_id]:
             old_id = max(paths, key=lambda track_id: _common_end(paths[track_id], path))
             del paths[old_id]
-            await _give_path(tx, new, old_id, new_id, path)
-            adopted.add(old_id)
-    return adopted
+            pairs.append((old_id, new_id, path))
+    return pairs
 
 
 async def _lost_tracks(
-    tx: SqlSession, active: Generation, lost: Collection[int]
+    session: SqlSession, new: Generation, lost: Collection[int]
 ) -> dict[int, dict[int, str]]:
     """Return ids and paths of the lost tracks by the id of their embedding."""
-    rows = await tx.all(
-        "SELECT e.embedding_id, e.track_id, t.source FROM json_each(?) AS lost JOIN entry AS e"
-        " ON e.generation_id = ? AND e.track_id = lost.value JOIN track AS t ON t.id = e.track_id",
-        (json.dumps(list(lost)), active.id),
+    rows = await session.all(
+        "SELECT e.embedding_id, e.track_id, t.source FROM json_each(?) AS lost"
+        " CROSS JOIN entry AS e ON e.track_id = lost.value"
+        " JOIN generation AS g ON g.id = e.generation_id JOIN track AS t ON t.id = e.track_id"
+        " WHERE g.state = 'active' AND g.scope = ? AND g.model_id = ?",
+        (json.dumps(list(lost)), new.scope, new.model_id),
     )
     found: dict[int, dict[int, str]] = defaultdict(dict)
     for embedding_id, track_id, path in rows:
         found[embedding_id][track_id] = path
     return found
-
-
-async def _give_path(tx: SqlSession, new: Generation, old_id: int, new_id: int, path: str) -> None:
-    await tx.run(
-        "UPDATE entry SET track_id = ? WHERE generation_id = ? AND track_id = ?",
-        (old_id, new.id, new_id),
-    )
-    await tx.run("UPDATE OR REPLACE detail SET track_id = ? WHERE track_id = ?", (old_id, new_id))
-    await tx.run("DELETE FROM track WHERE id = ?", (new_id,))
-    await tx.run("UPDATE track SET source = ? WHERE id = ?", (path, old_id))
 
 
 def _common_end(one: str, other: str) -> int:

@@ -96,8 +96,8 @@ async def ingest(
 
     A file that moved, from anywhere in the scope, keeps its track. A track whose file is gone is
     kept for 30 days, without being served; in a folder that is missing or empty it is kept until
-    the folder is back or forgotten. A cancelled or killed run changes nothing that is served, and
-    the next run resumes it.
+    the folder is back or forgotten. A cancelled or killed run changes nothing that is served but
+    the paths of moved files, and the next run resumes it.
     """
     started = time.monotonic()
     folder = await _open(db, job)
@@ -229,27 +229,27 @@ class _IngestRun:
             await asyncio.gather(*pending, return_exceptions=True)
 
     async def activate(self) -> None:
-        """Activate the building generation, or move its tracks into the active one."""
-        plan, report = self.plan, self.report
+        """Make the tracks of the building generation active, and hide those of gone files."""
+        plan, report, job = self.plan, self.report, self.job
+        moved = await adopt_moved(self.db, self.new, plan.lost)
+        hidden = [track_id for track_id in plan.hidden if track_id not in moved]
         async with self.db.transaction(durable=True) as tx:
-            old = await generations.find(tx, self.job.scope, self.job.model_id, "active")
+            old = await generations.find(tx, job.scope, job.model_id, "active")
             if old is None:
-                report.tracks = await generations.activate(tx, self.new)
+                await generations.activate(tx, self.new)
+                active = self.new
             else:
-                moved = await adopt_moved(tx, self.new, old, plan.lost)
-                hidden = [track_id for track_id in plan.hidden if track_id not in moved]
-                put = await generations.merge(tx, self.new, old)
-                await generations.set_gone(tx, old, plan.returned, None)
-                await generations.set_gone(tx, old, hidden, time.time())
-                await generations.drop(tx, old, set(plan.expired) - moved)
-                copied = await generations.drop_moved(tx, old)
-                self._count_absent({*plan.expired, *moved, *copied})
-                report.tracks = await generations.count(tx, old)
-                report.moved, report.removed = len(moved), len(plan.removed - moved)
-                model_id = self.job.model_id
-                await generations.record_changes(tx, model_id, "put", [*put, *plan.returned])
-                await generations.record_changes(tx, model_id, "remove", hidden)
-            await folders.register(tx, self.job.scope, str(self.folder))
+                active = await generations.merge(tx, self.new, old)
+            await generations.set_gone(tx, active, plan.returned, None)
+            await generations.set_gone(tx, active, hidden, time.time())
+            await generations.drop(tx, active, set(plan.expired) - moved)
+            copied = await generations.drop_moved(tx, active)
+            await generations.record_changes(tx, job.model_id, "put", plan.returned)
+            await generations.record_changes(tx, job.model_id, "remove", hidden)
+            report.tracks = await generations.count(tx, active)
+            await folders.register(tx, job.scope, str(self.folder))
+        report.moved, report.removed = len(moved), len(plan.removed - moved)
+        self._count_absent({*plan.expired, *moved, *copied})
         report.switched = True
 
     async def _store(self, files: FileAnalyzer, tasks: set[asyncio.Task[FileOutcome]]) -> list[str]:

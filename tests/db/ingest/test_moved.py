@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from db import folders
 from db.connection import Database
 from db.import_export import export_tracks
+from db.ingest import moved
 from db.ingest.plan import KEEP_GONE_S
 from db.ingest.run import IngestJob, IngestReport, ingest
 from db.tracks import LIBRARY, Catalogue
@@ -133,6 +135,25 @@ async def test_folder_inside_the_folder_adds_no_track(library: _Library) -> None
     assert (report.tracks, report.switched) == (12, False)
     assert await folders.registered(library.db, LIBRARY) == [str(library.disk)]
     assert await library.ids() == before
+
+
+async def test_track_removed_while_its_file_is_recognised_stays_removed(
+    library: _Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await library.ids()
+    moved_folder, gone = library.disk / "Songs", min(before.values())
+    library.music.rename(moved_folder)
+    real = moved._pairs
+
+    async def remove_one(*arguments: Any) -> Any:
+        pairs = await real(*arguments)
+        await library.catalogue.remove(LIBRARY, [gone])
+        return pairs
+
+    monkeypatch.setattr(moved, "_pairs", remove_one)
+    report = await library.index(moved_folder)
+    assert (report.tracks, report.moved) == (12, 11)  # its file is there, as a new track
+    assert gone not in (await library.ids()).values()
 
 
 async def test_copies_move_each_to_its_own_name(library: _Library, tmp_path: Path) -> None:
