@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from db import generations
 from db.connection import Database, SqlSession
@@ -20,6 +21,9 @@ _FILES = "scope = ?1 AND source >= ?2 AND source < ?3"
 _FAILED = _FILES.replace("source", "path")
 # First character of sources while they are renamed, so that none meets one that is still to come.
 _MOVING = "\x01"
+
+
+FolderState = Literal["there", "empty", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +102,15 @@ async def list_folders(db: Database, scope: str, model_id: str) -> list[IndexedF
         IndexedFolder(place, counts[place, False], counts[place, True], recorded.get(place))
         for place in sorted(places)
     ]
+
+
+def folder_state(path: str) -> FolderState:
+    """Return whether a folder is there, empty, or missing because it cannot be listed."""
+    try:
+        with os.scandir(path) as entries:
+            return "there" if any(entries) else "empty"
+    except OSError:
+        return "missing"
 
 
 async def has_tracks(db: Database, scope: str, path: str) -> bool:

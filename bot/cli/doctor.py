@@ -21,7 +21,8 @@ from bot.runtime.source_policy import old_ytdlp, source_policy
 from bot.sources.page import measure_page_sandbox
 from bot.sources.policy import accepted_sources
 from bot.sources.ytdlp_version import NO_YTDLP, ytdlp_version
-from db.tracks import Catalogue, outdated_tracks
+from db.folders import folder_state, registered
+from db.tracks import LIBRARY, Catalogue, outdated_tracks
 from genrec.errors import GenrecError
 from genrec.preset import Preset
 from genrec.workers import sandbox
@@ -54,6 +55,7 @@ def examine(preset: Path | None = None) -> list[Finding]:
     return [
         *findings,
         *_outdated(settings),
+        *_folders(settings),
         *_renamed(settings),
         *_ytdlp(settings),
         *_sandbox(settings),
@@ -116,6 +118,23 @@ def _outdated(settings: Settings) -> Iterator[Finding]:
     try:
         if note := asyncio.run(sentence()):
             yield Finding("library", ok=False, note=note, vital=False)
+    except GenrecError:  # the checks of preset and database report it
+        return
+
+
+def _folders(settings: Settings) -> Iterator[Finding]:
+    """Report indexed music folders that are missing or empty."""
+
+    async def absent() -> list[str]:
+        async with open_catalogue(settings) as (_, db):
+            known = await registered(db, LIBRARY)
+            states = [(path, await asyncio.to_thread(folder_state, path)) for path in known]
+            return [f"{path} is {state}" for path, state in states if state != "there"]
+
+    try:
+        if notes := asyncio.run(absent()):
+            fix = "mount its disk, or see `genrec library move` and `forget`"
+            yield Finding("music", ok=False, note=f"{', '.join(notes)}: {fix}", vital=False)
     except GenrecError:  # the checks of preset and database report it
         return
 

@@ -64,12 +64,12 @@ def forget(
 
 
 async def _folders() -> list[tuple[IndexedFolder, str]]:
-    from db.folders import list_folders
+    from db.folders import folder_state, list_folders
     from db.tracks import LIBRARY
 
     async with _opened() as (preset, db):
         found = await list_folders(db, LIBRARY, preset.model_id)
-        return [(folder, await asyncio.to_thread(_state, folder.path)) for folder in found]
+        return [(folder, await asyncio.to_thread(folder_state, folder.path)) for folder in found]
 
 
 async def _move(old: Path, new: Path) -> FolderMove:
@@ -112,15 +112,6 @@ def _opened() -> Any:
     from bot.runtime.resources import open_catalogue
 
     return open_catalogue(load_settings())
-
-
-def _state(path: str) -> str:
-    """Return "there", "empty", or "missing" for a folder that cannot be listed."""
-    try:
-        with os.scandir(path) as entries:
-            return "there" if any(entries) else "empty"
-    except OSError:
-        return "missing"
 
 
 def _row(folder: IndexedFolder) -> dict[str, Any]:

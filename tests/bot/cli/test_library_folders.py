@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli import doctor
 from bot.cli.index_report import folder_sentences
+from bot.config import load_settings
 from db.connection import open_db
 from db.ingest.run import IngestJob, IngestReport, ingest
 from genrec.preset import Preset
@@ -115,3 +117,15 @@ def test_report_names_the_folder_that_is_missing(genrec: Run, index: Index, tmp_
     (sentence,) = folder_sentences(index(tmp_path / "two"))
     assert sentence.startswith(f"{tmp_path / 'one'} is missing or empty, so its 3 tracks")
     assert "genrec library forget" in sentence
+
+
+def test_doctor_names_a_missing_music_folder(genrec: Run, index: Index, tmp_path: Path) -> None:
+    fill(tmp_path / "one", 3)
+    genrec("library", "stats")
+    index(tmp_path / "one")
+    settings = load_settings()
+    assert list(doctor._folders(settings)) == []
+    (tmp_path / "one").rename(tmp_path / "away")
+    (finding,) = doctor._folders(settings)
+    assert (finding.ok, finding.vital) == (False, False)
+    assert finding.note.startswith(f"{tmp_path / 'one'} is missing: mount its disk")
