@@ -25,7 +25,7 @@ from genrec.audio.libsndfile import decode_with_libsndfile
 from genrec.audio.limits import DecodeLimits, check_duration, check_format
 from genrec.audio.mpeg import EstimatedLength
 from genrec.audio.ogg import chained_links
-from genrec.audio.readers import RawAudio, Samples, SoundReader
+from genrec.audio.readers import RawAudio, SoundReader
 from genrec.audio.section import SectionReader
 from genrec.audio.sounding import read_middle
 from genrec.audio.views import FileView
@@ -161,7 +161,7 @@ def _decode_raw(file: BinaryIO, limits: DecodeLimits) -> RawAudio:
         raw = decode_with_libsndfile(source, plan, check_end=flac)
     if container.demuxer and (raw is None or not (raw.complete or flac)):
         # FFmpeg decodes more of damaged files, and rare codecs in a WAV.
-        raw = decode_with_ffmpeg(_source(file, sniffed, estimated), plan, has_sound)
+        raw = decode_with_ffmpeg(_source(file, sniffed, estimated), plan)
     if raw is None:
         raise UnreadableAudio(
             "This MP3 is damaged: none of its frames can be decoded. Export it again."
@@ -204,14 +204,6 @@ def _read(limits: DecodeLimits, reader: SoundReader) -> RawAudio:
     return RawAudio(y, sr, duration_s, complete)
 
 
-def has_sound(y: Samples) -> bool:
-    """Return whether samples, float32 (n,), are more than silence or a constant."""
-    if y.size == 0:
-        return False
-    with np.errstate(over="ignore", invalid="ignore"):
-        return not float(y.std()) < SILENCE_RMS  # NaN is not silence
-
-
 def _check(raw: RawAudio, limits: DecodeLimits) -> None:
     """Raise InputRefused if the samples are too few, not finite, beyond `MAX_PEAK` or silent."""
     y = raw.y
@@ -238,7 +230,7 @@ def _check(raw: RawAudio, limits: DecodeLimits) -> None:
             "This file holds samples that are not sound: infinite, not a number, or far beyond "
             "full scale. Export it again, as 16-bit WAV, FLAC or MP3."
         )
-    if not has_sound(y):
+    if float(y.std()) < SILENCE_RMS:
         raise SilentAudio(
             "This clip is silent. Check that the recording worked, or send a part with music."
         )

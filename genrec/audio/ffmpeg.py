@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -15,6 +15,7 @@ from av.stream import Discard, Disposition
 from genrec.audio.blocks import MonoCollector
 from genrec.audio.channels import MEAN
 from genrec.audio.readers import ByteSource, RawAudio, ReadPlan, Samples
+from genrec.audio.sounding import FLOOR_DB, loud_second_db
 from genrec.errors import UnreadableAudio, UnsupportedFormat
 
 # The usual codecs of music and no others, as each is an attack surface; in FFmpeg's notation.
@@ -159,13 +160,11 @@ class FfmpegReader:
             return
 
 
-def decode_with_ffmpeg(
-    source: FfmpegSource, plan: ReadPlan, has_sound: Callable[[Samples], bool]
-) -> RawAudio:
+def decode_with_ffmpeg(source: FfmpegSource, plan: ReadPlan) -> RawAudio:
     """Return the planned part of a file, decoded by FFmpeg with one demuxer only.
 
     Of several audio streams, those marked as default are tried before the others, each kind in the
-    order of the file. The first one with sound counts.
+    order of the file. The first one counts that sounds for a second or more, else the loudest one.
 
     Parameters
     ----------
@@ -173,8 +172,6 @@ def decode_with_ffmpeg(
         The file.
     plan
         Checks the header, chooses the part and reads it.
-    has_sound
-        Whether samples are more than silence.
 
     Returns
     -------
@@ -190,13 +187,14 @@ def decode_with_ffmpeg(
     """
     with av_errors():
         first, order = _decode_stream(source, plan, None)
+        tried = [first]
         for number in order[1:]:
-            if has_sound(first.y):
-                break
-            other, _ = _decode_stream(source, plan, number)
-            if has_sound(other.y):
-                return other
-        return first
+            if loud_second_db(tried[-1].y, tried[-1].sr) > FLOOR_DB:
+                return tried[-1]
+            tried.append(_decode_stream(source, plan, number)[0])
+        if len(tried) == 1:
+            return first
+        return max(tried, key=lambda raw: loud_second_db(raw.y, raw.sr))
 
 
 @contextlib.contextmanager

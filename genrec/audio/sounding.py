@@ -206,6 +206,16 @@ def frame_levels(y: Samples, sr: int) -> NDArray[np.float64]:
         return np.where(np.isfinite(power), 10 * np.log10(power), np.inf)
 
 
+def loud_second_db(y: Samples, sr: int) -> float:
+    """Return the level that the loudest second of samples exceeds, in dB; -inf for no samples.
+
+    The second is made of the loudest frames of `PROBE_S`, wherever they are.
+    """
+    levels = np.sort(frame_levels(y, sr))[::-1]
+    count = min(levels.size, round(1 / PROBE_S))
+    return float(levels[count - 1]) if count else -math.inf
+
+
 def middle_of(stretches: list[Stretch], length_s: float) -> list[Stretch]:
     """Return the middle ``length_s`` of stretches, as parts of them.
 

@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from genrec.audio import ffmpeg
-from genrec.audio.decode import decode, has_sound
+from genrec.audio.decode import decode
 from genrec.audio.limits import DecodeLimits
 from genrec.audio.readers import RawAudio, SoundReader
 from genrec.audio.views import FileView
@@ -116,7 +116,7 @@ def decode_with(demuxer: str, file: BinaryIO) -> RawAudio:
         return RawAudio(*reader.read(0.0, 2.0), reader.duration_s, complete=True)
 
     source = ffmpeg.FfmpegSource(FileView(file), demuxer)
-    return ffmpeg.decode_with_ffmpeg(source, plan, has_sound)
+    return ffmpeg.decode_with_ffmpeg(source, plan)
 
 
 def test_ffmpeg_uses_the_given_demuxer_only(tmp_path: Path) -> None:

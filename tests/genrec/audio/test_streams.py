@@ -82,6 +82,25 @@ def test_stream_with_an_offset_only_is_silent(tmp_path: Path) -> None:
     assert decode(path, sr=SR).stream == 2
 
 
+def test_noise_of_an_open_microphone_is_no_sound(tmp_path: Path) -> None:
+    path = tmp_path / "recording"
+    noise = np.random.default_rng(0).normal(0, 5e-4, SONG.size).astype(np.float32)
+    path.write_bytes(tracks(noise, NOTHING, SONG, default=0))
+    assert decode(path, sr=SR).stream == 3
+    path.write_bytes(tracks(NOTHING, noise, NOTHING, codecs="pcm_s16le"))
+    assert decode(path, sr=SR).stream == 2
+
+
+def test_second_of_sound_is_enough(tmp_path: Path) -> None:
+    path = tmp_path / "recording"
+    spoken = np.concatenate([SONG[:SR] + SONG[SR : 2 * SR], NOTHING[: 2 * SR]])
+    path.write_bytes(tracks(spoken, OTHER))
+    assert decode(path, sr=SR).stream == 1
+    click = np.concatenate([SONG[: SR // 4], NOTHING])[: SONG.size]
+    path.write_bytes(tracks(click, OTHER))
+    assert decode(path, sr=SR).stream == 2
+
+
 def test_silent_streams_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "recording"
     path.write_bytes(tracks(NOTHING, NOTHING))
