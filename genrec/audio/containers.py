@@ -7,9 +7,9 @@ import os
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from genrec.audio import kinds, mpeg
+from genrec.audio import kinds, mpeg, mpeg_length
 from genrec.audio.kinds import SoundKind
-from genrec.audio.mpeg import EstimatedLength
+from genrec.audio.mpeg_length import EstimatedLength
 from genrec.audio.other_files import other_kind
 
 # Sound that begins in these first bytes is found, behind zeros, rubbish or a tag of a wrong size.
@@ -145,7 +145,7 @@ def estimated_length(file: BinaryIO, sniffed: Sniffed) -> EstimatedLength | None
     if sniffed.container not in (MP3, AAC):
         return None
     size = file.seek(0, os.SEEK_END)
-    return mpeg.estimated_length(
+    return mpeg_length.estimated_length(
         functools.partial(read_at, file), sniffed.start or _skip_tags(file), size
     )
 

@@ -23,11 +23,11 @@ from genrec.audio.chain import decode_chain
 from genrec.audio.ffmpeg import FfmpegSource, decode_with_ffmpeg
 from genrec.audio.libsndfile import decode_with_libsndfile
 from genrec.audio.limits import DecodeLimits, check_duration, check_format
-from genrec.audio.mpeg import EstimatedLength
+from genrec.audio.mpeg_length import EstimatedLength
 from genrec.audio.ogg import chained_links
 from genrec.audio.readers import RawAudio, SoundReader
 from genrec.audio.section import SectionReader
-from genrec.audio.sounding import read_middle
+from genrec.audio.sounding import read_middle, read_start
 from genrec.audio.views import FileView
 from genrec.errors import (
     ClipTooLarge,
@@ -194,7 +194,7 @@ def _read(limits: DecodeLimits, reader: SoundReader) -> RawAudio:
         reader = SectionReader(reader, limits.section)
     duration_s, length_s = reader.duration_s, limits.max_seconds
     if duration_s is None:
-        y, sr = reader.read(0.0, length_s)
+        y, sr = read_start(reader, length_s)
         return RawAudio(y, sr, None, complete=True)
     if limits.start == "middle" and duration_s - length_s > SLACK_S:
         y, sr, complete = read_middle(reader, duration_s, length_s)

@@ -14,8 +14,8 @@ from av.stream import Discard, Disposition
 
 from genrec.audio.blocks import MonoCollector
 from genrec.audio.channels import MEAN
+from genrec.audio.levels import FLOOR_DB, loud_second_db
 from genrec.audio.readers import ByteSource, RawAudio, ReadPlan, Samples
-from genrec.audio.sounding import FLOOR_DB, loud_second_db
 from genrec.errors import UnreadableAudio, UnsupportedFormat
 
 # The usual codecs of music and no others, as each is an attack surface; in FFmpeg's notation.

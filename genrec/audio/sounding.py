@@ -2,7 +2,8 @@
 
 A song with all probes sounding is decoded from its middle. Other files, such as a song, minutes of
 silence and a hidden track, are sketched: short probes find the stretches that sound, and bisection
-their ends. So only a bounded number of short probes is decoded besides the result.
+their ends. So only a bounded number of short probes is decoded besides the result. A live recording
+of unknown length is read from its start until enough sounds.
 """
 
 from __future__ import annotations
@@ -11,9 +12,15 @@ import math
 from collections.abc import Iterable
 from itertools import pairwise
 
-import numpy as np
-from numpy.typing import NDArray
-
+from genrec.audio.levels import (
+    FLOOR_DB,
+    MIN_GAP_S,
+    PROBE_S,
+    frame_levels,
+    gaps_in,
+    level_db,
+    threshold_db,
+)
 from genrec.audio.readers import Samples, SoundReader, join_parts
 
 # (start, end) in seconds.
@@ -25,19 +32,12 @@ Piece = tuple[float, Samples, int]
 PROBES, CLOSE_PROBES = 8, 32
 # All probes of one file, those of the bisection included.
 MAX_PROBES = 150
-PROBE_S = 0.1
-# RMS in dB re full scale without the mean: the noise of a quiet room is below it.
-FLOOR_DB = -60.0
-# A probe this far below the loud ones is silent, in dB.
-RANGE_DB = 40.0
-# Shorter gaps are part of the music, in seconds. A close probe is so long.
-MIN_GAP_S = 2.0
 # If less sounds, so much before and after each stretch is decoded too, in seconds.
 SHORT_S, MARGIN_S = 3.0, 1.5
 # How often parts are chosen anew because a gap was found in them.
 ROUNDS = 3
-# Every so many samples count for a level.
-_STRIDE = 5
+# Stretches of a file of unknown length that are read until enough sounds.
+MAX_STRETCHES = 20
 
 
 def read_middle(
@@ -82,6 +82,31 @@ def read_middle(
     return _joined(parts, pieces, gaps, reader.tolerance_s) if parts else (y, sr, complete)
 
 
+def read_start(reader: SoundReader, length_s: float) -> tuple[Samples, int]:
+    """Return the first ``length_s`` that sound in a file of unknown length, and their rate.
+
+    Parameters
+    ----------
+    reader
+        The open file.
+    length_s
+        Number of seconds that are returned, or less where less sounds.
+    """
+    first, rate = reader.read(0.0, length_s)
+    y, sr, left_s = first, rate, length_s
+    parts: list[tuple[Samples, int]] = []
+    for index in range(1, MAX_STRETCHES + 1):
+        loud = [level for level in frame_levels(y, sr) if FLOOR_DB < level < math.inf]
+        for a, b in _without([(0.0, y.size / sr)], gaps_in(y, sr, threshold_db(loud))):
+            parts.append((y[round(a * sr) : round(min(b, a + left_s) * sr)], sr))
+            left_s -= parts[-1][0].size / sr
+        if left_s < PROBE_S or y.size < (length_s - PROBE_S) * sr:
+            break
+        y, sr = reader.read(index * length_s, length_s)
+    found_s = length_s - left_s
+    return join_parts(parts) if found_s >= SHORT_S else (first, rate)
+
+
 class Sketch:
     """Levels of short probes of a file, and the stretches that do not sound.
 
@@ -123,10 +148,8 @@ class Sketch:
 
     def gaps_in(self, start_s: float, y: Samples, sr: int) -> list[Stretch]:
         """Return the stretches of decoded samples that do not sound, in seconds of the file."""
-        quiet = frame_levels(y, sr) <= self._threshold_db
-        edges = np.flatnonzero(np.diff(np.r_[False, quiet, False]))
-        runs = edges.reshape(-1, 2) * PROBE_S + start_s
-        return [(float(a), float(b)) for a, b in runs if b - a >= MIN_GAP_S]
+        gaps = gaps_in(y, sr, self._threshold_db)
+        return [(start_s + a, start_s + b) for a, b in gaps]
 
     def _levels(self, count: int) -> dict[float, float]:
         """Return the levels at ``count`` even times, and set the threshold from them."""
@@ -141,8 +164,7 @@ class Sketch:
                 self._left -= 1
                 levels[at_s] = level_db(self._reader.probe(at_s, PROBE_S, exact=False)[0])
         loud = [level for level in [*levels.values(), level_db(y)] if FLOOR_DB < level < math.inf]
-        if loud:
-            self._threshold_db = max(FLOOR_DB, float(np.percentile(loud, 75)) - RANGE_DB)
+        self._threshold_db = threshold_db(loud)
         return levels
 
     def _close_look(self) -> dict[float, bool]:
@@ -181,39 +203,6 @@ class Sketch:
             between = (a + b) / 2
             a, b = (a, between) if self._sounds(between - MIN_GAP_S) else (between, b)
         return a
-
-
-def level_db(y: Samples) -> float:
-    """Return the RMS of samples, float32 (n,), in dB re full scale and without their mean.
-
-    It is -inf for no samples and for a constant, and inf for samples that are not finite.
-    """
-    if y.size == 0:
-        return -math.inf
-    with np.errstate(over="ignore", invalid="ignore"):
-        power = float(np.var(y[::_STRIDE], dtype=np.float64))
-    if not math.isfinite(power):
-        return math.inf
-    return 10 * math.log10(power) if power > 0 else -math.inf
-
-
-def frame_levels(y: Samples, sr: int) -> NDArray[np.float64]:
-    """Return the levels of frames of `PROBE_S`, as in `level_db`, float64 (frames,)."""
-    size = round(PROBE_S * sr)
-    frames = y[: y.size // size * size].reshape(-1, size)[:, ::_STRIDE]
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        power = frames.var(axis=1, dtype=np.float64)
-        return np.where(np.isfinite(power), 10 * np.log10(power), np.inf)
-
-
-def loud_second_db(y: Samples, sr: int) -> float:
-    """Return the level that the loudest second of samples exceeds, in dB; -inf for no samples.
-
-    The second is made of the loudest frames of `PROBE_S`, wherever they are.
-    """
-    levels = np.sort(frame_levels(y, sr))[::-1]
-    count = min(levels.size, round(1 / PROBE_S))
-    return float(levels[count - 1]) if count else -math.inf
 
 
 def middle_of(stretches: list[Stretch], length_s: float) -> list[Stretch]:

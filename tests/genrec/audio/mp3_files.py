@@ -8,7 +8,8 @@ import random
 import av
 import numpy as np
 
-from genrec.audio.mpeg import frames_in, parse_frame, stated_length
+from genrec.audio.mpeg import frames_in, parse_frame
+from genrec.audio.mpeg_length import stated_length
 from tests.synth import Samples
 
 

@@ -10,11 +10,12 @@ import pytest
 
 from genrec.audio import sounding
 from genrec.audio.decode import decode
+from genrec.audio.levels import MIN_GAP_S, PROBE_S, frame_levels, level_db
 from genrec.audio.limits import DecodeLimits
-from genrec.audio.sounding import Sketch, frame_levels, level_db, middle_of, read_middle
+from genrec.audio.sounding import Sketch, middle_of, read_middle, read_start
 from genrec.errors import SilentAudio
 from tests.hostile_files import flac_with_length
-from tests.synth import Samples, music, silence, tone, write
+from tests.synth import Samples, music, silence, tone, write, write_av
 
 SR = 8000
 LIMITS = DecodeLimits(max_seconds=10)
@@ -42,7 +43,7 @@ class MemoryReader:
         return part, SR
 
     def probe(self, at_s: float, length_s: float, *, exact: bool) -> tuple[Samples, int]:
-        assert exact or length_s == sounding.PROBE_S
+        assert exact or length_s == PROBE_S
         self.probes += 1
         return self.read(at_s, length_s)
 
@@ -67,6 +68,31 @@ def shares(y: Samples, *sounds: Samples) -> list[float]:
 def sliding(y: Samples, size: int = 40) -> np.ndarray:
     """Return all stretches of ``size`` samples, (n, size)."""
     return np.lib.stride_tricks.sliding_window_view(y, size)
+
+
+class Pipe:
+    """A file that cannot seek, so that no length is written into its header."""
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self.content += data
+        return len(data)
+
+
+def live(y: Samples, container: str, codec: str) -> bytes:
+    """Return a recording whose length is not in its header."""
+    pipe = Pipe()
+    write_av(pipe, y, SR, container=container, codec=codec)
+    return bytes(pipe.content)
+
+
+def near(y: Samples, original: Samples) -> Samples:
+    """Return the original, shifted to where the beginning of ``y`` lies in it."""
+    n = 2 ** (y.size + original.size).bit_length()
+    found = np.fft.irfft(np.fft.rfft(y, n).conj() * np.fft.rfft(original, n), n)
+    return np.roll(original, -int(np.argmax(found)))
 
 
 def noise(seconds: float, level: float) -> Samples:
@@ -163,7 +189,7 @@ def test_number_of_probes_and_of_read_seconds_is_limited() -> None:
     assert reader.duration_s is not None
     y, _, _ = read_middle(reader, reader.duration_s, 10)
     assert reader.probes <= sounding.MAX_PROBES
-    assert reader.read_s < 10 * (1 + sounding.ROUNDS) + sounding.MAX_PROBES * sounding.MIN_GAP_S
+    assert reader.read_s < 10 * (1 + sounding.ROUNDS) + sounding.MAX_PROBES * MIN_GAP_S
     assert float(np.mean(frame_levels(y, SR) > -60)) > 0.6
 
 
@@ -201,7 +227,7 @@ def test_gaps_are_in_order_and_long_enough() -> None:
         sorted(gaps)[:1] + sorted(gaps)[-1:], (expected[0], expected[2]), strict=True
     ):
         assert found == pytest.approx(wanted, abs=0.5)
-    assert all(end - start >= sounding.MIN_GAP_S for start, end in gaps)
+    assert all(end - start >= MIN_GAP_S for start, end in gaps)
 
 
 # Files
@@ -228,6 +254,33 @@ def test_song_of_a_file_is_decoded_as_without_probes(kind: str, tmp_path: Path) 
     )
     assert y.size == 10 * SR
     assert error < 0.01
+
+
+@pytest.mark.parametrize(
+    ("container", "codec"), [("matroska", "aac"), ("webm", "libopus"), ("flac", "flac")]
+)
+def test_recording_of_unknown_length_is_read_until_it_sounds(
+    container: str, codec: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "live"
+    path.write_bytes(live(np.concatenate([silence(45, SR), SONG]), container, codec))
+    decoded = decode(path, sr=SR, limits=LIMITS)
+    assert 9.5 * SR < decoded.y.size <= 10 * SR
+    assert float(np.mean(frame_levels(decoded.y, SR) > -50)) > 0.97
+    path.write_bytes(live(SONG, container, codec))
+    y = decode(path, sr=SR, limits=LIMITS).y
+    assert float(np.corrcoef(y[SR : 9 * SR], near(y, SONG)[SR : 9 * SR])[0, 1]) > 0.9
+
+
+def test_silence_of_unknown_length_is_refused_in_bounded_time(tmp_path: Path) -> None:
+    path = tmp_path / "live"
+    path.write_bytes(live(silence(400, SR), "matroska", "flac"))
+    with pytest.raises(SilentAudio):
+        decode(path, sr=SR, limits=LIMITS)
+    reader = MemoryReader(silence(4000, SR))
+    y, _ = read_start(reader, 10)
+    assert y.size == 10 * SR
+    assert reader.read_s <= 10 * (sounding.MAX_STRETCHES + 1)
 
 
 def test_inverted_channels_sound(tmp_path: Path) -> None:
