@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -94,10 +95,16 @@ SIGNATURES = (
     (WAVPACK, ((0, b"wvpk"),)),
 )
 # Signatures that are long enough to be searched for behind other bytes.
-SEARCHED = (
-    (FLAC, b"fLaC\x00\x00\x00\x22"),
-    (FLAC, b"fLaC\x80\x00\x00\x22"),
-    (OGG, b"OggS\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00"),
+SEARCHED = tuple(
+    (container, re.compile(pattern, re.DOTALL))
+    for container, pattern in (
+        (FLAC, rb"fLaC[\x00\x80]\x00\x00\x22"),
+        (OGG, rb"OggS\x00\x02\x00{8}"),
+        (WAV, rb"(?:RIFF|RIFX|RF64).{4}WAVE[ -~]{4}"),
+        (AIFF, rb"FORM.{4}AIF[FC][ -~]{4}"),
+        (MP4, rb"\x00\x00\x00[\x08-\x80]ftyp[ -~]{4}"),
+        (MATROSKA, rb"\x1aE\xdf\xa3.{1,40}?\x42\x82.{1,8}?(?:webm|matroska)"),
+    )
 )
 # Boxes with which QuickTime and MP4 files begin that have no "ftyp" before them.
 MP4_BOXES = (b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp", b"moof", b"uuid")
@@ -169,9 +176,9 @@ def _search(file: BinaryIO, begin: int) -> Sniffed | None:
     tag = begin == 0 and read_at(file, 0, 3) == b"ID3"
     data = read_at(file, begin, TAG_SEARCH_BYTES if tag else SEARCH_BYTES)
     found: list[tuple[int, Container]] = []
-    for container, magic in SEARCHED:
-        at = data.find(magic)
-        if at >= 0:
+    for container, pattern in SEARCHED:
+        if match := pattern.search(data):
+            at = match.start()
             opus = container is OGG and data[at + 28 : at + 36] == b"OpusHead"
             found.append((at, OPUS if opus else container))
     frames = mpeg.find_frames(data)
@@ -195,7 +202,7 @@ def _decoder_start(file: BinaryIO, sound: int) -> int:
     return 0
 
 
-def has_too_many_chunks(file: BinaryIO, container: Container) -> bool:
+def has_too_many_chunks(file: BinaryIO, container: Container, start: int = 0) -> bool:
     """Return whether a WAV, AIFF or MP4 has more than ``MAX_CHUNKS`` chunks, or boxes, in a row.
 
     Decoders take microseconds for each, empty ones too, so 25 MB of them take longer than a clip.
@@ -204,12 +211,12 @@ def has_too_many_chunks(file: BinaryIO, container: Container) -> bool:
     ----------
     file
         Open for reading and seekable. Its position changes.
-    container
+    container, start
         The result of `sniff`.
     """
     if container not in (WAV, AIFF, MP4):
         return False
-    at = _skip_tags(file)
+    at = start or _skip_tags(file)
     big = container is not WAV or read_at(file, at, 4) == b"RIFX"
     at += 0 if container is MP4 else 12
     for _ in range(MAX_CHUNKS):

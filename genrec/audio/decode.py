@@ -144,7 +144,7 @@ def _decode_raw(file: BinaryIO, limits: DecodeLimits) -> RawAudio:
             f"This file is {containers.describe(file)}. Send a sound file: {FORMATS}."
         )
     container, start = sniffed.container, sniffed.start
-    if containers.has_too_many_chunks(file, container):
+    if containers.has_too_many_chunks(file, container, start):
         raise UnreadableAudio(
             f"This file has more than {containers.MAX_CHUNKS:,} parts, as no recording has. "
             "Export it again or send another one."

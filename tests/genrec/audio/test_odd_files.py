@@ -84,7 +84,7 @@ def test_mp3_that_begins_too_late_is_refused(song: bytes, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("before", [bytes(999), NOISE[:20_000], id3(10) + NOISE[:999]])
-@pytest.mark.parametrize("kind", ["flac", "ogg", "aac"])
+@pytest.mark.parametrize("kind", ["flac", "ogg", "aac", "wav", "aiff", "m4a", "webm", "mkv"])
 def test_other_formats_behind_other_bytes_are_decoded(
     kind: str, before: bytes, tmp_path: Path
 ) -> None:
