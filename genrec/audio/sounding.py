@@ -12,15 +12,10 @@ import math
 from collections.abc import Iterable
 from itertools import pairwise
 
-from genrec.audio.levels import (
-    FLOOR_DB,
-    MIN_GAP_S,
-    PROBE_S,
-    frame_levels,
-    gaps_in,
-    level_db,
-    threshold_db,
-)
+import numpy as np
+from numpy.typing import NDArray
+
+from genrec.audio.levels import MIN_GAP_S, PROBE_S, Silence, frame_levels, level_db
 from genrec.audio.readers import Samples, SoundReader, join_parts
 
 # (start, end) in seconds.
@@ -29,7 +24,7 @@ Stretch = tuple[float, float]
 Piece = tuple[float, Samples, int]
 
 # Probes of a file that sounds throughout, and of one in which a probe is silent.
-PROBES, CLOSE_PROBES = 8, 32
+PROBES, CLOSE_PROBES = 6, 32
 # All probes of one file, those of the bisection included.
 MAX_PROBES = 150
 # If less sounds, so much before and after each stretch is decoded too, in seconds.
@@ -96,8 +91,9 @@ def read_start(reader: SoundReader, length_s: float) -> tuple[Samples, int]:
     y, sr, left_s = first, rate, length_s
     parts: list[tuple[Samples, int]] = []
     for index in range(1, MAX_STRETCHES + 1):
-        loud = [level for level in frame_levels(y, sr) if FLOOR_DB < level < math.inf]
-        for a, b in _without([(0.0, y.size / sr)], gaps_in(y, sr, threshold_db(loud))):
+        levels = frame_levels(y, sr)
+        gaps = Silence.of(levels).gaps_in(levels)
+        for a, b in _without([(0.0, y.size / sr)], gaps):
             parts.append((y[round(a * sr) : round(min(b, a + left_s) * sr)], sr))
             left_s -= parts[-1][0].size / sr
         if left_s < PROBE_S or y.size < (length_s - PROBE_S) * sr:
@@ -120,17 +116,20 @@ class Sketch:
 
     def __init__(self, reader: SoundReader, duration_s: float, middle: Piece) -> None:
         self._reader, self._duration_s = reader, duration_s
-        self._middle = middle
+        self._middle_s, self._middle = middle[0], frame_levels(*middle[1:])
         self._left = MAX_PROBES
-        self._threshold_db = FLOOR_DB
+        self._silence = Silence()
 
     def gaps(self) -> list[Stretch]:
         """Return the stretches of at least `MIN_GAP_S` that do not sound, in order.
 
         An empty list is returned for a file in which nothing sounds.
         """
-        levels = self._levels(PROBES)
-        if min(levels.values()) > self._threshold_db and not self.gaps_in(*self._middle):
+        levels = self._levels()
+        low = [at_s for at_s, level in levels.items() if level < self._silence.steady_db]
+        throughout = all(self._sounds(at_s - MIN_GAP_S / 2) for at_s in low)
+        inside = self._shifted(self._middle, self._middle_s)
+        if throughout and not inside:
             return []
         sounds = self._close_look()
         times = sorted(sounds)
@@ -144,43 +143,47 @@ class Sketch:
         edges = [0.0, *ends, self._duration_s]
         silent = not sounds[times[0]]
         gaps = [edge for index, edge in enumerate(pairwise(edges)) if (index % 2 == 0) == silent]
-        return [gap for gap in gaps if gap[1] - gap[0] >= MIN_GAP_S] + self.gaps_in(*self._middle)
+        return [gap for gap in gaps if gap[1] - gap[0] >= MIN_GAP_S] + inside
 
     def gaps_in(self, start_s: float, y: Samples, sr: int) -> list[Stretch]:
         """Return the stretches of decoded samples that do not sound, in seconds of the file."""
-        gaps = gaps_in(y, sr, self._threshold_db)
-        return [(start_s + a, start_s + b) for a, b in gaps]
+        return self._shifted(frame_levels(y, sr), start_s)
 
-    def _levels(self, count: int) -> dict[float, float]:
-        """Return the levels at ``count`` even times, and set the threshold from them."""
-        start_s, y, sr = self._middle
+    def _shifted(self, levels: NDArray[np.float64], start_s: float) -> list[Stretch]:
+        return [(start_s + a, start_s + b) for a, b in self._silence.gaps_in(levels)]
+
+    def _levels(self) -> dict[float, float]:
+        """Return the levels at `PROBES` even times, and set the levels of silence from them."""
         levels: dict[float, float] = {}
-        for index in range(count):
-            at_s = (index + 0.5) * self._duration_s / count
-            at = round((at_s - start_s) * sr)
-            if 0 <= at < y.size - round(PROBE_S * sr):
-                levels[at_s] = level_db(y[at : at + round(PROBE_S * sr)])
+        for index in range(PROBES):
+            at_s = (index + 0.5) * self._duration_s / PROBES
+            frame = math.floor((at_s - self._middle_s) / PROBE_S)
+            if 0 <= frame < self._middle.size:
+                levels[at_s] = float(self._middle[frame])
             else:
                 self._left -= 1
                 levels[at_s] = level_db(self._reader.probe(at_s, PROBE_S, exact=False)[0])
-        loud = [level for level in [*levels.values(), level_db(y)] if FLOOR_DB < level < math.inf]
-        self._threshold_db = threshold_db(loud)
+        self._silence = Silence.of([*levels.values(), self._middle_db()])
         return levels
+
+    def _middle_db(self) -> float:
+        """Return the level that a tenth of the decoded part exceeds."""
+        ordered = np.sort(self._middle)
+        return float(ordered[9 * ordered.size // 10]) if ordered.size else -math.inf
 
     def _close_look(self) -> dict[float, bool]:
         """Return whether the file sounds at many times; the decoded middle needs no probes."""
-        start_s, y, sr = self._middle
-        end_s = start_s + y.size / sr
+        end_s = self._middle_s + self._middle.size * PROBE_S
         sounds: dict[float, bool] = {}
         for index in range(CLOSE_PROBES):
             at_s = (index + 0.5) * self._duration_s / CLOSE_PROBES
-            if not start_s <= at_s <= end_s:
+            if not self._middle_s <= at_s <= end_s:
                 sounds[at_s] = self._sounds(at_s - MIN_GAP_S / 2)
-        frames = frame_levels(y, sr)
+        silent = self._silence.mask(self._middle)
         step = round(MIN_GAP_S / PROBE_S)
-        for first in range(0, frames.size - step + 1, step):
-            at_s = start_s + (first + step / 2) * PROBE_S
-            sounds[at_s] = bool((frames[first : first + step] > self._threshold_db).any())
+        for first in range(0, silent.size - step + 1, step):
+            at_s = self._middle_s + (first + step / 2) * PROBE_S
+            sounds[at_s] = not silent[first : first + step].all()
         return sounds
 
     def _sounds(self, start_s: float) -> bool:
@@ -188,7 +191,7 @@ class Sketch:
         self._left -= 1
         start_s = max(start_s, PROBE_S)
         levels = frame_levels(*self._reader.probe(start_s, MIN_GAP_S, exact=True))
-        return bool((levels > self._threshold_db).any())
+        return not self._silence.mask(levels).all()
 
     def _last_sound(self, a: float, b: float) -> float:
         """Return where sound ends between a time with sound and one without, by bisection."""
