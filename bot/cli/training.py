@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from bot.cli.training_report import print_report
+
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from genrec.pipeline import PresetAnalyzer
     from genrec.spectrogram import SpectrogramConfig
     from genrec.training.data.dataset import Dataset, Parts
 
@@ -138,7 +144,7 @@ def export(
             others=exported.predictions,
         )
     write_card(exported, report, settings, read_history(run) if run else [])
-    _print_report(report)
+    print_report(report)
     print(f"Written: {out} ({exported.preset.model_id}, {exported.precision})")
 
 
@@ -159,8 +165,27 @@ def evaluate(
         bool,
         typer.Option(
             "--robustness",
-            help="Also measure robustness to coding, band limits, noise and short clips"
+            help="Also measure robustness to coding, noise, silence, late starts and more"
             " (takes minutes).",
+        ),
+    ] = False,
+    changes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...",
+            help="With --robustness, only these changes to audio files; * stands for any text.",
+        ),
+    ] = None,
+    first_per_genre: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="With --robustness, only so many excerpts with audio of each genre."
+        ),
+    ] = None,
+    write_card: Annotated[
+        bool,
+        typer.Option(
+            "--write-card", help="Write the robustness into the preset's metrics and model card."
         ),
     ] = False,
     plots: Annotated[Path | None, typer.Option(help="Folder for the plots.")] = None,
@@ -171,7 +196,10 @@ def evaluate(
     with training_extra():
         from genrec.pipeline import PresetAnalyzer
         from genrec.preset import Preset
+        from genrec.training.evaluation.changes import select_changes
         from genrec.training.evaluation.evaluate import evaluate as evaluate_preset
+        from genrec.training.export.model_card import add_robustness
+    select_changes(changes)  # a wrong name is an error before the evaluation
     analyzer = PresetAnalyzer(Preset.load(preset))
     dataset, parts = _load(data, split, analyzer.preset.spectrogram, cache)
     with progress_bar("Predicting") as progress:
@@ -180,16 +208,9 @@ def evaluate(
         )
     report = {"data": str(data), "split": split, **report}
     if robustness:
-        from genrec.training.evaluation import robustness as clips
-        from genrec.training.evaluation import robustness_arrays as arrays
-
-        indices = parts[part]
-        with progress_bar("Robustness, audio files") as progress:
-            report["robustness"] = clips.robustness(analyzer, dataset, indices, progress)
-        with progress_bar("Robustness, spectrograms") as progress:
-            report["robustness_arrays"] = arrays.robustness_arrays(
-                analyzer, dataset, indices, progress
-            )
+        report |= _robustness(analyzer, dataset, parts[part], changes, first_per_genre)
+        if write_card:
+            add_robustness(analyzer.preset, report["robustness"])
     if plots is not None:
         from genrec.training.evaluation.plots import (
             plot_confusion,
@@ -203,7 +224,29 @@ def evaluate(
     if as_json:
         print(json.dumps(report, ensure_ascii=False, indent=2))
     else:
-        _print_report(report)
+        print_report(report)
+
+
+def _robustness(
+    analyzer: PresetAnalyzer,
+    dataset: Dataset,
+    indices: NDArray[np.int64],
+    changes: str | None,
+    per_genre: int | None,
+) -> dict[str, Any]:
+    """Return the report's tables of robustness; that of spectrograms only without ``changes``."""
+    from genrec.training.evaluation import robustness as clips
+    from genrec.training.evaluation.changes import select_changes
+    from genrec.training.evaluation.robustness_arrays import robustness_arrays
+
+    chosen = clips.with_audio(dataset, indices, per_genre)
+    with progress_bar("Robustness, audio files") as progress:
+        rows = clips.robustness(analyzer, dataset, chosen, progress, select_changes(changes))
+    if changes is not None:
+        return {"robustness": rows}
+    with progress_bar("Robustness, spectrograms") as progress:
+        arrays = robustness_arrays(analyzer, dataset, indices, progress)
+    return {"robustness": rows, "robustness_arrays": arrays}
 
 
 def _load(
@@ -243,77 +286,3 @@ def training_extra() -> Iterator[None]:
             f"{error.name} is not installed; training needs the extra: pip install 'genrec[train]',"
             " or `make test` once in a clone."
         ) from error
-
-
-def _print_report(report: dict[str, Any]) -> None:
-    """Print precision, recall and F1 per genre as a table, and the other metrics as lines."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(highlight=False)
-    table = Table(title=f"{report['preset']}, {report['part']} part", title_justify="left")
-    for heading in ("genre", "precision", "recall", "F1", "tracks"):
-        table.add_column(heading, justify="left" if heading == "genre" else "right")
-    for label, row in report["per_class"].items():
-        cells = (f"{row[name]:.2f}" for name in ("precision", "recall", "f1"))
-        table.add_row(label, *cells, str(row["support"]))
-    console.print(table)
-    console.print(
-        f"accuracy {report['accuracy']:.3f} on {report['tracks']} tracks,"
-        f" macro F1 {report['macro_f1']:.3f}"
-    )
-    for group in ("calibration", "neighbours", "audio"):
-        if report[group]:
-            figures = ", ".join(f"{name} {_short(v)}" for name, v in report[group].items())
-            console.print(f"{group}: {figures}")
-    for name in ("nearest", "unrelated"):
-        deciles = " ".join(f"{each:.2f}" for each in report["similarity"][name])
-        console.print(f"similarity, {name}, minimum, deciles, maximum: {deciles}")
-    raw = report["raw_cosine_unrelated"]
-    console.print(f"mean cosine of unrelated tracks before centring: {raw:.4f}")
-    if report.get("robustness"):
-        _print_robustness(report["robustness"])
-    if report.get("robustness_arrays"):
-        _print_robustness_arrays(report["robustness_arrays"])
-
-
-def _print_robustness(rows: list[dict[str, Any]]) -> None:
-    """Print the effect of each change to audio files."""
-    from rich.console import Console
-    from rich.table import Table
-
-    headings = {
-        "accuracy": "accuracy",
-        "genre_kept": "same genre",
-        "four_of_five": "4 of 5 tracks",
-        "cosine_median": "cosine",
-        "cosine_min": "minimum",
-    }
-    table = Table(title=f"{rows[0]['clips']} clips, changed", title_justify="left")
-    table.add_column("change", no_wrap=True)
-    for heading in headings.values():
-        table.add_column(heading, justify="right")
-    for row in rows:
-        figures = ("-" if row[key] is None else _short(row[key]) for key in headings)
-        table.add_row(row["change"], *figures)
-    Console(highlight=False).print(table)
-
-
-def _print_robustness_arrays(rows: list[dict[str, Any]]) -> None:
-    """Print the effect of each change to spectrograms."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(title=f"{rows[0]['tracks']} spectrograms, changed", title_justify="left")
-    table.add_column("change", no_wrap=True)
-    table.add_column("accuracy", justify="right")
-    table.add_column("difference", justify="right")
-    table.add_column("same genre", justify="right")
-    for row in rows:
-        accuracy, difference = f"{row['accuracy']:.3f}", f"{row['difference']:+.3f}"
-        table.add_row(row["change"], accuracy, difference, f"{row['genre_kept']:.3f}")
-    Console(highlight=False).print(table)
-
-
-def _short(value: float) -> str:
-    return str(value) if isinstance(value, int) else f"{value:.3f}"

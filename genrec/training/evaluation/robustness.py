@@ -1,4 +1,4 @@
-"""Robustness to coding, band limits, noise, length and level, measured on audio files.
+"""Robustness to what users send, measured on audio files from end to end.
 
 genrec evaluate --preset models/vgg16 --data DIR --split all --robustness
 """
@@ -6,28 +6,26 @@ genrec evaluate --preset models/vgg16 --data DIR --split all --robustness
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
-import soundfile
-import soxr
 from numpy.typing import NDArray
-from scipy.signal import butter, sosfilt
 
 from genrec.audio.decode import decode
+from genrec.errors import DataError, InputRefused
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import StarterCatalogue
 from genrec.training.data.dataset import Dataset, Progress, no_progress
+from genrec.training.evaluation.changes import CHANGES, UNCHANGED
 
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 K = 5
-BLOCK = 4096  # samples per write: libsndfile's Vorbis encoder crashes on long ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +37,76 @@ class QueryResult:
     nearest: frozenset[int]
 
 
+Results = Mapping[str, Sequence[QueryResult | None]]
+"""By change, one result per clip; None for a refused clip."""
+
+
+def with_audio(data: Dataset, indices: Ints, per_genre: int | None = None) -> list[int]:
+    """Return the indices of excerpts that have audio.
+
+    Parameters
+    ----------
+    data, indices
+        The data set and the excerpts to choose from.
+    per_genre
+        Only so many of each genre, the first by name; None for all.
+    """
+    found = [int(i) for i in indices if data.names[int(i)] in data.audio]
+    if per_genre is None:
+        return found
+    seen: Counter[str] = Counter()
+    chosen = []
+    for i in sorted(found, key=lambda i: data.names[i]):
+        seen[data.genres[i]] += 1
+        if seen[data.genres[i]] <= per_genre:
+            chosen.append(i)
+    return chosen
+
+
 def robustness(
-    analyzer: PresetAnalyzer, data: Dataset, indices: Ints, progress: Progress = no_progress
+    analyzer: PresetAnalyzer,
+    data: Dataset,
+    indices: Sequence[int],
+    progress: Progress = no_progress,
+    changes: Sequence[str] = tuple(CHANGES),
 ) -> list[dict[str, Any]]:
-    """Return a table of a preset's results on audio files, unchanged and after each of `CHANGES`.
+    """Return a table of a preset's results on audio files, unchanged and after each change.
 
     Parameters
     ----------
     analyzer
         The preset. Neighbours come from its starter catalogue, without the excerpt itself.
     data, indices
-        The data set and the excerpts. Excerpts without audio are skipped.
+        The data set and excerpts of it that have audio, see :func:`with_audio`.
     progress
         Called with (done, total) after each changed clip.
+    changes
+        Keys of `CHANGES`, with those of their references.
 
     Returns
     -------
-    One row per change, the first is ``none``; empty if no excerpt has audio. Each row has
-    ``change``, ``clips`` and ``accuracy``. ``genre_kept`` is the share of clips with the genre of
-    the unchanged clip. ``cosine_median`` and ``cosine_min`` are cosines with the embedding of the
-    unchanged clip. ``four_of_five`` is the share of clips that keep four of the five nearest
-    tracks; it is null without a starter catalogue.
+    One row per change; empty without excerpts. Each row has ``change``, ``clips``, ``accuracy``
+    and ``refused``, the number of clips that cannot be analysed. The other figures compare a clip
+    with the same clip after the change ``reference``. ``genre_kept`` is the share of clips with
+    the same genre. ``four_of_five`` is the share of clips that keep four of the five nearest
+    tracks; it is null without a starter catalogue. A refused clip keeps neither. ``cosine_median``
+    and ``cosine_min`` are cosines of the two embeddings; they are null if all are refused.
+
+    Raises
+    ------
+    DataError
+        The audio of an unchanged excerpt cannot be analysed.
     """
-    with_audio = [int(i) for i in indices if data.names[int(i)] in data.audio]
-    if not with_audio:
+    if not len(indices):
         return []
     catalogue = analyzer.preset.starter()
-    results: dict[str, list[QueryResult]] = {name: [] for name in CHANGES}
-    clips = changed_clips(analyzer, data, [data.names[i] for i in with_audio], CHANGES)
+    results: dict[str, list[QueryResult | None]] = {name: [] for name in changes}
+    clips = changed_clips(analyzer, data, [data.names[i] for i in indices], changes)
     for done, (name, change, path) in enumerate(clips, start=1):
-        results[change].append(_query(analyzer, path, catalogue, name))
-        progress(done, len(with_audio) * len(CHANGES))
-    truth = [data.genres[i] for i in with_audio]
-    unchanged = results[UNCHANGED]
-    return [_row(change, found, unchanged, truth) for change, found in results.items()]
+        results[change].append(_query(analyzer, path, catalogue, name, change))
+        progress(done, len(indices) * len(changes))
+    truth = [data.genres[i] for i in indices]
+    return [_row(change, results, truth, ranked=catalogue is not None) for change in changes]
 
 
 def changed_clips(
@@ -102,14 +136,24 @@ def changed_clips(
                 continue
             y = decode(data.audio[name], sr=sr, limits=analyzer.limits).y
             for change in changes:
-                CHANGES[change](path, y, sr)
+                CHANGES[change].write(path, y, sr)
                 yield name, change, path
 
 
 def _query(
-    analyzer: PresetAnalyzer, path: Path, catalogue: StarterCatalogue | None, name: str
-) -> QueryResult:
-    analysis = analyzer.analyze(path)
+    analyzer: PresetAnalyzer,
+    path: Path,
+    catalogue: StarterCatalogue | None,
+    name: str,
+    change: str,
+) -> QueryResult | None:
+    """Return the result of a changed clip; None if it is refused."""
+    try:
+        analysis = analyzer.analyze(path)
+    except InputRefused as error:
+        if change == UNCHANGED:
+            raise DataError(f"The audio of {name} cannot be analysed: {error}") from error
+        return None
     nearest: list[int] = []
     if catalogue is not None:
         order = np.argsort(-(catalogue.embeddings @ analysis.embedding), kind="stable")
@@ -117,109 +161,21 @@ def _query(
     return QueryResult(analysis.scores[0].label, analysis.embedding, frozenset(nearest))
 
 
-def _row(
-    change: str, found: list[QueryResult], unchanged: list[QueryResult], truth: list[str]
-) -> dict[str, Any]:
-    pairs = list(zip(found, unchanged, strict=True))
+def _row(change: str, results: Results, truth: Sequence[str], *, ranked: bool) -> dict[str, Any]:
+    """Return the row of one change; ``ranked`` says whether there are nearest tracks."""
+    found, reference = results[change], CHANGES[change].reference
+    pairs = [(a, b) for a, b in zip(found, results[reference], strict=True) if a is not None and b]
     cosines = [float(a.embedding @ b.embedding) for a, b in pairs]
-    four_of_five = [len(a.nearest & b.nearest) >= K - 1 for a, b in pairs]
+    kept = sum(len(a.nearest & b.nearest) >= K - 1 for a, b in pairs)
+    right = [a is not None and a.genre == t for a, t in zip(found, truth, strict=True)]
     return {
         "change": change,
+        "reference": reference,
         "clips": len(found),
-        "accuracy": float(np.mean([a.genre == t for a, t in zip(found, truth, strict=True)])),
-        "genre_kept": float(np.mean([a.genre == b.genre for a, b in pairs])),
-        "cosine_median": float(np.median(cosines)),
-        "cosine_min": float(np.min(cosines)),
-        "four_of_five": float(np.mean(four_of_five)) if unchanged[0].nearest else None,
+        "refused": sum(a is None for a in found),
+        "accuracy": float(np.mean(right)),
+        "genre_kept": sum(a.genre == b.genre for a, b in pairs) / len(found),
+        "cosine_median": float(np.median(cosines)) if cosines else None,
+        "cosine_min": float(np.min(cosines)) if cosines else None,
+        "four_of_five": kept / len(found) if ranked else None,
     }
-
-
-WriteClip = Callable[[Path, Float, int], None]
-"""Function (path, samples (n,), sample rate) that writes changed samples to a file."""
-
-
-def _with_libsndfile(
-    container: str, subtype: str, change: Callable[[Float, int], Float] = lambda y, sr: y
-) -> WriteClip:
-    """Return a function that writes samples with libsndfile, after ``change``."""
-
-    def write(path: Path, y: Float, sr: int) -> None:
-        with soundfile.SoundFile(path, "w", sr, 1, format=container, subtype=subtype) as file:
-            changed = change(y, sr)
-            for start in range(0, len(changed), BLOCK):
-                file.write(changed[start : start + BLOCK])
-
-    return write
-
-
-def _with_ffmpeg(container: str, codec: str, kbit_s: int, rate: int | None = None) -> WriteClip:
-    """Return a function that writes samples with FFmpeg, resampled to ``rate`` if given."""
-
-    def write(path: Path, y: Float, sr: int) -> None:
-        if rate is not None:
-            y, sr = np.asarray(soxr.resample(y, sr, rate), dtype=np.float32), rate
-        with av.open(path, "w", format=container) as output:
-            stream = output.add_stream(codec, rate=sr, layout="mono")
-            assert isinstance(stream, av.AudioStream)
-            stream.codec_context.bit_rate = 1000 * kbit_s
-            for start in range(0, len(y), BLOCK):
-                part = np.ascontiguousarray(y[np.newaxis, start : start + BLOCK])
-                frame = av.AudioFrame.from_ndarray(part, format="fltp", layout="mono")
-                frame.sample_rate, frame.pts = sr, start
-                output.mux(stream.encode(frame))
-            output.mux(stream.encode(None))
-
-    return write
-
-
-def _at_16_khz(path: Path, y: Float, sr: int) -> None:
-    _with_libsndfile("WAV", "PCM_16")(path, np.asarray(soxr.resample(y, sr, 16_000)), 16_000)
-
-
-def _telephone(path: Path, y: Float, sr: int) -> None:
-    """Write samples in telephone quality: 300..3,400 Hz at 8 kHz in 8-bit mu law (ITU-T G.711)."""
-    filtered = sosfilt(butter(4, (300, 3400), "bandpass", fs=sr, output="sos"), y)
-    _with_libsndfile("WAV", "ULAW")(path, np.asarray(soxr.resample(filtered, sr, 8_000)), 8_000)
-
-
-def _noisy(y: Float, sr: int) -> Float:  # noqa: ARG001
-    """Return samples plus white noise at a signal-to-noise ratio of 20 dB."""
-    noise = np.random.default_rng(0).normal(0, 1, len(y))
-    return np.asarray(y + noise * np.sqrt(np.mean(y**2)) / 10, dtype=np.float32)
-
-
-def _middle(seconds: float) -> Callable[[Float, int], Float]:
-    def cut(y: Float, sr: int) -> Float:
-        wanted = min(len(y), round(seconds * sr))
-        start = (len(y) - wanted) // 2
-        return y[start : start + wanted]
-
-    return cut
-
-
-UNCHANGED = "none"
-COMMON_CHANGES = (
-    "MP3",
-    "MP3, 64 kbit/s",
-    "Vorbis",
-    "AAC, 128 kbit/s",
-    "Opus, 96 kbit/s",
-    "16 kHz",
-    "noise at 20 dB",
-)
-"""Common changes of a clip's audio, which should not change its result."""
-CHANGES: dict[str, WriteClip] = {
-    UNCHANGED: _with_libsndfile("WAV", "FLOAT"),
-    "FLAC": _with_libsndfile("FLAC", "PCM_16"),
-    "MP3": _with_libsndfile("MP3", "MPEG_LAYER_III"),
-    "MP3, 64 kbit/s": _with_ffmpeg("mp3", "libmp3lame", 64),
-    "Vorbis": _with_libsndfile("OGG", "VORBIS"),
-    "AAC, 128 kbit/s": _with_ffmpeg("mp4", "aac", 128),
-    "Opus, 96 kbit/s": _with_ffmpeg("webm", "libopus", 96, 48_000),
-    "16 kHz": _at_16_khz,
-    "telephone": _telephone,
-    "noise at 20 dB": _with_libsndfile("WAV", "FLOAT", _noisy),
-    "20 dB quieter": _with_libsndfile("WAV", "FLOAT", lambda y, sr: y * np.float32(0.1)),
-    "10 s": _with_libsndfile("WAV", "FLOAT", _middle(10)),
-    "5 s": _with_libsndfile("WAV", "FLOAT", _middle(5)),
-}

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from genrec.errors import DataError
 from genrec.preset import METRICS, Preset
 from genrec.training.evaluation.plots import (
     plot_confusion,
@@ -15,6 +16,7 @@ from genrec.training.evaluation.plots import (
     plot_reliability,
     plot_similarity,
 )
+from genrec.training.evaluation.robustness_table import robustness_table
 from genrec.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ Accuracy per confidence bin, and similarities of nearest and unrelated tracks:
 ![Similarities](similarity.png)
 
 ![Training history](history.png)
-
+{robustness}
 ## Data
 
 {data} {split_note} If the preset has a starter catalogue, it has artists, titles, embeddings and
@@ -72,6 +74,15 @@ coarse fingerprints of training and validation tracks, and no audio.
 genre too; only silence is rejected. Similarity is of sound, not of lyrics, mood or popularity. Do
 not use it to identify recordings, decide on rights or judge people by their taste.
 """
+
+ROBUSTNESS = """
+## Robustness
+
+Clips that keep genre and tracks after a change, of {clips} excerpts with audio. An excerpt may be a
+training track, so only the comparison counts. [Training](../../docs/training.md#robustness)
+describes the changes and the command.
+
+{table}"""
 
 ARCHITECTURES = {"vgg16": "VGG16", "resnet50": "ResNet50"}
 INITIAL_WEIGHTS = {"none": "random weights", "imagenet": "ImageNet weights"}
@@ -154,7 +165,33 @@ def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
         audio=_audio_row(metrics["audio"]),
         conversion=", ".join(f"{k} {v:.3f}" for k, v in metrics["validation_accuracy"].items()),
         table=_genre_table(metrics["per_class"]),
+        robustness=_robustness_section(preset.name, metrics.get("robustness")),
     )
+
+
+def add_robustness(preset: Preset, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write robustness figures into metrics.json and README.md of a preset.
+
+    Parameters
+    ----------
+    preset
+        A preset with metrics.json.
+    rows
+        From :func:`genrec.training.evaluation.robustness.robustness`.
+
+    Raises
+    ------
+    DataError
+        The preset has no metrics.json.
+    """
+    path = preset.folder / METRICS
+    try:
+        metrics = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path} is missing; write it with `genrec export`.") from error
+    metrics["robustness"] = list(rows)
+    path.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
+    (preset.folder / "README.md").write_text(card(preset, metrics), encoding="utf-8")
 
 
 def _initial_weights(weights: str) -> str:
@@ -176,6 +213,12 @@ def _audio_row(audio: Mapping[str, Any] | None) -> str:
         f"| accuracy from audio files, {audio['tracks']} of those tracks |"
         f" {audio['accuracy']:.3f} (from their spectrograms {audio['accuracy_arrays']:.3f}) |\n"
     )
+
+
+def _robustness_section(name: str, rows: Sequence[Mapping[str, Any]] | None) -> str:
+    if not rows:
+        return ""
+    return ROBUSTNESS.format(clips=rows[0]["clips"], table=robustness_table({name: rows}))
 
 
 def _genre_table(per_class: Mapping[str, Any]) -> str:

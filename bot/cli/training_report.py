@@ -1,0 +1,81 @@
+"""Tables of ``genrec evaluate`` and ``genrec export`` on a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def print_report(report: dict[str, Any]) -> None:
+    """Print precision, recall and F1 per genre as a table, and the other metrics as lines."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    table = Table(title=f"{report['preset']}, {report['part']} part", title_justify="left")
+    for heading in ("genre", "precision", "recall", "F1", "tracks"):
+        table.add_column(heading, justify="left" if heading == "genre" else "right")
+    for label, row in report["per_class"].items():
+        cells = (f"{row[name]:.2f}" for name in ("precision", "recall", "f1"))
+        table.add_row(label, *cells, str(row["support"]))
+    console.print(table)
+    console.print(
+        f"accuracy {report['accuracy']:.3f} on {report['tracks']} tracks,"
+        f" macro F1 {report['macro_f1']:.3f}"
+    )
+    for group in ("calibration", "neighbours", "audio"):
+        if report[group]:
+            figures = ", ".join(f"{name} {_short(v)}" for name, v in report[group].items())
+            console.print(f"{group}: {figures}")
+    for name in ("nearest", "unrelated"):
+        deciles = " ".join(f"{each:.2f}" for each in report["similarity"][name])
+        console.print(f"similarity, {name}, minimum, deciles, maximum: {deciles}")
+    raw = report["raw_cosine_unrelated"]
+    console.print(f"mean cosine of unrelated tracks before centring: {raw:.4f}")
+    if report.get("robustness"):
+        _print_robustness(report["robustness"])
+    if report.get("robustness_arrays"):
+        _print_robustness_arrays(report["robustness_arrays"])
+
+
+def _print_robustness(rows: list[dict[str, Any]]) -> None:
+    """Print the effect of each change to audio files."""
+    from rich.console import Console
+    from rich.table import Table
+
+    headings = {
+        "accuracy": "accuracy",
+        "genre_kept": "same genre",
+        "four_of_five": "4 of 5 tracks",
+        "cosine_median": "cosine",
+        "cosine_min": "minimum",
+        "refused": "refused",
+    }
+    table = Table(title=f"{rows[0]['clips']} clips, changed", title_justify="left")
+    table.add_column("change", no_wrap=True)
+    table.add_column("compared with", no_wrap=True)
+    for heading in headings.values():
+        table.add_column(heading, justify="right")
+    for row in rows:
+        figures = ("-" if row[key] is None else _short(row[key]) for key in headings)
+        table.add_row(row["change"], row["reference"], *figures)
+    Console(highlight=False).print(table)
+
+
+def _print_robustness_arrays(rows: list[dict[str, Any]]) -> None:
+    """Print the effect of each change to spectrograms."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{rows[0]['tracks']} spectrograms, changed", title_justify="left")
+    table.add_column("change", no_wrap=True)
+    table.add_column("accuracy", justify="right")
+    table.add_column("difference", justify="right")
+    table.add_column("same genre", justify="right")
+    for row in rows:
+        accuracy, difference = f"{row['accuracy']:.3f}", f"{row['difference']:+.3f}"
+        table.add_row(row["change"], accuracy, difference, f"{row['genre_kept']:.3f}")
+    Console(highlight=False).print(table)
+
+
+def _short(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:.3f}"
