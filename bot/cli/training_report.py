@@ -44,15 +44,17 @@ def _print_robustness(rows: list[dict[str, Any]]) -> None:
 
     headings = {
         "accuracy": "accuracy",
-        "genre_kept": "same genre",
-        "four_of_five": "4 of 5 tracks",
+        "genre_kept": "genre",
+        "four_of_five": "4 of 5",
         "cosine_median": "cosine",
-        "cosine_min": "minimum",
+        "cosine_min": "min.",
         "refused": "refused",
+        "no_music": "no music",
     }
-    table = Table(title=f"{rows[0]['clips']} clips, changed", title_justify="left")
+    title = f"{rows[0]['clips']} clips, changed: accuracy, and shares that keep genre and tracks"
+    table = Table(title=title, title_justify="left", box=None)
     table.add_column("change", no_wrap=True)
-    table.add_column("compared with", no_wrap=True)
+    table.add_column("reference", no_wrap=True)
     for heading in headings.values():
         table.add_column(heading, justify="right")
     for row in rows:

@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 
 from genrec.audio.decode import decode
 from genrec.errors import DataError, InputRefused
+from genrec.names import artist_key, song_key
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import StarterCatalogue
+from genrec.similarity import Candidate, SelectionRules, select_neighbours
 from genrec.training.data.dataset import Dataset, Progress, no_progress
 from genrec.training.evaluation.changes import CHANGES, UNCHANGED
+from genrec.types import Track
 
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -30,11 +33,14 @@ K = 5
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """Predicted genre, embedding (d,) and indices of the five nearest tracks of a clip."""
+    """Predicted genre, embedding (d,) and indices of the five recommended tracks of a clip.
 
-    genre: str
+    A clip without music has the genre None and no tracks.
+    """
+
+    genre: str | None
     embedding: Float
-    nearest: frozenset[int]
+    tracks: frozenset[int]
 
 
 Results = Mapping[str, Sequence[QueryResult | None]]
@@ -75,7 +81,8 @@ def robustness(
     Parameters
     ----------
     analyzer
-        The preset. Neighbours come from its starter catalogue, without the excerpt itself.
+        The preset. Tracks come from its starter catalogue by the selection rules, without the
+        excerpt itself.
     data, indices
         The data set and excerpts of it that have audio, see :func:`with_audio`.
     progress
@@ -85,12 +92,14 @@ def robustness(
 
     Returns
     -------
-    One row per change; empty without excerpts. Each row has ``change``, ``clips``, ``accuracy``
-    and ``refused``, the number of clips that cannot be analysed. The other figures compare a clip
-    with the same clip after the change ``reference``. ``genre_kept`` is the share of clips with
-    the same genre. ``four_of_five`` is the share of clips that keep four of the five nearest
-    tracks; it is null without a starter catalogue. A refused clip keeps neither. ``cosine_median``
-    and ``cosine_min`` are cosines of the two embeddings; they are null if all are refused.
+    One row per change; empty without excerpts. Each row has ``change``, ``clips``, ``accuracy``,
+    ``refused``, the number of clips that cannot be analysed, and ``no_music``, the number of clips
+    that hold no music by the preset's detector. The other figures compare a clip with the same
+    clip after the change ``reference``. ``genre_kept`` is the share of clips with the same genre.
+    ``four_of_five`` is the share of clips that keep four of five recommended tracks; it is null
+    without a starter catalogue. A refused clip and one without music keep neither.
+    ``cosine_median`` and ``cosine_min`` are cosines of the two embeddings; they are null if all
+    clips are refused.
 
     Raises
     ------
@@ -154,11 +163,33 @@ def _query(
         if change == UNCHANGED:
             raise DataError(f"The audio of {name} cannot be analysed: {error}") from error
         return None
-    nearest: list[int] = []
-    if catalogue is not None:
-        order = np.argsort(-(catalogue.embeddings @ analysis.embedding), kind="stable")
-        nearest = [int(i) for i in order if catalogue.names[i] != name][:K]
-    return QueryResult(analysis.scores[0].label, analysis.embedding, frozenset(nearest))
+    if analysis.music < analyzer.preset.calibration.music_below:
+        return QueryResult(None, analysis.embedding, frozenset())
+    floor = analyzer.preset.calibration.cosine_floor
+    tracks = () if catalogue is None else _recommended(catalogue, analysis.embedding, name, floor)
+    return QueryResult(analysis.scores[0].label, analysis.embedding, frozenset(tracks))
+
+
+def _recommended(
+    catalogue: StarterCatalogue, embedding: Float, name: str, floor: float
+) -> list[int]:
+    """Return the indices of the tracks recommended for an excerpt, without the excerpt itself."""
+    cosines = catalogue.embeddings @ embedding
+    candidates = (
+        Candidate(
+            Track(int(i), catalogue.titles[i], catalogue.artists[i], catalogue.genres[i], ""),
+            float(cosines[i]),
+            artist_key(catalogue.artists[i]),
+            song_key(catalogue.titles[i]),
+            catalogue.fingerprints[i],
+        )
+        for i in np.argsort(-cosines, kind="stable")
+        if catalogue.names[i] != name
+    )
+    rules = SelectionRules(count=K, floor=floor)
+    # The starter catalogue has no two tracks of the same recording.
+    chosen = select_neighbours(candidates, rules, same_recording=lambda one, other: False)
+    return [each.track.id for each in chosen]
 
 
 def _row(change: str, results: Results, truth: Sequence[str], *, ranked: bool) -> dict[str, Any]:
@@ -166,15 +197,17 @@ def _row(change: str, results: Results, truth: Sequence[str], *, ranked: bool) -
     found, reference = results[change], CHANGES[change].reference
     pairs = [(a, b) for a, b in zip(found, results[reference], strict=True) if a is not None and b]
     cosines = [float(a.embedding @ b.embedding) for a, b in pairs]
-    kept = sum(len(a.nearest & b.nearest) >= K - 1 for a, b in pairs)
+    kept = sum(len(a.tracks & b.tracks) >= K - 1 for a, b in pairs)
     right = [a is not None and a.genre == t for a, t in zip(found, truth, strict=True)]
     return {
         "change": change,
         "reference": reference,
         "clips": len(found),
         "refused": sum(a is None for a in found),
+        "no_music": sum(a is not None and a.genre is None for a in found),
         "accuracy": float(np.mean(right)),
-        "genre_kept": sum(a.genre == b.genre for a, b in pairs) / len(found),
+        "genre_kept": sum(a.genre is not None and a.genre == b.genre for a, b in pairs)
+        / len(found),
         "cosine_median": float(np.median(cosines)) if cosines else None,
         "cosine_min": float(np.min(cosines)) if cosines else None,
         "four_of_five": kept / len(found) if ranked else None,
