@@ -40,6 +40,11 @@ class Settings(BaseSettings):
         description="Music folder that /reindex indexes; without it /reindex of the library is "
         "declined.",
     )
+    keep_non_music: bool = Field(
+        False,
+        description="Whether `genrec index` and /reindex also index files that seem to contain no "
+        "music.",
+    )
 
     workers: int = Field(
         0, ge=0, le=64, description="Worker processes; 0 starts one per processor, at most four."

@@ -17,7 +17,7 @@ from db.connection import Database
 from db.gone_files import GoneFiles
 from db.index.live import LiveIndex
 from db.starter_scope import replace_starter
-from genrec.errors import CatalogueError
+from genrec.errors import CatalogueError, NoMusic
 from genrec.fingerprint import COLUMNS_EACH, same_recording
 from genrec.names import artist_key, song_key
 from genrec.preset import Preset
@@ -29,6 +29,10 @@ log = logging.getLogger(__name__)
 
 SCOPES = ("starter", "library")  # of a request that belongs to no guild
 FIRST_CANDIDATES = 48  # fetched at first; four times as many each time the rules use them up
+NO_MUSIC = (
+    "That clip seems to contain speech, noise or effects, and no music. Send a part where music"
+    " is playing."
+)
 NO_FINGERPRINT = np.zeros((15, 1), dtype=np.int8)
 
 
@@ -91,7 +95,19 @@ class Recommender:
         return analysis
 
     def genre(self, analysis: Analysis) -> Recommendation:
-        """Return the genre of an analysed clip, without tracks."""
+        """Return the genre of an analysed clip, without tracks; no genre if it holds no music."""
+        if not self.is_music(analysis):
+            return Recommendation(
+                model_id=analysis.model_id,
+                genre=None,
+                unsure=False,
+                scores=(),
+                tracks=(),
+                note=NO_MUSIC,
+                timings_ms=dict(analysis.timings_ms),
+                music=False,
+                music_probability=analysis.music,
+            )
         best = analysis.scores[0]
         return Recommendation(
             model_id=analysis.model_id,
@@ -100,7 +116,17 @@ class Recommender:
             scores=analysis.scores,
             tracks=(),
             timings_ms=dict(analysis.timings_ms),
+            music_probability=analysis.music,
         )
+
+    def require_music(self, analysis: Analysis) -> None:
+        """Raise NoMusic if an analysed clip holds no music, so that no catalogue gets it."""
+        if not self.is_music(analysis):
+            raise NoMusic(NO_MUSIC)
+
+    def is_music(self, analysis: Analysis) -> bool:
+        """Return whether an analysed clip holds music, by the preset's threshold."""
+        return analysis.music >= self.preset.calibration.music_below
 
     async def recommend(
         self,
@@ -114,8 +140,11 @@ class Recommender:
     ) -> Recommendation:
         """Return the genre of an analysed clip and up to ``k`` similar tracks of the scopes.
 
-        ``clip`` names the song, so that no other version of it is recommended.
+        ``clip`` names the song, so that no other version of it is recommended. A clip without
+        music gets no tracks.
         """
+        if not self.is_music(analysis):
+            return self.genre(analysis)
         start = time.perf_counter()
         tracks = await self._neighbours(
             analysis.embedding,

@@ -33,7 +33,8 @@ class AnalysisCache:
     async def get(self, sha256: str, model_id: str) -> Analysis | None:
         """Return the model's cached analysis of these bytes, without timings, or None."""
         row = await self.db.one(
-            "SELECT embedding, scores, fingerprint, duration_s, analyzed_s, preview FROM analysis"
+            "SELECT embedding, scores, fingerprint, duration_s, analyzed_s, preview, music"
+            " FROM analysis"
             " WHERE sha256 = ? AND model_id = ?",
             (sha256, model_id),
         )
@@ -55,8 +56,8 @@ class AnalysisCache:
         async with self.db.transaction() as tx:
             await tx.run(
                 "INSERT OR REPLACE INTO analysis (sha256, model_id, embedding, scores, fingerprint,"
-                " duration_s, analyzed_s, preview, used)"
-                " SELECT ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(used), 0) + 1 FROM analysis",
+                " duration_s, analyzed_s, preview, music, used)"
+                " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(used), 0) + 1 FROM analysis",
                 (
                     sha256,
                     analysis.model_id,
@@ -66,6 +67,7 @@ class AnalysisCache:
                     analysis.duration_s,
                     analysis.analyzed_s,
                     None if analysis.preview is None else pack_preview(analysis.preview),
+                    analysis.music,
                 ),
             )
             surplus = await tx.number("SELECT count(*) FROM analysis") - self.max_rows
@@ -86,7 +88,7 @@ class AnalysisCache:
 
 def _analysis(model_id: str, row: tuple[Any, ...]) -> Analysis | None:
     """Decode a row, or return None if any part of it is damaged."""
-    embedding, scores, fingerprint, duration_s, analyzed_s, preview = row
+    embedding, scores, fingerprint, duration_s, analyzed_s, preview, music = row
     try:
         vector = unpack_vector(embedding)
         pack_vector(vector)  # raises unless its length is 1
@@ -98,10 +100,17 @@ def _analysis(model_id: str, row: tuple[Any, ...]) -> Analysis | None:
             duration_s=duration_s,
             analyzed_s=analyzed_s,
             preview=None if preview is None else unpack_preview(preview),
+            music=_probability(music),
         )
     except (CatalogueError, ValueError, TypeError, RecursionError) as error:
         log.warning("cached analysis damaged, analysing again: %s", error)
         return None
+
+
+def _probability(value: float) -> float:
+    if not 0.0 <= value <= 1.0:
+        raise ValueError(f"music={value}: expected 0..1")
+    return float(value)
 
 
 def _scores(text: str) -> tuple[GenreScore, ...]:

@@ -40,6 +40,12 @@ class SilentAudio(InputRefused):
     code = "silent_audio"
 
 
+class NoMusic(InputRefused):
+    """The clip holds no music, where only music is accepted, as in a catalogue."""
+
+    code = "no_music"
+
+
 class ClipTooShort(InputRefused):
     """The clip is shorter than the minimum length."""
 

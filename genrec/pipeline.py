@@ -107,6 +107,7 @@ class PresetAnalyzer:
             analyzed_s=y.size / sr,
             timings_ms=timed.ms,
             preview=preview(S_db, preset.spectrogram.top_db),
+            music=self.music(S_db),
         )
 
     def spectrogram(self, y: Float) -> tuple[Float, Ints]:
@@ -137,6 +138,14 @@ class PresetAnalyzer:
         onsets = window_starts(strength, blocks, window_count(columns, image))
         nearest = np.round((onsets * step + step // 2 - first) / hop).astype(np.int64)
         return S_db, np.clip(nearest, 0, choices - 1)
+
+    def music(self, S_db: Float) -> float:
+        """Return the probability that a clip holds music, 0..1, from its log-mel spectrogram.
+
+        It is 1 if the preset has no music detector.
+        """
+        detector = self.preset.music_detector
+        return 1.0 if detector is None else detector.probability(S_db)
 
     def predict(self, y: Float) -> Prediction:
         """Return the prediction for samples, float32 (n,), mono at the preset's rate."""

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ _MAX_LABELS = 1_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Calibration of probabilities and similarities; all but ``unsure_below`` are fitted.
+    """Calibration of probabilities and similarities; all but the thresholds are fitted.
 
     The temperature is fitted on validation tracks. The cosines are those between validation and
     training tracks.
@@ -46,18 +46,23 @@ class Calibration:
     cosine_floor
         Smallest cosine of a recommended track: the 95 % quantile between tracks of different
         genres.
+    music_below
+        Threshold: a clip whose probability of music is lower holds no music. 0 without a music
+        detector, so that every clip holds music.
     """
 
     temperature: float = 1.0
     unsure_below: float = 0.5
     cosine_zero: float = 0.0
     cosine_floor: float = 0.0
+    music_below: float = 0.0
 
     def __post_init__(self) -> None:
         check_range("temperature", self.temperature, 1e-3, 1e3)
         check_range("unsure_below", self.unsure_below, 0, 1)
         check_range("cosine_zero", self.cosine_zero, -1, 0.999)
         check_range("cosine_floor", self.cosine_floor, -1, 1)
+        check_range("music_below", self.music_below, 0, 1)
 
     def similarity(self, cosine: float) -> float:
         """Return the similarity of a cosine: 0 up to ``cosine_zero``, then linear to 1 at 1."""
@@ -86,6 +91,13 @@ class StarterCatalogue:
     fingerprints: NDArray[np.int8]
 
 
+class MusicProbability(Protocol):
+    """Detector of music in a clip."""
+
+    def probability(self, S_db: Float) -> float:
+        """Return the probability of music, 0..1, for a log-mel spectrogram (n_mels, columns)."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Preset:
     """A loaded preset: network, front end, labels and calibration, which determine an analysis.
@@ -111,6 +123,8 @@ class Preset:
     projection
         float32 (features, d), which maps centred features to an embedding before it is scaled to
         length 1. It keeps directions in which tracks differ and that coding changes least.
+    music_detector
+        Detector of music; None if the preset has none.
     """
 
     folder: Path
@@ -124,6 +138,7 @@ class Preset:
     mel_basis: Float
     centre: Float
     projection: Float
+    music_detector: MusicProbability | None = None
 
     def __post_init__(self) -> None:
         bands, bins = self.spectrogram.n_mels, 1 + self.spectrogram.n_fft // 2

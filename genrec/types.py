@@ -112,6 +112,8 @@ class Analysis:
     preview
         uint8 (bands, columns), at most 64 x 200: a small log-mel spectrogram of the analysed part.
         0..255 spans -top_db..0 dB; row 0 is the lowest band. None if it was not stored.
+    music
+        Probability that the clip holds music, 0..1; 1 if the preset has no music detector.
     """
 
     model_id: str
@@ -122,6 +124,7 @@ class Analysis:
     analyzed_s: float
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     preview: NDArray[np.uint8] | None = None
+    music: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,28 +144,36 @@ class Recommendation:
     model_id
         Name and content hash of the preset.
     genre
-        The most probable genre, also when ``unsure``.
+        The most probable genre, also when ``unsure``; None for a clip without music.
     unsure
         True if the probability of that genre is below ``Calibration.unsure_below``.
     scores
-        Every genre, most probable first; empty for a query by a track of the catalogue.
+        Every genre, most probable first; empty for a query by a track of the catalogue, and for
+        a clip without music.
     tracks
-        The neighbours, most similar first; fewer than requested if too few are similar enough.
+        The neighbours, most similar first; fewer than requested if too few are similar enough,
+        and none for a clip without music.
     note
-        A sentence with the reason for fewer tracks; empty otherwise.
+        A sentence with the reason for fewer tracks, or for no genre; empty otherwise.
     timings_ms
         Milliseconds per stage: those of the analysis, and ``search`` if tracks were searched. The
         request handler and the command line add ``total``. A query by a track of the catalogue has
         only ``total``.
+    music
+        False if the clip holds no music: its probability is below ``Calibration.music_below``.
+    music_probability
+        Probability that the clip holds music, 0..1, as in `Analysis`.
     """
 
     model_id: str
-    genre: str
+    genre: str | None
     unsure: bool
     scores: tuple[GenreScore, ...]
     tracks: tuple[Neighbour, ...]
     note: str = ""
     timings_ms: Mapping[str, float] = field(default_factory=dict)
+    music: bool = True
+    music_probability: float = 1.0
 
 
 class Analyzer(Protocol):

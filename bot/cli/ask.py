@@ -61,6 +61,8 @@ def as_json(result: Recommendation, *, tracks: bool = True) -> dict[str, Any]:
     """Return the JSON object of docs/cli.md; its keys are stable."""
     found: dict[str, Any] = {
         "model_id": result.model_id,
+        "music": result.music,
+        "music_probability": round(result.music_probability, 6),
         "genre": result.genre,
         "unsure": result.unsure,
         "scores": {score.label: round(score.probability, 6) for score in result.scores},
@@ -76,15 +78,16 @@ def as_json(result: Recommendation, *, tracks: bool = True) -> dict[str, Any]:
             }
             for neighbour in result.tracks
         ]
-        found["note"] = result.note
-    return {**found, "timings_ms": dict(result.timings_ms)}
+    return {**found, "note": result.note, "timings_ms": dict(result.timings_ms)}
 
 
 def as_text(result: Recommendation) -> str:
     """Return the result as terminal text: bars of the three top genres, and the tracks."""
     console = Console(highlight=False)
     with console.capture() as capture:
-        heading = f"Unsure, perhaps {result.genre}" if result.unsure else result.genre
+        heading = (
+            f"Unsure, perhaps {result.genre}" if result.unsure else result.genre or "No music found"
+        )
         console.print(f"[bold]{escape(heading)}[/bold]")
         for score in result.scores[:3]:
             filled = round(score.probability * BAR)

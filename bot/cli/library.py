@@ -224,6 +224,7 @@ async def _index(folder: Path, options: dict[str, Any], *, quiet: bool) -> Inges
             dimension=opened.preset.dimension,
             labels=opened.preset.labels,
             concurrency=opened.pool.size,
+            music_below=opened.music_below,
             **options,
         )
         with bar:

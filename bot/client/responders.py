@@ -11,7 +11,12 @@ from typing import Any, Protocol
 import discord
 from discord.ui import LayoutView
 
-from bot.client.channel_permissions import NO_HISTORY, PostingRefused, missing_in
+from bot.client.channel_permissions import (
+    NO_HISTORY,
+    MissingPermissions,
+    PostingRefused,
+    missing_in,
+)
 from bot.client.retry import ALREADY_ACKNOWLEDGED, GONE, retry_until, with_retry
 
 log = logging.getLogger(__name__)
@@ -55,6 +60,10 @@ class Responder(Protocol):
     def may_attach(self) -> bool:
         """Whether the response may have files."""
 
+    @property
+    def silent(self) -> bool:
+        """Whether the request is acknowledged without a message, and none is posted so far."""
+
     async def acknowledge(self) -> None:
         """Acknowledge the request within 3 s."""
 
@@ -63,6 +72,9 @@ class Responder(Protocol):
 
     async def finish(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
         """Edit the message, with retries through an outage of some minutes: for the response."""
+
+    async def discard(self) -> None:
+        """Delete the message: for a request that gets no response."""
 
     @property
     def target(self) -> ReplyTarget:
@@ -76,6 +88,7 @@ class InteractionResponder:
     """
 
     may_attach = True
+    silent = False
 
     def __init__(self, interaction: discord.Interaction, *, private: bool, clip: str = "") -> None:
         self._interaction = interaction
@@ -118,6 +131,10 @@ class InteractionResponder:
                 raise
         await self._finish_late(view, files)
 
+    async def discard(self) -> None:
+        """Delete the message."""
+        await with_retry(lambda: self._webhook().delete_message(self._webhook_message))
+
     async def _finish_late(self, view: LayoutView, files: Sequence[MakeFile]) -> None:
         try:
             await with_retry(lambda: self._edit_as_message(view, files))
@@ -132,12 +149,15 @@ class InteractionResponder:
             )
 
     async def _edit(self, view: LayoutView, files: Sequence[MakeFile]) -> None:
+        attachments = [make() for make in files]
+        target = self._webhook_message
+        await self._webhook().edit_message(target, view=view, attachments=attachments)
+
+    def _webhook(self) -> discord.Webhook:
         interaction = self._interaction
-        webhook = discord.Webhook.partial(
+        return discord.Webhook.partial(
             interaction.application_id, interaction.token, client=running(interaction.client)
         )
-        target = self._webhook_message
-        await webhook.edit_message(target, view=view, attachments=[make() for make in files])
 
     @property
     def _webhook_message(self) -> Any:
@@ -191,7 +211,11 @@ class FollowUpResponder(InteractionResponder):
 
 
 class MessageResponder:
-    """Responder of an upload: it posts a message that refers to the upload."""
+    """Responder of an upload: it posts a message that refers to the upload.
+
+    With ``watched``, for an upload that may be no question, the acknowledgement posts nothing. The
+    first progress or the response posts the message.
+    """
 
     private = False
 
@@ -204,10 +228,12 @@ class MessageResponder:
         progress: LayoutView,
         clip: str = "",
         number: int = 0,
+        watched: bool = False,
     ) -> None:
         self._upload = message
         self.clip = clip
         self._number = number
+        self.silent = watched
         self._client = client
         self._progress = progress
         self._posted: discord.Message | None = None
@@ -234,27 +260,69 @@ class MessageResponder:
         return ReplyTarget(message_id=posted, upload_id=self._upload.id)
 
     async def acknowledge(self) -> None:
-        """Post the first progress; the nonce keeps a retry from posting it twice."""
-        self._posted = await reply_to(self._upload, self._progress, number=self._number)
+        """Post the first progress; for an upload that may be no question only check the channel."""
+        if self.silent:
+            require_posting(self._upload)
+        else:
+            await self._post(self._progress)
 
     async def show(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
-        """Edit the posted message."""
-        await with_retry(lambda: self._edit(view, files), timeout_s=_PROGRESS_S)
+        """Post or edit the message."""
+        await with_retry(lambda: self._post_or_edit(view, files), timeout_s=_PROGRESS_S)
 
     async def finish(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
-        """Edit the posted message."""
+        """Post or edit the message."""
         deadline = asyncio.get_running_loop().time() + _REPLY_S
-        await retry_until(deadline, lambda: self._edit(view, files))
+        await retry_until(deadline, lambda: self._post_or_edit(view, files))
+
+    async def discard(self) -> None:
+        """Delete the message, if one was posted."""
+        if self.silent:
+            return
+        deadline = asyncio.get_running_loop().time() + _REPLY_S
+        await retry_until(deadline, self._delete)
+
+    async def _post_or_edit(self, view: LayoutView, files: Sequence[MakeFile]) -> None:
+        if self._posted is None:
+            tried = not self.silent
+            await self._post(view, files)
+            if not tried:
+                return
+        await self._edit(view, files)
+
+    async def _delete(self) -> None:
+        if self._posted is None:
+            await self._post(self._progress)
+        await self._message().delete()
+
+    async def _post(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
+        """Post the message; the nonce makes Discord return one whose reply was lost."""
+        self.silent = False
+        self._posted = await reply_to(self._upload, view, files, number=self._number)
 
     async def _edit(self, view: LayoutView, files: Sequence[MakeFile]) -> None:
+        await self._message().edit(view=view, attachments=[make() for make in files])
+
+    def _message(self) -> discord.PartialMessage:
         assert self._posted is not None, "acknowledge() comes first"
         channel = running(self._client).get_partial_messageable(self._upload.channel.id)
-        message = channel.get_partial_message(self._posted.id)
-        await message.edit(view=view, attachments=[make() for make in files])
+        return channel.get_partial_message(self._posted.id)
+
+
+def require_posting(message: discord.Message) -> MissingPermissions:
+    """Return the permissions that the bot lacks; raise PostingRefused if it may not post."""
+    missing = missing_in(message.channel, message.guild)
+    if missing.post:
+        raise PostingRefused(f"channel {message.channel.id} lacks {', '.join(missing.post)}")
+    return missing
 
 
 async def reply_to(
-    message: discord.Message, view: LayoutView, *, number: int = 0
+    message: discord.Message,
+    view: LayoutView,
+    files: Sequence[MakeFile] = (),
+    *,
+    number: int = 0,
 ) -> discord.Message:
     """Post a message that refers to another one; without Read Message History it refers to none.
 
@@ -262,17 +330,19 @@ async def reply_to(
     PostingRefused is raised in a channel in which the bot may not post, and discord.HTTPException
     if Discord refuses the message.
     """
-    missing = missing_in(message.channel, message.guild)
-    if missing.post:
-        raise PostingRefused(f"channel {message.channel.id} lacks {', '.join(missing.post)}")
-
+    missing = require_posting(message)
     reference = {"reference": message.to_reference(fail_if_not_exists=False)}
     nonce = f"{message.id}.{number}" if number else message.id
 
     async def send(about: Mapping[str, Any]) -> discord.Message:
         return await with_retry(
             lambda: message.channel.send(
-                view=view, mention_author=False, nonce=nonce, silent=True, **about
+                view=view,
+                files=[make() for make in files],
+                mention_author=False,
+                nonce=nonce,
+                silent=True,
+                **about,
             )
         )
 

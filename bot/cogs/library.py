@@ -108,6 +108,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
             async with self._sources.fetch(source, owner=guild_id) as clip:
                 progress.now("analyzing")
                 analysis = await self._recommender.analyze(clip)
+            self._recommender.require_music(analysis)
             new = NewTrack.of(
                 analysis,
                 title=clean(title or clip.title, _MAX_NAME, otherwise=clip.sha256[:12]),

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import discord
 from discord.ext import commands
 
 from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
-from bot.client.responders import MessageResponder, reply_to
+from bot.client.responders import MessageResponder, Responder, reply_to
 from bot.errors import RequestDeclined
 from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.handlers import RequestHandlers
 from bot.jobs.message_clips import ClipFinder, MessageClips
 from bot.jobs.options import OptionsResolver
-from bot.jobs.runner import RequestRunner
+from bot.jobs.recovery import WATCHED
+from bot.jobs.runner import Handler, RequestRunner
 from bot.sources import Sources
 from bot.ui import messages
+
+log = logging.getLogger(__name__)
 
 _WRITTEN = (discord.MessageType.default, discord.MessageType.reply)
 _MAX_WITHOUT_CLIP = 1_000
@@ -85,6 +90,7 @@ class Uploads(commands.Cog):
             return
         guild_id = message.guild.id if message.guild else None
         options = await self._options.resolve(message.author, guild_id, locale)
+        watched = not self._is_asked(message)
         checked = self._sources.check_all(clips.sources)
         several = len(clips.sources) > 1
         if not checked.accepted and not several:
@@ -98,14 +104,38 @@ class Uploads(commands.Cog):
                 progress=messages.progress(options.localizer, "fetching"),
                 clip=name if several else "",
                 number=number,
+                watched=watched,
             )
-            steps.append((responder, self._handlers.recommend(source, options)))
+            handler = self._handlers.recommend(source, options, watched=watched)
+            steps.append((responder, handler))
         if steps:
             link = str in map(type, clips.sources)
-            await self._runner.run_series("upload", steps, link=link)
+            await self._run(message, steps, link=link, watched=watched)
         if checked.refused or clips.left_out:
             view = self._errors.not_answered(checked.refused, clips.left_out, locale)
             await reply_to(message, view, number=first + len(steps))
+
+    async def _run(
+        self,
+        message: discord.Message,
+        steps: Sequence[tuple[Responder, Handler]],
+        *,
+        link: bool,
+        watched: bool,
+    ) -> None:
+        kind = WATCHED if watched else "upload"
+        try:
+            await self._runner.run_series(kind, steps, link=link)
+        except RequestDeclined as declined:
+            # A voice message that nobody addresses to the bot is seldom a question.
+            if not (watched and message.flags.voice):
+                raise
+            log.info("voice message passed over: %s", declined.key)
+
+    def _is_asked(self, message: discord.Message) -> bool:
+        """Return whether a message addresses the bot: a direct message, or one that names it."""
+        own_id = self._client.user.id if self._client.user else 0
+        return message.guild is None or _names(message, own_id)
 
     async def _find(self, message: discord.Message) -> MessageClips:
         """Return the clips to answer; raise RequestDeclined if the user asked and there are none.

@@ -37,7 +37,10 @@ class RequestLimits:
 
 @dataclass(slots=True)
 class Request:
-    """One request that runs or waits; ``link`` is True if it fetches from outside Discord."""
+    """One request that runs or waits; ``link`` is True if it fetches from outside Discord.
+
+    ``answered`` is True once one of its clips got a response.
+    """
 
     id: str
     user_id: int
@@ -45,6 +48,7 @@ class Request:
     task: asyncio.Task[object] | None
     link: bool = False
     analyzing: bool = False
+    answered: bool = False
 
 
 class Admission:
@@ -114,12 +118,13 @@ class Admission:
             finally:
                 self.release(request)
 
-    def release(self, request: Request) -> None:
+    def release(self, request: Request, *, cooldown: bool = True) -> None:
         """Stop counting a request, so that the user may send the next one; start the cooldown."""
         if self._by_user.get(request.user_id) is not request:
             return
         del self._by_user[request.user_id]
-        self._released_at[request.user_id] = self._clock()
+        if cooldown:
+            self._released_at[request.user_id] = self._clock()
         self._guilds[request.guild_id] -= 1
         self._links[request.guild_id] -= request.link
         if not self._guilds[request.guild_id]:

@@ -16,6 +16,7 @@ from bot.recommender import SCOPES, Recommender
 from bot.sources import CheckedSource, Sources
 from bot.ui import answer
 from bot.ui.custom_ids import response_key
+from genrec.errors import ClipTooShort, NoMusic, SilentAudio
 from genrec.types import Analysis, Clip, Recommendation
 
 DrawPicture = Callable[[Analysis], bytes | None]
@@ -39,16 +40,27 @@ class RequestHandlers:
         self._recommender = recommender
         self._draw = draw
 
-    def recommend(self, source: CheckedSource, options: RequestOptions) -> Handler:
-        """Return the handler of /recommend: genre and similar tracks of a clip."""
+    def recommend(
+        self, source: CheckedSource, options: RequestOptions, *, watched: bool = False
+    ) -> Handler:
+        """Return the handler of /recommend: genre and similar tracks of a clip.
+
+        With ``watched``, for an upload that may be no question, a clip without music gets no
+        response. Nor does a silent or a very short one.
+        """
 
         async def handle(progress: Progress) -> Response:
             started = time.monotonic()
             if await self._recommender.is_empty(options.scopes):
                 raise RequestDeclined("library_empty")
-            async with self._sources.fetch(source, owner=progress.request.guild_id) as clip:
-                progress.now("analyzing")
-                analysis = await self._recommender.analyze(clip)
+            try:
+                async with self._sources.fetch(source, owner=progress.request.guild_id) as clip:
+                    progress.now("analyzing")
+                    analysis = await self._recommender.analyze(clip)
+            except (SilentAudio, ClipTooShort) as error:
+                if not watched:
+                    raise
+                return Response(None, outcome=error.code)
             progress.now("comparing")
             rec = await self._recommender.recommend(
                 analysis,
@@ -57,6 +69,8 @@ class RequestHandlers:
                 genre=options.genre,
                 scopes=options.scopes,
             )
+            if not rec.music:
+                return _no_music(rec, clip, analysis, options.localizer, watched=watched)
             files = await self._picture(clip, analysis, options.localizer)
             view = partial(
                 answer.recommendation,
@@ -80,6 +94,8 @@ class RequestHandlers:
                 analysis = await self._recommender.analyze(clip)
             progress.now("comparing")
             rec = self._recommender.genre(analysis)
+            if not rec.music:
+                return _no_music(rec, clip, analysis, options.localizer)
             files = await self._picture(clip, analysis, options.localizer)
             view = partial(
                 answer.genre,
@@ -124,6 +140,23 @@ class RequestHandlers:
         if png is None:
             return ()
         return (lambda: answer.picture_file(localizer, png, clip.title),)
+
+
+def _no_music(
+    rec: Recommendation,
+    clip: Clip,
+    analysis: Analysis,
+    localizer: Localizer,
+    *,
+    watched: bool = False,
+) -> Response:
+    """Return the response to a clip without music: for a watched upload none."""
+    if watched:
+        return Response(None, outcome=NoMusic.code)
+    view = answer.no_music(
+        localizer, rec, key=_key(rec), name=clip.title, analyzed_s=analysis.analyzed_s
+    )
+    return Response(view, outcome=NoMusic.code)
 
 
 def _key(rec: Recommendation) -> str:

@@ -36,6 +36,8 @@ _LATER_S = 5.0
 # Discord remembers nonces for some minutes.
 _NONCE_S = 120.0
 _MESSAGES_SEARCHED = 100
+WATCHED = "watched upload"
+"""Kind of a request about an upload that may be no question."""
 
 
 class ReplyRecovery:
@@ -234,7 +236,9 @@ async def _own_message(
             # Without Read Message History the list is empty, and only this raises Forbidden.
             await channel.fetch_message(reply.upload_id)
     except discord.Forbidden:
-        if time.time() - reply.created_at < _NONCE_S:
+        # The reply to a watched upload may not exist yet, and then none must be posted.
+        watched = reply.kind.startswith(WATCHED)
+        if time.time() - reply.created_at < _NONCE_S and not watched:
             # Discord returns the message that exists with this nonce instead of a second one.
             sent = await channel.send(view=view, nonce=reply.upload_id, silent=True)
             return channel.get_partial_message(sent.id)

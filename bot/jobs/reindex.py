@@ -25,6 +25,7 @@ from bot.ui.track_files import csv_file
 from db.connection import Database
 from db.damaged import damaged_tracks
 from db.generations import NewTrack
+from db.ingest.analyze import require_music
 from db.ingest.file_kinds import LeftOutReason
 from db.ingest.report import FileResult, count_files, file_rows
 from db.ingest.run import IngestJob, IngestProgress, IngestReport, ingest
@@ -62,6 +63,7 @@ class Reindexing:
         recommender: Recommender,
         sources: Sources,
         library: Path | None,
+        music_below: float = 0.0,
     ) -> None:
         self._db = db
         self._pool = pool
@@ -70,6 +72,7 @@ class Reindexing:
         self._preset = recommender.preset
         self._sources = sources
         self._library = library
+        self._music_below = music_below
         self._runs: dict[str, _Run] = {}
 
     def check(self, guild_id: int | None) -> None:
@@ -139,6 +142,7 @@ class Reindexing:
             labels=self._preset.labels,
             # One worker stays free for requests.
             concurrency=max(1, self._pool.size - 1),
+            music_below=self._music_below,
         )
         try:
             report = await ingest(self._db, self._pool, job, update)
@@ -195,6 +199,7 @@ class Reindexing:
         try:
             async with self._sources.fetch(track.source, owner=scope) as clip:
                 analysis = await self._recommender.analyze(clip)
+            require_music(analysis, self._music_below)
         except GenrecError as error:
             return (name, error.code, shown_reason(str(error)))
         new = NewTrack.of(

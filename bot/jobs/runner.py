@@ -11,7 +11,7 @@ import aiohttp
 import discord
 from discord.ui import LayoutView
 
-from bot.client.channel_permissions import MISSING_PERMISSIONS, is_refused
+from bot.client.channel_permissions import MISSING_PERMISSIONS, PostingRefused, is_refused
 from bot.client.error_handler import ErrorHandler, outcome_of
 from bot.client.responders import MakeFile, Responder
 from bot.client.retry import GONE
@@ -30,14 +30,16 @@ _INTERRUPTED_S = 4.0
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The final content of a request's message.
+    """The final content of a request's message; without a ``view`` no message stays.
 
     ``without_files`` makes the content for a channel in which the bot may not attach files.
+    ``outcome`` is the label of the request in the metrics.
     """
 
-    view: LayoutView
+    view: LayoutView | None
     files: Sequence[MakeFile] = ()
     without_files: Callable[[], LayoutView] | None = None
+    outcome: str = "answered"
 
 
 @dataclass(slots=True)
@@ -140,7 +142,8 @@ class RequestRunner:
         with self._metrics.request(kind) as counted:
             reply_id = await self._open(responder, kind, counted.acknowledged)
             try:
-                response = await self._handle(responder, handler, Progress(request))
+                response = await self._handle(responder, reply_id, handler, Progress(request))
+                counted.outcome = response.outcome
             except asyncio.CancelledError:
                 counted.outcome = "interrupted"
                 await self._interrupt(responder, reply_id)
@@ -150,9 +153,10 @@ class RequestRunner:
                 response = Response(
                     self._errors.message_of(error, responder.locale, clip=responder.clip)
                 )
+            request.answered |= response.view is not None
             if last:
                 # Before the response is visible, or a quick user's next request is declined.
-                self._admission.release(request)
+                self._admission.release(request, cooldown=request.answered)
             request.analyzing = False
             await self._finish(responder, reply_id, response)
         log.info("request finished: %s: %s", kind, counted.outcome)
@@ -162,18 +166,21 @@ class RequestRunner:
         reply_id = await self._recovery.open(kind, responder)
         try:
             await responder.acknowledge()
-            acknowledged()
+            if not responder.silent:
+                acknowledged()
         except BaseException:
             await self._recovery.close(reply_id)
             raise
         self._recovery.posted(reply_id, responder)
         return reply_id
 
-    async def _handle(self, responder: Responder, handler: Handler, progress: Progress) -> Response:
+    async def _handle(
+        self, responder: Responder, reply_id: int, handler: Handler, progress: Progress
+    ) -> Response:
         """Run the handler in a task of its own and show its progress meanwhile."""
         handling = asyncio.ensure_future(handler(progress))
         try:
-            await self._show_progress(responder, progress, handling)
+            await self._show_progress(responder, reply_id, progress, handling)
         except BaseException:
             handling.cancel()
             await asyncio.wait([handling])
@@ -181,7 +188,11 @@ class RequestRunner:
         return handling.result()
 
     async def _show_progress(
-        self, responder: Responder, progress: Progress, handling: asyncio.Future[Response]
+        self,
+        responder: Responder,
+        reply_id: int,
+        progress: Progress,
+        handling: asyncio.Future[Response],
     ) -> None:
         """Edit the message with the current stage until the handler is done.
 
@@ -193,7 +204,7 @@ class RequestRunner:
         while not (await asyncio.wait([handling], timeout=pause_s))[0]:
             pause_s = self._progress_every_s
             if progress.layout is not None:
-                await self._try_to_show(responder, progress.layout())
+                await self._try_to_show(responder, reply_id, progress.layout())
                 continue
             waits = progress.stage == "analyzing"
             place = self._admission.place(progress.request) if waits else 0
@@ -201,17 +212,25 @@ class RequestRunner:
             if now != shown:
                 shown = now
                 view = messages.progress(localizer, now[0], place=place)
-                await self._try_to_show(responder, view)
+                await self._try_to_show(responder, reply_id, view)
 
-    async def _try_to_show(self, responder: Responder, view: LayoutView) -> None:
+    async def _try_to_show(self, responder: Responder, reply_id: int, view: LayoutView) -> None:
+        known = responder.target.message_id
         try:
             await responder.show(view)
-        except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
+            if responder.target.message_id != known:
+                self._recovery.posted(reply_id, responder)
+        except (
+            PostingRefused, discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError
+        ) as error:  # fmt: skip
             log.info("progress not shown: %s", type(error).__name__)
 
     async def _finish(self, responder: Responder, reply_id: int, response: Response) -> None:
         try:
             await _send(responder, response)
+        except PostingRefused:
+            await self._recovery.close(reply_id)
+            raise
         except discord.HTTPException as error:
             if error.status >= 500:
                 log.warning("response not sent: %s", error)
@@ -230,6 +249,9 @@ class RequestRunner:
 
     async def _interrupt(self, responder: Responder, reply_id: int) -> None:
         """Report that the bot is stopping; if there is no time, the next start does."""
+        if responder.silent:
+            await self._recovery.close(reply_id)
+            return
         localizer = Localizer(self._translations, responder.locale)
         view = messages.decline(localizer, "interrupted")
         try:
@@ -242,6 +264,9 @@ class RequestRunner:
 
 async def _send(responder: Responder, response: Response) -> None:
     """Send the response, without its files where the bot may not or no longer attach any."""
+    if response.view is None:
+        await responder.discard()
+        return
     plain = response.without_files if response.files else None
     if plain is not None and not responder.may_attach:
         await responder.finish(plain())

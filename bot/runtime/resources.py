@@ -33,6 +33,12 @@ class Resources:
     pool: AnalysisPool
     recommender: Recommender
 
+    @property
+    def music_below(self) -> float:
+        """Probability of music below which files are not indexed; 0 indexes all."""
+        keeps_all = self.settings.keep_non_music
+        return 0.0 if keeps_all else self.preset.calibration.music_below
+
 
 @asynccontextmanager
 async def open_catalogue(settings: Settings) -> AsyncIterator[tuple[Preset, Database]]:

@@ -149,7 +149,12 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
     )
     clips = ClipFinder(app.sources)
     reindexing = Reindexing(
-        db=db, pool=pool, recommender=recommender, sources=app.sources, library=settings.library
+        db=db,
+        pool=pool,
+        recommender=recommender,
+        sources=app.sources,
+        library=settings.library,
+        music_below=app.resources.music_below,
     )
     info = BotInfo(
         version=installed_version(),

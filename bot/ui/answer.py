@@ -99,9 +99,22 @@ def genre(
     return layout(genre_colour(rec.genre, unsure=rec.unsure), items)
 
 
-def genre_colour(label: str, *, unsure: bool) -> int:
+def no_music(
+    localizer: Localizer, rec: Recommendation, *, key: str, name: str, analyzed_s: float
+) -> ui.LayoutView:
+    """Return the response to a clip that holds no music."""
+    lines = [
+        "## " + localizer("answer.no_music"),
+        _analyzed(localizer, name, analyzed_s),
+        localizer("errors.no_music"),
+    ]
+    items: list[Item] = [text("\n".join(lines)), text(small(escape(rec.model_id, 60)))]
+    return layout(QUIET, [*items, _thumbs(localizer, key, export=False)])
+
+
+def genre_colour(label: str | None, *, unsure: bool) -> int:
     """Return the accent colour of a genre: grey if unsure, Discord's blue without one."""
-    return UNSURE if unsure else GENRE_COLOURS.get(label, QUIET)
+    return UNSURE if unsure else GENRE_COLOURS.get(label or "", QUIET)
 
 
 def genre_block(
@@ -113,12 +126,7 @@ def genre_block(
     analyzed_s: float | None,
 ) -> str:
     """Return the genre as a heading, the clip's name, and bars for the most probable genres."""
-    shown = escape(name, NAME_IN_HEADING) or localizer("answer.your_clip")
-    if analyzed_s is None:
-        lines = [small(localizer("answer.analyzed", name=shown))]
-    else:
-        seconds = localizer.duration(analyzed_s)
-        lines = [small(localizer("answer.analyzed_for", name=shown, seconds=seconds))]
+    lines = [_analyzed(localizer, name, analyzed_s)]
     labels = [genre_name(localizer, score.label) for score in scores[:GENRES_SHOWN]]
     if labels:
         first = labels[0]
@@ -127,6 +135,15 @@ def genre_block(
     for score, label in zip(scores, labels, strict=False):
         lines.append(f"{bar(score.probability)} {label} {percent(localizer, score.probability)}")
     return "\n".join(lines)
+
+
+def _analyzed(localizer: Localizer, name: str, analyzed_s: float | None) -> str:
+    """Return a small line with the clip's name and the seconds that were analysed."""
+    shown = escape(name, NAME_IN_HEADING) or localizer("answer.your_clip")
+    if analyzed_s is None:
+        return small(localizer("answer.analyzed", name=shown))
+    seconds = localizer.duration(analyzed_s)
+    return small(localizer("answer.analyzed_for", name=shown, seconds=seconds))
 
 
 def gallery(localizer: Localizer, name: str) -> Item:

@@ -23,6 +23,7 @@ from genrec.errors import (
     GenrecError,
     InputRefused,
     ModelMismatch,
+    NoMusic,
     PoolClosed,
     PresetError,
     WorkerCrashed,
@@ -60,6 +61,7 @@ class FileAnalyzer:
         *,
         songs: Mapping[str, CueSong] | None = None,
         contents: Mapping[tuple[str, FileStamp], str] | None = None,
+        music_below: float = 0.0,
     ) -> None:
         self._db = db
         self._analyzer = analyzer
@@ -72,6 +74,7 @@ class FileAnalyzer:
         self._contents = contents or {}
         # SHA-256 of album files, each read once for all its songs.
         self._albums: dict[tuple[str, FileStamp], asyncio.Task[str]] = {}
+        self._music_below = music_below
         # Contents in work. The second of two copies waits until the first is stored.
         self._in_work: dict[str, asyncio.Event] = {}
 
@@ -127,6 +130,7 @@ class FileAnalyzer:
         analysis = await self._analyze(path)
         if await self._stamp(path) != before:
             raise GenrecError(f"The file {path} changed while it was read: index the folder again.")
+        require_music(analysis, self._music_below)
         track = NewTrack.of(
             analysis,
             title=tags.title,
@@ -184,3 +188,12 @@ class FileAnalyzer:
                 " genrec with the preset you want."
             )
         return analysis
+
+
+def require_music(analysis: Analysis, music_below: float) -> None:
+    """Raise NoMusic if the probability of music is below a threshold."""
+    if analysis.music < music_below:
+        raise NoMusic(
+            f"This file seems to contain no music (probability {analysis.music:.2f}, limit"
+            f" {music_below:.2f}). Set GENREC_KEEP_NON_MUSIC=on to index it."
+        )

@@ -21,7 +21,7 @@ from db.ingest.presence import MissingFiles, find_missing
 from db.ingest.scan import FileStamp, FolderScan, open_folder, scan_folder
 from db.ingest.scope_lock import scope_lock
 from db.tracks import LIBRARY
-from genrec.errors import FileMissing, ModelMismatch
+from genrec.errors import FileMissing, ModelMismatch, NoMusic
 from genrec.types import Analyzer
 
 
@@ -29,6 +29,7 @@ from genrec.types import Analyzer
 class IngestJob:
     """Settings of an indexing run.
 
+    Files whose probability of music is below ``music_below`` are left out; 0 keeps all.
     ``labels`` are the preset's genres, ``concurrency`` is the number of files in work at once.
     ``allow_empty`` allows a folder without music to remove its tracks. ``reread_tags`` reads the
     tags of unchanged files too; these files are not analysed again.
@@ -42,6 +43,7 @@ class IngestJob:
     concurrency: int = 4
     retry_failed: bool = False
     allow_empty: bool = False
+    music_below: float = 0.0
     backup: bool = False
     reread_tags: bool = False
 
@@ -142,7 +144,7 @@ class _IngestRun:
             known = KnownFiles(
                 active=await _tracks_of(tx, old),
                 building=await _tracks_of(tx, self.new),
-                failed=await load_failures(tx, job.scope, job.model_id),
+                failed=await self._failed(tx),
             )
         for tracks, generation in ((known.active, old), (known.building, self.new)):
             damaged = await damaged_of_generation(self.db, generation.id) if generation else ()
@@ -205,7 +207,7 @@ class _IngestRun:
         job = self.job
         files = FileAnalyzer(
             self.db, analyzer, self.folder, job.model_id, job.labels, job.dimension,
-            songs=self.found.songs, contents=self.contents,
+            songs=self.found.songs, contents=self.contents, music_below=job.music_below,
         )  # fmt: skip
         try:
             while True:
@@ -289,6 +291,13 @@ class _IngestRun:
             place for track_id, place in self.absent.items() if track_id not in without
         )
         self.report.absent = dict(places.most_common())
+
+    async def _failed(self, session: SqlSession) -> dict[str, Failure]:
+        """Return the stored failures; files without music are none if all files are kept."""
+        failed = await load_failures(session, self.job.scope, self.job.model_id)
+        if self.job.music_below > 0:
+            return failed
+        return {path: each for path, each in failed.items() if each.code != NoMusic.code}
 
     def _unreadable(self) -> list[Failure]:
         return [

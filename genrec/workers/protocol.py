@@ -171,6 +171,7 @@ def pack_analysis(job: int, analysis: Analysis) -> bytes:
         "preview": None if preview is None else list(preview.shape),
         "duration_s": float(analysis.duration_s),
         "analyzed_s": float(analysis.analyzed_s),
+        "music": float(analysis.music),
         "timings_ms": {name: float(ms) for name, ms in analysis.timings_ms.items()},
     }
     preview_bytes = b"" if preview is None else preview.tobytes()
@@ -216,6 +217,7 @@ def unpack_analysis(head: Head, blob: bytes, *, model_id: str) -> Analysis:
         analyzed_s=_number("analyzed_s", head.get("analyzed_s")),
         timings_ms=_timings(head.get("timings_ms")),
         preview=preview,
+        music=_number("music", head.get("music"), 1),
     )
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bot.recommender import SCOPES, Recommender
+from bot.recommender import NO_MUSIC, SCOPES, Recommender
 from db import folders
 from db.connection import Database, open_db
 from db.generations import NewTrack
-from genrec.errors import CatalogueError
+from genrec.errors import CatalogueError, NoMusic
 from genrec.fingerprint import COLUMNS_EACH
 from genrec.preset import Preset
 from genrec.types import Analysis, Clip, GenreScore, Track
@@ -294,3 +294,41 @@ async def test_track_whose_file_was_deleted_is_not_recommended(
     paths[1].unlink()
     assert await titles(recommender) == ["Song 0", "Song 2", "Song 3"]
     assert len(await recommender.tracks(ids)) == 3
+
+
+def with_detector(recommender: Recommender, music_below: float = 0.5) -> Recommender:
+    preset = recommender.preset
+    calibration = replace(preset.calibration, music_below=music_below)
+    recommender.preset = replace(preset, calibration=calibration)
+    return recommender
+
+
+async def test_clip_without_music_gets_no_genre_and_no_tracks(
+    recommender: Recommender, pool: FakePool
+) -> None:
+    await serve(recommender, near(1), near(2))
+    pool.analysis = replace(analysis(toward(0)), music=0.03)
+    rec = await recommend(with_detector(recommender))
+    assert (rec.music, rec.music_probability, rec.genre, rec.unsure) == (False, 0.03, None, False)
+    assert (rec.tracks, rec.scores) == ((), ())
+    assert rec.note == NO_MUSIC
+    with pytest.raises(NoMusic, match="no music"):
+        recommender.require_music(pool.analysis)
+
+
+@pytest.mark.parametrize("music", [0.5, 1.0])
+async def test_clip_at_the_threshold_is_music(
+    recommender: Recommender, pool: FakePool, music: float
+) -> None:
+    await serve(recommender, near(1), near(2))
+    pool.analysis = replace(analysis(toward(0)), music=music)
+    rec = await recommend(with_detector(recommender), k=2)
+    assert (rec.music, rec.music_probability, len(rec.tracks)) == (True, music, 2)
+    recommender.require_music(pool.analysis)
+
+
+async def test_every_clip_is_music_without_a_detector(
+    recommender: Recommender, pool: FakePool
+) -> None:
+    pool.analysis = replace(analysis(toward(0)), music=0.0)
+    assert with_detector(recommender, 0.0).genre(pool.analysis).music

@@ -13,7 +13,7 @@ from tests.db.fakes import MODEL, fake_analysis
 
 async def test_cached_analysis_equals_the_original(db: Database) -> None:
     cache = AnalysisCache(db)
-    analysis = fake_analysis(b"a clip")
+    analysis = replace(fake_analysis(b"a clip"), music=0.25)
     assert await cache.get("a" * 64, MODEL) is None
     await cache.put("a" * 64, analysis)
     cached = await cache.get("a" * 64, MODEL)
@@ -24,6 +24,7 @@ async def test_cached_analysis_equals_the_original(db: Database) -> None:
     assert (cached.model_id, cached.scores, cached.duration_s, cached.analyzed_s) == (
         analysis.model_id, analysis.scores, analysis.duration_s, analysis.analyzed_s,
     )  # fmt: skip
+    assert cached.music == 0.25
     assert cached.timings_ms == {}
     assert cached.preview is not None
     assert np.array_equal(cached.preview, analysis.preview)

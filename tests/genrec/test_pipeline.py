@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from genrec.audio.decode import decode
 from genrec.embedder import Embedder
 from genrec.errors import PresetError
 from genrec.filters import block_length
@@ -160,3 +161,21 @@ def test_scores_of_large_logits_stay_finite(analyzer: PresetAnalyzer) -> None:
     best, *others = analyzer.scores(logits)
     assert (best.label, best.probability) == (analyzer.preset.labels[0], 1.0)
     assert not any(score.probability for score in others)
+
+
+class LengthDetector:
+    """Detector stand-in whose probability is the share of columns out of 1,000."""
+
+    def probability(self, S_db: np.ndarray) -> float:
+        return S_db.shape[1] / 1000
+
+
+def test_music_is_the_detectors_probability_and_one_without_a_detector(
+    analyzer: PresetAnalyzer, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "clip.flac", music(1, 12.0), 44100)
+    plain = PresetAnalyzer(replace(analyzer.preset, music_detector=None))
+    assert plain.analyze(path).music == 1.0
+    detecting = PresetAnalyzer(replace(analyzer.preset, music_detector=LengthDetector()))
+    columns = analyzer.spectrogram(decode(path, sr=22050).y).shape[1]
+    assert detecting.analyze(path).music == pytest.approx(columns / 1000)

@@ -196,6 +196,7 @@ def test_file_that_is_no_npz_is_refused(tmp_path: Path, data: bytes) -> None:
         ("calibration", "temperature", float("nan")),
         ("calibration", "temperature", "1"),
         ("calibration", "unsure_below", 1.5),
+        ("calibration", "music_below", -0.1),
         ("calibration", "cosine_zero", 1.0),
         ("calibration", "cosine_floor", float("inf")),
         ("spectrogram", "sr", 0),

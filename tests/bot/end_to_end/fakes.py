@@ -31,7 +31,9 @@ def unit(seed: int, near: int | None = None) -> np.ndarray:
     return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
 
 
-def make_preset(folder: Path, *, songs: int = 12, floor: float = -1.0) -> Preset:
+def make_preset(
+    folder: Path, *, songs: int = 12, floor: float = -1.0, music_below: float = 0.5
+) -> Preset:
     """Write a preset without a network, for FakePool."""
     folder.mkdir()
     (folder / "model.tflite").write_bytes(b"none")
@@ -42,7 +44,7 @@ def make_preset(folder: Path, *, songs: int = 12, floor: float = -1.0) -> Preset
         spectrogram=SpectrogramConfig(),
         image=ImageConfig(),
         labels=list(LABELS),
-        calibration=Calibration(cosine_floor=floor),
+        calibration=Calibration(cosine_floor=floor, music_below=music_below),
         mel_basis=np.zeros((128, 1025), np.float32),
         centre=np.zeros(DIMENSION, np.float32),
         projection=np.eye(DIMENSION, dtype=np.float32),
@@ -77,6 +79,7 @@ class FakePool:
         self.warmed = asyncio.Event()
         self.start_error: GenrecError | None = None
         self.delay_s = 0.0
+        self.music = 1.0
         self.gate: asyncio.Event | None = None
         self.error: GenrecError | Exception | None = None
         self.on_analyze: Callable[[Path], None] = lambda _: None
@@ -112,6 +115,7 @@ class FakePool:
             fingerprint=_print(digest[0]),
             duration_s=30.0,
             analyzed_s=30.0,
+            music=self.music,
         )
 
 

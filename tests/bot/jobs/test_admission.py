@@ -119,6 +119,17 @@ def test_links_may_use_at_least_one_and_not_all(limit: int, share: float, links:
     assert limits.for_links(limit) == links
 
 
+async def test_release_without_cooldown_admits_the_next_request_at_once() -> None:
+    at = admission(cooldown_s=60)
+    with at.admit(1, 7) as request:
+        at.release(request, cooldown=False)
+    with at.admit(1, 7):
+        pass
+    with pytest.raises(RequestDeclined) as error, at.admit(1, 7):
+        pass
+    assert key_of(error) == "cooldown"
+
+
 async def test_released_user_is_admitted_while_the_response_is_sent() -> None:
     at = admission(cooldown_s=0)
     with at.admit(1, 7) as request:

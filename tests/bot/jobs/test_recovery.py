@@ -16,7 +16,7 @@ import pytest
 from bot.client.responders import ReplyTarget
 from bot.i18n import Localizer, Translations
 from bot.jobs import recovery as recovery_module
-from bot.jobs.recovery import ReplyRecovery
+from bot.jobs.recovery import WATCHED, ReplyRecovery
 from bot.ui import messages
 from bot.ui.components import UNFINISHED_ID, is_unfinished
 from db.connection import Database, open_db
@@ -302,6 +302,18 @@ async def test_repair_finds_the_reply_to_an_upload(
     channel.partial.edit.assert_awaited_once()
     if not readable:
         assert channel.send.await_args.kwargs["nonce"] == UPLOAD_ID
+
+
+async def test_repair_posts_nothing_for_a_watched_upload_without_a_reply(
+    db: Database, recovery: ReplyRecovery
+) -> None:
+    channel = Channel(message(), readable=False)
+    upload = {"application_id": None, "token": None, "channel_id": CHANNEL_ID}
+    watched = reply(1, upload_id=UPLOAD_ID, kind=f"{WATCHED} en-US", **upload)
+    await save(db, watched)
+    assert await recovery.repair(client_of(channel)) == 0
+    channel.send.assert_not_called()
+    assert await interrupted_replies(db, "later") == []
 
 
 async def test_repair_is_in_the_language_of_a_request_with_two_words(

@@ -67,6 +67,8 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
     yield response(rec, locale, seed=track(99, title=name, artist=name, genre=name), picture=False)
     yield response(recommendation(0, scores=()), locale, name=name)
     yield genre(locale=locale, key=KEY, name=name, picture=True)
+    speech = recommendation(0, genre=None, scores=(), music=False, model_id=name)
+    yield answer.no_music(localizer(locale), speech, key=KEY, name=name, analyzed_s=12.0)
     for stage in STAGES:
         yield messages.progress(localizer(locale), stage, place=3)
     for code in error_classes():

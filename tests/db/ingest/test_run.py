@@ -7,6 +7,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -516,3 +517,37 @@ async def test_details_of_tags_are_kept_and_replaced(db: Database, tmp_path: Pat
     with_ffmpeg(path, "matroska", "aac", title="Song")
     await _index(db, FakeAnalyzer(), folder)
     assert tracks[str(path)] not in await details()
+
+
+class SpeechAnalyzer(FakeAnalyzer):
+    """Analyzer for which the files of some names hold no music."""
+
+    speech: frozenset[str] = frozenset()
+
+    async def analyze(self, path: Path) -> Analysis:
+        analysis = await super().analyze(path)
+        return replace(analysis, music=0.03) if path.name in self.speech else analysis
+
+
+async def test_files_without_music_are_left_out_and_listed(db: Database, music: Path) -> None:
+    names = sorted(path.name for path in music.iterdir())[:2]
+    analyzer = SpeechAnalyzer()
+    analyzer.speech = frozenset(names)
+    report = await _index(db, analyzer, music, music_below=0.5)
+    assert report.tracks == 10
+    assert sorted(Path(f.path).name for f in report.failures) == names
+    assert {f.code for f in report.failures} == {"no_music"}
+    assert "probability 0.03, limit 0.50" in report.failures[0].reason
+    again = await _index(db, analyzer, music, music_below=0.5)
+    assert analyzer.calls == []
+    assert len(again.failures) == 2
+
+
+async def test_files_without_music_are_indexed_once_all_are_kept(db: Database, music: Path) -> None:
+    analyzer = SpeechAnalyzer()
+    analyzer.speech = frozenset(sorted(path.name for path in music.iterdir())[:2])
+    await _index(db, analyzer, music, music_below=0.5)
+    kept = await _index(db, analyzer, music, music_below=0.0)
+    assert sorted(analyzer.calls) == sorted(analyzer.speech)
+    assert (kept.tracks, kept.failures) == (12, [])
+    assert await _failures(db) == []

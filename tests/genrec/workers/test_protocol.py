@@ -60,6 +60,9 @@ def test_valid_analysis_is_unpacked() -> None:
             [["jazz", 0.5], ["jazz", 0.5]],
             "scores=[['jazz', 0.5], ['jazz', 0.5]]: expected each label once",
         ),
+        ("music", None, "music=None: expected 0..1"),
+        ("music", 1.5, "music=1.5: expected 0..1"),
+        ("music", True, "music=True: expected 0..1"),
     ],
 )
 def test_wrong_field_of_an_analysis_is_named(field: str, value: object, message: str) -> None:

@@ -110,6 +110,21 @@ def test_a_refused_clip_is_counted_and_keeps_nothing(
         robustness(refusing, data, [0])
 
 
+def test_a_clip_without_music_is_counted_and_keeps_nothing(
+    tmp_path: Path, analyzer: PresetAnalyzer
+) -> None:
+    data = blank_data([analyzer.preset.labels[0]])
+    data = replace(data, audio={data.names[0]: clip(tmp_path)})
+    calibration = replace(analyzer.preset.calibration, music_below=0.5)
+    deaf = type("Deaf", (), {"probability": lambda self, S_db: float(S_db.shape[1] < 140)})()
+    judging = PresetAnalyzer(replace(analyzer.preset, calibration=calibration, music_detector=deaf))
+    rows = robustness(judging, data, [0], changes=("none", "FLAC", "10 s"))
+    assert [row["no_music"] for row in rows] == [1, 1, 0]
+    assert [row["genre_kept"] for row in rows] == [0.0, 0.0, 0.0]
+    assert [row["four_of_five"] for row in rows] == [0.0, 0.0, 0.0]
+    assert rows[1]["cosine_min"] > 0.99
+
+
 def test_robustness_without_excerpts_is_empty(analyzer: PresetAnalyzer) -> None:
     data = blank_data(["jazz"])
     assert with_audio(data, np.arange(1)) == []
@@ -175,7 +190,7 @@ def test_add_robustness_writes_metrics_and_model_card(
 
 def test_robustness_keys_are_documented() -> None:
     page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
-    keys = ("accuracy", "refused", "cosine_median", "cosine_min", *rows(1.0)[0])
+    keys = ("accuracy", "refused", "no_music", "cosine_median", "cosine_min", *rows(1.0)[0])
     assert not [key for key in keys if f"`{key}`" not in page]
 
 
