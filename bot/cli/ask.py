@@ -85,9 +85,8 @@ def as_text(result: Recommendation) -> str:
     """Return the result as terminal text: bars of the three top genres, and the tracks."""
     console = Console(highlight=False)
     with console.capture() as capture:
-        heading = (
-            f"Unsure, perhaps {result.genre}" if result.unsure else result.genre or "No music found"
-        )
+        found = result.genre or "No music found"
+        heading = f"Unsure, perhaps {found}" if result.unsure else found
         console.print(f"[bold]{escape(heading)}[/bold]")
         for score in result.scores[:3]:
             filled = round(score.probability * BAR)

@@ -84,7 +84,7 @@ async def test_mention_in_a_watched_channel_gets_the_sentence(world: World) -> N
     await watch(world)
     world.pool.music = 0.03
     await world.you.say(f"<@{world.discord.state.bot.id}>", uploads=[clip()])
-    await world.you.wait_message(lambda m: SENTENCE in visible_text(m))
+    assert await world.you.wait_message(lambda m: SENTENCE in visible_text(m))
 
 
 @pytest.mark.parametrize("voice", [True, False], ids=["voice message", "upload"])
@@ -185,8 +185,8 @@ async def test_passed_over_clip_starts_no_cooldown(discord: LocalDiscord, tmp_pa
 
 async def test_library_add_refuses_a_clip_without_music(world: World) -> None:
     world.pool.music = 0.03
-    await wait_text(await world.you.slash("library add", {"clip": clip()}), SENTENCE)
-    await wait_text(await world.you.slash("library list"), "no tracks yet")
+    assert await wait_text(await world.you.slash("library add", {"clip": clip()}), SENTENCE)
+    assert await wait_text(await world.you.slash("library list"), "no tracks yet")
 
 
 async def test_reindex_lists_files_without_music(discord: LocalDiscord, tmp_path: Path) -> None:
@@ -213,4 +213,4 @@ async def test_reindex_keeps_files_without_music_with_the_setting(
     (library / "speech.wav").write_bytes(WAV)
     async with bot_on(discord, tmp_path, library=library, keep_non_music=True) as world:
         world.pool.music = 0.03
-        await wait_text(await world.you.slash("reindex"), "1 added")
+        assert await wait_text(await world.you.slash("reindex"), "1 added")
