@@ -185,9 +185,18 @@ def evaluate(
     write_card: Annotated[
         bool,
         typer.Option(
-            "--write-card", help="Write the robustness into the preset's metrics and model card."
+            "--write-card",
+            help="Write robustness and music detection into the preset's metrics and model card.",
         ),
     ] = False,
+    music: Annotated[
+        list[Path] | None,
+        typer.Option(help="Also judge the music detector on this folder of music (repeatable)."),
+    ] = None,
+    other: Annotated[
+        list[Path] | None,
+        typer.Option(help="The same for a folder of speech, noise or effects (repeatable)."),
+    ] = None,
     plots: Annotated[Path | None, typer.Option(help="Folder for the plots.")] = None,
     cache: Cache = CACHE,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = (False),
@@ -198,7 +207,8 @@ def evaluate(
         from genrec.preset import Preset
         from genrec.training.evaluation.changes import select_changes
         from genrec.training.evaluation.evaluate import evaluate as evaluate_preset
-        from genrec.training.export.model_card import add_robustness
+        from genrec.training.evaluation.music_detection import music_detection
+        from genrec.training.export.model_card import add_to_card
     select_changes(changes)  # a wrong name is an error before the evaluation
     analyzer = PresetAnalyzer(Preset.load(preset))
     dataset, parts = _load(data, split, analyzer.preset.spectrogram, cache)
@@ -209,8 +219,14 @@ def evaluate(
     report = {"data": str(data), "split": split, **report}
     if robustness:
         report |= _robustness(analyzer, dataset, parts[part], changes, first_per_genre)
-        if write_card:
-            add_robustness(analyzer.preset, report["robustness"])
+    if music or other:
+        with progress_bar("Music detector") as progress:
+            report["music_detection"] = music_detection(
+                analyzer, music or (), other or (), progress
+            )
+    if write_card:
+        measured = ("robustness", "music_detection")
+        add_to_card(analyzer.preset, {key: report[key] for key in measured if key in report})
     if plots is not None:
         from genrec.training.evaluation.plots import (
             plot_confusion,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 
 def print_report(report: dict[str, Any]) -> None:
@@ -35,6 +35,8 @@ def print_report(report: dict[str, Any]) -> None:
         _print_robustness(report["robustness"])
     if report.get("robustness_arrays"):
         _print_robustness_arrays(report["robustness_arrays"])
+    if report.get("music_detection"):
+        _print_music_detection(report["music_detection"])
 
 
 def _print_robustness(rows: list[dict[str, Any]]) -> None:
@@ -76,6 +78,22 @@ def _print_robustness_arrays(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         accuracy, difference = f"{row['accuracy']:.3f}", f"{row['difference']:+.3f}"
         table.add_row(row["change"], accuracy, difference, f"{row['genre_kept']:.3f}")
+    Console(highlight=False).print(table)
+
+
+def _print_music_detection(rows: list[dict[str, Any]]) -> None:
+    """Print for each group of files how many are said to contain no music."""
+    from rich.console import Console
+    from rich.table import Table
+
+    headings = ("group", "contains", "files", "refused", "no_music", "wrong")
+    table = Table(title="Music detector", title_justify="left")
+    for heading in headings:
+        justify: Literal["left", "right"] = "left" if heading in headings[:2] else "right"
+        table.add_column(heading.replace("_", " "), justify=justify)
+    for row in rows:
+        cells = ("-" if row[key] is None else row[key] for key in headings)
+        table.add_row(*(each if isinstance(each, str) else _short(each) for each in cells))
     Console(highlight=False).print(table)
 
 

@@ -1,4 +1,4 @@
-"""Short robustness table in Markdown, for the README and the model cards."""
+"""Tables of robustness and music detection in Markdown, for the README and the model cards."""
 
 from __future__ import annotations
 
@@ -59,6 +59,23 @@ def robustness_table(rows_by_preset: Mapping[str, Rows]) -> str:
         reference = next(iter(presets.values()))[change]["reference"]
         compared = "the unchanged clip" if reference == "none" else f"the {reference} alone"
         lines.append(f"| {change} | {compared} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def music_detection_table(rows: Rows) -> str:
+    """Return the table of music detection in Markdown.
+
+    Parameters
+    ----------
+    rows
+        From :func:`genrec.training.evaluation.music_detection.music_detection`.
+    """
+    lines = ["| group | contains | no music | refused |", "|---|---|---|---|"]
+    lines += [
+        f"| {row['group']} | {row['contains']} | {row['no_music']} of"
+        f" {row['files'] - row['refused']} | {row['refused']} |"
+        for row in rows
+    ]
     return "\n".join(lines) + "\n"
 
 

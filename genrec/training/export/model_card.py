@@ -16,7 +16,7 @@ from genrec.training.evaluation.plots import (
     plot_reliability,
     plot_similarity,
 )
-from genrec.training.evaluation.robustness_table import robustness_table
+from genrec.training.evaluation.robustness_table import music_detection_table, robustness_table
 from genrec.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
@@ -81,6 +81,14 @@ ROBUSTNESS = """
 Clips that keep genre and tracks after a change, of {clips} excerpts with audio. An excerpt may be a
 training track, so only the comparison counts. [Training](../../docs/training.md#robustness)
 describes the changes and the command.
+
+{table}"""
+
+DETECTION = """
+## Music or not
+
+Files of each group that are said to contain no music, from end to end.
+[Training](../../docs/training.md#music-detection) has the command.
 
 {table}"""
 
@@ -165,19 +173,22 @@ def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
         audio=_audio_row(metrics["audio"]),
         conversion=", ".join(f"{k} {v:.3f}" for k, v in metrics["validation_accuracy"].items()),
         table=_genre_table(metrics["per_class"]),
-        robustness=_robustness_section(preset.name, metrics.get("robustness")),
+        robustness=_robustness_section(preset.name, metrics.get("robustness"))
+        + _detection_section(metrics.get("music_detection")),
     )
 
 
-def add_robustness(preset: Preset, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write robustness figures into metrics.json and README.md of a preset.
+def add_to_card(preset: Preset, figures: Mapping[str, Any]) -> None:
+    """Write further figures into metrics.json and README.md of a preset.
 
     Parameters
     ----------
     preset
         A preset with metrics.json.
-    rows
-        From :func:`genrec.training.evaluation.robustness.robustness`.
+    figures
+        ``robustness``, the rows of :func:`genrec.training.evaluation.robustness.robustness`, and
+        ``music_detection``, those of
+        :func:`genrec.training.evaluation.music_detection.music_detection`; or one of them.
 
     Raises
     ------
@@ -189,7 +200,7 @@ def add_robustness(preset: Preset, rows: Sequence[Mapping[str, Any]]) -> None:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing; write it with `genrec export`.") from error
-    metrics["robustness"] = list(rows)
+    metrics |= figures
     path.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     (preset.folder / "README.md").write_text(card(preset, metrics), encoding="utf-8")
 
@@ -219,6 +230,10 @@ def _robustness_section(name: str, rows: Sequence[Mapping[str, Any]] | None) -> 
     if not rows:
         return ""
     return ROBUSTNESS.format(clips=rows[0]["clips"], table=robustness_table({name: rows}))
+
+
+def _detection_section(rows: Sequence[Mapping[str, Any]] | None) -> str:
+    return DETECTION.format(table=music_detection_table(rows)) if rows else ""
 
 
 def _genre_table(per_class: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from genrec.preset import METRICS, Preset
 from genrec.training.evaluation.changes import CHANGES, select_changes
 from genrec.training.evaluation.robustness import robustness, with_audio
 from genrec.training.evaluation.robustness_table import SHOWN, robustness_table
-from genrec.training.export.model_card import add_robustness
+from genrec.training.export.model_card import add_to_card
 from tests.genrec.training.small import blank_data
 from tests.repository import ROOT
 from tests.synth import music
@@ -172,15 +172,15 @@ def test_changes_of_the_table_exist() -> None:
     assert set(SHOWN) < set(CHANGES)
 
 
-def test_add_robustness_writes_metrics_and_model_card(
+def test_add_to_card_writes_metrics_and_model_card(
     tmp_path: Path, analyzer: PresetAnalyzer
 ) -> None:
     preset = replace(analyzer.preset, folder=tmp_path)
     with pytest.raises(DataError, match=r"metrics.json is missing; write it with"):
-        add_robustness(preset, rows(1.0))
+        add_to_card(preset, {"robustness": rows(1.0)})
     text = (analyzer.preset.folder / METRICS).read_text(encoding="utf-8")
     (tmp_path / METRICS).write_text(text, encoding="utf-8")
-    add_robustness(preset, rows(28 / 30))
+    add_to_card(preset, {"robustness": rows(28 / 30)})
     metrics = json.loads((tmp_path / METRICS).read_text(encoding="utf-8"))
     assert metrics == {**json.loads(text), "robustness": rows(28 / 30)}
     card = (tmp_path / "README.md").read_text(encoding="utf-8")
