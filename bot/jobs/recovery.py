@@ -6,10 +6,11 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import discord
+from discord import ui
 from discord.ui import LayoutView
 
 from bot.client.responders import ORIGINAL, InteractionResponder, Responder
@@ -236,10 +237,28 @@ async def _own_message(
             # Without Read Message History the list is empty, and only this raises Forbidden.
             await channel.fetch_message(reply.upload_id)
     except discord.Forbidden:
-        # The reply to a watched upload may not exist yet, and then none must be posted.
-        watched = reply.kind.startswith(WATCHED)
-        if time.time() - reply.created_at < _NONCE_S and not watched:
+        if time.time() - reply.created_at < _NONCE_S:
             # Discord returns the message that exists with this nonce instead of a second one.
             sent = await channel.send(view=view, nonce=reply.upload_id, silent=True)
-            return channel.get_partial_message(sent.id)
+            if not (reply.kind.startswith(WATCHED) and _shows(sent, view)):
+                return channel.get_partial_message(sent.id)
+            await sent.delete()  # the watched upload had no reply so far
     return None
+
+
+def _shows(message: discord.Message, view: LayoutView) -> bool:
+    """Return whether a message has the texts of a view."""
+    texts = [item.content for item in view.walk_children() if isinstance(item, ui.TextDisplay)]
+    return texts == _texts(message.components)
+
+
+def _texts(components: Iterable[object]) -> list[str]:
+    return [
+        text
+        for component in components
+        for text in (
+            [component.content]
+            if isinstance(component, discord.TextDisplay)
+            else _texts(getattr(component, "children", ()))
+        )
+    ]

@@ -82,20 +82,29 @@ async def test_progress_of_a_watched_upload_is_edited_or_deleted(channel: Posted
     channel.message.delete.assert_awaited_once()
 
 
-async def test_progress_whose_reply_was_lost_is_found_by_its_nonce(channel: Posted) -> None:
-    channel.lost_replies = 4  # every attempt
+@pytest.fixture
+async def lost(channel: Posted) -> MessageResponder:
+    """Return a responder whose progress may have been posted: every reply to it was lost."""
+    channel.lost_replies = 1000
     answering = responder(channel, watched=True)
     with pytest.raises((ConnectionResetError, TimeoutError)):
         await answering.show(PROGRESS)
+    channel.lost_replies = 0
     assert not answering.silent
-    await answering.discard()
     assert {body["nonce"] for body in channel.sent} == {5}
+    return answering
+
+
+async def test_progress_whose_reply_was_lost_is_found_and_deleted(
+    channel: Posted, lost: MessageResponder
+) -> None:
+    await lost.discard()
     channel.message.delete.assert_awaited_once()
 
 
-async def test_response_whose_reply_was_lost_is_edited_into_the_message(channel: Posted) -> None:
-    channel.lost_replies = 1
-    answering = responder(channel, watched=True)
-    await answering.finish(RESPONSE)
-    assert len(channel.sent) == 2
+async def test_response_is_edited_into_progress_whose_reply_was_lost(
+    channel: Posted, lost: MessageResponder
+) -> None:
+    await lost.finish(RESPONSE)
+    assert channel.sent[-1]["nonce"] == 5
     assert channel.message.edit.await_args.kwargs["view"] is RESPONSE

@@ -135,6 +135,26 @@ async def test_answer_without_read_history_is_corrected_after_a_kill(
     discord.assert_clean()
 
 
+async def test_restart_corrects_the_progress_of_a_watched_upload(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    process = await start(discord, tmp_path, 3600)
+    await discord.wait_commands(*COMMANDS, timeout_s=60)
+    await discord.wait_ready(60)
+    await wait_text(await discord.you.slash("settings uploads"), "now answers clips", 30)
+    upload = await discord.you.say(uploads=[clip()])
+    progress = await discord.you.wait_message(lambda m: "Analysing" in visible_text(m))
+    assert progress["message_reference"]["message_id"] == upload["id"]
+    await finish(process, signal.SIGKILL)
+    await discord.wait_for(lambda: not discord.online, 30)
+    process = await start(discord, tmp_path, 3600)
+    corrected = await discord.you.wait_message(
+        lambda m: "restarted" in visible_text(m), timeout_s=60
+    )
+    await finish(process, signal.SIGTERM)
+    assert corrected["id"] == progress["id"]
+
+
 @pytest.mark.slow
 async def test_bursts_cut_by_kills_leave_no_message_unfinished(tmp_path: Path) -> None:
     async with LocalDiscord(ack_deadline_s=15) as discord:

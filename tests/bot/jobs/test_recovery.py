@@ -304,16 +304,37 @@ async def test_repair_finds_the_reply_to_an_upload(
         assert channel.send.await_args.kwargs["nonce"] == UPLOAD_ID
 
 
-async def test_repair_posts_nothing_for_a_watched_upload_without_a_reply(
+async def test_repair_deletes_what_it_posts_for_a_watched_upload_without_a_reply(
     db: Database, recovery: ReplyRecovery
 ) -> None:
     channel = Channel(message(), readable=False)
+    new = AsyncMock(components=shown("refusals.interrupted"))
+    channel.send.return_value = new
     upload = {"application_id": None, "token": None, "channel_id": CHANNEL_ID}
-    watched = reply(1, upload_id=UPLOAD_ID, kind=f"{WATCHED} en-US", **upload)
-    await save(db, watched)
+    await save(db, reply(1, upload_id=UPLOAD_ID, kind=f"{WATCHED} en-US", **upload))
     assert await recovery.repair(client_of(channel)) == 0
-    channel.send.assert_not_called()
+    new.delete.assert_awaited_once()
+    channel.partial.edit.assert_not_called()
     assert await interrupted_replies(db, "later") == []
+
+
+async def test_repair_finds_the_progress_of_a_watched_upload_by_its_nonce(
+    db: Database, recovery: ReplyRecovery
+) -> None:
+    channel = Channel(message(), readable=False)
+    progress = AsyncMock(id=78, components=shown("progress.analyzing"))
+    channel.send.return_value = progress
+    upload = {"application_id": None, "token": None, "channel_id": CHANNEL_ID}
+    await save(db, reply(1, upload_id=UPLOAD_ID, kind=f"{WATCHED} en-US", **upload))
+    assert await recovery.repair(client_of(channel)) == 1
+    assert channel.asked_for == 78
+    progress.delete.assert_not_awaited()
+
+
+def shown(key: str) -> list[discord.TextDisplay]:
+    """Return the components of a message with one text, inside a container."""
+    inner = MagicMock(spec=discord.TextDisplay, content=TRANSLATIONS.text(key, "en-US"))
+    return [MagicMock(spec=discord.Container, children=[inner])]
 
 
 async def test_repair_is_in_the_language_of_a_request_with_two_words(
