@@ -70,9 +70,9 @@ coarse fingerprints of training and validation tracks, and no audio.
 
 ## Limits
 
-{genres}. Music of other places and times gets the nearest of the {count}. Speech and noise get a
-genre too; only silence is rejected. Similarity is of sound, not of lyrics, mood or popularity. Do
-not use it to identify recordings, decide on rights or judge people by their taste.
+{genres}. Music of other places and times gets the nearest of the {count}. {speech}
+Similarity is of sound, not of lyrics, mood or popularity. Do not use it to identify recordings,
+decide on rights or judge people by their taste.
 """
 
 ROBUSTNESS = """
@@ -108,6 +108,9 @@ BY_ARTIST = """\
 The {split} split leaves faulty excerpts out and separates artists, with few exceptions (Kereliuk,
 Sturm and Larsen 2015)."""
 SPLIT_NOTES = {"paper": BY_TRACK, "filtered": BY_ARTIST, "filtered-wide": BY_ARTIST}
+WITHOUT_DETECTOR = "Speech and noise get a genre too; only silence is rejected."
+WITH_DETECTOR = """\
+Speech, noise and effects get no genre, as far as the music detector recognises them."""
 FILE_NOTE = "The split is the file {split}; check whether it separates artists."
 
 
@@ -173,6 +176,7 @@ def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
         audio=_audio_row(metrics["audio"]),
         conversion=", ".join(f"{k} {v:.3f}" for k, v in metrics["validation_accuracy"].items()),
         table=_genre_table(metrics["per_class"]),
+        speech=WITHOUT_DETECTOR if preset.music_detector is None else WITH_DETECTOR,
         robustness=_robustness_section(preset.name, metrics.get("robustness"))
         + _detection_section(metrics.get("music_detection")),
     )
