@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from genrec.audio.kinds import SOUND_SUFFIXES
 from genrec.errors import DataError, InputRefused
 from genrec.pipeline import PresetAnalyzer
-from genrec.training.data.archive import EXTENSIONS
 from genrec.training.data.dataset import Progress, no_progress
 
 
@@ -78,7 +78,7 @@ def _groups(folder: Path) -> dict[str, list[Path]]:
     """Return the audio files of a folder by the name of the folder directly inside it."""
     found: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(folder.rglob("*")):
-        if path.suffix.casefold() in EXTENSIONS and path.is_file():
+        if path.suffix.casefold() in SOUND_SUFFIXES and path.is_file():
             first, *rest = path.relative_to(folder).parts
             found[f"{folder.name}/{first}" if rest else folder.name].append(path)
     if not found:
