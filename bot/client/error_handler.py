@@ -12,7 +12,8 @@ from discord import app_commands
 from discord.ui import LayoutView
 
 from bot.client.channel_permissions import PostingRefused, is_refused, lacks_permission
-from bot.client.responders import follow_up, reply_to, respond
+from bot.client.message_responder import reply_to
+from bot.client.responders import follow_up, respond
 from bot.client.retry import GONE
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations

@@ -11,7 +11,8 @@ from discord.ext import commands
 
 from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
-from bot.client.responders import MessageResponder, Responder, reply_to
+from bot.client.message_responder import MessageResponder, reply_to
+from bot.client.responders import Responder
 from bot.errors import RequestDeclined
 from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.handlers import RequestHandlers

@@ -8,7 +8,7 @@ from unittest.mock import AsyncMock, MagicMock
 import pytest
 from discord.ui import LayoutView
 
-from bot.client.responders import MessageResponder
+from bot.client.message_responder import MessageResponder
 
 PROGRESS, RESPONSE = LayoutView(), LayoutView()
 
