@@ -1,4 +1,4 @@
-"""How often a preset's music detector is wrong, measured on audio files from end to end.
+"""Wrong answers of a preset's music detector, measured on audio files from end to end.
 
 genrec evaluate --preset models/resnet50 --data DIR --music DIR --other DIR
 """
