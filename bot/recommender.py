@@ -18,7 +18,7 @@ from db.gone_files import GoneFiles
 from db.index.live import LiveIndex
 from db.starter_scope import replace_starter
 from genrec.errors import CatalogueError, NoMusic
-from genrec.fingerprint import COLUMNS_EACH, same_recording
+from genrec.fingerprint import SAME_RECORDING, SAME_SPEED, SPEEDS, RecordingMatcher
 from genrec.names import artist_key, song_key
 from genrec.preset import Preset
 from genrec.similarity import Candidate, NeighbourIndex, SelectionRules, select_neighbours
@@ -33,6 +33,9 @@ NO_MUSIC = (
     "That clip seems to contain speech, noise or effects, and no music. Send a part where music"
     " is playing."
 )
+# Nearest tracks that are compared with the clip's own recording: at every speed, and at its own.
+ANY_SPEED_CANDIDATES = 64
+SAME_SPEED_CANDIDATES = 256
 NO_FINGERPRINT = np.zeros((15, 1), dtype=np.int8)
 
 
@@ -57,6 +60,7 @@ class Recommender:
         self._pool = pool
         self._cache = AnalysisCache(database)
         self._gone_files = GoneFiles(database)
+        self._matcher = RecordingMatcher(preset.spectrogram)
 
     async def open(self) -> None:
         """Add the starter catalogue to the database where it is missing, and load the index."""
@@ -140,12 +144,13 @@ class Recommender:
     ) -> Recommendation:
         """Return the genre of an analysed clip and up to ``k`` similar tracks of the scopes.
 
-        ``clip`` names the song, so that no other version of it is recommended. A clip without
-        music gets no tracks.
+        ``clip`` names the song, so that no other version of it is recommended. ``known`` is the
+        track of the scopes that is the clip's own recording. A clip without music gets no tracks.
         """
         if not self.is_music(analysis):
             return self.genre(analysis)
         start = time.perf_counter()
+        copies = await self._copies(analysis, scopes)
         tracks = await self._neighbours(
             analysis.embedding,
             self._rules(k, per_artist),
@@ -153,10 +158,12 @@ class Recommender:
             clip_song=(artist_key(clip.artist), song_key(clip.title)),
             genre=genre,
             scopes=scopes,
+            copies=copies,
         )
         return replace(
             self.genre(analysis),
             tracks=tracks,
+            known=best_named(copies),
             note=shortage(len(tracks), k, genre),
             timings_ms={**analysis.timings_ms, "search": _ms(start)},
         )
@@ -215,6 +222,29 @@ class Recommender:
         floor = self.preset.calibration.cosine_floor
         return SelectionRules(count=k, per_artist=per_artist, floor=floor)
 
+    async def _copies(
+        self, analysis: Analysis, scopes: Collection[str]
+    ) -> list[tuple[Candidate, float]]:
+        """Return the near tracks that are the clip's recording, each with its correlation."""
+        rows = await self.index.rows()
+        index = NeighbourIndex(rows.ids, rows.matrix)
+        allowed = await asyncio.to_thread(rows.allowed, scopes)
+        near = await asyncio.to_thread(
+            index.search, analysis.embedding, SAME_SPEED_CANDIDATES, allowed=allowed
+        )
+        candidates = await self._candidates(*near)
+        found: list[tuple[Candidate, float]] = []
+        for part, speeds in (
+            (candidates[:ANY_SPEED_CANDIDATES], SPEEDS),
+            (candidates[ANY_SPEED_CANDIDATES:], SAME_SPEED),
+        ):
+            prints = [candidate.fingerprint for candidate in part]
+            correlations = await asyncio.to_thread(
+                self._matcher.match, analysis.fingerprint, prints, speeds
+            )
+            found += zip(part, correlations.tolist(), strict=True)
+        return [copy for copy in found if copy[1] >= SAME_RECORDING]
+
     async def _neighbours(
         self,
         embedding: Float,
@@ -225,13 +255,20 @@ class Recommender:
         genre: str | None,
         scopes: Collection[str],
         without: int = 0,
+        copies: Sequence[tuple[Candidate, float]] = (),
     ) -> tuple[Neighbour, ...]:
         rows = await self.index.rows()
         index = NeighbourIndex(rows.ids, rows.matrix)
         # With a million tracks this takes long enough to block the event loop.
         allowed = await asyncio.to_thread(rows.allowed, scopes, genre)
         allowed &= rows.ids != without
-        same = partial(same_recording, column_s=self.preset.spectrogram.column_s * COLUMNS_EACH)
+        known = {candidate.track.id for candidate, _ in copies}
+
+        def is_clip(candidate: Candidate) -> bool:
+            return candidate.track.id in known or (
+                clip is not None and self._matcher.same(clip, candidate.fingerprint)
+            )
+
         count = max(FIRST_CANDIDATES, 4 * rules.count)
         while True:
             ids, cosines = await asyncio.to_thread(index.search, embedding, count, allowed=allowed)
@@ -240,8 +277,8 @@ class Recommender:
                 select_neighbours,
                 candidates,
                 rules,
-                same_recording=same,
-                clip=clip,
+                same_recording=partial(self._matcher.same, speeds=SAME_SPEED),
+                is_clip=is_clip,
                 clip_song=clip_song,
             )
             exhausted = len(ids) < count or cosines[-1] < rules.floor
@@ -271,6 +308,12 @@ class Recommender:
         found = await self.catalogue.tracks(self.preset.model_id, ids)
         gone = await self._gone_files.among(found.values())
         return {track_id: track for track_id, track in found.items() if track_id not in gone}
+
+
+def best_named(copies: Iterable[tuple[Candidate, float]]) -> Track | None:
+    """Return the copy with the best correlation, of those with an artist if there is one."""
+    best = max(copies, key=lambda copy: (bool(copy[0].artist_key), copy[1]), default=None)
+    return best[0].track if best else None
 
 
 def shortage(found: int, k: int, genre: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,7 @@ Fingerprint = NDArray[np.int8]
 
 # Values per block in `_largest`: the maxima stay in the cache, and a block has few of the top k.
 _BLOCK = 256
+_PAIR_CELLS = 1 << 24  # cosines of `near_pairs` that are computed at once
 
 
 class NeighbourIndex:
@@ -86,6 +87,36 @@ def _largest(values: Float, k: int) -> NDArray[np.intp]:
     return near[np.argsort(-values[near], kind="stable")[:k]]
 
 
+def near_pairs(matrix: Float, k: int, floor: float) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of rows of which one is among the ``k`` nearest rows of the other.
+
+    Parameters
+    ----------
+    matrix
+        float32 (n, d), rows of length 1.
+    k
+        Number of neighbours of each row.
+    floor
+        Smallest cosine of a pair.
+
+    Yields
+    ------
+    (i, j) with i < j, each pair once. The memory for cosines is at most 64 MB, or one row.
+    """
+    n = len(matrix)
+    block = max(1, _PAIR_CELLS // max(n, 1))
+    seen: set[tuple[int, int]] = set()
+    for start in range(0, n, block):
+        cosines = matrix[start : start + block] @ matrix.T
+        for i, row in enumerate(cosines, start):
+            row[i] = -np.inf
+            for j in _largest(row, k)[: min(k, n - 1)].tolist():
+                pair = (min(i, j), max(i, j))
+                if row[j] >= floor and pair not in seen:
+                    seen.add(pair)
+                    yield pair
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
     """A search result with the fields that the selection rules need.
@@ -131,7 +162,7 @@ def select_neighbours(
     rules: SelectionRules,
     *,
     same_recording: Callable[[Fingerprint, Fingerprint], bool],
-    clip: Fingerprint | None = None,
+    is_clip: Callable[[Candidate], bool] = lambda candidate: False,
     clip_song: tuple[str, str] = ("", ""),
 ) -> list[Candidate]:
     """Return the candidates that the rules select, without the clip's own song and duplicates.
@@ -147,8 +178,8 @@ def select_neighbours(
         Count, limit per artist and smallest cosine.
     same_recording
         Returns whether two fingerprints are of the same recording.
-    clip
-        The clip's fingerprint; None if the clip has none.
+    is_clip
+        Returns whether a candidate is the clip's own recording.
     clip_song
         Artist key and song key of the clip; empty if unknown.
 
@@ -157,7 +188,7 @@ def select_neighbours(
     At most ``rules.count`` candidates, nearest first.
     """
     selected: list[Candidate] = []
-    fingerprints = [] if clip is None else [clip]
+    fingerprints: list[Fingerprint] = []
     songs = {clip_song}
     artists: Counter[str] = Counter()
     for candidate in candidates:
@@ -168,7 +199,9 @@ def select_neighbours(
             continue
         if candidate.artist_key and artists[candidate.artist_key] >= rules.per_artist:
             continue
-        if any(same_recording(candidate.fingerprint, other) for other in fingerprints):
+        if is_clip(candidate) or any(
+            same_recording(candidate.fingerprint, other) for other in fingerprints
+        ):
             # The duplicate may name the clip's song, whose other versions are skipped too.
             songs.add(song)
             continue

@@ -101,7 +101,7 @@ class Analysis:
     scores
         Every genre of the preset, most probable first; the probabilities sum to 1.
     fingerprint
-        int8 (bands, columns): the coarse spectrogram that recognises the same recording.
+        int8 (bands, columns): the coarse spectrogram that recognises the same recording, packed.
     duration_s
         Length of the whole file in seconds according to its header, which may be wrong.
     analyzed_s
@@ -153,6 +153,8 @@ class Recommendation:
     tracks
         The neighbours, most similar first; fewer than requested if too few are similar enough,
         and none for a clip without music.
+    known
+        The track of the catalogue that is the clip's own recording; None if there is none.
     note
         A sentence with the reason for fewer tracks, or for no genre; empty otherwise.
     timings_ms
@@ -170,6 +172,7 @@ class Recommendation:
     unsure: bool
     scores: tuple[GenreScore, ...]
     tracks: tuple[Neighbour, ...]
+    known: Track | None = None
     note: str = ""
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     music: bool = True

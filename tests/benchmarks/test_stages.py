@@ -97,7 +97,6 @@ def test_match_fifty_fingerprints(
         fingerprint.fingerprint(analyzer.spectrogram(y[start:])[0])
         for start in range(0, y.size // 2, y.size // 100)
     ]
-    front_end = analyzer.preset.spectrogram
-    column_s = fingerprint.COLUMNS_EACH * front_end.column_s
-    matches = benchmark(fingerprint.match, prints[0], prints, column_s=column_s)
+    matcher = fingerprint.RecordingMatcher(analyzer.preset.spectrogram)
+    matches = benchmark(matcher.match, prints[0], prints)
     assert matches[0] == pytest.approx(1, abs=1e-3)

@@ -14,7 +14,6 @@ from db import folders
 from db.connection import Database, open_db
 from db.generations import NewTrack
 from genrec.errors import CatalogueError, NoMusic
-from genrec.fingerprint import COLUMNS_EACH
 from genrec.preset import Preset
 from genrec.types import Analysis, Clip, GenreScore, Track
 from tests.repository import ROOT
@@ -250,7 +249,7 @@ async def test_recommend_leaves_out_the_recording_of_a_short_cut(
 ) -> None:
     await serve(recommender, near(1), near(2))
     # 6 s, of which the last 5.5 s are the start of track 1: more than the least overlap of 5 s.
-    column_s = PRESET.spectrogram.column_s * COLUMNS_EACH
+    column_s = 2 * PRESET.spectrogram.column_s  # two columns a byte
     before, common = round(0.5 / column_s), round(5.5 / column_s)
     cut = np.hstack([fingerprint(999)[:, :before], fingerprint(1)[:, :common]])
     pool.analysis = replace(analysis(toward(0)), fingerprint=cut)
@@ -332,3 +331,57 @@ async def test_every_clip_is_music_without_a_detector(
 ) -> None:
     pool.analysis = replace(analysis(toward(0)), music=0.0)
     assert with_detector(recommender, 0.0).genre(pool.analysis).music
+
+
+async def known(recommender: Recommender, **wanted: object) -> str | None:
+    """Return the title of the track that is the clip's own recording."""
+    rec = await recommend(recommender, **wanted)
+    return rec.known.title if rec.known else None
+
+
+async def test_recommend_names_the_track_of_the_clips_recording(
+    recommender: Recommender, pool: FakePool
+) -> None:
+    await serve(recommender, near(1), near(2))
+    assert await known(recommender) is None
+    pool.analysis = analysis(toward(0), seed=1)
+    pool.analyzed.clear()
+    found = await recommender.recommend(pool.analysis, clip=CLIP)
+    assert found.known is not None
+    assert found.known.title == "Song 1"
+    assert [n.track.title for n in found.tracks] == ["Song 2"]
+
+
+async def test_recommend_names_a_known_track_of_another_genre_than_the_wanted(
+    recommender: Recommender,
+) -> None:
+    await serve(recommender, near(1, label="rock"), near(2, label="metal"))
+    rec = await recommender.recommend(analysis(toward(0), seed=1), clip=CLIP, genre="metal")
+    assert rec.known is not None
+    assert rec.known.title == "Song 1"
+    assert [n.track.title for n in rec.tracks] == ["Song 2"]
+
+
+async def test_recommend_names_no_track_of_another_guild(recommender: Recommender) -> None:
+    await serve(recommender, near(1), scope="guild:8")
+    clip = analysis(toward(0), seed=1)
+    assert (await recommender.recommend(clip, clip=CLIP)).known is None
+    theirs = await recommender.recommend(clip, clip=CLIP, scopes=(*SCOPES, "guild:8"))
+    assert theirs.known is not None
+
+
+async def test_recommend_prefers_the_known_copy_with_an_artist(recommender: Recommender) -> None:
+    bare = replace(near(1, artist=""), title="Untagged", source="/untagged.mp3")
+    await serve(recommender, bare, near(1))
+    rec = await recommender.recommend(analysis(toward(0), seed=1), clip=CLIP)
+    assert rec.known is not None
+    assert rec.known.title == "Song 1"
+
+
+async def test_recommend_names_a_known_track_that_many_others_are_nearer_than(
+    recommender: Recommender,
+) -> None:
+    await serve(recommender, *(near(number) for number in range(1, 101)))
+    rec = await recommender.recommend(analysis(toward(0), seed=100), clip=CLIP)
+    assert rec.known is not None
+    assert rec.known.title == "Song 100"

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from genrec.similarity import Candidate, NeighbourIndex, SelectionRules, select_neighbours
+from genrec import similarity
+from genrec.similarity import (
+    Candidate,
+    NeighbourIndex,
+    SelectionRules,
+    near_pairs,
+    select_neighbours,
+)
 from genrec.types import Track
 
 RNG = np.random.default_rng(1)
@@ -105,10 +112,13 @@ def test_select_skips_the_clips_recording_and_other_versions_of_its_song() -> No
         candidate(20, 0.95, "abba", "waterloo"),
         candidate(30, 0.9, "abba", "chiquitita"),
     ]
-    clip = np.full((15, 1), 11, np.int8)
-    assert numbers(
-        select_neighbours(near, SelectionRules(), same_recording=same_tens, clip=clip)
-    ) == [30]
+    chosen = select_neighbours(
+        near,
+        SelectionRules(),
+        same_recording=same_tens,
+        is_clip=lambda candidate: candidate.track.id == 10,
+    )
+    assert numbers(chosen) == [30]
 
 
 def test_select_returns_a_recording_once() -> None:
@@ -174,3 +184,19 @@ def test_select_stops_at_the_cosine_floor_and_at_the_count() -> None:
         10,
         20,
     ]
+
+
+def test_near_pairs_are_each_rows_nearest_above_the_floor(monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix = units(150)
+    matrix[1::2] = matrix[::2] + 0.1 * matrix[1::2]  # 75 near pairs
+    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
+    expected = [(i, i + 1) for i in range(0, 150, 2)]
+    assert sorted(near_pairs(matrix, 3, 0.97)) == expected
+    monkeypatch.setattr(similarity, "_PAIR_CELLS", 1000)  # blocks of six rows
+    assert sorted(near_pairs(matrix, 1, -1.0))[:1] == [(0, 1)]
+    assert sorted(near_pairs(matrix, 3, 0.97)) == expected
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_near_pairs_of_fewer_than_two_rows_are_none(rows: int) -> None:
+    assert list(near_pairs(units(rows), 5, -1.0)) == []

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.fingerprint import COLUMNS_EACH, fingerprint, same_recording
+from genrec.fingerprint import SAME_SPEED, RecordingMatcher, fingerprint
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import StarterCatalogue
 from genrec.training.data.dataset import Dataset
@@ -23,7 +23,7 @@ def starter_catalogue(
 
     None if no track has both. Recordings are compared only within one artist.
     """
-    column_s = analyzer.preset.spectrogram.column_s * COLUMNS_EACH
+    matcher = RecordingMatcher(analyzer.preset.spectrogram)
     fingerprints: dict[int, NDArray[np.int8]] = {}
     embeddings: list[Float] = []
     for part in predictions:
@@ -36,7 +36,7 @@ def starter_catalogue(
                 for i, other in fingerprints.items()
                 if data.artist_keys[i] == data.artist_keys[index]
             )
-            if not any(same_recording(candidate, o, column_s=column_s) for o in same_artist):
+            if not any(matcher.same(candidate, other, SAME_SPEED) for other in same_artist):
                 fingerprints[index] = candidate
                 embeddings.append(analyzer.embedding(features))
     if not fingerprints:
