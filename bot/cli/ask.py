@@ -22,6 +22,7 @@ from bot.runtime.resources import open_recommender
 from bot.runtime.secrets import protect_secrets
 from db.tags import read_tags
 from genrec.errors import DataError, FileMissing
+from genrec.names import artist_key
 from genrec.types import Clip, Recommendation
 
 BAR = 24  # characters of a full probability bar
@@ -68,6 +69,13 @@ def as_json(result: Recommendation, *, tracks: bool = True) -> dict[str, Any]:
         "scores": {score.label: round(score.probability, 6) for score in result.scores},
     }
     if tracks:
+        known = result.known
+        found["known"] = known and {
+            "title": known.title,
+            "artist": known.artist if artist_key(known.artist) else "",
+            "genre": known.genre,
+            "source": known.source,
+        }
         found["tracks"] = [
             {
                 "title": neighbour.track.title,
@@ -92,6 +100,10 @@ def as_text(result: Recommendation) -> str:
             filled = round(score.probability * BAR)
             bar = f"[cyan]{'█' * filled}[/cyan][dim]{'░' * (BAR - filled)}[/dim]"
             console.print(f"  {escape(score.label):<10} {bar} {score.probability:4.0%}")
+        if result.known is not None:
+            known = [result.known.artist] if artist_key(result.known.artist) else []
+            name = ", ".join([*known, result.known.title])
+            console.print(f"\nI know this one: [bold]{escape(name)}[/bold]")
         if result.tracks:
             console.print(_tracks(result))
         if result.note:

@@ -28,6 +28,7 @@ from bot.ui.components import (
 )
 from bot.ui.custom_ids import MAX_KEY
 from bot.ui.markdown import clean, escape, host_of, query, web_address
+from genrec.names import artist_key
 from genrec.types import GenreScore, Neighbour, Recommendation, Track
 
 PICTURE_NAME = "spectrogram.png"
@@ -68,6 +69,8 @@ def recommendation(
     else:
         head, colour = _seed_block(localizer, seed), genre_colour(seed.genre, unsure=False)
     heading, footer = _heading(localizer, rec, count), _footer(localizer, rec)
+    if rec.known is not None:
+        heading = f"{_known(localizer, rec.known)}\n{heading}"
     room = MAX_CHARACTERS - len(head) - len(heading) - len(footer)
     items: list[Item] = [text(head)]
     if picture:
@@ -229,6 +232,13 @@ def _seed_block(localizer: Localizer, seed: Track) -> str:
     heading = "## " + localizer("answer.like", title=title)
     line = f"{artist} · {genre_name(localizer, seed.genre)}" if seed.genre else artist
     return f"{heading}\n{small(line)}"
+
+
+def _known(localizer: Localizer, track: Track) -> str:
+    """Return the sentence that names the clip's own recording, without an unknown artist."""
+    names = [escape(track.artist, NAME_IN_HEADING)] if artist_key(track.artist) else []
+    names.append(track_names(localizer, track, NAME_IN_HEADING, NAME_IN_HEADING)[0])
+    return localizer("answer.known", name=", ".join(names))
 
 
 def _heading(localizer: Localizer, rec: Recommendation, wanted: int) -> str:

@@ -28,7 +28,7 @@ from tests.repository import ROOT
 from tests.synth import music, write
 
 KEYS = {
-    *("model_id", "genre", "unsure", "scores", "tracks", "note", "timings_ms"),
+    *("model_id", "genre", "unsure", "scores", "tracks", "known", "note", "timings_ms"),
     *("music", "music_probability"),
 }
 # Quiet and dense music: codecs change these embeddings most.
@@ -111,8 +111,25 @@ def test_recommend_text_shows_bars_and_percentages(genrec: Genrec, clip: Path) -
     assert "█" in out
 
 
+def test_clip_of_a_known_recording_is_named(genrec: Genrec, clip: Path) -> None:
+    assert genrec.json("recommend", clip)["known"] is None
+    assert "I know this one" not in genrec("recommend", clip)[1]
+    music = genrec.folder / "known"
+    music.mkdir()
+    copy = music / "Band - Song.wav"
+    copy.write_bytes(clip.read_bytes())
+    genrec.json("index", music)
+    assert genrec.json("recommend", clip)["known"] == {
+        "title": "Song",
+        "artist": "Band",
+        "genre": genrec.json("library", "list", "--scope", "library")["tracks"][0]["genre"],
+        "source": str(copy),
+    }
+    assert "I know this one: Band, Song" in genrec("recommend", clip)[1]
+
+
 def test_genre_json_has_no_tracks(genrec: Genrec, clip: Path) -> None:
-    assert set(genrec.json("genre", clip)) == KEYS - {"tracks"}
+    assert set(genrec.json("genre", clip)) == KEYS - {"tracks", "known"}
 
 
 def test_demo_ignores_settings_and_leaves_no_files(genrec: Genrec) -> None:

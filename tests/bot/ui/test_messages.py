@@ -65,6 +65,8 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
     rec = recommendation(tracks=tracks, note=name, model_id=name)
     yield response(rec, locale, name=name, key=KEY, count=10)
     yield response(rec, locale, seed=track(99, title=name, artist=name, genre=name), picture=False)
+    known = track(98, title=name, artist=name, genre=name)
+    yield response(recommendation(tracks=tracks, known=known), locale, name=name, key=KEY, count=10)
     yield response(recommendation(0, scores=()), locale, name=name)
     yield genre(locale=locale, key=KEY, name=name, picture=True)
     speech = recommendation(0, genre=None, scores=(), music=False, model_id=name)
@@ -156,6 +158,20 @@ def test_recommendation_shows_genre_tracks_similarity_and_reason():
         assert expected in text
     assert "Pop" not in text  # the top three only
     assert "unsure" not in text.lower()
+
+
+@pytest.mark.parametrize("code", sorted(TRANSLATIONS.by_code))
+def test_known_recording_is_named_above_the_tracks(code):
+    shown = seen(response(recommendation(known=track(9, title="Their *Song*")), code))
+    sentence = localizer(code)("answer.known", name="Band 9, Their \\*Song\\*")
+    assert shown.index(sentence) < shown.index("Song 1")
+    for artist in ("", "Unknown artist"):
+        shown = seen(response(recommendation(known=track(9, artist=artist)), code))
+        assert localizer(code)("answer.known", name="Song 9") in shown
+
+
+def test_unknown_recording_is_not_named():
+    assert "I know" not in seen(response(recommendation()))
 
 
 def test_recommendation_has_buttons_picture_and_colour():
