@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from db.connection import Database, SqlSession
 from db.details import TrackDetails, put_details
+from db.quality import UNKNOWN_QUALITY, FileQuality
 from db.search_text import search_text
 from db.vectors import is_sound_vector, pack_fingerprint, pack_vector
 from genrec.errors import CatalogueError, ModelMismatch
@@ -22,6 +23,8 @@ from genrec.types import Analysis
 BATCH = 500
 _MAX_CHANGES = 10_000
 UNKNOWN_ARTIST = "Unknown artist"
+# Content, model id, vector, predicted genre, duration in s, lossless, bits per second.
+_Embedding = tuple[str, str, bytes, str, float, bool | None, int | None]
 # Prefix of the source of a clip without file or link: the content hash identifies it.
 CONTENT_SOURCE = "sha256:"
 _REPLACED = ", ".join(
@@ -41,8 +44,8 @@ class NewTrack:
     ``genre`` is shown to users; ``label`` is the preset's genre for filters, by default ``genre``;
     ``predicted`` is the preset's most probable genre, by default ``label``. ``content`` is the
     SHA-256 of the analysed file, by default of the embedding; without a ``source`` it identifies
-    the track. ``size`` and ``mtime_ns`` are those of the file, if there is one. ``details`` are
-    those of its tags, or None to leave what is stored.
+    the track. ``quality``, ``size`` and ``mtime_ns`` are those of the file, if there is one.
+    ``details`` are those of its tags, or None to leave what is stored.
     """
 
     title: str
@@ -55,6 +58,7 @@ class NewTrack:
     label: str = ""
     predicted: str = ""
     duration_s: float = 0.0
+    quality: FileQuality = UNKNOWN_QUALITY
     size: int | None = None
     mtime_ns: int | None = None
     added_by: int | None = None
@@ -159,7 +163,8 @@ async def put(tx: SqlSession, generation: Generation, tracks: Sequence[NewTrack]
         content = track.content or hashlib.sha256(vector + fingerprint).hexdigest()
         label = track.label or track.genre
         predicted = track.predicted or label
-        embeddings.append((content, generation.model_id, vector, predicted, track.duration_s))
+        coding = (track.duration_s, track.quality.lossless, track.quality.bit_rate)
+        embeddings.append((content, generation.model_id, vector, predicted, *coding))
         if fingerprint:
             fingerprints.append((fingerprint, content, generation.model_id))
         known.append(
@@ -178,8 +183,8 @@ async def put(tx: SqlSession, generation: Generation, tracks: Sequence[NewTrack]
         )
     await _repair(tx, generation, embeddings)
     await tx.many(
-        "INSERT INTO embedding (content, model_id, vector, heard, duration_s)"
-        " VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO embedding (content, model_id, vector, heard, duration_s, lossless, bit_rate)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
         embeddings,
     )
     await tx.many(
@@ -191,11 +196,9 @@ async def put(tx: SqlSession, generation: Generation, tracks: Sequence[NewTrack]
     return await _track_ids(tx, generation.scope, [track.source for track in known])
 
 
-async def _repair(
-    tx: SqlSession, generation: Generation, embeddings: Sequence[tuple[str, str, bytes, str, float]]
-) -> None:
+async def _repair(tx: SqlSession, generation: Generation, embeddings: Sequence[_Embedding]) -> None:
     """Replace the damaged ones among the stored embeddings of the same contents."""
-    vectors = {content: vector for content, _, vector, _, _ in embeddings}
+    vectors = {content: vector for content, _, vector, *_ in embeddings}
     rows = await tx.all(
         "SELECT id, content, vector FROM embedding WHERE model_id = ?"
         " AND content IN (SELECT value FROM json_each(?))",

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-library = typer.Typer(no_args_is_help=True, help="List, count, remove, export and import tracks.")
+library = typer.Typer(
+    no_args_is_help=True, help="List, count, compare, remove, export and import tracks."
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _SCOPE = re.compile(r"library|starter|guild:[1-9][0-9]{0,18}")

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from bot.cli import library, library_folders, synth, training
+from bot.cli import library, library_duplicates, synth, training
 from genrec.errors import CatalogueError, GenrecError, InputRefused
 
 # The panels of `genrec --help`, daily commands first.
@@ -80,7 +80,7 @@ def genre(source: Source, preset: PresetOption = None, as_json: AsJson = False) 
 
 
 app.command("index", rich_help_panel=LIBRARY)(library.index)
-app.add_typer(library_folders.library, name="library", rich_help_panel=LIBRARY)
+app.add_typer(library_duplicates.library, name="library", rich_help_panel=LIBRARY)
 
 
 @app.command(rich_help_panel=BOT)

@@ -13,8 +13,8 @@ from discord import app_commands, ui
 from discord.ext import commands
 
 from bot.client.buttons import OnPress
-from bot.client.checks import as_source, one_source, require_manage_guild
-from bot.client.responders import InteractionResponder, acknowledge, respond
+from bot.client.checks import as_source, one_source, operator_ids, require_manage_guild
+from bot.client.responders import InteractionResponder, MakeFile, acknowledge, respond
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
 from bot.jobs.library_import import import_handler
@@ -23,16 +23,19 @@ from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.runner import Handler, Progress, RequestRunner, Response
 from bot.recommender import Recommender
 from bot.sources import CheckedSource, Sources
-from bot.ui import messages, pages
+from bot.ui import duplicate_groups, messages, pages
 from bot.ui.components import genre_name
 from bot.ui.custom_ids import track_ids
 from bot.ui.markdown import clean
 from bot.ui.pages import TRACKS_PER_PAGE, LibraryPage
 from bot.ui.track_files import track_file
+from db.duplicates import find_duplicates
 from db.generations import UNKNOWN_ARTIST, KnownTrack, NewTrack
 from db.import_export import Format
 from db.known_clips import known_clip
-from db.tracks import guild_scope
+from db.quality import file_quality
+from db.tracks import LIBRARY, guild_scope
+from genrec.fingerprint import RecordingMatcher
 from genrec.types import Track
 
 _MAX_CHOICES = 25
@@ -63,6 +66,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         self._translations = translations
         self._recovery = recovery
         self._adding_track = asyncio.Lock()
+        self._comparing = asyncio.Lock()  # a large library takes a while, on one core
         self.buttons: Mapping[str, OnPress] = {
             "export": self.export_response,
             "library": self.turn_page,
@@ -108,7 +112,8 @@ class Library(commands.GroupCog, name="library", description="This server's trac
             async with self._sources.fetch(source, owner=guild_id) as clip:
                 progress.now("analyzing")
                 analysis = await self._recommender.analyze(clip)
-            self._recommender.require_music(analysis)
+                self._recommender.require_music(analysis)
+                quality = await asyncio.to_thread(file_quality, clip.path, analysis.duration_s)
             new = NewTrack.of(
                 analysis,
                 title=clean(title or clip.title, _MAX_NAME, otherwise=clip.sha256[:12]),
@@ -118,6 +123,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
                 added_by=user_id,
             )
             progress.now("comparing")
+            new = replace(new, quality=quality)
             async with self._adding_track:
                 known = await known_clip(self._catalogue.db, scope, self._model_id, new)
                 if known is not None:
@@ -225,6 +231,38 @@ class Library(commands.GroupCog, name="library", description="This server's trac
                 self._model_id, scope, text=search, limit=TRACKS_PER_PAGE, offset=offset
             )
         return LibraryPage(tuple(tracks), number, count, total, search)
+
+    @app_commands.command(description="List tracks that are the same recording")
+    @app_commands.describe(
+        scope="This server's tracks, or the operator's music (only for the bot's operator)"
+    )
+    @app_commands.choices(
+        scope=[
+            app_commands.Choice(name="this server's tracks", value="server"),
+            app_commands.Choice(name="the operator's music", value="library"),
+        ]
+    )
+    async def duplicates(
+        self, interaction: discord.Interaction, scope: Literal["server", "library"] = "server"
+    ) -> None:
+        """Handle /library duplicates: send the groups of a scope, the best copies first."""
+        operator = interaction.user.id in operator_ids(interaction.client.application)
+        if scope == "library" and not operator:
+            raise RequestDeclined("operator_only")
+        server = scope == "server"
+        wanted = guild_scope(require_manage_guild(interaction)) if server else LIBRARY
+        async with self._recovery.deferred(interaction):
+            matcher = RecordingMatcher(self._recommender.preset.spectrogram)
+            rows = await self._recommender.index.rows()
+            async with self._comparing:
+                groups = await find_duplicates(self._catalogue, rows, wanted, matcher)
+            localizer = Localizer(self._translations, interaction.locale)
+            files: list[MakeFile] = []
+            if not duplicate_groups.is_whole(groups):
+                data = duplicate_groups.table(localizer, groups)
+                files.append(lambda: discord.File(io.BytesIO(data), duplicate_groups.FILE_NAME))
+            view = duplicate_groups.page(localizer, groups, server=server)
+            await respond(interaction, view, files=files)
 
     @app_commands.command(description="Download the list of this server's tracks")
     @app_commands.describe(format="File format")

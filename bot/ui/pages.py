@@ -39,6 +39,7 @@ ADMINS = (
     "library list",
     "library export",
     "library import",
+    "library duplicates",
     "settings",
     "reindex",
 )

@@ -12,6 +12,7 @@ from db.generations import KnownTrack, NewTrack
 from db.ingest.cue import CueSong
 from db.ingest.failures import Failure
 from db.ingest.scan import FileStamp, file_sha256, file_stamp, song_stamp
+from db.quality import file_quality
 from db.sections import fragment
 from db.tags import Tags, match_label, read_tags, song_tags
 from db.vectors import is_sound_vector
@@ -142,7 +143,8 @@ class FileAnalyzer:
             size=before.size,
             mtime_ns=before.mtime_ns,
         )
-        return replace(track, details=tags.details)
+        quality = await asyncio.to_thread(file_quality, Path(path), analysis.duration_s)
+        return replace(track, details=tags.details, quality=quality)
 
     async def _stamp(self, path: str) -> FileStamp:
         song = self._songs.get(path)

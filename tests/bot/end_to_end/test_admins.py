@@ -159,6 +159,7 @@ async def test_settings_command_changes_the_panel(
         ("library remove", {"track": "1"}),
         ("library export", {}),
         ("library import", {"file": clip("tracks.csv")}),
+        ("library duplicates", {}),
     ],
 )
 async def test_admin_command_without_manage_server_is_declined(
