@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from bot.cli import library, library_duplicates, synth, training
+from bot.cli import library, library_duplicates, music_training, synth, training
 from genrec.errors import CatalogueError, GenrecError, InputRefused
 
 # The panels of `genrec --help`, daily commands first.
@@ -122,7 +122,14 @@ def sync() -> None:
     sync_now(load_settings())
 
 
-for command in (training.train, training.evaluate, training.export, synth.synth):
+for command in (
+    training.train,
+    training.evaluate,
+    training.export,
+    synth.synth,
+    music_training.gather_sounds,
+    music_training.train_detector,
+):
     app.command(rich_help_panel=TRAINING)(command)
 app.command(hidden=True)(synth.bands)
 

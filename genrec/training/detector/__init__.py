@@ -1,0 +1,1 @@
+"""Training of the music detector: sounds, clips, fit and report."""
