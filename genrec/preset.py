@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from genrec.bounds import check_array, check_range, check_size, load_arrays
 from genrec.errors import ModelMismatch, PresetError
 from genrec.images import ImageConfig
+from genrec.music_detector import PREFIX, MusicDetector
 from genrec.spectrogram import SpectrogramConfig
 
 Float = NDArray[np.float32]
@@ -91,13 +92,6 @@ class StarterCatalogue:
     fingerprints: NDArray[np.int8]
 
 
-class MusicProbability(Protocol):
-    """Detector of music in a clip."""
-
-    def probability(self, S_db: Float) -> float:
-        """Return the probability of music, 0..1, for a log-mel spectrogram (n_mels, columns)."""
-
-
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Preset:
     """A loaded preset: network, front end, labels and calibration, which determine an analysis.
@@ -138,7 +132,7 @@ class Preset:
     mel_basis: Float
     centre: Float
     projection: Float
-    music_detector: MusicProbability | None = None
+    music_detector: MusicDetector | None = None
 
     def __post_init__(self) -> None:
         bands, bins = self.spectrogram.n_mels, 1 + self.spectrogram.n_fft // 2
@@ -197,6 +191,11 @@ class Preset:
                 mel_basis=arrays["mel_basis"],
                 centre=arrays["centre"],
                 projection=arrays["projection"],
+                music_detector=(
+                    MusicDetector.from_arrays(arrays)
+                    if any(name.startswith(PREFIX) for name in arrays)
+                    else None
+                ),
             )
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise PresetError(
@@ -262,8 +261,8 @@ def save_preset(
     labels: list[str],
     calibration: Calibration,
     mel_basis: Float,
-    centre: Float,
-    projection: Float,
+    centring: tuple[Float, Float],
+    music_detector: MusicDetector | None = None,
 ) -> Preset:
     """Write the files of a preset beside its network and return the loaded preset.
 
@@ -271,10 +270,19 @@ def save_preset(
     ----------
     folder
         Contains the network file already.
-    name, arch, spectrogram, image, labels, calibration, mel_basis, centre, projection
+    name, arch, spectrogram, image, labels, calibration, mel_basis
         As the attributes of `Preset`.
+    centring
+        Its attributes ``centre`` and ``projection``.
+    music_detector
+        As the attribute; it works on the default front end only.
     """
-    np.savez_compressed(folder / ARRAYS, mel_basis=mel_basis, centre=centre, projection=projection)
+    if music_detector is not None and spectrogram != SpectrogramConfig():
+        raise ValueError("music_detector: it needs the default front end")
+    centre, projection = centring
+    arrays: dict[str, NDArray[Any]] = dict(music_detector.arrays() if music_detector else {})
+    arrays |= {"mel_basis": mel_basis, "centre": centre, "projection": projection}
+    np.savez_compressed(folder / ARRAYS, allow_pickle=False, **arrays)
     _write_json(folder / LABELS, labels)
     config: dict[str, Any] = {
         "format": FORMAT,

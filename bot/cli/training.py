@@ -111,27 +111,40 @@ def export(
         typer.Option(help="Preset folder instead: keeps its network, renews all the rest."),
     ] = None,
     precision: Annotated[Literal["int8", "fp16", "fp32"], typer.Option()] = "int8",
+    music_detector: Annotated[
+        Path | None,
+        typer.Option(help="File of `train-detector`; without it every clip counts as music."),
+    ] = None,
     cache: Cache = CACHE,
 ) -> None:
     """Export a training run as a preset with calibration, starter catalogue and model card."""
     with training_extra():
         from genrec.errors import DataError
+        from genrec.music_detector import MusicDetector
         from genrec.pipeline import PresetAnalyzer
         from genrec.training.evaluation.evaluate import evaluate as evaluate_preset
         from genrec.training.export.model_card import write_card
         from genrec.training.export.recalibrate import read_training, recalibrate
         from genrec.training.settings import read_history, read_settings
+    detector = MusicDetector.load(music_detector) if music_detector else None
     if preset is not None and run is None:
         settings, _, _ = read_training(preset)
         dataset, parts = _load(data, settings.split, settings.spectrogram, cache)
-        exported = recalibrate(preset, dataset, parts, out, log=print)
+        exported = recalibrate(preset, dataset, parts, out, music_detector=detector, log=print)
     elif run is not None and preset is None:
         with training_extra():
             from genrec.training.export.export import export as export_preset
         settings, _ = read_settings(run)
         dataset, parts = _load(data, settings.split, settings.spectrogram, cache)
         exported = export_preset(
-            run, dataset, parts, out, name=out.name, precision=precision, log=print
+            run,
+            dataset,
+            parts,
+            out,
+            name=out.name,
+            precision=precision,
+            music_detector=detector,
+            log=print,
         )
     else:
         raise DataError("Pass either --run, a training run, or --preset, a preset folder.")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.audio.decode import decode, has_sound
+from genrec.audio.decode import SILENCE_RMS, decode
 from genrec.audio.kinds import SOUND_SUFFIXES
 from genrec.audio.limits import DecodeLimits
 from genrec.errors import DataError, InputRefused
@@ -91,7 +91,7 @@ class ClipMaker:
         seconds = float(np.exp(rng.uniform(np.log(SHORTEST_S), np.log(LONGEST_S))))
         for _ in range(8):
             y = self._draw(group, seconds, rng)
-            if len(y) >= SR and has_sound(y):
+            if len(y) >= SR and float(y.std()) >= SILENCE_RMS:
                 break
         else:
             raise DataError(

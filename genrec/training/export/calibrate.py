@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from genrec.embedder import Embedder
+from genrec.music_detector import MUSIC_BELOW, MusicDetector
 from genrec.preset import NETWORK, Calibration, Preset, save_preset
 from genrec.training.data.dataset import Dataset
 from genrec.training.evaluation.metrics import unit
@@ -23,11 +24,15 @@ Float = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UncalibratedPreset:
-    """Name, training settings and labels of a preset whose calibration is not fitted yet."""
+    """Name, training settings and labels of a preset whose calibration is not fitted yet.
+
+    ``music_detector`` becomes part of the preset; with None, every clip holds music.
+    """
 
     name: str
     settings: TrainingSettings
     labels: list[str]
+    music_detector: MusicDetector | None = None
 
     def save(
         self,
@@ -52,8 +57,8 @@ class UncalibratedPreset:
             labels=self.labels,
             calibration=calibration or Calibration(),
             mel_basis=mel_basis(self.settings.spectrogram),
-            centre=centring[0],
-            projection=centring[1],
+            centring=centring,
+            music_detector=self.music_detector,
         )
 
 
@@ -94,6 +99,7 @@ def calibrate(
         temperature=temperature(valid.logits, truth_of(data, valid.indices, uncalibrated.labels)),
         cosine_zero=float(unrelated.mean()),
         cosine_floor=float(np.quantile(unrelated, 0.95)),
+        music_below=MUSIC_BELOW if uncalibrated.music_detector else 0.0,
     )
     return uncalibrated.save(folder, calibration, (centre, axes))
 

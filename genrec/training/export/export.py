@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from genrec.embedder import SIGNATURE
 from genrec.errors import DataError
+from genrec.music_detector import MusicDetector
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import NETWORK
 from genrec.training.architectures import build, fold, load_run
@@ -45,6 +46,7 @@ def export(
     *,
     name: str,
     precision: str = "int8",
+    music_detector: MusicDetector | None = None,
     log: Log = lambda line: None,
 ) -> Exported:
     """Export a run's checkpoint as a preset folder and return the result.
@@ -60,6 +62,8 @@ def export(
         The preset's folder and name.
     precision
         ``int8``, ``fp16`` or ``fp32``.
+    music_detector
+        Becomes part of the preset; with None, every clip holds music.
     log
         Called with a line per step.
 
@@ -82,7 +86,9 @@ def export(
             f" {', '.join(data.labels)}. Pass the data that the run was trained on."
         )
     network = serving_model(load_trained(run, settings, len(labels)), settings)
-    uncalibrated = UncalibratedPreset(name=name, settings=settings, labels=labels)
+    uncalibrated = UncalibratedPreset(
+        name=name, settings=settings, labels=labels, music_detector=music_detector
+    )
     precision, accuracies, valid = write_network(
         network, uncalibrated, data, parts, out, precision, log
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from genrec.errors import DataError
+from genrec.music_detector import MusicDetector
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import LABELS, METRICS, NETWORK
 from genrec.training.data.dataset import Dataset, Parts, check_front_end, require_parts
@@ -42,7 +43,13 @@ def read_training(preset: Path) -> tuple[TrainingSettings, list[str], str]:
 
 
 def recalibrate(
-    preset: Path, data: Dataset, parts: Parts, out: Path, *, log: Log = lambda line: None
+    preset: Path,
+    data: Dataset,
+    parts: Parts,
+    out: Path,
+    *,
+    music_detector: MusicDetector | None = None,
+    log: Log = lambda line: None,
 ) -> Exported:
     """Write a preset with the network of another one and return the result.
 
@@ -57,6 +64,8 @@ def recalibrate(
         The data set and split that its network was trained on.
     out
         Folder of the new preset, which may be the same. The preset gets the folder's name.
+    music_detector
+        Becomes part of the preset; with None, every clip holds music.
     log
         Called with a line per step.
 
@@ -76,7 +85,9 @@ def recalibrate(
     out.mkdir(parents=True, exist_ok=True)
     if out.resolve() != preset.resolve():
         shutil.copy2(preset / NETWORK, out / NETWORK)
-    uncalibrated = UncalibratedPreset(name=out.name, settings=settings, labels=labels)
+    uncalibrated = UncalibratedPreset(
+        name=out.name, settings=settings, labels=labels, music_detector=music_detector
+    )
     analyzer = PresetAnalyzer(uncalibrated.save(out))
     valid = predict_all(analyzer, data, parts["valid"])
     found = accuracy(valid, data, labels)

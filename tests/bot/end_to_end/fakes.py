@@ -46,8 +46,7 @@ def make_preset(
         labels=list(LABELS),
         calibration=Calibration(cosine_floor=floor, music_below=music_below),
         mel_basis=np.zeros((128, 1025), np.float32),
-        centre=np.zeros(DIMENSION, np.float32),
-        projection=np.eye(DIMENSION, dtype=np.float32),
+        centring=(np.zeros(DIMENSION, np.float32), np.eye(DIMENSION, dtype=np.float32)),
     )
     numbers = range(songs)
     if songs:

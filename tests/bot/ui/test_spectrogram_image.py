@@ -144,8 +144,7 @@ def preset(tmp_path) -> Preset:
         labels=["jazz"],
         calibration=Calibration(),
         mel_basis=np.zeros((128, 1025), np.float32),
-        centre=np.zeros(8, np.float32),
-        projection=np.eye(8, dtype=np.float32),
+        centring=(np.zeros(8, np.float32), np.eye(8, dtype=np.float32)),
     )
 
 
