@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.bounds import check_range
-from genrec.onsets import RISE_S, onset_strength, window_starts
+from genrec.onsets import SPREAD_S, onset_strength, window_starts
 from genrec.spectrogram import add_noise_floor
 
 Float = NDArray[np.float32]
@@ -112,7 +112,7 @@ def windows(S_db: Float, config: ImageConfig, starts: Ints | None = None) -> Flo
         return S_db[np.newaxis]
     if starts is None:
         levels_db = 10 * np.log10(np.sum(10 ** (S_db / 10), axis=0))
-        strength = onset_strength(levels_db, RISE_S)
+        strength = onset_strength(levels_db, SPREAD_S)
         choices = window_choices(columns, config)
         starts = window_starts(strength, choices, window_count(columns, config))
     at = (starts[:, np.newaxis] + np.arange(config.columns)) % columns

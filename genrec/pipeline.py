@@ -26,7 +26,7 @@ from genrec.filters import block_length
 from genrec.fingerprint import fingerprint
 from genrec.images import images, window_choices, window_count, windows
 from genrec.listening import levels, listen
-from genrec.onsets import onset_strength, window_starts
+from genrec.onsets import onset_strength, strongest_onset, window_starts
 from genrec.preset import Preset
 from genrec.spectrogram import log_mel, preview
 from genrec.types import Analysis, GenreScore, Section
@@ -128,7 +128,8 @@ class PresetAnalyzer:
         config, image = self.preset.spectrogram, self.preset.image
         hop, step = config.hop_length, block_length(config.sr)
         strength = onset_strength(levels(y, step), step / config.sr)
-        first = (int(np.argmax(strength)) * step + step // 2) % min(hop, y.size)
+        onset = round((strongest_onset(strength) + 0.5) * step)
+        first = onset % min(hop, y.size)
         S_db = log_mel(y, config, self.preset.mel_basis, first=first)
         columns = S_db.shape[1]
         if not image.columns:
