@@ -13,6 +13,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from bot.errors import SettingsError
+from bot.locations import IN_CLONE, default_database
 from genrec.types import MAX_ANALYZED_S
 
 PREFIX = "GENREC_"
@@ -33,7 +34,9 @@ class Settings(BaseSettings):
     )
     preset: Path = Field(Path("models/resnet50"), description="Folder of the preset.")
     database: Path = Field(
-        Path("data/genrec.db"), description="SQLite file for tracks, guild settings and votes."
+        IN_CLONE,
+        description="SQLite file for tracks, guild settings and votes; an installed package keeps"
+        " it in the user's data folder.",
     )
     library: Path | None = Field(
         None,
@@ -244,7 +247,7 @@ def load_settings(*, env_file: Path | None = Path(".env")) -> Settings:
     """
     options: dict[str, Any] = {"_env_file": env_file}
     try:
-        return Settings(**options)
+        settings = Settings(**options)
     except ValidationError as error:
         faults = "; ".join(
             f"{PREFIX}{str(detail['loc'][0]).upper()}: {_message(detail['msg'])}"
@@ -254,6 +257,9 @@ def load_settings(*, env_file: Path | None = Path(".env")) -> Settings:
         raise SettingsError(f"A setting cannot be used: {faults}.") from None
     except ValueError as error:
         raise SettingsError(f"The settings cannot be read: {error}.") from None
+    if "database" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"database": default_database()})
 
 
 def remove_token_from_environment() -> None:

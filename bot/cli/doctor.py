@@ -15,7 +15,8 @@ from rich.markup import escape
 from bot.config import Settings, load_settings, renamed_settings
 from bot.demo.clip_audio import clip_file
 from bot.errors import SettingsError
-from bot.runtime.resources import find_preset, open_catalogue, outdated_sentence
+from bot.locations import find_preset
+from bot.runtime.resources import open_catalogue, outdated_sentence
 from bot.runtime.sandbox_check import sandbox_gap
 from bot.runtime.source_policy import old_ytdlp, source_policy
 from bot.sources.page import measure_page_sandbox

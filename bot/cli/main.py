@@ -16,10 +16,13 @@ from genrec.errors import CatalogueError, GenrecError, InputRefused
 
 # The panels of `genrec --help`, daily commands first.
 ASK, LIBRARY, BOT, TRAINING = "Ask", "Library", "Bot", "Training"
+NO_WINDOWS = (
+    "genrec runs on Linux and macOS, not on Windows: install it in the Windows Subsystem for Linux"
+    " (WSL)."
+)
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Recognise the genre of a clip and recommend similar tracks.",
 )
@@ -135,34 +138,43 @@ app.command(hidden=True)(synth.bands)
 
 
 def main() -> None:
-    """Run the command line; print every failure as one sentence and exit with its code."""
-    as_json = "--json" in sys.argv[1:]
+    """Run the command line and exit with its code; Windows gets one sentence."""
+    sys.exit(NO_WINDOWS if sys.platform == "win32" else _run())
+
+
+def _run() -> int:
+    """Run the command line, print every failure as one sentence and return the exit code."""
     try:
         code = app(standalone_mode=False)
     except typer.Abort:
-        sys.exit(130)
+        return 130
     except TyperException as error:
-        if as_json:
-            _print(_failure("usage", error.format_message()), as_json=True)
+        _fail("usage", error.format_message(), on_stderr=False)
         _show_usage(error)
-        sys.exit(2)
+        return 2
     except GenrecError as error:
-        if as_json:
-            _print(_failure(error.code, str(error)), as_json=True)
-        sys.stderr.write(f"{error}\n")
-        sys.exit(exit_code(error))
+        _fail(error.code, str(error))
+        return exit_code(error)
     except sqlite3.Error as error:
-        sentence = f"The database failed ({error}): restore a backup, or report this."
-        if as_json:
-            _print(_failure(CatalogueError.code, sentence), as_json=True)
-        sys.stderr.write(f"{sentence}\n")
-        sys.exit(1)
+        _fail(
+            CatalogueError.code,
+            f"The database failed ({error}): restore a backup, or report this.",
+        )
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. Finished work is kept.\n")
-        sys.exit(130)
+        return 130
     except BrokenPipeError:
-        sys.exit(1)
-    sys.exit(code if isinstance(code, int) else 0)
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _fail(code: str, sentence: str, *, on_stderr: bool = True) -> None:
+    """Print a failure as JSON if that is wanted, and with ``on_stderr`` as a sentence there."""
+    if "--json" in sys.argv[1:]:
+        _print({"error": {"code": code, "message": sentence}}, as_json=True)
+    if on_stderr:
+        sys.stderr.write(f"{sentence}\n")
 
 
 def exit_code(error: GenrecError) -> int:
@@ -179,10 +191,6 @@ def _show_usage(error: TyperException) -> None:
         sys.stderr.write(f"{error.format_message()}\n")
     else:
         show()
-
-
-def _failure(code: str, message: str) -> dict[str, Any]:
-    return {"error": {"code": code, "message": message}}
 
 
 def _print(result: Any, *, as_json: bool) -> None:

@@ -91,6 +91,7 @@ def run(settings: Settings) -> None:
     for warning in renamed_settings(settings):
         log.warning("renamed setting: %s", warning)
     warn_of_old_ytdlp(settings)
+    log.info("database: %s", settings.database)
     asyncio.run(serve(settings))
 
 

@@ -7,9 +7,9 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from bot.config import Settings
+from bot.locations import find_preset
 from bot.recommender import Recommender
 from db.connection import Database, open_db
 from db.starter_scope import replace_starter
@@ -96,9 +96,3 @@ def outdated_sentence(tracks: Mapping[str, int]) -> str:
         f"another preset analysed {' and '.join(counts)}, so these tracks are not recommended;"
         f" {' and '.join(ways)} to analyse them again."
     )
-
-
-def find_preset(path: Path) -> Path:
-    """Return a preset's folder; a relative path may also start at the program's own folder."""
-    beside = Path(__file__).resolve().parents[2] / path
-    return beside if not path.exists() and beside.exists() else path
