@@ -11,7 +11,7 @@ import pytest
 from tests.repository import ROOT
 
 AS_ON_WINDOWS = """
-import json, sqlite3, sys, typer
+import asyncio, json, sqlite3, sys, typer  # as on this platform
 sys.modules |= {"fcntl": None, "pwd": None, "resource": None}
 sys.platform = "win32"
 sys.argv = ["genrec", "run"]
