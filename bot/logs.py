@@ -92,6 +92,19 @@ def _add_request_id(record: logging.LogRecord) -> bool:
     return True
 
 
+def _shorten_network_error(record: logging.LogRecord) -> bool:
+    """Replace the traceback of a network error that discord.py retries by the error's text."""
+    error = record.exc_info[1] if record.exc_info else None
+    if record.name.startswith("discord.") and _is_network_error(error):
+        record.msg, record.args = f"{record.getMessage()} ({type(error).__name__}: {error})", ()
+        record.exc_info = record.exc_text = None
+    return True
+
+
+def _is_network_error(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) or type(error).__module__.startswith("aiohttp.")
+
+
 def set_up_logs(
     *, form: Literal["text", "json"], level: str, secrets: Iterable[str] = ()
 ) -> logging.Handler:
@@ -100,6 +113,7 @@ def set_up_logs(
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(redact) if form == "json" else TextFormatter(redact))
     handler.addFilter(_add_request_id)
+    handler.addFilter(_shorten_network_error)
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(level)

@@ -161,11 +161,17 @@ def _run() -> int:
             f"The database failed ({error}): restore a backup, or report this.",
         )
         return 1
+    except BrokenPipeError:
+        return 1
+    except OSError as error:
+        if error.errno is None:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        _fail("system", f"{where}{error.strerror}. Mend that and run the command again.")
+        return 1
     except KeyboardInterrupt:
         sys.stderr.write("Stopped. Finished work is kept.\n")
         return 130
-    except BrokenPipeError:
-        return 1
     return code if isinstance(code, int) else 0
 
 

@@ -6,13 +6,14 @@ import asyncio
 import contextlib
 import logging
 
+import aiohttp
 import discord
 
 from bot.client.client import Client
 from bot.errors import SettingsError
 from bot.runtime.health import serve_health
 from bot.runtime.wiring import App, make_client
-from genrec.errors import PoolError, PresetError
+from genrec.errors import GenrecError, PoolError, PresetError
 from genrec.workers.pool import AnalysisPool
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,12 @@ LOGIN_REFUSED = (
     "Discord refuses the token in GENREC_DISCORD_TOKEN: copy it anew from"
     " https://discord.com/developers/applications, page Bot."
 )
+_UNREACHABLE = (
+    discord.GatewayNotFound, discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError,
+)  # fmt: skip
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
+_REASON_CHARS = 200  # a proxy may respond with a whole page
+_TOKEN_REFUSED, _SHARD_CODES = 4004, (4010, 4011)  # https://docs.discord.com: gateway close codes
 _NO_MESSAGE_CONTENT = (
     "message content intent refused: uploads without a mention get no response. Turn on 'Message"
     " Content Intent' for the bot at https://discord.com/developers/applications and restart."
@@ -69,7 +76,15 @@ class _Connection:
         return "" if ready else "not connected to Discord"
 
     async def run(self, token: str) -> None:
-        """Connect, without the Message Content intent if Discord refuses it."""
+        """Connect, without the Message Content intent if Discord refuses it.
+
+        Raises
+        ------
+        SettingsError
+            Discord refuses the token or the number of shards.
+        GenrecError
+            Discord closed the connection for another reason that lasts.
+        """
         try:
             if self._app.resources.settings.message_content:
                 try:
@@ -81,15 +96,31 @@ class _Connection:
             await self._start(token, message_content=False)
         except discord.LoginFailure as error:
             raise SettingsError(LOGIN_REFUSED) from error
+        except discord.ConnectionClosed as error:
+            raise _closed_for_good(error.code) from error
 
     async def _start(self, token: str, *, message_content: bool) -> None:
-        previous, client = self._client, make_client(self._app, message_content=message_content)
-        self._client = client
-        async with client:
-            await client.login(token)
-            if previous is not None:
-                previous.successor = client
-            await client.connect()
+        """Log in and connect; while Discord is unreachable, log that and try again."""
+        previous, pause_s = self._client, _FIRST_PAUSE_S
+        while True:
+            client = make_client(self._app, message_content=message_content)
+            self._client = client
+            async with client:
+                try:
+                    await client.login(token)
+                    if previous is not None:
+                        previous.successor = client
+                    previous = client
+                    await client.connect()
+                except discord.LoginFailure:
+                    raise
+                except _UNREACHABLE as error:
+                    reason = str(error)[:_REASON_CHARS] or type(error).__name__
+                    log.warning("discord unreachable: %s; retry in %.0f s", reason, pause_s)
+                else:
+                    return
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     async def leave(self) -> None:
         """Close the client within CLOSE_S."""
@@ -97,6 +128,20 @@ class _Connection:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_S):
                     await self._client.close()
+
+
+def _closed_for_good(code: int) -> GenrecError:
+    """Return the error of a gateway close code after which discord.py does not connect again."""
+    if code == _TOKEN_REFUSED:
+        return SettingsError(LOGIN_REFUSED)
+    if code in _SHARD_CODES:
+        return SettingsError(
+            f"Discord refuses the number of shards (close code {code}): set GENREC_SHARDS to 0,"
+            " Discord's recommendation."
+        )
+    return GenrecError(
+        f"Discord closed the connection (close code {code}): start again, or update genrec."
+    )
 
 
 async def _warm(pool: AnalysisPool) -> None:

@@ -7,6 +7,7 @@ import logging
 import sys
 from typing import Any
 
+import aiohttp
 import discord
 import pytest
 
@@ -70,6 +71,32 @@ async def test_log_line_in_a_request_has_its_id(capsys) -> None:
         root.setLevel(level)
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     assert lines[-1]["request"] == request.id
+
+
+@pytest.mark.parametrize(
+    ("logger", "error", "shortened"),
+    [
+        ("discord.shard", ConnectionRefusedError(111, "Connection refused"), True),
+        ("discord.shard", aiohttp.ClientPayloadError("cut off"), True),
+        ("discord.shard", KeyError("guild"), False),
+        ("bot.jobs.runner", OSError(28, "No space left on device"), False),
+    ],
+)
+def test_network_error_of_discord_py_has_one_line(
+    capsys: pytest.CaptureFixture[str], logger: str, error: Exception, shortened: bool
+) -> None:
+    root = logging.getLogger()
+    level = root.level
+    handler = set_up_logs(form="text", level="INFO")
+    try:
+        logging.getLogger(logger).error("Attempting a reconnect in %.1fs", 2.5, exc_info=error)
+    finally:
+        root.removeHandler(handler)
+        root.setLevel(level)
+    log = capsys.readouterr().err
+    assert "Attempting a reconnect in 2.5s" in log
+    assert str(error) in log
+    assert (len(log.splitlines()) == 1) is shortened
 
 
 def test_client_logs_no_warning_about_voice_libraries(
