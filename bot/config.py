@@ -10,10 +10,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    SettingsConfigDict,
+)
 
 from bot.errors import SettingsError
 from bot.locations import IN_CLONE, default_database
+from bot.setting_names import unknown_names
 from genrec.types import MAX_ANALYZED_S
 
 PREFIX = "GENREC_"
@@ -301,6 +307,17 @@ def renamed_settings(settings: Settings) -> list[str]:
         " name will stop working in genrec 0.2.0."
         for name in used
     ]
+
+
+def unknown_settings(*, env_file: Path | None = Path(".env")) -> list[str]:
+    """Return a warning for each variable that begins with GENREC_ and is no setting."""
+    try:
+        in_file = DotEnvSettingsSource(Settings, env_file=env_file).env_vars
+    except ValueError:  # `load_settings` reports it
+        in_file = {}
+    given = {name.upper() for name in (*os.environ, *in_file)}
+    known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
+    return unknown_names((name for name in given if name.startswith(PREFIX)), known)
 
 
 def settings_table() -> str:

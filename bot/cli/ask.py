@@ -20,7 +20,7 @@ from rich.table import Table
 from bot.config import Settings, load_settings
 from bot.runtime.resources import open_recommender
 from bot.runtime.secrets import protect_secrets
-from db.tags import read_tags
+from db.tags import match_label, read_tags
 from genrec.errors import DataError, FileMissing
 from genrec.names import artist_key
 from genrec.types import Clip, Recommendation
@@ -137,12 +137,13 @@ async def _recommend(
         fetched = time.perf_counter()
         async with open_recommender(settings, workers=1) as opened:
             labels = opened.preset.labels
-            if genre is not None and genre not in labels:
+            label = match_label(genre, labels) if genre is not None else None
+            if label == "":
                 raise DataError(f"There is no genre {genre!r}; choose from {', '.join(labels)}.")
             opening = _ms(fetched)
             analysis = await opened.recommender.analyze(clip)
             result = await opened.recommender.recommend(
-                analysis, clip=clip, k=count, genre=genre, per_artist=per_artist
+                analysis, clip=clip, k=count, genre=label, per_artist=per_artist
             )
             return _timed(result, start, opening)
 

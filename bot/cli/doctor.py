@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from bot.config import Settings, load_settings, renamed_settings
+from bot.config import Settings, load_settings, renamed_settings, unknown_settings
 from bot.demo.clip_audio import clip_file
 from bot.errors import SettingsError
 from bot.locations import find_preset
@@ -153,8 +153,8 @@ def _answer(settings: Settings) -> str:
 
 
 def _renamed(settings: Settings) -> Iterator[Finding]:
-    """Report each setting that is set under its old name."""
-    for warning in renamed_settings(settings):
+    """Report each setting that has its old name, and each variable that is no setting."""
+    for warning in (*renamed_settings(settings), *unknown_settings()):
         yield Finding("setting", ok=False, note=warning, vital=False)
 
 

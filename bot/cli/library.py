@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO, TypeVar
 
 import typer
 
-from genrec.errors import ClipTooLarge, FileMissing, GenrecError
+from bot.cli.stopped import FilesDone, says_what_is_kept
+from genrec.errors import ClipTooLarge, FileMissing, GenrecError, InputRefused
 from genrec.files import atomic_write
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ Scope = Annotated[
 
 
 def index(
-    folder: Annotated[Path, typer.Argument(help="Music folder.")],
+    folder: Annotated[
+        Path | None, typer.Argument(help="Music folder; default: GENREC_LIBRARY.")
+    ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Analyse files again that failed before.")
     ] = False,
@@ -68,7 +71,7 @@ def index(
 ) -> None:
     """Analyse a music folder into the catalogue; unchanged files are skipped."""
     from bot.cli.index_report import report_as_json, show_report
-    from db.ingest.report import report_csv
+    from db.ingest.report import file_rows, report_csv
 
     options = {
         "retry_failed": retry_failed,
@@ -76,7 +79,12 @@ def index(
         "backup": backup,
         "reread_tags": reread_tags,
     }
-    report = _run(_index(folder, options, quiet=as_json))
+    chosen = folder or _library_folder()
+    done = FilesDone()
+    with says_what_is_kept(done.sentence):
+        report = _run(_index(chosen, options, done, quiet=as_json))
+    if all(row.quiet for row in file_rows(report)) and not allow_empty:
+        raise InputRefused(f"There is no music in {chosen}: name a folder with sound files.")
     if table is not None:
         with _output(table) as out:
             out.writelines(report_csv(report))
@@ -198,7 +206,20 @@ def import_file(
     print(f"{len(result.ids)} tracks imported, {len(result.refused)} rows rejected.")
 
 
-async def _index(folder: Path, options: dict[str, Any], *, quiet: bool) -> IngestReport:
+def _library_folder() -> Path:
+    """Return the folder in GENREC_LIBRARY."""
+    from bot.config import load_settings
+    from bot.errors import SettingsError
+
+    folder = load_settings().library
+    if folder is None:
+        raise SettingsError("Name a music folder, or set GENREC_LIBRARY to one.")
+    return folder
+
+
+async def _index(
+    folder: Path, options: dict[str, Any], done: FilesDone, *, quiet: bool
+) -> IngestReport:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -233,6 +254,7 @@ async def _index(folder: Path, options: dict[str, Any], *, quiet: bool) -> Inges
             task = bar.add_task("Scanning the folder", total=None)
 
             def show(now: IngestProgress) -> None:
+                done.count, done.total = now.done, now.total
                 bar.update(
                     task,
                     completed=now.done,

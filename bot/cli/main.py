@@ -12,10 +12,14 @@ import typer
 from typer.exceptions import TyperException
 
 from bot.cli import library, library_duplicates, music_training, synth, training
+from bot.cli.stopped import Stopped
 from genrec.errors import CatalogueError, GenrecError, InputRefused
 
 # The panels of `genrec --help`, daily commands first.
 ASK, LIBRARY, BOT, TRAINING = "Ask", "Library", "Bot", "Training"
+STOPPED = 130  # the exit code after Ctrl-C
+# Commands that print unknown settings; `run` logs them and `doctor` lists them.
+WITH_SETTINGS = ("recommend", "genre", "index", "library", "demo", "sync")
 NO_WINDOWS = (
     "genrec runs on Linux and macOS, not on Windows: install it in the Windows Subsystem for Linux"
     " (WSL)."
@@ -44,14 +48,20 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def options(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - the call-back prints it
         bool,
         typer.Option(
             "--version", is_eager=True, callback=_print_version, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:
-    """Define the options of ``genrec`` itself."""
+    """Define the options of ``genrec`` itself, and name variables that are no settings."""
+    if context.invoked_subcommand in WITH_SETTINGS:
+        from bot.config import unknown_settings
+
+        for warning in unknown_settings():
+            typer.echo(warning, err=True)
 
 
 @app.command(rich_help_panel=ASK)
@@ -147,7 +157,7 @@ def _run() -> int:
     try:
         code = app(standalone_mode=False)
     except typer.Abort:
-        return 130
+        return STOPPED
     except TyperException as error:
         _fail("usage", error.format_message(), on_stderr=False)
         _show_usage(error)
@@ -170,8 +180,9 @@ def _run() -> int:
         _fail("system", f"{where}{error.strerror}. Mend that and run the command again.")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped. Finished work is kept.\n")
-        return 130
+        code = STOPPED
+    if code == STOPPED:
+        _fail(Stopped.code, "Stopped. Finished work is kept.")
     return code if isinstance(code, int) else 0
 
 
@@ -184,7 +195,9 @@ def _fail(code: str, sentence: str, *, on_stderr: bool = True) -> None:
 
 
 def exit_code(error: GenrecError) -> int:
-    """Return the exit code: 3 for refused input, 2 for wrong data or settings, 1 otherwise."""
+    """Return 3 for refused input, 2 for wrong data or settings, 130 if stopped, 1 otherwise."""
+    if isinstance(error, Stopped):
+        return STOPPED
     if isinstance(error, InputRefused):
         return 3
     return 2 if error.code in ("data", "settings") else 1

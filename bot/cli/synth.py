@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from bot.cli.stopped import says_what_is_kept
 from bot.cli.training import progress_bar, training_extra
 from genrec.errors import DataError
 
@@ -32,7 +33,10 @@ def synth(
     with training_extra(), _fluidsynth():
         from genrec.training.synthetic.renderer import find_soundfont, render_ensembles
     font = soundfont or find_soundfont()
-    with progress_bar("Rendering") as progress:
+    stopped = says_what_is_kept(
+        lambda: f"Finished pieces are kept in {out}; run the same command for the rest."
+    )
+    with stopped, progress_bar("Rendering") as progress:
         render_ensembles(
             out,
             ensembles=ensembles,

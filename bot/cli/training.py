@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from bot.cli.stopped import says_what_is_kept
 from bot.cli.training_report import print_report
 
 if TYPE_CHECKING:
@@ -97,7 +98,10 @@ def train(
         settings = replace(settings, augment=replace(settings.augment, mixup_alpha=mixup))
     dataset, parts = _load(data, split, settings.spectrogram, cache)
     folder = run or Path("runs") / f"{arch}-{recipe}-{Path(split).stem}"
-    fit(settings, dataset, parts, folder, resume=not fresh)
+    with says_what_is_kept(
+        lambda: f"Finished epochs are kept in {folder}; run the same command to resume."
+    ):
+        fit(settings, dataset, parts, folder, resume=not fresh)
     plot_history(read_history(folder), folder / "history.png")
     print(f"Trained: {folder}. Next: genrec export --run {folder} --data {data} --out models/NAME")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import discord
 
 from bot.client.client import SYNC_ERRORS
-from bot.config import Settings, renamed_settings
+from bot.config import Settings, renamed_settings, unknown_settings
 from bot.errors import SettingsError
 from bot.local_discord import LocalDiscord
 from bot.logs import set_up_logs
@@ -90,6 +90,8 @@ def run(settings: Settings) -> None:
     protect_secrets()
     for warning in renamed_settings(settings):
         log.warning("renamed setting: %s", warning)
+    for warning in unknown_settings():
+        log.warning("unknown setting: %s", warning)
     warn_of_old_ytdlp(settings)
     log.info("database: %s", settings.database)
     asyncio.run(serve(settings))

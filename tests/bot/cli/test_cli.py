@@ -218,6 +218,12 @@ def test_wrong_usage_exits_with_2(genrec: Genrec, clip: Path) -> None:
     assert "polka" in error
 
 
+def test_genre_option_ignores_case_and_punctuation(genrec: Genrec, clip: Path) -> None:
+    answer = genrec.json("recommend", clip, "--genre", "-Rock-", "--count", "3")
+    assert answer["tracks"]
+    assert {track["genre"] for track in answer["tracks"]} == {"rock"}
+
+
 def test_broken_preset_exits_with_1(genrec: Genrec, clip: Path) -> None:
     genrec.environment["GENREC_PRESET"] = str(genrec.folder / "none")
     code, _, error = genrec("recommend", clip)

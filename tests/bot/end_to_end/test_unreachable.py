@@ -21,6 +21,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+async def wait_log(caplog: pytest.LogCaptureFixture, text: str) -> None:
+    async with asyncio.timeout(60):
+        for _ in iter(lambda: text in caplog.text, True):
+            await asyncio.sleep(0.05)
+
+
 async def test_bot_waits_for_a_discord_that_is_down(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -28,8 +34,7 @@ async def test_bot_waits_for_a_discord_that_is_down(
     async with AsyncExitStack() as stack:
 
         async def come_up() -> None:
-            while "discord unreachable" not in caplog.text:
-                await asyncio.sleep(0.05)
+            await wait_log(caplog, "discord unreachable")
             await stack.enter_async_context(discord)
 
         coming = asyncio.create_task(come_up())
@@ -60,7 +65,10 @@ async def test_bot_tries_again_where_the_login_fails(
 async def test_lasting_close_code_ends_the_bot_with_a_fix(
     discord: LocalDiscord, tmp_path: Path, code: int, kind: type[GenrecError], fix: str
 ) -> None:
-    with pytest.raises(kind, match=fix):
+    async def run_until_closed() -> None:
         async with bot_on(discord, tmp_path) as world:
             await discord.gateway.close(code)
             await asyncio.wait({world.running}, timeout=20)
+
+    with pytest.raises(kind, match=fix):
+        await run_until_closed()
