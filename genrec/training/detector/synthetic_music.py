@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import istft, stft
 
+from genrec.training.detector.electronic_music import electronic
 from genrec.training.detector.synthetic_sounds import coloured_noise
 from genrec.training.synthetic.arrangement import (
     LEADS,
@@ -221,5 +222,6 @@ PLAYED: dict[str, Callable[[float, Path, Rng], Float]] = {
     "solo": solo,
     "lofi": lo_fi,
     "noise-music": noise_music,
+    "electronic": lambda seconds, soundfont, rng: electronic(seconds, SR, rng),
 }
 """Function (seconds, soundfont, random generator) of each kind of music; returns (n,)."""
