@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+WIDTH = 110  # characters of the robustness table
+
 
 def print_report(report: dict[str, Any]) -> None:
     """Print precision, recall and F1 per genre as a table, and the other metrics as lines."""
@@ -62,7 +64,9 @@ def _print_robustness(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         figures = ("-" if row[key] is None else _short(row[key]) for key in headings)
         table.add_row(row["change"], row["reference"], *figures)
-    Console(highlight=False).print(table)
+    console = Console(highlight=False)
+    console.width = max(console.width, WIDTH)  # on a file it would be 80
+    console.print(table)
 
 
 def _print_robustness_arrays(rows: list[dict[str, Any]]) -> None:
