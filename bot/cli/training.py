@@ -222,7 +222,7 @@ def evaluate(
     with training_extra():
         from genrec.pipeline import PresetAnalyzer
         from genrec.preset import Preset
-        from genrec.training.evaluation.changes import select_changes
+        from genrec.training.evaluation.clip_changes import select_changes
         from genrec.training.evaluation.evaluate import evaluate as evaluate_preset
         from genrec.training.evaluation.music_detection import music_detection
         from genrec.training.export.model_card import add_to_card
@@ -269,7 +269,7 @@ def _robustness(
 ) -> dict[str, Any]:
     """Return the report's tables of robustness; that of spectrograms only without ``changes``."""
     from genrec.training.evaluation import robustness as clips
-    from genrec.training.evaluation.changes import select_changes
+    from genrec.training.evaluation.clip_changes import select_changes
     from genrec.training.evaluation.robustness_arrays import robustness_arrays
 
     chosen = clips.with_audio(dataset, indices, per_genre)

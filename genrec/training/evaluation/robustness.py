@@ -22,7 +22,7 @@ from genrec.pipeline import PresetAnalyzer
 from genrec.preset import StarterCatalogue
 from genrec.similarity import Candidate, SelectionRules, select_neighbours
 from genrec.training.data.dataset import Dataset, Progress, no_progress
-from genrec.training.evaluation.changes import CHANGES, UNCHANGED
+from genrec.training.evaluation.clip_changes import CHANGES, UNCHANGED
 from genrec.types import Track
 
 Float = NDArray[np.float32]

@@ -16,7 +16,7 @@ from genrec.audio.decode import decode
 from genrec.listening import listen
 from genrec.pipeline import PresetAnalyzer
 from genrec.training.data.dataset import Dataset
-from genrec.training.evaluation.changes import COMMON_CHANGES, UNCHANGED
+from genrec.training.evaluation.clip_changes import COMMON_CHANGES, UNCHANGED
 from genrec.training.evaluation.robustness import changed_clips
 
 Float = NDArray[np.float32]

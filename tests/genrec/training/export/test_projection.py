@@ -11,7 +11,7 @@ import soundfile
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import Preset
 from genrec.training.data.dataset import Dataset
-from genrec.training.evaluation.changes import COMMON_CHANGES
+from genrec.training.evaluation.clip_changes import COMMON_CHANGES
 from genrec.training.export.projection import DIMENSION, degradation_shifts, projection
 from tests.repository import ROOT
 from tests.synth import music

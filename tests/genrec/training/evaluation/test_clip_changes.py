@@ -11,7 +11,7 @@ import pytest
 
 from genrec.audio.decode import decode
 from genrec.errors import DataError
-from genrec.training.evaluation.changes import (
+from genrec.training.evaluation.clip_changes import (
     CHANGES,
     COMMON_CHANGES,
     SHORT,
