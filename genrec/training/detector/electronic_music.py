@@ -13,16 +13,22 @@ Rng = np.random.Generator
 
 def electronic(seconds: float, sr: int, rng: Rng) -> NDArray[np.float32]:
     """Return a random piece, float32 (n,); one time in six without drums, bass or chords each."""
-    n, step_s = round(seconds * sr), 15 / rng.uniform(55, 180)
+    slow = rng.random() < 0.4
+    n, step_s = round(seconds * sr), 15 / (rng.uniform(40, 80) if slow else rng.uniform(55, 180))
     has_drums, has_bass, has_chords = rng.random(3) > 1 / 6
     if not (has_drums or has_bass):
         has_chords = True
     rhythm = RHYTHMS[str(rng.choice(list(RHYTHMS)))]
     chords = [_chord(text) for text in PROGRESSIONS[int(rng.integers(len(PROGRESSIONS)))]]
     drums, y, played = _drum_machine(sr, rng), np.zeros(n), np.zeros(n)
-    bass_steps, chord_steps = rng.random((2, len(rhythm[0]))) < rng.uniform(0.1, 0.7, (2, 1))
+    if slow:  # a ballad: a bass drum at the bar, a snare in its middle, few chords
+        rhythm = ("x" + "." * 15, "." * 8 + "x" + "." * 7, "." * 16)
+    share = rng.uniform(0.02, 0.2, (2, 1)) if slow else rng.uniform(0.1, 0.7, (2, 1))
+    bass_steps, chord_steps = rng.random((2, len(rhythm[0]))) < share
     chord_steps[0] = bass_steps[0] = True
-    key, brightness, held = rng.integers(30, 48), rng.uniform(0.05, 0.95), rng.uniform(1, 10)
+    chord_steps[8 % len(rhythm[0])] |= slow
+    key, held = rng.integers(30, 48), rng.uniform(1, 10)
+    brightness = rng.uniform(0.02, 0.3) if slow else rng.uniform(0.05, 0.95)
     for step in range(int(seconds / step_s) + 1):
         at, (bar, i) = round(step * step_s * sr), divmod(step, len(rhythm[0]))
         root, tones = chords[bar % len(chords)]
