@@ -27,7 +27,7 @@ def electronic(seconds: float, sr: int, rng: Rng) -> NDArray[np.float32]:
     bass_steps, chord_steps = rng.random((2, len(rhythm[0]))) < share
     chord_steps[0] = bass_steps[0] = True
     chord_steps[8 % len(rhythm[0])] |= slow
-    key, held = rng.integers(30, 48), rng.uniform(1, 10)
+    key, held = int(rng.integers(30, 48)), rng.uniform(1, 10)
     brightness = rng.uniform(0.02, 0.3) if slow else rng.uniform(0.05, 0.95)
     for step in range(int(seconds / step_s) + 1):
         at, (bar, i) = round(step * step_s * sr), divmod(step, len(rhythm[0]))
