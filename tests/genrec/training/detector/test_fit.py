@@ -19,6 +19,7 @@ _data = importlib.import_module("genrec.training.detector.detector_data")
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fit, "NETWORKS", 2)
     monkeypatch.setattr(fit, "UNITS", 8)
+    monkeypatch.setattr(fit, "_EPOCHS", 300)  # of few clips
 
 
 def clips(seed: int = 0) -> Any:
