@@ -6,8 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,13 @@ from db.gone_files import GoneFiles
 from db.index.live import LiveIndex
 from db.starter_scope import replace_starter
 from genrec.errors import CatalogueError, NoMusic
-from genrec.fingerprint import SAME_RECORDING, SAME_SPEED, SPEEDS, RecordingMatcher
+from genrec.fingerprint import (
+    SAME_RECORDING,
+    SAME_SPEED,
+    SPEEDS,
+    Fingerprint,
+    RecordingMatcher,
+)
 from genrec.names import artist_key, song_key
 from genrec.preset import Preset
 from genrec.similarity import Candidate, NeighbourIndex, SelectionRules, select_neighbours
@@ -33,10 +38,25 @@ NO_MUSIC = (
     "That clip seems to contain speech, noise or effects, and no music. Send a part where music"
     " is playing."
 )
-# Nearest tracks that are compared with the clip's own recording: at every speed, and at its own.
+# Nearest tracks that are compared with the clip, at every speed and at its own.
 ANY_SPEED_CANDIDATES = 64
-SAME_SPEED_CANDIDATES = 256
+NEAR_CANDIDATES = 256
 NO_FINGERPRINT = np.zeros((15, 1), dtype=np.int8)
+
+
+@dataclass(frozen=True, slots=True)
+class NearTracks:
+    """The tracks nearest to an embedding, and the search that found them.
+
+    ``lowest`` is the smallest cosine, or minus infinity if the scopes hold no further track.
+    """
+
+    candidates: Sequence[Candidate]
+    lowest: float
+    embedding: Float
+    scopes: Collection[str]
+    genre: str | None
+    without: int
 
 
 class Recommender:
@@ -150,15 +170,15 @@ class Recommender:
         if not self.is_music(analysis):
             return self.genre(analysis)
         start = time.perf_counter()
-        copies = await self._copies(analysis, scopes)
+        near = await self._search(analysis.embedding, NEAR_CANDIDATES, scopes)
+        copies = await asyncio.to_thread(self._copies, analysis.fingerprint, near.candidates)
         tracks = await self._neighbours(
-            analysis.embedding,
+            near,
             self._rules(k, per_artist),
             clip=analysis.fingerprint,
+            copies={copy.track.id for copy, _ in copies},
             clip_song=(artist_key(clip.artist), song_key(clip.title)),
             genre=genre,
-            scopes=scopes,
-            copies=copies,
         )
         return replace(
             self.genre(analysis),
@@ -199,14 +219,18 @@ class Recommender:
             raise CatalogueError("That track is no longer in the catalogue. Send a clip instead.")
         place = int(places[0])
         fingerprints = await self.catalogue.fingerprints(self.preset.model_id, [seed.id])
+        clip = fingerprints.get(seed.id)
+        near = await self._search(rows.matrix[place], FIRST_CANDIDATES, scopes, genre, seed.id)
+        copies = (
+            [] if clip is None else await asyncio.to_thread(self._copies, clip, near.candidates)
+        )
         tracks = await self._neighbours(
-            rows.matrix[place],
+            near,
             self._rules(k, per_artist),
-            clip=fingerprints.get(seed.id),
+            clip=clip,
+            copies={copy.track.id for copy, _ in copies},
             clip_song=(artist_key(seed.artist), song_key(seed.title)),
             genre=genre,
-            scopes=scopes,
-            without=seed.id,
         )
         return Recommendation(
             model_id=self.preset.model_id,
@@ -222,71 +246,83 @@ class Recommender:
         floor = self.preset.calibration.cosine_floor
         return SelectionRules(count=k, per_artist=per_artist, floor=floor)
 
-    async def _copies(
-        self, analysis: Analysis, scopes: Collection[str]
+    def _copies(
+        self, fingerprint: Fingerprint, candidates: Sequence[Candidate]
     ) -> list[tuple[Candidate, float]]:
-        """Return the near tracks that are the clip's recording, each with its correlation."""
-        rows = await self.index.rows()
-        index = NeighbourIndex(rows.ids, rows.matrix)
-        allowed = await asyncio.to_thread(rows.allowed, scopes)
-        near = await asyncio.to_thread(
-            index.search, analysis.embedding, SAME_SPEED_CANDIDATES, allowed=allowed
-        )
-        candidates = await self._candidates(*near)
+        """Return the candidates that are the clip's recording, each with its correlation."""
         found: list[tuple[Candidate, float]] = []
         for part, speeds in (
             (candidates[:ANY_SPEED_CANDIDATES], SPEEDS),
             (candidates[ANY_SPEED_CANDIDATES:], SAME_SPEED),
         ):
             prints = [candidate.fingerprint for candidate in part]
-            correlations = await asyncio.to_thread(
-                self._matcher.match, analysis.fingerprint, prints, speeds
-            )
+            correlations = self._matcher.match(fingerprint, prints, speeds)
             found += zip(part, correlations.tolist(), strict=True)
         return [copy for copy in found if copy[1] >= SAME_RECORDING]
 
-    async def _neighbours(
+    async def _search(
         self,
         embedding: Float,
-        rules: SelectionRules,
-        *,
-        clip: NDArray[np.int8] | None,
-        clip_song: tuple[str, str],
-        genre: str | None,
+        count: int,
         scopes: Collection[str],
+        genre: str | None = None,
         without: int = 0,
-        copies: Sequence[tuple[Candidate, float]] = (),
-    ) -> tuple[Neighbour, ...]:
+    ) -> NearTracks:
+        """Return the nearest tracks of the scopes, of one genre if it is given."""
         rows = await self.index.rows()
         index = NeighbourIndex(rows.ids, rows.matrix)
         # With a million tracks this takes long enough to block the event loop.
         allowed = await asyncio.to_thread(rows.allowed, scopes, genre)
         allowed &= rows.ids != without
-        known = {candidate.track.id for candidate, _ in copies}
+        ids, cosines = await asyncio.to_thread(index.search, embedding, count, allowed=allowed)
+        candidates = await self._candidates(ids, cosines)
+        lowest = float(cosines[-1]) if len(ids) == count else -np.inf
+        return NearTracks(candidates, lowest, embedding, scopes, genre, without)
+
+    async def _neighbours(
+        self,
+        near: NearTracks,
+        rules: SelectionRules,
+        *,
+        clip: Fingerprint | None,
+        copies: Collection[int],
+        clip_song: tuple[str, str],
+        genre: str | None,
+    ) -> tuple[Neighbour, ...]:
+        """Return the neighbours among the near tracks; search further while there are too few.
+
+        ``copies`` are the ids of those near tracks that are the clip's recording. Tracks found
+        later are compared with ``clip`` one by one.
+        """
+        compared = {candidate.track.id for candidate in near.candidates}
 
         def is_clip(candidate: Candidate) -> bool:
-            return candidate.track.id in known or (
-                clip is not None and self._matcher.same(clip, candidate.fingerprint)
-            )
+            if candidate.track.id in compared:
+                return candidate.track.id in copies
+            return clip is not None and self._matcher.same(clip, candidate.fingerprint)
 
         count = max(FIRST_CANDIDATES, 4 * rules.count)
+        if genre != near.genre:
+            near = await self._search(near.embedding, count, near.scopes, genre, near.without)
         while True:
-            ids, cosines = await asyncio.to_thread(index.search, embedding, count, allowed=allowed)
-            candidates = await self._candidates(ids, cosines)
             chosen = await asyncio.to_thread(
                 select_neighbours,
-                candidates,
+                near.candidates,
                 rules,
-                same_recording=partial(self._matcher.same, speeds=SAME_SPEED),
+                same_recording=self._is_any,
                 is_clip=is_clip,
                 clip_song=clip_song,
             )
-            exhausted = len(ids) < count or cosines[-1] < rules.floor
-            if len(chosen) == rules.count or exhausted:
+            if len(chosen) == rules.count or near.lowest < rules.floor:
                 return tuple(
                     Neighbour(c.track, self.preset.calibration.similarity(c.cosine)) for c in chosen
                 )
-            count *= 4
+            count = 4 * max(count, len(near.candidates))
+            near = await self._search(near.embedding, count, near.scopes, genre, near.without)
+
+    def _is_any(self, fingerprint: Fingerprint, others: Sequence[Fingerprint]) -> bool:
+        """Return whether a fingerprint is of the recording of one of the others."""
+        return bool((self._matcher.match(fingerprint, others, SAME_SPEED) >= SAME_RECORDING).any())
 
     async def _candidates(self, ids: Iterable[int], cosines: Iterable[float]) -> list[Candidate]:
         wanted = [int(i) for i in ids]

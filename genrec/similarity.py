@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -161,7 +161,7 @@ def select_neighbours(
     candidates: Iterable[Candidate],
     rules: SelectionRules,
     *,
-    same_recording: Callable[[Fingerprint, Fingerprint], bool],
+    same_recording: Callable[[Fingerprint, Sequence[Fingerprint]], bool],
     is_clip: Callable[[Candidate], bool] = lambda candidate: False,
     clip_song: tuple[str, str] = ("", ""),
 ) -> list[Candidate]:
@@ -177,7 +177,7 @@ def select_neighbours(
     rules
         Count, limit per artist and smallest cosine.
     same_recording
-        Returns whether two fingerprints are of the same recording.
+        Returns whether a fingerprint is of the recording of one of the others.
     is_clip
         Returns whether a candidate is the clip's own recording.
     clip_song
@@ -199,9 +199,7 @@ def select_neighbours(
             continue
         if candidate.artist_key and artists[candidate.artist_key] >= rules.per_artist:
             continue
-        if is_clip(candidate) or any(
-            same_recording(candidate.fingerprint, other) for other in fingerprints
-        ):
+        if is_clip(candidate) or same_recording(candidate.fingerprint, fingerprints):
             # The duplicate may name the clip's song, whose other versions are skipped too.
             songs.add(song)
             continue

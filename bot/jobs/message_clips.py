@@ -64,12 +64,16 @@ class ClipFinder:
         """
         certain, other = await self._clips(message, own_id, sniff=sniff)
         if certain or not _is_reply(message):
-            return _some(certain or other, "how_to_ask" if direct else "nothing_in_message")
+            return _some(
+                certain or other, RequestDeclined("how_to_ask" if direct else "nothing_in_message")
+            )
         replied = await _replied_message(message, own_id, direct=direct)
         if replied is None or _is_hidden(replied):
-            return _some(other, "reply_hidden")
+            return _some(other, RequestDeclined("reply_hidden"))
         theirs, rest = await self._clips(replied, own_id, sniff=sniff)
-        return _some(theirs or other or rest, "how_to_ask" if direct else "nothing_in_reply")
+        return _some(
+            theirs or other or rest, RequestDeclined("how_to_ask" if direct else "nothing_in_reply")
+        )
 
     async def uploaded(self, message: discord.Message, *, own_id: int) -> MessageClips:
         """Return the clips that a message in an upload channel brings; none is no error.
@@ -115,11 +119,11 @@ def _limited(sources: Iterable[Attachment | str]) -> MessageClips:
     return MessageClips(unique[:MAX_CLIPS], max(0, len(unique) - MAX_CLIPS))
 
 
-def _some(sources: Iterable[Attachment | str], key: str) -> MessageClips:
-    """Return the clips; raise RequestDeclined with the key of its text if there are none."""
+def _some(sources: Iterable[Attachment | str], refusal: RequestDeclined) -> MessageClips:
+    """Return the clips; raise the refusal if there are none."""
     clips = _limited(sources)
     if not clips.sources:
-        raise RequestDeclined(key)
+        raise refusal
     return clips
 
 

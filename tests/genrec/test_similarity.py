@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -97,9 +99,9 @@ def candidate(number: int, cosine: float, artist: str = "", song: str = "") -> C
     return Candidate(track, cosine, artist, song, np.full((15, 1), number, np.int8))
 
 
-def same_tens(a: np.ndarray, b: np.ndarray) -> bool:
-    """Return whether two fingerprints have the same tens digit."""
-    return bool(a[0, 0] // 10 == b[0, 0] // 10)
+def same_tens(a: np.ndarray, others: Sequence[np.ndarray]) -> bool:
+    """Return whether a fingerprint has the tens digit of one of the others."""
+    return any(a[0, 0] // 10 == other[0, 0] // 10 for other in others)
 
 
 def numbers(chosen: list[Candidate]) -> list[int]:

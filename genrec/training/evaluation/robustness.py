@@ -188,7 +188,7 @@ def _recommended(
     )
     rules = SelectionRules(count=K, floor=floor)
     # The starter catalogue has no two tracks of the same recording.
-    chosen = select_neighbours(candidates, rules, same_recording=lambda one, other: False)
+    chosen = select_neighbours(candidates, rules, same_recording=lambda one, others: False)
     return [each.track.id for each in chosen]
 
 
