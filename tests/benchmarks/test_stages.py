@@ -99,4 +99,5 @@ def test_match_fifty_fingerprints(
     ]
     matcher = fingerprint.RecordingMatcher(analyzer.preset.spectrogram)
     matches = benchmark(matcher.match, prints[0], prints)
-    assert matches[0] == pytest.approx(1, abs=1e-3)
+    assert matches[0] == matches.max()
+    assert matches[0] > 0.9  # a clip under 5 s counts less
