@@ -127,7 +127,8 @@ def test_stats_count_damaged_tracks(genrec: Run, tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "genrec.db")) as database:
         # An embedding that no starter track shares: those are restored from the preset.
         database.execute(
-            "INSERT INTO embedding SELECT 10000, 'other', model_id, zeroblob(12), heard, duration_s"
+            "INSERT INTO embedding (id, content, model_id, vector, heard, duration_s)"
+            " SELECT 10000, 'other', model_id, zeroblob(12), heard, duration_s"
             " FROM embedding WHERE id = 1"
         )
         database.execute(

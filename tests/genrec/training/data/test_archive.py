@@ -12,6 +12,7 @@ import pytest
 
 from genrec.audio.decode import decode
 from genrec.errors import DataError
+from genrec.listening import listen
 from genrec.spectrogram import SpectrogramConfig, log_mel
 from genrec.training.data import archive, parallel
 from genrec.training.data.archive import find_excerpts, load_data
@@ -94,7 +95,7 @@ def test_load_data_matches_the_front_end_of_serving(music_folder: Path, tmp_path
     assert data.titles[2] == "A Slow Song"
     basis = mel_basis(CONFIG)
     for i, name in enumerate(data.names):
-        y = decode(data.audio[name], sr=CONFIG.sr).y
+        y = listen(decode(data.audio[name], sr=CONFIG.sr).y, CONFIG.sr).y
         expected, found = log_mel(y, CONFIG, basis), data.spectrogram(i)
         assert found.shape == expected.shape
         assert np.abs(found - expected).max() <= data.range_db[i] / 256 + 1e-3
