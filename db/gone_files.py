@@ -38,17 +38,20 @@ class GoneFiles:
             for track in tracks
             if track.scope == LIBRARY and is_file_source(track.source)
         }
-        if not files or (self._running is not None and not self._running.done()):
-            return set()
-        roots = await registered(self._db, LIBRARY)
+        roots = await registered(self._db, LIBRARY) if files else []
         if not roots:
             return set()
-        self._running = _start(files, roots)
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(self._running), _MAX_WAIT_S)
+            async with asyncio.timeout(_MAX_WAIT_S):
+                while self._running is not None and not self._running.done():
+                    await asyncio.wait([asyncio.wrap_future(self._running)])
+                self._running = _start(files, roots)
+                return await asyncio.wrap_future(self._running)
         except TimeoutError:
             log.warning("library files not checked: no reply within %s s", _MAX_WAIT_S)
-            return set()
+        except (OSError, ValueError) as error:
+            log.warning("library files not checked: %s", error)
+        return set()
 
 
 def _start(files: dict[int, str], roots: list[str]) -> Future[set[int]]:
@@ -57,7 +60,12 @@ def _start(files: dict[int, str], roots: list[str]) -> Future[set[int]]:
     future.set_running_or_notify_cancel()
 
     def check() -> None:
-        future.set_result({track_id for track_id, path in files.items() if is_gone(path, roots)})
+        try:
+            gone = {track_id for track_id, path in files.items() if is_gone(path, roots)}
+        except BaseException as error:  # noqa: BLE001 - the waiting coroutine gets it
+            future.set_exception(error)
+        else:
+            future.set_result(gone)
 
     Thread(target=check, name="files", daemon=True).start()
     return future

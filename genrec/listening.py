@@ -31,6 +31,8 @@ ROOM_RANGE_DB, STEADY_DB = 20.0, 4.0
 SMOOTHING_S, STEADY_S = 0.05, 1.0
 # Pauses up to this belong to the music.
 MAX_PAUSE_S = 0.8
+# At the ends of a clip up to so much less than a removed hum is left.
+HUM_REST_DB = 30.0
 # A clip of 1 s may lose its silent ends.
 MIN_SOUND_S = 0.5
 # Shorter parts are clicks, unless nothing else sounds.
@@ -72,9 +74,14 @@ def listen(y: Float, sr: int) -> SoundingAudio:
     """
     step = block_length(sr)
     unfiltered_db = levels(_without_local_mean(y, step), step)
-    y = remove_hum(remove_infrasound(y, sr), sr)
-    # A filter rings into the silence around a sound. What is new after it is no sound.
-    parts = sounding_parts(np.minimum(levels(y, step), unfiltered_db), 1 / STEPS_PER_S)
+    with_hum = remove_infrasound(y, sr)
+    y = remove_hum(with_hum, sr)
+    # A filter rings into the silence around a sound. What is new after it is no sound, and neither
+    # is what a removed hum leaves.
+    hum_db = float(levels(with_hum - y, y.size)[0])
+    levels_db = np.minimum(levels(y, step), unfiltered_db)
+    levels_db[levels_db < hum_db - HUM_REST_DB] = _LOWEST_DB
+    parts = sounding_parts(levels_db, 1 / STEPS_PER_S)
     if not parts:
         raise SilentAudio(
             "This clip is silent. Check that the recording worked, or send a part with music."

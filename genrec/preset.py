@@ -137,6 +137,8 @@ class Preset:
     def __post_init__(self) -> None:
         bands, bins = self.spectrogram.n_mels, 1 + self.spectrogram.n_fft // 2
         check_array("mel_basis", self.mel_basis, (bands, bins))
+        if self.music_detector is not None and self.spectrogram != SpectrogramConfig():
+            raise ValueError("music_detector: it needs the default front end")
         check_array("centre", self.centre, (self.centre.size,))
         check_array("projection", self.projection, (self.centre.size, *self.projection.shape[1:2]))
 
@@ -277,8 +279,6 @@ def save_preset(
     music_detector
         As the attribute; it works on the default front end only.
     """
-    if music_detector is not None and spectrogram != SpectrogramConfig():
-        raise ValueError("music_detector: it needs the default front end")
     centre, projection = centring
     arrays: dict[str, NDArray[Any]] = dict(music_detector.arrays() if music_detector else {})
     arrays |= {"mel_basis": mel_basis, "centre": centre, "projection": projection}

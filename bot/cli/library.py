@@ -46,9 +46,16 @@ Scope = Annotated[
 ]
 
 
+def _named(folder: str) -> Path:
+    """Return a folder's path; an empty name, as of an unset variable, is not this folder."""
+    if not folder.strip():
+        raise typer.BadParameter("the name is empty: name a music folder, or leave it out")
+    return Path(folder)
+
+
 def index(
     folder: Annotated[
-        Path | None, typer.Argument(help="Music folder; default: GENREC_LIBRARY.")
+        Path | None, typer.Argument(help="Music folder; default: GENREC_LIBRARY.", parser=_named)
     ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Analyse files again that failed before.")
@@ -138,6 +145,10 @@ def remove(
         _print_json({"removed": removed})
     else:
         print(f"Removed {removed} of {len(ids)} tracks.")
+    if not removed:
+        raise InputRefused(
+            f"No such track is in the scope {scope}: `genrec library list` shows ids and scopes."
+        )
 
 
 @library.command()
@@ -155,7 +166,7 @@ def stats(as_json: AsJson = False) -> None:
         for key, number in figures[name].items():
             print(f"  {number:>8}  {key}")
     if figures["failures"]:
-        print(f"  {figures['failures']:>8}  files that cannot be analysed")
+        print(f"  {figures['failures']:>8}  files that cannot be analysed or hold no music")
     if damaged:
         print(f"  {damaged:>8}  damaged tracks, left out until the music is indexed again")
 
@@ -197,13 +208,15 @@ def import_file(
     as_json: AsJson = False,
 ) -> None:
     """Add the tracks of an exported CSV or JSON file."""
-    result = _run(_import(_read(file), scope))
+    result, new = _run(_import(_read(file), scope))
+    known = len(set(result.ids)) - new
     if as_json:
-        _print_json({"imported": len(result.ids), "refused": list(result.refused)})
+        _print_json({"imported": new, "known": known, "refused": list(result.refused)})
         return
     for reason in result.refused:
         print(reason, file=sys.stderr)
-    print(f"{len(result.ids)} tracks imported, {len(result.refused)} rows rejected.")
+    rejected = len(result.refused)
+    print(f"{new} new tracks imported, {known} known already, {rejected} rows rejected.")
 
 
 def _library_folder() -> Path:
@@ -333,13 +346,15 @@ async def _import(text: str, scope: str) -> Any:
     from db.import_export import import_tracks
 
     async with _catalogue() as (catalogue, preset):
-        return await import_tracks(
+        before = await catalogue.count(preset.model_id, scope)
+        result = await import_tracks(
             catalogue,
             text,
             scope=scope,
             model_id=preset.model_id,
             dimension=preset.dimension,
         )
+        return result, await catalogue.count(preset.model_id, scope) - before
 
 
 def _read(file: Path) -> str:

@@ -80,7 +80,8 @@ def _show(groups: list[tuple[Copy, ...]]) -> None:
 
     table = Table(box=None, pad_edge=False)
     for heading in ("Group", "Id", "Artist", "Title", "Coding", "Source"):
-        table.add_column(heading, justify="right" if heading in ("Group", "Id") else "left")
+        is_number = heading in ("Group", "Id")
+        table.add_column(heading, justify="right" if is_number else "left", overflow="fold")
     for number, place, track_id, artist, title, words, _, source in _rows(groups):
         cells = (number if place == "1" else "", track_id, artist, title, words, source)
         table.add_row(*(escape(cell) for cell in cells))
@@ -88,7 +89,8 @@ def _show(groups: list[tuple[Copy, ...]]) -> None:
     console = Console(highlight=False)
     if groups:
         console.print(table)
-    console.print(f"{len(groups)} groups of duplicates, {spare} tracks more than recordings")
+    noun = "group" if len(groups) == 1 else "groups"
+    console.print(f"{len(groups)} {noun} of duplicates; tracks beside the best copies: {spare}")
 
 
 async def _find(scope: str) -> list[tuple[Copy, ...]]:

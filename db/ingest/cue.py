@@ -16,7 +16,7 @@ from genrec.types import Section
 # larger. So a scan opens few files.
 MIN_ALBUM_BYTES = 60 * 2**20
 # A CD has at most 99 tracks; a sheet of 99 has 20 kB.
-_MAX_BYTES, _MAX_SONGS = 1 << 18, 99
+_MAX_BYTES, _MAX_SONGS, _MAX_LINE = 1 << 18, 99, 1_000
 _FRAMES_PER_S = 75
 _REMARK = re.compile(r"(?P<name>[A-Za-z]+)\s+(?P<rest>.*)")
 _QUOTED = re.compile(r'"(?P<text>[^"]*)"?(?:\s+\S+)?')
@@ -149,6 +149,8 @@ def _find(name: str, sheet: str, sounds: Sequence[str], *, alone: bool) -> str:
 
 def _commands(text: str) -> Iterator[tuple[str, str]]:
     for line in text.splitlines():
+        if len(line) > _MAX_LINE:  # the patterns take quadratic time
+            continue
         if len(words := line.split(maxsplit=1)) == 2:
             yield words[0].upper(), words[1].strip()
 

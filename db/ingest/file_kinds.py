@@ -35,7 +35,7 @@ SENTENCES = {
     LeftOutReason.SYSTEM_FILE: "A file that the system keeps for itself.",
     LeftOutReason.NO_FILE: "Not a file but a pipe, socket or device.",
     LeftOutReason.DEAD_LINK: "The link leads nowhere: remove it or restore its target.",
-    LeftOutReason.NO_SOUND: "Neither its name nor its first bytes are those of a sound file.",
+    LeftOutReason.NO_SOUND: "By its name or its first bytes this is not a sound file.",
     LeftOutReason.NO_MUSIC: "No music was found in this file.",
 }
 """One sentence for each reason."""

@@ -62,10 +62,11 @@ def is_gone(path: str, roots: Iterable[str]) -> bool:
     False if there is no such folder in ``roots``, or if it is missing, empty or unreadable: its
     disk may not be mounted, or this machine may never have had it.
     """
-    if file_exists(path):
+    roots = tuple(roots)
+    if file_exists(path) or not any(within(path, root) for root in roots):
         return False
     missing = MissingFiles()
-    _Check(Path(os.devnull), FolderScan(), tuple(roots)).classify(path, missing)
+    _Check(Path(os.devnull), FolderScan(), roots).classify(path, missing)
     return path in missing.gone
 
 

@@ -186,11 +186,16 @@ class _IngestRun:
             await delete_failures(tx, job.scope, job.model_id, plan.obsolete)
             await save_failures(tx, job.scope, job.model_id, plan.failed)
             if old is not None and plan.is_idle:
-                await folders.register(tx, job.scope, str(self.folder))
+                await self._register(tx)
                 report.tracks = old.tracks
                 return False
         await self._in_batches(plan.stale, lambda tx, ids: generations.drop(tx, self.new, ids))
         return True
+
+    async def _register(self, tx: SqlSession) -> None:
+        """Add the folder to the indexed ones, unless nothing in it could be sound."""
+        if self.found.files:
+            await folders.register(tx, self.job.scope, str(self.folder))
 
     async def _missing(self, known: KnownFiles) -> MissingFiles:
         roots = await folders.registered(self.db, self.job.scope)
@@ -249,7 +254,7 @@ class _IngestRun:
             await generations.record_changes(tx, job.model_id, "put", plan.returned)
             await generations.record_changes(tx, job.model_id, "remove", hidden)
             report.tracks = await generations.count(tx, active)
-            await folders.register(tx, job.scope, str(self.folder))
+            await self._register(tx)
         report.moved, report.removed = len(moved), len(plan.removed - moved)
         self._count_absent({*plan.expired, *moved, *copied})
         report.switched = True

@@ -219,7 +219,10 @@ def has_too_many_chunks(file: BinaryIO, container: Container, start: int = 0) ->
     at = start or _skip_tags(file)
     big = container is not WAV or read_at(file, at, 4) == b"RIFX"
     at += 0 if container is MP4 else 12
+    end = file.seek(0, os.SEEK_END)
     for _ in range(MAX_CHUNKS):
+        if at > end:  # a chunk may claim more bytes than a file can have
+            return False
         head = read_at(file, at, 16)
         if len(head) < 8:
             return False

@@ -16,7 +16,7 @@ from genrec.audio.blocks import MonoCollector
 from genrec.audio.channels import MEAN
 from genrec.audio.levels import FLOOR_DB, loud_second_db
 from genrec.audio.readers import ByteSource, RawAudio, ReadPlan, Samples
-from genrec.errors import UnreadableAudio, UnsupportedFormat
+from genrec.errors import InputRefused, UnreadableAudio, UnsupportedFormat
 
 # The usual codecs of music and no others, as each is an attack surface; in FFmpeg's notation.
 CODECS = (
@@ -191,7 +191,8 @@ def decode_with_ffmpeg(source: FfmpegSource, plan: ReadPlan) -> RawAudio:
         for number in order[1:]:
             if loud_second_db(tried[-1].y, tried[-1].sr) > FLOOR_DB:
                 return tried[-1]
-            tried.append(_decode_stream(source, plan, number)[0])
+            with contextlib.suppress(InputRefused):  # a stream that is refused has no sound
+                tried.append(_decode_stream(source, plan, number)[0])
         if len(tried) == 1:
             return first
         return max(tried, key=lambda raw: loud_second_db(raw.y, raw.sr))

@@ -65,7 +65,7 @@ def test_offset_does_not_change_the_samples() -> None:
 
 @pytest.mark.parametrize("mains", [50.0, 50.07, 60.0])
 def test_mains_hum_and_its_harmonics_are_removed(mains: float) -> None:
-    hum = tone(mains, 20.0, 0.03) + tone(2 * mains, 20.0, 0.01)
+    hum = tone(mains, 20.0, 0.03) + tone(2 * mains, 20.0, 0.02) + tone(3 * mains, 20.0, 0.02)
     noise = room(20.0, 0.03)
     removed = noise + hum - remove_hum(noise + hum, SR)
     assert error_db(removed, hum) < -12
@@ -75,6 +75,27 @@ def test_mains_hum_and_its_harmonics_are_removed(mains: float) -> None:
 def test_steady_notes_beside_the_mains_stay(hz: float) -> None:
     y = MUSIC + tone(hz, 10.0, 0.03)
     np.testing.assert_array_equal(remove_hum(y, SR), y)
+
+
+@pytest.mark.parametrize("hz", [311.127, 349.23, 369.99, 430.0, 1420.0, 1475.0])
+def test_high_notes_do_not_pass_for_hum_or_infrasound(hz: float) -> None:
+    """A decimation without a filter would mirror them to 50 Hz and below."""
+    y = tone(hz, 10.0, 0.2)
+    assert error_db(remove_hum(y, SR), y) < -50
+    assert error_db(remove_infrasound(y, SR)[SR:-SR], y[SR:-SR]) < -50
+
+
+def test_hum_alone_is_no_sound() -> None:
+    y = tone(50.0, 30.0, 0.2) + tone(100.0, 30.0, 0.1) + tone(150.0, 30.0, 0.1)
+    with pytest.raises((SilentAudio, ClipTooShort)):
+        listen(y, SR)
+
+
+@pytest.mark.parametrize("sr", [8_000, 16_000, 44_100])
+def test_listening_works_at_other_rates(sr: int) -> None:
+    y = music(2, 6.0, sr).astype(np.float32)
+    sounding = listen(np.concatenate([np.zeros(10 * sr, np.float32), y + np.float32(0.05)]), sr)
+    assert sounding.y.size / sr == pytest.approx(6.0, abs=0.5)
 
 
 def test_a_bass_line_that_passes_50_hz_stays() -> None:

@@ -64,7 +64,7 @@ def test_csv_has_one_line_a_copy(doubled: Run) -> None:
 def test_table_counts_groups_and_spare_tracks(doubled: Run) -> None:
     out = doubled("library", "duplicates")[1]
     assert "/m/1.mp3" in out
-    assert "1 groups of duplicates, 1 tracks more than recordings" in out
+    assert "1 group of duplicates; tracks beside the best copies: 1" in out
     assert "0 groups" in doubled("library", "duplicates", "--scope", "guild:5")[1]
 
 

@@ -87,7 +87,7 @@ def test_import_adds_the_exported_tracks_to_a_scope(genrec: Run, tmp_path: Path,
     path = tmp_path / "out" / f"tracks.{form}"
     assert genrec("library", "export", path)[0] == 0
     code, out, _ = genrec("library", "import", path, "--scope", "guild:7", "--json")
-    assert (code, json.loads(out)) == (0, {"imported": 12, "refused": []})
+    assert (code, json.loads(out)) == (0, {"imported": 12, "known": 0, "refused": []})
     _, out, _ = genrec("library", "stats", "--json")
     assert json.loads(out)["by_scope"] == {"starter": 12, "guild:7": 12}
 
