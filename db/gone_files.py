@@ -30,6 +30,7 @@ class GoneFiles:
     def __init__(self, db: Database) -> None:
         self._db = db
         self._running: Future[set[int]] | None = None
+        self._late: Future[set[int]] | None = None  # a check that took too long
 
     async def among(self, tracks: Iterable[Track]) -> set[int]:
         """Return the ids of the tracks whose file is gone, though its indexed folder is there."""
@@ -39,7 +40,8 @@ class GoneFiles:
             if track.scope == LIBRARY and is_file_source(track.source)
         }
         roots = await registered(self._db, LIBRARY) if files else []
-        if not roots:
+        busy = self._running is not None and not self._running.done()
+        if not roots or (busy and self._running is self._late):
             return set()
         try:
             async with asyncio.timeout(_MAX_WAIT_S):
@@ -48,6 +50,7 @@ class GoneFiles:
                 self._running = _start(files, roots)
                 return await asyncio.wrap_future(self._running)
         except TimeoutError:
+            self._late = self._running
             log.warning("library files not checked: no reply within %s s", _MAX_WAIT_S)
         except (OSError, ValueError) as error:
             log.warning("library files not checked: %s", error)

@@ -168,6 +168,9 @@ class RequestRunner:
             await responder.acknowledge()
             if not responder.silent:
                 acknowledged()
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            # Discord may have posted the message, so the next start corrects it.
+            raise
         except BaseException:
             await self._recovery.close(reply_id)
             raise
@@ -258,7 +261,9 @@ class RequestRunner:
             async with asyncio.timeout(_INTERRUPTED_S):
                 await responder.show(view)
                 await self._recovery.close(reply_id)
-        except (discord.HTTPException, OSError, TimeoutError) as error:
+        except (
+            PostingRefused, discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError
+        ) as error:  # fmt: skip
             log.warning("interrupted reply left to the next start: %s", error)
 
 

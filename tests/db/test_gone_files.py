@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from pathlib import Path
 
@@ -50,6 +51,25 @@ async def test_tracks_without_files_and_unknown_folders_are_there(
     assert await check.among(tracks) == set()
     await _tracks(db, tmp_path / "music")
     assert await check.among(tracks) == set()
+
+
+async def test_overlapping_checks_all_find_the_deleted_file(db: Database, tmp_path: Path) -> None:
+    tracks = await _tracks(db, tmp_path / "music")
+    Path(tracks[1].source).unlink()
+    check = GoneFiles(db)
+    assert await asyncio.gather(*(check.among(tracks) for _ in range(5))) == [{2}] * 5
+
+
+async def test_failed_check_is_tried_again(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracks = await _tracks(db, tmp_path / "music")
+    Path(tracks[1].source).unlink()
+    check = GoneFiles(db)
+    with monkeypatch.context() as patch:
+        patch.setattr(gone_files, "is_gone", lambda path, roots: int(path))
+        assert await check.among(tracks) == set()
+    assert await check.among(tracks) == {2}
 
 
 async def test_disk_without_reply_delays_an_answer_once(

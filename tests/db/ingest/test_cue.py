@@ -140,6 +140,7 @@ def test_sheet_of_single_files_divides_nothing(tmp_path: Path) -> None:
         "INDEX 01 00:00:00\n" * 1000,
         "TITLE " + " " * 200_000 + "x" + " " * 200_000,
         'TITLE "' + '" ' * 100_000,
+        'TITLE "x"' + " " * 200_000 + '" y z',  # would take minutes in a pattern
         "REM " + "a" * 200_000,
         'FILE "x.wav" WAVE\n' + "TRACK 01 AUDIO\nINDEX 01 00:00:00\n" * 5000,
     ],

@@ -144,6 +144,12 @@ def test_chunks_of_both_byte_orders_and_odd_sizes_are_skipped() -> None:
         assert not containers.has_too_many_chunks(io.BytesIO(huge), containers.WAV)
 
 
+@pytest.mark.parametrize("size", [2**62, 2**63 - 1, 2**64 - 1])
+def test_box_that_claims_more_than_any_file_ends_the_count(size: int) -> None:
+    data = b"\0\0\0\x10ftypM4A \0\0\0\0" + b"\0\0\0\x01free" + size.to_bytes(8, "big")
+    assert not containers.has_too_many_chunks(io.BytesIO(data + bytes(100)), containers.MP4)
+
+
 def test_wav_of_a_million_chunks_is_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(_chunked(containers.WAV, 1_000_000))
