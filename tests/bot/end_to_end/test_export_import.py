@@ -34,7 +34,8 @@ async def test_export_from_discord_is_imported_by_another_genrec(
 
     other = tmp_path / "other.db"
     await run_import(monkeypatch, tmp_path, other, path)
-    assert json.loads(capsys.readouterr().out) == {"imported": len(TITLES), "refused": []}
+    expected = {"imported": len(TITLES), "known": 0, "refused": []}
+    assert json.loads(capsys.readouterr().out) == expected
 
     model_id = world.app.resources.preset.model_id
     catalogue = world.app.resources.recommender.catalogue
