@@ -104,9 +104,7 @@ def _without_local_mean(y: Float, step: int) -> Float:
     if count < 2:
         return np.asarray(y - y.mean(), dtype=np.float32)
     means = y[: count * step].reshape(count, step).mean(axis=1)
-    width = max(1, round(SMOOTHING_S * STEPS_PER_S))
-    sums = np.cumsum(np.pad(means, (width // 2 + 1, width), mode="edge"), dtype=np.float64)
-    local = ((sums[width:] - sums[:-width])[:count] / width).astype(np.float32)
+    local = _moving_mean(means, max(1, round(SMOOTHING_S * STEPS_PER_S))).astype(np.float32)
     blocks = y[: count * step].reshape(count, step)
     return np.asarray((blocks - local[:, np.newaxis]).ravel(), dtype=np.float32)
 
@@ -172,11 +170,15 @@ def _trimmed(part: tuple[int, int], clear: Mask, above: Mask, width: int) -> tup
 
 def _smoothed(levels_db: Levels, width: int) -> Levels:
     """Return the level of the mean power over ``width`` blocks around each block."""
-    width = min(width, levels_db.size)
-    power = np.pad(10 ** (levels_db.astype(np.float64) / 10), (width // 2 + 1, width), mode="edge")
-    sums = np.cumsum(power)
-    mean = (sums[width:] - sums[:-width])[: levels_db.size] / width
+    power = 10 ** (levels_db.astype(np.float64) / 10)
+    mean = _moving_mean(power, min(width, levels_db.size))
     return np.asarray(10 * np.log10(np.maximum(mean, 10 ** (_LOWEST_DB / 10))), dtype=np.float32)
+
+
+def _moving_mean(x: NDArray[np.floating], width: int) -> NDArray[np.float64]:
+    """Return the mean over ``width`` values around each value; the ends are repeated."""
+    sums = np.cumsum(np.pad(x, (width // 2 + 1, width), mode="edge"), dtype=np.float64)
+    return (sums[width:] - sums[:-width])[: x.size] / width
 
 
 def _steady(smooth: Levels, width: int) -> Mask:

@@ -25,10 +25,10 @@ from genrec.pipeline import PresetAnalyzer
 from genrec.preset import NETWORK
 from genrec.training.architectures import build, fold, load_run
 from genrec.training.batches import all_windows
-from genrec.training.data.dataset import Dataset, Parts, check_front_end, require_parts
+from genrec.training.data.dataset import Dataset, Parts
 from genrec.training.evaluation.predict import Predictions, concat, predict_all
 from genrec.training.export.calibrate import UncalibratedPreset, accuracy
-from genrec.training.export.finish import Exported, Log, finish
+from genrec.training.export.finish import Exported, Log, check_data, finish
 from genrec.training.settings import TrainingSettings, read_settings
 
 Float = NDArray[np.float32]
@@ -78,13 +78,7 @@ def export(
     if precision not in PRECISIONS:
         raise DataError(f"--precision must be one of {', '.join(PRECISIONS)}, not {precision!r}.")
     settings, labels = read_settings(run)
-    require_parts(parts, "train", "valid")
-    check_front_end(data, settings.spectrogram)
-    if data.labels != labels:
-        raise DataError(
-            f"{run} was trained on {', '.join(labels)}, and these data have"
-            f" {', '.join(data.labels)}. Pass the data that the run was trained on."
-        )
+    check_data(run, settings, labels, data, parts)
     network = serving_model(load_trained(run, settings, len(labels)), settings)
     uncalibrated = UncalibratedPreset(
         name=name, settings=settings, labels=labels, music_detector=music_detector

@@ -1,4 +1,4 @@
-"""Last steps of every export: projection, calibration and starter catalogue of a network file."""
+"""Steps of every export: data check, projection, calibration and starter catalogue."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from genrec.errors import DataError
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import CATALOGUE, Preset, save_starter
-from genrec.training.data.dataset import Dataset, Parts
+from genrec.training.data.dataset import Dataset, Parts, check_front_end, require_parts
 from genrec.training.evaluation.predict import Predictions, predict_all
 from genrec.training.export.calibrate import UncalibratedPreset, calibrate
 from genrec.training.export.catalogue import starter_catalogue
 from genrec.training.export.projection import degradation_shifts
+from genrec.training.settings import TrainingSettings
 
 Log = Callable[[str], None]
 
@@ -35,6 +37,27 @@ class Exported:
     precision: str
     accuracy: dict[str, float]
     predictions: Predictions
+
+
+def check_data(
+    trained: Path, settings: TrainingSettings, labels: list[str], data: Dataset, parts: Parts
+) -> None:
+    """Raise DataError unless a run's or preset's folder was trained on these data.
+
+    Parameters
+    ----------
+    trained, settings, labels
+        The folder, its training settings and its labels.
+    data, parts
+        The data set and its split.
+    """
+    require_parts(parts, "train", "valid")
+    check_front_end(data, settings.spectrogram)
+    if data.labels != labels:
+        raise DataError(
+            f"{trained} was trained on {', '.join(labels)}, and these data have"
+            f" {', '.join(data.labels)}. Pass the data that it was trained on."
+        )
 
 
 def finish(

@@ -14,10 +14,10 @@ from genrec.errors import DataError
 from genrec.music_detector import MusicDetector
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import LABELS, METRICS, NETWORK
-from genrec.training.data.dataset import Dataset, Parts, check_front_end, require_parts
+from genrec.training.data.dataset import Dataset, Parts
 from genrec.training.evaluation.predict import concat, predict_all
 from genrec.training.export.calibrate import UncalibratedPreset, accuracy
-from genrec.training.export.finish import Exported, Log, finish
+from genrec.training.export.finish import Exported, Log, check_data, finish
 from genrec.training.settings import TrainingSettings, settings_from
 
 
@@ -75,13 +75,7 @@ def recalibrate(
         The folder is not a preset, or the data do not match it.
     """
     settings, labels, precision = read_training(preset)
-    require_parts(parts, "train", "valid")
-    check_front_end(data, settings.spectrogram)
-    if data.labels != labels:
-        raise DataError(
-            f"{preset} has the genres {', '.join(labels)}, and these data have"
-            f" {', '.join(data.labels)}. Pass the data that its network was trained on."
-        )
+    check_data(preset, settings, labels, data, parts)
     out.mkdir(parents=True, exist_ok=True)
     if out.resolve() != preset.resolve():
         shutil.copy2(preset / NETWORK, out / NETWORK)
