@@ -27,7 +27,7 @@ from genrec.training import settings as setup
 from genrec.training.evaluation import predict
 from genrec.training.evaluation.evaluate import evaluate
 from genrec.training.evaluation.metrics import softmax
-from genrec.training.export import export, model_card
+from genrec.training.export import export, model_card, recalibrate
 from tests.genrec.training.small import PNG, SETTINGS, SMALL, noise_images, played_data
 
 pytestmark = MARKS
@@ -267,6 +267,20 @@ def exported(
         {"loss": 2.0, "accuracy": 0.4, "val_loss": 1.5, "val_accuracy": 0.5},
     ])  # fmt: skip
     return SimpleNamespace(out=out, result=exported, report=report, precision=request.param)
+
+
+def test_recalibrated_preset_equals_the_exported_one(
+    exported: SimpleNamespace, parts: Parts, tmp_path: Path
+) -> None:
+    again = recalibrate.recalibrate(exported.out, DATA, parts, tmp_path / exported.out.name)
+    assert again.precision == exported.precision
+    assert again.preset.model_id == exported.result.preset.model_id
+    np.testing.assert_array_equal(again.predictions.features, exported.result.predictions.features)
+    with pytest.raises(DataError, match="is not an exported preset"):
+        recalibrate.recalibrate(tmp_path, DATA, parts, tmp_path / "out")
+    other = replace(DATA, genres=["polka"] * len(DATA))
+    with pytest.raises(DataError, match="these data have polka"):
+        recalibrate.recalibrate(exported.out, other, parts, tmp_path / "out")
 
 
 def test_exported_features_match_keras(exported: SimpleNamespace, run: SimpleNamespace) -> None:
