@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 from db.connection import Database
 from db.deletions import DELETE_GUILD, SEEN, record_deletion
@@ -24,6 +25,10 @@ class GuildSettings:
 
     ``allowed_role`` is the role that may use the bot; None allows everyone. The bot responds to
     every clip that is uploaded in ``upload_channels``.
+
+    None in the other fields stands for the operator's setting. The title of a track links to
+    ``link_site``, or to an address made from ``link_template``. ``starter`` is the policy of the
+    starter catalogue: ``auto``, ``always`` or ``never``. ``compact`` chooses short answers.
     """
 
     guild_id: int
@@ -31,26 +36,42 @@ class GuildSettings:
     private: bool = False
     allowed_role: int | None = None
     upload_channels: frozenset[int] = frozenset()
+    link_site: str | None = None
+    link_template: str | None = None
+    starter: str | None = None
+    compact: bool | None = None
+
+
+# Columns of table ``guild`` after ``guild_id``; each is a field of the same name.
+_COLUMNS = (
+    "default_count", "private", "allowed_role", "link_site", "link_template", "starter", "compact",
+)  # fmt: skip
+_BOOLEANS = frozenset({"private", "compact"})
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM guild WHERE guild_id = ?"
+_UPSERT = (
+    f"INSERT INTO guild (guild_id, {', '.join(_COLUMNS)})"
+    f" VALUES ({', '.join('?' * (1 + len(_COLUMNS)))}) ON CONFLICT (guild_id) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS)
+)
 
 
 async def load_settings(db: Database, guild_id: int) -> GuildSettings:
     """Return a guild's settings, or the defaults."""
     async with db.snapshot() as session:
-        row = await session.one(
-            "SELECT default_count, private, allowed_role FROM guild WHERE guild_id = ?",
-            (guild_id,),
-        )
+        row = await session.one(_SELECT, (guild_id,))
         channels = await session.all(
             "SELECT channel_id FROM upload_channel WHERE guild_id = ?", (guild_id,)
         )
     if row is None:
         return GuildSettings(guild_id=guild_id)
+    stored: dict[str, Any] = {
+        column: bool(value) if column in _BOOLEANS and value is not None else value
+        for column, value in zip(_COLUMNS, row, strict=True)
+    }
     return GuildSettings(
         guild_id=guild_id,
-        default_count=row[0],
-        private=bool(row[1]),
-        allowed_role=row[2],
         upload_channels=frozenset(channel_id for (channel_id,) in channels),
+        **stored,
     )
 
 
@@ -63,12 +84,7 @@ async def save_settings(db: Database, settings: GuildSettings) -> None:
         )
     guild_id = settings.guild_id
     async with db.transaction() as tx:
-        await tx.run(
-            "INSERT INTO guild (guild_id, default_count, private, allowed_role) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (guild_id) DO UPDATE SET default_count = excluded.default_count,"
-            " private = excluded.private, allowed_role = excluded.allowed_role",
-            (guild_id, settings.default_count, settings.private, settings.allowed_role),
-        )
+        await tx.run(_UPSERT, (guild_id, *(getattr(settings, name) for name in _COLUMNS)))
         await tx.run("DELETE FROM upload_channel WHERE guild_id = ?", (guild_id,))
         await tx.many(
             "INSERT OR REPLACE INTO upload_channel (channel_id, guild_id) VALUES (?, ?)",

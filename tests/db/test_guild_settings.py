@@ -34,7 +34,8 @@ async def test_settings_have_defaults_and_are_stored(db: Database) -> None:
     assert await load_settings(db, GUILD) == GuildSettings(guild_id=GUILD)
     settings = GuildSettings(
         guild_id=GUILD, default_count=10, private=True, allowed_role=3,
-        upload_channels=frozenset({11, 12}),
+        upload_channels=frozenset({11, 12}), link_site="template",
+        link_template="https://music.example/{title}", starter="never", compact=False,
     )  # fmt: skip
     await save_settings(db, settings)
     await save_settings(db, GuildSettings(guild_id=2, upload_channels=frozenset({21})))

@@ -143,7 +143,8 @@ async def test_dropping_the_guild_preset_keeps_the_other_guild_settings(tmp_path
         await connection.execute("INSERT INTO upload_channel VALUES (11, 7)")
     async with open_db(tmp_path / "a.db") as db:
         columns = [row[1] for row in await db.all("PRAGMA table_info (guild)")]
-        assert columns == ["guild_id", "default_count", "private", "allowed_role"]
+        assert columns[:4] == ["guild_id", "default_count", "private", "allowed_role"]
+        assert "preset" not in columns
         assert await load_settings(db, 7) == GuildSettings(
             guild_id=7,
             default_count=3,
