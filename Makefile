@@ -68,6 +68,10 @@ attack: $(VENV)/dev ## attack files, links, frames and a running bot (ARGS="--mi
 mutants: $(VENV)/dev ## change single lines and report changes that no test detects (20 minutes)
 	$(PY) -m tests.mutants.run $(ARGS)
 
+.PHONY: docs
+docs: $(VENV)/dev ## build the site of the documentation in artefacts/docs (ARGS="--repository URL")
+	@$(PY) -m tests.site.build $(ARGS)
+
 .PHONY: peers
 peers: $(VENV)/peers ## install the libraries that the benchmarks compare genrec with
 	@echo "Ready: make bench compares with faiss, usearch, sqlite-vec, OpenVINO, ONNX Runtime and bliss."
