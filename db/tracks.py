@@ -179,6 +179,15 @@ class Catalogue:
             await generations.record_changes(tx, model_id, "put", ids)
         return ids
 
+    async def known(self, scope: str, ids: Iterable[int]) -> frozenset[int]:
+        """Return those of the ids that are tracks of a scope."""
+        rows = await self.db.all(
+            "SELECT t.id FROM json_each(?) AS given JOIN track AS t ON t.id = given.value"
+            " WHERE t.scope = ?",
+            (json.dumps(list(ids)), scope),
+        )
+        return frozenset(track_id for (track_id,) in rows)
+
     async def remove(self, scope: str, ids: Iterable[int]) -> int:
         """Remove tracks of every model from a scope and return the number of tracks."""
         wanted = [(int(track_id), scope) for track_id in ids]

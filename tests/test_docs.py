@@ -66,6 +66,14 @@ def test_settings_table_matches_code() -> None:
     assert shown == settings_table()
 
 
+def test_table_of_exit_codes_matches_code() -> None:
+    from bot.cli.exit_codes import exit_codes_table
+
+    page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    shown = page.partition("<!-- exit-codes -->\n")[2].partition("<!-- /exit-codes -->")[0]
+    assert shown == exit_codes_table()
+
+
 def test_table_of_sound_files_matches_code() -> None:
     from genrec.audio.kinds import kinds_table
 

@@ -130,28 +130,6 @@ def list_tracks(
 
 
 @library.command()
-def remove(
-    ids: Annotated[
-        list[int], typer.Argument(min=1, max=2**63 - 1, help="Track ids from `library list`.")
-    ],
-    scope: Annotated[
-        str, typer.Option(help="Scope of the tracks.", metavar="SCOPE", callback=_known_scope)
-    ] = "library",
-    as_json: AsJson = False,
-) -> None:
-    """Remove tracks; a file that is still in the folder returns with the next index."""
-    removed = _run(_remove(ids, scope))
-    if as_json:
-        _print_json({"removed": removed})
-    else:
-        print(f"Removed {removed} of {len(ids)} tracks.")
-    if not removed:
-        raise InputRefused(
-            f"No such track is in the scope {scope}: `genrec library list` shows ids and scopes."
-        )
-
-
-@library.command()
 def stats(as_json: AsJson = False) -> None:
     """Count the tracks of the catalogue."""
     from dataclasses import asdict
@@ -287,11 +265,6 @@ async def _list(search: str, scope: str | None, limit: int) -> Any:
             details = await load_details(session, [track.id for track in tracks])
         total = await catalogue.count(preset.model_id, scope, text=search)
         return tracks, {track.id: details.get(track.id, NO_DETAILS) for track in tracks}, total
-
-
-async def _remove(ids: list[int], scope: str) -> int:
-    async with _catalogue() as (catalogue, _):
-        return int(await catalogue.remove(scope, ids))
 
 
 async def _stats() -> Any:

@@ -11,15 +11,17 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from bot.cli import library, library_duplicates, music_training, synth, training
+from bot.cli import backup, library, library_remove, music_training, synth, training
+from bot.cli.exit_codes import ExitCode, exit_code
 from bot.cli.stopped import Stopped
-from genrec.errors import CatalogueError, GenrecError, InputRefused
+from genrec.errors import CatalogueError, GenrecError
 
 # The panels of `genrec --help`, daily commands first.
 ASK, LIBRARY, BOT, TRAINING = "Ask", "Library", "Bot", "Training"
-STOPPED = 130  # the exit code after Ctrl-C
 # Commands that print unknown settings; `run` logs them and `doctor` lists them.
-WITH_SETTINGS = ("recommend", "genre", "index", "library", "demo", "sync")
+WITH_SETTINGS = (
+    "recommend", "genre", "index", "library", "backup", "restore", "demo", "sync",
+)  # fmt: skip
 NO_WINDOWS = (
     "genrec runs on Linux and macOS, not on Windows: install it in the Windows Subsystem for Linux"
     " (WSL)."
@@ -93,7 +95,9 @@ def genre(source: Source, preset: PresetOption = None, as_json: AsJson = False) 
 
 
 app.command("index", rich_help_panel=LIBRARY)(library.index)
-app.add_typer(library_duplicates.library, name="library", rich_help_panel=LIBRARY)
+app.add_typer(library_remove.library, name="library", rich_help_panel=LIBRARY)
+app.command(rich_help_panel=LIBRARY)(backup.backup)
+app.command(rich_help_panel=LIBRARY)(backup.restore)
 
 
 @app.command(rich_help_panel=BOT)
@@ -157,11 +161,11 @@ def _run() -> int:
     try:
         code = app(standalone_mode=False)
     except typer.Abort:
-        return STOPPED
+        return ExitCode.STOPPED
     except TyperException as error:
         _fail("usage", error.format_message(), on_stderr=False)
         _show_usage(error)
-        return 2
+        return ExitCode.USAGE
     except GenrecError as error:
         _fail(error.code, str(error))
         return exit_code(error)
@@ -170,18 +174,18 @@ def _run() -> int:
             CatalogueError.code,
             f"The database failed ({error}): restore a backup, or report this.",
         )
-        return 1
+        return ExitCode.FAILED
     except BrokenPipeError:
-        return 1
+        return ExitCode.FAILED
     except OSError as error:
         if error.errno is None:
             raise
         where = f"{error.filename}: " if error.filename else ""
         _fail("system", f"{where}{error.strerror}. Mend that and run the command again.")
-        return 1
+        return ExitCode.FAILED
     except KeyboardInterrupt:
-        code = STOPPED
-    if code == STOPPED:
+        code = ExitCode.STOPPED
+    if code == ExitCode.STOPPED:
         _fail(Stopped.code, "Stopped. Finished work is kept.")
     return code if isinstance(code, int) else 0
 
@@ -192,15 +196,6 @@ def _fail(code: str, sentence: str, *, on_stderr: bool = True) -> None:
         _print({"error": {"code": code, "message": sentence}}, as_json=True)
     if on_stderr:
         sys.stderr.write(f"{sentence}\n")
-
-
-def exit_code(error: GenrecError) -> int:
-    """Return 3 for refused input, 2 for wrong data or settings, 130 if stopped, 1 otherwise."""
-    if isinstance(error, Stopped):
-        return STOPPED
-    if isinstance(error, InputRefused):
-        return 3
-    return 2 if error.code in ("data", "settings") else 1
 
 
 def _show_usage(error: TyperException) -> None:
