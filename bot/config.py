@@ -20,6 +20,7 @@ from pydantic_settings import (
 from bot.errors import SettingsError
 from bot.locations import IN_CLONE, default_database
 from bot.setting_names import unknown_names
+from bot.ui.track_links import DEFAULT_SITE, SITES, TEMPLATE_FAULTS, template_fault
 from genrec.types import MAX_ANALYZED_S
 
 PREFIX = "GENREC_"
@@ -174,6 +175,18 @@ class Settings(BaseSettings):
     )
     support_url: str = Field("", description="Address for problem reports; shown in /help.")
 
+    track_links: str = Field(
+        DEFAULT_SITE,
+        description="Where titles of tracks link to: a search page by its name in docs/admins.md,"
+        " `off`, or an own address with {artist}, {title}, {isrc}, {mbid} or {path}. A server may"
+        " choose another one.",
+    )
+    path_root: Path | None = Field(
+        None,
+        description="Folder that {path} and the paths of playlists are relative to; without it no"
+        " path is shown on Discord.",
+    )
+
     without_sandbox: Literal["refuse-links", "refuse-all", "allow"] = Field(
         "refuse-links",
         description="Requests that are refused if `genrec doctor` reports an incomplete sandbox:"
@@ -207,6 +220,7 @@ class Settings(BaseSettings):
 
     @field_validator(
         "discord_token", "library", "development_server", "ytdlp_dir", "js_runtime", "cookies_file",
+        "path_root",
         mode="before",
     )  # fmt: skip
     @classmethod
@@ -226,6 +240,22 @@ class Settings(BaseSettings):
         if value and not value.startswith("https://"):
             raise ValueError(f"is {value!r} and must start with https://")
         return value
+
+    @field_validator("track_links")
+    @classmethod
+    def _site_or_template(cls, value: str) -> str:
+        value = value.strip() or DEFAULT_SITE
+        fault = None if value in SITES else template_fault(value)
+        if fault == "scheme" and "://" not in value:
+            raise ValueError(f"is {value!r}: name one of {', '.join(SITES)}, or an own address")
+        if fault is not None:
+            raise ValueError(f"is {value!r}: {TEMPLATE_FAULTS[fault]}")
+        return value
+
+    @field_validator("path_root")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().resolve()
 
     @property
     def token(self) -> str | None:

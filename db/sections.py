@@ -5,6 +5,7 @@ The form is that of Media Fragments URI 1.0, 4.2.1; without ``,END`` the song en
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -38,6 +39,17 @@ def split_source(source: str) -> tuple[str, Section | None]:
 def file_of(source: str) -> str:
     """Return the path of the file that a source is, or is a section of."""
     return split_source(source)[0]
+
+
+def path_below(source: str, root: Path) -> str:
+    """Return the path of a source's file relative to ``root``, with slashes.
+
+    It is "" for a file outside ``root`` and for a source that is no absolute path.
+    """
+    path = Path(os.path.normpath(file_of(source)))
+    if not source.startswith("/") or not path.is_relative_to(root):
+        return ""
+    return path.relative_to(root).as_posix().removeprefix(".")
 
 
 def _seconds(seconds: float) -> str:

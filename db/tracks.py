@@ -15,6 +15,7 @@ from db import generations
 from db.browse import Page, browse_generations, count_generation
 from db.catalogue_rows import CatalogueChanges, CatalogueRows, CatalogueStats, build_rows
 from db.connection import Database, SqlSession
+from db.details import TrackDetails, load_details
 from db.generations import NewTrack
 from db.vectors import unpack_fingerprint
 from genrec.errors import CatalogueError
@@ -118,6 +119,12 @@ class Catalogue:
             (model_id, json.dumps([int(track_id) for track_id in ids])),
         )
         return {row[0]: Track(*row) for row in rows}
+
+    async def details(self, ids: Iterable[int]) -> dict[int, TrackDetails]:
+        """Return the album, year and published ids of the tracks that have some, by id."""
+        wanted = [int(track_id) for track_id in ids]
+        async with self.db.snapshot() as session:
+            return await load_details(session, wanted)
 
     async def fingerprints(self, model_id: str, ids: Iterable[int]) -> dict[int, NDArray[np.int8]]:
         """Return the fingerprints (bands, columns) of the tracks that have one, by id."""

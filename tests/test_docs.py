@@ -92,6 +92,14 @@ def test_tables_of_music_folders_match_code() -> None:
         assert shown == table
 
 
+def test_table_of_title_links_matches_code() -> None:
+    from bot.ui.track_links import sites_table
+
+    page = (ROOT / "docs" / "admins.md").read_text(encoding="utf-8")
+    shown = page.partition("<!-- title-links -->\n")[2].partition("<!-- /title-links -->")[0]
+    assert shown == sites_table()
+
+
 def anchors(page: str) -> set[str]:
     """Return the anchors of a Markdown page's headings, in GitHub's form."""
     headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page, flags=re.M | re.S), re.M)

@@ -26,6 +26,15 @@ from bot.jobs.lost_permissions import LostPermissions
 from bot.jobs.recovery import ReplyRecovery
 from bot.ui import messages, pages
 from bot.ui.pages import SettingsState
+from bot.ui.track_links import (
+    EXAMPLE,
+    MAX_TEMPLATE,
+    NO_LINKS,
+    PLACEHOLDERS,
+    SITE_NAMES,
+    LinkChoice,
+    template_fault,
+)
 from db.guild_settings import GuildSettings
 
 log = logging.getLogger(__name__)
@@ -71,7 +80,9 @@ class ServerSettings(
         translations: Translations,
         recovery: ReplyRecovery,
         lost: LostPermissions,
+        links: LinkChoice,
     ) -> None:
+        self._links = links
         self._guilds = guilds
         self._lost = lost
         self._translations = translations
@@ -143,6 +154,43 @@ class ServerSettings(
         require_manage_guild(interaction)
         await self._set(interaction, private=private)
 
+    @app_commands.command(description="Choose where the titles of tracks link to")
+    @app_commands.describe(
+        site="Search page (default: the operator's choice)",
+        template="An address of your own with {artist}, {title}, {isrc}, {mbid} or {path}",
+    )
+    @app_commands.choices(
+        site=[
+            app_commands.Choice(name="web search (DuckDuckGo)", value="web"),
+            *(
+                app_commands.Choice(name=name, value=site)
+                for site, name in SITE_NAMES.items()
+                if site != "web"
+            ),
+            app_commands.Choice(name="no links", value=NO_LINKS),
+        ]
+    )
+    async def links(
+        self, interaction: discord.Interaction, site: str | None = None, template: str | None = None
+    ) -> None:
+        """Handle /settings links: store the site or template; without both, the operator's."""
+        require_manage_guild(interaction)
+        template = template.strip() if template else None
+        if template and (fault := template_fault(template)):
+            raise RequestDeclined(
+                f"template_{fault}",
+                example=messages.Markup(f"`{EXAMPLE}`"),
+                placeholders=messages.Markup(", ".join(f"`{{{name}}}`" for name in PLACEHOLDERS)),
+                limit=MAX_TEMPLATE,
+            )
+        async with self._recovery.deferred(interaction):
+            settings = await self._guilds.settings(interaction.guild_id or 0)
+            await self._save(
+                interaction, replace(settings, link_site=site, link_template=template or None)
+            )
+            name = self._links.of_guild(site, template).name
+            await self._notify(interaction, "links_saved" if name else "links_off", site=name)
+
     async def change(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
         """Handle a button or menu of the panel: store the change and update the panel."""
         guild_id = require_manage_guild(interaction)
@@ -212,6 +260,7 @@ class ServerSettings(
             role_gone=role_id is not None and role is None,
             count=settings.default_count,
             private=settings.private,
+            links=self._links.of_guild(settings.link_site, settings.link_template).name,
             message_content=interaction.client.intents.message_content,
         )
         await respond(interaction, pages.settings(localizer, state))

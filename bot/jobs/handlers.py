@@ -16,6 +16,7 @@ from bot.recommender import SCOPES, Recommender
 from bot.sources import CheckedSource, Sources
 from bot.ui import answer
 from bot.ui.custom_ids import response_key
+from bot.ui.track_links import DEFAULT_LINKS, LinkChoice, TrackLinks
 from genrec.errors import ClipTooShort, NoMusic, SilentAudio
 from genrec.types import Analysis, Clip, Recommendation
 
@@ -30,6 +31,7 @@ class RequestOptions:
     count: int = 5
     genre: str | None = None
     scopes: tuple[str, ...] = SCOPES
+    links: LinkChoice = DEFAULT_LINKS
 
 
 class RequestHandlers:
@@ -80,6 +82,7 @@ class RequestHandlers:
                 name=clip.title,
                 count=options.count,
                 analyzed_s=analysis.analyzed_s,
+                links=await self._links(rec, options),
             )
             return Response(view(picture=bool(files)), files, without_files=view)
 
@@ -128,10 +131,16 @@ class RequestHandlers:
                 name=seed.title,
                 count=options.count,
                 seed=seed,
+                links=await self._links(rec, options),
             )
             return Response(view)
 
         return handle
+
+    async def _links(self, rec: Recommendation, options: RequestOptions) -> TrackLinks:
+        """Return the links of the tracks of a response."""
+        ids = [neighbour.track.id for neighbour in rec.tracks]
+        return TrackLinks(options.links, await self._recommender.catalogue.details(ids))
 
     async def _picture(
         self, clip: Clip, analysis: Analysis, localizer: Localizer

@@ -14,6 +14,7 @@ from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.handlers import RequestOptions
 from bot.recommender import SCOPES
 from bot.ui.components import genre_name
+from bot.ui.track_links import DEFAULT_LINKS, LinkChoice
 from db.tracks import guild_scope
 
 MAX_CHOICES = 25
@@ -28,8 +29,14 @@ class OptionsResolver:
     """Combines the options of a command with the settings of its guild."""
 
     def __init__(
-        self, *, guilds: GuildSettingsCache, translations: Translations, labels: Sequence[str]
+        self,
+        *,
+        guilds: GuildSettingsCache,
+        translations: Translations,
+        labels: Sequence[str],
+        links: LinkChoice = DEFAULT_LINKS,
     ) -> None:
+        self._links = links
         self._guilds = guilds
         self._translations = translations
         self._labels = tuple(labels)
@@ -59,6 +66,7 @@ class OptionsResolver:
             count=count or settings.default_count,
             genre=self._label(genre, localizer) if genre else None,
             scopes=scopes_of(guild_id),
+            links=self._links.of_guild(settings.link_site, settings.link_template),
         )
 
     async def private(self, guild_id: int | None, chosen: bool | None) -> bool:

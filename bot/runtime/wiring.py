@@ -42,6 +42,7 @@ from bot.runtime.sandbox_check import MeasureSandbox, report_sandbox, restrict_s
 from bot.sources import SourcePolicy, Sources
 from bot.ui.messages import Limits
 from bot.ui.spectrogram_image import draw_preview
+from bot.ui.track_links import LinkChoice
 from genrec.workers import sandbox
 
 log = logging.getLogger(__name__)
@@ -145,7 +146,10 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
     settings, preset = app.resources.settings, app.resources.preset
     handlers = RequestHandlers(sources=app.sources, recommender=recommender, draw=app.draw)
     options = OptionsResolver(
-        guilds=app.guilds, translations=app.translations, labels=preset.labels
+        guilds=app.guilds,
+        translations=app.translations,
+        labels=preset.labels,
+        links=LinkChoice.of(settings.track_links, settings.path_root),
     )
     clips = ClipFinder(app.sources)
     reindexing = Reindexing(
@@ -200,6 +204,7 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             translations=app.translations,
             recovery=app.recovery,
             lost=app.lost,
+            links=LinkChoice.of(settings.track_links, settings.path_root),
         ),
         PermissionWatch(lost=app.lost, guilds=app.guilds),
         About(

@@ -27,12 +27,12 @@ from bot.ui.components import (
     track_names,
 )
 from bot.ui.custom_ids import MAX_KEY
-from bot.ui.markdown import clean, escape, host_of, query, web_address
+from bot.ui.markdown import clean, escape
+from bot.ui.track_links import SEARCH_LINKS, TrackLinks, title_link
 from genrec.names import artist_key
 from genrec.types import GenreScore, Neighbour, Recommendation, Track
 
 PICTURE_NAME = "spectrogram.png"
-SEARCH_URL = "https://www.youtube.com/results?search_query="
 GENRES_SHOWN = 3
 # Text keys for ranges of similarity, each with the lowest similarity of its range.
 CLOSENESS = ((0.75, "very_close"), (0.5, "close"), (-1.0, "related"))
@@ -54,12 +54,13 @@ def recommendation(
     analyzed_s: float | None = None,
     picture: bool = False,
     seed: Track | None = None,
+    links: TrackLinks = SEARCH_LINKS,
 ) -> ui.LayoutView:
     """Return the response to /recommend or, with ``seed``, to More like this.
 
     ``key`` names the tracks in the custom ids. ``name`` is the clip's title or file name,
     ``count`` the number of tracks requested, and ``picture`` whether ``spectrogram.png`` is sent
-    with it.
+    with it. ``links`` has the addresses of the titles.
     """
     if seed is None:
         head = genre_block(
@@ -77,7 +78,8 @@ def recommendation(
         items.append(gallery(localizer, name))
     items.append(text(heading))
     more = localizer("button.more")
-    for neighbour, content in zip(rec.tracks, _fitted(localizer, rec, seed, room), strict=True):
+    contents = _fitted(localizer, rec, seed, room, links)
+    for neighbour, content in zip(rec.tracks, contents, strict=True):
         accessory = button(f"more:{neighbour.track.id}", more)
         items.append(ui.Section(ui.TextDisplay(content), accessory=accessory))
     items += [rule(), text(footer), _thumbs(localizer, key, export=bool(rec.tracks))]
@@ -168,25 +170,15 @@ def alt_text(localizer: Localizer, name: str) -> str:
     return localizer("answer.alt", name=shown)[:1024]
 
 
-def link(localizer: Localizer, track: Track, limit: int) -> str:
-    """Return a link to the track's page or to a search for it; "" if ``limit`` is too small.
-
-    The label contains the page's host, so that the target of the link is visible.
-    """
-    page = web_address(track.source)
-    if page and len(page) <= limit:
-        return f"[{localizer('answer.listen', host=host_of(page))}]({page})"
-    wanted = query(f"{track.artist} {track.title}", limit - len(SEARCH_URL))
-    return f"[{localizer('answer.search')}]({SEARCH_URL}{wanted})" if wanted else ""
-
-
-def _fitted(localizer: Localizer, rec: Recommendation, seed: Track | None, room: int) -> list[str]:
+def _fitted(
+    localizer: Localizer, rec: Recommendation, seed: Track | None, room: int, links: TrackLinks
+) -> list[str]:
     """Return the tracks' texts, with names and links shortened to fit into ``room`` characters."""
     details = [_detail(localizer, neighbour, rec, seed) for neighbour in rec.tracks]
     texts: list[str] = []
     for name_limit, link_limit in NAME_AND_LINK_LIMITS:
         texts = [
-            _track_text(localizer, place, neighbour.track, detail, name_limit, link_limit)
+            _track_text(localizer, place, neighbour.track, detail, links, (name_limit, link_limit))
             for place, (neighbour, detail) in enumerate(zip(rec.tracks, details, strict=True), 1)
         ]
         if sum(map(len, texts)) <= room:
@@ -219,11 +211,18 @@ def _genre_reason(label: str, rec: Recommendation, seed: Track | None) -> str:
 
 
 def _track_text(
-    localizer: Localizer, place: int, track: Track, detail: str, name_limit: int, link_limit: int
+    localizer: Localizer,
+    place: int,
+    track: Track,
+    detail: str,
+    links: TrackLinks,
+    limits: tuple[int, int],
 ) -> str:
-    title, artist = track_names(localizer, track, name_limit, name_limit)
-    found = link(localizer, track, link_limit)
-    end = f" · {found}" if found else ""
+    name_limit, link_limit = limits
+    artist = track_names(localizer, track, name_limit, name_limit)[1]
+    title = title_link(localizer, track, links, name_limit, link_limit)
+    host = links.host(track, link_limit)
+    end = f" · {host}" if host else ""
     return f"**{place}. {title}**\n{artist}\n{small(detail)}{end}"
 
 

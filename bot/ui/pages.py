@@ -84,7 +84,7 @@ class SettingsState:
     them; ``lacking`` maps some of them to the names of permissions that the bot lacks there.
     ``roles`` maps the id of each role that may use the bot to its name; ``role_gone`` is whether
     the only such role was deleted. ``message_content`` is whether Discord grants the Message
-    Content intent.
+    Content intent. ``links`` names the site that titles link to, "" if they are no links.
     """
 
     here: bool
@@ -95,6 +95,7 @@ class SettingsState:
     message_content: bool = True
     lacking: Mapping[int, str] = field(default_factory=dict)
     role_gone: bool = False
+    links: str = "YouTube"
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,6 +263,9 @@ def _settings_lines(localizer: Localizer, state: SettingsState) -> list[str]:
         localizer("settings.roles", roles=roles) if roles else localizer(open_to),
         localizer("settings.count", count=state.count),
         localizer("settings.private" if state.private else "settings.public"),
+        localizer("settings.links", site=escape(state.links, 60))
+        if state.links
+        else localizer("settings.links_off"),
     ]
 
 

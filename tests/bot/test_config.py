@@ -41,6 +41,8 @@ def test_default_settings_are_valid() -> None:
         ("GENREC_LOG_FORMAT", "xml"),
         ("GENREC_ADMIN_SERVERS", "here"),
         ("GENREC_SUPPORT_URL", "javascript:alert(1)"),
+        ("GENREC_TRACK_LINKS", "napster"),
+        ("GENREC_TRACK_LINKS", "https://{title}.example/"),
     ],
 )
 def test_wrong_value_raises_an_error_with_the_variable(monkeypatch, name: str, value: str) -> None:

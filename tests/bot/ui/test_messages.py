@@ -86,6 +86,8 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
             )  # fmt: skip
             values = dict.fromkeys(untrusted, name)
             values |= {"channel": messages.Markup("#music"), "permissions": "Attach Files"}
+            values |= {"site": "YouTube", "placeholders": "title", "limit": 200}
+            values |= {"example": messages.Markup("`https://music.example/`")}
             yield make(localizer(locale), rest, count=3, done=1, total=2, **values)
     yield messages.apology(localizer(locale), name)
     yield messages.attached(localizer(locale), "tracks.m3u8", count=5)
@@ -150,7 +152,7 @@ def test_recommendation_shows_genre_tracks_similarity_and_reason():
         "Blues 5%",
         "Analysed 30 s of **clip.mp3**",
         "5 similar tracks",
-        "**1. Song 1**\nBand 1\n",
+        "**1. [Song 1](https://www.youtube.com/results?search_query=Band+1+Song+1)**\nBand 1\n",
         "similarity 0.90 · same genre, very similar sound",
         "similarity 0.50 · same genre, similar sound",
         "vgg16-0123abcd · answered in 0.8 s",
@@ -212,12 +214,12 @@ def test_unsure_recommendation_has_its_heading_and_colour():
 )
 def test_reason_depends_on_the_genres(genre, expected):
     rec = recommendation(tracks=(Neighbour(track(1, genre=genre), 0.6),))
-    assert f" · {expected}, similar sound · " in seen(response(rec, count=1))
+    assert f" · {expected}, similar sound" in seen(response(rec, count=1))
 
 
 def test_reason_without_genre_names_the_sound_only():
     rec = recommendation(tracks=(Neighbour(track(1, genre=""), 0.1),))
-    assert "similarity 0.10 · somewhat similar sound · " in seen(response(rec, count=1))
+    assert "similarity 0.10 · somewhat similar sound" in seen(response(rec, count=1))
 
 
 def test_closeness_covers_every_similarity():
@@ -231,8 +233,11 @@ def test_link_leads_to_the_source_or_to_a_search():
     file = track(2, title="Thunder & Co", artist="AC/DC", source="/music/private/a.flac")
     rec = recommendation(tracks=(Neighbour(page, 0.9), Neighbour(file, 0.8)))
     text = seen(response(rec))
-    assert "[listen on soundcloud.com](https://www.soundcloud.com/x/y)" in text
-    assert "[search](https://www.youtube.com/results?search_query=AC%2FDC+Thunder+%26+Co)" in text
+    assert "**1. [Song 1](https://www.soundcloud.com/x/y)**" in text
+    assert "similar sound · soundcloud.com" in text
+    search = "https://www.youtube.com/results?search_query=AC%2FDC+Thunder+%26+Co"
+    assert f"**2. [Thunder & Co]({search})**" in text
+    assert "youtube.com\n" not in text
     assert "/music/private" not in text
 
 
@@ -263,7 +268,7 @@ def test_more_like_this_shows_its_seed_track():
 def test_long_names_are_cut_before_links_are_dropped():
     tracks = tuple(Neighbour(track(i, title=LONG, artist=LONG), 0.8) for i in range(1, 6))
     text = seen(response(recommendation(tracks=tracks)))
-    assert text.count("[search](") == 5
+    assert text.count("](https://www.youtube.com/results?search_query=") == 5
     ten = tuple(Neighbour(track(i, title=LONG, artist=LONG), 0.8) for i in range(1, 11))
     assert seen(response(recommendation(tracks=ten))).count("ウ") > 200
 
