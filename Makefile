@@ -37,7 +37,7 @@ run: $(VENV)/runtime ## start the bot (settings from the environment or .env)
 	@$(VENV)/bin/genrec run $(ARGS)
 
 .PHONY: demo
-demo: $(VENV)/runtime ## show a conversation on a local Discord: an upload, /recommend, More like this
+demo: $(VENV)/runtime ## show a conversation on a local Discord: an upload, /recommend, Details
 	@$(VENV)/bin/genrec demo $(ARGS)
 
 .PHONY: check

@@ -173,6 +173,11 @@ class Settings(BaseSettings):
         description="Ids of the servers, separated by commas, whose admins may also re-index the "
         "operator's library; empty means only the owner or team of the bot's application may.",
     )
+    compact: bool = Field(
+        True,
+        description="Whether answers on servers are short, with the rest behind *Details*; a server"
+        " chooses with `/settings layout`. Direct messages and /genre have full answers.",
+    )
     support_url: str = Field("", description="Address for problem reports; shown in /help.")
 
     track_links: str = Field(

@@ -118,6 +118,10 @@ class Recommender:
             log.warning("analysis not cached: %s", error)
         return analysis
 
+    async def cached(self, prefix: str) -> Analysis | None:
+        """Return the cached analysis of a clip whose digest begins with ``prefix``, or None."""
+        return await self._cache.find(prefix, self.preset.model_id)
+
     def genre(self, analysis: Analysis) -> Recommendation:
         """Return the genre of an analysed clip, without tracks; no genre if it holds no music."""
         if not self.is_music(analysis):
@@ -240,6 +244,25 @@ class Recommender:
             tracks=tracks,
             note=shortage(len(tracks), k, genre),
             timings_ms={"total": _ms(start)},
+        )
+
+    async def embedding(self, track_id: int) -> Float | None:
+        """Return the embedding of a track in the index, or None."""
+        rows = await self.index.rows()
+        places = np.flatnonzero(rows.ids == track_id)
+        return rows.matrix[places[0]] if len(places) else None
+
+    async def compare(
+        self, embedding: Float, ids: Sequence[int], scopes: Collection[str] = SCOPES
+    ) -> tuple[Neighbour, ...]:
+        """Return those of the tracks that the scopes hold, each with its similarity."""
+        rows = await self.index.rows()
+        places = await asyncio.to_thread(lambda: np.flatnonzero(np.isin(rows.ids, list(ids))))
+        cosines = dict(zip(rows.ids[places].tolist(), rows.matrix[places] @ embedding, strict=True))
+        return tuple(
+            Neighbour(track, self.preset.calibration.similarity(float(cosines[track.id])))
+            for track in await self.tracks(ids, scopes)
+            if track.id in cosines
         )
 
     def _rules(self, k: int, per_artist: int) -> SelectionRules:

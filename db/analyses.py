@@ -22,6 +22,9 @@ from genrec.types import Analysis, GenreScore
 
 log = logging.getLogger(__name__)
 
+MIN_PREFIX = 32  # hex digits of a digest that name one file
+_COLUMNS = "embedding, scores, fingerprint, duration_s, analyzed_s, preview, music"
+
 
 class AnalysisCache:
     """Least-recently-used cache of at most ``max_rows`` analyses in the database."""
@@ -33,9 +36,7 @@ class AnalysisCache:
     async def get(self, sha256: str, model_id: str) -> Analysis | None:
         """Return the model's cached analysis of these bytes, without timings, or None."""
         row = await self.db.one(
-            "SELECT embedding, scores, fingerprint, duration_s, analyzed_s, preview, music"
-            " FROM analysis"
-            " WHERE sha256 = ? AND model_id = ?",
+            f"SELECT {_COLUMNS} FROM analysis WHERE sha256 = ? AND model_id = ?",
             (sha256, model_id),
         )
         analysis = None if row is None else _analysis(model_id, row)
@@ -49,6 +50,20 @@ class AnalysisCache:
                 (sha256, model_id),
             )
         return analysis
+
+    async def find(self, prefix: str, model_id: str) -> Analysis | None:
+        """Return the model's cached analysis of the bytes whose digest begins with ``prefix``.
+
+        The result is None for several such analyses, and for a prefix of fewer than 32 hex digits.
+        """
+        if len(prefix) < MIN_PREFIX or not set(prefix) <= set("0123456789abcdef"):
+            return None
+        rows = await self.db.all(
+            f"SELECT {_COLUMNS} FROM analysis"
+            " WHERE sha256 >= ? AND sha256 < ? AND model_id = ? LIMIT 2",
+            (prefix, prefix + "g", model_id),
+        )
+        return _analysis(model_id, rows[0]) if len(rows) == 1 else None
 
     async def put(self, sha256: str, analysis: Analysis) -> None:
         """Store an analysis of these bytes."""

@@ -162,8 +162,9 @@ def test_installed_genrec_prints_its_version(installed: Installed) -> None:
 
 def test_installed_genrec_plays_the_demo(installed: Installed) -> None:
     steps = json.loads(installed("demo", "--json"))["steps"]
-    assert len(steps) == 3
-    assert all("similar" in step["answer"] for step in steps)
+    assert len(steps) == 4
+    assert all(re.search(r"^5\. ", step["answer"], re.M) for step in steps[:3])
+    assert "Similar to " in steps[3]["answer"]
 
 
 def test_installed_genrec_has_no_training_and_names_its_extra(installed: Installed) -> None:

@@ -1,4 +1,4 @@
-"""Cog of /recommend, /genre, their message menus, and More like this."""
+"""Cog of /recommend, /genre, their message menus, More like this and Details."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from discord.ext import commands
 from bot.client.buttons import OnPress
 from bot.client.checks import one_source
 from bot.client.error_handler import ErrorHandler
-from bot.client.responders import FollowUpResponder, InteractionResponder
+from bot.client.responders import FollowUpResponder, InteractionResponder, respond
 from bot.errors import RequestDeclined
-from bot.jobs.handlers import RequestHandlers, RequestOptions
+from bot.jobs.full_answer import DetailsHandler
+from bot.jobs.handlers import RequestHandlers
+from bot.jobs.layouts import RequestOptions
 from bot.jobs.message_clips import ClipFinder
 from bot.jobs.options import OptionsResolver
+from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.runner import Handler, RequestRunner
 from bot.sources import Attachment, CheckedSource, Sources
-from bot.ui import messages
+from bot.ui import compact, messages
 
 MakeHandler = Callable[[CheckedSource, RequestOptions], Handler]
 
@@ -28,7 +31,7 @@ _PRIVATE = "Only you see the answer"
 
 
 class Recommend(commands.Cog):
-    """Commands and menus about a clip, and the button More like this."""
+    """Commands and menus about a clip, and the buttons More like this and Details."""
 
     def __init__(
         self,
@@ -39,7 +42,11 @@ class Recommend(commands.Cog):
         errors: ErrorHandler,
         handlers: RequestHandlers,
         options: OptionsResolver,
+        recovery: ReplyRecovery,
+        details: DetailsHandler,
     ) -> None:
+        self._recovery = recovery
+        self._details = details
         self._runner = runner
         self._sources = sources
         self._clips = clips
@@ -53,7 +60,7 @@ class Recommend(commands.Cog):
                 ("What genre is this?", self.genre_from_message),
             )
         ]
-        self.buttons: Mapping[str, OnPress] = {"more": self.more}
+        self.buttons: Mapping[str, OnPress] = {"more": self.more, "details": self.details}
 
     @app_commands.command(description="Find tracks that sound similar to a clip")
     @app_commands.describe(
@@ -123,8 +130,21 @@ class Recommend(commands.Cog):
         hidden = bool(interaction.message and interaction.message.flags.ephemeral)
         private = await self._options.private(interaction.guild_id, True if hidden else None)
         responder = InteractionResponder(interaction, private=private)
-        handler = self._handlers.more(int(parts[0]), options)
+        handler = self._handlers.more(int(parts[0]), options.visible_to_one(private))
         await self._runner.run(responder, "more", handler, skip_cooldown=True)
+
+    async def details(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
+        """Handle Details: send the full layout of a response to the user alone."""
+        if len(parts) != 2:
+            raise RequestDeclined("answer_gone")
+        options = await self._options.resolve(
+            interaction.user, interaction.guild_id, interaction.locale
+        )
+        async with self._recovery.deferred(interaction):
+            name = compact.shown_name(interaction.message)
+            response = await self._details.respond(*parts, name, options)
+            assert response.view is not None
+            await respond(interaction, response.view, files=response.files)
 
     async def _from_message(
         self,
@@ -140,6 +160,7 @@ class Recommend(commands.Cog):
             interaction.user, interaction.guild_id, interaction.locale
         )
         private = await self._options.private(interaction.guild_id, None)
+        options = options.visible_to_one(private)
         checked = self._sources.check_all(clips.sources)
         several = len(clips.sources) > 1
         if not checked.accepted and not several:
@@ -172,7 +193,7 @@ class Recommend(commands.Cog):
         )
         hidden = await self._options.private(interaction.guild_id, private)
         responder = InteractionResponder(interaction, private=hidden)
-        handler = self._handlers.recommend(checked, options)
+        handler = self._handlers.recommend(checked, options.visible_to_one(hidden))
         await self._runner.run(responder, "recommend", handler, link=checked.is_link)
 
     async def _genre(

@@ -23,6 +23,7 @@ from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
 from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.lost_permissions import LostPermissions
+from bot.jobs.options import is_compact
 from bot.jobs.recovery import ReplyRecovery
 from bot.ui import messages, pages
 from bot.ui.pages import SettingsState
@@ -81,8 +82,10 @@ class ServerSettings(
         recovery: ReplyRecovery,
         lost: LostPermissions,
         links: LinkChoice,
+        compact: bool,
     ) -> None:
         self._links = links
+        self._compact = compact
         self._guilds = guilds
         self._lost = lost
         self._translations = translations
@@ -191,6 +194,13 @@ class ServerSettings(
             name = self._links.of_guild(site, template).name
             await self._notify(interaction, "links_saved" if name else "links_off", site=name)
 
+    @app_commands.command(description="Make answers in channels short or full")
+    @app_commands.describe(short="Short: tracks only, and the rest behind Details")
+    async def layout(self, interaction: discord.Interaction, short: bool) -> None:
+        """Handle /settings layout: make responses on the server compact or full."""
+        require_manage_guild(interaction)
+        await self._set(interaction, compact=short)
+
     async def change(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
         """Handle a button or menu of the panel: store the change and update the panel."""
         guild_id = require_manage_guild(interaction)
@@ -261,6 +271,7 @@ class ServerSettings(
             count=settings.default_count,
             private=settings.private,
             links=self._links.of_guild(settings.link_site, settings.link_template).name,
+            compact=is_compact(settings, self._compact),
             message_content=interaction.client.intents.message_content,
         )
         await respond(interaction, pages.settings(localizer, state))
@@ -277,6 +288,8 @@ def _changed(
         return _with_channel(settings, _settings_channel(interaction), on=on)
     if control == "private":
         return replace(settings, private=on)
+    if control == "compact":
+        return replace(settings, compact=on)
     if control == "roles":
         roles = _roles(interaction.guild, values)
         if values and not roles:  # only a modified client sends what is no role

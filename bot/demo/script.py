@@ -27,7 +27,7 @@ from bot.ui.components import QUIET
 
 RESPONSE_S = 60.0
 SEEDS = (0, 2)  # of the upload and of /recommend
-MORE = "More like this"
+DETAILS, MORE = "Details", "More like this"
 INTRODUCTION = (
     "The bot runs here with a local Discord, on this machine only. The clips are synthetic music"
     f"\nof {SECONDS:.0f} s each, so their genre is only a guess."
@@ -62,7 +62,7 @@ async def _show(*, for_program: bool) -> None:
 
 
 async def conversation() -> AsyncGenerator[Step, None]:
-    """Run the conversation and yield its steps: an upload, /recommend, More like this.
+    """Run the conversation and yield its steps: an upload, /recommend, Details, More like this.
 
     Only Discord is imitated. The discord.py client, the worker pool and the preset of the settings
     are real. The catalogue is temporary.
@@ -91,12 +91,16 @@ async def conversation() -> AsyncGenerator[Step, None]:
             found = await _with_limit(used.wait_until(_is_final, RESPONSE_S))
             yield _step(f"use /recommend clip:{_name(SEEDS[1])}", found, started)
 
-            if not any(button.get("label") == MORE for button in buttons(found)):
-                raise DemoFailed(f"The response to /recommend has no button {MORE!r}.")
-            started = time.perf_counter()
-            used = await you.press(found, MORE)
-            found = await _with_limit(used.wait_until(_is_final, RESPONSE_S))
-            yield _step(f"press {MORE} beside the first track", found, started)
+            for label, action in (
+                (DETAILS, f"press {DETAILS}"),
+                (MORE, f"press {MORE} beside the first track"),
+            ):
+                if not any(button.get("label") == label for button in buttons(found)):
+                    raise DemoFailed(f"The response to /recommend has no button {label!r}.")
+                started = time.perf_counter()
+                used = await you.press(found, label)
+                found = await _with_limit(used.wait_until(_is_final, RESPONSE_S))
+                yield _step(action, found, started)
 
 
 @asynccontextmanager

@@ -2,45 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 
-from bot.client.responders import MakeFile
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer
+from bot.jobs.layouts import Layouts, RequestOptions
 from bot.jobs.runner import Handler, Progress, Response
-from bot.recommender import SCOPES, Recommender
+from bot.recommender import Recommender
 from bot.sources import CheckedSource, Sources
 from bot.ui import answer
 from bot.ui.custom_ids import response_key
-from bot.ui.track_links import DEFAULT_LINKS, LinkChoice, TrackLinks
 from genrec.errors import ClipTooShort, NoMusic, SilentAudio
 from genrec.types import Analysis, Clip, Recommendation
-
-DrawPicture = Callable[[Analysis], bytes | None]
-
-
-@dataclass(frozen=True, slots=True)
-class RequestOptions:
-    """Options of one request; ``localizer`` is of the user's locale."""
-
-    localizer: Localizer
-    count: int = 5
-    genre: str | None = None
-    scopes: tuple[str, ...] = SCOPES
-    links: LinkChoice = DEFAULT_LINKS
 
 
 class RequestHandlers:
     """Makes the handlers of requests about a clip or a track."""
 
-    def __init__(self, *, sources: Sources, recommender: Recommender, draw: DrawPicture) -> None:
+    def __init__(self, *, sources: Sources, recommender: Recommender, layouts: Layouts) -> None:
         self._sources = sources
         self._recommender = recommender
-        self._draw = draw
+        self._layouts = layouts
 
     def recommend(
         self, source: CheckedSource, options: RequestOptions, *, watched: bool = False
@@ -73,18 +56,9 @@ class RequestHandlers:
             )
             if not rec.music:
                 return _no_music(rec, clip, analysis, options.localizer, watched=watched)
-            files = await self._picture(clip, analysis, options.localizer)
-            view = partial(
-                answer.recommendation,
-                options.localizer,
-                _timed(rec, started),
-                key=_key(rec),
-                name=clip.title,
-                count=options.count,
-                analyzed_s=analysis.analyzed_s,
-                links=await self._links(rec, options),
+            return await self._layouts.recommendation(
+                _timed(rec, started), options, about=analysis, name=clip.title, sha256=clip.sha256
             )
-            return Response(view(picture=bool(files)), files, without_files=view)
 
         return handle
 
@@ -99,16 +73,7 @@ class RequestHandlers:
             rec = self._recommender.genre(analysis)
             if not rec.music:
                 return _no_music(rec, clip, analysis, options.localizer)
-            files = await self._picture(clip, analysis, options.localizer)
-            view = partial(
-                answer.genre,
-                options.localizer,
-                rec,
-                key=_key(rec),
-                name=clip.title,
-                analyzed_s=analysis.analyzed_s,
-            )
-            return Response(view(picture=bool(files)), files, without_files=view)
+            return await self._layouts.genre(rec, options, about=analysis, name=clip.title)
 
         return handle
 
@@ -124,31 +89,9 @@ class RequestHandlers:
             rec = await self._recommender.like(
                 seed, k=options.count, genre=options.genre, scopes=options.scopes
             )
-            view = answer.recommendation(
-                options.localizer,
-                rec,
-                key=_key(rec),
-                name=seed.title,
-                count=options.count,
-                seed=seed,
-                links=await self._links(rec, options),
-            )
-            return Response(view)
+            return await self._layouts.recommendation(rec, options, about=seed, name=seed.title)
 
         return handle
-
-    async def _links(self, rec: Recommendation, options: RequestOptions) -> TrackLinks:
-        """Return the links of the tracks of a response."""
-        ids = [neighbour.track.id for neighbour in rec.tracks]
-        return TrackLinks(options.links, await self._recommender.catalogue.details(ids))
-
-    async def _picture(
-        self, clip: Clip, analysis: Analysis, localizer: Localizer
-    ) -> tuple[MakeFile, ...]:
-        png = await asyncio.to_thread(self._draw, analysis)
-        if png is None:
-            return ()
-        return (lambda: answer.picture_file(localizer, png, clip.title),)
 
 
 def _no_music(
@@ -163,7 +106,7 @@ def _no_music(
     if watched:
         return Response(None, outcome=NoMusic.code)
     view = answer.no_music(
-        localizer, rec, key=_key(rec), name=clip.title, analyzed_s=analysis.analyzed_s
+        localizer, key=_key(rec), name=clip.title, analyzed_s=analysis.analyzed_s
     )
     return Response(view, outcome=NoMusic.code)
 

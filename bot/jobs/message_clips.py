@@ -207,7 +207,7 @@ def _is_response(part: _Part) -> bool:
         for component in _walk(part.components)
         if isinstance(component, discord.Button)
     }
-    return {"thumb", "export"} <= ids or {"thumb"} == ids
+    return {"thumb", "export"} <= ids or ids - {"details"} == {"thumb"}
 
 
 def _is_reply(message: discord.Message) -> bool:

@@ -11,10 +11,11 @@ from bot.client.checks import require_role
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
 from bot.jobs.guild_settings_cache import GuildSettingsCache
-from bot.jobs.handlers import RequestOptions
+from bot.jobs.layouts import RequestOptions
 from bot.recommender import SCOPES
 from bot.ui.components import genre_name
 from bot.ui.track_links import DEFAULT_LINKS, LinkChoice
+from db.guild_settings import GuildSettings
 from db.tracks import guild_scope
 
 MAX_CHOICES = 25
@@ -23,6 +24,11 @@ MAX_CHOICES = 25
 def scopes_of(guild_id: int | None) -> tuple[str, ...]:
     """Return the scopes from which a guild gets tracks; None means a direct message."""
     return SCOPES if guild_id is None else (*SCOPES, guild_scope(guild_id))
+
+
+def is_compact(settings: GuildSettings, operators: bool) -> bool:
+    """Return whether a guild's answers are compact: its own choice, else the operator's."""
+    return operators if settings.compact is None else settings.compact
 
 
 class OptionsResolver:
@@ -35,11 +41,13 @@ class OptionsResolver:
         translations: Translations,
         labels: Sequence[str],
         links: LinkChoice = DEFAULT_LINKS,
+        compact: bool,
     ) -> None:
         self._links = links
         self._guilds = guilds
         self._translations = translations
         self._labels = tuple(labels)
+        self._compact = compact
 
     async def resolve(
         self,
@@ -67,6 +75,7 @@ class OptionsResolver:
             genre=self._label(genre, localizer) if genre else None,
             scopes=scopes_of(guild_id),
             links=self._links.of_guild(settings.link_site, settings.link_template),
+            compact=guild_id is not None and is_compact(settings, self._compact),
         )
 
     async def private(self, guild_id: int | None, chosen: bool | None) -> bool:

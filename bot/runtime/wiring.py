@@ -27,8 +27,10 @@ from bot.i18n import Translations
 from bot.i18n.command_translator import CommandTranslator
 from bot.jobs.admission import Admission, RequestLimits
 from bot.jobs.departed_guilds import forget_departed_guilds
+from bot.jobs.full_answer import DetailsHandler
 from bot.jobs.guild_settings_cache import GuildSettingsCache
-from bot.jobs.handlers import DrawPicture, RequestHandlers
+from bot.jobs.handlers import RequestHandlers
+from bot.jobs.layouts import DrawPicture, Layouts
 from bot.jobs.lost_permissions import LostPermissions
 from bot.jobs.message_clips import ClipFinder
 from bot.jobs.options import OptionsResolver
@@ -144,12 +146,14 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
     """Return the cogs, each with the services that it uses."""
     db, pool, recommender = app.resources.db, app.resources.pool, app.resources.recommender
     settings, preset = app.resources.settings, app.resources.preset
-    handlers = RequestHandlers(sources=app.sources, recommender=recommender, draw=app.draw)
+    layouts = Layouts(recommender=recommender, draw=app.draw)
+    handlers = RequestHandlers(sources=app.sources, recommender=recommender, layouts=layouts)
     options = OptionsResolver(
         guilds=app.guilds,
         translations=app.translations,
         labels=preset.labels,
         links=LinkChoice.of(settings.track_links, settings.path_root),
+        compact=settings.compact,
     )
     clips = ClipFinder(app.sources)
     reindexing = Reindexing(
@@ -174,6 +178,8 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             errors=app.errors,
             handlers=handlers,
             options=options,
+            recovery=app.recovery,
+            details=DetailsHandler(recommender=recommender, layouts=layouts),
         ),
         Uploads(
             client=client,
@@ -205,6 +211,7 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             recovery=app.recovery,
             lost=app.lost,
             links=LinkChoice.of(settings.track_links, settings.path_root),
+            compact=settings.compact,
         ),
         PermissionWatch(lost=app.lost, guilds=app.guilds),
         About(

@@ -1,4 +1,4 @@
-"""Layouts of the responses to /recommend, /genre and More like this."""
+"""Full layouts of the responses to /recommend, /genre, More like this and Details."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def recommendation(
     seed: Track | None = None,
     links: TrackLinks = SEARCH_LINKS,
 ) -> ui.LayoutView:
-    """Return the response to /recommend or, with ``seed``, to More like this.
+    """Return the full response to /recommend or, with ``seed``, to More like this.
 
     ``key`` names the tracks in the custom ids. ``name`` is the clip's title or file name,
     ``count`` the number of tracks requested, and ``picture`` whether ``spectrogram.png`` is sent
@@ -68,10 +68,10 @@ def recommendation(
         )
         colour = genre_colour(rec.genre, unsure=rec.unsure)
     else:
-        head, colour = _seed_block(localizer, seed), genre_colour(seed.genre, unsure=False)
+        head, colour = seed_block(localizer, seed), genre_colour(seed.genre, unsure=False)
     heading, footer = _heading(localizer, rec, count), _footer(localizer, rec)
     if rec.known is not None:
-        heading = f"{_known(localizer, rec.known)}\n{heading}"
+        heading = f"{known_line(localizer, rec.known)}\n{heading}"
     room = MAX_CHARACTERS - len(head) - len(heading) - len(footer)
     items: list[Item] = [text(head)]
     if picture:
@@ -82,7 +82,10 @@ def recommendation(
     for neighbour, content in zip(rec.tracks, contents, strict=True):
         accessory = button(f"more:{neighbour.track.id}", more)
         items.append(ui.Section(ui.TextDisplay(content), accessory=accessory))
-    items += [rule(), text(footer), _thumbs(localizer, key, export=bool(rec.tracks))]
+    items.append(rule())
+    if footer:
+        items.append(text(footer))
+    items.append(row(*answer_buttons(localizer, key, export=bool(rec.tracks))))
     return layout(colour, items)
 
 
@@ -100,21 +103,19 @@ def genre(
     items: list[Item] = [text(head)]
     if picture:
         items.append(gallery(localizer, name))
-    items += [text(small(escape(rec.model_id, 60))), _thumbs(localizer, key, export=False)]
+    items.append(row(*answer_buttons(localizer, key, export=False)))
     return layout(genre_colour(rec.genre, unsure=rec.unsure), items)
 
 
-def no_music(
-    localizer: Localizer, rec: Recommendation, *, key: str, name: str, analyzed_s: float
-) -> ui.LayoutView:
+def no_music(localizer: Localizer, *, key: str, name: str, analyzed_s: float) -> ui.LayoutView:
     """Return the response to a clip that holds no music."""
     lines = [
         "## " + localizer("answer.no_music"),
         _analyzed(localizer, name, analyzed_s),
         localizer("errors.no_music"),
     ]
-    items: list[Item] = [text("\n".join(lines)), text(small(escape(rec.model_id, 60)))]
-    return layout(QUIET, [*items, _thumbs(localizer, key, export=False)])
+    items: list[Item] = [text("\n".join(lines))]
+    return layout(QUIET, [*items, row(*answer_buttons(localizer, key, export=False))])
 
 
 def genre_colour(label: str | None, *, unsure: bool) -> int:
@@ -226,14 +227,15 @@ def _track_text(
     return f"**{place}. {title}**\n{artist}\n{small(detail)}{end}"
 
 
-def _seed_block(localizer: Localizer, seed: Track) -> str:
+def seed_block(localizer: Localizer, seed: Track) -> str:
+    """Return a heading with the seed of More like this, and a small line with artist and genre."""
     title, artist = track_names(localizer, seed, NAME_IN_HEADING, NAME_IN_HEADING)
     heading = "## " + localizer("answer.like", title=title)
     line = f"{artist} · {genre_name(localizer, seed.genre)}" if seed.genre else artist
     return f"{heading}\n{small(line)}"
 
 
-def _known(localizer: Localizer, track: Track) -> str:
+def known_line(localizer: Localizer, track: Track) -> str:
     """Return the sentence that names the clip's own recording, without an unknown artist."""
     names = [escape(track.artist, NAME_IN_HEADING)] if artist_key(track.artist) else []
     names.append(track_names(localizer, track, NAME_IN_HEADING, NAME_IN_HEADING)[0])
@@ -241,26 +243,32 @@ def _known(localizer: Localizer, track: Track) -> str:
 
 
 def _heading(localizer: Localizer, rec: Recommendation, wanted: int) -> str:
+    note = shortage_note(localizer, rec, wanted)
+    if not rec.tracks:
+        return note
+    heading = "### " + localizer("answer.heading", count=len(rec.tracks))
+    return f"{heading}\n{note}" if note else heading
+
+
+def shortage_note(localizer: Localizer, rec: Recommendation, wanted: int) -> str:
+    """Return a sentence if there are fewer tracks than ``wanted``, else ""."""
     count = len(rec.tracks)
     # The recommender's note contains more, but in English only.
     note = escape(rec.note, 300) if rec.note and localizer.english else ""
     if count == 0:
         return note or localizer("answer.nothing_alike")
-    heading = "### " + localizer("answer.heading", count=count)
-    if count < wanted:
-        heading += "\n" + small(note or localizer("answer.fewer", count=count))
-    return heading
+    return small(note or localizer("answer.fewer", count=count)) if count < wanted else ""
 
 
 def _footer(localizer: Localizer, rec: Recommendation) -> str:
-    model, total_ms = escape(rec.model_id, 60), rec.timings_ms.get("total")
+    total_ms = rec.timings_ms.get("total")
     if total_ms is None:
-        return small(model)
-    seconds = localizer.duration(total_ms / 1000)
-    return small(localizer("answer.footer", model=model, seconds=seconds))
+        return ""
+    return small(localizer("answer.footer", seconds=localizer.duration(total_ms / 1000)))
 
 
-def _thumbs(localizer: Localizer, key: str, *, export: bool) -> Item:
+def answer_buttons(localizer: Localizer, key: str, *, export: bool = False) -> list[Item]:
+    """Return the thumbs and, if there are tracks, the Export button of a response."""
     if not 0 < len(key) <= MAX_KEY:
         raise ValueError(f"key {key!r} has {len(key)} characters: expected 1 to {MAX_KEY}")
     buttons: list[Item] = [
@@ -269,4 +277,4 @@ def _thumbs(localizer: Localizer, key: str, *, export: bool) -> Item:
     ]
     if export:
         buttons.append(button(f"export:{key}", localizer("button.export")))
-    return row(*buttons)
+    return buttons

@@ -9,6 +9,7 @@ import discord
 from discord import ui
 
 from bot.i18n import Localizer
+from bot.ui.custom_ids import MAX_ID
 from bot.ui.markdown import escape
 from genrec.types import Track
 
@@ -18,7 +19,6 @@ MAX_COMPONENTS = 40
 MAX_CHARACTERS = 4000
 MAX_LABEL = 80
 MAX_OPTION = 100
-MAX_ID = 100
 
 # The id of the container of an unfinished message; Discord numbers the others from 1.
 UNFINISHED_ID = 900_000_001

@@ -2,12 +2,59 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _KEY = re.compile(r"[0-9a-z]{1,12}(\.[0-9a-z]{1,12}){0,15}")
 MAX_KEY = 80
+MAX_ID = 100
+_SHORT_HASH_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class DetailsSource:
+    """The clip or the catalogue's track that the tracks of a response are similar to.
+
+    ``sha256`` is the clip's hex digest, or the first 32 digits of it, and "" for a track.
+    """
+
+    sha256: str = ""
+    track_id: int = 0
+
+
+def details_id(source: DetailsSource, key: str) -> str:
+    """Return the custom id of Details; track ids that do not fit are cut.
+
+    The first 16 bytes of the clip's digest find its cached analysis.
+    """
+    if source.sha256:
+        digest = bytes.fromhex(source.sha256)[:_SHORT_HASH_BYTES]
+        about = "c" + base64.urlsafe_b64encode(digest).decode().rstrip("=")
+    else:
+        about = "t" + _base36(source.track_id)
+    head = f"details:{about}:"
+    while len(head) + len(key) > MAX_ID:
+        key = key.rpartition(".")[0]
+    return head + key
+
+
+def details_source(about: str) -> DetailsSource | None:
+    """Return the source that a custom id of Details names; None for a malformed one."""
+    kind, value = about[:1], about[1:]
+    if kind == "t":
+        ids = track_ids(value)
+        return DetailsSource(track_id=ids[0]) if len(ids) == 1 else None
+    try:
+        digest = base64.b64decode(value + "==", altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    if kind != "c" or len(digest) != _SHORT_HASH_BYTES:
+        return None
+    return DetailsSource(sha256=digest.hex())
 
 
 def response_key(track_ids: Sequence[int]) -> str:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ _MARKUP = re.compile(r"[\\*_~`|<>\[\]]|:(?=//)|^[-+#]")
 _NUMBERED = re.compile(r"^(\d+)([.)])(?=\s|$)")
 # The start of a path; a slash after a letter is one of a link or of words such as "and/or".
 _PATH = re.compile(r"(?<![\w:/.%-])(?:~?/|\.\.[/\\]|[A-Za-z]:[/\\]|\\\\)(?=[^\s/])|\bfile:/", re.I)
+_NARROW = frozenset(" ijlftrI.,:;'!|`()[]{}/\\-")
+_BROAD = frozenset("mwMW@%&—…")
 _ZERO_WIDTH_SPACE = "\u200b"
 _MAX_URL = 512
 
@@ -67,6 +70,39 @@ def escape(text: str, limit: int) -> str:
     """Return ``clean`` text with markup, links and mentions escaped; up to twice ``limit`` long."""
     line = _MARKUP.sub(r"\\\g<0>", clean(text, limit))
     return _NUMBERED.sub(r"\1\\\2", line).replace("@", "@" + _ZERO_WIDTH_SPACE)
+
+
+def width(text: str) -> float:
+    """Return the approximate width of a text in a proportional font, in small letters."""
+    return sum(_width(char) for char in text)
+
+
+def _width(char: str) -> float:
+    if unicodedata.combining(char) or char in _JOINERS:
+        return 0.0
+    if unicodedata.east_asian_width(char) in "WF":
+        return 1.8
+    if char in _NARROW:
+        return 0.6
+    if char in _BROAD:
+        return 1.6
+    return 1.2 if char.isupper() else 1.0
+
+
+def cut(text: str, limit: float) -> str:
+    """Return ``clean`` text of at most ``limit`` in ``width``."""
+    line = clean(text, math.ceil(2 * limit))  # few letters are as narrow as half a small one
+    if width(line) <= limit:
+        return line
+    while line and width(line) > limit - _width("…"):
+        line = line[:-1]
+    return line.rstrip(" …" + _JOINERS) + "…"
+
+
+def escape_width(text: str, limit: float) -> str:
+    """Return ``escape`` of the text, cut to at most ``limit`` in ``width``."""
+    line = cut(text, limit)
+    return escape(line, len(line))
 
 
 def names_path(text: str) -> bool:

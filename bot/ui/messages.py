@@ -12,6 +12,8 @@ Custom ids, all of at most 100 characters:
 
 =============================  ===================================================================
 ``more:TRACK_ID``              More like this, one per track
+``details:SOURCE:KEY``         full layout of a compact response; SOURCE is "c" and the start of the
+                               clip's digest, or "t" and a track id
 ``thumb:up:KEY``               thumbs up, ``thumb:down:KEY`` down
 ``export:KEY``                 export the tracks of a response
 ``cancel:KEY``                 stop a /reindex
@@ -21,6 +23,7 @@ Custom ids, all of at most 100 characters:
 ``privacy:delete:yes``         delete the user's data; ``privacy:delete:no`` keeps it
 ``settings:uploads:on``        respond to uploads in this channel; ``...:off``
 ``settings:private:on``        private responses; ``...:off``
+``settings:compact:on``        compact responses on the server; ``...:off``
 ``settings:count``             string select, values "1" to "10"
 ``settings:roles``             role select, one role; none means everyone
 =============================  ===================================================================

@@ -85,6 +85,7 @@ class SettingsState:
     ``roles`` maps the id of each role that may use the bot to its name; ``role_gone`` is whether
     the only such role was deleted. ``message_content`` is whether Discord grants the Message
     Content intent. ``links`` names the site that titles link to, "" if they are no links.
+    ``compact`` is whether answers are compact.
     """
 
     here: bool
@@ -92,6 +93,7 @@ class SettingsState:
     roles: dict[int, str]
     count: int
     private: bool
+    compact: bool = True
     message_content: bool = True
     lacking: Mapping[int, str] = field(default_factory=dict)
     role_gone: bool = False
@@ -190,11 +192,13 @@ def settings(localizer: Localizer, state: SettingsState) -> ui.LayoutView:
     if not state.message_content:
         items.append(text(small(localizer("settings.uploads_blind"))))
     uploads, private = _switch(state.here), _switch(state.private)
+    compact = _switch(state.compact)
     items += [
         rule(),
         row(
             button(f"settings:uploads:{uploads}", localizer(f"button.uploads_{uploads}")),
             button(f"settings:private:{private}", localizer(f"button.private_{private}")),
+            button(f"settings:compact:{compact}", localizer(f"button.compact_{compact}")),
         ),
         row(_count_select(localizer, state.count)),
         row(
@@ -266,6 +270,7 @@ def _settings_lines(localizer: Localizer, state: SettingsState) -> list[str]:
         localizer("settings.links", site=escape(state.links, 60))
         if state.links
         else localizer("settings.links_off"),
+        localizer("settings.compact" if state.compact else "settings.full"),
     ]
 
 

@@ -135,13 +135,18 @@ def title_link(
     localizer: Localizer, track: Track, links: TrackLinks, name_limit: int, link_limit: int
 ) -> str:
     """Return the escaped title of a track, as a link if it has an address within the limit."""
-    title = escape(track.title, name_limit) or localizer("answer.untitled")
-    address = links.address(track, link_limit)
+    title = clean(track.title, name_limit)
+    return linked(title or localizer("answer.untitled"), links.address(track, link_limit))
+
+
+def linked(title: str, address: str) -> str:
+    """Return a clean title, escaped, as a link to the address if there is one."""
+    limit = len(title)
     if not address:
-        return title
+        return escape(title, limit)
     # Discord shows no link whose label has an odd bracket or looks like an address.
-    label = clean(track.title, name_limit).translate(_ROUND).replace("://", ": //")
-    return f"[{escape(label, name_limit + 8) or title}]({address})"
+    label = title.translate(_ROUND).replace("://", ": //")
+    return f"[{escape(label, len(label))}]({address})"
 
 
 _ROUND = str.maketrans("[]", "()")

@@ -146,18 +146,19 @@ def test_demo_ignores_settings_and_leaves_no_files(genrec: Genrec) -> None:
     code, out, error = genrec("demo")
     assert code == 0, error
     turns = out.split("\nyou ")[1:]
-    assert [turn.split()[0] for turn in turns] == ["drop", "use", "press"]
-    assert "█" in turns[0]
-    assert turns[1].count("similarity 0.") == 5
-    assert turns[2].count("similarity") >= 1
-    assert "Similar to " in turns[2]
+    assert [turn.split()[0] for turn in turns] == ["drop", "use", "press", "press"]
+    assert "5. " in turns[0]
+    assert "similarity" not in turns[1]
+    assert "█" in turns[2]
+    assert turns[2].count("similarity 0.") == 5
+    assert "Similar to " in turns[3]
     assert not re.search(r"\*\*|\]\(|\\", out)  # markdown is removed
     assert [path.name for path in genrec.folder.rglob("*")] == ["scratch"]
 
 
-def test_demo_json_has_three_steps(genrec: Genrec) -> None:
+def test_demo_json_has_four_steps(genrec: Genrec) -> None:
     steps = genrec.json("demo")["steps"]
-    assert [sorted(step) for step in steps] == [["answer", "seconds", "you"]] * 3
+    assert [sorted(step) for step in steps] == [["answer", "seconds", "you"]] * 4
     assert all(step["seconds"] > 0 and step["answer"] for step in steps)
 
 

@@ -41,6 +41,14 @@ async def wait_text(used: Interaction, words: str, timeout_s: float = 15.0) -> s
     return visible_text(message)
 
 
+async def details(world: World, answer: dict[str, Any]) -> dict[str, Any]:
+    """Press Details and return the full layout, which only the user gets."""
+    pressed = await world.you.press(answer, "Details")
+    full = await wait_response(pressed)
+    assert pressed.ephemeral
+    return full
+
+
 @dataclass
 class World:
     """A running bot and its local Discord."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot.local_discord import LocalDiscord, NotOffered, buttons, visible_text
-from bot.ui.custom_ids import response_key
+from bot.ui.custom_ids import DetailsSource, details_id, response_key
 from tests.bot.end_to_end.conftest import WAV, World, bot_on, clip, wait_response, wait_text
 
 MANAGE_SERVER = 1 << 5
@@ -77,7 +77,7 @@ async def test_remove_of_another_guilds_or_a_starter_track_by_id_is_declined(
 ) -> None:
     other = discord.add_guild("Other")
     elsewhere = next(iter(other.channels.values()))
-    async with bot_on(discord, tmp_path) as world:
+    async with bot_on(discord, tmp_path, compact=False) as world:
         catalogue = world.app.resources.recommender.catalogue
         model_id = world.app.resources.preset.model_id
         added = {"clip": clip(), "title": "Theirs", "artist": "Them"}
@@ -283,7 +283,7 @@ async def test_buttons_of_foreign_tracks_are_declined(
 ) -> None:
     other = discord.add_guild("Other")
     elsewhere = next(iter(other.channels.values()))
-    async with bot_on(discord, tmp_path) as world:
+    async with bot_on(discord, tmp_path, compact=False) as world:
         catalogue = world.app.resources.recommender.catalogue
         model_id = world.app.resources.preset.model_id
         added = {"clip": clip(), "title": "Theirs", "artist": "Them"}
@@ -300,3 +300,9 @@ async def test_buttons_of_foreign_tracks_are_declined(
         assert "Theirs" not in await wait_text(more, "no longer available")
         exported = await world.you.press(message.data, f"export:{response_key([foreign.id])}")
         assert "Theirs" not in await wait_text(exported, "no longer available")
+        (button,) = (b for b in buttons(message.data) if b["custom_id"].startswith("thumb:up"))
+        button["custom_id"] = details_id(
+            DetailsSource(track_id=foreign.id), response_key([foreign.id])
+        )
+        shown = await world.you.press(message.data, button["custom_id"])
+        assert "Theirs" not in await wait_text(shown, "no longer available")

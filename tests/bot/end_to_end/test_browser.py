@@ -18,6 +18,7 @@ pytestmark = pytest.mark.browser
 
 PICTURES = Path(__file__).resolve().parents[3] / "artefacts" / "page"
 WAIT_MS = 60_000
+ONE_LINE_PX = 30
 SCREENS = {
     "desktop": {"viewport": {"width": 1180, "height": 1000}, "color_scheme": "dark"},
     "phone": {
@@ -59,7 +60,15 @@ async def test_upload_and_more_like_this_in_the_browser(
 
         await page.set_input_files("#file", clip())
         await page.get_by_role("button", name="Send").click()
-        answer = page.locator(".message", has=page.locator(".container")).first
+        short = page.locator(".message", has=page.locator(".container")).first
+        await expect(short).to_contain_text("Similar to band", timeout=WAIT_MS)
+        heights = await short.locator("ol li").evaluate_all("all => all.map(li => li.clientHeight)")
+        assert len(heights) == 5
+        assert max(heights) < 1.5 * min(heights), "a track takes more than one line"
+        assert max(heights) < ONE_LINE_PX
+        await page.screenshot(path=str(PICTURES / f"genrec-{screen}-short.png"))
+        await short.get_by_role("button", name="Details").click()
+        answer = page.locator(".message.ephemeral")
         more = answer.get_by_role("button", name="More like this")
         await expect(more).to_have_count(5, timeout=WAIT_MS)
         await expect(answer).to_contain_text("5 similar tracks")

@@ -74,7 +74,7 @@ async def test_export_of_one_server_is_imported_on_another_alone(
         await upload(world, data, "5 new tracks", where=elsewhere)
         assert await titles(world, other.id) == await titles(world)
         answer = await world.you.slash("recommend", {"clip": clip()}, channel=elsewhere)
-        assert "@\u200bhome" in await wait_text(answer, "similar track")
+        assert "@\u200bhome" in await wait_text(answer, "Similar to")
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ async def test_command_is_answered_with_its_picture_where_the_bot_has_no_permiss
     discord: LocalDiscord, tmp_path: Path
 ) -> None:
     deny(discord, discord.channel("music"), VIEW_CHANNEL)
-    async with bot_on(discord, tmp_path, draw=draw) as world:
+    async with bot_on(discord, tmp_path, draw=draw, compact=False) as world:
         used: Interaction = await world.you.slash("recommend", {"clip": clip()})
         assert (await wait_response(used))["attachments"]
         discord.assert_clean()

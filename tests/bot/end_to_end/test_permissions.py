@@ -81,7 +81,7 @@ async def test_uploads_with_a_missing_permission_are_promised_with_its_name(
     discord: LocalDiscord, tmp_path: Path, denied: int
 ) -> None:
     deny(discord, discord.channel("music"), denied)
-    async with bot_on(discord, tmp_path, draw=draw) as world:
+    async with bot_on(discord, tmp_path, draw=draw, compact=False) as world:
         text = await uploads_on(world)
         assert "now answers" in text
         assert [name for bit, name in NAMES.items() if f"**{name}**" in text] == [NAMES[denied]]

@@ -32,12 +32,12 @@ async def test_spectrogram_is_drawn_from_the_cache_after_a_restart(
     discord: LocalDiscord, tmp_path: Path
 ) -> None:
     first, second = PreviewPool(), PreviewPool()
-    async with bot_on(discord, tmp_path, pool=first) as world:
+    async with bot_on(discord, tmp_path, pool=first, compact=False) as world:
         name, width, height, size = await picture(world, "recommend")
         assert (name, width, height) == ("spectrogram.png", 800, 340)
         assert 10_000 < size < 150_000
         assert await picture(world, "genre") == (name, width, height, size)
-    async with bot_on(discord, tmp_path, pool=second) as world:
+    async with bot_on(discord, tmp_path, pool=second, compact=False) as world:
         assert await picture(world, "recommend") == (name, width, height, size)
     assert (len(first.analyzed), len(second.analyzed)) == (1, 0)
     discord.assert_clean()

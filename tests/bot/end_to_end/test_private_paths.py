@@ -11,7 +11,15 @@ import pytest
 from bot.local_discord import LocalDiscord, buttons, visible_text
 from db.generations import NewTrack
 from genrec.errors import CatalogueError, GenrecError, LinkRefused, UnreadableAudio
-from tests.bot.end_to_end.conftest import WAV, World, bot_on, clip, wait_response, wait_text
+from tests.bot.end_to_end.conftest import (
+    WAV,
+    World,
+    bot_on,
+    clip,
+    details,
+    wait_response,
+    wait_text,
+)
 from tests.bot.end_to_end.fakes import unit
 
 SECRET = "/srv/private folder/secret.wav"
@@ -106,9 +114,10 @@ async def test_exports_of_files_and_about_show_no_path(world: World) -> None:
         used = await world.you.slash("library export", {"format": form})
         seen.append(await used.wait_until(lambda m: m["attachments"]))
     answer = await wait_response(await world.you.slash("recommend", {"clip": clip(), "count": 10}))
-    assert any(b["custom_id"].startswith("export:") for b in buttons(answer))
-    exported = await world.you.press(answer, "Export")
-    seen += [answer, await exported.wait_until(lambda m: m["attachments"])]
+    full = await details(world, answer)
+    assert any(b["custom_id"].startswith("export:") for b in buttons(full))
+    exported = await world.you.press(full, "Export")
+    seen += [answer, full, await exported.wait_until(lambda m: m["attachments"])]
     for message in seen:
         assert "secret" not in texts(world.discord, message)
         assert "/srv" not in texts(world.discord, message)

@@ -22,7 +22,15 @@ from genrec.errors import (
     WorkerCrashed,
 )
 from genrec.workers.sandbox import Measure
-from tests.bot.end_to_end.conftest import WAV, World, bot_on, clip, wait_response, wait_text
+from tests.bot.end_to_end.conftest import (
+    WAV,
+    World,
+    bot_on,
+    clip,
+    details,
+    wait_response,
+    wait_text,
+)
 
 MIB = 1 << 20
 ENGLISH = Localizer(Translations.load(), "en-US")
@@ -115,8 +123,9 @@ async def test_request_in_the_cooldown_is_declined_but_not_more_like_this(
         first = await wait_response(await world.you.slash("recommend", {"clip": clip()}))
         second = await world.you.slash("recommend", {"clip": clip()})
         assert await wait_text(second, "wait 600 seconds")
-        more = await world.you.press(first, "More like this")
-        assert await wait_text(more, "Similar to Song")  # it is cheap and skips the cooldown
+        full = await details(world, first)  # cheap, so it skips the cooldown
+        more = await world.you.press(full, "More like this")
+        assert await wait_text(more, "Similar to Song")
 
 
 async def test_requests_above_the_guilds_and_the_total_limit_are_declined(

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
 
 from bot.local_discord import LocalDiscord, buttons, visible_text
-from tests.bot.end_to_end.conftest import WAV, World, bot_on, clip, wait_response
+from tests.bot.end_to_end.conftest import (
+    WAV,
+    World,
+    bot_on,
+    clip,
+    details,
+    wait_response,
+    wait_text,
+)
 
 
 async def test_recommend_response_has_the_genre_and_five_tracks(world: World) -> None:
@@ -19,9 +28,67 @@ async def test_recommend_response_has_the_genre_and_five_tracks(world: World) ->
     assert "Jazz" in text
     assert text.count("Artist ") == 5
     assert [b["custom_id"].partition(":")[0] for b in buttons(answer)] == [
+        "details", "thumb", "thumb",
+    ]  # fmt: skip
+    world.discord.assert_clean()
+
+
+async def test_details_show_the_full_response_to_the_user(world: World) -> None:
+    answer = await wait_response(await world.you.slash("recommend", {"clip": clip()}))
+    full = await details(world, answer)
+    text = visible_text(full)
+    assert "Analysed 30 s of **clip**" in text
+    assert text.count("similarity ") == text.count("Artist ") == 5
+    songs = re.findall(r"Song \d+", visible_text(answer))
+    assert re.findall(r"Song \d+", text) == songs
+    assert [b["custom_id"].partition(":")[0] for b in buttons(full)] == [
         *["more"] * 5, "thumb", "thumb", "export",
     ]  # fmt: skip
     world.discord.assert_clean()
+
+
+async def test_details_work_after_a_restart(discord: LocalDiscord, tmp_path: Path) -> None:
+    async with bot_on(discord, tmp_path) as world:
+        answer = await wait_response(await world.you.slash("recommend", {"clip": clip()}))
+    async with bot_on(discord, tmp_path) as world:
+        assert "similarity " in visible_text(await details(world, answer))
+        assert not world.pool.analyzed
+
+
+async def test_details_of_a_forgotten_analysis_are_declined(world: World) -> None:
+    answer = await wait_response(await world.you.slash("recommend", {"clip": clip()}))
+    await world.app.resources.db.run("DELETE FROM analysis")
+    pressed = await world.you.press(answer, "Details")
+    await pressed.wait_until(lambda m: "no longer available" in visible_text(m))
+    assert pressed.ephemeral
+
+
+async def test_private_and_direct_responses_are_full(world: World) -> None:
+    hidden = await world.you.slash("recommend", {"clip": clip(), "private": True})
+    assert "similarity " in visible_text(await wait_response(hidden))
+    direct = await world.you.slash("recommend", {"clip": clip()}, channel="dm")
+    assert "similarity " in visible_text(await wait_response(direct))
+    world.discord.assert_clean()
+
+
+async def test_layout_is_the_servers_else_the_operators(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    async with bot_on(discord, tmp_path, compact=False) as world:
+
+        async def is_compact() -> bool:
+            answer = await wait_response(await world.you.slash("recommend", {"clip": clip()}))
+            return any(b.get("label") == "Details" for b in buttons(answer))
+
+        assert not await is_compact()
+        saved = await (await world.you.slash("settings layout", {"short": True})).wait_edited()
+        assert "Saved" in visible_text(saved)
+        assert await is_compact()
+        panel = await (await world.you.slash("settings show")).wait_edited()
+        assert "Answers are short" in visible_text(panel)
+        await wait_text(await world.you.press(panel, "Show full answers"), "Answers are full")
+        assert not await is_compact()
+        discord.assert_clean()
 
 
 async def test_recommend_with_count_and_genre_returns_those_tracks(world: World) -> None:
@@ -117,8 +184,8 @@ async def test_direct_message_upload_and_command_get_a_response(world: World) ->
 async def test_more_like_this_responds_with_five_other_tracks(world: World) -> None:
     used = await world.you.slash("recommend", {"clip": clip()})
     answer = await wait_response(used)
-    first = visible_text(answer).split("1. ")[1].split("**")[0]
-    pressed = await world.you.press(answer, buttons(answer)[0]["custom_id"])
+    first = re.search(r"Song \d+", visible_text(answer))[0]
+    pressed = await world.you.press(await details(world, answer), "More like this")
     more = visible_text(await pressed.wait_until(lambda m: "Artist" in visible_text(m)))
     assert first in more
     assert more.count("Artist ") == 6  # the track itself, and five others
@@ -128,6 +195,7 @@ async def test_more_like_this_responds_with_five_other_tracks(world: World) -> N
 async def test_more_like_a_removed_track_is_declined(world: World) -> None:
     used = await world.you.slash("recommend", {"clip": clip()})
     answer = await wait_response(used)
+    answer = await details(world, answer)
     button = buttons(answer)[0]["custom_id"]
     await world.app.resources.recommender.catalogue.remove(
         "starter", [int(button.partition(":")[2])]
@@ -153,7 +221,7 @@ async def test_thumbs_are_stored_counted_and_withdrawn(world: World) -> None:
 async def test_export_button_sends_the_tracks_of_the_response(world: World) -> None:
     used = await world.you.slash("recommend", {"clip": clip()})
     answer = await wait_response(used)
-    pressed = await world.you.press(answer, "Export")
+    pressed = await world.you.press(await details(world, answer), "Export")
     sent = await pressed.wait_until(lambda m: m["attachments"])
     attached = sent["attachments"][0]
     assert attached["filename"] == "tracks.m3u8"
@@ -193,7 +261,7 @@ async def test_picture_has_alt_text(discord: LocalDiscord, tmp_path: Path) -> No
     png = b"\x89PNG\r\n\x1a\n" + bytes(64)
     async with bot_on(discord, tmp_path, draw=lambda _: png) as world:
         used = await world.you.slash("recommend", {"clip": clip()})
-        answer = await wait_response(used)
+        answer = await details(world, await wait_response(used))
         assert answer["attachments"][0]["filename"] == "spectrogram.png"
         assert "Spectrogram of clip" in visible_text(answer)
         discord.assert_clean()

@@ -16,7 +16,8 @@ import pytest
 
 from bot.i18n import Localizer, Translations
 from bot.jobs.admission import Request
-from bot.jobs.handlers import RequestHandlers, RequestOptions
+from bot.jobs.handlers import RequestHandlers
+from bot.jobs.layouts import Layouts, RequestOptions
 from bot.jobs.runner import Progress
 from genrec.types import Analysis, Clip, GenreScore
 from tests.bot.ui.visible import recommendation, seen
@@ -40,6 +41,7 @@ def recommender(*, empty: bool = False, unsure: bool = False) -> Any:
         analyze=AsyncMock(return_value=ANALYSIS),
         recommend=AsyncMock(return_value=rec),
         genre=MagicMock(return_value=rec),
+        catalogue=SimpleNamespace(details=AsyncMock(return_value={})),
     )
 
 
@@ -54,7 +56,8 @@ class SlowSources:
 
 def handlers(found: Any) -> RequestHandlers:
     sources: Any = SlowSources()
-    return RequestHandlers(sources=sources, recommender=found, draw=lambda _: None)
+    layouts = Layouts(recommender=found, draw=lambda _: None)
+    return RequestHandlers(sources=sources, recommender=found, layouts=layouts)
 
 
 def progress() -> Progress:

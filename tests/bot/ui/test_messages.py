@@ -11,9 +11,10 @@ from bot.i18n import ENGLISH, LANGUAGES, Localizer, Translations
 from bot.local_discord.message_components import BUTTON, FILE, MEDIA_GALLERY, walk
 from bot.local_discord.message_limits import MAX_COMPONENTS
 from bot.local_discord.schema import Schema
-from bot.ui import answer, messages
+from bot.ui import answer, compact, messages
 from bot.ui.answer import CLOSENESS
 from bot.ui.components import GENRE_COLOURS, UNSURE
+from bot.ui.custom_ids import DetailsSource
 from bot.ui.messages import STAGES, Limits, ReindexState
 from genrec import errors
 from genrec.types import GenreScore, Neighbour
@@ -69,8 +70,13 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
     yield response(recommendation(tracks=tracks, known=known), locale, name=name, key=KEY, count=10)
     yield response(recommendation(0, scores=()), locale, name=name)
     yield genre(locale=locale, key=KEY, name=name, picture=True)
-    speech = recommendation(0, genre=None, scores=(), music=False, model_id=name)
-    yield answer.no_music(localizer(locale), speech, key=KEY, name=name, analyzed_s=12.0)
+    yield answer.no_music(localizer(locale), key=KEY, name=name, analyzed_s=12.0)
+    clip = {"source": DetailsSource(sha256="ab" * 32), "key": "1.2.3", "name": name, "count": 10}
+    rec = recommendation(tracks=tracks, known=known, unsure=True)
+    yield compact.recommendation(localizer(locale), rec, **clip)
+    like = clip | {"source": DetailsSource(track_id=99)}
+    yield compact.recommendation(localizer(locale), rec, **like, seed=known)
+    yield compact.recommendation(localizer(locale), recommendation(0, scores=()), **clip)
     for stage in STAGES:
         yield messages.progress(localizer(locale), stage, place=3)
     for code in error_classes():
@@ -155,9 +161,10 @@ def test_recommendation_shows_genre_tracks_similarity_and_reason():
         "**1. [Song 1](https://www.youtube.com/results?search_query=Band+1+Song+1)**\nBand 1\n",
         "similarity 0.90 · same genre, very similar sound",
         "similarity 0.50 · same genre, similar sound",
-        "vgg16-0123abcd · answered in 0.8 s",
+        "Answered in 0.8 s",
     ):
         assert expected in text
+    assert "vgg16" not in text
     assert "Pop" not in text  # the top three only
     assert "unsure" not in text.lower()
 

@@ -158,19 +158,21 @@ def test_settings_show_values_and_offer_the_opposite():
         "**DJs**",
         "answer: 5",
         "everyone in the channel",
+        "Answers are short",
     ):
         assert expected in text
     assert custom_ids(view) == [
-        *("settings:uploads:off", "settings:private:on"),
+        *("settings:uploads:off", "settings:private:on", "settings:compact:off"),
         *("settings:count", "settings:roles"),
     ]
-    other = settings(here=False, private=True, channels=(), roles={})
+    other = settings(here=False, private=True, compact=False, channels=(), roles={})
     view = pages.settings(localizer("en-US"), other)
     assert custom_ids(view) == [
-        *("settings:uploads:on", "settings:private:off"),
+        *("settings:uploads:on", "settings:private:off", "settings:compact:on"),
         *("settings:count", "settings:roles"),
     ]
     assert "aren't answered in any channel" in seen(view)
+    assert "Answers are full" in seen(view)
     assert "genrec: everyone" in seen(view)
 
 
