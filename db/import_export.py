@@ -1,53 +1,35 @@
-"""Export tracks as m3u8, CSV or JSON, and import the CSV and JSON files."""
+"""Export tracks as a list of any format, and import the lists again."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import binascii
-import csv
-import io
 import json
-import re
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Callable,
-    Iterable,
-    Mapping,
-    Sequence,
-)
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from db.details import TrackDetails
 from db.generations import BATCH, CONTENT_SOURCE, NewTrack
-from db.import_rows import FORMULA, read_rows
-from db.sections import split_source
+from db.import_rows import read_rows
+from db.list_writers import COLUMNS, DETAILS, LOCATION, WRITERS, Format, Row, end
+from db.listed_tracks import Places, describe, find_listed
+from db.sections import fragment, path_below, split_source
 from db.tags import clean
 from db.tracks import STARTER, Catalogue
 from db.vectors import pack_vector, unpack_fingerprint, unpack_vector
 from genrec.errors import CatalogueError, InputRefused, ModelMismatch
 from genrec.fingerprint import BANDS
 
-Format = Literal["m3u8", "csv", "json"]
-Row = dict[str, Any]
-
-_COLUMNS = (
-    "model_id", "title", "artist", "genre", "label", "source", "scope", "duration_s",
-    "embedding", "fingerprint",
-)  # fmt: skip
-_NEEDED = frozenset(_COLUMNS) - {"scope"}
-# Not in exports of earlier versions.
-_DETAILS = ("album", "year", "isrc", "recording_id", "release_id", "artist_id")
+_NEEDED = frozenset(COLUMNS) - {"scope"} - set(DETAILS)
 _TEXTS = ("title", "artist", "genre", "label")
 _MAX_SOURCE = 4096
 _MAX_FINGERPRINT_COLUMNS = 4096
-_LINE_BREAK = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_NOT_IN_FILE_NAMES = str.maketrans(dict.fromkeys('/\\:*?"<>|', "_"))
 _SELECT = (
     "SELECT t.id, g.model_id, e.title, e.artist, e.genre, e.label, t.source, t.scope,"
     " m.duration_s, m.vector, f.print, coalesce(d.album, ''), coalesce(d.year, 0),"
@@ -61,15 +43,31 @@ _SELECT = (
 )
 
 
-_SOURCE = 1 + _COLUMNS.index("source")  # in a row of _SELECT, which begins with the id
+Numbered = tuple[int, Mapping[str, object]]
+"""Number of a row, from 1, and the row."""
+
+_SOURCE = 1 + COLUMNS.index("source")  # in a row of _SELECT, which begins with the id
 
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """Result of an import: ids of the tracks, and in ``refused`` a sentence per rejected row."""
+    """Result of an import: ids of the tracks, and a sentence for each row that gave none.
+
+    Rows in ``refused`` cannot be read. Those in ``unknown`` name a track that no scope has.
+    """
 
     ids: tuple[int, ...]
     refused: tuple[str, ...]
+    unknown: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReadList:
+    """Rows of a list: tracks with an embedding, rows that name a track, and rejected rows."""
+
+    tracks: list[NewTrack]
+    listed: list[Numbered]
+    refused: list[str]
 
 
 async def export_tracks(
@@ -82,14 +80,16 @@ async def export_tracks(
     public_source: Callable[[str], str] | None = None,
     fingerprints: bool = True,
     only: Callable[[str], bool] | None = None,
+    root: Path | None = None,
 ) -> AsyncGenerator[str]:
     """Yield an export file in pieces: all active tracks, one scope's, or ``ids`` in their order.
 
-    CSV and JSON contain embeddings and fingerprints, and ``import_tracks`` reads them. For a file
-    that leaves the operator's hands, ``public_source`` maps each source to a public address or "".
-    Tracks for whose source ``only`` returns False are left out.
+    CSV, JSON and JSPF contain embeddings and fingerprints. ``import_tracks`` reads every format.
+    For a file that leaves the operator's hands, ``public_source`` maps each source to a public
+    address or "". Tracks for whose source ``only`` returns False are left out. The paths of m3u8
+    and JSPF are relative to ``root``, for files below it.
     """
-    write = {"m3u8": _m3u8, "csv": _csv, "json": _json}[form]
+    write = WRITERS[form]
 
     def text(page: list[tuple[Any, ...]], *, first: bool) -> str:
         rows = [
@@ -97,11 +97,10 @@ async def export_tracks(
             for values in page
             if only is None or only(values[_SOURCE])
         ]
-        if public_source is not None:
-            for row in rows:
+        for row in rows:
+            row[LOCATION] = _location(row["source"], root, public_source)
+            if public_source is not None:
                 row["source"] = public_source(row["source"])
-                if form == "m3u8" and not row["source"]:
-                    row["source"] = _file_name(row)  # a player may find it by name
         return write(rows, model_id, first)
 
     first = True
@@ -114,8 +113,8 @@ async def export_tracks(
             first = False
     if first:
         yield text([], first=True)
-    if form == "json":
-        yield "\n]}\n"
+    if closing := end(form):
+        yield closing
 
 
 async def import_tracks(
@@ -126,33 +125,58 @@ async def import_tracks(
     model_id: str,
     dimension: int,
     public_source: Callable[[str], str] | None = None,
+    suffix: str = "",
+    places: Places | None = None,
 ) -> ImportResult:
-    """Add the tracks of a CSV or JSON export to a scope; return their ids and the rejected rows.
+    """Add the tracks of a list to a scope; return their ids and the rejected rows.
 
     A track replaces the track of the scope with the same source, or without a source the one with
-    the same embedding. So a second import of a file adds nothing. An export of another model raises
-    ModelMismatch, and a text that is no export InputRefused. For a file that the operator does not
-    know, ``public_source`` maps each source to one that may be stored or "".
+    the same embedding. So a second import of a file adds nothing. A row without an embedding names
+    a track: it is copied from one of the scopes in ``places``, by default this scope. ``suffix`` is
+    that of the file's name.
+
+    An export of another model raises ModelMismatch, and a text that is no list InputRefused. For a
+    file that the operator does not know, ``public_source`` maps each source to one that may be
+    stored or "".
     """
     # In a thread, because a large file takes a second.
-    tracks, refused = await asyncio.to_thread(_tracks, text, model_id, dimension)
+    read = await asyncio.to_thread(_tracks, text, model_id, dimension, suffix)
+    places = places or Places(scopes=(scope,))
+    copies, known, unknown = await _listed(catalogue, model_id, scope, places, read.listed)
+    tracks = read.tracks + [_track(row, dimension) for row in copies]
     if public_source is not None:
         tracks = [replace(track, source=public_source(track.source)) for track in tracks]
     tracks = await _with_known_sources(catalogue, scope, model_id, tracks)
     ids: list[int] = []
     for start in range(0, len(tracks), BATCH):
         ids += await catalogue.add(scope, model_id, tracks[start : start + BATCH])
-    return ImportResult(tuple(ids), tuple(refused))
+    return ImportResult((*ids, *known), tuple(read.refused), tuple(unknown))
 
 
-def csv_text(head: Sequence[str] | None, rows: Iterable[Iterable[object]]) -> str:
-    """Return rows as CSV with formula cells escaped; ``head`` is the header line or None."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    if head is not None:
-        writer.writerow(head)
-    writer.writerows([_escape_formula(str(cell)) for cell in row] for row in rows)
-    return text.getvalue()
+async def _listed(
+    catalogue: Catalogue, model_id: str, scope: str, places: Places, rows: Sequence[Numbered]
+) -> tuple[list[Row], list[int], list[str]]:
+    """Return the rows of tracks to copy, the ids of those in the scope, and unknown rows."""
+    if not rows:
+        return [], [], []
+    listed = [row for _, row in rows]
+    async with catalogue.db.snapshot() as session:
+        found = await find_listed(session, model_id, places, listed)
+    unknown = [
+        f"Row {number}: no track is known as {describe(row)!r}: index its file, or add it."
+        for (number, row), track_id in zip(rows, found, strict=True)
+        if track_id is None
+    ]
+    copies: list[Row] = []
+    known: list[int] = []
+    async for page in _chosen(catalogue, model_id, list(dict.fromkeys(filter(None, found)))):
+        for values in page:
+            row = _row(values, fingerprints=True)
+            if row["scope"] == scope:
+                known.append(values[0])
+            else:
+                copies.append(row)
+    return copies, known, unknown
 
 
 async def _pages(
@@ -183,7 +207,7 @@ async def _chosen(
 
 
 def _row(values: tuple[Any, ...], *, fingerprints: bool) -> Row:
-    row = dict(zip((*_COLUMNS, *_DETAILS), values[1:], strict=True))
+    row = dict(zip(COLUMNS, values[1:], strict=True))
     row |= {column: clean(row[column]) for column in (*_TEXTS, "album")}
     if not fingerprints:
         row["fingerprint"] = None
@@ -192,61 +216,37 @@ def _row(values: tuple[Any, ...], *, fingerprints: bool) -> Row:
     return row
 
 
-def _m3u8(rows: Iterable[Row], _model_id: str, first: bool) -> str:
-    lines = ["#EXTM3U\n"] if first else []
-    for row in rows:
-        source = row["source"]
-        # A starter track has no sound file, and the file of an uploaded clip is not stored.
-        playable = not source.startswith((f"{STARTER}:", CONTENT_SOURCE))
-        if playable and not _LINE_BREAK.search(source):
-            seconds = round(row["duration_s"]) or -1
-            lines.append(f"#EXTINF:{seconds},{row['artist']} - {row['title']}\n")
-            path, section = split_source(source)
-            if section is not None:  # as VLC and its like read it
-                lines.append(f"#EXTVLCOPT:start-time={section.start_s:g}\n")
-                if section.end_s is not None:
-                    lines.append(f"#EXTVLCOPT:stop-time={section.end_s:g}\n")
-            lines.append(f"{path}\n")
-    return "".join(lines)
+def _location(source: str, root: Path | None, public_source: Callable[[str], str] | None) -> str:
+    """Return the path or address of a track for a playlist; "" if it has none.
+
+    A starter track has no sound file, and the file of an uploaded clip is not stored.
+    """
+    if source.startswith((f"{STARTER}:", CONTENT_SOURCE)):
+        return ""
+    if root is not None and (below := path_below(source, root)):
+        section = split_source(source)[1]
+        return below + (fragment(section) if section else "")
+    return source if public_source is None else public_source(source)
 
 
-def _csv(rows: Iterable[Row], _model_id: str, first: bool) -> str:
-    return csv_text((*_COLUMNS, *_DETAILS) if first else None, (row.values() for row in rows))
-
-
-def _json(rows: Iterable[Row], model_id: str, first: bool) -> str:
-    lines = ",\n".join(
-        json.dumps({key: value for key, value in row.items() if key != "model_id"}) for row in rows
-    )
-    if first:
-        return f'{{"model_id": {json.dumps(model_id)}, "tracks": [\n{lines}'
-    return f",\n{lines}"
-
-
-def _file_name(row: Row) -> str:
-    name = f"{row['artist']} - {row['title']}".translate(_NOT_IN_FILE_NAMES).lstrip("#. ")
-    return f"{name}.mp3"
-
-
-def _escape_formula(cell: str) -> str:
-    return f"'{cell}" if FORMULA.match(cell) else cell
-
-
-def _tracks(text: str, model_id: str, dimension: int) -> tuple[list[NewTrack], list[str]]:
-    """Return the tracks of an export, and a sentence for each rejected row."""
-    tracks: list[NewTrack] = []
-    refused: list[str] = []
-    for number, row in enumerate(read_rows(text, _NEEDED), start=1):
-        if row.get("model_id") != model_id:
+def _tracks(text: str, model_id: str, dimension: int, suffix: str) -> ReadList:
+    """Return the tracks of a list, the rows that only name a track, and the rejected rows."""
+    read = ReadList([], [], [])
+    for number, row in enumerate(read_rows(text, _NEEDED, suffix=suffix), start=1):
+        same_model = row.get("model_id") == model_id
+        if "embedding" not in row or (row.get("playlist") and not same_model):
+            read.listed.append((number, row))
+            continue
+        if not same_model:
             raise ModelMismatch(
                 f"The export is of the model {row.get('model_id') or '(none)'}, and this genrec"
                 f" uses {model_id}: use the same preset for both."
             )
         try:
-            tracks.append(_track(row, dimension))
+            read.tracks.append(_track(row, dimension))
         except (InputRefused, CatalogueError) as error:
-            refused.append(f"Row {number}: {error}")
-    return tracks, refused
+            read.refused.append(f"Row {number}: {error}")
+    return read
 
 
 def _track(row: Mapping[str, object], dimension: int) -> NewTrack:
@@ -278,9 +278,9 @@ def _track(row: Mapping[str, object], dimension: int) -> NewTrack:
 
 def _details(row: Mapping[str, object]) -> TrackDetails | None:
     """Return the details of a row; None for an export that has none."""
-    if not any(name in row for name in _DETAILS):
+    if not any(name in row for name in DETAILS):
         return None
-    return TrackDetails.of({name: clean(str(row.get(name) or "")) for name in _DETAILS})
+    return TrackDetails.of({name: clean(str(row.get(name) or "")) for name in DETAILS})
 
 
 def _fingerprint(blob: bytes) -> NDArray[np.int8] | None:

@@ -23,8 +23,8 @@ def section_source(path: str, section: Section) -> str:
 
 def fragment(section: Section) -> str:
     """Return a section as a media fragment, such as ``#t=12.5,200``."""
-    end = "" if section.end_s is None else f",{_seconds(section.end_s)}"
-    return f"#t={_seconds(section.start_s)}{end}"
+    end = "" if section.end_s is None else f",{seconds_text(section.end_s)}"
+    return f"#t={seconds_text(section.start_s)}{end}"
 
 
 def split_source(source: str) -> tuple[str, Section | None]:
@@ -52,5 +52,6 @@ def path_below(source: str, root: Path) -> str:
     return path.relative_to(root).as_posix().removeprefix(".")
 
 
-def _seconds(seconds: float) -> str:
+def seconds_text(seconds: float) -> str:
+    """Return seconds with at most three decimals."""
     return f"{seconds:.3f}".rstrip("0").rstrip(".")

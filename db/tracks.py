@@ -120,6 +120,15 @@ class Catalogue:
         )
         return {row[0]: Track(*row) for row in rows}
 
+    async def scopes(self, model_id: str) -> list[str]:
+        """Return the scopes with active tracks of a model: library, starter, then guilds."""
+        rows = await self.db.all(
+            "SELECT scope FROM generation WHERE state = 'active' AND model_id = ? AND tracks > 0"
+            " ORDER BY scope = ? DESC, scope = ? DESC, scope",
+            (model_id, LIBRARY, STARTER),
+        )
+        return [scope for (scope,) in rows]
+
     async def details(self, ids: Iterable[int]) -> dict[int, TrackDetails]:
         """Return the album, year and published ids of the tracks that have some, by id."""
         wanted = [int(track_id) for track_id in ids]

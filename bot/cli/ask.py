@@ -7,7 +7,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bot.cli.recommended_list import places_of, write_list
 from bot.config import Settings, load_settings
 from bot.runtime.resources import open_recommender
 from bot.runtime.secrets import protect_secrets
@@ -24,8 +25,11 @@ from db.tags import match_label, read_tags
 from genrec.errors import DataError, FileMissing
 from genrec.names import artist_key
 from genrec.types import Clip, Recommendation
+from genrec.workers.protocol import printable
 
+LONGEST_PLACE = 4096
 BAR = 24  # characters of a full probability bar
+NO_PLACES: Mapping[int, str] = {}
 
 
 def recommend(
@@ -36,16 +40,19 @@ def recommend(
     per_artist: int = 1,
     preset: Path | None = None,
     private: bool = False,
-) -> Recommendation:
-    """Analyse one clip and return its genre and similar tracks.
+    output: Path | None = None,
+) -> tuple[Recommendation, dict[int, str]]:
+    """Analyse one clip; return its genre and similar tracks, and path or link of each track.
+
+    ``output`` is a file for the list of the tracks.
 
     With ``private`` nothing is stored, and only the starter catalogue is searched.
     """
     if not private:
-        return asyncio.run(_recommend(_settings(preset), source, count, genre, per_artist))
+        return asyncio.run(_recommend(_settings(preset), source, count, genre, per_artist, output))
     with tempfile.TemporaryDirectory(prefix="genrec-") as folder:
         settings = replace_database(_settings(preset), Path(folder) / "genrec.db")
-        return asyncio.run(_recommend(settings, source, count, genre, per_artist))
+        return asyncio.run(_recommend(settings, source, count, genre, per_artist, output))
 
 
 def genre(source: str, *, preset: Path | None = None) -> Recommendation:
@@ -58,7 +65,9 @@ def replace_database(settings: Settings, database: Path) -> Settings:
     return settings.model_copy(update={"database": database})
 
 
-def as_json(result: Recommendation, *, tracks: bool = True) -> dict[str, Any]:
+def as_json(
+    result: Recommendation, *, tracks: bool = True, places: Mapping[int, str] = NO_PLACES
+) -> dict[str, Any]:
     """Return the JSON object of docs/cli.md; its keys are stable."""
     found: dict[str, Any] = {
         "model_id": result.model_id,
@@ -83,14 +92,18 @@ def as_json(result: Recommendation, *, tracks: bool = True) -> dict[str, Any]:
                 "genre": neighbour.track.genre,
                 "similarity": round(neighbour.similarity, 4),
                 "source": neighbour.track.source,
+                "link": places.get(neighbour.track.id, ""),
             }
             for neighbour in result.tracks
         ]
     return {**found, "note": result.note, "timings_ms": dict(result.timings_ms)}
 
 
-def as_text(result: Recommendation) -> str:
-    """Return the result as terminal text: bars of the three top genres, and the tracks."""
+def as_text(result: Recommendation, places: Mapping[int, str] = NO_PLACES) -> str:
+    """Return the result as terminal text: bars of the three top genres, and the tracks.
+
+    ``places`` are the paths or links of the tracks, by their ids.
+    """
     console = Console(highlight=False)
     with console.capture() as capture:
         found = result.genre or "No music found"
@@ -106,6 +119,8 @@ def as_text(result: Recommendation) -> str:
             console.print(f"\nI know this one: [bold]{escape(name)}[/bold]")
         if result.tracks:
             console.print(_tracks(result))
+            if places:
+                console.print(_places(result, places), soft_wrap=True)
         if result.note:
             console.print(f"\n{escape(result.note)}")
     return capture.get()
@@ -129,9 +144,23 @@ def _tracks(result: Recommendation) -> Table:
     return table
 
 
+def _places(result: Recommendation, places: Mapping[int, str]) -> str:
+    """Return a line with path or link for each track; the terminal may wrap it."""
+    lines = [
+        f"{place:>2}  {escape(printable(places.get(neighbour.track.id, ''), LONGEST_PLACE))}"
+        for place, neighbour in enumerate(result.tracks, start=1)
+    ]
+    return "\n".join(["", *lines])
+
+
 async def _recommend(
-    settings: Settings, source: str, count: int, genre: str | None, per_artist: int
-) -> Recommendation:
+    settings: Settings,
+    source: str,
+    count: int,
+    genre: str | None,
+    per_artist: int,
+    output: Path | None,
+) -> tuple[Recommendation, dict[int, str]]:
     start = time.perf_counter()
     async with _clip(settings, source) as clip:
         fetched = time.perf_counter()
@@ -145,7 +174,12 @@ async def _recommend(
             result = await opened.recommender.recommend(
                 analysis, clip=clip, k=count, genre=label, per_artist=per_artist
             )
-            return _timed(result, start, opening)
+            catalogue = opened.recommender.catalogue
+            tracks = [neighbour.track for neighbour in result.tracks]
+            places = await places_of(catalogue, settings, tracks)
+            if output is not None:
+                await write_list(output, catalogue, opened.preset.model_id, settings, tracks)
+            return _timed(result, start, opening), places
 
 
 async def _genre(settings: Settings, source: str) -> Recommendation:

@@ -8,12 +8,12 @@ import sys
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TextIO, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
 
 import typer
 
 from bot.cli.stopped import FilesDone, says_what_is_kept
-from genrec.errors import ClipTooLarge, FileMissing, GenrecError, InputRefused
+from genrec.errors import GenrecError, InputRefused
 from genrec.files import atomic_write
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ library = typer.Typer(
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _SCOPE = re.compile(r"library|starter|guild:[1-9][0-9]{0,18}")
-_MAX_IMPORT_CHARS = 1 << 30
 
 
 def _known_scope(scope: str | None) -> str | None:
@@ -149,54 +148,6 @@ def stats(as_json: AsJson = False) -> None:
         print(f"  {damaged:>8}  damaged tracks, left out until the music is indexed again")
 
 
-@library.command()
-def export(
-    file: Annotated[Path, typer.Argument(help="File to write; - for standard output.")],
-    form: Annotated[
-        Literal["m3u8", "csv", "json"] | None,
-        typer.Option("--format", help="Default: by the file's suffix."),
-    ] = None,
-    scope: Scope = None,
-    missing: Annotated[
-        bool, typer.Option("--missing", help="Also write tracks whose file is not there.")
-    ] = False,
-) -> None:
-    """Write tracks to an m3u8 playlist, CSV or JSON; CSV and JSON can be imported."""
-    chosen = form or file.suffix.lstrip(".").lower()
-    if chosen not in ("m3u8", "csv", "json"):
-        raise typer.BadParameter("name a .m3u8, .csv or .json file, or pass --format")
-    left_out = _run(_export(file, chosen, scope, missing=missing))
-    if left_out:
-        print(
-            f"{left_out} tracks are left out, because their files are not there: --missing writes"
-            " them too.",
-            file=sys.stderr,
-        )
-
-
-@library.command("import")
-def import_file(
-    file: Annotated[
-        Path,
-        typer.Argument(help="CSV or JSON file from `export` or from /library export on Discord."),
-    ],
-    scope: Annotated[
-        str, typer.Option(help="Scope of the new tracks.", metavar="SCOPE", callback=_known_scope)
-    ] = "library",
-    as_json: AsJson = False,
-) -> None:
-    """Add the tracks of an exported CSV or JSON file."""
-    result, new = _run(_import(_read(file), scope))
-    known = len(set(result.ids)) - new
-    if as_json:
-        _print_json({"imported": new, "known": known, "refused": list(result.refused)})
-        return
-    for reason in result.refused:
-        print(reason, file=sys.stderr)
-    rejected = len(result.refused)
-    print(f"{new} new tracks imported, {known} known already, {rejected} rows rejected.")
-
-
 def _library_folder() -> Path:
     """Return the folder in GENREC_LIBRARY."""
     from bot.config import load_settings
@@ -275,28 +226,6 @@ async def _stats() -> Any:
         return await catalogue.stats(preset.model_id), len(damaged)
 
 
-async def _export(file: Path, form: Any, scope: str | None, *, missing: bool) -> int:
-    """Write the file and return the number of tracks that are left out."""
-    from db.import_export import export_tracks
-    from db.ingest.presence import file_exists
-
-    left_out = 0
-
-    def is_there(source: str) -> bool:
-        nonlocal left_out
-        there = file_exists(source)
-        left_out += not there
-        return there
-
-    async with _catalogue() as (catalogue, preset):
-        with _output(file) as out:
-            async for piece in export_tracks(
-                catalogue, preset.model_id, form, scope=scope, only=None if missing else is_there
-            ):
-                out.write(piece)
-    return left_out
-
-
 @contextmanager
 def _output(file: Path) -> Iterator[TextIO]:
     """Open the file for an atomic write, or standard output for ``-``."""
@@ -313,38 +242,6 @@ def _output(file: Path) -> Iterator[TextIO]:
         raise GenrecError(
             f"{file} cannot be written ({error.strerror}): name a file in a writable folder."
         ) from error
-
-
-async def _import(text: str, scope: str) -> Any:
-    from db.import_export import import_tracks
-
-    async with _catalogue() as (catalogue, preset):
-        before = await catalogue.count(preset.model_id, scope)
-        result = await import_tracks(
-            catalogue,
-            text,
-            scope=scope,
-            model_id=preset.model_id,
-            dimension=preset.dimension,
-        )
-        return result, await catalogue.count(preset.model_id, scope) - before
-
-
-def _read(file: Path) -> str:
-    try:
-        with file.open(encoding="utf-8") as opened:
-            text = opened.read(_MAX_IMPORT_CHARS + 1)
-    except OSError as error:
-        raise FileMissing(
-            f"{file} cannot be read ({error.strerror}): name a readable CSV or JSON export."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise FileMissing(f"{file} is not UTF-8 text: name a CSV or JSON export.") from error
-    if len(text) > _MAX_IMPORT_CHARS:
-        raise ClipTooLarge(
-            f"{file} has more than {_MAX_IMPORT_CHARS} characters: import it in parts."
-        )
-    return text
 
 
 def _catalogue() -> Any:

@@ -35,7 +35,7 @@ def duplicates(
         listed = [[_as_json(copy) for copy in group] for group in groups]
         print(json.dumps({"groups": listed}, ensure_ascii=False, indent=2))
     elif as_csv:
-        from db.import_export import csv_text
+        from db.list_writers import csv_text
 
         print(csv_text(HEAD, _rows(groups)), end="")
     else:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.cli.library import AsJson, library
+from bot.cli.library import AsJson
+from bot.cli.library_lists import library
 
 __all__ = ["library"]  # with these commands
 

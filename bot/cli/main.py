@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from bot.cli import backup, library, library_remove, music_training, synth, training
+from bot.cli import backup, library, library_lists, library_remove, music_training, synth, training
 from bot.cli.exit_codes import ExitCode, exit_code
 from bot.cli.stopped import Stopped
 from genrec.errors import CatalogueError, GenrecError
@@ -72,14 +72,28 @@ def recommend(
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=50, help="Most tracks.")] = 5,
     genre: Annotated[str | None, typer.Option(help="Only tracks of this genre.")] = None,
     per_artist: Annotated[int, typer.Option(min=1, max=50, help="Most tracks of one artist.")] = 1,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Also write the tracks to a .m3u8, .csv, .json, .jspf or .txt file.",
+        ),
+    ] = None,
     preset: PresetOption = None,
     as_json: AsJson = False,
 ) -> None:
-    """Print a clip's genre and similar tracks of the catalogue."""
+    """Print a clip's genre and similar tracks of the catalogue, with their paths or links."""
     from bot.cli import ask
 
-    result = ask.recommend(source, count=count, genre=genre, per_artist=per_artist, preset=preset)
-    _print(ask.as_json(result) if as_json else ask.as_text(result), as_json=as_json)
+    if output is not None:
+        library_lists.format_of(output, None)
+    result, places = ask.recommend(
+        source, count=count, genre=genre, per_artist=per_artist, preset=preset, output=output
+    )
+    found = ask.as_json(result, places=places) if as_json else ask.as_text(result, places)
+    _print(found, as_json=as_json)
 
 
 @app.command(rich_help_panel=ASK)

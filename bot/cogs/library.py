@@ -1,4 +1,4 @@
-"""/library and the Export button: the tracks of a guild."""
+"""/library: the tracks of a guild."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import discord
@@ -18,21 +19,19 @@ from bot.client.responders import InteractionResponder, MakeFile, acknowledge, r
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
 from bot.jobs.library_import import import_handler
-from bot.jobs.options import scopes_of
 from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.runner import Handler, Progress, RequestRunner, Response
 from bot.recommender import Recommender
 from bot.sources import CheckedSource, Sources
 from bot.ui import duplicate_groups, messages, pages
 from bot.ui.components import genre_name
-from bot.ui.custom_ids import track_ids
 from bot.ui.markdown import clean
 from bot.ui.pages import TRACKS_PER_PAGE, LibraryPage
 from bot.ui.track_files import track_file
 from db.duplicates import find_duplicates
 from db.generations import UNKNOWN_ARTIST, KnownTrack, NewTrack
-from db.import_export import Format
 from db.known_clips import known_clip
+from db.list_writers import Format
 from db.quality import file_quality
 from db.tracks import LIBRARY, guild_scope
 from genrec.fingerprint import RecordingMatcher
@@ -47,7 +46,7 @@ _MAX_PAGE = 10_000
 @app_commands.guild_only()
 @app_commands.default_permissions(manage_guild=True)
 class Library(commands.GroupCog, name="library", description="This server's tracks"):
-    """The /library commands of a guild, and the Export button."""
+    """The /library commands of a guild; ``root`` is the folder of paths in playlists."""
 
     def __init__(
         self,
@@ -57,7 +56,9 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         recommender: Recommender,
         translations: Translations,
         recovery: ReplyRecovery,
+        root: Path | None,
     ) -> None:
+        self._root = root
         self._runner = runner
         self._sources = sources
         self._recommender = recommender
@@ -68,7 +69,6 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         self._adding_track = asyncio.Lock()
         self._comparing = asyncio.Lock()  # a large library takes a while, on one core
         self.buttons: Mapping[str, OnPress] = {
-            "export": self.export_response,
             "library": self.turn_page,
         }
 
@@ -270,13 +270,15 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         format=[
             app_commands.Choice(name="playlist (m3u8)", value="m3u8"),
             app_commands.Choice(name="table (CSV)", value="csv"),
+            app_commands.Choice(name="playlist (JSPF)", value="jspf"),
+            app_commands.Choice(name="plain text", value="txt"),
             app_commands.Choice(name="JSON", value="json"),
         ]
     )
     async def export(
         self,
         interaction: discord.Interaction,
-        format: Literal["m3u8", "csv", "json"] = "csv",
+        format: Literal["m3u8", "csv", "json", "jspf", "txt"] = "csv",
     ) -> None:
         """Handle /library export: send the guild's tracks as a file."""
         scope = guild_scope(require_manage_guild(interaction))
@@ -288,7 +290,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
             await self._send(interaction, [track.id for track in tracks], format, total=total)
 
     @app_commands.command(name="import", description="Add the tracks of an exported file")
-    @app_commands.describe(file="A CSV or JSON file from /library export")
+    @app_commands.describe(file="A list from /library export, or a text file of artists and titles")
     async def import_file(self, interaction: discord.Interaction, file: discord.Attachment) -> None:
         """Handle /library import: add the tracks of an export to the guild's tracks."""
         guild_id = require_manage_guild(interaction)
@@ -299,28 +301,21 @@ class Library(commands.GroupCog, name="library", description="This server's trac
             guild_id,
             sources=self._sources,
             recommender=self._recommender,
+            root=self._root,
         )
         responder = InteractionResponder(interaction, private=True)
         await self._runner.run(responder, "library import", handler)
 
-    async def export_response(
-        self, interaction: discord.Interaction, parts: tuple[str, ...]
-    ) -> None:
-        """Handle the Export button: send the tracks of a response as a playlist."""
-        async with self._recovery.deferred(interaction):
-            scopes = scopes_of(interaction.guild_id)
-            tracks = await self._recommender.tracks(track_ids(parts[-1]), scopes)
-            if not tracks:
-                raise RequestDeclined("answer_gone")
-            ids = [track.id for track in tracks]
-            await self._send(interaction, ids, "m3u8", total=len(ids))
-
     async def _send(
         self, interaction: discord.Interaction, ids: Sequence[int], form: Format, *, total: int
     ) -> None:
-        file = await track_file(self._catalogue, self._model_id, form, ids)
+        file = await track_file(self._catalogue, self._model_id, form, ids, root=self._root)
+        if form == "m3u8" and not file.count:
+            raise RequestDeclined("playlist_empty")
         localizer = Localizer(self._translations, interaction.locale)
-        view = messages.attached(localizer, file.name, count=file.count, total=total)
+        view = messages.attached(
+            localizer, file.name, count=file.count, total=total, located=form == "m3u8"
+        )
         await respond(
             interaction, view, files=[lambda: discord.File(io.BytesIO(file.data), file.name)]
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer
@@ -14,7 +14,8 @@ from bot.sources import CheckedSource, Sources
 from bot.ui import messages
 from bot.ui.track_files import MAX_BYTES, public_source
 from db.import_export import import_tracks
-from db.tracks import guild_scope
+from db.listed_tracks import Places
+from db.tracks import LIBRARY, STARTER, guild_scope
 from genrec.errors import InputRefused, ModelMismatch
 
 log = logging.getLogger(__name__)
@@ -27,9 +28,16 @@ def import_handler(
     *,
     sources: Sources,
     recommender: Recommender,
+    root: Path | None = None,
 ) -> Handler:
-    """Return the handler that imports an uploaded CSV or JSON export."""
+    """Return the handler that imports an uploaded list.
+
+    A row that only names a track finds those that the guild may get in answers. Paths are looked up
+    only relative to ``root``: an admin of a server must not probe for the operator's files.
+    """
     scope, preset, catalogue = guild_scope(guild_id), recommender.preset, recommender.catalogue
+    places = Places(scopes=(scope, LIBRARY, STARTER), roots=() if root is None else (root,))
+    name = source.attachment.filename if source.attachment else ""
 
     async def handle(progress: Progress) -> Response:
         async with sources.fetch(source, owner=guild_id) as file:
@@ -44,6 +52,8 @@ def import_handler(
                 model_id=preset.model_id,
                 dimension=preset.dimension,
                 public_source=public_source,
+                suffix=PurePosixPath(name).suffix,
+                places=places,
             )
         except ModelMismatch as error:
             raise RequestDeclined("import_other_model", model=preset.model_id) from error
@@ -53,7 +63,11 @@ def import_handler(
         await recommender.reload()
         new = await catalogue.count(preset.model_id, scope) - before
         view = messages.imported(
-            localizer, new=new, known=len(set(result.ids)) - new, refused=len(result.refused)
+            localizer,
+            new=new,
+            known=len(set(result.ids)) - new,
+            refused=len(result.refused),
+            unknown=len(result.unknown),
         )
         return Response(view)
 

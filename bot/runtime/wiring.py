@@ -15,6 +15,7 @@ from bot.client.client import SYNC_ERRORS, Client, add_cogs, keep_syncing, sync_
 from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
 from bot.cogs.about import About, BotInfo
+from bot.cogs.exports import Exports
 from bot.cogs.library import Library
 from bot.cogs.permission_watch import PermissionWatch
 from bot.cogs.privacy import Privacy
@@ -198,6 +199,13 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             recommender=recommender,
             translations=app.translations,
             recovery=app.recovery,
+            root=settings.path_root,
+        ),
+        Exports(
+            recommender=recommender,
+            translations=app.translations,
+            recovery=app.recovery,
+            root=settings.path_root,
         ),
         Reindex(
             runner=app.runner,

@@ -15,7 +15,8 @@ Custom ids, all of at most 100 characters:
 ``details:SOURCE:KEY``         full layout of a compact response; SOURCE is "c" and the start of the
                                clip's digest, or "t" and a track id
 ``thumb:up:KEY``               thumbs up, ``thumb:down:KEY`` down
-``export:KEY``                 export the tracks of a response
+``export:KEY``                 offer the formats for a list of the tracks of a response
+``export:KEY:FORMAT``          send the list in a format
 ``cancel:KEY``                 stop a /reindex
 ``library:after:N:ID:QUERY``   page N of /library list, from 0, beginning after a track; with
                                ``before`` it ends there, and ``page:N:QUERY`` is of older messages;
@@ -60,6 +61,7 @@ from genrec.types import Track
 STAGES = ("queued", "fetching", "analyzing", "comparing")
 # Codes with many causes: other languages add the English cause in small print.
 MANY_CAUSES = ("link_refused", "unsupported_source", "unsupported_format", "input_refused")
+_MAX_LISTED = 3_500
 MAX_VALUE = 200
 MAX_CLIP_NAME = 80
 # Formats that the result of a /reindex counts one by one.
@@ -200,28 +202,55 @@ def apology(localizer: Localizer, log_id: str) -> ui.LayoutView:
     return layout(BAD, [text(localizer("refusals.failed", id=escape(log_id, MAX_VALUE)))])
 
 
+def formats(localizer: Localizer, key: str, forms: Sequence[str]) -> ui.LayoutView:
+    """Return the formats in which the tracks of a response can be exported, as buttons."""
+    buttons = [button(f"export:{key}:{form}", localizer(f"choices.{form}")) for form in forms]
+    return layout(QUIET, [text(localizer("notices.choose_format")), row(*buttons)])
+
+
 def attached(
-    localizer: Localizer, filename: str, *, count: int, total: int | None = None
+    localizer: Localizer,
+    filename: str,
+    *,
+    count: int,
+    total: int | None = None,
+    located: bool = False,
 ) -> ui.LayoutView:
     """Return the message for an exported file: the number of tracks and the attachment.
 
-    ``total`` is the number of tracks that there are, if the file has fewer.
+    ``total`` is the number of tracks that there are, if the file has fewer: those with a path or
+    an address if ``located``, else those that fit.
     """
     if total is None or total <= count:
         line = text(localizer("notices.exported", count=count))
     else:
-        line = text(localizer("notices.exported_part", count=count, total=total))
+        key = "exported_located" if located else "exported_part"
+        line = text(localizer(f"notices.{key}", count=count, total=total))
     return layout(GOOD, [line, ui.File(f"attachment://{filename}")])
 
 
-def imported(localizer: Localizer, *, new: int, known: int, refused: int) -> ui.LayoutView:
-    """Return the result of /library import: new and known tracks, and unreadable rows."""
+def listed(localizer: Localizer, lines: str, *, count: int) -> ui.LayoutView:
+    """Return the message with a short list as text that can be copied.
+
+    In a code block nothing is Markdown but its end, which a zero-width space breaks up.
+    """
+    shown = lines.rstrip("\n").replace("```", "`\u200b``")[:_MAX_LISTED]
+    block = text(f"```\n{shown}\n```")
+    return layout(GOOD, [text(localizer("notices.exported", count=count)), block])
+
+
+def imported(
+    localizer: Localizer, *, new: int, known: int, refused: int, unknown: int = 0
+) -> ui.LayoutView:
+    """Return the result of /library import: new, known and unknown tracks, unreadable rows."""
     lines = [localizer("notices.imported", count=new)]
     if known:
         lines.append(localizer("notices.imported_known", count=known))
     if refused:
         lines.append(localizer("notices.imported_refused", count=refused))
-    return layout(CAREFUL if refused else GOOD, [text("\n".join(lines))])
+    if unknown:
+        lines.append(localizer("notices.imported_unknown", count=unknown))
+    return layout(CAREFUL if refused or unknown else GOOD, [text("\n".join(lines))])
 
 
 def label(track: Track, limit: int = MAX_OPTION) -> str:

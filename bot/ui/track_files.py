@@ -6,9 +6,12 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 
 from bot.ui.markdown import clean, web_address
-from db.import_export import Format, csv_text, export_tracks
+from db.import_export import export_tracks
+from db.list_writers import Format, csv_text
+from db.sections import path_below
 from db.tracks import Catalogue
 
 # Discord accepts files of 10 MiB in servers without boosts; the rest is for the request's form.
@@ -26,20 +29,27 @@ class TrackFile:
 
 
 async def track_file(
-    catalogue: Catalogue, model_id: str, form: Format, ids: Sequence[int]
+    catalogue: Catalogue,
+    model_id: str,
+    form: Format,
+    ids: Sequence[int],
+    *,
+    root: Path | None = None,
 ) -> TrackFile:
     """Return active tracks as a file of at most ``MAX_BYTES``, in the order of their ids.
 
-    CSV and JSON can be imported with ``genrec library import``. Sources that are not web addresses
-    are left out: they are paths of the operator's disk, or content hashes of members' uploads. A
-    file that is too large is written without fingerprints, then with fewer tracks.
+    Each format can be imported again. Sources that are not web addresses are left out: they are
+    paths of the operator's disk, or content hashes of members' uploads. Only m3u8 and JSPF have
+    paths, and only those below ``root``, relative to it. A playlist counts the tracks with a path
+    or an address. A file that is too large is written without fingerprints, then with fewer tracks.
     """
-    data = await _export(catalogue, model_id, form, ids, fingerprints=True)
+    data = await _export(catalogue, model_id, form, ids, root, fingerprints=True)
     while data is None:
-        data = await _export(catalogue, model_id, form, ids, fingerprints=False)
+        data = await _export(catalogue, model_id, form, ids, root, fingerprints=False)
         if data is None:
             ids = ids[: len(ids) * 9 // 10]
-    return TrackFile(f"tracks.{form}", data, len(ids))
+    count = data.count(b"\n#EXTINF:") if form == "m3u8" else len(ids)
+    return TrackFile(f"tracks.{form}", data, count)
 
 
 def csv_file(head: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
@@ -50,12 +60,24 @@ def csv_file(head: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
 
 
 async def _export(
-    catalogue: Catalogue, model_id: str, form: Format, ids: Sequence[int], *, fingerprints: bool
+    catalogue: Catalogue,
+    model_id: str,
+    form: Format,
+    ids: Sequence[int],
+    root: Path | None,
+    *,
+    fingerprints: bool,
 ) -> bytes | None:
     """Return the file, or None as soon as it exceeds ``MAX_BYTES``."""
     data = BOM_UTF8 if form == "csv" else b""  # Excel needs the BOM
     pieces = export_tracks(
-        catalogue, model_id, form, ids=ids, public_source=public_source, fingerprints=fingerprints
+        catalogue,
+        model_id,
+        form,
+        ids=ids,
+        public_source=public_source,
+        fingerprints=fingerprints,
+        root=root,
     )
     async with aclosing(pieces):
         async for piece in pieces:
@@ -63,6 +85,11 @@ async def _export(
             if len(data) > MAX_BYTES:
                 return None
     return data
+
+
+def has_location(source: str, root: Path | None) -> bool:
+    """Return whether a playlist may name a track: by a web address, or a path below ``root``."""
+    return bool(public_source(source) or (root is not None and path_below(source, root)))
 
 
 def public_source(source: str) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from db.import_export import csv_text
 from db.ingest.file_kinds import QUIET_REASONS, SENTENCES, LeftOutReason, kind_of
 from db.ingest.run import IngestReport
+from db.list_writers import csv_text
 from db.sections import file_of
 
 COLUMNS = ("file", "result", "kind", "code", "reason")

@@ -14,7 +14,8 @@ import pytest
 from db import import_export
 from db.connection import Database
 from db.details import TrackDetails, load_details
-from db.import_export import Format, ImportResult, export_tracks, import_tracks
+from db.import_export import ImportResult, export_tracks, import_tracks
+from db.list_writers import Format
 from db.tags import clean
 from db.tracks import Catalogue
 from db.vectors import pack_vector
@@ -49,7 +50,7 @@ async def _import(catalogue: Catalogue, text: str, scope: str = "guild:9") -> Im
     return await import_tracks(catalogue, text, scope=scope, model_id=MODEL, dimension=DIMENSION)
 
 
-@pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.parametrize("form", ["csv", "json", "jspf"])
 async def test_exported_tracks_are_imported_unchanged(
     catalogue: Catalogue, form: Format, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,7 +219,7 @@ async def test_hostile_values_are_cleaned_or_ignored(catalogue: Catalogue) -> No
         '{"tracks": 7}',
         '{"tracks": [7]}',
         "[1, 2]",
-        "title,artist\na,b\n",
+        "titel,artist\na,b\n",
         '{"a":' * 100_000,
         'model_id,"title',
     ],

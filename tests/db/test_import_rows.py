@@ -13,7 +13,6 @@ from db.connection import Database
 from db.import_export import import_tracks
 from db.import_rows import read_rows
 from db.tracks import Catalogue
-from genrec.errors import InputRefused
 from tests.db.fakes import DIMENSION, MODEL, new_track
 
 TITLES = ("=1+1", "a;b", "a,b", 'a "b"', "'quoted", "Plain")
@@ -63,7 +62,7 @@ async def test_table_that_a_spreadsheet_saved_is_imported(
     assert sorted(track.title for track in tracks) == sorted(TITLES)
 
 
-@pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.parametrize("form", ["csv", "json", "jspf"])
 async def test_import_into_the_same_scope_changes_nothing(db: Database, form: str) -> None:
     catalogue = Catalogue(db)
     text = await exported(catalogue, form)
@@ -71,12 +70,6 @@ async def test_import_into_the_same_scope_changes_nothing(db: Database, form: st
     for _ in range(2):
         await import_tracks(catalogue, text, scope="guild:1", model_id=MODEL, dimension=DIMENSION)
     assert await catalogue.browse(MODEL, "guild:1") == before
-
-
-async def test_playlist_is_refused_with_the_formats_that_can_be_imported(db: Database) -> None:
-    text = await exported(Catalogue(db), "m3u8")
-    with pytest.raises(InputRefused, match="CSV or JSON"):
-        list(read_rows(text, ("title",)))
 
 
 def test_decimal_comma_and_delimiters_inside_cells_are_read() -> None:

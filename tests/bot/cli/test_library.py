@@ -82,12 +82,13 @@ def test_export_into_a_missing_folder_is_one_sentence(genrec: Run, tmp_path: Pat
     assert "Traceback" not in error
 
 
-@pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.parametrize("form", ["csv", "json", "jspf", "txt"])
 def test_import_adds_the_exported_tracks_to_a_scope(genrec: Run, tmp_path: Path, form: str) -> None:
     path = tmp_path / "out" / f"tracks.{form}"
+    counts = {"imported": 12, "known": 0, "refused": [], "unknown": []}
     assert genrec("library", "export", path)[0] == 0
     code, out, _ = genrec("library", "import", path, "--scope", "guild:7", "--json")
-    assert (code, json.loads(out)) == (0, {"imported": 12, "known": 0, "refused": []})
+    assert (code, json.loads(out)) == (0, counts)
     _, out, _ = genrec("library", "stats", "--json")
     assert json.loads(out)["by_scope"] == {"starter": 12, "guild:7": 12}
 
@@ -184,7 +185,7 @@ def test_known_scope_is_accepted(genrec: Run, scope: str) -> None:
 def test_import_of_an_endless_file_is_refused(
     genrec: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.cli.library._MAX_IMPORT_CHARS", 1000)
+    monkeypatch.setattr("bot.cli.library_lists._MAX_IMPORT_CHARS", 1000)
     (tmp_path / "a.csv").write_text("x" * 1001)
     code, _, error = genrec("library", "import", tmp_path / "a.csv")
     assert code == 3

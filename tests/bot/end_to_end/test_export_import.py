@@ -19,7 +19,7 @@ TITLES = ["=1+1", "'Round \u202eMidnight", "Two\nlines", "\U0001f468\u200d\U0001
 STORED = ["=1+1", "'Round Midnight", "Two lines", "\U0001f468\u200d\U0001f469", "Plain"]
 
 
-@pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.parametrize("form", ["csv", "json", "jspf"])
 async def test_export_from_discord_is_imported_by_another_genrec(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys, form: str
 ) -> None:
@@ -34,7 +34,7 @@ async def test_export_from_discord_is_imported_by_another_genrec(
 
     other = tmp_path / "other.db"
     await run_import(monkeypatch, tmp_path, other, path)
-    expected = {"imported": len(TITLES), "known": 0, "refused": []}
+    expected = {"imported": len(TITLES), "known": 0, "refused": [], "unknown": []}
     assert json.loads(capsys.readouterr().out) == expected
 
     model_id = world.app.resources.preset.model_id
@@ -47,7 +47,7 @@ async def test_export_from_discord_is_imported_by_another_genrec(
     world.discord.assert_clean()
 
 
-@pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.parametrize("form", ["csv", "json", "jspf"])
 async def test_export_of_a_server_brings_its_removed_tracks_back(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:

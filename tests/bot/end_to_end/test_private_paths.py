@@ -110,14 +110,20 @@ async def test_exports_of_files_and_about_show_no_path(world: World) -> None:
         await catalogue.add(scope, model_id, [track])
     await world.app.resources.recommender.reload()
     seen = [await (await world.you.slash(path)).wait_edited() for path in ("about", "library list")]
-    for form in ("csv", "json", "m3u8"):
+    for form in ("csv", "json", "jspf", "txt"):
         used = await world.you.slash("library export", {"format": form})
         seen.append(await used.wait_until(lambda m: m["attachments"]))
+    playlist = await world.you.slash("library export", {"format": "m3u8"})
+    await wait_text(playlist, "a player could open")
     answer = await wait_response(await world.you.slash("recommend", {"clip": clip(), "count": 10}))
     full = await details(world, answer)
     assert any(b["custom_id"].startswith("export:") for b in buttons(full))
     exported = await world.you.press(full, "Export")
-    seen += [answer, full, await exported.wait_until(lambda m: m["attachments"])]
+    offered = await exported.wait_until(lambda m: "Choose a format" in visible_text(m))
+    seen += [answer, full, offered]
+    for label in ("playlist (JSPF)", "table (CSV)"):
+        chosen = await world.you.press(offered, label)
+        seen.append(await chosen.wait_until(lambda m: m["attachments"]))
     for message in seen:
         assert "secret" not in texts(world.discord, message)
         assert "/srv" not in texts(world.discord, message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from pathlib import Path
 
@@ -222,11 +223,22 @@ async def test_export_button_sends_the_tracks_of_the_response(world: World) -> N
     used = await world.you.slash("recommend", {"clip": clip()})
     answer = await wait_response(used)
     pressed = await world.you.press(await details(world, answer), "Export")
-    sent = await pressed.wait_until(lambda m: m["attachments"])
+    offered = await pressed.wait_until(lambda m: "Choose a format" in visible_text(m))
+    # The starter catalogue has nothing that a player could open.
+    assert [b["label"] for b in buttons(offered)] == [
+        "playlist (JSPF)",
+        "table (CSV)",
+        "plain text",
+    ]
+    chosen = await world.you.press(offered, "playlist (JSPF)")
+    sent = await chosen.wait_until(lambda m: m["attachments"])
     attached = sent["attachments"][0]
-    assert attached["filename"] == "tracks.m3u8"
-    playlist = world.discord.cdn.read(attached["url"]).decode()
-    assert playlist.count("#EXTINF") == 5
+    assert attached["filename"] == "tracks.jspf"
+    playlist = json.loads(world.discord.cdn.read(attached["url"]))["playlist"]
+    assert [track["creator"][:6] for track in playlist["track"]] == ["Artist"] * 5
+    chosen = await world.you.press(offered, "plain text")
+    shown = visible_text(await chosen.wait_until(lambda m: "```" in visible_text(m)))
+    assert shown.count("\nArtist ") == 5
     world.discord.assert_clean()
 
 

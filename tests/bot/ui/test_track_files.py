@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from bot.ui import track_files
 from bot.ui.custom_ids import MAX_KEY, response_key, track_ids
 from bot.ui.track_files import csv_file, track_file
 from db.connection import MEMORY, open_db
-from db.import_export import Format, ImportResult, import_tracks
+from db.import_export import ImportResult, import_tracks
+from db.list_writers import FORMATS, Format
 from db.tracks import Catalogue
 from tests.db.fakes import DIMENSION, MODEL, new_track
 
@@ -39,7 +41,9 @@ async def catalogue() -> AsyncIterator[Catalogue]:
 async def _exported(catalogue: Catalogue, form: Format, tracks=TRACKS) -> bytes:
     ids = await catalogue.add(SCOPE, MODEL, tracks)
     file = await track_file(catalogue, MODEL, form, ids)
-    assert (file.name, file.count) == (f"tracks.{form}", len(tracks))
+    located = [track for track in tracks if track.source.startswith("https:")]
+    count = len(located if form == "m3u8" else tracks)
+    assert (file.name, file.count) == (f"tracks.{form}", count)
     return file.data
 
 
@@ -48,7 +52,7 @@ async def _imported(catalogue: Catalogue, data: bytes, scope: str = OTHER) -> Im
     return await import_tracks(catalogue, text, scope=scope, model_id=MODEL, dimension=DIMENSION)
 
 
-@pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.parametrize("form", ["csv", "json", "jspf"])
 async def test_export_can_be_imported_with_embeddings_and_fingerprints(
     catalogue: Catalogue, form: Format
 ) -> None:
@@ -69,7 +73,7 @@ async def test_export_can_be_imported_with_embeddings_and_fingerprints(
     assert len(await catalogue.fingerprints(MODEL, result.ids)) == len(TRACKS)
 
 
-@pytest.mark.parametrize("form", ["csv", "json"])
+@pytest.mark.parametrize("form", ["csv", "json", "jspf"])
 async def test_import_of_the_same_server_adds_nothing(catalogue: Catalogue, form: Format) -> None:
     # The export omits the source of the second track and leaves the others unchanged.
     tracks = [TRACKS[0], TRACKS[3], new_track(9, source="https://example.com/ü b")]
@@ -80,10 +84,10 @@ async def test_import_of_the_same_server_adds_nothing(catalogue: Catalogue, form
     assert len(await catalogue.fingerprints(MODEL, ids)) == len(tracks)
 
 
-@pytest.mark.parametrize("form", ["m3u8", "csv", "json"])
+@pytest.mark.parametrize("form", FORMATS)
 async def test_export_has_no_private_source(catalogue: Catalogue, form: Format) -> None:
     text = (await _exported(catalogue, form)).decode("utf-8")
-    assert "https://example.com/a?b=c" in text
+    assert ("https://example.com/a?b=c" in text) is (form != "txt")
     for private in ("secret", "/srv", "javascript", CONTENT, "starter:"):
         assert private not in text
 
@@ -96,20 +100,34 @@ async def test_csv_export_has_a_byte_order_mark_and_no_formula_cell(catalogue: C
     assert not any(cell.startswith((*FORMULAS, "\uff1d")) for row in rows for cell in row)
 
 
-async def test_playlist_has_two_lines_for_each_track_in_the_given_order(
+async def test_playlist_has_two_lines_for_each_track_with_an_address(
     catalogue: Catalogue,
 ) -> None:
-    ids = await catalogue.add(SCOPE, MODEL, TRACKS)
+    more = new_track(6, title="Six", artist="X", source="https://example.com/6")
+    ids = await catalogue.add(SCOPE, MODEL, [*TRACKS, more])
     file = await track_file(catalogue, MODEL, "m3u8", ids[::-1])
-    lines = file.data.decode("utf-8").splitlines()
-    assert lines[0] == "#EXTM3U"
-    assert len(lines) == 1 + 2 * len(TRACKS)
-    assert lines[-2:] == [
+    assert file.data.decode("utf-8").splitlines() == [
+        "#EXTM3U",
+        "#EXTINF:30,X - Six",
+        "https://example.com/6",
         "#EXTINF:30,@home - =cmd|' /C calc'!A0",
         "https://example.com/a?b=c",
     ]
-    assert "Unknown artist - Two lines.mp3" in lines
-    assert all(not line.startswith(("#", "/", "..")) for line in lines[2::2])
+    assert file.count == 2
+
+
+@pytest.mark.parametrize("form", ["m3u8", "jspf"])
+async def test_paths_are_relative_to_the_operators_root(catalogue: Catalogue, form: Format) -> None:
+    inside = new_track(7, source="/srv/music/Ü b/7.flac")
+    ids = await catalogue.add("library", MODEL, [*TRACKS, inside])
+    file = await track_file(catalogue, MODEL, form, ids, root=Path("/srv/music"))
+    text = file.data.decode("utf-8")
+    assert ("Ü b/7.flac" if form == "m3u8" else "%C3%9C%20b/7.flac") in text
+    assert "secret.mp3" in text
+    assert "/srv" not in text
+    other = await track_file(catalogue, MODEL, form, ids, root=Path("/srv/music/Ü b"))
+    assert "secret" not in other.data.decode("utf-8")
+    assert "/srv" not in other.data.decode("utf-8")
 
 
 async def test_large_export_leaves_out_fingerprints_then_tracks(
