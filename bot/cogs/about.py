@@ -10,12 +10,14 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client.buttons import OnPress
+from bot.client.checks import operator_ids
 from bot.client.responders import respond
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
 from bot.jobs.recovery import ReplyRecovery
 from bot.metrics import Metrics
 from bot.ui import messages, pages
+from bot.ui.invites import Invites, invites
 from bot.ui.messages import Limits
 from bot.ui.pages import AboutFacts
 from db.connection import Database
@@ -66,10 +68,10 @@ class About(commands.Cog):
         """Handle /about: send model, accuracy, sizes of the libraries, queue and ratings."""
         async with self._recovery.deferred(interaction):
             localizer = Localizer(self._translations, interaction.locale)
-            facts = await self._facts(interaction.guild_id)
+            facts = await self._facts(interaction.guild_id, _invites_for(interaction))
             await respond(interaction, pages.about(localizer, facts))
 
-    async def _facts(self, guild_id: int | None) -> AboutFacts:
+    async def _facts(self, guild_id: int | None, shown: Invites | None) -> AboutFacts:
         model_id = self._preset.model_id
         counted = (await self._catalogue.stats(model_id)).by_scope
         thumbs = await count_votes(self._db, model_id=model_id)
@@ -86,6 +88,7 @@ class About(commands.Cog):
             thumbs_up=thumbs.up,
             thumbs_down=thumbs.down,
             support_url=self._info.support_url,
+            invites=shown,
         )
 
     @app_commands.command(description="How to use genrec")
@@ -100,6 +103,7 @@ class About(commands.Cog):
             bot=f"@{me.name}" if me else "@genrec",
             admin=interaction.guild_id is not None and interaction.permissions.manage_guild,
             support_url=self._info.support_url,
+            invites=_invites_for(interaction),
         )
         await respond(interaction, page)
 
@@ -122,6 +126,14 @@ class About(commands.Cog):
             key = f"thumb_{parts[0]}" if stands else "thumb_removed"
             localizer = Localizer(self._translations, interaction.locale)
             await respond(interaction, messages.notice(localizer, key))
+
+
+def _invites_for(interaction: discord.Interaction) -> Invites | None:
+    """Return the invite addresses for an admin of the server or the operator, else None."""
+    admin = interaction.guild_id is not None and interaction.permissions.manage_guild
+    if admin or interaction.user.id in operator_ids(interaction.client.application):
+        return invites(interaction.application_id)
+    return None
 
 
 def measured(metrics: Mapping[str, object]) -> tuple[float | None, int | None]:

@@ -108,16 +108,27 @@ class ServerSettings(
         channel: UploadChannel | None = None,
     ) -> None:
         """Handle /settings uploads: answer uploads in a channel (default: this one), or stop."""
-        guild_id = require_manage_guild(interaction)
+        require_manage_guild(interaction)
         channel_id = channel.id if channel else _settings_channel(interaction)
         place = channel.resolve() if channel else interaction.channel
-        missing = self._require_post(interaction, place) if enabled else MissingPermissions()
+        await self._switch_uploads(interaction, channel_id, place, on=enabled)
+
+    async def switch_uploads_on(self, interaction: discord.Interaction) -> None:
+        """Answer uploads in the channel of an interaction, as /settings uploads does."""
+        require_manage_guild(interaction)
+        channel_id = _settings_channel(interaction)
+        await self._switch_uploads(interaction, channel_id, interaction.channel, on=True)
+
+    async def _switch_uploads(
+        self, interaction: discord.Interaction, channel_id: int, place: object, *, on: bool
+    ) -> None:
+        missing = self._require_post(interaction, place) if on else MissingPermissions()
         async with self._recovery.deferred(interaction):
-            settings = await self._guilds.settings(guild_id)
-            await self._save(interaction, _with_channel(settings, channel_id, on=enabled))
+            settings = await self._guilds.settings(interaction.guild_id or 0)
+            await self._save(interaction, _with_channel(settings, channel_id, on=on))
             await self._check_later_losses(interaction)
             if not missing:
-                await self._notify(interaction, "uploads_on" if enabled else "uploads_off")
+                await self._notify(interaction, "uploads_on" if on else "uploads_off")
                 return
             localizer = Localizer(self._translations, interaction.locale)
             await self._notify(

@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bot.local_discord import payloads
-from bot.local_discord.api_types import snowflake
+from bot.local_discord.api_types import snowflake, timestamp
 from bot.local_discord.commands import NotOffered
 from bot.local_discord.permissions import Overwrite
-from bot.local_discord.state import CATEGORY, PRIVATE_THREAD, PUBLIC_THREAD, TEXT, Role, User
+from bot.local_discord.state import (
+    CATEGORY,
+    PRIVATE_THREAD,
+    PUBLIC_THREAD,
+    TEXT,
+    Member,
+    Role,
+    User,
+)
 
 if TYPE_CHECKING:
     from bot.local_discord.api_types import Json
@@ -22,6 +30,14 @@ class GuildEditor:
     def __init__(self, context: ServerContext) -> None:
         self._context = context
         self._state = context.state
+
+    def add_bot(self, guild: Guild, *, joined_at: str | None = None) -> None:
+        """Add the bot to a guild, as its invite address does; by default it joins now."""
+        bot = self._state.bot
+        guild.with_bot = True
+        guild.members[bot.id] = Member(bot, joined_at=joined_at or timestamp())
+        payload = payloads.guild_create(guild, bot, new=True)
+        self._context.gateway.dispatch_to(guild, "GUILD_CREATE", payload)
 
     def channel(
         self, name: str, kind: int = TEXT, *, parent: Channel | None = None,

@@ -213,29 +213,35 @@ def guild(server: Guild) -> Json:
         "system_channel_id": server.system_channel and server.system_channel.id,
         "public_updates_channel_id": server.public_updates_channel
         and server.public_updates_channel.id,
+        "rules_channel_id": server.rules_channel and server.rules_channel.id,
+        "preferred_locale": server.locale,
     }
 
 
-def guild_create(server: Guild, bot: User) -> Json:
-    """Return a guild's GUILD_CREATE payload; ``unavailable: False`` means not newly joined."""
-    return guild(server) | {
-        "unavailable": False,
-        "member_count": len(server.members),
-        "large": False,
-        "joined_at": server.members[bot.id].joined_at,
-        "channels": [channel(c, bot) for c in server.channels.values() if not c.is_thread],
-        "threads": [
-            channel(c, bot)
-            for c in server.channels.values()
-            if c.kind == PUBLIC_THREAD or (c.is_thread and bot.id in c.members)
-        ],
-        "members": [member(m) for m in server.members.values()],
-        "presences": [],
-        "voice_states": [],
-        "stage_instances": [],
-        "guild_scheduled_events": [],
-        "soundboard_sounds": [],
-    }
+def guild_create(server: Guild, bot: User, *, new: bool = False) -> Json:
+    """Return a guild's GUILD_CREATE payload; a ``new`` one has no key ``unavailable``."""
+    known = {} if new else {"unavailable": False}
+    return (
+        guild(server)
+        | known
+        | {
+            "member_count": len(server.members),
+            "large": False,
+            "joined_at": server.members[bot.id].joined_at,
+            "channels": [channel(c, bot) for c in server.channels.values() if not c.is_thread],
+            "threads": [
+                channel(c, bot)
+                for c in server.channels.values()
+                if c.kind == PUBLIC_THREAD or (c.is_thread and bot.id in c.members)
+            ],
+            "members": [member(m) for m in server.members.values()],
+            "presences": [],
+            "voice_states": [],
+            "stage_instances": [],
+            "guild_scheduled_events": [],
+            "soundboard_sounds": [],
+        }
+    )
 
 
 def application(state: DiscordState, *, message_content: bool) -> Json:

@@ -116,6 +116,8 @@ class Guild:
     roles: dict[str, Role] = field(default_factory=dict)
     system_channel: Channel | None = None
     public_updates_channel: Channel | None = None
+    rules_channel: Channel | None = None
+    locale: str = "en-US"
 
     def __post_init__(self) -> None:
         self.roles[self.id] = Role(self.id, "@everyone", EVERYONE_PERMISSIONS)

@@ -23,6 +23,7 @@ from bot.cogs.recommend import Recommend
 from bot.cogs.reindex import Reindex
 from bot.cogs.settings import ServerSettings
 from bot.cogs.uploads import Uploads
+from bot.cogs.welcome import Welcome
 from bot.config import Settings, installed_version
 from bot.i18n import Translations
 from bot.i18n.command_translator import CommandTranslator
@@ -43,6 +44,7 @@ from bot.runtime.instance_lock import instance_lock
 from bot.runtime.resources import OpenPool, Resources, open_recommender
 from bot.runtime.sandbox_check import MeasureSandbox, report_sandbox, restrict_sources
 from bot.sources import SourcePolicy, Sources
+from bot.ui.invites import invites
 from bot.ui.messages import Limits
 from bot.ui.spectrogram_image import draw_preview
 from bot.ui.track_links import LinkChoice
@@ -165,6 +167,15 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
         library=settings.library,
         music_below=app.resources.music_below,
     )
+    server_settings = ServerSettings(
+        guilds=app.guilds,
+        translations=app.translations,
+        recovery=app.recovery,
+        lost=app.lost,
+        links=LinkChoice.of(settings.track_links, settings.path_root),
+        compact=settings.compact,
+        links=LinkChoice.of(settings.track_links, settings.path_root),
+    )
     info = BotInfo(
         version=installed_version(),
         workers=pool.size,
@@ -213,13 +224,12 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             translations=app.translations,
             admin_guilds=settings.admin_servers,
         ),
-        ServerSettings(
-            guilds=app.guilds,
+        server_settings,
+        Welcome(
+            client=client,
+            db=db,
             translations=app.translations,
-            recovery=app.recovery,
-            lost=app.lost,
-            links=LinkChoice.of(settings.track_links, settings.path_root),
-            compact=settings.compact,
+            switch_uploads_on=server_settings.switch_uploads_on,
         ),
         PermissionWatch(lost=app.lost, guilds=app.guilds),
         About(
@@ -247,6 +257,7 @@ def make_client(app: App, *, message_content: bool, only_sync: bool = False) -> 
         await client.tree.set_translator(CommandTranslator(app.translations))
         await add_cogs(client, make_cogs(app, client), dedup=app.dedup, errors=app.errors)
         if not only_sync:
+            _log_invites(client)
             await app.recovery.repair(client)
         db, guild_id, force = app.resources.db, settings.development_server, app.force_sync
         try:
@@ -266,6 +277,13 @@ def make_client(app: App, *, message_content: bool, only_sync: bool = False) -> 
         forget_guild=app.guilds.forget,
         compare_guilds=partial(forget_departed_guilds, db=app.resources.db, guilds=app.guilds),
     )
+
+
+def _log_invites(client: Client) -> None:
+    if client.application_id is not None:
+        addresses = invites(client.application_id)
+        log.info("invite address: to a server: %s", addresses.server)
+        log.info("invite address: to an account: %s", addresses.account)
 
 
 def _export_metrics(

@@ -1,4 +1,4 @@
-"""Layouts of /help, /about, /privacy, /settings and /library list.
+"""Layouts of /help, /about, /privacy, /settings, /library list and the welcome message.
 
 Functions take a ``Localizer`` first. The custom ids of their buttons are listed in
 ``bot/ui/messages.py``.
@@ -27,6 +27,7 @@ from bot.ui.components import (
     text,
     track_names,
 )
+from bot.ui.invites import Invites
 from bot.ui.markdown import clean, escape, web_address
 from bot.ui.messages import Limits
 from genrec.audio.kinds import format_names
@@ -51,7 +52,10 @@ MAX_LACKING = 10
 
 @dataclass(frozen=True, slots=True)
 class AboutFacts:
-    """Facts for /about; ``accuracy`` is a share of ``tested`` tracks, None if not measured."""
+    """Facts for /about; ``accuracy`` is a share of ``tested`` tracks, None if not measured.
+
+    ``invites`` are None for users who are neither an admin nor the operator.
+    """
 
     version: str
     model_id: str
@@ -65,6 +69,7 @@ class AboutFacts:
     thumbs_down: int = 0
     source_url: str = ""
     support_url: str = ""
+    invites: Invites | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +124,12 @@ def help(  # noqa: A001 - the command's name
     bot: str = "@genrec",
     admin: bool = False,
     support_url: str = "",
+    invites: Invites | None = None,
 ) -> ui.LayoutView:
-    """Return the page of /help; ``bot`` is the bot's mention, such as "@genrec", raw."""
+    """Return the page of /help; ``bot`` is the bot's mention, such as "@genrec", raw.
+
+    ``invites`` are shown to admins and to the operator.
+    """
     menus = {f"menu_{name}": localizer(f"menus.{name}.name") for name in ("recommend", "genre")}
     items: list[Item] = [
         text(f"## {localizer('help.title')}\n{localizer('help.intro')}"),
@@ -137,7 +146,23 @@ def help(  # noqa: A001 - the command's name
     lines = [small(localizer("help.formats", **bounds, formats=format_names()))]
     if url := web_address(support_url):
         lines.append(localizer("help.report", url=url))
+    lines += _invite(localizer, invites)
     return layout(QUIET, [*items, rule(), text("\n".join(lines))])
+
+
+def welcome(localizer: Localizer, *, bot: str, uploads: bool) -> ui.LayoutView:
+    """Return the first message on a server; with ``uploads`` its button answers uploads there."""
+    lines = [
+        localizer("welcome.hello"),
+        localizer("welcome.use", bot=f"**{escape(bot, 40)}**"),
+    ]
+    if not uploads:
+        return layout(QUIET, [text("\n".join(lines))])
+    lines.append(localizer("welcome.uploads"))
+    switch = button(
+        "welcome:uploads", localizer("button.uploads_on"), style=discord.ButtonStyle.primary
+    )
+    return layout(QUIET, [text("\n".join(lines)), row(switch)])
 
 
 def about(localizer: Localizer, facts: AboutFacts) -> ui.LayoutView:
@@ -159,6 +184,7 @@ def about(localizer: Localizer, facts: AboutFacts) -> ui.LayoutView:
     shown = [localizer(key, url=web_address(url)) for key, url in links if web_address(url)]
     if shown:
         lines.append(" · ".join(shown))
+    lines += _invite(localizer, facts.invites)
     return layout(QUIET, [text("\n".join(lines))])
 
 
@@ -240,6 +266,12 @@ def library(localizer: Localizer, page: LibraryPage) -> ui.LayoutView:
 def _command(localizer: Localizer, name: str) -> str:
     description = localizer(f"commands.{name.replace(' ', '.')}.description")
     return f"`{localizer.command(name)}` {description}"
+
+
+def _invite(localizer: Localizer, invites: Invites | None) -> list[str]:
+    if invites is None:
+        return []
+    return [localizer("help.invite", server=invites.server, account=invites.account)]
 
 
 def _votes(localizer: Localizer, facts: AboutFacts) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import discord
 import pytest
 
+from bot.client import channel_permissions
 from bot.i18n import LANGUAGES, Localizer, Translations
 from bot.local_discord.message_components import BUTTON, walk
 from bot.local_discord.schema import Schema
 from bot.ui import pages
+from bot.ui.invites import NEEDED, invites
 from bot.ui.messages import Limits
 from bot.ui.pages import AboutFacts, LibraryPage, SettingsState, StoredCounts
 from tests.bot.ui.visible import (
@@ -62,7 +65,9 @@ def all_pages(locale: str, name: str = "x"):
     yield pages.help(
         localizer(locale), LIMITS, bot=name, admin=True, support_url="https://x.example/issues"
     )
-    yield pages.help(localizer(locale), LIMITS)
+    yield pages.help(localizer(locale), LIMITS, invites=invites(11))
+    for uploads in (True, False):
+        yield pages.welcome(localizer(locale), bot=name, uploads=uploads)
     yield pages.about(localizer(locale), about(version=name, model_id=name))
     all_facts = about(
         accuracy=0.853,
@@ -71,6 +76,7 @@ def all_pages(locale: str, name: str = "x"):
         thumbs_up=9,
         thumbs_down=1,
         source_url="https://x.example",
+        invites=invites(11),
     )
     yield pages.about(localizer(locale), all_facts)
     yield pages.privacy(localizer(locale), StoredCounts())
@@ -217,3 +223,17 @@ def test_empty_library_and_empty_search_show_a_text():
     assert "Add the first one with `/library add`" in seen(pages.library(localizer("en-US"), empty))
     searched = library(tracks=(), page=0, pages=0, total=0, query="zzz")
     assert "No tracks found" in seen(pages.library(localizer("en-US"), searched))
+
+
+# Invites
+
+
+def test_invite_asks_for_the_permissions_that_answers_need_and_no_other():
+    needed = set(_needed(None)) | set(_needed(discord.Thread.__new__(discord.Thread)))
+    assert discord.Permissions(**dict.fromkeys(needed, True)) == NEEDED
+    assert f"permissions={NEEDED.value}&" in invites(5).server
+    assert "permissions" not in invites(5).account
+
+
+def _needed(channel: object) -> tuple[str, ...]:
+    return sum(channel_permissions._needed(channel), ())
