@@ -1,43 +1,40 @@
-"""``genrec doctor``: check preset, database, workers, links and the worker sandbox."""
+"""``genrec doctor``: check preset, database, workers, machine, Discord, links and sandbox."""
 
 from __future__ import annotations
 
 import asyncio
 import platform
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
+from bot.cli.doctor_discord import discord_findings
+from bot.cli.doctor_machine import machine_findings
+from bot.cli.findings import Finding, check
 from bot.config import Settings, load_settings, renamed_settings, unknown_settings
 from bot.demo.clip_audio import clip_file
 from bot.errors import SettingsError
 from bot.locations import find_preset
 from bot.runtime.resources import open_catalogue, outdated_sentence
 from bot.runtime.sandbox_check import sandbox_gap
-from bot.runtime.source_policy import old_ytdlp, source_policy
+from bot.runtime.source_policy import source_policy
 from bot.sources.page import measure_page_sandbox
 from bot.sources.policy import accepted_sources
-from bot.sources.ytdlp_version import NO_YTDLP, ytdlp_version
-from db.folders import folder_state, registered
-from db.tracks import LIBRARY, Catalogue, outdated_tracks
+from bot.sources.ytdlp_version import NO_YTDLP, stale_ytdlp, ytdlp_version
+from db.tracks import Catalogue, outdated_tracks
 from genrec.errors import GenrecError
 from genrec.preset import Preset
 from genrec.workers import sandbox
 from genrec.workers.pool import AnalysisPool
 
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The result of one check; genrec does not work if a ``vital`` check fails."""
-
-    name: str
-    ok: bool
-    note: str
-    vital: bool = True
+_COLOURS = {"ok": "green", "no": "yellow", "BAD": "red", "skip": "bright_black"}
+_OLD_YTDLP_DAYS = 90
 
 
 def examine(preset: Path | None = None) -> list[Finding]:
@@ -52,11 +49,12 @@ def examine(preset: Path | None = None) -> list[Finding]:
         ("answer", _answer),
         ("links", lambda settings: accepted_sources(source_policy(settings))),
     )
-    findings = [_check(name, check, settings) for name, check in checks]
+    findings = [check(name, partial(sentence, settings)) for name, sentence in checks]
     return [
         *findings,
         *_outdated(settings),
-        *_folders(settings),
+        *machine_findings(settings),
+        *discord_findings(settings),
         *_renamed(settings),
         *_ytdlp(settings),
         *_sandbox(settings),
@@ -75,22 +73,13 @@ def as_json(findings: list[Finding]) -> dict[str, Any]:
 
 
 def show(findings: list[Finding]) -> None:
-    """Print one line for each finding."""
+    """Print one line for each finding; checks that are skipped for one reason share a line."""
     console = Console(highlight=False)
-    for finding in findings:
-        mark = (
-            "[green]ok  [/]"
-            if finding.ok
-            else ("[red]BAD [/]" if finding.vital else "[yellow]no  [/]")
-        )
-        console.print(f"{mark} {finding.name:<14} {escape(finding.note)}", soft_wrap=True)
-
-
-def _check(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
-    try:
-        return Finding(name, ok=True, note=check(settings))
-    except GenrecError as error:
-        return Finding(name, ok=False, note=str(error))
+    for _, group in groupby(findings, lambda one: (one.skipped and one.note) or one.name):
+        first, *others = group
+        mark = f"[{_COLOURS[first.mark]}]{first.mark:<4}[/]"
+        names = ", ".join(one.name for one in (first, *others))
+        console.print(f"{mark} {names:<16} {escape(first.note)}", soft_wrap=True)
 
 
 def _preset(settings: Settings) -> str:
@@ -123,23 +112,6 @@ def _outdated(settings: Settings) -> Iterator[Finding]:
         return
 
 
-def _folders(settings: Settings) -> Iterator[Finding]:
-    """Report indexed music folders that are missing or empty."""
-
-    async def absent() -> list[str]:
-        async with open_catalogue(settings) as (_, db):
-            known = await registered(db, LIBRARY)
-            states = [(path, await asyncio.to_thread(folder_state, path)) for path in known]
-            return [f"{path} is {state}" for path, state in states if state != "there"]
-
-    try:
-        if notes := asyncio.run(absent()):
-            fix = "mount its disk, or see `genrec library move` and `forget`"
-            yield Finding("music", ok=False, note=f"{', '.join(notes)}: {fix}", vital=False)
-    except GenrecError:  # the checks of preset and database report it
-        return
-
-
 def _answer(settings: Settings) -> str:
     async def analyze(path: Path) -> str:
         preset = find_preset(settings.preset)
@@ -164,8 +136,9 @@ def _ytdlp(settings: Settings) -> Iterator[Finding]:
         policy = source_policy(settings)
     except SettingsError:  # the links check reports it
         return
-    version = ytdlp_version(policy)
-    wrong = old_ytdlp(settings, policy) or ("" if version else NO_YTDLP)
+    version, limit = ytdlp_version(policy), settings.ytdlp_max_age_days or _OLD_YTDLP_DAYS
+    wrong = stale_ytdlp(policy, max_age_days=limit) if policy.enabled_sites else ""
+    wrong = wrong or ("" if version else NO_YTDLP)
     yield Finding("yt-dlp", ok=not wrong, note=wrong or version, vital=False)
 
 

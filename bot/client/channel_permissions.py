@@ -63,14 +63,19 @@ def missing_in(channel: object, guild: discord.Guild | None) -> MissingPermissio
 
     A direct message, and a channel that is not cached, lack none.
     """
-    if guild is None or not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
+    return MissingPermissions() if guild is None else missing_for(channel, guild.me)
+
+
+def missing_for(channel: object, me: discord.Member) -> MissingPermissions:
+    """Return the permissions for answers that a member, the bot, lacks in a channel or thread."""
+    if not isinstance(channel, discord.abc.GuildChannel | discord.Thread):
         return MissingPermissions()
     place = channel.parent if isinstance(channel, discord.Thread) else channel
     if place is None:
         return MissingPermissions()
     # The base class resolves the overwrites only. The subclasses also withhold what a missing
     # permission implies, so they would list Attach Files although only Send Messages is denied.
-    granted = discord.abc.GuildChannel.permissions_for(place, guild.me)
+    granted = discord.abc.GuildChannel.permissions_for(place, me)
     post, part = _needed(channel)
     return MissingPermissions(
         tuple(name for name in post if not getattr(granted, name)),

@@ -48,9 +48,8 @@ class Gateway:
         self._token = token
         # genrec needs neither member lists nor presences, so these intents are never granted.
         self._refused_intents = GUILD_MEMBERS | PRESENCES
-        if not message_content:
-            self._refused_intents |= MESSAGE_CONTENT
-        self._application_flags = payloads.MESSAGE_CONTENT_LIMITED if message_content else 0
+        self._application_flags = 0
+        self.grant_message_content(on=message_content)
         self._heartbeat_s = heartbeat_s
         self.compression = True
         self._lossy = False
@@ -63,6 +62,12 @@ class Gateway:
         self.connections: list[GatewayConnection] = []
         self.log: deque[Json] = deque(maxlen=KEPT_EVENTS)
         state.listeners.append(self._on_message)
+
+    def grant_message_content(self, *, on: bool) -> None:
+        """Grant the Message Content intent to bots that connect from now on, or refuse it."""
+        self._refused_intents &= ~MESSAGE_CONTENT
+        self._refused_intents |= 0 if on else MESSAGE_CONTENT
+        self._application_flags = payloads.MESSAGE_CONTENT_LIMITED if on else 0
 
     @property
     def online(self) -> bool:

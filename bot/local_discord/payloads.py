@@ -218,6 +218,23 @@ def guild(server: Guild) -> Json:
     }
 
 
+def own_guild(server: Guild, bot: User) -> Json:
+    """Return the payload of one of the bot's guilds; permissions are those of its roles."""
+    me = server.members[bot.id]
+    granted = server.everyone.permissions | me.permissions
+    for held in me.roles:
+        granted |= server.roles[held].permissions
+    return {
+        "id": server.id,
+        "name": server.name,
+        "icon": None,
+        "banner": None,
+        "owner": server.owner is bot,
+        "permissions": str(granted),
+        "features": [],
+    }
+
+
 def guild_create(server: Guild, bot: User, *, new: bool = False) -> Json:
     """Return a guild's GUILD_CREATE payload; a ``new`` one has no key ``unavailable``."""
     known = {} if new else {"unavailable": False}
@@ -270,5 +287,6 @@ def application(state: DiscordState, *, message_content: bool) -> Json:
         "approximate_user_authorization_count": 0,
         "explicit_content_filter": 0,
         "eligible_oauth2_scopes": [],
+        "integration_types_config": {"0": {}, "1": {}},
         "tags": [],
     }

@@ -30,6 +30,37 @@ async def application(call: Call) -> object:
     return payloads.application(context.state, message_content=context.message_content)
 
 
+@table.on("PATCH", "/applications/@me")
+async def edit_application(call: Call) -> object:
+    """Change the flags of the application: the switch of Message Content in the portal."""
+    context = call.context
+    if "flags" in call.body:
+        granted = bool(int(call.body["flags"] or 0) & payloads.MESSAGE_CONTENT_LIMITED)
+        context.message_content = granted
+        context.gateway.grant_message_content(on=granted)
+    return payloads.application(context.state, message_content=context.message_content)
+
+
+@table.on("GET", "/users/@me/guilds")
+async def own_guilds(call: Call) -> object:
+    """Return the guilds of the bot in the order of their ids, with its permissions there."""
+    state = call.context.state
+    after, limit = int(call.query.get("after", 0)), int(call.query.get("limit", 200))
+    joined = [guild for guild in state.guilds.values() if guild.with_bot and int(guild.id) > after]
+    found = sorted(joined, key=lambda guild: int(guild.id))[:limit]
+    return [payloads.own_guild(guild, state.bot) for guild in found]
+
+
+@table.on("GET", "/guilds/{guild_id}/channels")
+async def guild_channels(call: Call) -> object:
+    """Return the channels of a guild, without threads."""
+    state = call.context.state
+    found = state.guilds.get(call.params["guild_id"])
+    if found is None or not found.with_bot:
+        raise ApiError(404, 10004, "Unknown Guild")
+    return [payloads.channel(c, state.bot) for c in found.channels.values() if not c.is_thread]
+
+
 @table.on("GET", "/users/{user_id}")
 async def user(call: Call) -> object:
     """Return a user."""

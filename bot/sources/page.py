@@ -86,7 +86,7 @@ async def measure_page_sandbox(
         "report": True,
         "private": [str(path.resolve()) for path in private if path.exists()],
         "max_bytes": policy.max_bytes,
-        "js_runtime": _js_runtime(policy) if "youtube" in policy.sites else None,
+        "js_runtime": js_runtime(policy) if "youtube" in policy.sites else None,
         "ytdlp_dir": None,
         "readable": _readable(policy),
         "channel": None,
@@ -122,7 +122,7 @@ def _params(
         "max_seconds": policy.max_seconds,
         "wanted_s": policy.wanted_s,
         "stall_s": policy.stall_s,
-        "js_runtime": _js_runtime(policy) if youtube else None,
+        "js_runtime": js_runtime(policy) if youtube else None,
         "cookies": _cookies(home, policy) if youtube else None,
         "own_ca": policy.ca_file is not None,
         "ytdlp_dir": str(policy.ytdlp_dir.resolve()) if policy.ytdlp_dir else None,
@@ -146,7 +146,7 @@ def _cookies(home: Path, policy: SourcePolicy) -> str | None:
     return "cookies.txt"
 
 
-def _js_runtime(policy: SourcePolicy) -> str | None:
+def js_runtime(policy: SourcePolicy) -> str | None:
     """Return the path of Deno, the JavaScript runtime that isolates scripts, or None."""
     beside_python = Path(sys.executable).with_name("deno")  # the place pip installs it to
     found = policy.js_runtime or shutil.which("deno") or shutil.which(beside_python)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli import doctor
+from bot.cli import doctor_machine
 from bot.cli.index_report import folder_sentences
 from bot.config import load_settings
 from db.connection import open_db
@@ -124,8 +124,8 @@ def test_doctor_names_a_missing_music_folder(genrec: Run, index: Index, tmp_path
     genrec("library", "stats")
     index(tmp_path / "one")
     settings = load_settings()
-    assert list(doctor._folders(settings)) == []
+    assert list(doctor_machine._folders(settings)) == []
     (tmp_path / "one").rename(tmp_path / "away")
-    (finding,) = doctor._folders(settings)
+    (finding,) = doctor_machine._folders(settings)
     assert (finding.ok, finding.vital) == (False, False)
     assert finding.note.startswith(f"{tmp_path / 'one'} is missing: mount its disk")

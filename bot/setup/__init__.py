@@ -1,0 +1,1 @@
+"""``genrec setup``: questions, the ``.env`` file, and checks of the bot's account."""
