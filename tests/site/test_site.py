@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from playwright.async_api import async_playwright, expect
 
-from tests.repository import ROOT
 from tests.site.build import CONFIG, build, pages, rewritten
 from tests.site.links import broken, foreign, read
 
@@ -74,12 +73,6 @@ def test_links_to_code_lead_to_the_repository_if_its_address_is_given() -> None:
 def test_code_blocks_keep_their_text() -> None:
     block = "```text\n[a](b.md)\n```"
     assert rewritten(block, "docs/cli.md") == block
-
-
-def test_every_file_of_the_site_is_below_its_size_limit() -> None:
-    sizes = {p: (ROOT / p).stat().st_size for p in pages() if p.startswith("docs/pictures/guides/")}
-    assert not {name: size for name, size in sizes.items() if size > 60_000}
-    assert sum(sizes.values()) < 1_500_000
 
 
 @pytest.mark.browser
