@@ -174,7 +174,6 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
         lost=app.lost,
         links=LinkChoice.of(settings.track_links, settings.path_root),
         compact=settings.compact,
-        links=LinkChoice.of(settings.track_links, settings.path_root),
     )
     info = BotInfo(
         version=installed_version(),
