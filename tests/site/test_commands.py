@@ -35,10 +35,9 @@ def test_commands_of_a_block_exist(block: Block, tmp_path: Path) -> None:
     assert {" ".join(call): complaint(call) for call in found if complaint(call)} == {}
 
 
-@pytest.mark.parametrize("page", pages(), ids=relative)
+# The changelog also names commands of old versions.
+@pytest.mark.parametrize("page", [p for p in pages() if p.name != "CHANGELOG.md"], ids=relative)
 def test_commands_in_sentences_exist(page: Path) -> None:
-    if page.name == "CHANGELOG.md":
-        pytest.skip("it also names commands of old versions")
     assert {" ".join(call): complaint(call) for call in inline(page) if complaint(call)} == {}
 
 
