@@ -2,6 +2,7 @@
 
     file -> y -> sounding y -> log-mel spectrogram -> windows -> images -> network
          -> embedding, genre scores
+                                    -> tempo, key, loudness and more
 
 Each stage can be called alone: :meth:`PresetAnalyzer.analyze` takes a file,
 :func:`genrec.listening.listen` and :meth:`PresetAnalyzer.predict` take samples,
@@ -26,10 +27,11 @@ from genrec.filters import block_length
 from genrec.fingerprint import fingerprint
 from genrec.images import images, window_choices, window_count, windows
 from genrec.listening import levels, listen
+from genrec.music_description import DescriptionModel
 from genrec.onsets import onset_strength, strongest_onset, window_starts
 from genrec.preset import Preset
-from genrec.spectrogram import log_mel, preview
-from genrec.types import Analysis, GenreScore, Section
+from genrec.spectrogram import SpectrogramConfig, log_mel, preview
+from genrec.types import Analysis, GenreScore, MusicDescription, Section
 
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -71,6 +73,8 @@ class PresetAnalyzer:
         self.preset = preset
         self.limits = limits or DecodeLimits()
         self.embedder = Embedder(preset.network, threads=threads)
+        default = preset.spectrogram == SpectrogramConfig()
+        self.description_model = DescriptionModel.load() if default else None
 
     @property
     def model_id(self) -> str:
@@ -108,6 +112,7 @@ class PresetAnalyzer:
             timings_ms=timed.ms,
             preview=preview(S_db, preset.spectrogram.top_db),
             music=self.music(S_db),
+            description=timed("description", lambda: self.describe(S_db, y)),
         )
 
     def spectrogram(self, y: Float) -> tuple[Float, Ints]:
@@ -147,6 +152,14 @@ class PresetAnalyzer:
         """
         detector = self.preset.music_detector
         return 1.0 if detector is None else detector.probability(S_db)
+
+    def describe(self, S_db: Float, y: Float) -> MusicDescription | None:
+        """Return the music description of a log-mel spectrogram and its samples.
+
+        It is None if the preset's front end is not the default, on which its model was fitted.
+        """
+        model = self.description_model
+        return None if model is None else model.describe(S_db, float(np.dot(y, y)) / y.size)
 
     def predict(self, y: Float) -> Prediction:
         """Return the prediction for samples, float32 (n,), mono at the preset's rate."""

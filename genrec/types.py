@@ -11,6 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_ANALYZED_S = 30.0  # default; a longer file is analysed in its middle
+# Confidence from which tempo and key are shown, chosen by cross-validation on other excerpts than
+# those that docs/music-description.md judges.
+SURE_TEMPO, SURE_KEY = 0.7, 0.65
 PREVIEW_BANDS, PREVIEW_COLUMNS = 64, 200  # largest size of a preview
 
 
@@ -88,6 +91,53 @@ class GenreScore:
     probability: float
 
 
+@dataclass(frozen=True, slots=True)
+class MusicDescription:
+    """Measurements of the music of a clip or track, beside its genre.
+
+    Attributes
+    ----------
+    bpm
+        Tempo in beats a minute; 0 if the clip is too short for one.
+    bpm_confidence
+        Probability that the tempo is right within 4 %, 0..1.
+    key
+        0..11 for C major to B major, 12..23 for C minor to B minor.
+    key_confidence
+        Probability that the key is right, 0..1.
+    loudness_lufs
+        Integrated loudness of the mono mix in LUFS, at least -70.
+    dynamics_lu
+        Distance of loud from quiet parts in LU: the loudness range over blocks of 0.4 s.
+    brightness_hz
+        Spectral centroid in Hz.
+    bass
+        Share of the power below 160 Hz, 0..1.
+    onsets_per_s
+        Onsets a second, 0..6.5.
+    """
+
+    bpm: float
+    bpm_confidence: float
+    key: int
+    key_confidence: float
+    loudness_lufs: float
+    dynamics_lu: float
+    brightness_hz: float
+    bass: float
+    onsets_per_s: float
+
+    @property
+    def sure_bpm(self) -> float | None:
+        """The tempo if it is confident enough to be shown, else None."""
+        return self.bpm if self.bpm_confidence >= SURE_TEMPO else None
+
+    @property
+    def sure_key(self) -> int | None:
+        """The key if it is confident enough to be shown, else None."""
+        return self.key if self.key_confidence >= SURE_KEY else None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
     """The result of a preset for one clip.
@@ -107,13 +157,15 @@ class Analysis:
     analyzed_s
         Seconds of the file that were analysed.
     timings_ms
-        Milliseconds per stage: ``decode``, ``spectrogram``, ``network``. A cached analysis has only
-        ``cache``.
+        Milliseconds per stage: ``decode``, ``spectrogram``, ``network``, ``description``. A cached
+        analysis has only ``cache``.
     preview
         uint8 (bands, columns), at most 64 x 200: a small log-mel spectrogram of the analysed part.
         0..255 spans -top_db..0 dB; row 0 is the lowest band. None if it was not stored.
     music
         Probability that the clip holds music, 0..1; 1 if the preset has no music detector.
+    description
+        Tempo, key, loudness and more; None if they were not measured.
     """
 
     model_id: str
@@ -125,6 +177,7 @@ class Analysis:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     preview: NDArray[np.uint8] | None = None
     music: float = 1.0
+    description: MusicDescription | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,6 +160,8 @@ for command in (
     synth.synth,
     music_training.gather_sounds,
     music_training.train_detector,
+    music_training.train_description,
+    music_training.evaluate_description,
 ):
     app.command(rich_help_panel=TRAINING)(command)
 app.command(hidden=True)(synth.bands)

@@ -1,4 +1,7 @@
-"""``genrec gather-sounds`` and ``train-detector``; they need the extra ``train``."""
+"""``genrec gather-sounds``, ``train-detector`` and the commands of the music description.
+
+They need the extra ``train``.
+"""
 
 from __future__ import annotations
 
@@ -86,4 +89,60 @@ def _print_report(report: dict[str, Any]) -> None:
     }
     for name, row in rows.items():
         table.add_row(name, str(row["clips"]), f"{row['no_music']:.3f}")
+    Console(highlight=False).print(table)
+
+
+def train_description(
+    data: Annotated[Path, typer.Option(help="Folder with logmel.npz and annotations.csv.")],
+    out: Annotated[Path, typer.Option(help="File for the weights: NAME.npz.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Fit tempo and key of the music description; excerpts with audio are kept for judging."""
+    with training_extra():
+        from genrec.training.description.train_description import train_description as fit
+    with progress_bar("Cross-validation") as progress:
+        found = fit(data, out, progress)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    for measure in ("tempo", "key"):
+        _print_scores(f"{measure}, held-out artists, by length of the clip", found[measure])
+    print(f"Written: {out}, fitted on {found['excerpts']} excerpts")
+
+
+def evaluate_description(
+    preset: Annotated[Path, typer.Option(help="Preset folder.")],
+    data: Annotated[Path, typer.Option(help="Folder with annotations.csv and audio/.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Judge tempo and key on annotated audio files, beside librosa on the same files."""
+    with training_extra():
+        from genrec.pipeline import PresetAnalyzer
+        from genrec.preset import Preset
+        from genrec.training.description.judge_description import judge_description
+    analyzer = PresetAnalyzer(Preset.load(preset))
+    with progress_bar("Measuring") as progress:
+        found = judge_description(analyzer, data, progress)
+    if as_json:
+        print(json.dumps(found, ensure_ascii=False, indent=2))
+        return
+    for measure in ("tempo", "key"):
+        _print_scores(f"{measure}, {found['files']} audio files", found[measure])
+    print(f"One description takes {found['median_ms']:.1f} ms (median).")
+
+
+def _print_scores(title: str, rows: dict[str, dict[str, Any]]) -> None:
+    """Print the scores of methods, and those of the clips that reach each confidence."""
+    from rich.console import Console
+    from rich.table import Table
+
+    names = [name for name in next(iter(rows.values())) if name not in ("clips", "shown")]
+    table = Table(title=title, title_justify="left")
+    for heading in ("", "clips", *names):
+        table.add_column(heading.replace("_", " "), justify="right" if heading else "left")
+    for label, row in rows.items():
+        table.add_row(label, str(row["clips"]), *(f"{row[name]:.3f}" for name in names))
+        for least, shown in row.get("shown", {}).items():
+            cells = (f"{shown[name]:.3f}" for name in names)
+            table.add_row(f"  confidence {least} or more", f"{shown['share']:.0%}", *cells)
     Console(highlight=False).print(table)

@@ -18,8 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec import errors
+from genrec.description_codec import description_of, description_row
 from genrec.errors import GenrecError, InputRefused
-from genrec.types import PREVIEW_BANDS, PREVIEW_COLUMNS, Analysis, GenreScore, Section
+from genrec.types import (
+    PREVIEW_BANDS,
+    PREVIEW_COLUMNS,
+    Analysis,
+    GenreScore,
+    MusicDescription,
+    Section,
+)
 
 if TYPE_CHECKING:  # a worker starts faster without asyncio
     from asyncio import StreamReader
@@ -161,7 +169,7 @@ def pack_analysis(job: int, analysis: Analysis) -> bytes:
     """Return the frame with the analysis of ``job``."""
     embedding = np.ascontiguousarray(analysis.embedding, dtype="<f4")
     fingerprint = np.ascontiguousarray(analysis.fingerprint, dtype=np.int8)
-    preview = analysis.preview
+    preview, described = analysis.preview, analysis.description
     head = {
         "job": job,
         "model_id": analysis.model_id,
@@ -172,6 +180,7 @@ def pack_analysis(job: int, analysis: Analysis) -> bytes:
         "duration_s": float(analysis.duration_s),
         "analyzed_s": float(analysis.analyzed_s),
         "music": float(analysis.music),
+        "description": None if described is None else description_row(described),
         "timings_ms": {name: float(ms) for name, ms in analysis.timings_ms.items()},
     }
     preview_bytes = b"" if preview is None else preview.tobytes()
@@ -218,7 +227,19 @@ def unpack_analysis(head: Head, blob: bytes, *, model_id: str) -> Analysis:
         timings_ms=_timings(head.get("timings_ms")),
         preview=preview,
         music=_number("music", head.get("music"), 1),
+        description=_description(head.get("description")),
     )
+
+
+def _description(value: object) -> MusicDescription | None:
+    if value is None:
+        return None
+    if not isinstance(value, list):
+        raise _wrong("description", value, "a list of numbers, or null")
+    try:
+        return description_of(value)
+    except ValueError as error:
+        raise ProtocolError(f"description: {printable(str(error))}") from error
 
 
 def _shape(field: str, value: object, max_rows: int, max_columns: int) -> tuple[int, int]:

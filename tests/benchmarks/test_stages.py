@@ -64,6 +64,16 @@ def test_images(
     assert x.shape[1:] == image.shape
 
 
+@pytest.mark.benchmark(group="2 spectrogram")
+def test_describe(
+    benchmark: BenchmarkFixture, analyzer: PresetAnalyzer, y: NDArray[np.float32]
+) -> None:
+    S_db, _ = analyzer.spectrogram(y)
+    description = benchmark(analyzer.describe, S_db, y)
+    assert description is not None
+    assert description.brightness_hz > 100
+
+
 @pytest.mark.benchmark(group="3 network")
 def test_network(
     benchmark: BenchmarkFixture, analyzer: PresetAnalyzer, y: NDArray[np.float32]

@@ -1,0 +1,1 @@
+"""Training of the music description: tempo and key from annotated spectrograms."""
