@@ -6,12 +6,21 @@ import json
 import sqlite3
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from typer.exceptions import TyperException
 
-from bot.cli import backup, library, library_lists, library_remove, music_training, synth, training
+from bot.cli import (
+    backup,
+    library,
+    library_lists,
+    library_remove,
+    library_training,
+    music_training,
+    synth,
+    training,
+)
 from bot.cli.exit_codes import ExitCode, exit_code
 from bot.cli.stopped import Stopped
 from genrec.errors import CatalogueError, GenrecError
@@ -81,6 +90,10 @@ def recommend(
             help="Also write the tracks to a .m3u8, .csv, .json, .jspf or .txt file.",
         ),
     ] = None,
+    starter: Annotated[
+        Literal["auto", "always", "never"] | None,
+        typer.Option(help="Whether to use the starter catalogue; default: GENREC_STARTER."),
+    ] = None,
     preset: PresetOption = None,
     as_json: AsJson = False,
 ) -> None:
@@ -90,7 +103,13 @@ def recommend(
     if output is not None:
         library_lists.format_of(output, None)
     result, places = ask.recommend(
-        source, count=count, genre=genre, per_artist=per_artist, preset=preset, output=output
+        source,
+        count=count,
+        genre=genre,
+        per_artist=per_artist,
+        starter=starter,
+        preset=preset,
+        output=output,
     )
     found = ask.as_json(result, places=places) if as_json else ask.as_text(result, places)
     _print(found, as_json=as_json)
@@ -156,6 +175,7 @@ def sync() -> None:
 for command in (
     training.train,
     training.evaluate,
+    library_training.evaluate_library,
     training.export,
     synth.synth,
     music_training.gather_sounds,

@@ -96,7 +96,7 @@ def train(
     settings = replace(settings, **{k: v for k, v in overrides.items() if v is not None})
     if mixup is not None:
         settings = replace(settings, augment=replace(settings.augment, mixup_alpha=mixup))
-    dataset, parts = _load(data, split, settings.spectrogram, cache)
+    dataset, parts = load_dataset(data, split, settings.spectrogram, cache)
     folder = run or Path("runs") / f"{arch}-{recipe}-{Path(split).stem}"
     with says_what_is_kept(
         lambda: f"Finished epochs are kept in {folder}; run the same command to resume."
@@ -133,13 +133,13 @@ def export(
     detector = MusicDetector.load(music_detector) if music_detector else None
     if preset is not None and run is None:
         settings, _, _ = read_training(preset)
-        dataset, parts = _load(data, settings.split, settings.spectrogram, cache)
+        dataset, parts = load_dataset(data, settings.split, settings.spectrogram, cache)
         exported = recalibrate(preset, dataset, parts, out, music_detector=detector, log=print)
     elif run is not None and preset is None:
         with training_extra():
             from genrec.training.export.export import export as export_preset
         settings, _ = read_settings(run)
-        dataset, parts = _load(data, settings.split, settings.spectrogram, cache)
+        dataset, parts = load_dataset(data, settings.split, settings.spectrogram, cache)
         exported = export_preset(
             run,
             dataset,
@@ -228,7 +228,7 @@ def evaluate(
         from genrec.training.export.model_card import add_to_card
     select_changes(changes)  # a wrong name is an error before the evaluation
     analyzer = PresetAnalyzer(Preset.load(preset))
-    dataset, parts = _load(data, split, analyzer.preset.spectrogram, cache)
+    dataset, parts = load_dataset(data, split, analyzer.preset.spectrogram, cache)
     with progress_bar("Predicting") as progress:
         report = evaluate_preset(
             analyzer, dataset, parts, part=part, audio=not no_audio, progress=progress
@@ -282,9 +282,10 @@ def _robustness(
     return {"robustness": rows, "robustness_arrays": arrays}
 
 
-def _load(
+def load_dataset(
     folder: Path, split: str, config: SpectrogramConfig, cache: Path
 ) -> tuple[Dataset, Parts]:
+    """Return the data set of a folder and its split; print the files that are refused."""
     from genrec.training.data import dataset as data
     from genrec.training.data.archive import load_data
 
