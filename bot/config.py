@@ -56,6 +56,12 @@ class Settings(BaseSettings):
         "music.",
     )
 
+    starter: Literal["auto", "always", "never"] = Field(
+        "auto",
+        description="Whether tracks of the starter catalogue are recommended: `auto` leaves them "
+        "out as soon as there are enough own tracks, see docs/library.md; `always` or `never`.",
+    )
+
     workers: int = Field(
         0, ge=0, le=64, description="Worker processes; 0 starts one per processor, at most four."
     )

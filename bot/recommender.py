@@ -164,12 +164,14 @@ class Recommender:
         k: int = 5,
         genre: str | None = None,
         scopes: Collection[str] = SCOPES,
+        fallback: Collection[str] = (),
         per_artist: int = 1,
     ) -> Recommendation:
         """Return the genre of an analysed clip and up to ``k`` similar tracks of the scopes.
 
-        ``clip`` names the song, so that no other version of it is recommended. ``known`` is the
-        track of the scopes that is the clip's own recording. A clip without music gets no tracks.
+        If they hold none, the scopes of ``fallback`` are searched. ``clip`` names the song, so that
+        no other version of it is recommended. ``known`` is the track of the scopes that is the
+        clip's own recording. A clip without music gets no tracks.
         """
         if not self.is_music(analysis):
             return self.genre(analysis)
@@ -184,6 +186,12 @@ class Recommender:
             clip_song=(artist_key(clip.artist), song_key(clip.title)),
             genre=genre,
         )
+        if not tracks and fallback:
+            found = await self.recommend(
+                analysis, clip=clip, k=k, genre=genre, scopes=fallback, per_artist=per_artist
+            )
+            if found.tracks:
+                return replace(found, known=best_named(copies) or found.known, fallback=True)
         return replace(
             self.genre(analysis),
             tracks=tracks,
@@ -207,9 +215,12 @@ class Recommender:
         k: int = 5,
         genre: str | None = None,
         scopes: Collection[str] = SCOPES,
+        fallback: Collection[str] = (),
         per_artist: int = 1,
     ) -> Recommendation:
         """Return tracks similar to ``seed``, a track of the catalogue, with its genre.
+
+        If the scopes hold none, those of ``fallback`` are searched.
 
         Raises
         ------
@@ -236,6 +247,10 @@ class Recommender:
             clip_song=(artist_key(seed.artist), song_key(seed.title)),
             genre=genre,
         )
+        if not tracks and fallback:
+            found = await self.like(seed, k=k, genre=genre, scopes=fallback, per_artist=per_artist)
+            if found.tracks:
+                return replace(found, fallback=True)
         return Recommendation(
             model_id=self.preset.model_id,
             genre=rows.genres[place],

@@ -49,7 +49,10 @@ DELETE_GUILD = (
     "DELETE FROM guild WHERE guild_id = ?1",
     "DELETE FROM feedback WHERE guild_id = ?1",
     "DELETE FROM job WHERE guild_id = ?1",
-    "DELETE FROM kept_value WHERE name IN ('unanswered:' || ?1, 'welcomed:' || ?1)",
+    (
+        "DELETE FROM kept_value WHERE name IN ('unanswered:' || ?1, 'welcomed:' || ?1,"
+        " 'own_tracks_only:guild:' || ?1)"
+    ),
 )
 _RETIRE = (
     (

@@ -24,6 +24,8 @@ from genrec.types import Track
 
 LIBRARY = "library"
 STARTER = "starter"
+# Name of the stored value that tells whether a scope is searched without the starter catalogue.
+OWN_TRACKS_ONLY = "own_tracks_only:{}"
 _ACTIVE = (
     " FROM generation AS g JOIN entry AS e ON e.generation_id = g.id"
     " JOIN track AS t ON t.id = e.track_id JOIN embedding AS m ON m.id = e.embedding_id"

@@ -218,6 +218,9 @@ class Recommendation:
         False if the clip holds no music: its probability is below ``Calibration.music_below``.
     music_probability
         Probability that the clip holds music, 0..1, as in `Analysis`.
+    fallback
+        True if the tracks are of scopes that are searched only because the others hold no track
+        that is similar enough.
     """
 
     model_id: str
@@ -230,6 +233,7 @@ class Recommendation:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     music: bool = True
     music_probability: float = 1.0
+    fallback: bool = False
 
 
 class Analyzer(Protocol):

@@ -21,6 +21,8 @@ from bot.cli.recommended_list import places_of, write_list
 from bot.config import Settings, load_settings
 from bot.runtime.resources import open_recommender
 from bot.runtime.secrets import protect_secrets
+from bot.starter_policy import Policy, StarterPolicy
+from bot.ui.origin import origins
 from db.tags import match_label, read_tags
 from genrec.errors import DataError, FileMissing
 from genrec.names import artist_key
@@ -39,6 +41,7 @@ def recommend(
     genre: str | None = None,
     per_artist: int = 1,
     preset: Path | None = None,
+    starter: Policy | None = None,
     private: bool = False,
     output: Path | None = None,
 ) -> tuple[Recommendation, dict[int, str]]:
@@ -46,13 +49,16 @@ def recommend(
 
     ``output`` is a file for the list of the tracks.
 
-    With ``private`` nothing is stored, and only the starter catalogue is searched.
+    ``starter`` replaces the setting GENREC_STARTER. With ``private`` nothing is stored, and only
+    the starter catalogue is searched.
     """
+    settings = _settings(preset)
+    policy: Policy = "always" if private else starter or settings.starter
     if not private:
-        return asyncio.run(_recommend(_settings(preset), source, count, genre, per_artist, output))
+        return asyncio.run(_recommend(settings, source, count, genre, per_artist, policy, output))
     with tempfile.TemporaryDirectory(prefix="genrec-") as folder:
-        settings = replace_database(_settings(preset), Path(folder) / "genrec.db")
-        return asyncio.run(_recommend(settings, source, count, genre, per_artist, output))
+        settings = replace_database(settings, Path(folder) / "genrec.db")
+        return asyncio.run(_recommend(settings, source, count, genre, per_artist, policy, output))
 
 
 def genre(source: str, *, preset: Path | None = None) -> Recommendation:
@@ -93,6 +99,7 @@ def as_json(
                 "similarity": round(neighbour.similarity, 4),
                 "source": neighbour.track.source,
                 "link": places.get(neighbour.track.id, ""),
+                "scope": neighbour.track.scope,
             }
             for neighbour in result.tracks
         ]
@@ -119,11 +126,19 @@ def as_text(result: Recommendation, places: Mapping[int, str] = NO_PLACES) -> st
             console.print(f"\nI know this one: [bold]{escape(name)}[/bold]")
         if result.tracks:
             console.print(_tracks(result))
+            console.print(f"[dim]{_origin(result)}[/dim]")
             if places:
                 console.print(_places(result, places), soft_wrap=True)
         if result.note:
             console.print(f"\n{escape(result.note)}")
     return capture.get()
+
+
+def _origin(result: Recommendation) -> str:
+    if result.fallback:
+        return "No own track is similar enough, so these are from the starter catalogue."
+    names = {"library": "your library", "starter": "the starter catalogue"}
+    return f"Found in: {', '.join(names[kind] for kind in origins(result) if kind in names)}"
 
 
 def _tracks(result: Recommendation) -> Table:
@@ -159,6 +174,7 @@ async def _recommend(
     count: int,
     genre: str | None,
     per_artist: int,
+    policy: Policy,
     output: Path | None,
 ) -> tuple[Recommendation, dict[int, str]]:
     start = time.perf_counter()
@@ -169,10 +185,23 @@ async def _recommend(
             label = match_label(genre, labels) if genre is not None else None
             if label == "":
                 raise DataError(f"There is no genre {genre!r}; choose from {', '.join(labels)}.")
+            choosing = StarterPolicy(index=opened.recommender.index, db=opened.db, policy=policy)
+            choice = await choosing.choose(None)
+            if await opened.recommender.is_empty((*choice.scopes, *choice.fallback)):
+                raise DataError(
+                    "There are no tracks yet: index a music folder with `genrec index FOLDER`, or"
+                    " pass --starter auto."
+                )
             opening = _ms(fetched)
             analysis = await opened.recommender.analyze(clip)
             result = await opened.recommender.recommend(
-                analysis, clip=clip, k=count, genre=label, per_artist=per_artist
+                analysis,
+                clip=clip,
+                k=count,
+                genre=label,
+                scopes=choice.scopes,
+                fallback=choice.fallback,
+                per_artist=per_artist,
             )
             catalogue = opened.recommender.catalogue
             tracks = [neighbour.track for neighbour in result.tracks]

@@ -27,6 +27,8 @@ from bot.runtime.source_policy import source_policy
 from bot.sources.page import measure_page_sandbox
 from bot.sources.policy import accepted_sources
 from bot.sources.ytdlp_version import NO_YTDLP, stale_ytdlp, ytdlp_version
+from bot.starter_policy import StarterPolicy, policy_sentence
+from db.index.live import LiveIndex
 from db.tracks import Catalogue, outdated_tracks
 from genrec.errors import GenrecError
 from genrec.preset import Preset
@@ -53,6 +55,7 @@ def examine(preset: Path | None = None) -> list[Finding]:
     return [
         *findings,
         *_outdated(settings),
+        *_starter(settings),
         *machine_findings(settings),
         *discord_findings(settings),
         *_renamed(settings),
@@ -108,6 +111,21 @@ def _outdated(settings: Settings) -> Iterator[Finding]:
     try:
         if note := asyncio.run(sentence()):
             yield Finding("library", ok=False, note=note, vital=False)
+    except GenrecError:  # the checks of preset and database report it
+        return
+
+
+def _starter(settings: Settings) -> Iterator[Finding]:
+    """Report the policy of the starter catalogue, and what it does now."""
+
+    async def sentence() -> str:
+        async with open_catalogue(settings) as (preset, db):
+            index = LiveIndex(db, preset.model_id)
+            policy = StarterPolicy(index=index, db=db, policy=settings.starter)
+            return policy_sentence(await policy.choose(None))
+
+    try:
+        yield Finding("starter", ok=True, note=asyncio.run(sentence()), vital=False)
     except GenrecError:  # the checks of preset and database report it
         return
 

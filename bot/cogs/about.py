@@ -14,8 +14,10 @@ from bot.client.checks import operator_ids
 from bot.client.responders import respond
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
+from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.recovery import ReplyRecovery
 from bot.metrics import Metrics
+from bot.starter_policy import StarterPolicy
 from bot.ui import messages, pages
 from bot.ui.invites import Invites, invites
 from bot.ui.messages import Limits
@@ -43,6 +45,8 @@ class About(commands.Cog):
         self,
         *,
         db: Database,
+        guilds: GuildSettingsCache,
+        starter: StarterPolicy,
         catalogue: Catalogue,
         preset: Preset,
         translations: Translations,
@@ -52,6 +56,8 @@ class About(commands.Cog):
         info: BotInfo,
     ) -> None:
         self._db = db
+        self._guilds = guilds
+        self._starter = starter
         self._catalogue = catalogue
         self._preset = preset
         self._translations = translations
@@ -76,10 +82,15 @@ class About(commands.Cog):
         counted = (await self._catalogue.stats(model_id)).by_scope
         thumbs = await count_votes(self._db, model_id=model_id)
         accuracy, tested = measured(self._preset.metrics())
+        policy = (await self._guilds.settings(guild_id)).starter
+        choice = await self._starter.choose(guild_id, policy)
         return AboutFacts(
             version=self._info.version,
             model_id=model_id,
-            library=counted.get(STARTER, 0) + counted.get(LIBRARY, 0),
+            library=counted.get(LIBRARY, 0),
+            starter=counted.get(STARTER, 0),
+            starter_policy=choice.policy,
+            starter_used=choice.starter,
             server=None if guild_id is None else counted.get(guild_scope(guild_id), 0),
             waiting=self._info.waiting(),
             workers=self._info.workers,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Literal
 
 import discord
 from discord import app_commands
@@ -212,6 +213,26 @@ class ServerSettings(
         require_manage_guild(interaction)
         await self._set(interaction, compact=short)
 
+    @app_commands.command(description="Choose whether answers have tracks of the starter catalogue")
+    @app_commands.describe(policy="Default: what the bot's operator chose")
+    @app_commands.choices(
+        policy=[
+            app_commands.Choice(
+                name="only until there are enough own tracks", value="starter_auto"
+            ),
+            app_commands.Choice(name="always", value="starter_always"),
+            app_commands.Choice(name="never", value="starter_never"),
+        ]
+    )
+    async def starter(
+        self,
+        interaction: discord.Interaction,
+        policy: Literal["starter_auto", "starter_always", "starter_never"] | None = None,
+    ) -> None:
+        """Handle /settings starter: store the guild's policy, or the operator's for None."""
+        require_manage_guild(interaction)
+        await self._set(interaction, starter=policy and policy.removeprefix("starter_"))
+
     async def change(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
         """Handle a button or menu of the panel: store the change and update the panel."""
         guild_id = require_manage_guild(interaction)
@@ -283,6 +304,7 @@ class ServerSettings(
             private=settings.private,
             links=self._links.of_guild(settings.link_site, settings.link_template).name,
             compact=is_compact(settings, self._compact),
+            starter=settings.starter,
             message_content=interaction.client.intents.message_content,
         )
         await respond(interaction, pages.settings(localizer, state))

@@ -49,14 +49,14 @@ class DetailsHandler:
         analysis = await self._recommender.cached(source.sha256)
         if analysis is None:
             raise RequestDeclined("answer_gone")
-        tracks = await self._recommender.compare(analysis.embedding, ids, options.scopes)
+        tracks = await self._recommender.compare(analysis.embedding, ids, options.visible)
         rec = replace(self._recommender.genre(analysis), tracks=tracks, timings_ms={})
         return await self._layouts.recommendation(rec, options, about=analysis, name=name)
 
     async def _of_track(
         self, track_id: int, ids: tuple[int, ...], options: RequestOptions
     ) -> Response:
-        seeds = await self._recommender.tracks([track_id], options.scopes)
+        seeds = await self._recommender.tracks([track_id], options.visible)
         embedding = await self._recommender.embedding(track_id)
         if not seeds or embedding is None:
             raise RequestDeclined("track_gone")
@@ -65,6 +65,6 @@ class DetailsHandler:
             genre=seeds[0].genre,
             unsure=False,
             scores=(),
-            tracks=await self._recommender.compare(embedding, ids, options.scopes),
+            tracks=await self._recommender.compare(embedding, ids, options.visible),
         )
         return await self._layouts.recommendation(rec, options, about=seeds[0], name=seeds[0].title)

@@ -36,7 +36,7 @@ class RequestHandlers:
 
         async def handle(progress: Progress) -> Response:
             started = time.monotonic()
-            if await self._recommender.is_empty(options.scopes):
+            if await self._recommender.is_empty((*options.scopes, *options.fallback)):
                 raise RequestDeclined("library_empty")
             try:
                 async with self._sources.fetch(source, owner=progress.request.guild_id) as clip:
@@ -53,6 +53,7 @@ class RequestHandlers:
                 k=options.count,
                 genre=options.genre,
                 scopes=options.scopes,
+                fallback=options.fallback,
             )
             if not rec.music:
                 return _no_music(rec, clip, analysis, options.localizer, watched=watched)
@@ -82,12 +83,16 @@ class RequestHandlers:
 
         async def handle(progress: Progress) -> Response:
             progress.now("comparing")
-            seeds = await self._recommender.tracks([track_id], options.scopes)
+            seeds = await self._recommender.tracks([track_id], options.visible)
             if not seeds:
                 raise RequestDeclined("track_gone")
             seed = seeds[0]
             rec = await self._recommender.like(
-                seed, k=options.count, genre=options.genre, scopes=options.scopes
+                seed,
+                k=options.count,
+                genre=options.genre,
+                scopes=options.scopes,
+                fallback=options.fallback,
             )
             return await self._layouts.recommendation(rec, options, about=seed, name=seed.title)
 

@@ -14,6 +14,7 @@ from bot.recommender import SCOPES, Recommender
 from bot.ui import answer, compact
 from bot.ui.custom_ids import DetailsSource, response_key
 from bot.ui.track_links import DEFAULT_LINKS, LinkChoice, TrackLinks
+from db.tracks import STARTER
 from genrec.types import Analysis, Recommendation, Track
 
 DrawPicture = Callable[[Analysis], bytes | None]
@@ -23,7 +24,8 @@ DrawPicture = Callable[[Analysis], bytes | None]
 class RequestOptions:
     """Options of one request; ``localizer`` is of the user's locale.
 
-    ``compact`` chooses the compact layout for the tracks.
+    ``compact`` chooses the compact layout for the tracks. ``fallback`` are the scopes that are
+    searched if ``scopes`` hold nothing similar enough.
     """
 
     localizer: Localizer
@@ -32,6 +34,12 @@ class RequestOptions:
     scopes: tuple[str, ...] = SCOPES
     links: LinkChoice = DEFAULT_LINKS
     compact: bool = False
+    fallback: tuple[str, ...] = ()
+
+    @property
+    def visible(self) -> tuple[str, ...]:
+        """The scopes whose tracks an earlier response may have, also under another policy."""
+        return tuple(dict.fromkeys((STARTER, *self.scopes)))
 
     def visible_to_one(self, private: bool) -> RequestOptions:
         """Return the options of a response; one that only the user sees has the full layout."""

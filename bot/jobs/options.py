@@ -12,18 +12,18 @@ from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
 from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.layouts import RequestOptions
-from bot.recommender import SCOPES
+from bot.starter_policy import StarterPolicy, own_scopes
 from bot.ui.components import genre_name
 from bot.ui.track_links import DEFAULT_LINKS, LinkChoice
 from db.guild_settings import GuildSettings
-from db.tracks import guild_scope
+from db.tracks import STARTER
 
 MAX_CHOICES = 25
 
 
 def scopes_of(guild_id: int | None) -> tuple[str, ...]:
-    """Return the scopes from which a guild gets tracks; None means a direct message."""
-    return SCOPES if guild_id is None else (*SCOPES, guild_scope(guild_id))
+    """Return the scopes whose tracks a guild may see; None means a direct message."""
+    return (STARTER, *own_scopes(guild_id))
 
 
 def is_compact(settings: GuildSettings, operators: bool) -> bool:
@@ -40,11 +40,13 @@ class OptionsResolver:
         guilds: GuildSettingsCache,
         translations: Translations,
         labels: Sequence[str],
+        starter: StarterPolicy,
         links: LinkChoice = DEFAULT_LINKS,
         compact: bool,
     ) -> None:
         self._links = links
         self._guilds = guilds
+        self._starter = starter
         self._translations = translations
         self._labels = tuple(labels)
         self._compact = compact
@@ -69,13 +71,15 @@ class OptionsResolver:
         if settings.allowed_role is not None:
             require_role(user, frozenset({settings.allowed_role}))
         localizer = Localizer(self._translations, locale)
+        choice = await self._starter.choose(guild_id, settings.starter)
         return RequestOptions(
             localizer=localizer,
             count=count or settings.default_count,
             genre=self._label(genre, localizer) if genre else None,
-            scopes=scopes_of(guild_id),
             links=self._links.of_guild(settings.link_site, settings.link_template),
             compact=guild_id is not None and is_compact(settings, self._compact),
+            scopes=choice.scopes,
+            fallback=choice.fallback,
         )
 
     async def private(self, guild_id: int | None, chosen: bool | None) -> bool:

@@ -44,6 +44,7 @@ from bot.runtime.instance_lock import instance_lock
 from bot.runtime.resources import OpenPool, Resources, open_recommender
 from bot.runtime.sandbox_check import MeasureSandbox, report_sandbox, restrict_sources
 from bot.sources import SourcePolicy, Sources
+from bot.starter_policy import StarterPolicy
 from bot.ui.invites import invites
 from bot.ui.messages import Limits
 from bot.ui.spectrogram_image import draw_preview
@@ -151,12 +152,14 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
     settings, preset = app.resources.settings, app.resources.preset
     layouts = Layouts(recommender=recommender, draw=app.draw)
     handlers = RequestHandlers(sources=app.sources, recommender=recommender, layouts=layouts)
+    starter = StarterPolicy(index=recommender.index, db=db, policy=settings.starter)
     options = OptionsResolver(
         guilds=app.guilds,
         translations=app.translations,
         labels=preset.labels,
         links=LinkChoice.of(settings.track_links, settings.path_root),
         compact=settings.compact,
+        starter=starter,
     )
     clips = ClipFinder(app.sources)
     reindexing = Reindexing(
@@ -233,6 +236,8 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
         PermissionWatch(lost=app.lost, guilds=app.guilds),
         About(
             db=db,
+            guilds=app.guilds,
+            starter=starter,
             catalogue=recommender.catalogue,
             preset=preset,
             translations=app.translations,

@@ -28,6 +28,7 @@ from bot.ui.components import (
 )
 from bot.ui.custom_ids import MAX_KEY
 from bot.ui.markdown import clean, escape
+from bot.ui.origin import origin
 from bot.ui.track_links import SEARCH_LINKS, TrackLinks, title_link
 from genrec.names import artist_key
 from genrec.types import GenreScore, Neighbour, Recommendation, Track
@@ -262,9 +263,9 @@ def shortage_note(localizer: Localizer, rec: Recommendation, wanted: int) -> str
 
 def _footer(localizer: Localizer, rec: Recommendation) -> str:
     total_ms = rec.timings_ms.get("total")
-    if total_ms is None:
-        return ""
-    return small(localizer("answer.footer", seconds=localizer.duration(total_ms / 1000)))
+    seconds = "" if total_ms is None else localizer.duration(total_ms / 1000)
+    last = localizer("answer.footer", seconds=seconds) if seconds else ""
+    return "\n".join(small(line) for line in (origin(localizer, rec), last) if line)
 
 
 def answer_buttons(localizer: Localizer, key: str, *, export: bool = False) -> list[Item]:

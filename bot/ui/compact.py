@@ -25,6 +25,7 @@ from bot.ui.components import (
 )
 from bot.ui.custom_ids import DetailsSource, details_id
 from bot.ui.markdown import clean, cut, escape_width, width
+from bot.ui.origin import origin
 from bot.ui.track_links import SEARCH_LINKS, TrackLinks, linked
 from genrec.types import Recommendation, Track
 
@@ -66,9 +67,10 @@ def recommendation(
     above = [answer.known_line(localizer, rec.known)] if rec.known is not None else []
     if note := answer.shortage_note(localizer, rec, count):
         above.append(note)
-    room = MAX_CHARACTERS - len(head) - sum(len(line) + 1 for line in above)
-    tracks = _track_lines(localizer, rec, room, links)
-    items: list[Item] = [ui.TextDisplay(head, id=HEAD_ID), text("\n".join([*above, *tracks]))]
+    below = [small(line) for line in (origin(localizer, rec),) if line]
+    room = MAX_CHARACTERS - len(head) - sum(len(line) + 1 for line in (*above, *below))
+    lines = [*above, *_track_lines(localizer, rec, room, links), *below]
+    items: list[Item] = [ui.TextDisplay(head, id=HEAD_ID), text("\n".join(lines))]
     details = button(details_id(source, key), localizer("button.details"))
     return layout(colour, [*items, row(details, *answer.answer_buttons(localizer, key))])
 

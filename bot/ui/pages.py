@@ -55,6 +55,8 @@ class AboutFacts:
     """Facts for /about; ``accuracy`` is a share of ``tested`` tracks, None if not measured.
 
     ``invites`` are None for users who are neither an admin nor the operator.
+    ``library`` and ``starter`` count the operator's tracks and those of the starter catalogue, and
+    ``starter_used`` is whether every answer may have some of the latter.
     """
 
     version: str
@@ -70,6 +72,9 @@ class AboutFacts:
     source_url: str = ""
     support_url: str = ""
     invites: Invites | None = None
+    starter: int = 0
+    starter_policy: str = "auto"
+    starter_used: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class SettingsState:
     the only such role was deleted. ``message_content`` is whether Discord grants the Message
     Content intent. ``links`` names the site that titles link to, "" if they are no links.
     ``compact`` is whether answers are compact.
+    Content intent. ``starter`` is the policy of the starter catalogue, None for the operator's.
     """
 
     here: bool
@@ -103,6 +109,7 @@ class SettingsState:
     lacking: Mapping[int, str] = field(default_factory=dict)
     role_gone: bool = False
     links: str = "YouTube"
+    starter: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +185,7 @@ def about(localizer: Localizer, facts: AboutFacts) -> ui.LayoutView:
     lines.append(localizer("about.library", count=facts.library))
     if facts.server is not None:
         lines.append(localizer("about.server", count=facts.server))
+    lines.append(_starter(localizer, facts))
     lines.append(localizer("about.queue", waiting=facts.waiting, workers=facts.workers))
     lines.append(_votes(localizer, facts))
     links = (("about.source", facts.source_url), ("help.report", facts.support_url))
@@ -274,6 +282,12 @@ def _invite(localizer: Localizer, invites: Invites | None) -> list[str]:
     return [localizer("help.invite", server=invites.server, account=invites.account)]
 
 
+def _starter(localizer: Localizer, facts: AboutFacts) -> str:
+    rule = localizer(f"starter.{facts.starter_policy}")
+    key = "about.starter_used" if facts.starter_used else "about.starter_left_out"
+    return localizer(key, count=facts.starter, rule=rule)
+
+
 def _votes(localizer: Localizer, facts: AboutFacts) -> str:
     up, down = facts.thumbs_up, facts.thumbs_down
     if not up + down:
@@ -303,6 +317,7 @@ def _settings_lines(localizer: Localizer, state: SettingsState) -> list[str]:
         if state.links
         else localizer("settings.links_off"),
         localizer("settings.compact" if state.compact else "settings.full"),
+        localizer("settings.starter", rule=localizer(f"starter.{state.starter or 'default'}")),
     ]
 
 

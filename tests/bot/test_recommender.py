@@ -385,3 +385,33 @@ async def test_recommend_names_a_known_track_that_many_others_are_nearer_than(
     rec = await recommender.recommend(analysis(toward(0), seed=100), clip=CLIP)
     assert rec.known is not None
     assert rec.known.title == "Song 100"
+
+
+async def test_fallback_scopes_serve_only_where_the_others_have_nothing_near(
+    recommender: Recommender,
+) -> None:
+    await serve(recommender, near(1), scope="starter")
+    await serve(recommender, track(2, toward(3)))
+    rec = await recommend(recommender, scopes=("library",), fallback=("starter",))
+    assert [neighbour.track.title for neighbour in rec.tracks] == ["Song 1"]
+    assert rec.fallback
+    await serve(recommender, near(3))
+    rec = await recommend(recommender, scopes=("library",), fallback=("starter",))
+    assert [neighbour.track.title for neighbour in rec.tracks] == ["Song 3"]
+    assert not rec.fallback
+
+
+async def test_fallback_of_a_seed_keeps_the_note_where_nothing_is_near(
+    recommender: Recommender,
+) -> None:
+    ids = await serve(recommender, track(1, toward(3)))
+    seed = (await recommender.tracks(ids))[0]
+    await serve(recommender, track(2, toward(5)), scope="starter")
+    rec = await recommender.like(seed, scopes=("library",), fallback=("starter",))
+    assert not rec.tracks
+    assert not rec.fallback
+    assert rec.note == "No track in the library is similar enough."
+    await serve(recommender, track(3, toward(0, 0, 0.1, 1)), scope="starter")
+    rec = await recommender.like(seed, scopes=("library",), fallback=("starter",))
+    assert [neighbour.track.title for neighbour in rec.tracks] == ["Song 3"]
+    assert rec.fallback

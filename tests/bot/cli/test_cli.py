@@ -98,7 +98,8 @@ def test_recommend_json_has_the_documented_keys(genrec: Genrec, clip: Path) -> N
     assert answer["genre"] == max(answer["scores"], key=answer["scores"].get)
     assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-4)
     for track in answer["tracks"]:
-        assert set(track) == {"title", "artist", "genre", "similarity", "source", "link"}
+        keys = {"title", "artist", "genre", "similarity", "source", "scope", "link"}
+        assert set(track) == keys
         assert 0 <= track["similarity"] <= 1
     assert {"decode", "spectrogram", "network", "search", "total"} <= set(answer["timings_ms"])
 
