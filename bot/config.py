@@ -97,6 +97,13 @@ class Settings(BaseSettings):
     cooldown_s: float = Field(
         5.0, ge=0, le=3600, description="Seconds that a user waits between two requests."
     )
+    waiting_per_user: int = Field(
+        2,
+        ge=0,
+        le=10,
+        description="Further requests of a user that wait for their turn, for 5 minutes at most; 0"
+        " declines them.",
+    )
     jobs_per_server: int = Field(
         10, ge=1, le=1000, description="Requests of one server that may run or wait."
     )

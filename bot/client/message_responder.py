@@ -70,8 +70,9 @@ class MessageResponder:
             return ReplyTarget(message_id=posted, only_by_id=True)
         return ReplyTarget(message_id=posted, upload_id=self._upload.id)
 
-    async def acknowledge(self) -> None:
+    async def acknowledge(self, progress: LayoutView | None = None) -> None:
         """Post the first progress; for an upload that may be no question only check the channel."""
+        self._progress = progress or self._progress
         if self.silent:
             require_posting(self._upload)
         else:

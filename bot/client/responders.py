@@ -57,8 +57,8 @@ class Responder(Protocol):
     def silent(self) -> bool:
         """Whether the request is acknowledged without a message, and none is posted so far."""
 
-    async def acknowledge(self) -> None:
-        """Acknowledge the request within 3 s."""
+    async def acknowledge(self, progress: LayoutView | None = None) -> None:
+        """Acknowledge the request within 3 s; ``progress`` replaces the first progress message."""
 
     async def show(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
         """Edit the message, with few retries: for progress, which may be lost."""
@@ -99,8 +99,8 @@ class InteractionResponder:
         interaction = self._interaction
         return ReplyTarget(interaction.application_id, interaction.token, self._message_id)
 
-    async def acknowledge(self) -> None:
-        """Defer the interaction."""
+    async def acknowledge(self, progress: LayoutView | None = None) -> None:  # noqa: ARG002
+        """Defer the interaction, which shows Discord's own progress."""
         self._message_id = await acknowledge(self._interaction, private=self.private)
 
     async def show(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
@@ -190,9 +190,10 @@ class FollowUpResponder(InteractionResponder):
         """Application id and interaction token, and after the acknowledgement the message."""
         return replace(super().target, only_by_id=True)
 
-    async def acknowledge(self) -> None:
+    async def acknowledge(self, progress: LayoutView | None = None) -> None:
         """Post the first progress, in one attempt: a second one could post it twice."""
-        self._message_id = await follow_up(self._interaction, self._progress, private=self.private)
+        view = progress or self._progress
+        self._message_id = await follow_up(self._interaction, view, private=self.private)
 
     @property
     def _webhook_message(self) -> Any:

@@ -131,7 +131,7 @@ class Recommend(commands.Cog):
         private = await self._options.private(interaction.guild_id, True if hidden else None)
         responder = InteractionResponder(interaction, private=private)
         handler = self._handlers.more(int(parts[0]), options.visible_to_one(private))
-        await self._runner.run(responder, "more", handler, skip_cooldown=True)
+        await self._runner.run(responder, "more", handler, quick=True)
 
     async def details(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
         """Handle Details: send the full layout of a response to the user alone."""

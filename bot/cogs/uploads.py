@@ -125,11 +125,12 @@ class Uploads(commands.Cog):
         watched: bool,
     ) -> None:
         kind = WATCHED if watched else "upload"
+        # A voice message that nobody addresses to the bot is seldom a question: it never waits.
+        seldom_asked = watched and message.flags.voice
         try:
-            await self._runner.run_series(kind, steps, link=link)
+            await self._runner.run_series(kind, steps, link=link, may_wait=not seldom_asked)
         except RequestDeclined as declined:
-            # A voice message that nobody addresses to the bot is seldom a question.
-            if not (watched and message.flags.voice):
+            if not seldom_asked:
                 raise
             log.info("voice message passed over: %s", declined.key)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -87,7 +88,7 @@ class RequestRunner:
         handler: Handler,
         *,
         link: bool = False,
-        skip_cooldown: bool = False,
+        quick: bool = False,
     ) -> None:
         """Admit and acknowledge a request, run its handler and send the response.
 
@@ -95,7 +96,7 @@ class RequestRunner:
         acknowledgement raises, so that the error message is private.
         """
         steps = [(responder, handler)]
-        await self.run_series(kind, steps, link=link, skip_cooldown=skip_cooldown)
+        await self.run_series(kind, steps, link=link, quick=quick)
 
     async def run_series(
         self,
@@ -103,18 +104,19 @@ class RequestRunner:
         steps: Sequence[tuple[Responder, Handler]],
         *,
         link: bool = False,
-        skip_cooldown: bool = False,
+        quick: bool = False,
+        may_wait: bool = True,
     ) -> None:
         """Admit one request of several clips, and run its handlers one after the other.
 
         Each has a message of its own. A message that cannot be posted does not stop the next ones,
-        unless it is the first.
+        unless it is the first. ``quick`` and ``may_wait`` are those of `Admission.admit`.
         """
         (first, _), last = steps[0], len(steps) - 1
         with (
             self._metrics.declined(),
             self._admission.admit(
-                first.user_id, first.guild_id, link=link, skip_cooldown=skip_cooldown
+                first.user_id, first.guild_id, link=link, quick=quick, may_wait=may_wait
             ) as request,
         ):
             for number, (responder, handler) in enumerate(steps):
@@ -140,7 +142,7 @@ class RequestRunner:
         last: bool = True,
     ) -> None:
         with self._metrics.request(kind) as counted:
-            reply_id = await self._open(responder, kind, counted.acknowledged)
+            reply_id = await self._open(responder, kind, request, counted.acknowledged)
             try:
                 response = await self._handle(responder, reply_id, handler, Progress(request))
                 counted.outcome = response.outcome
@@ -161,11 +163,14 @@ class RequestRunner:
             await self._finish(responder, reply_id, response)
         log.info("request finished: %s: %s", kind, counted.outcome)
 
-    async def _open(self, responder: Responder, kind: str, acknowledged: Callable[[], None]) -> int:
+    async def _open(
+        self, responder: Responder, kind: str, request: Request, acknowledged: Callable[[], None]
+    ) -> int:
         """Save the pending reply, then acknowledge: a crash in between leaves no message open."""
         reply_id = await self._recovery.open(kind, responder)
+        waiting = self._progress_view(responder, Progress(request)) if request.waits else None
         try:
-            await responder.acknowledge()
+            await responder.acknowledge(waiting)
             if not responder.silent:
                 acknowledged()
         except (aiohttp.ClientError, OSError, TimeoutError):
@@ -181,7 +186,7 @@ class RequestRunner:
         self, responder: Responder, reply_id: int, handler: Handler, progress: Progress
     ) -> Response:
         """Run the handler in a task of its own and show its progress meanwhile."""
-        handling = asyncio.ensure_future(handler(progress))
+        handling = asyncio.ensure_future(self._in_turn(handler, progress))
         try:
             await self._show_progress(responder, reply_id, progress, handling)
         except BaseException:
@@ -189,6 +194,11 @@ class RequestRunner:
             await asyncio.wait([handling])
             raise
         return handling.result()
+
+    async def _in_turn(self, handler: Handler, progress: Progress) -> Response:
+        """Wait for the user's turn, then run the handler."""
+        await self._admission.turn(progress.request)
+        return await handler(progress)
 
     async def _show_progress(
         self,
@@ -201,7 +211,6 @@ class RequestRunner:
 
         An edit in flight is awaited.
         """
-        localizer = Localizer(self._translations, responder.locale)
         shown: tuple[str, int] | None = None
         pause_s = min(_FIRST_PROGRESS_S, self._progress_every_s)
         while not (await asyncio.wait([handling], timeout=pause_s))[0]:
@@ -209,13 +218,24 @@ class RequestRunner:
             if progress.layout is not None:
                 await self._try_to_show(responder, reply_id, progress.layout())
                 continue
-            waits = progress.stage == "analyzing"
-            place = self._admission.place(progress.request) if waits else 0
-            now = ("queued", place) if place else (progress.stage, 0)
+            now = self._stage(progress)
             if now != shown:
                 shown = now
-                view = messages.progress(localizer, now[0], place=place)
+                view = self._progress_view(responder, progress)
                 await self._try_to_show(responder, reply_id, view)
+
+    def _progress_view(self, responder: Responder, progress: Progress) -> LayoutView:
+        stage, number = self._stage(progress)
+        localizer = Localizer(self._translations, responder.locale)
+        return messages.progress(localizer, stage, place=number, wait_s=number)
+
+    def _stage(self, progress: Progress) -> tuple[str, int]:
+        """Return the stage that is shown, with the place in the queue or the seconds to wait."""
+        if progress.request.waits:
+            return "waiting", max(1, math.ceil(self._admission.wait_s(progress.request)))
+        waits = progress.stage == "analyzing"
+        place = self._admission.place(progress.request) if waits else 0
+        return ("queued", place) if place else (progress.stage, 0)
 
     async def _try_to_show(self, responder: Responder, reply_id: int, view: LayoutView) -> None:
         known = responder.target.message_id

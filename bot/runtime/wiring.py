@@ -116,6 +116,7 @@ async def open_app(
                 per_guild=settings.jobs_per_server,
                 direct_messages=settings.jobs_in_direct_messages,
                 link_share=settings.link_share,
+                waiting_per_user=settings.waiting_per_user,
             ),
             workers=resources.pool.size,
         )

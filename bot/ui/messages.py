@@ -59,7 +59,7 @@ from genrec.audio.kinds import format_names
 from genrec.errors import FileMissing, GenrecError, InputRefused
 from genrec.types import Track
 
-STAGES = ("queued", "fetching", "analyzing", "comparing")
+STAGES = ("waiting", "queued", "fetching", "analyzing", "comparing")
 # Codes with many causes: other languages add the English cause in small print.
 MANY_CAUSES = ("link_refused", "unsupported_source", "unsupported_format", "input_refused")
 _MAX_LISTED = 3_500
@@ -115,11 +115,18 @@ class ReindexState:
     absent: int = 0
 
 
-def progress(localizer: Localizer, stage: str, *, place: int = 0) -> ui.LayoutView:
-    """Return the progress message for a stage of STAGES; ``place`` in the queue is from 1."""
+def progress(
+    localizer: Localizer, stage: str, *, place: int = 0, wait_s: float = 0
+) -> ui.LayoutView:
+    """Return the progress message for a stage of STAGES; ``place`` in the queue is from 1.
+
+    ``wait_s`` are the expected seconds until the user's turn.
+    """
     if stage not in STAGES:
         raise ValueError(f"stage {stage!r}: expected one of {STAGES}")
-    if stage != "queued":
+    if stage == "waiting":
+        line = localizer("progress.waiting", time=localizer.duration(wait_s))
+    elif stage != "queued":
         line = localizer(f"progress.{stage}")
     elif place > 1:
         line = localizer("progress.queued", place=place)

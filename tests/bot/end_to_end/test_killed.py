@@ -53,8 +53,8 @@ async def test_restart_corrects_the_messages_of_a_killed_bot(
     sam = discord.person("sam")
     other = await sam.slash("genre", {"clip": clip()})
     await other.wait_ack()
-    refused = await discord.you.wait_message(lambda m: m["components"], channel="dm")
-    assert "still running" in visible_text(refused)
+    waiting = await discord.you.wait_message(lambda m: m["components"], channel="dm")
+    assert "earlier clip" in visible_text(waiting)
     # The pending reply is stored by then, but perhaps not at the acknowledgement.
     for one in (used, other):
         await wait_text(one, "Analysing", 30)
@@ -66,6 +66,7 @@ async def test_restart_corrects_the_messages_of_a_killed_bot(
     try:
         for one in (used, other):
             await one.wait_until(lambda m: "restarted" in visible_text(m), 60)
+        await discord.you.wait_message(lambda m: "restarted" in visible_text(m), channel="dm")
         await discord.wait_ready(60)
         await wait_response(await discord.you.slash("recommend", {"clip": clip()}), 30)
     finally:

@@ -121,7 +121,7 @@ async def test_clips_of_a_message_are_one_request(world: World) -> None:
         # The progress message wakes the local Discord when an analysis has begun.
         await world.discord.wait_for(lambda n=number: len(world.pool.analyzed) == n, 10)
         used = await world.you.slash("genre", {"clip": clip("other.wav", WAV + b"3")})
-        assert "still running" in visible_text(await used.wait_edited())
+        assert "earlier clip" in visible_text(await used.wait_edited())
         world.pool.gate = second
         gate.set()
     await assert_answered(world, message, count=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from genrec.errors import (
     WorkerCrashed,
 )
 from genrec.workers.sandbox import Measure
+from tests.bot.end_to_end.asking import assert_answered
 from tests.bot.end_to_end.conftest import (
     WAV,
     World,
@@ -104,18 +106,60 @@ async def test_unhandled_error_shows_the_id_of_the_log(world: World, caplog) -> 
     assert record.getMessage().rsplit(" ", 1)[1] in text
 
 
-async def test_second_request_of_a_user_is_declined_while_the_first_runs(world: World) -> None:
+async def test_further_requests_of_a_user_wait_and_say_so(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    async with bot_on(discord, tmp_path, progress_every_s=0.1, cooldown_s=0.5) as world:
+        world.pool.gate = asyncio.Event()
+        used = []
+        for _ in range(3):
+            used.append(await world.you.slash("recommend", {"clip": clip()}))
+            await used[-1].wait_ack()
+        for waiting in used[1:]:
+            assert re.search(r"earlier clip: about \d+ s left", await wait_text(waiting, "Waiting"))
+        fourth = await world.you.slash("recommend", {"clip": clip()})
+        assert await wait_text(fourth, "already waiting")
+        assert fourth.ephemeral
+        world.pool.gate.set()
+        for answered in used:
+            await wait_response(answered)
+        discord.assert_clean()
+
+
+async def test_second_request_of_a_user_is_declined_where_none_may_wait(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    async with bot_on(discord, tmp_path, waiting_per_user=0) as world:
+        world.pool.gate = asyncio.Event()
+        first = await world.you.slash("recommend", {"clip": clip()})
+        await first.wait_ack()
+        second = await world.you.slash("recommend", {"clip": clip()})
+        assert await wait_text(second, "still running")
+        assert second.ephemeral
+        world.pool.gate.set()
+        await wait_response(first)
+
+
+async def test_further_upload_waits_its_turn(discord: LocalDiscord, tmp_path: Path) -> None:
+    async with bot_on(discord, tmp_path, cooldown_s=0.5) as world:
+        await wait_text(await world.you.slash("settings uploads"), "now answers")
+        sent = [await world.you.say(uploads=[clip(f"{n}.wav", WAV + n.encode())]) for n in "12"]
+        for message in sent:
+            await assert_answered(world, message)
+        discord.assert_clean()
+
+
+async def test_waiting_request_is_corrected_at_a_stop(world: World) -> None:
     world.pool.gate = asyncio.Event()
-    first = await world.you.slash("recommend", {"clip": clip()})
-    await first.wait_ack()
-    second = await world.you.slash("recommend", {"clip": clip()})
-    assert await wait_text(second, "still running")
-    assert second.ephemeral
-    world.pool.gate.set()
-    await wait_response(first)
+    used = [await world.you.slash("recommend", {"clip": clip()}) for _ in range(2)]
+    for one in used:
+        await one.wait_ack()
+    await world.app.admission.close(finish_s=0, correct_s=2)
+    for one in used:
+        assert await wait_text(one, "restarted")
 
 
-async def test_request_in_the_cooldown_is_declined_but_not_more_like_this(
+async def test_request_in_a_long_cooldown_is_declined_but_not_more_like_this(
     discord: LocalDiscord, tmp_path: Path
 ) -> None:
     async with bot_on(discord, tmp_path, cooldown_s=600) as world:

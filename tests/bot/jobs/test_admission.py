@@ -1,4 +1,4 @@
-"""Admission: cooldown, limits, places in the queue, and the end of requests at a stop."""
+"""Admission: turns, cooldown, limits, places in the queue, and the end of requests at a stop."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Clock:
 def admission(
     clock: Clock | None = None, *, cooldown_s: float = 5, workers: int = 1, **limits: float
 ) -> Admission:
-    given = {"per_guild": 2, "direct_messages": 9, "total": 3} | limits
+    given = {"per_guild": 2, "direct_messages": 9, "total": 3, "waiting_per_user": 0} | limits
     return Admission(
         cooldown_s=cooldown_s,
         limits=RequestLimits(**given),
@@ -53,7 +53,7 @@ async def test_cooldown_starts_with_the_response_and_ends() -> None:
     with pytest.raises(RequestDeclined) as error, at.admit(1, None):
         pass
     assert (key_of(error), error.value.values) == ("cooldown", {"count": 4})
-    with at.admit(1, None, skip_cooldown=True):
+    with at.admit(1, None, quick=True):
         pass
     clock.now += 5
     with at.admit(1, None):
@@ -170,6 +170,135 @@ async def test_users_after_their_cooldown_are_deleted(monkeypatch) -> None:
         with at.admit(user, None):
             pass
     assert len(at._released_at) <= 12
+
+
+def queueing(clock: Clock | None = None, **changes: float) -> Admission:
+    """Return an admission in which two further requests of a user wait."""
+    given = {"per_guild": 8, "total": 20, "waiting_per_user": 2} | changes
+    return admission(clock, **given)
+
+
+async def test_further_requests_of_a_user_wait_their_turn_in_order() -> None:
+    at, ran = queueing(cooldown_s=0), []
+
+    async def run(number: int) -> None:
+        with at.admit(1, 7) as request:
+            await at.turn(request)
+            assert not request.waits
+            ran.append(number)
+            await asyncio.sleep(0)
+
+    async with asyncio.timeout(5):
+        await asyncio.gather(*(run(number) for number in range(3)))
+    assert ran == [0, 1, 2]
+    assert at.running == 0
+    assert not at._by_user
+    assert not at._behind
+
+
+async def test_turn_comes_after_the_cooldown(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, slept = Clock(), []
+    at = queueing(clock)
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        clock.now += seconds
+
+    monkeypatch.setattr("bot.jobs.admission.asyncio.sleep", sleep)
+    with at.admit(1, 7):
+        clock.now += 3
+    clock.now += 1
+    with at.admit(1, 7) as request:
+        assert request.waits
+        assert at.wait_s(request) == 4
+        await at.turn(request)
+        assert at.wait_s(request) == 0
+    assert slept == [4]
+
+
+async def test_expected_wait_counts_what_runs_and_waits_before() -> None:
+    clock = Clock()
+    at = queueing(clock)
+    with at.admit(1, 7), at.admit(1, 7) as second, at.admit(1, 7) as third:
+        assert at.wait_s(second) == 5 + 5  # the rest of a typical request, then the cooldown
+        assert at.wait_s(third) == at.wait_s(second) + 5 + 5
+        clock.now += 3
+        assert at.wait_s(second) == 2 + 5
+        clock.now += 60
+        assert at.wait_s(second) == 1 + 5
+
+
+async def test_requests_above_those_that_may_wait_are_declined() -> None:
+    at = queueing()
+    with at.admit(1, 7), at.admit(1, 7), at.admit(1, 7):
+        with pytest.raises(RequestDeclined) as error, at.admit(1, 7):
+            pass
+        assert key_of(error) == "own_clips_waiting"
+        with at.admit(2, 7):
+            assert at.running == 4
+
+
+async def test_long_wait_is_declined() -> None:
+    at = queueing(cooldown_s=600)
+    with at.admit(1, 7):
+        with pytest.raises(RequestDeclined) as error, at.admit(1, 7):
+            pass
+        assert key_of(error) == "own_job_running"
+    with pytest.raises(RequestDeclined) as error, at.admit(1, 7):
+        pass
+    assert (key_of(error), error.value.values) == ("cooldown", {"count": 600})
+
+
+async def test_waiting_requests_leave_half_of_the_places_to_others() -> None:
+    at = queueing(per_guild=4, total=6)
+    with at.admit(1, 7), at.admit(1, 7), at.admit(1, 7):
+        with pytest.raises(RequestDeclined) as error, at.admit(1, 7):
+            pass
+        assert key_of(error) == "own_clips_waiting"
+        with at.admit(2, 7):
+            with pytest.raises(RequestDeclined) as error, at.admit(2, 7):
+                pass
+            assert key_of(error) == "own_job_running"
+        with at.admit(3, 8), at.admit(3, 8), pytest.raises(RequestDeclined), at.admit(3, 8):
+            pass  # three of six wait already
+
+
+async def test_request_that_may_not_wait_is_declined() -> None:
+    at = queueing()
+    with at.admit(1, 7), pytest.raises(RequestDeclined), at.admit(1, 7, may_wait=False):
+        pass
+
+
+async def test_quick_request_runs_beside_others_of_its_user_and_only_once() -> None:
+    at = queueing()
+    with at.admit(1, 7), at.admit(1, 7, quick=True) as quick:
+        await at.turn(quick)
+        with pytest.raises(RequestDeclined), at.admit(1, 7, quick=True):
+            pass
+        at.release(quick)
+        with at.admit(1, 7, quick=True) as other:
+            at.release(quick)
+            assert at._quick == {1: other}
+
+
+async def test_cancelled_request_gives_its_place_to_the_next() -> None:
+    at, ran = queueing(cooldown_s=0), []
+
+    async def run(number: int, seconds: float) -> None:
+        with at.admit(1, 7) as request:
+            await at.turn(request)
+            ran.append(number)
+            await asyncio.sleep(seconds)
+
+    tasks = [asyncio.create_task(run(0, 60))]
+    await asyncio.sleep(0)
+    tasks += [asyncio.create_task(run(n, 0)) for n in (1, 2)]
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    tasks[0].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert ran == [0, 2]
+    assert at.running == 0
 
 
 async def test_close_waits_then_cancels_the_rest() -> None:
