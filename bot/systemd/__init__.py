@@ -1,0 +1,1 @@
+"""Service files for systemd: templates, and the text with the paths of an installation."""
