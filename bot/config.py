@@ -5,11 +5,20 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    Field,
+    IPvAnyAddress,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -19,12 +28,15 @@ from pydantic_settings import (
 
 from bot.errors import SettingsError
 from bot.locations import IN_CLONE, default_database
+from bot.secret_files import open_files, with_secrets
 from bot.setting_names import unknown_names
 from bot.ui.track_links import DEFAULT_SITE, SITES, TEMPLATE_FAULTS, template_fault
 from genrec.types import MAX_ANALYZED_S
 
 PREFIX = "GENREC_"
 _TOKEN_VARIABLE = f"{PREFIX}DISCORD_TOKEN"
+SECRETS = ("discord_token", "link_proxy")  # each may also be in the file of NAME_file
+LOOPBACK = IPv4Address("127.0.0.1")
 # Old name of a setting to its new one; the old name works until 0.2.0.
 RENAMED = {"heard_s": "analyzed_s", "sandbox_port": "local_discord_port"}
 
@@ -38,6 +50,11 @@ class Settings(BaseSettings):
 
     discord_token: SecretStr | None = Field(
         None, description="The bot's token; without it genrec runs on the local Discord."
+    )
+    discord_token_file: Path | None = Field(
+        None,
+        description="File with the bot's token, in place of GENREC_DISCORD_TOKEN; only you should"
+        " be able to read it.",
     )
     preset: Path = Field(Path("models/resnet50"), description="Folder of the preset.")
     database: Path = Field(
@@ -166,6 +183,9 @@ class Settings(BaseSettings):
         None, description="Cookies in Netscape format, for YouTube only."
     )
     link_proxy: str = Field("", description="HTTP proxy for pages, as http://host:port.")
+    link_proxy_file: Path | None = Field(
+        None, description="File with the proxy's address, in place of GENREC_LINK_PROXY."
+    )
     message_content: bool = Field(
         True,
         description="Request the Message Content intent, which uploads without a mention need.",
@@ -210,17 +230,27 @@ class Settings(BaseSettings):
         description="Requests that are refused if `genrec doctor` reports an incomplete sandbox:"
         " `refuse-links`, `refuse-all` (links and uploads), or `allow` (none).",
     )
+    http_host: IPvAnyAddress = Field(
+        LOOPBACK,
+        description="Address on which /healthz, /readyz and /metrics listen; `0.0.0.0` means all"
+        " of the machine or container.",
+    )
     http_port: int = Field(
         9090,
         ge=0,
         le=65535,
-        description="Loopback port of /healthz, /readyz and /metrics; 0 turns them off.",
+        description="Port of /healthz, /readyz and /metrics; 0 turns them off.",
+    )
+    local_discord_host: IPvAnyAddress = Field(
+        LOOPBACK,
+        description="Address on which the local Discord listens: a loopback address, or `0.0.0.0`"
+        " in a container.",
     )
     local_discord_port: int = Field(
         8080,
         ge=0,
         le=65535,
-        description="Loopback port of the local Discord; 0 takes any free port.",
+        description="Port of the local Discord; 0 takes any free port.",
     )
     log_format: Literal["text", "json"] = Field("text", description="`text` or `json`.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
@@ -236,9 +266,22 @@ class Settings(BaseSettings):
         copied = {RENAMED[old]: values[old] for old in RENAMED if old in values}
         return copied | values
 
+    @model_validator(mode="before")
+    @classmethod
+    def _read_secrets(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Read each secret whose file is set."""
+        return with_secrets(values, SECRETS, PREFIX)
+
+    @field_validator("local_discord_host")
+    @classmethod
+    def _reachable_as_loopback(cls, value: IPvAnyAddress) -> IPvAnyAddress:
+        if not value.is_loopback and not value.is_unspecified:
+            raise ValueError(f"is {value}: the bot itself must reach it; set 127.0.0.1 or 0.0.0.0")
+        return value
+
     @field_validator(
-        "discord_token", "library", "development_server", "ytdlp_dir", "js_runtime", "cookies_file",
-        "path_root",
+        "discord_token", "discord_token_file", "link_proxy_file", "library", "development_server",
+        "ytdlp_dir", "js_runtime", "cookies_file", "path_root",
         mode="before",
     )  # fmt: skip
     @classmethod
@@ -303,10 +346,7 @@ def load_settings(*, env_file: Path | None = Path(".env")) -> Settings:
     try:
         settings = Settings(**options)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{PREFIX}{str(detail['loc'][0]).upper()}: {_message(detail['msg'])}"
-            for detail in error.errors(include_input=False, include_url=False)
-        )
+        faults = "; ".join(_faults(error))
         # The cause would print the values, and the token is one of them.
         raise SettingsError(f"A setting cannot be used: {faults}.") from None
     except ValueError as error:
@@ -335,8 +375,20 @@ def remove_token_from_environment() -> None:
         del os.environ[variable]
 
 
-def _message(message: str) -> str:
-    return message.removeprefix("Value error, ")
+def _faults(error: ValidationError) -> Iterator[str]:
+    """Yield each fault with its variable; that of several variables names them itself."""
+    for detail in error.errors(include_input=False, include_url=False):
+        message = detail["msg"].removeprefix("Value error, ")
+        name = "".join(f"{PREFIX}{str(place).upper()}: " for place in detail["loc"][:1])
+        yield f"{name}{message}"
+
+
+def open_secrets(settings: Settings, *, env_file: Path = Path(".env")) -> list[str]:
+    """Return a warning for each file with a secret that other users of the machine can open."""
+    files = {f"{PREFIX}{name.upper()}_FILE": getattr(settings, f"{name}_file") for name in SECRETS}
+    if settings.token and settings.discord_token_file is None:
+        files["the token's settings"] = env_file
+    return list(open_files(files))
 
 
 def installed_version() -> str:
@@ -366,21 +418,3 @@ def unknown_settings(*, env_file: Path | None = Path(".env")) -> list[str]:
     given = {name.upper() for name in (*os.environ, *in_file)}
     known = [f"{PREFIX}{name.upper()}" for name in Settings.model_fields]
     return unknown_names((name for name in given if name.startswith(PREFIX)), known)
-
-
-def settings_table() -> str:
-    """Return a Markdown table of the settings: name, meaning, default."""
-    rows = ["| Variable | Meaning | Default |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        if name in RENAMED:
-            continue
-        default = field.default
-        shown = "none" if default is None or default in ("", ()) else f"`{_plain(default)}`"
-        rows.append(f"| `{PREFIX}{name.upper()}` | {field.description} | {shown} |")
-    return "\n".join(rows) + "\n"
-
-
-def _plain(default: object) -> str:
-    if isinstance(default, bool):
-        return "on" if default else "off"
-    return default.as_posix() if isinstance(default, Path) else str(default)

@@ -120,4 +120,6 @@ def set_up_logs(
     # These log every HTTP request at INFO, and every statement with its parameters at DEBUG.
     logging.getLogger("aiohttp.access").setLevel(max(logging.WARNING, root.level))
     logging.getLogger("aiosqlite").setLevel(max(logging.INFO, root.level))
+    # This logs everything that Discord sends at DEBUG, the texts of messages too.
+    logging.getLogger("discord").setLevel(max(logging.INFO, root.level))
     return handler

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-from prometheus_client.core import CounterMetricFamily
+import prometheus_client
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
+from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from bot.errors import RequestDeclined
+from bot.metric_definitions import BY_NAME, MetricDefinition
 
-_ACKNOWLEDGED_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
-_RESPONDED_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 300.0)
+Read = Callable[[], float | Mapping[str, float]]
+"""Returns a value, or the values by label of a metric with one label."""
+
+_UNANSWERED = ("interrupted", "lost")
 
 
 class RequestMetrics:
@@ -30,52 +41,46 @@ class RequestMetrics:
 
 
 class Metrics:
-    """Counters and histograms of one running bot."""
+    """Counters, histograms and states of one running bot."""
 
     def __init__(self) -> None:
+        # A time of creation for each series would double their number, and nothing here uses it.
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
-        self._requests = Counter(
-            "genrec_questions",
-            "Requests by kind and outcome",
-            ["kind", "outcome"],
-            registry=self.registry,
-        )
-        self._declined = Counter(
-            "genrec_declined", "Requests declined by admission", ["why"], registry=self.registry
-        )
-        self._acknowledged = Histogram(
-            "genrec_acknowledge_seconds",
-            "Seconds from the event to its acknowledgement",
-            buckets=_ACKNOWLEDGED_S,
-            registry=self.registry,
-        )
-        self._responded = Histogram(
-            "genrec_answer_seconds",
-            "Seconds from the event to the response",
-            buckets=_RESPONDED_S,
-            registry=self.registry,
-        )
-        self._votes = Counter("genrec_votes", "Thumbs", ["verdict"], registry=self.registry)
-        self._repeated = Counter(
-            "genrec_repeated_events", "Events that Discord sent twice", registry=self.registry
-        )
+        ProcessCollector(registry=self.registry)
+        self._states = _States()
+        self.registry.register(self._states)
+        self._requests = self._counter("genrec_requests_total")
+        self._refusals = self._counter("genrec_refusals_total")
+        self._acknowledged = self._histogram("genrec_acknowledge_seconds")
+        self._answered = self._histogram("genrec_answer_seconds")
+        self._votes = self._counter("genrec_votes_total")
+        self._repeated = self._counter("genrec_repeated_events_total")
+        self._connections = self._counter("genrec_gateway_connections_total")
+        self.answered = self.unanswered = 0
+        """Numbers of requests with an answer, and of those that were interrupted or lost."""
 
-    def gauge(self, name: str, meaning: str, read: Callable[[], float]) -> None:
-        """Export a value that is read at each scrape."""
-        Gauge(name, meaning, registry=self.registry).set_function(read)
+    def _counter(self, name: str) -> Counter:
+        metric = BY_NAME[name]
+        return Counter(metric.family, metric.meaning, list(metric.labels), registry=self.registry)
 
-    def states(self, name: str, meaning: str, label: str, states: Mapping[str, bool]) -> None:
-        """Export 1 or 0 for each state, with its name as the label."""
-        gauge = Gauge(name, meaning, [label], registry=self.registry)
-        for state, value in states.items():
-            gauge.labels(state).set(value)
+    def _histogram(self, name: str) -> Histogram:
+        metric = BY_NAME[name]
+        return Histogram(
+            name, metric.meaning, list(metric.labels), buckets=metric.buckets,
+            registry=self.registry,
+        )  # fmt: skip
 
-    def total(self, name: str, meaning: str, read: Callable[[], float]) -> None:
-        """Export a running total that is counted elsewhere and read at each scrape."""
-        self.registry.register(_Total(name, meaning, read))
+    def export(self, name: str, read: Read) -> None:
+        """Export a gauge or counter of `bot.metric_definitions` that is read at each scrape."""
+        self._states.readers[name] = read
+
+    def info(self, name: str, values: Mapping[str, str]) -> None:
+        """Export texts as the labels of a metric that is always 1."""
+        self._states.infos[name] = values
 
     @contextmanager
-    def request(self, kind: str) -> Iterator[RequestMetrics]:
+    def request(self, command: str) -> Iterator[RequestMetrics]:
         """Count one request and time it to the end of the block."""
         started, request = time.monotonic(), RequestMetrics(self._acknowledged)
         try:
@@ -85,17 +90,14 @@ class Metrics:
                 request.outcome = "lost"
             raise
         finally:
-            self._responded.observe(time.monotonic() - started)
-            self._requests.labels(kind, request.outcome).inc()
+            self._answered.labels(command).observe(time.monotonic() - started)
+            self._requests.labels(command, request.outcome).inc()
+            self.answered += request.outcome not in _UNANSWERED
+            self.unanswered += request.outcome in _UNANSWERED
 
-    @contextmanager
-    def declined(self) -> Iterator[None]:
-        """Count a request that the block declines."""
-        try:
-            yield
-        except RequestDeclined as error:
-            self._declined.labels(error.key).inc()
-            raise
+    def refusal(self, code: str) -> None:
+        """Count a message that refuses a request or reports an error."""
+        self._refusals.labels(code).inc()
 
     def vote(self, verdict: str) -> None:
         """Count a thumb."""
@@ -105,17 +107,39 @@ class Metrics:
         """Count an event that Discord sent twice."""
         self._repeated.inc()
 
+    def connected(self) -> None:
+        """Count a session that Discord opened."""
+        self._connections.inc()
+
     def text(self) -> bytes:
         """Return all metrics in Prometheus' text format."""
         return generate_latest(self.registry)
 
 
-class _Total(Collector):
-    """A counter whose value is read from a function."""
+class _States(Collector):
+    """Values that are kept elsewhere and read at each scrape."""
 
-    def __init__(self, name: str, meaning: str, read: Callable[[], float]) -> None:
-        self._name, self._meaning, self._read = name, meaning, read
+    def __init__(self) -> None:
+        self.readers: dict[str, Read] = {}
+        self.infos: dict[str, Mapping[str, str]] = {}
 
-    def collect(self) -> Iterator[CounterMetricFamily]:
-        """Yield the counter, for the registry."""
-        yield CounterMetricFamily(self._name, self._meaning, value=self._read())
+    def collect(self) -> Iterator[Metric]:
+        """Yield each metric with its present value, without values that are not finite."""
+        for name, values in self.infos.items():
+            metric = BY_NAME[name]
+            yield InfoMetricFamily(metric.family, metric.meaning, value=dict(values))
+        for name, read in self.readers.items():
+            value = read()
+            by_label = value if isinstance(value, Mapping) else {"": value}
+            yield _family(
+                BY_NAME[name],
+                {label: each for label, each in by_label.items() if math.isfinite(each)},
+            )
+
+
+def _family(metric: MetricDefinition, values: Mapping[str, float]) -> Metric:
+    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    family = kind(metric.family, metric.meaning, labels=list(metric.labels))
+    for label, value in values.items():
+        family.add_metric([label] if metric.labels else [], value)
+    return family

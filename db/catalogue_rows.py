@@ -75,6 +75,12 @@ class CatalogueRows:
             mask &= self.artists.mask((artist,))
         return mask
 
+    def count_by_scope(self) -> dict[str, int]:
+        """Return the number of tracks of each scope."""
+        codes = self.scopes.codes[self.ids != REMOVED]
+        counts = np.bincount(codes, minlength=len(self.scopes.names))
+        return dict(zip(self.scopes.names, counts.tolist(), strict=True))
+
 
 @dataclass(frozen=True, slots=True)
 class CatalogueChanges:

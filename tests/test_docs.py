@@ -59,11 +59,11 @@ def test_every_command_and_option_is_documented() -> None:
 
 
 def test_settings_table_matches_code() -> None:
-    from bot.config import settings_table
+    from bot.settings_docs import settings_table
 
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     shown = page.partition("<!-- settings -->\n")[2].partition("<!-- /settings -->")[0]
-    assert shown == settings_table()
+    assert shown == settings_table(), "run: python -m bot.settings_docs"
 
 
 def test_table_of_exit_codes_matches_code() -> None:
@@ -72,6 +72,14 @@ def test_table_of_exit_codes_matches_code() -> None:
     page = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     shown = page.partition("<!-- exit-codes -->\n")[2].partition("<!-- /exit-codes -->")[0]
     assert shown == exit_codes_table()
+
+
+def test_table_of_metrics_matches_code() -> None:
+    from bot.metric_definitions import metrics_table
+
+    page = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    shown = page.partition("<!-- metrics -->\n")[2].partition("<!-- /metrics -->")[0]
+    assert shown == metrics_table()
 
 
 def test_table_of_sound_files_matches_code() -> None:

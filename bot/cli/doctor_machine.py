@@ -13,9 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bot.cli.findings import Finding, skip
-from bot.config import Settings, installed_version
+from bot.config import PREFIX, Settings, installed_version
 from bot.errors import SettingsError
-from bot.runtime.health import HOST
 from bot.runtime.instance_lock import instance_lock
 from bot.runtime.resources import open_catalogue
 from bot.runtime.source_policy import source_policy
@@ -39,9 +38,9 @@ def machine_findings(settings: Settings) -> Iterator[Finding]:
     yield _library(settings)
     yield from _folders(settings)
     yield from _disk(settings)
-    yield _port("http port", settings.http_port, "GENREC_HTTP_PORT", settings)
+    yield _port(settings, "http", "http port")
     if settings.token is None:
-        yield _port("page port", settings.local_discord_port, "GENREC_LOCAL_DISCORD_PORT", settings)
+        yield _port(settings, "local_discord", "page port")
     yield _javascript(settings)
 
 
@@ -135,14 +134,16 @@ def _existing(path: Path) -> Path:
     return next((one for one in path.absolute().parents if one.is_dir()), Path("/"))
 
 
-def _port(name: str, port: int, variable: str, settings: Settings) -> Finding:
-    """Check that a loopback port can be bound, or that the running bot has it."""
+def _port(settings: Settings, setting: str, name: str) -> Finding:
+    """Check that the port of a setting can be bound, or that the running bot has it."""
+    host, port = getattr(settings, f"{setting}_host"), getattr(settings, f"{setting}_port")
+    variable = f"{PREFIX}{setting.upper()}_PORT"
     if not port:
         return skip(name, f"{variable} is 0")
     try:
-        with socket.socket() as probe:
+        with socket.socket(socket.AF_INET if host.version == 4 else socket.AF_INET6) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((HOST, port))
+            probe.bind((str(host), port))
     except OSError as error:
         if _bot_runs(settings):
             return Finding(name, ok=True, note=f"{port} is in use while the bot runs", vital=False)

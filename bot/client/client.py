@@ -90,6 +90,7 @@ class Client(commands.AutoShardedBot):
         dedup: EventDedup,
         errors: ErrorHandler,
         set_up: Callable[[Client], Awaitable[None]],
+        on_connected: Callable[[Client], None],
         forget_guild: Callable[[int], Awaitable[None]],
         compare_guilds: Callable[[Client], Awaitable[None]],
     ) -> None:
@@ -113,6 +114,7 @@ class Client(commands.AutoShardedBot):
             tree_cls=lambda client: Tree(client, dedup=dedup, errors=errors),  # type: ignore[arg-type]
         )
         self._set_up = set_up
+        self._on_connected = on_connected
         self._forget_guild = forget_guild
         self.successor: Client | None = None
         """The client that replaced this one, for requests that started with it."""
@@ -143,7 +145,8 @@ class Client(commands.AutoShardedBot):
         """Do nothing: genrec has no text commands, and cogs have listeners of their own."""
 
     async def on_ready(self) -> None:
-        """Delete the data of guilds that removed the bot while it was not connected."""
+        """Report the connection, and delete the data of guilds that removed the bot meanwhile."""
+        self._on_connected(self)
         self.run_in_background(partial(self._compare_guilds, self))
 
     async def on_guild_join(self, guild: discord.Guild) -> None:

@@ -34,10 +34,12 @@ class ErrorHandler:
         translations: Translations,
         limits: Limits,
         on_unanswered: Callable[[discord.Message], Awaitable[None]] | None = None,
+        on_refusal: Callable[[str], None] = lambda code: None,
     ) -> None:
         self._translations = translations
         self._limits = limits
         self._on_unanswered = on_unanswered
+        self._on_refusal = on_refusal
 
     def message_of(self, error: BaseException, locale: object, *, clip: str = "") -> LayoutView:
         """Return the message of an error, and log an error that is not the user's fault.
@@ -45,6 +47,7 @@ class ErrorHandler:
         ``clip`` is the name of the clip, if the error is that of one among several.
         """
         error, localizer = unwrapped(error), Localizer(self._translations, locale)
+        self._on_refusal(outcome_of(error))
         if isinstance(error, RequestDeclined):
             return messages.decline(localizer, error.key, **error.values)
         if isinstance(error, GenrecError):
@@ -76,6 +79,8 @@ class ErrorHandler:
     ) -> LayoutView:
         """Return the message about the clips of a message that get no answer, and why."""
         localizer = Localizer(self._translations, locale)
+        for _, error in refused:
+            self._on_refusal(outcome_of(error))
         return messages.not_answered(localizer, refused, self._limits, left_out=left_out)
 
     async def respond(self, interaction: discord.Interaction, error: BaseException) -> None:

@@ -113,12 +113,9 @@ class RequestRunner:
         unless it is the first. ``quick`` and ``may_wait`` are those of `Admission.admit`.
         """
         (first, _), last = steps[0], len(steps) - 1
-        with (
-            self._metrics.declined(),
-            self._admission.admit(
-                first.user_id, first.guild_id, link=link, quick=quick, may_wait=may_wait
-            ) as request,
-        ):
+        with self._admission.admit(
+            first.user_id, first.guild_id, link=link, quick=quick, may_wait=may_wait
+        ) as request:
             for number, (responder, handler) in enumerate(steps):
                 try:
                     await self._run(responder, kind, handler, request, last=number == last)

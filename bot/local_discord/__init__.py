@@ -1,8 +1,9 @@
 """Imitation of Discord's API on loopback, for an unmodified discord.py client and a browser page.
 
-``genrec run`` uses it without a token, and so do the demo and the tests. It is a test double and
-binds loopback only. It imitates REST v10, gateway v10 and attachments with Discord's rules: 3 s to
-acknowledge, 15 min to edit, permissions, lengths, Components V2. On request it imitates faults.
+``genrec run`` uses it without a token, and so do the demo and the tests. It is a test double: bot
+and browser reach it over loopback. It imitates REST v10, gateway v10 and attachments with Discord's
+rules: 3 s to acknowledge, 15 min to edit, permissions, lengths, Components V2. On request it
+imitates faults.
 
 Start it, redirect discord.py to it, and act as a person::
 
@@ -16,11 +17,14 @@ Start it, redirect discord.py to it, and act as a person::
             answer = await used.wait_edited(20)   # the message, no longer "thinking"
             print(visible_text(answer), buttons(answer))
 
-``LocalDiscord(*, host="127.0.0.1", port=0, token=None, message_content=True, schema=None,
-ack_deadline_s=3.0, token_lifetime_s=900.0, heartbeat_s=41.25)``
-    ``message_content=False`` is the switch in the developer portal: the intent is then refused
-    with close code 4014. ``schema`` is a ``bot.local_discord.schema.Schema(path)``, which validates
-    request bodies and responses against Discord's OpenAPI description.
+``LocalDiscord(*, host="127.0.0.1", port=0, listen="", token=None, message_content=True,
+schema=None, ack_deadline_s=3.0, token_lifetime_s=900.0, heartbeat_s=41.25)``
+    ``listen`` is the address that it binds, ``host`` by default. In a container it is 0.0.0.0, and
+    the container engine publishes the port on the machine's loopback: the Host header, the page's
+    key and the bot's token are checked as ever. ``message_content=False`` is the switch in the
+    developer portal: the intent is then refused with close code 4014. ``schema`` is a
+    ``bot.local_discord.schema.Schema(path)``, which validates request bodies and responses against
+    Discord's OpenAPI description.
 
     - addresses: ``url``, ``page_url`` (with its key), ``cdn_url``, ``token``
     - state: ``guild`` ("Local Discord"), ``channel("music")``, ``dm(person)``, ``you``,

@@ -1,4 +1,4 @@
-"""The local Discord server: one loopback port for REST, gateway, attachments and chat page."""
+"""The local Discord server: one port for REST, gateway, attachments and chat page."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import TracebackType
 
+EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104 - for a container, which publishes one port
 MAX_REQUEST_BYTES = 256 << 20  # for a person's uploads; the bot's have Discord's limit of 10 MiB
 
 T = TypeVar("T")
@@ -46,6 +47,7 @@ class LocalDiscord:
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        listen: str = "",
         token: str | None = None,
         message_content: bool = True,
         schema: BodySchema | None = None,
@@ -58,7 +60,9 @@ class LocalDiscord:
                 f"host={host} is not a loopback address. The local Discord accepts connections"
                 " from this machine only: use 127.0.0.1."
             )
-        self.host, self.port = host, port
+        if listen and not is_loopback(listen) and listen not in EVERY_ADDRESS:
+            raise ValueError(f"listen={listen}: expected a loopback address, 0.0.0.0 or ::")
+        self.host, self.port, self._listen = host, port, listen or host
         self.token = token or f"local.{secrets.token_urlsafe(16)}"
         self.state = DiscordState()
         self.cdn = Cdn()
@@ -104,11 +108,11 @@ class LocalDiscord:
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await self._runner.setup()
         try:
-            await web.TCPSite(self._runner, self.host, self.port).start()
+            await web.TCPSite(self._runner, self._listen, self.port).start()
         except OSError as error:
             await self._runner.cleanup()
             raise GenrecError(
-                f"Port {self.port} of {self.host} cannot be used ({error.strerror}). Set"
+                f"Port {self.port} of {self._listen} cannot be used ({error.strerror}). Set"
                 " GENREC_LOCAL_DISCORD_PORT to another port, or to 0 for any free port."
             ) from error
         self.port = self._runner.addresses[0][1]

@@ -14,11 +14,11 @@ from pathlib import Path
 import discord
 
 from bot.client.client import SYNC_ERRORS
-from bot.config import Settings, renamed_settings, unknown_settings
+from bot.config import Settings, open_secrets, renamed_settings, unknown_settings
 from bot.errors import SettingsError
 from bot.local_discord import LocalDiscord
 from bot.logs import set_up_logs
-from bot.runtime.lifecycle import LOGIN_REFUSED, run_until_stopped
+from bot.runtime.lifecycle import LOGIN_REFUSED, StopEvent, run_until_stopped
 from bot.runtime.secrets import protect_secrets
 from bot.runtime.source_policy import source_policy, warn_of_old_ytdlp
 from bot.runtime.wiring import App, make_client, open_app
@@ -29,13 +29,15 @@ from genrec.workers.pool import AnalysisPool
 
 log = logging.getLogger(__name__)
 
+LOOPBACK = {4: "127.0.0.1", 6: "::1"}  # by the version of the Internet Protocol
 
-async def serve(settings: Settings, *, stop: asyncio.Event | None = None) -> None:
-    """Run the bot on Discord, or without a token on the local one, until a signal or ``stop``."""
-    stop = stop or asyncio.Event()
+
+async def serve(settings: Settings) -> None:
+    """Run the bot on Discord, or without a token on the local one, until a signal."""
+    stop = StopEvent()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, stop.set)
+        loop.add_signal_handler(name, stop.set_by, name)
     if settings.token:
         async with open_app(settings, policy=source_policy(settings)) as app:
             await run_until_stopped(app, settings.token, stop=stop)
@@ -59,7 +61,12 @@ async def open_local(settings: Settings) -> AsyncIterator[tuple[LocalDiscord, Ap
     """
     # A guild of the real Discord: commands registered there alone would be missing here.
     settings = settings.model_copy(update={"development_server": None})
-    async with LocalDiscord(port=settings.local_discord_port) as local:
+    listen = settings.local_discord_host
+    async with LocalDiscord(
+        host=str(LOOPBACK[listen.version] if listen.is_unspecified else listen),
+        listen=str(listen),
+        port=settings.local_discord_port,
+    ) as local:
         with local.patch_discord_py():
             async with open_app(
                 settings, policy=local_policy(settings, local), force_sync=True
@@ -92,6 +99,8 @@ def run(settings: Settings) -> None:
         log.warning("renamed setting: %s", warning)
     for warning in unknown_settings():
         log.warning("unknown setting: %s", warning)
+    for warning in open_secrets(settings):
+        log.warning("secret not private: %s", warning)
     warn_of_old_ytdlp(settings)
     log.info("database: %s", settings.database)
     asyncio.run(serve(settings))

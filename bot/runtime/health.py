@@ -1,28 +1,32 @@
-"""HTTP endpoints /healthz, /readyz and /metrics, on loopback only."""
+"""HTTP endpoints /healthz, /readyz and /metrics, on loopback unless another address is set."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from ipaddress import IPv4Address, IPv6Address
 
 from aiohttp import web
 
+from bot.config import LOOPBACK
 from bot.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-HOST = "127.0.0.1"
-
 
 @asynccontextmanager
 async def serve_health(
-    *, port: int, metrics: Metrics, ready: Callable[[], str]
+    *,
+    port: int,
+    metrics: Metrics,
+    ready: Callable[[], str],
+    host: IPv4Address | IPv6Address = LOOPBACK,
 ) -> AsyncIterator[str]:
     """Serve the endpoints for the length of the block, and yield their address.
 
-    ``ready`` returns why the bot is not ready, "" if it is. If the port is in use, the bot runs
-    without endpoints and the address is "".
+    ``ready`` returns why the bot is not ready, "" if it is. If the address cannot be used, the bot
+    runs without endpoints and the address is "".
     """
 
     async def healthz(_: web.Request) -> web.Response:
@@ -49,18 +53,24 @@ async def serve_health(
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, HOST, port)
+        site = web.TCPSite(runner, str(host), port)
         try:
             await site.start()
         except OSError as error:
             log.warning(
-                "health endpoints off: port %s: %s; set GENREC_HTTP_PORT to another port",
-                port,
+                "health endpoints off: %s: %s; set GENREC_HTTP_HOST or GENREC_HTTP_PORT to another",
+                _address(str(host), port),
                 error.strerror,
             )
             yield ""
             return
-        host, bound = runner.addresses[0][:2]
-        yield f"http://{host}:{bound}"
+        address = _address(*runner.addresses[0][:2])
+        if not host.is_loopback:
+            log.info("health endpoints on a network: %s", address)
+        yield address
     finally:
         await runner.cleanup()
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -5,12 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import signal
+import time
 
 import aiohttp
 import discord
 
 from bot.client.client import Client
 from bot.errors import SettingsError
+from bot.metrics import Metrics
+from bot.runtime.exported_state import latencies
 from bot.runtime.health import serve_health
 from bot.runtime.wiring import App, make_client
 from genrec.errors import GenrecError, PoolError, PresetError
@@ -36,12 +40,29 @@ _NO_MESSAGE_CONTENT = (
 )
 
 
+class StopEvent(asyncio.Event):
+    """The event that stops the bot; ``reason`` stands in the log."""
+
+    reason = "requested"
+
+    def set_by(self, name: signal.Signals) -> None:
+        """Stop because of a signal."""
+        self.reason = name.name
+        self.set()
+
+
 async def run_until_stopped(app: App, token: str, *, stop: asyncio.Event) -> None:
     """Run the bot on Discord until ``stop``, then finish or correct running requests."""
-    connection = _Connection(app)
-    port = app.resources.settings.http_port
-    health = serve_health(port=port, metrics=app.metrics, ready=lambda: connection.missing)
-    async with health if port else contextlib.nullcontext():
+    connection, started = _Connection(app), time.monotonic()
+    settings = app.resources.settings
+    health = serve_health(
+        host=settings.http_host,
+        port=settings.http_port,
+        metrics=app.metrics,
+        ready=lambda: connection.missing,
+    )
+    connection.export(app.metrics)
+    async with health if settings.http_port else contextlib.nullcontext():
         warming = asyncio.create_task(_warm(app.resources.pool))
         running = asyncio.create_task(connection.run(token))
         stopping = asyncio.create_task(stop.wait())
@@ -56,8 +77,24 @@ async def run_until_stopped(app: App, token: str, *, stop: asyncio.Event) -> Non
             # A shard that cannot connect retries for ever, even after the client is closed.
             running.cancel()
             await asyncio.wait((running, warming))
+            _log_stop(app, _reason(running, stop), seconds=time.monotonic() - started)
         if not running.cancelled():
             running.result()
+
+
+def _reason(running: asyncio.Task[None], stop: asyncio.Event) -> str:
+    """Return why the bot stops: a signal, a request of the program, or an error."""
+    if stop.is_set():
+        return stop.reason if isinstance(stop, StopEvent) else "requested"
+    error = None if running.cancelled() else running.exception()
+    return f"error {type(error).__name__}" if error else "connection closed"
+
+
+def _log_stop(app: App, reason: str, *, seconds: float) -> None:
+    log.info(
+        "stopped: %s, answered %d requests, %d unanswered, ran %d h %d min",
+        reason, app.metrics.answered, app.metrics.unanswered, seconds // 3600, seconds % 3600 // 60,
+    )  # fmt: skip
 
 
 class _Connection:
@@ -66,6 +103,12 @@ class _Connection:
     def __init__(self, app: App) -> None:
         self._app = app
         self._client: Client | None = None
+
+    def export(self, metrics: Metrics) -> None:
+        """Export the state of the connection."""
+        metrics.export("genrec_ready", lambda: not self.missing)
+        metrics.export("genrec_guilds", lambda: len(self._client.guilds) if self._client else 0)
+        metrics.export("genrec_gateway_latency_seconds", lambda: latencies(self._client))
 
     @property
     def missing(self) -> str:

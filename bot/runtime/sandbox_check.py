@@ -48,9 +48,5 @@ def report_sandbox(settings: Settings, measures: Sequence[Measure], metrics: Met
     gap = sandbox_gap(settings, measures)
     if gap:
         log.warning("sandbox incomplete: %s; see `genrec doctor`", gap)
-    metrics.states(
-        "genrec_sandbox_measure",
-        "Whether a measure of the worker sandbox is in force",
-        "measure",
-        {each.name: each.in_force for each in (*measures, *missing(measures))},
-    )
+    in_force = {each.name: float(each.in_force) for each in (*measures, *missing(measures))}
+    metrics.export("genrec_sandbox_measure", lambda: in_force)

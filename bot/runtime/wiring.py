@@ -40,6 +40,7 @@ from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.reindex import Reindexing
 from bot.jobs.runner import RequestRunner
 from bot.metrics import Metrics
+from bot.runtime.exported_state import export_state, report_connected
 from bot.runtime.instance_lock import instance_lock
 from bot.runtime.resources import OpenPool, Resources, open_recommender
 from bot.runtime.sandbox_check import MeasureSandbox, report_sandbox, restrict_sources
@@ -106,7 +107,10 @@ async def open_app(
         guilds = await GuildSettingsCache.load(db)
         lost = LostPermissions(db=db, guilds=guilds, translations=translations)
         errors = ErrorHandler(
-            translations=translations, limits=limits, on_unanswered=lost.unanswered
+            translations=translations,
+            limits=limits,
+            on_unanswered=lost.unanswered,
+            on_refusal=metrics.refusal,
         )
         recovery = ReplyRecovery(db=db, translations=translations)
         admission = Admission(
@@ -128,7 +132,9 @@ async def open_app(
             metrics=metrics,
             progress_every_s=progress_every_s,
         )
-        _export_metrics(metrics, admission, recovery, resources)
+        export_state(
+            metrics, admission=admission, recovery=recovery, resources=resources, policy=policy
+        )
         yield App(
             resources=resources,
             sources=sources,
@@ -279,6 +285,9 @@ def make_client(app: App, *, message_content: bool, only_sync: bool = False) -> 
         dedup=app.dedup,
         errors=app.errors,
         set_up=set_up,
+        on_connected=partial(
+            report_connected, metrics=app.metrics, index=app.resources.recommender.index
+        ),
         forget_guild=app.guilds.forget,
         compare_guilds=partial(forget_departed_guilds, db=app.resources.db, guilds=app.guilds),
     )
@@ -289,28 +298,3 @@ def _log_invites(client: Client) -> None:
         addresses = invites(client.application_id)
         log.info("invite address: to a server: %s", addresses.server)
         log.info("invite address: to an account: %s", addresses.account)
-
-
-def _export_metrics(
-    metrics: Metrics, admission: Admission, recovery: ReplyRecovery, resources: Resources
-) -> None:
-    pool = resources.pool
-    metrics.gauge(
-        "genrec_database_writable",
-        "1, or 0 while the database cannot be written",
-        lambda: int(recovery.writable),
-    )
-    metrics.gauge("genrec_in_work", "Requests running or waiting", lambda: admission.running)
-    metrics.gauge("genrec_waiting", "Clips waiting for a worker", lambda: pool.waiting)
-    metrics.gauge("genrec_workers", "Analysis processes", lambda: pool.size)
-    index = resources.recommender.index
-    metrics.gauge("genrec_damaged_tracks", "Tracks left out as damaged", lambda: index.damaged)
-    for name, meaning, read in (
-        ("genrec_worker_starts", "Workers started", lambda: pool.stats.started),
-        ("genrec_worker_failed_starts", "Workers not started", lambda: pool.stats.failed_starts),
-        ("genrec_worker_crashes", "Clips whose worker crashed", lambda: pool.stats.crashed),
-        ("genrec_worker_timeouts", "Clips whose worker timed out", lambda: pool.stats.timeouts),
-        ("genrec_worker_recycles", "Workers replaced after many clips",
-         lambda: pool.stats.recycled),
-    ):  # fmt: skip
-        metrics.total(name, meaning, read)

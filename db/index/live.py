@@ -52,6 +52,15 @@ class LiveIndex:
         """Number of tracks that are left out, because their stored embedding is damaged."""
         return 0 if self._index is None else len(self._index.rows.damaged)
 
+    @property
+    def size_bytes(self) -> int:
+        """Size of the embeddings in memory."""
+        return 0 if self._index is None else self._index.rows.matrix.nbytes
+
+    def count_by_scope(self) -> dict[str, int]:
+        """Return the number of tracks of each scope, as of the last update."""
+        return {} if self._index is None else self._index.rows.count_by_scope()
+
     async def save_snapshot(self) -> bool:
         """Write a snapshot if it is worthwhile, and return whether it was written.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,14 @@ from bot.config import (
     RENAMED,
     Settings,
     load_settings,
+    open_secrets,
     renamed_settings,
-    settings_table,
+    unknown_settings,
 )
 from bot.errors import SettingsError
 from bot.runtime import app
+from bot.settings_docs import env_example, settings_table
+from tests.repository import ROOT
 
 TOKEN = "MTk4NjIyNDgzNDcxOTI1MjQ4.Cl2FMQ.ZnCjm1XVW7vRze4b7Cq4se7kKWs"
 
@@ -142,3 +146,108 @@ def test_renamed_setting_is_logged_when_the_bot_starts(monkeypatch, caplog) -> N
     monkeypatch.setattr("bot.runtime.app.asyncio.run", lambda _: None)
     app.run(load_settings(env_file=None))
     assert caplog.text.count(NEW_PORT) == 1
+
+
+def test_env_example_is_made_from_the_settings() -> None:
+    shown = (ROOT / ".env.example").read_text(encoding="utf-8")
+    assert shown == env_example(), "run: python -m bot.settings_docs"
+
+
+def test_env_example_without_its_comment_signs_is_accepted(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(re.sub(r"^#(?=GENREC_)", "", env_example(), flags=re.M))
+    settings, defaults = load_settings(env_file=file), load_settings(env_file=None)
+    assert settings.model_dump() == defaults.model_dump()
+    assert unknown_settings(env_file=file) == []
+
+
+# Secrets in files
+
+
+def secret(folder: Path, text: str = f"{TOKEN}\n", mode: int = 0o600) -> Path:
+    file = folder / "token"
+    file.write_text(text)
+    file.chmod(mode)
+    return file
+
+
+def test_token_is_read_from_its_file(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GENREC_DISCORD_TOKEN_FILE", str(secret(tmp_path)))
+    monkeypatch.setenv("GENREC_DISCORD_TOKEN", "")
+    settings = load_settings(env_file=None)
+    assert settings.token == TOKEN
+    assert TOKEN not in f"{settings!r} {settings.model_dump()}"
+    assert open_secrets(settings) == []
+
+
+def test_address_of_the_proxy_is_read_from_its_file(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GENREC_LINK_PROXY_FILE", str(secret(tmp_path, "http://u:p@proxy:3128")))
+    assert load_settings(env_file=None).link_proxy == "http://u:p@proxy:3128"
+
+
+def test_secret_set_twice_is_refused(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GENREC_DISCORD_TOKEN_FILE", str(secret(tmp_path)))
+    env_file = tmp_path / ".env"
+    env_file.write_text(f"GENREC_DISCORD_TOKEN={TOKEN}")
+    with pytest.raises(SettingsError, match="are both set: remove one of them") as error:
+        load_settings(env_file=env_file)
+    assert "GENREC_DISCORD_TOKEN and GENREC_DISCORD_TOKEN_FILE" in str(error.value)
+    assert TOKEN not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b" \n", b"two words", b"\xff\xfe", b"x" * 5000])
+def test_file_without_a_secret_is_refused(monkeypatch, tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(content)
+    monkeypatch.setenv("GENREC_DISCORD_TOKEN_FILE", str(file))
+    with pytest.raises(SettingsError, match=r"GENREC_DISCORD_TOKEN_FILE: .*holds no secret"):
+        load_settings(env_file=None)
+
+
+def test_missing_secret_file_is_named(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GENREC_DISCORD_TOKEN_FILE", str(tmp_path / "nothing"))
+    with pytest.raises(SettingsError, match=r"TOKEN_FILE: .*nothing cannot be read \(No such"):
+        load_settings(env_file=None)
+
+
+def test_secret_that_others_can_read_causes_a_warning(monkeypatch, tmp_path: Path) -> None:
+    file = secret(tmp_path, mode=0o640)
+    monkeypatch.setenv("GENREC_DISCORD_TOKEN_FILE", str(file))
+    (warning,) = open_secrets(load_settings(env_file=None))
+    assert f"chmod 600 {file}" in warning
+    assert "GENREC_DISCORD_TOKEN_FILE, mode 0640" in warning
+    monkeypatch.delenv("GENREC_DISCORD_TOKEN_FILE")
+    env_file = secret(tmp_path, f"GENREC_DISCORD_TOKEN={TOKEN}", mode=0o644)
+    (warning,) = open_secrets(load_settings(env_file=env_file), env_file=env_file)
+    assert f"chmod 600 {env_file}" in warning
+    env_file.chmod(0o600)
+    assert open_secrets(load_settings(env_file=env_file), env_file=env_file) == []
+
+
+def test_secret_that_the_container_engine_mounts_causes_no_warning(monkeypatch, tmp_path) -> None:
+    file = secret(tmp_path, mode=0o444)
+    monkeypatch.setattr("bot.secret_files.MOUNTED_SECRETS", tmp_path)
+    monkeypatch.setenv("GENREC_DISCORD_TOKEN_FILE", str(file))
+    assert open_secrets(load_settings(env_file=None)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "accepted"),
+    [
+        ("GENREC_HTTP_HOST", "0.0.0.0", True),
+        ("GENREC_HTTP_HOST", "192.0.2.7", True),
+        ("GENREC_HTTP_HOST", "::1", True),
+        ("GENREC_HTTP_HOST", "example.org", False),
+        ("GENREC_LOCAL_DISCORD_HOST", "0.0.0.0", True),
+        ("GENREC_LOCAL_DISCORD_HOST", "::", True),
+        ("GENREC_LOCAL_DISCORD_HOST", "192.0.2.7", False),
+    ],
+)
+def test_address_to_listen_on(monkeypatch, name: str, value: str, accepted: bool) -> None:
+    monkeypatch.setenv(name, value)
+    if not accepted:
+        with pytest.raises(SettingsError, match=name):
+            load_settings(env_file=None)
+        return
+    settings = load_settings(env_file=None)
+    assert str(getattr(settings, name.removeprefix(PREFIX).lower())) == value

@@ -111,6 +111,7 @@ def test_client_logs_no_warning_about_voice_libraries(
         dedup=nothing,
         errors=nothing,
         set_up=nothing,
+        on_connected=nothing,
         forget_guild=nothing,
         compare_guilds=nothing,
     )

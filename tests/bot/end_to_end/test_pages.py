@@ -59,8 +59,8 @@ async def test_metrics_have_the_counters_of_the_pool(world: World) -> None:
     text = world.app.metrics.text().decode()
     for line in (
         "genrec_worker_failed_starts_total 1.0",
-        "genrec_worker_crashes_total 2.0",
-        "genrec_worker_timeouts_total 3.0",
+        'genrec_clips_total{result="crashed"} 2.0',
+        'genrec_clips_total{result="timed_out"} 3.0',
         "genrec_worker_recycles_total 4.0",
     ):
         assert line in text

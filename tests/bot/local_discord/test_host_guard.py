@@ -13,11 +13,38 @@ from genrec.errors import GenrecError
 def test_host_other_than_loopback_raises() -> None:
     with pytest.raises(ValueError, match="not a loopback address"):
         LocalDiscord(host="0.0.0.0")
+    with pytest.raises(
+        ValueError, match=r"listen=192\.0\.2\.1: expected a loopback address, 0\.0\.0\.0"
+    ):
+        LocalDiscord(listen="192.0.2.1")
     with (
         pytest.raises(ValueError, match="expected a loopback"),
         patch_discord_py("http://192.0.2.1:80"),
     ):
         pass
+
+
+async def test_published_port_of_a_container_keeps_all_checks() -> None:
+    async with LocalDiscord(listen="0.0.0.0") as local, aiohttp.ClientSession() as session:
+        assert local.url == f"http://127.0.0.1:{local.port}"
+        # As a container engine forwards it: another address, and the Host that the browser used.
+        page = local.page_url.replace("127.0.0.1", "127.0.0.2")
+        published = {"Host": f"localhost:{local.port}"}
+        assert (await session.get(page, headers=published)).status == 200
+        assert (await session.get(page)).status == 421
+        rebound = {"Host": f"evil.example:{local.port}"}
+        assert (await session.get(page, headers=rebound)).status == 421
+        guessed = f"http://127.0.0.2:{local.port}/page/guess/"
+        assert (await session.get(guessed, headers=published)).status == 404
+        body = {"channel": local.channel("music").id, "content": "hello"}
+        for origin, status in (
+            (None, 403),
+            ("http://evil.example", 403),
+            (f"http://{published['Host']}", 200),
+        ):
+            headers = published | ({"Origin": origin} if origin else {})
+            said = await session.post(f"{page}api/say", json=body, headers=headers)
+            assert said.status == status
 
 
 async def test_port_in_use_is_explained(discord: LocalDiscord) -> None:
