@@ -33,6 +33,16 @@ def match_query(words: list[str]) -> str:
     return " AND ".join(f'"{_phrase(word)}"' for word in words)
 
 
+def typo_query(words: list[str]) -> str:
+    """Return the FTS5 query for texts with similar words: each shares a part with its word.
+
+    A word's first two letters and its halves count as parts, so one typo in each word is found.
+    Short words say little and are left out, if there is a longer one.
+    """
+    longer = [word for word in words if not _is_prefix(word)] or words
+    return " AND ".join(f"({' OR '.join(_parts(word))})" for word in longer)
+
+
 def like_filter(words: list[str]) -> tuple[str, list[str]]:
     """Return the SQL condition and parameters for the same texts, to filter rows ``e``."""
     condition, parameters = "", []
@@ -61,6 +71,19 @@ def register_functions_sync(connection: sqlite3.Connection) -> None:
 def _phrase(word: str) -> str:
     spaced = _WITHOUT_SPACES.sub(r"  \1", word)
     return (f"  {spaced}" if _is_prefix(word) else spaced).replace('"', '""')
+
+
+def _parts(word: str) -> list[str]:
+    half = len(word) // 2
+    if _WITHOUT_SPACES.search(word):
+        parts = [word] if half < 1 else [word[:half], word[half:]]
+    else:
+        parts = [word[:2]]
+        if half >= _MIN_SUBSTRING:
+            parts += [word[:half], word[half:]]
+        elif len(word) > _MIN_SUBSTRING:
+            parts.append(word[-_MIN_SUBSTRING:])
+    return [f'"{_phrase(part)}"' for part in parts]
 
 
 def _is_prefix(word: str) -> bool:

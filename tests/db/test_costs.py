@@ -12,7 +12,9 @@ import pytest_asyncio
 from db import browse, generations
 from db.connection import Database, open_db
 from db.ingest.run import IngestJob, ingest
+from db.similar_names import similar_names
 from db.tracks import Catalogue
+from genrec.page_titles import SongName
 from tests.db.costs import RARE, count_steps, fill_catalogue
 from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyzer, fill, new_track
 
@@ -36,6 +38,13 @@ async def _remove_one(catalogue: Catalogue) -> None:
     await generations.sweep(catalogue.db)
 
 
+async def _by_name(catalogue: Catalogue) -> None:
+    names = [SongName("Song 0000007", "Artist 000007")]
+    found = similar_names(catalogue.db, MODEL, ["library"], names)
+    assert len(await anext(found)) == 1
+    await found.aclose()
+
+
 OPERATIONS: Mapping[str, Operation] = {
     "first page": lambda c: c.browse(MODEL, "library"),
     "page in the middle": _middle_page,
@@ -47,6 +56,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "common and rare word": lambda c: c.browse(MODEL, "library", text=f"artist {RARE}"),
     "word of no track": lambda c: c.browse(MODEL, "library", text="xylophone"),
     "word in a small guild": lambda c: c.browse(MODEL, "guild:1", text="song"),
+    "song by its name": _by_name,
     "count": lambda c: c.count(MODEL, "library"),
     "count of a rare word": lambda c: c.count(MODEL, "library", text=RARE),
     "stats": lambda c: c.stats(MODEL),
