@@ -132,6 +132,21 @@ def guarded_session(policy: SourcePolicy, resolve: Resolve) -> aiohttp.ClientSes
     )
 
 
+def proxied_session(policy: SourcePolicy) -> aiohttp.ClientSession:
+    """Return a session for requests through the operator's proxy, whose callers check addresses."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(ssl=_tls(policy.ca_file), force_close=True),
+        trust_env=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        timeout=aiohttp.ClientTimeout(
+            total=None, sock_connect=policy.connect_s, sock_read=policy.stall_s
+        ),
+        max_line_size=_MAX_HEADER_BYTES,
+        max_field_size=_MAX_HEADER_BYTES,
+    )
+
+
 @functools.cache
 def _tls(ca_file: Path | None) -> ssl.SSLContext:
     """Return the TLS settings; loading the certificate authorities for every link is slow."""

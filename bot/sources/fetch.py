@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -16,13 +16,15 @@ from bot.sources.attachment import (
 )
 from bot.sources.budget import Budget, Lease, Limit
 from bot.sources.download import LeadsToPageError, download
-from bot.sources.links import LinkKind, link_kind
+from bot.sources.links import LinkKind, check_sound, link_kind
 from bot.sources.media import title_of
 from bot.sources.page import fetch_page
 from bot.sources.policy import SourcePolicy, check_url, site_of
 from bot.sources.resolver import DnsResolver, Resolve
+from bot.sources.song_lookup import SongLookupError, look_up
+from bot.sources.song_sites import expand_uris, song_link
 from bot.sources.tempdirs import clip_dir, directory_size, remove_stale
-from genrec.errors import GenrecError
+from genrec.errors import GenrecError, LinkRefused, UnsupportedSource
 from genrec.types import Clip
 
 if TYPE_CHECKING:
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from yarl import URL
 
     from bot.sources.sites import Site
+    from bot.sources.song_metadata import PageSong
+    from bot.sources.song_sites import SongLink
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class CheckedSource:
     url: URL
     site: Site | None = None  # of a link to a supported site's page
     attachment: Attachment | None = None
+    song: SongLink | None = None  # to be looked up by its name, if its sound cannot be fetched
+    no_sound: GenrecError | None = None  # why no sound is fetched; the song is looked up instead
 
     @property
     def is_link(self) -> bool:
@@ -69,6 +75,7 @@ class Sources:
         self._resolve = resolve or DnsResolver()
         self._disk = _disk_budget(policy)
         self._pages = _page_budget(policy)
+        self._lookups = _lookup_budget(policy)
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(remove_stale, self._policy.temp_root)
@@ -85,24 +92,36 @@ class Sources:
     @property
     def waiting(self) -> int:
         """Return the number of fetches that wait for disk space or a yt-dlp process."""
-        return self._disk.waiting + self._pages.waiting
+        return self._disk.waiting + self._pages.waiting + self._lookups.waiting
 
-    def check(self, source: str | Attachment) -> CheckedSource:
-        """Return the source as accepted, or raise its refusal; without I/O, before a deferral."""
+    def check(self, source: str | Attachment, *, lookup: bool = False) -> CheckedSource:
+        """Return the source as accepted, or raise its refusal; without I/O, before a deferral.
+
+        With ``lookup``, a link to a song whose sound may not be fetched is accepted too, if the
+        policy allows it. It has ``no_sound``, and only `look_up` takes it.
+        """
         policy = self._policy
         policy.check_kind(upload=isinstance(source, Attachment))
         if isinstance(source, Attachment):
             return CheckedSource(policy, check_attachment(source, policy), attachment=source)
-        url = check_url(source, policy)
-        return CheckedSource(policy, url, site_of(url, policy))
+        url = check_url(expand_uris(source), policy)
+        song = song_link(url) if lookup and policy.lookup else None
+        try:
+            site = site_of(url, policy)
+            check_sound(url, policy)
+        except UnsupportedSource as error:
+            if song is None:
+                raise
+            return CheckedSource(policy, url, song=song, no_sound=error)
+        return CheckedSource(policy, url, site, song=song if song and song.may_be_song else None)
 
     def check_all(self, sources: Iterable[str | Attachment]) -> CheckedSources:
-        """Return the sources that `check` accepts, and the refusals of the others."""
+        """Return the sources that `check` accepts, lookups included, and the others' refusals."""
         accepted, refused = [], []
         for source in sources:
             name = source.filename if isinstance(source, Attachment) else source
             try:
-                accepted.append((name, self.check(source)))
+                accepted.append((name, self.check(source, lookup=True)))
             except GenrecError as error:
                 refused.append((name, error))
         return CheckedSources(tuple(accepted), tuple(refused))
@@ -127,6 +146,8 @@ class Sources:
         checked = source if isinstance(source, CheckedSource) else self.check(source)
         if checked.policy is not self._policy:
             raise ValueError("The source was checked with another policy: check it again.")
+        if checked.no_sound is not None:
+            raise checked.no_sound
         policy, attachment = self._policy, checked.attachment
         with self._disk.lease(owner, upload=attachment is not None) as disk:
             if attachment is not None:
@@ -143,6 +164,12 @@ class Sources:
                         resolve=self._resolve,
                         disk=disk,
                     )
+
+    async def look_up(self, link: SongLink, *, owner: Hashable = None) -> PageSong:
+        """Return the song of a link as its site names it; raise SongLookupError or Busy."""
+        with self._lookups.lease(owner) as request:
+            await request.reserve(1)
+            return await look_up(link, policy=self._policy, resolve=self._resolve)
 
     async def _link(self, url: URL, site: Site | None, folder: Path, disk: Lease) -> Clip:
         policy = self._policy
@@ -184,6 +211,31 @@ async def fetch(
         yield clip
 
 
+@asynccontextmanager
+async def fetch_or_look_up(
+    source: str, *, policy: SourcePolicy, resolve: Resolve | None = None
+) -> AsyncIterator[Clip | PageSong]:
+    """Fetch one clip or, where a link gives no sound, its song's name; for the command line.
+
+    Raises SongLookupError if neither a clip nor a song is found, or the site's own refusal.
+    """
+    async with Sources(policy, resolve=resolve) as sources, AsyncExitStack() as stack:
+        checked = sources.check(source, lookup=True)
+        found: Clip | PageSong
+        try:
+            found = await stack.enter_async_context(sources.fetch(checked))
+        except (LinkRefused, UnsupportedSource) as refusal:
+            if checked.song is None:
+                raise
+            try:
+                found = await sources.look_up(checked.song)
+            except SongLookupError as error:
+                if checked.no_sound is None:
+                    raise refusal from error
+                raise
+        yield found
+
+
 def _disk_budget(policy: SourcePolicy) -> Budget:
     """Return the budget of bytes on disk; one owner may hold half of what each kind may."""
     total, links = policy.max_disk_bytes, policy.link_disk_bytes
@@ -197,4 +249,10 @@ def _disk_budget(policy: SourcePolicy) -> Budget:
 def _page_budget(policy: SourcePolicy) -> Budget:
     """Return the budget of yt-dlp processes; one owner leaves one of several to the others."""
     limit = Limit(policy.pages_at_once, max(1, policy.pages_at_once - 1))
+    return Budget(uploads=limit, links=limit, max_waiting=policy.max_waiting)
+
+
+def _lookup_budget(policy: SourcePolicy) -> Budget:
+    """Return the budget of concurrent look-ups; one owner may have half of them."""
+    limit = Limit(policy.lookups_at_once, max(1, policy.lookups_at_once // 2))
     return Budget(uploads=limit, links=limit, max_waiting=policy.max_waiting)

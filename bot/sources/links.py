@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from yarl import URL
 
 from bot.sources.media import sound_by_name
-from bot.sources.policy import check_url, site_of
+from bot.sources.policy import accepted_sources, check_url, site_of
+from bot.sources.song_sites import expand_uris, song_link
 from genrec.errors import LinkRefused, UnsupportedSource
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class LinkKind(Enum):
     """Kind of a link, by its address alone."""
 
     CLIP = "clip"  # a track's page or a sound file, of a source that is allowed
+    SONG = "song"  # a song's page that gives no sound; its name is looked up
     REFUSED = "refused"  # the same, of a source that is not
     OTHER = "other"
 
@@ -48,9 +50,9 @@ def links_in(text: str) -> list[str]:
     """Return the links of a message's text, each once and in order.
 
     Discord's markup and the punctuation of any script around a link are left out. A bracket that
-    the link itself opens is kept: ``https://site.example/Song_(live)``.
+    the link itself opens is kept: ``https://site.example/Song_(live)``. Spotify's URIs are links.
     """
-    text = _ANYWHERE.sub("", _BEFORE_LINK.sub(" ", text))
+    text = expand_uris(_ANYWHERE.sub("", _BEFORE_LINK.sub(" ", text)))
     found: dict[str, None] = {}
     end = 0
     for match in _START.finditer(text):
@@ -118,13 +120,26 @@ def link_kind(link: str, policy: SourcePolicy) -> LinkKind:
         url = check_url(link, policy)
     except LinkRefused:
         return LinkKind.REFUSED if _names_sound(link) else LinkKind.OTHER
+    song = song_link(url) if policy.lookup and policy.links and policy.uploads else None
     try:
         site = site_of(url, policy)
+        check_sound(url, policy)
     except UnsupportedSource:
+        if song is not None:
+            return LinkKind.SONG if song.may_be_song else LinkKind.OTHER
         return LinkKind.REFUSED
     if not _may_be_clip(url, site, policy):
         return LinkKind.OTHER
     return LinkKind.CLIP if policy.links and policy.uploads else LinkKind.REFUSED
+
+
+def check_sound(url: URL, policy: SourcePolicy) -> None:
+    """Raise UnsupportedSource for a page of a song site that gives genrec no sound."""
+    song = song_link(url)
+    if song is not None and song.site.name not in {site.name for site in policy.enabled_sites}:
+        raise UnsupportedSource(
+            f"genrec gets no sound from {song.site.title}. {accepted_sources(policy)}"
+        )
 
 
 def _may_be_clip(url: URL, site: Site | None, policy: SourcePolicy) -> bool:

@@ -53,6 +53,7 @@ class SourcePolicy:
     # Sources.
     links: bool = True
     uploads: bool = True
+    lookup: bool = False  # of songs by their names, on sites whose sound is not fetched
     sites: frozenset[str] = DEFAULT_SITES
     extra_sites: tuple[Site, ...] = ()
     attachment_hosts: frozenset[str] = frozenset({"cdn.discordapp.com", "media.discordapp.net"})
@@ -68,6 +69,7 @@ class SourcePolicy:
     wanted_s: float = WANTED_S  # of a track that comes in fragments
     max_redirects: int = 5
     pages_at_once: int = 3  # a yt-dlp process takes about 80 MB; one server has all but one
+    lookups_at_once: int = 8
     max_waiting: int = 32  # links, and uploads
     link_share: float = 0.75  # of ``max_disk_bytes``, for links; the rest is for uploads
 
@@ -76,6 +78,7 @@ class SourcePolicy:
     stall_s: float = 10.0  # without one byte
     download_s: float = 60.0
     page_s: float = 90.0
+    lookup_s: float = 10.0
     min_rate: int = 16 * 1024  # bytes per second, in every window of ``rate_window_s``
     rate_window_s: float = 10.0
 

@@ -157,3 +157,85 @@ def test_every_site_has_an_address_for_its_tracks() -> None:
     for name, site in SITES.items():
         assert site.tracks != "/.+", name
         assert any(f"{host.removeprefix('*.')}/" in link for host in site.hosts for link in links)
+
+
+# Songs that are looked up
+
+SONGS = (
+    "https://open.spotify.com/track/0123456789abcdefABCDEF?si=1",
+    "https://open.spotify.com/intl-pt/track/0123456789abcdefABCDEF",
+    "https://spotify.link/abc",
+    "https://music.apple.com/jp/album/x/1?i=2",
+    "https://music.apple.com/us/song/x/2",
+    "https://geo.music.apple.com/us/album/_/1?i=2&app=music",
+    "https://www.deezer.com/track/1",
+    "https://www.deezer.com/en/track/1",
+    "https://deezer.page.link/abc",
+    "https://link.deezer.com/s/abc",
+    "https://tidal.com/track/1/u",
+    "https://tidal.com/browse/track/1",
+    "https://listen.tidal.com/album/2/track/1",
+    YOUTUBE,
+    "https://www.youtube.com/watch?v=abcdefghijk&list=PL1",
+    "https://m.youtube.com/watch?app=desktop&v=abcdefghijk",
+    "https://music.youtube.com/watch?v=abcdefghijk&si=1",
+)
+NO_SONGS = (
+    "https://open.spotify.com/",
+    "https://open.spotify.com/playlist/1",
+    "https://open.spotify.com/search/some%20song",
+    "https://music.apple.com/us/album/x/1",
+    "https://www.deezer.com/us/artist/1",
+    "https://tidal.com/browse/playlist/1",
+    "https://www.youtube.com/@somebody",
+    "https://www.youtube.com/playlist?list=PL1",
+    "https://spotify.com/us/premium/",
+    "https://evil.example/open.spotify.com/track/0123456789abcdefABCDEF",
+    "https://open.spotify.com.evil.example/track/0123456789abcdefABCDEF",
+)
+
+
+@pytest.mark.parametrize("link", SONGS)
+def test_link_of_a_song_without_sound_is_looked_up(link: str) -> None:
+    assert link_kind(link, SourcePolicy(lookup=True)) is LinkKind.SONG
+    assert link_kind(link, SourcePolicy(lookup=True, links=False)) is LinkKind.REFUSED
+    assert link_kind(link, SourcePolicy()) is LinkKind.REFUSED
+
+
+@pytest.mark.parametrize("link", NO_SONGS)
+def test_other_page_of_a_song_site_is_conversation(link: str) -> None:
+    assert link_kind(link, SourcePolicy(lookup=True)) is LinkKind.OTHER
+
+
+def test_link_with_sound_stays_a_clip() -> None:
+    both = SourcePolicy(lookup=True, sites=frozenset(SITES))
+    for link in (*CLIPS, YOUTUBE):
+        assert link_kind(link, both) is LinkKind.CLIP
+    without = SourcePolicy(lookup=True, sites=frozenset())
+    for link in ("https://soundcloud.com/artist/song", "https://artist.bandcamp.com/track/song"):
+        assert link_kind(link, without) is LinkKind.SONG
+
+
+@pytest.mark.parametrize("written", ["{}", "`{}`", "listen: {}!", "<{}>", "({})", "**{}**"])
+def test_uri_of_spotify_is_a_link(written: str) -> None:
+    text = written.format("spotify:track:0123456789abcdefABCDEF")
+    assert links_in(text) == ["https://open.spotify.com/track/0123456789abcdefABCDEF"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "spotify:track:short",
+        "spotify:user:somebody",
+        "notspotify:track:0123456789abcdefABCDEF",
+        "spotify:track:0123456789abcdefABCDEFG",
+        "spotify: track: 0123456789abcdefABCDEF",
+    ],
+)
+def test_text_like_a_uri_is_none(text: str) -> None:
+    assert links_in(text) == []
+
+
+def test_uri_inside_a_link_is_part_of_it() -> None:
+    link = "https://site.example/?u=spotify:track:0123456789abcdefABCDEF"
+    assert links_in(link) == [link]
