@@ -157,6 +157,11 @@ class Settings(BaseSettings):
         False,
         description="Fetch YouTube links; docs/links.md lists the requirements.",
     )
+    link_lookup: bool = Field(
+        True,
+        description="Look up songs of links whose sound is not fetched by their names, as of "
+        "Spotify; docs/links.md lists the requests.",
+    )
     clip_disk_mb: float = Field(
         512.0,
         gt=0,

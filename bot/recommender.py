@@ -15,6 +15,7 @@ from db.analyses import AnalysisCache
 from db.connection import Database
 from db.gone_files import GoneFiles
 from db.index.live import LiveIndex
+from db.similar_names import similar_names
 from db.starter_scope import replace_starter
 from genrec.errors import CatalogueError, NoMusic
 from genrec.fingerprint import (
@@ -25,8 +26,10 @@ from genrec.fingerprint import (
     RecordingMatcher,
 )
 from genrec.names import artist_key, song_key
+from genrec.page_titles import SongName
 from genrec.preset import Preset
 from genrec.similarity import Candidate, NeighbourIndex, SelectionRules, select_neighbours
+from genrec.song_match import SongMatch, match_song
 from genrec.types import Analysis, Analyzer, Clip, Neighbour, Recommendation, Track
 
 Float = NDArray[np.float32]
@@ -207,6 +210,19 @@ class Recommender:
         """
         found = await self._tracks(ids)
         return [found[i] for i in ids if i in found and found[i].scope in scopes]
+
+    async def find_song(
+        self, names: Sequence[SongName], scopes: Collection[str] = SCOPES
+    ) -> SongMatch:
+        """Return the track of the scopes that a song's name means, or tracks with similar names."""
+        match = SongMatch()
+        async for candidates in similar_names(self._database, self.preset.model_id, scopes, names):
+            gone = await self._gone_files.among(candidates)
+            present = [track for track in candidates if track.id not in gone]
+            match = await asyncio.to_thread(match_song, names, present)
+            if match.sure is not None or match.similar:
+                break
+        return match
 
     async def like(
         self,

@@ -169,6 +169,19 @@ class InteractionResponder:
         await message.edit(view=view, attachments=[make() for make in files])
 
 
+class EditingResponder(InteractionResponder):
+    """Responder of a control whose own message becomes the response."""
+
+    def __init__(self, interaction: discord.Interaction) -> None:
+        message = interaction.message
+        super().__init__(interaction, private=bool(message and message.flags.ephemeral))
+        self._message_id = message.id if message else None
+
+    async def acknowledge(self, progress: LayoutView | None = None) -> None:  # noqa: ARG002
+        """Defer the interaction without a new message."""
+        await acknowledge(self._interaction, private=self.private, thinking=False)
+
+
 class FollowUpResponder(InteractionResponder):
     """Responder of a further clip of a menu's message: it posts a follow-up message."""
 

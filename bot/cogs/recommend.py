@@ -8,10 +8,16 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client.buttons import OnPress
+from bot.client.buttons import OnPress, selected
 from bot.client.checks import one_source
 from bot.client.error_handler import ErrorHandler
-from bot.client.responders import FollowUpResponder, InteractionResponder, respond
+from bot.client.responders import (
+    EditingResponder,
+    FollowUpResponder,
+    InteractionResponder,
+    respond,
+)
+from bot.client.retry import with_retry
 from bot.errors import RequestDeclined
 from bot.jobs.full_answer import DetailsHandler
 from bot.jobs.handlers import RequestHandlers
@@ -22,6 +28,7 @@ from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.runner import Handler, RequestRunner
 from bot.sources import Attachment, CheckedSource, Sources
 from bot.ui import compact, messages
+from bot.ui.song_choice import NONE_OF_THESE, song_choice
 
 MakeHandler = Callable[[CheckedSource, RequestOptions], Handler]
 
@@ -60,7 +67,11 @@ class Recommend(commands.Cog):
                 ("What genre is this?", self.genre_from_message),
             )
         ]
-        self.buttons: Mapping[str, OnPress] = {"more": self.more, "details": self.details}
+        self.buttons: Mapping[str, OnPress] = {
+            "more": self.more,
+            "details": self.details,
+            "song": self.choose_song,
+        }
 
     @app_commands.command(description="Find tracks that sound similar to a clip")
     @app_commands.describe(
@@ -121,8 +132,7 @@ class Recommend(commands.Cog):
 
     async def more(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
         """Handle More like this: send tracks similar to the button's track."""
-        if not parts[0].isascii() or not parts[0].isdigit() or int(parts[0]) >= 2**63:
-            raise RequestDeclined("track_gone")
+        track_id = _track_id(parts[0])
         options = await self._options.resolve(
             interaction.user, interaction.guild_id, interaction.locale
         )
@@ -130,7 +140,7 @@ class Recommend(commands.Cog):
         hidden = bool(interaction.message and interaction.message.flags.ephemeral)
         private = await self._options.private(interaction.guild_id, True if hidden else None)
         responder = InteractionResponder(interaction, private=private)
-        handler = self._handlers.more(int(parts[0]), options.visible_to_one(private))
+        handler = self._handlers.more(track_id, options.visible_to_one(private))
         await self._runner.run(responder, "more", handler, quick=True)
 
     async def details(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
@@ -145,6 +155,29 @@ class Recommend(commands.Cog):
             response = await self._details.respond(*parts, name, options)
             assert response.view is not None
             await respond(interaction, response.view, files=response.files)
+
+    async def choose_song(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
+        """Handle a choice among the songs that a link may name: its list becomes the response."""
+        choice, values = song_choice(parts), selected(interaction)
+        if choice is None or len(values) != 1:
+            raise RequestDeclined("answer_gone")
+        if interaction.user.id != choice.user_id:
+            raise RequestDeclined("song_not_yours")
+        options = await self._options.resolve(
+            interaction.user,
+            interaction.guild_id,
+            interaction.locale,
+            count=choice.wanted,
+            genre=choice.genre,
+        )
+        if values[0] == NONE_OF_THESE:
+            view = messages.decline(options.localizer, "song_none")
+            await with_retry(lambda: interaction.response.edit_message(view=view))
+            return
+        responder = EditingResponder(interaction)
+        options = options.visible_to_one(responder.private)
+        handler = self._handlers.chosen_song(choice.kind, _track_id(values[0]), options)
+        await self._runner.run(responder, "song", handler, quick=True)
 
     async def _from_message(
         self,
@@ -187,7 +220,7 @@ class Recommend(commands.Cog):
         genre: str | None = None,
         private: bool | None = None,
     ) -> None:
-        checked = self._sources.check(source)
+        checked = self._sources.check(source, lookup=True)
         options = await self._options.resolve(
             interaction.user, interaction.guild_id, interaction.locale, count=count, genre=genre
         )
@@ -203,7 +236,7 @@ class Recommend(commands.Cog):
         *,
         private: bool | None = None,
     ) -> None:
-        checked = self._sources.check(source)
+        checked = self._sources.check(source, lookup=True)
         options = await self._options.resolve(
             interaction.user, interaction.guild_id, interaction.locale
         )
@@ -211,6 +244,13 @@ class Recommend(commands.Cog):
         responder = InteractionResponder(interaction, private=hidden)
         handler = self._handlers.genre(checked, options)
         await self._runner.run(responder, "genre", handler, link=checked.is_link)
+
+
+def _track_id(text: str) -> int:
+    """Return the track id of a custom id or a select's value; raise RequestDeclined."""
+    if not text.isascii() or not text.isdigit() or int(text) >= 2**63:
+        raise RequestDeclined("track_gone")
+    return int(text)
 
 
 def _responder(

@@ -9,12 +9,13 @@ from bot.errors import RequestDeclined
 from bot.i18n import Localizer
 from bot.jobs.layouts import Layouts, RequestOptions
 from bot.jobs.runner import Handler, Progress, Response
+from bot.jobs.song_links import SongLinks
 from bot.recommender import Recommender
 from bot.sources import CheckedSource, Sources
-from bot.ui import answer
+from bot.ui import answer, song_choice
 from bot.ui.custom_ids import response_key
 from genrec.errors import ClipTooShort, NoMusic, SilentAudio
-from genrec.types import Analysis, Clip, Recommendation
+from genrec.types import Analysis, Clip, Recommendation, Track
 
 
 class RequestHandlers:
@@ -24,6 +25,7 @@ class RequestHandlers:
         self._sources = sources
         self._recommender = recommender
         self._layouts = layouts
+        self._songs = SongLinks(sources=sources, recommender=recommender)
 
     def recommend(
         self, source: CheckedSource, options: RequestOptions, *, watched: bool = False
@@ -61,7 +63,16 @@ class RequestHandlers:
                 _timed(rec, started), options, about=analysis, name=clip.title, sha256=clip.sha256
             )
 
-        return handle
+        if source.song is None:
+            return handle
+        return self._songs.handler(
+            source,
+            "recommend",
+            options,
+            lambda track: self._like(track, options, named=True),
+            analyze=None if source.no_sound else handle,
+            watched=watched,
+        )
 
     def genre(self, source: CheckedSource, options: RequestOptions) -> Handler:
         """Return the handler of /genre: genre of a clip."""
@@ -76,27 +87,61 @@ class RequestHandlers:
                 return _no_music(rec, clip, analysis, options.localizer)
             return await self._layouts.genre(rec, options, about=analysis, name=clip.title)
 
-        return handle
+        if source.song is None:
+            return handle
+        return self._songs.handler(
+            source,
+            "genre",
+            options,
+            lambda track: self._catalogue_genre(track, options),
+            analyze=None if source.no_sound else handle,
+        )
 
     def more(self, track_id: int, options: RequestOptions) -> Handler:
         """Return the handler of More like this: tracks similar to a track of the catalogue."""
 
         async def handle(progress: Progress) -> Response:
             progress.now("comparing")
-            seeds = await self._recommender.tracks([track_id], options.visible)
-            if not seeds:
-                raise RequestDeclined("track_gone")
-            seed = seeds[0]
-            rec = await self._recommender.like(
-                seed,
-                k=options.count,
-                genre=options.genre,
-                scopes=options.scopes,
-                fallback=options.fallback,
-            )
-            return await self._layouts.recommendation(rec, options, about=seed, name=seed.title)
+            return await self._like(await self._seed(track_id, options), options)
 
         return handle
+
+    def chosen_song(self, kind: str, track_id: int, options: RequestOptions) -> Handler:
+        """Return the handler of a choice among the songs that a link may name."""
+
+        async def handle(progress: Progress) -> Response:
+            progress.now("comparing")
+            seed = await self._seed(track_id, options)
+            if kind == "genre":
+                return await self._catalogue_genre(seed, options)
+            return await self._like(seed, options, named=True)
+
+        return handle
+
+    async def _seed(self, track_id: int, options: RequestOptions) -> Track:
+        seeds = await self._recommender.tracks([track_id], options.visible)
+        if not seeds:
+            raise RequestDeclined("track_gone")
+        return seeds[0]
+
+    async def _like(self, seed: Track, options: RequestOptions, *, named: bool = False) -> Response:
+        """Return the tracks similar to ``seed``; with ``named``, a link led to it by its name."""
+        rec = await self._recommender.like(
+            seed,
+            k=options.count,
+            genre=options.genre,
+            scopes=options.scopes,
+            fallback=options.fallback,
+        )
+        remark = options.localizer("songs.by_name") if named else ""
+        return await self._layouts.recommendation(
+            rec, options, about=seed, name=seed.title, remark=remark
+        )
+
+    async def _catalogue_genre(self, track: Track, options: RequestOptions) -> Response:
+        if not track.genre:
+            raise RequestDeclined("song_no_genre", song=track.title)
+        return Response(song_choice.genre(options.localizer, track))
 
 
 def _no_music(

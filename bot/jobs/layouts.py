@@ -55,11 +55,11 @@ class Layouts:
 
     async def recommendation(
         self, rec: Recommendation, options: RequestOptions, *, about: Analysis | Track,
-        name: str, sha256: str = "",
+        name: str, sha256: str = "", remark: str = "",
     ) -> Response:  # fmt: skip
         """Return the response with similar tracks of a clip or, for a track, of that one.
 
-        ``name`` and ``sha256`` are those of the clip.
+        ``name`` and ``sha256`` are those of the clip. ``remark`` is a line below the track.
         """
         seed = about if isinstance(about, Track) else None
         links = TrackLinks(options.links, await self._recommender.catalogue.details(_ids(rec)))
@@ -67,14 +67,14 @@ class Layouts:
             source = DetailsSource(track_id=seed.id) if seed else DetailsSource(sha256=sha256)
             view = compact.recommendation(
                 options.localizer, rec, source=source, key=response_key(_ids(rec)), name=name,
-                count=options.count, seed=seed, links=links,
+                count=options.count, seed=seed, links=links, remark=remark,
             )  # fmt: skip
             return Response(view)
         analyzed_s = None if isinstance(about, Track) else about.analyzed_s
         files = () if isinstance(about, Track) else await self._picture(about, name, options)
         full = partial(
             answer.recommendation, options.localizer, rec, key=response_key(_ids(rec)), name=name,
-            count=options.count, analyzed_s=analyzed_s, seed=seed, links=links,
+            count=options.count, analyzed_s=analyzed_s, seed=seed, links=links, remark=remark,
         )  # fmt: skip
         return Response(full(picture=bool(files)), files, without_files=full)
 

@@ -78,11 +78,11 @@ class ClipFinder:
     async def uploaded(self, message: discord.Message, *, own_id: int) -> MessageClips:
         """Return the clips that a message in an upload channel brings; none is no error.
 
-        Of its links, only those count that lead to a track or sound file of an allowed source:
-        every other link there is conversation.
+        Of its links, only those count that lead to a track or sound file of an allowed source, or
+        to a song that can be looked up: every other link there is conversation.
         """
         found = _found(message, own_id)
-        links = self._of_kind(found.links + found.cards, LinkKind.CLIP)
+        links = self._of_kind(found.links + found.cards, LinkKind.CLIP, LinkKind.SONG)
         return _limited([*found.uploads, *await self._sniffed(found.unknown), *links])
 
     async def _clips(
@@ -97,8 +97,8 @@ class ClipFinder:
         certain: list[Attachment | str] = [
             *found.uploads,
             *unknown,
-            *self._of_kind(found.links, LinkKind.CLIP, LinkKind.REFUSED),
-            *self._of_kind(found.cards, LinkKind.CLIP),
+            *self._of_kind(found.links, LinkKind.CLIP, LinkKind.SONG, LinkKind.REFUSED),
+            *self._of_kind(found.cards, LinkKind.CLIP, LinkKind.SONG),
         ]
         refused = self._of_kind(found.cards, LinkKind.REFUSED)
         links = found.links or refused[:1] or found.cards[:1]

@@ -34,6 +34,7 @@ def source_policy(settings: Settings) -> SourcePolicy:
             f"there is no folder {settings.ytdlp_dir}; install yt-dlp there or unset the variable",
         )
     return SourcePolicy(
+        lookup=settings.link_lookup,
         sites=_sites(settings),
         max_bytes=settings.max_upload_bytes,
         max_disk_bytes=settings.clip_disk_bytes,

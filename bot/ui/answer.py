@@ -56,12 +56,14 @@ def recommendation(
     picture: bool = False,
     seed: Track | None = None,
     links: TrackLinks = SEARCH_LINKS,
+    remark: str = "",
 ) -> ui.LayoutView:
     """Return the full response to /recommend or, with ``seed``, to More like this.
 
     ``key`` names the tracks in the custom ids. ``name`` is the clip's title or file name,
     ``count`` the number of tracks requested, and ``picture`` whether ``spectrogram.png`` is sent
-    with it. ``links`` has the addresses of the titles.
+    with it. ``links`` has the addresses of the titles. ``remark`` is a line below the seed, in the
+    user's language.
     """
     if seed is None:
         head = genre_block(
@@ -70,6 +72,7 @@ def recommendation(
         colour = genre_colour(rec.genre, unsure=rec.unsure)
     else:
         head, colour = seed_block(localizer, seed), genre_colour(seed.genre, unsure=False)
+        head += f"\n{small(remark)}" if remark else ""
     heading, footer = _heading(localizer, rec, count), _footer(localizer, rec)
     if rec.known is not None:
         heading = f"{known_line(localizer, rec.known)}\n{heading}"

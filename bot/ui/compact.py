@@ -52,6 +52,7 @@ def recommendation(
     count: int,
     seed: Track | None = None,
     links: TrackLinks = SEARCH_LINKS,
+    remark: str = "",
 ) -> ui.LayoutView:
     """Return the compact response to /recommend or, with ``seed``, to More like this.
 
@@ -62,7 +63,7 @@ def recommendation(
         head = _genre_lines(localizer, rec, name)
         colour = answer.genre_colour(rec.genre, unsure=rec.unsure)
     else:
-        head = answer.seed_block(localizer, seed)
+        head = answer.seed_block(localizer, seed) + (f"\n{small(remark)}" if remark else "")
         colour = answer.genre_colour(seed.genre, unsure=False)
     above = [answer.known_line(localizer, rec.known)] if rec.known is not None else []
     if note := answer.shortage_note(localizer, rec, count):

@@ -15,6 +15,8 @@ Custom ids, all of at most 100 characters:
 ``details:SOURCE:KEY``         full layout of a compact response; SOURCE is "c" and the start of the
                                clip's digest, or "t" and a track id
 ``thumb:up:KEY``               thumbs up, ``thumb:down:KEY`` down
+``song:KIND:USER:COUNT:GENRE`` string select of songs that a link may name; KIND is "recommend" or
+                               "genre", USER may choose, GENRE may be empty
 ``export:KEY``                 offer the formats for a list of the tracks of a response
 ``export:KEY:FORMAT``          send the list in a format
 ``cancel:KEY``                 stop a /reindex
@@ -59,7 +61,7 @@ from genrec.audio.kinds import format_names
 from genrec.errors import FileMissing, GenrecError, InputRefused
 from genrec.types import Track
 
-STAGES = ("waiting", "queued", "fetching", "analyzing", "comparing")
+STAGES = ("waiting", "queued", "fetching", "looking_up", "analyzing", "comparing")
 # Codes with many causes: other languages add the English cause in small print.
 MANY_CAUSES = ("link_refused", "unsupported_source", "unsupported_format", "input_refused")
 _MAX_LISTED = 3_500

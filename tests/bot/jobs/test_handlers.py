@@ -65,7 +65,7 @@ def progress() -> Progress:
 
 
 OPTIONS = RequestOptions(Localizer(Translations.load(), "en-US"))
-SOURCE: Any = object()
+SOURCE: Any = SimpleNamespace(song=None)
 
 
 async def test_footer_shows_the_time_since_the_fetch_began() -> None:

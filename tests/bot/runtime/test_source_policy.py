@@ -201,8 +201,13 @@ def test_links_page_documents_every_site_and_setting() -> None:
     assert {
         "SITES", "YOUTUBE", "CLIP_DISK_MB", "YTDLP_DIR", "YTDLP_PLUGINS", "YTDLP_MAX_AGE_DAYS",
         "JS_RUNTIME", "COOKIES_FILE", "LINK_PROXY", "MAX_UPLOAD_MB", "MAX_CLIP_MINUTES",
-        "FETCH_TIMEOUT_S", "LINK_SHARE", "MIN_RATE_KB_S",
+        "FETCH_TIMEOUT_S", "LINK_SHARE", "MIN_RATE_KB_S", "LINK_LOOKUP",
     } <= named  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "lookup"), [({}, True), ({"link_lookup": "off"}, False)])
+def test_look_ups_are_on_unless_turned_off(given: dict, lookup: bool, monkeypatch) -> None:
+    assert source_policy(settings(monkeypatch, **given)).lookup is lookup
 
 
 def test_compose_file_has_disk_space_for_the_clips() -> None:

@@ -89,6 +89,7 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
             make = messages.decline if part == "refusals" else messages.notice
             untrusted = (
                 "title", "artist", "genre", "id", "server", "old_title", "old_artist", "model",
+                "song",
             )  # fmt: skip
             values = dict.fromkeys(untrusted, name)
             values |= {"channel": messages.Markup("#music"), "permissions": "Attach Files"}

@@ -1,0 +1,102 @@
+"""Layouts about songs that a link names: the list to choose from, and the catalogue's genre."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import discord
+from discord import ui
+
+from bot.i18n import Localizer
+from bot.ui.answer import genre_colour
+from bot.ui.components import (
+    MAX_OPTION,
+    QUIET,
+    button,
+    genre_name,
+    layout,
+    row,
+    small,
+    text,
+    track_names,
+)
+from bot.ui.markdown import clean, escape
+from genrec.names import artist_key
+from genrec.page_titles import SongName
+from genrec.types import Track
+
+NONE_OF_THESE = "0"
+_NAME_CHARS = 80
+
+
+class SongChoice(NamedTuple):
+    """The parts of a list's custom id: who may choose, and what was requested."""
+
+    kind: str
+    user_id: int
+    wanted: int
+    genre: str | None
+
+
+def custom_id(kind: str, user_id: int, count: int, genre: str | None) -> str:
+    """Return the custom id of a list of songs."""
+    return f"song:{kind}:{user_id}:{count}:{genre or ''}"
+
+
+def song_choice(parts: Sequence[str]) -> SongChoice | None:
+    """Return the parts of a list's custom id after "song"; None for a malformed one."""
+    kind, user, count, genre = (*parts, "", "", "", "")[:4]
+    numbers = user.isascii() and user.isdigit() and count.isascii() and count.isdigit()
+    if kind not in ("recommend", "genre") or not numbers or not 1 <= int(count) <= 10:
+        return None
+    return SongChoice(kind, int(user), int(count), genre or None)
+
+
+def name_of(name: SongName) -> str:
+    """Return a song's name as one raw line: "Artist - Title"."""
+    parts = [clean(name.artist, _NAME_CHARS), clean(name.title, _NAME_CHARS)]
+    return " \u2013 ".join(part for part in parts if part)
+
+
+def choices(
+    localizer: Localizer, tracks: Sequence[Track], *, site: str, name: SongName, custom_id: str
+) -> ui.LayoutView:
+    """Return the list of tracks with names similar to a linked song's."""
+    options = [
+        discord.SelectOption(
+            label=clean(track.title, MAX_OPTION, otherwise=localizer("answer.untitled")),
+            description=_description(localizer, track),
+            value=str(track.id),
+        )
+        for track in tracks
+    ]
+    none = clean(localizer("songs.none"), MAX_OPTION)
+    options.append(discord.SelectOption(label=none, value=NONE_OF_THESE))
+    placeholder = localizer("songs.placeholder")[:150]
+    found = localizer("songs.found", site=site, song=escape(name_of(name), 2 * _NAME_CHARS))
+    return layout(
+        QUIET,
+        [
+            text(f"## {localizer('songs.choose')}\n{found}"),
+            row(ui.Select(custom_id=custom_id, placeholder=placeholder, options=options)),
+        ],
+    )
+
+
+def genre(localizer: Localizer, track: Track) -> ui.LayoutView:
+    """Return the response to /genre for a link: the genre of the catalogue's track."""
+    title, artist = track_names(localizer, track, _NAME_CHARS, _NAME_CHARS)
+    lines = [
+        f"## {genre_name(localizer, track.genre)}",
+        small(f"**{title}** \u00b7 {artist}"),
+        small(localizer("songs.genre_by_name")),
+    ]
+    more = button(f"more:{track.id}", localizer("button.more"))
+    return layout(genre_colour(track.genre, unsure=False), [text("\n".join(lines)), row(more)])
+
+
+def _description(localizer: Localizer, track: Track) -> str:
+    artist = clean(track.artist, 60) if artist_key(track.artist) else ""
+    label = genre_name(localizer, track.genre) if track.genre else ""
+    return clean(" \u00b7 ".join(filter(None, (artist, label))), MAX_OPTION) or "\u2013"
