@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -28,6 +28,9 @@ from genrec.errors import DataError, FileMissing
 from genrec.names import artist_key
 from genrec.types import Clip, Recommendation
 from genrec.workers.protocol import printable
+
+if TYPE_CHECKING:
+    from bot.sources import PageSong
 
 LONGEST_PLACE = 4096
 BAR = 24  # characters of a full probability bar
@@ -193,16 +196,23 @@ async def _recommend(
                     " pass --starter auto."
                 )
             opening = _ms(fetched)
-            analysis = await opened.recommender.analyze(clip)
-            result = await opened.recommender.recommend(
-                analysis,
-                clip=clip,
-                k=count,
-                genre=label,
-                scopes=choice.scopes,
-                fallback=choice.fallback,
-                per_artist=per_artist,
-            )
+            if not isinstance(clip, Clip):
+                from bot.cli.linked_song import recommend_linked
+
+                result = await recommend_linked(
+                    opened.recommender, clip, choice, k=count, genre=label, per_artist=per_artist
+                )
+            else:
+                analysis = await opened.recommender.analyze(clip)
+                result = await opened.recommender.recommend(
+                    analysis,
+                    clip=clip,
+                    k=count,
+                    genre=label,
+                    scopes=choice.scopes,
+                    fallback=choice.fallback,
+                    per_artist=per_artist,
+                )
             catalogue = opened.recommender.catalogue
             tracks = [neighbour.track for neighbour in result.tracks]
             places = await places_of(catalogue, settings, tracks)
@@ -217,7 +227,12 @@ async def _genre(settings: Settings, source: str) -> Recommendation:
         fetched = time.perf_counter()
         async with open_recommender(settings, workers=1) as opened:
             opening = _ms(fetched)
-            result = opened.recommender.genre(await opened.recommender.analyze(clip))
+            if not isinstance(clip, Clip):
+                from bot.cli.linked_song import genre_of_linked
+
+                result = await genre_of_linked(opened.recommender, clip)
+            else:
+                result = opened.recommender.genre(await opened.recommender.analyze(clip))
             return _timed(result, start, opening)
 
 
@@ -227,14 +242,18 @@ def _timed(result: Recommendation, start: float, opening: float) -> Recommendati
 
 
 @asynccontextmanager
-async def _clip(settings: Settings, source: str) -> AsyncIterator[Clip]:
-    """Yield the clip of a path or a link."""
-    if "://" in source:
+async def _clip(settings: Settings, source: str) -> AsyncIterator[Clip | PageSong]:
+    """Yield the clip of a path or a link, or the song's name where a link gives no sound."""
+    if "://" in source or source.startswith("spotify:"):
+        from bot.cli.linked_song import lookup_refusal
         from bot.runtime.source_policy import source_policy
-        from bot.sources import fetch
+        from bot.sources import SongLookupError, fetch_or_look_up
 
-        async with fetch(source, policy=source_policy(settings)) as clip:
-            yield clip
+        try:
+            async with fetch_or_look_up(source, policy=source_policy(settings)) as found:
+                yield found
+        except SongLookupError as error:
+            raise lookup_refusal(error) from error
         return
     yield await asyncio.to_thread(_file, source)
 

@@ -19,6 +19,7 @@ from bot.cli import main as command_line
 from bot.config import PREFIX, Settings
 from bot.runtime import source_policy
 from tests.bot.end_to_end.fakes import FakePool, make_preset, opener
+from tests.bot.sources import song_pages
 from tests.bot.sources.hostile import wav
 from tests.repository import ROOT
 
@@ -44,6 +45,7 @@ def _at_home(monkeypatch, tmp_path: Path) -> None:
     make_preset(tmp_path / "preset", songs=12)
     monkeypatch.setenv("GENREC_PRESET", str(tmp_path / "preset"))
     monkeypatch.setenv("GENREC_DATABASE", str(tmp_path / "genrec.db"))
+    monkeypatch.setenv("GENREC_LINK_LOOKUP", "off")  # no test asks a site
     monkeypatch.chdir(tmp_path)
 
 
@@ -60,7 +62,8 @@ def pool(monkeypatch) -> FakePool:
 def opened(monkeypatch, policy, dns) -> None:
     """Allow the test's own server in the policy, and use the fake DNS."""
     monkeypatch.setattr(source_policy, "source_policy", lambda _: policy)
-    monkeypatch.setattr(sources, "fetch", functools.partial(sources.fetch, resolve=dns))
+    fetch = functools.partial(sources.fetch_or_look_up, resolve=dns)
+    monkeypatch.setattr(sources, "fetch_or_look_up", fetch)
 
 
 @pytest.fixture
@@ -189,3 +192,59 @@ async def test_page_of_a_catalogue_song_excludes_that_song(origin, dns, genrec) 
     everything, others = titles
     assert everything - others == {"Song 3"}
     assert len(others) == 11
+
+
+# Songs by name
+
+
+@pytest.fixture
+async def songs(monkeypatch, policy, dns, tmp_path):
+    """Look songs up on servers on loopback."""
+    async with song_pages.song_servers(policy, dns, tmp_path) as (origin, trusting):
+        monkeypatch.setattr(source_policy, "source_policy", lambda _: trusting)
+        fetch = functools.partial(sources.fetch_or_look_up, resolve=dns)
+        monkeypatch.setattr(sources, "fetch_or_look_up", fetch)
+        yield origin
+
+
+@pytest.mark.parametrize(
+    "link", [song_pages.SPOTIFY, song_pages.TIDAL, "spotify:track:0123456789abcdefABCDEF"]
+)
+async def test_song_is_found_by_its_name(link, songs, genrec, pool) -> None:
+    song_pages.serve_all(songs, "Song 3 (Remastered)", "The Artist 3")
+    left, out, _ = await genrec("recommend", link, "--json")
+    assert left == 0
+    answer = json.loads(out)
+    assert answer["known"]["title"] == "Song 3"
+    assert len(answer["tracks"]) == 5
+    assert "Song 3" not in {track["title"] for track in answer["tracks"]}
+    assert "gives genrec no sound" in answer["note"]
+    left, out, _ = await genrec("genre", link)
+    assert left == 0
+    assert out.startswith("blues\n")
+    assert pool.analyzed == []
+
+
+@pytest.mark.usefixtures("pool")
+async def test_song_that_is_not_sure_exits_3(songs, genrec) -> None:
+    for title, words in (
+        ("Song 3 (Live)", 'Similar names: "Artist 3 - Song 3"'),
+        ("X", "not have"),
+    ):
+        song_pages.serve_all(songs, title, "Artist 3")
+        left, out, _ = await genrec("recommend", song_pages.DEEZER, "--json")
+        assert left == 3
+        code, message = failure(out)
+        assert code == "link_refused"
+        check_sentence(message, words)
+
+
+@pytest.mark.usefixtures("pool", "songs")
+async def test_link_without_a_song_exits_3(genrec) -> None:
+    for link, words in (
+        ("https://open.spotify.com/playlist/1", "leads to a playlist"),
+        (song_pages.TIDAL, "Tidal doesn't have that song"),
+    ):
+        left, out, _ = await genrec("recommend", link, "--json")
+        assert left == 3
+        check_sentence(failure(out)[1], words)
