@@ -90,6 +90,14 @@ def test_table_of_sound_files_matches_code() -> None:
     assert shown == kinds_table()
 
 
+def test_table_of_song_sites_matches_code() -> None:
+    from bot.sources.song_sites import song_sites_table
+
+    page = (ROOT / "docs" / "links.md").read_text(encoding="utf-8")
+    shown = page.partition("<!-- songs -->\n")[2].partition("<!-- /songs -->")[0]
+    assert shown == song_sites_table()
+
+
 def test_tables_of_music_folders_match_code() -> None:
     from db.ingest.file_kinds import left_out_table
     from db.tagging.read import tags_table
