@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from db.gone_files import GoneFiles
 from db.index.live import LiveIndex
 from db.similar_names import similar_names
 from db.starter_scope import replace_starter
+from genrec.agreement import Described, agreements, choose_reasons
 from genrec.errors import CatalogueError, NoMusic
 from genrec.fingerprint import (
     SAME_RECORDING,
@@ -25,12 +27,21 @@ from genrec.fingerprint import (
     Fingerprint,
     RecordingMatcher,
 )
+from genrec.music_filter import ANY_MUSIC, ANY_WISH, MusicFilter, MusicWish
 from genrec.names import artist_key, song_key
 from genrec.page_titles import SongName
 from genrec.preset import Preset
 from genrec.similarity import Candidate, NeighbourIndex, SelectionRules, select_neighbours
 from genrec.song_match import SongMatch, match_song
-from genrec.types import Analysis, Analyzer, Clip, Neighbour, Recommendation, Track
+from genrec.types import (
+    Analysis,
+    Analyzer,
+    Clip,
+    MusicDescription,
+    Neighbour,
+    Recommendation,
+    Track,
+)
 
 Float = NDArray[np.float32]
 log = logging.getLogger(__name__)
@@ -60,6 +71,7 @@ class NearTracks:
     scopes: Collection[str]
     genre: str | None
     without: int
+    music: MusicFilter
 
 
 class Recommender:
@@ -148,6 +160,7 @@ class Recommender:
             tracks=(),
             timings_ms=dict(analysis.timings_ms),
             music_probability=analysis.music,
+            description=analysis.description,
         )
 
     def require_music(self, analysis: Analysis) -> None:
@@ -169,16 +182,23 @@ class Recommender:
         scopes: Collection[str] = SCOPES,
         fallback: Collection[str] = (),
         per_artist: int = 1,
+        music: MusicWish = ANY_WISH,
     ) -> Recommendation:
         """Return the genre of an analysed clip and up to ``k`` similar tracks of the scopes.
 
         If they hold none, the scopes of ``fallback`` are searched. ``clip`` names the song, so that
         no other version of it is recommended. ``known`` is the track of the scopes that is the
         clip's own recording. A clip without music gets no tracks.
+
+        Raises
+        ------
+        KeyUnclear
+            Compatible keys are wanted, and the clip's key is not confident.
         """
         if not self.is_music(analysis):
             return self.genre(analysis)
         start = time.perf_counter()
+        wanted = music.of_clip(analysis.description)
         near = await self._search(analysis.embedding, NEAR_CANDIDATES, scopes)
         copies = await asyncio.to_thread(self._copies, analysis.fingerprint, near.candidates)
         tracks = await self._neighbours(
@@ -188,19 +208,43 @@ class Recommender:
             copies={copy.track.id for copy, _ in copies},
             clip_song=(artist_key(clip.artist), song_key(clip.title)),
             genre=genre,
+            music=wanted,
         )
         if not tracks and fallback:
             found = await self.recommend(
-                analysis, clip=clip, k=k, genre=genre, scopes=fallback, per_artist=per_artist
-            )
+                analysis, clip=clip, k=k, genre=genre, scopes=fallback, per_artist=per_artist,
+                music=music,
+            )  # fmt: skip
             if found.tracks:
                 return replace(found, known=best_named(copies) or found.known, fallback=True)
-        return replace(
+        found = replace(
             self.genre(analysis),
             tracks=tracks,
             known=best_named(copies),
             note=shortage(len(tracks), k, genre),
-            timings_ms={**analysis.timings_ms, "search": _ms(start)},
+        )
+        found = await self.explain(found, scopes)
+        return replace(found, timings_ms={**analysis.timings_ms, "search": _ms(start)})
+
+    async def explain(
+        self, rec: Recommendation, scopes: Collection[str] = SCOPES
+    ) -> Recommendation:
+        """Return a recommendation with the description of each track and the reasons for it."""
+        rows = await self.index.rows()
+        ids = [neighbour.track.id for neighbour in rec.tracks]
+        described = await asyncio.to_thread(rows.described, ids)
+        statistics = await asyncio.to_thread(rows.statistics, scopes)
+        clip = Described(rec.description, "" if rec.unsure else rec.genre or "")
+        found = [
+            agreements(clip, Described(described.get(each.track.id), each.track.genre), statistics)
+            for each in rec.tracks
+        ]
+        return replace(
+            rec,
+            tracks=tuple(
+                replace(each, description=described.get(each.track.id), reasons=reasons)
+                for each, reasons in zip(rec.tracks, choose_reasons(found), strict=True)
+            ),
         )
 
     async def tracks(self, ids: Sequence[int], scopes: Collection[str] = SCOPES) -> list[Track]:
@@ -233,6 +277,7 @@ class Recommender:
         scopes: Collection[str] = SCOPES,
         fallback: Collection[str] = (),
         per_artist: int = 1,
+        music: MusicWish = ANY_WISH,
     ) -> Recommendation:
         """Return tracks similar to ``seed``, a track of the catalogue, with its genre.
 
@@ -242,6 +287,8 @@ class Recommender:
         ------
         CatalogueError
             The track is no longer in the catalogue.
+        KeyUnclear
+            Compatible keys are wanted, and the track's key is not confident.
         """
         start = time.perf_counter()
         rows = await self.index.rows()
@@ -251,7 +298,11 @@ class Recommender:
         place = int(places[0])
         fingerprints = await self.catalogue.fingerprints(self.preset.model_id, [seed.id])
         clip = fingerprints.get(seed.id)
-        near = await self._search(rows.matrix[place], FIRST_CANDIDATES, scopes, genre, seed.id)
+        description = rows.described([seed.id]).get(seed.id)
+        wanted = music.of_clip(description)
+        near = await self._search(
+            rows.matrix[place], FIRST_CANDIDATES, scopes, genre, seed.id, wanted
+        )
         copies = (
             [] if clip is None else await asyncio.to_thread(self._copies, clip, near.candidates)
         )
@@ -262,26 +313,35 @@ class Recommender:
             copies={copy.track.id for copy, _ in copies},
             clip_song=(artist_key(seed.artist), song_key(seed.title)),
             genre=genre,
+            music=wanted,
         )
         if not tracks and fallback:
-            found = await self.like(seed, k=k, genre=genre, scopes=fallback, per_artist=per_artist)
+            found = await self.like(
+                seed, k=k, genre=genre, scopes=fallback, per_artist=per_artist, music=music
+            )
             if found.tracks:
                 return replace(found, fallback=True)
-        return Recommendation(
+        found = Recommendation(
             model_id=self.preset.model_id,
             genre=rows.genres[place],
             unsure=False,
             scores=(),
             tracks=tracks,
             note=shortage(len(tracks), k, genre),
-            timings_ms={"total": _ms(start)},
+            description=description,
         )
+        return replace(await self.explain(found, scopes), timings_ms={"total": _ms(start)})
 
     async def embedding(self, track_id: int) -> Float | None:
         """Return the embedding of a track in the index, or None."""
         rows = await self.index.rows()
         places = np.flatnonzero(rows.ids == track_id)
         return rows.matrix[places[0]] if len(places) else None
+
+    async def description(self, track_id: int) -> MusicDescription | None:
+        """Return the music description of a track in the index, or None."""
+        rows = await self.index.rows()
+        return rows.described([track_id]).get(track_id)
 
     async def compare(
         self, embedding: Float, ids: Sequence[int], scopes: Collection[str] = SCOPES
@@ -321,17 +381,18 @@ class Recommender:
         scopes: Collection[str],
         genre: str | None = None,
         without: int = 0,
+        music: MusicFilter = ANY_MUSIC,
     ) -> NearTracks:
-        """Return the nearest tracks of the scopes, of one genre if it is given."""
+        """Return the nearest tracks of the scopes, of a genre, tempo and key if they are given."""
         rows = await self.index.rows()
         index = NeighbourIndex(rows.ids, rows.matrix)
         # With a million tracks this takes long enough to block the event loop.
-        allowed = await asyncio.to_thread(rows.allowed, scopes, genre)
+        allowed = await asyncio.to_thread(rows.allowed, scopes, genre, None, music)
         allowed &= rows.ids != without
         ids, cosines = await asyncio.to_thread(index.search, embedding, count, allowed=allowed)
         candidates = await self._candidates(ids, cosines)
         lowest = float(cosines[-1]) if len(ids) == count else -np.inf
-        return NearTracks(candidates, lowest, embedding, scopes, genre, without)
+        return NearTracks(candidates, lowest, embedding, scopes, genre, without, music)
 
     async def _neighbours(
         self,
@@ -342,6 +403,7 @@ class Recommender:
         copies: Collection[int],
         clip_song: tuple[str, str],
         genre: str | None,
+        music: MusicFilter,
     ) -> tuple[Neighbour, ...]:
         """Return the neighbours among the near tracks; search further while there are too few.
 
@@ -356,8 +418,10 @@ class Recommender:
             return clip is not None and self._matcher.same(clip, candidate.fingerprint)
 
         count = max(FIRST_CANDIDATES, 4 * rules.count)
-        if genre != near.genre:
-            near = await self._search(near.embedding, count, near.scopes, genre, near.without)
+        search = partial(self._search, near.embedding, scopes=near.scopes, genre=genre)
+        search = partial(search, without=near.without, music=music)
+        if (genre, music) != (near.genre, near.music):
+            near = await search(count=count)
         while True:
             chosen = await asyncio.to_thread(
                 select_neighbours,
@@ -372,7 +436,7 @@ class Recommender:
                     Neighbour(c.track, self.preset.calibration.similarity(c.cosine)) for c in chosen
                 )
             count = 4 * max(count, len(near.candidates))
-            near = await self._search(near.embedding, count, near.scopes, genre, near.without)
+            near = await search(count=count)
 
     def _is_any(self, fingerprint: Fingerprint, others: Sequence[Fingerprint]) -> bool:
         """Return whether a fingerprint is of the recording of one of the others."""

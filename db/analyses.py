@@ -17,13 +17,14 @@ from db.vectors import (
     unpack_preview,
     unpack_vector,
 )
+from genrec.description_codec import pack_description, unpack_description
 from genrec.errors import CatalogueError
 from genrec.types import Analysis, GenreScore
 
 log = logging.getLogger(__name__)
 
 MIN_PREFIX = 32  # hex digits of a digest that name one file
-_COLUMNS = "embedding, scores, fingerprint, duration_s, analyzed_s, preview, music"
+_COLUMNS = "embedding, scores, fingerprint, duration_s, analyzed_s, preview, music, description"
 
 
 class AnalysisCache:
@@ -67,12 +68,13 @@ class AnalysisCache:
 
     async def put(self, sha256: str, analysis: Analysis) -> None:
         """Store an analysis of these bytes."""
+        described = analysis.description
         scores = json.dumps([(score.label, score.probability) for score in analysis.scores])
         async with self.db.transaction() as tx:
             await tx.run(
                 "INSERT OR REPLACE INTO analysis (sha256, model_id, embedding, scores, fingerprint,"
-                " duration_s, analyzed_s, preview, music, used)"
-                " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(used), 0) + 1 FROM analysis",
+                " duration_s, analyzed_s, preview, music, description, used)"
+                " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(used), 0) + 1 FROM analysis",
                 (
                     sha256,
                     analysis.model_id,
@@ -83,6 +85,7 @@ class AnalysisCache:
                     analysis.analyzed_s,
                     None if analysis.preview is None else pack_preview(analysis.preview),
                     analysis.music,
+                    None if described is None else pack_description(described),
                 ),
             )
             surplus = await tx.number("SELECT count(*) FROM analysis") - self.max_rows
@@ -103,7 +106,7 @@ class AnalysisCache:
 
 def _analysis(model_id: str, row: tuple[Any, ...]) -> Analysis | None:
     """Decode a row, or return None if any part of it is damaged."""
-    embedding, scores, fingerprint, duration_s, analyzed_s, preview, music = row
+    embedding, scores, fingerprint, duration_s, analyzed_s, preview, music, described = row
     try:
         vector = unpack_vector(embedding)
         pack_vector(vector)  # raises unless its length is 1
@@ -116,6 +119,7 @@ def _analysis(model_id: str, row: tuple[Any, ...]) -> Analysis | None:
             analyzed_s=analyzed_s,
             preview=None if preview is None else unpack_preview(preview),
             music=_probability(music),
+            description=None if described is None else unpack_description(described),
         )
     except (CatalogueError, ValueError, TypeError, RecursionError) as error:
         log.warning("cached analysis damaged, analysing again: %s", error)

@@ -12,7 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.vectors import sound_vectors
+from genrec.agreement import CatalogueStatistics
+from genrec.description_codec import description_matrix, description_of
+from genrec.music_filter import ANY_MUSIC, MusicFilter
 from genrec.names import artist_key
+from genrec.types import MusicDescription
 
 REMOVED = 0  # id of a removed row; ids of tracks start at 1
 
@@ -51,6 +55,7 @@ class CatalogueRows:
     ``ids`` is int64 (n,); a row with the id ``REMOVED`` is ignored, because its track was removed
     or has a newer row. ``matrix`` is float32 (n, d), contiguous and read-only, with rows of length
     1. ``genres`` are labels of the preset; ``artists`` are keys of ``artist_key``, "" if unknown.
+    ``descriptions`` is float32 (n, fields of `genrec.description_codec`), NaN for a track without.
     ``damaged`` are ids of tracks that are left out, because their stored embedding is damaged.
     """
 
@@ -61,10 +66,15 @@ class CatalogueRows:
     artists: LabelColumn
     genres: LabelColumn
     scopes: LabelColumn
+    descriptions: NDArray[np.float32]
     damaged: frozenset[int] = frozenset()
 
     def allowed(
-        self, scopes: Collection[str], genre: str | None = None, artist: str | None = None
+        self,
+        scopes: Collection[str],
+        genre: str | None = None,
+        artist: str | None = None,
+        music: MusicFilter = ANY_MUSIC,
     ) -> NDArray[np.bool_]:
         """Return bool (n,), True for the rows that match; ``artist`` is a key."""
         mask = self.scopes.mask(scopes)
@@ -73,6 +83,8 @@ class CatalogueRows:
             mask &= self.genres.mask((genre,))
         if artist is not None:
             mask &= self.artists.mask((artist,))
+        if music != ANY_MUSIC:
+            mask &= music.mask(self.descriptions)
         return mask
 
     def count_by_scope(self) -> dict[str, int]:
@@ -80,6 +92,24 @@ class CatalogueRows:
         codes = self.scopes.codes[self.ids != REMOVED]
         counts = np.bincount(codes, minlength=len(self.scopes.names))
         return dict(zip(self.scopes.names, counts.tolist(), strict=True))
+
+    def statistics(self, scopes: Collection[str]) -> CatalogueStatistics:
+        """Return what is usual among the tracks of the scopes."""
+        mask = self.allowed(scopes)
+        counts = np.bincount(self.genres.codes[mask], minlength=len(self.genres.names))
+        shares = (counts / max(int(mask.sum()), 1)).tolist()
+        genres = dict(zip(self.genres.names, shares, strict=True))
+        return CatalogueStatistics.of(self.descriptions[mask], genres)
+
+    def described(self, ids: Collection[int]) -> dict[int, MusicDescription]:
+        """Return the music descriptions of those of the tracks that have one, by id."""
+        places = np.flatnonzero(np.isin(self.ids, list(ids)))
+        rows = self.descriptions[places].astype(np.float64)
+        return {
+            track_id: description_of(row.tolist())
+            for track_id, row in zip(self.ids[places].tolist(), rows, strict=True)
+            if track_id != REMOVED and np.isfinite(row).all()
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,14 +141,17 @@ class CatalogueStats:
 def build_rows(
     revision: int, model_id: str, rows: list[tuple[Any, ...]], dimension: int
 ) -> CatalogueRows:
-    """Build the columns of SQL rows (id, vector, artist, genre, scope), without damaged ones."""
+    """Build the columns of SQL rows without damaged ones.
+
+    A row is (id, vector, artist, genre, scope, description).
+    """
     rows.sort(key=itemgetter(0))  # cheaper than in SQLite, which would sort the BLOBs too
     matrix, sound = sound_vectors([row[1] for row in rows], dimension)
     damaged = frozenset[int]()
     if not sound.all():
         damaged = frozenset(row[0] for row, good in zip(rows, sound, strict=True) if not good)
         rows = [row for row in rows if row[0] not in damaged]
-    ids, _, artists, genres, scopes = zip(*rows, strict=True) if rows else ((),) * 5
+    ids, _, artists, genres, scopes, described = zip(*rows, strict=True) if rows else ((),) * 6
     key = lru_cache(maxsize=None)(artist_key)
     return CatalogueRows(
         revision=revision,
@@ -128,5 +161,6 @@ def build_rows(
         artists=LabelColumn.of([key(artist) for artist in artists]),
         genres=LabelColumn.of(genres),
         scopes=LabelColumn.of(scopes),
+        descriptions=description_matrix(described),
         damaged=damaged,
     )

@@ -15,16 +15,17 @@ from db.details import TrackDetails, put_details
 from db.quality import UNKNOWN_QUALITY, FileQuality
 from db.search_text import search_text
 from db.vectors import is_sound_vector, pack_fingerprint, pack_vector
+from genrec.description_codec import pack_description
 from genrec.errors import CatalogueError, ModelMismatch
 from genrec.names import artist_key, fold
-from genrec.types import Analysis
+from genrec.types import Analysis, MusicDescription
 
 # Most rows for one transaction, so that other writers do not wait long for the lock.
 BATCH = 500
 _MAX_CHANGES = 10_000
 UNKNOWN_ARTIST = "Unknown artist"
-# Content, model id, vector, predicted genre, duration in s, lossless, bits per second.
-_Embedding = tuple[str, str, bytes, str, float, bool | None, int | None]
+# Content, model id, vector, predicted genre, duration in s, lossless, bits per second, description.
+_Embedding = tuple[str, str, bytes, str, float, bool | None, int | None, bytes | None]
 # Prefix of the source of a clip without file or link: the content hash identifies it.
 CONTENT_SOURCE = "sha256:"
 _REPLACED = ", ".join(
@@ -45,7 +46,8 @@ class NewTrack:
     ``predicted`` is the preset's most probable genre, by default ``label``. ``content`` is the
     SHA-256 of the analysed file, by default of the embedding; without a ``source`` it identifies
     the track. ``quality``, ``size`` and ``mtime_ns`` are those of the file, if there is one.
-    ``details`` are those of its tags, or None to leave what is stored.
+    ``details`` are those of its tags, or None to leave what is stored. ``description`` is the music
+    description, or None to leave what is stored.
     """
 
     title: str
@@ -63,6 +65,7 @@ class NewTrack:
     mtime_ns: int | None = None
     added_by: int | None = None
     details: TrackDetails | None = None
+    description: MusicDescription | None = None
 
     @classmethod
     def of(
@@ -89,6 +92,7 @@ class NewTrack:
             predicted=predicted,
             embedding=analysis.embedding,
             fingerprint=analysis.fingerprint,
+            description=analysis.description,
             duration_s=analysis.duration_s,
             source=source,
             content=content,
@@ -164,7 +168,8 @@ async def put(tx: SqlSession, generation: Generation, tracks: Sequence[NewTrack]
         label = track.label or track.genre
         predicted = track.predicted or label
         coding = (track.duration_s, track.quality.lossless, track.quality.bit_rate)
-        embeddings.append((content, generation.model_id, vector, predicted, *coding))
+        described = None if track.description is None else pack_description(track.description)
+        embeddings.append((content, generation.model_id, vector, predicted, *coding, described))
         if fingerprint:
             fingerprints.append((fingerprint, content, generation.model_id))
         known.append(
@@ -183,8 +188,10 @@ async def put(tx: SqlSession, generation: Generation, tracks: Sequence[NewTrack]
         )
     await _repair(tx, generation, embeddings)
     await tx.many(
-        "INSERT INTO embedding (content, model_id, vector, heard, duration_s, lossless, bit_rate)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        "INSERT INTO embedding (content, model_id, vector, heard, duration_s, lossless, bit_rate,"
+        " description) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (content, model_id)"
+        " DO UPDATE SET description = excluded.description WHERE description IS NULL"
+        " AND excluded.description IS NOT NULL",
         embeddings,
     )
     await tx.many(

@@ -19,6 +19,7 @@ from db.generations import BATCH, CONTENT_SOURCE, NewTrack
 from db.import_rows import read_rows
 from db.list_writers import COLUMNS, DETAILS, LOCATION, WRITERS, Format, Row, end
 from db.listed_tracks import Places, describe, find_listed
+from db.music_columns import MUSIC, music_cells, music_of
 from db.sections import fragment, path_below, split_source
 from db.tags import clean
 from db.tracks import STARTER, Catalogue
@@ -26,7 +27,7 @@ from db.vectors import pack_vector, unpack_fingerprint, unpack_vector
 from genrec.errors import CatalogueError, InputRefused, ModelMismatch
 from genrec.fingerprint import BANDS
 
-_NEEDED = frozenset(COLUMNS) - {"scope"} - set(DETAILS)
+_NEEDED = frozenset(COLUMNS) - {"scope"} - set(DETAILS) - set(MUSIC)
 _TEXTS = ("title", "artist", "genre", "label")
 _MAX_SOURCE = 4096
 _MAX_FINGERPRINT_COLUMNS = 4096
@@ -34,7 +35,7 @@ _SELECT = (
     "SELECT t.id, g.model_id, e.title, e.artist, e.genre, e.label, t.source, t.scope,"
     " m.duration_s, m.vector, f.print, coalesce(d.album, ''), coalesce(d.year, 0),"
     " coalesce(d.isrc, ''), coalesce(d.recording_id, ''), coalesce(d.release_id, ''),"
-    " coalesce(d.artist_id, '') FROM generation AS g"
+    " coalesce(d.artist_id, ''), m.description FROM generation AS g"
     " JOIN entry AS e ON e.generation_id = g.id JOIN track AS t ON t.id = e.track_id"
     " JOIN embedding AS m ON m.id = e.embedding_id"
     " LEFT JOIN fingerprint AS f ON f.embedding_id = m.id"
@@ -207,7 +208,8 @@ async def _chosen(
 
 
 def _row(values: tuple[Any, ...], *, fingerprints: bool) -> Row:
-    row = dict(zip(COLUMNS, values[1:], strict=True))
+    stored = (name for name in COLUMNS if name not in MUSIC)
+    row = dict(zip(stored, values[1:-1], strict=True)) | music_cells(values[-1])
     row |= {column: clean(row[column]) for column in (*_TEXTS, "album")}
     if not fingerprints:
         row["fingerprint"] = None
@@ -273,6 +275,7 @@ def _track(row: Mapping[str, object], dimension: int) -> NewTrack:
         fingerprint=_fingerprint(_bytes(row, "fingerprint")),
         duration_s=_seconds(row.get("duration_s")),
         details=_details(row),
+        description=music_of(row),
     )
 
 

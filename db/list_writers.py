@@ -15,6 +15,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from db.import_rows import FORMULA, JSPF_EXTENSION, MUSICBRAINZ_RECORDING
+from db.music_columns import MUSIC
 from db.sections import fragment, seconds_text, split_source
 from genrec.names import artist_key
 
@@ -28,7 +29,7 @@ DETAILS = ("album", "year", "isrc", "recording_id", "release_id", "artist_id")
 
 COLUMNS = (
     "model_id", "title", "artist", "genre", "label", "source", "scope", "duration_s",
-    "embedding", "fingerprint", *DETAILS,
+    "embedding", "fingerprint", *DETAILS, *MUSIC,
 )  # fmt: skip
 
 _LINE_BREAK = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")

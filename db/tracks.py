@@ -62,7 +62,8 @@ class Catalogue:
                 (model_id,),
             )
             rows = await session.all(
-                "SELECT e.track_id, m.vector, e.artist, e.label, g.scope FROM generation AS g"
+                "SELECT e.track_id, m.vector, e.artist, e.label, g.scope, m.description"
+                " FROM generation AS g"
                 " JOIN entry AS e ON e.generation_id = g.id"
                 " JOIN embedding AS m ON m.id = e.embedding_id"
                 f" WHERE g.state = 'active' AND g.model_id = ? AND e.gone_at IS NULL{only}",

@@ -46,6 +46,12 @@ class NoMusic(InputRefused):
     code = "no_music"
 
 
+class KeyUnclear(InputRefused):
+    """Compatible keys are wanted, and the clip's key is not confident."""
+
+    code = "key_unclear"
+
+
 class ClipTooShort(InputRefused):
     """The clip is shorter than the minimum length."""
 

@@ -181,11 +181,37 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """One thing that a clip and a track have in common, and how unusual that is.
+
+    Attributes
+    ----------
+    kind
+        A kind of `genrec.agreement`, such as ``tempo`` or ``bright``.
+    rarity
+        Share of the catalogue's tracks that agree with the clip at least as well, 0..1.
+    value
+        What they have in common: the track's tempo, its key 0..23, a genre or a tag; None if the
+        kind says it all.
+    """
+
+    kind: str
+    rarity: float
+    value: float | int | str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A track and its calibrated similarity, 0..1: 0 is the mean over tracks of other genres."""
+    """A track and its calibrated similarity, 0..1: 0 is the mean over tracks of other genres.
+
+    ``description`` is the track's music description, None if it was not measured. ``reasons`` are
+    agreements with the clip, the most telling first.
+    """
 
     track: Track
     similarity: float
+    description: MusicDescription | None = None
+    reasons: tuple[Agreement, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +247,8 @@ class Recommendation:
     fallback
         True if the tracks are of scopes that are searched only because the others hold no track
         that is similar enough.
+    description
+        Tempo, key, loudness and more of the clip or track; None if they were not measured.
     """
 
     model_id: str
@@ -234,6 +262,7 @@ class Recommendation:
     music: bool = True
     music_probability: float = 1.0
     fallback: bool = False
+    description: MusicDescription | None = None
 
 
 class Analyzer(Protocol):

@@ -51,6 +51,7 @@ class DetailsHandler:
             raise RequestDeclined("answer_gone")
         tracks = await self._recommender.compare(analysis.embedding, ids, options.visible)
         rec = replace(self._recommender.genre(analysis), tracks=tracks, timings_ms={})
+        rec = await self._recommender.explain(rec, options.visible)
         return await self._layouts.recommendation(rec, options, about=analysis, name=name)
 
     async def _of_track(
@@ -66,5 +67,7 @@ class DetailsHandler:
             unsure=False,
             scores=(),
             tracks=await self._recommender.compare(embedding, ids, options.visible),
+            description=await self._recommender.description(track_id),
         )
+        rec = await self._recommender.explain(rec, options.visible)
         return await self._layouts.recommendation(rec, options, about=seeds[0], name=seeds[0].title)

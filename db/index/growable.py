@@ -27,6 +27,7 @@ class GrowableIndex:
         self.rows = rows
         self._matrix = rows.matrix if capacity is None else capacity
         self._ids = rows.ids
+        self._descriptions = rows.descriptions
         self._damaged = rows.damaged
         self._labels = {
             name: _GrowableLabels(labels)
@@ -47,6 +48,7 @@ class GrowableIndex:
         start, end = len(self.rows.ids), len(self.rows.ids) + len(added.ids)
         self._matrix = _put(self._matrix, start, added.matrix)
         self._ids = _put(self._ids, start, added.ids)
+        self._descriptions = _put(self._descriptions, start, added.descriptions)
         for name, labels in (
             ("artists", added.artists), ("genres", added.genres), ("scopes", added.scopes)
         ):  # fmt: skip
@@ -62,6 +64,7 @@ class GrowableIndex:
             model_id=self.rows.model_id,
             ids=_view(self._ids, end),
             matrix=_view(self._matrix, end),
+            descriptions=_view(self._descriptions, end),
             damaged=self._damaged,
             **{name: labels.column(end) for name, labels in self._labels.items()},
         )
@@ -69,6 +72,7 @@ class GrowableIndex:
     def _compact(self) -> None:
         live = np.flatnonzero(self.rows.ids != REMOVED)
         self._matrix, self._ids = self.rows.matrix[live], self.rows.ids[live]
+        self._descriptions = self.rows.descriptions[live]
         for labels in self._labels.values():
             labels.codes = labels.codes[live]
         self._publish(self.rows.revision, len(live))

@@ -21,14 +21,18 @@ from numpy.typing import NDArray
 
 from db.catalogue_rows import REMOVED, CatalogueRows, LabelColumn
 from db.index.growable import GrowableIndex, with_room
+from genrec.description_codec import FIELDS
 from genrec.files import atomic_write, remove_leftovers
 
-_MAGIC = b"genrec tracks 1\n"
+_MAGIC = b"genrec tracks 2\n"
 _HEAD = struct.Struct("<16sQ32s")
 _PAGE = 4096
 _ROWS_AT_ONCE = 8192
 # Little-endian on every machine, like the vectors in the database.
-_COLUMNS = {"ids": "<i8", "artists": "<i4", "genres": "<i4", "scopes": "<i4", "matrix": "<f4"}
+_COLUMNS = {
+    "ids": "<i8", "artists": "<i4", "genres": "<i4", "scopes": "<i4", "descriptions": "<f4",
+    "matrix": "<f4",
+}  # fmt: skip
 _LABEL_COLUMNS = ("artists", "genres", "scopes")
 
 
@@ -67,8 +71,10 @@ def read_snapshot(path: Path, *, model_id: str, token: str) -> GrowableIndex | N
 def _write(file: BinaryIO, rows: CatalogueRows, token: str) -> None:
     live = np.flatnonzero(rows.ids != REMOVED)
     count, dimension = len(live), rows.matrix.shape[1]
-    small = {"ids": rows.ids[live]} | {
-        name: getattr(rows, name).codes[live] for name in _LABEL_COLUMNS
+    small: dict[str, NDArray[Any]] = {
+        "ids": rows.ids[live],
+        "descriptions": rows.descriptions[live],
+        **{name: getattr(rows, name).codes[live] for name in _LABEL_COLUMNS},
     }
     described: dict[str, Any] = {
         "model_id": rows.model_id,
@@ -78,7 +84,7 @@ def _write(file: BinaryIO, rows: CatalogueRows, token: str) -> None:
         "token": token,
         "damaged": sorted(rows.damaged),
         "names": {name: getattr(rows, name).names for name in _LABEL_COLUMNS},
-        "digests": {name: _digest(column[:, np.newaxis]) for name, column in small.items()},
+        "digests": {name: _digest(column) for name, column in small.items()},
         # A placeholder of the final length, so that the offsets stay valid.
         "digest": "0" * 64,
     }
@@ -114,8 +120,9 @@ def _index(mapped: mmap.mmap, described: dict[str, Any], length: int) -> Growabl
     offsets = _offsets(length, count, dimension)
     small: dict[str, NDArray[Any]] = {}
     for name, kind in list(_COLUMNS.items())[:-1]:
-        column = np.frombuffer(mapped, kind, count=count, offset=offsets[name])
-        if _digest(column[:, np.newaxis]) != described["digests"][name]:
+        size = count * _width(name, dimension)
+        column = np.frombuffer(mapped, kind, count=size, offset=offsets[name])
+        if _digest(column) != described["digests"][name]:
             raise ValueError(f"{name}: wrong SHA-256")
         small[name] = column.astype(kind[1:])  # a copy: only the matrix stays mapped
     room = np.frombuffer(
@@ -133,6 +140,7 @@ def _index(mapped: mmap.mmap, described: dict[str, Any], length: int) -> Growabl
         revision=described["revision"],
         model_id=described["model_id"],
         ids=small["ids"],
+        descriptions=small["descriptions"].reshape(count, len(FIELDS)),
         matrix=matrix,
         damaged=frozenset(map(int, described.get("damaged", ()))),
         **labels,
@@ -149,10 +157,13 @@ def _offsets(length: int, count: int, dimension: int) -> dict[str, int]:
     offsets, end = {}, _HEAD.size + length
     for name, kind in _COLUMNS.items():
         offsets[name] = -(-end // _PAGE) * _PAGE
-        end = offsets[name] + np.dtype(kind).itemsize * count * (
-            dimension if name == "matrix" else 1
-        )
+        end = offsets[name] + np.dtype(kind).itemsize * count * _width(name, dimension)
     return offsets
+
+
+def _width(name: str, dimension: int) -> int:
+    """Return the numbers that each row of a column has."""
+    return {"matrix": dimension, "descriptions": len(FIELDS)}.get(name, 1)
 
 
 def _digest(column: NDArray[Any]) -> str:

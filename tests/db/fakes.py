@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from db.catalogue_rows import REMOVED, CatalogueRows
 from db.generations import NewTrack
 from genrec.errors import GenrecError
-from genrec.types import Analysis, GenreScore
+from genrec.types import Analysis, GenreScore, MusicDescription
 
 MODEL = "fake@000000000001"
 DIMENSION = 8
@@ -33,6 +33,20 @@ def preview(seed: int) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(0, 256, (64, 20)).astype(np.uint8)
 
 
+def description(seed: int) -> MusicDescription:
+    return MusicDescription(
+        bpm=80.0 + seed % 64,
+        bpm_confidence=0.875,
+        key=seed % 24,
+        key_confidence=0.75,
+        loudness_lufs=-14.5,
+        dynamics_lu=6.0,
+        brightness_hz=1000.0 + seed % 1000,
+        bass=0.25,
+        onsets_per_s=2.5,
+    )
+
+
 def new_track(seed: int, **changes: object) -> NewTrack:
     values: dict[str, object] = {
         "title": f"Song {seed}",
@@ -42,6 +56,7 @@ def new_track(seed: int, **changes: object) -> NewTrack:
         "fingerprint": fingerprint(seed),
         "source": f"/music/{seed}.mp3",
         "duration_s": 30.0,
+        "description": description(seed),
     }
     return NewTrack(**{**values, **changes})  # type: ignore[arg-type]
 
@@ -58,6 +73,7 @@ def fake_analysis(data: bytes, model_id: str = MODEL) -> Analysis:
         analyzed_s=30.0,
         timings_ms={"decode": 1.0},
         preview=preview(seed),
+        description=description(seed),
     )
 
 
@@ -117,7 +133,8 @@ def content(rows: CatalogueRows) -> dict[int, tuple[object, ...]]:
     """Return the rows as a dict by track id, for comparisons."""
     return {
         int(track_id): (
-            rows.matrix[row].tolist(), rows.artists[row], rows.genres[row], rows.scopes[row]
+            rows.matrix[row].tolist(), rows.artists[row], rows.genres[row], rows.scopes[row],
+            rows.descriptions[row].tolist(),
         )
         for row, track_id in enumerate(rows.ids)
         if track_id != REMOVED

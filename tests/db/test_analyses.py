@@ -25,6 +25,7 @@ async def test_cached_analysis_equals_the_original(db: Database) -> None:
         analysis.model_id, analysis.scores, analysis.duration_s, analysis.analyzed_s,
     )  # fmt: skip
     assert cached.music == 0.25
+    assert cached.description == analysis.description is not None
     assert cached.timings_ms == {}
     assert cached.preview is not None
     assert np.array_equal(cached.preview, analysis.preview)

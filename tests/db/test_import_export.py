@@ -19,8 +19,9 @@ from db.list_writers import Format
 from db.tags import clean
 from db.tracks import Catalogue
 from db.vectors import pack_vector
+from genrec.description_codec import description_row
 from genrec.errors import InputRefused, ModelMismatch
-from tests.db.fakes import DIMENSION, MODEL, fingerprint, new_track, unit
+from tests.db.fakes import DIMENSION, MODEL, description, fingerprint, new_track, unit
 
 HOSTILE = [
     '=HYPERLINK("http://evil.example","x")', "+1", "-1", "@SUM(A1)", "'=1", "''+1",
@@ -77,6 +78,9 @@ async def test_exported_tracks_are_imported_unchanged(
     ]
     rows = await catalogue.load(MODEL)
     assert np.array_equal(rows.matrix[: len(tracks)], rows.matrix[len(tracks) :])
+    described = rows.descriptions[: len(tracks)]
+    assert np.array_equal(described, rows.descriptions[len(tracks) :])
+    assert described[2].tolist() == pytest.approx(description_row(description(2)))
     prints = await catalogue.fingerprints(MODEL, imported.ids)
     assert len(prints) == len(tracks) - 1
     async with catalogue.db.snapshot() as session:

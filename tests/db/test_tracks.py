@@ -14,9 +14,19 @@ from db import generations
 from db.connection import Database, open_db
 from db.generations import NewTrack
 from db.tracks import Catalogue, guild_scope, outdated_tracks
+from genrec.description_codec import description_row
 from genrec.errors import CatalogueError, ModelMismatch
 from genrec.types import Track
-from tests.db.fakes import DIMENSION, LABELS, MODEL, fake_analysis, fingerprint, new_track, unit
+from tests.db.fakes import (
+    DIMENSION,
+    LABELS,
+    MODEL,
+    description,
+    fake_analysis,
+    fingerprint,
+    new_track,
+    unit,
+)
 
 OTHER_MODEL = "fake@000000000002"
 
@@ -257,3 +267,13 @@ async def test_outdated_tracks_are_those_that_only_another_model_analysed(
     await catalogue.add("library", MODEL, [new_track(1)])
     assert await outdated_tracks(catalogue.db, MODEL) == {"guild:5": 1}
     assert await outdated_tracks(catalogue.db, OTHER_MODEL) == {}
+
+
+async def test_a_later_analysis_adds_a_missing_description(catalogue: Catalogue) -> None:
+    await catalogue.add("library", MODEL, [new_track(1, content="a", description=None)])
+    assert np.isnan((await catalogue.load(MODEL)).descriptions).all()
+    await catalogue.add("library", MODEL, [new_track(1, content="a")])
+    rows = await catalogue.load(MODEL)
+    assert rows.descriptions[0].tolist() == pytest.approx(description_row(description(1)))
+    await catalogue.add("library", MODEL, [new_track(1, content="a", description=None)])
+    assert not np.isnan((await catalogue.load(MODEL)).descriptions).any()

@@ -7,13 +7,19 @@ import pytest
 
 from db.catalogue_rows import CatalogueRows, build_rows
 from db.index.growable import GrowableIndex, with_room
-from tests.db.fakes import DIMENSION, LABELS, MODEL, content, unit
+from genrec.description_codec import pack_description
+from genrec.music_filter import MusicFilter
+from tests.db.fakes import DIMENSION, LABELS, MODEL, content, description, unit
 
 
 def rows(*ids: int, revision: int = 1, scope: str = "library", seed: int = 0) -> CatalogueRows:
     read = [
-        (n, unit(n + seed).tobytes(), f"Artist {n % 5 + seed}", LABELS[n % 3], scope) for n in ids
-    ]
+        (
+            n, unit(n + seed).tobytes(), f"Artist {n % 5 + seed}", LABELS[n % 3], scope,
+            pack_description(description(n + seed)),
+        )
+        for n in ids
+    ]  # fmt: skip
     return build_rows(revision, MODEL, read, DIMENSION)
 
 
@@ -28,6 +34,8 @@ def test_updated_rows_equal_a_fresh_load() -> None:
     assert rows_now.ids[rows_now.allowed(("library", "guild:5"), LABELS[1])].tolist() == [1, 7, 4]
     assert rows_now.ids[rows_now.allowed(("library",), artist="artist 3")].tolist() == [3]
     assert not rows_now.allowed(("library",), artist="nobody known").any()
+    tempi = MusicFilter(tempo=(80 + 3, 80 + 5))
+    assert rows_now.ids[rows_now.allowed(("library",), music=tempi)].tolist() == [3, 5]
 
 
 def test_view_stays_the_same_after_updates() -> None:

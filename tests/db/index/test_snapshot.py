@@ -15,7 +15,8 @@ from db.catalogue_rows import REMOVED, CatalogueRows, build_rows
 from db.index.growable import GrowableIndex
 from db.index.snapshot import read_snapshot, write_snapshot
 from genrec import files
-from tests.db.fakes import DIMENSION, MODEL, content, unit
+from genrec.description_codec import pack_description
+from tests.db.fakes import DIMENSION, MODEL, content, description, unit
 from tests.repository import ROOT
 
 OTHER_MODEL = "fake@000000000002"
@@ -36,7 +37,11 @@ while True:
 @pytest.fixture
 def rows() -> CatalogueRows:
     """Return thirty tracks, one of them removed."""
-    read_rows = [(n, unit(n).tobytes(), f"Artist {n % 7}", "rock", "library") for n in range(1, 31)]
+    described = pack_description(description(5))
+    read_rows = [
+        (n, unit(n).tobytes(), f"Artist {n % 7}", "rock", "library", described)
+        for n in range(1, 31)
+    ]
     index = GrowableIndex(build_rows(7, MODEL, read_rows, DIMENSION))
     return index.update(7, build_rows(7, MODEL, [], DIMENSION), [1])
 

@@ -1,0 +1,174 @@
+"""Agreements of a clip with recommended tracks, and how unusual they are in a catalogue.
+
+Only what was measured counts. An agreement that few tracks of the catalogue have with the clip says
+more than one that most have, and one that all recommended tracks share says less.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrec.description_codec import FIELDS
+from genrec.music_filter import MusicFilter, compatible_keys
+from genrec.types import Agreement, MusicDescription
+
+Float = NDArray[np.float32]
+
+TAG, GENRE, TEMPO, KEY, MIXES = "tag", "genre", "tempo", "key", "compatible_key"
+# Kinds of a field: both in the highest quarter of the catalogue, or both in the lowest.
+RANGES = {
+    "brightness_hz": ("bright", "dark"),
+    "bass": ("bass", "little_bass"),
+    "onsets_per_s": ("busy", "sparse"),
+    "dynamics_lu": ("dynamic", "even"),
+    "loudness_lufs": ("loud", "quiet"),
+}
+KINDS = (TAG, GENRE, TEMPO, KEY, MIXES, *(kind for pair in RANGES.values() for kind in pair))
+SAME_TEMPO = 0.04
+REASONS = 2  # of each track
+MIN_TRACKS = 20  # described ones of a catalogue, to call something bright or loud
+MOST_TRACKS = 4_096  # that are compared with
+_HIGH, _LOW = 0.75, 0.25
+_USED_AGAIN = 0.7  # subtracted from the score of a kind for each track that names it already
+_COMMON = 0.9  # an agreement of a larger share of the catalogue is no reason
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """Music description, genre and tags of a clip or track.
+
+    ``genre`` is "" if it is unknown or unsure. Tags are those of a model or of the file.
+    """
+
+    description: MusicDescription | None = None
+    genre: str = ""
+    tags: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CatalogueStatistics:
+    """Distribution of descriptions, genres and tags in a catalogue.
+
+    Attributes
+    ----------
+    descriptions
+        float32 (n, fields of `genrec.description_codec`), the described tracks.
+    genres, tags
+        Share of the tracks that have each genre or tag.
+    """
+
+    descriptions: Float
+    genres: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, descriptions: Float, genres: Mapping[str, float] | None = None
+    ) -> CatalogueStatistics:
+        """Return the statistics of tracks, with NaN for a track without a description.
+
+        At most `MOST_TRACKS` descriptions are kept, at equal distances.
+        """
+        described = descriptions[np.isfinite(descriptions).all(axis=1)]
+        step = max(1, -(-len(described) // MOST_TRACKS))
+        return cls(described[::step], genres or {})
+
+
+def agreements(
+    clip: Described, track: Described, statistics: CatalogueStatistics
+) -> tuple[Agreement, ...]:
+    """Return what a clip and a track have in common, the most unusual first."""
+    found = [
+        Agreement(TAG, statistics.tags.get(tag, 1.0), tag) for tag in sorted(clip.tags & track.tags)
+    ]
+    if clip.genre and clip.genre == track.genre:
+        found.append(Agreement(GENRE, statistics.genres.get(clip.genre, 1.0), clip.genre))
+    if clip.description is not None and track.description is not None:
+        found += _of_tempo_and_key(clip.description, track.description, statistics)
+        found += _of_ranges(clip.description, track.description, statistics)
+    return tuple(sorted(found, key=lambda each: (each.rarity, KINDS.index(each.kind))))
+
+
+def _of_tempo_and_key(
+    clip: MusicDescription, track: MusicDescription, statistics: CatalogueStatistics
+) -> list[Agreement]:
+    """Return agreements of confident tempi and keys."""
+    found = []
+    if clip.sure_bpm is not None and track.sure_bpm is not None:
+        low, high = clip.sure_bpm * (1 - SAME_TEMPO), clip.sure_bpm * (1 + SAME_TEMPO)
+        if low <= track.sure_bpm <= high:
+            rarity = _share(statistics, MusicFilter(tempo=(low, high)))
+            found.append(Agreement(TEMPO, rarity, track.sure_bpm))
+    if clip.sure_key is not None and track.sure_key is not None:
+        if track.sure_key == clip.sure_key:
+            rarity = _share(statistics, MusicFilter(keys=frozenset({clip.sure_key})))
+            found.append(Agreement(KEY, rarity, track.sure_key))
+        elif track.sure_key in compatible_keys(clip.sure_key):
+            rarity = _share(statistics, MusicFilter(keys=compatible_keys(clip.sure_key)))
+            found.append(Agreement(MIXES, rarity, track.sure_key))
+    return found
+
+
+def _share(statistics: CatalogueStatistics, wanted: MusicFilter) -> float:
+    """Return the share of the described tracks that match; 1 without any."""
+    described = statistics.descriptions
+    return float(wanted.mask(described).mean()) if len(described) else 1.0
+
+
+def _of_ranges(
+    clip: MusicDescription, track: MusicDescription, statistics: CatalogueStatistics
+) -> list[Agreement]:
+    """Return the fields in which both are in the highest or both in the lowest quarter."""
+    if len(statistics.descriptions) < MIN_TRACKS:
+        return []
+    found = []
+    for name, (high, low) in RANGES.items():
+        column = statistics.descriptions[:, FIELDS.index(name)]
+        pair = sorted((float(getattr(clip, name)), float(getattr(track, name))))
+        lowest, highest = np.quantile(column, [_LOW, _HIGH])
+        if pair[0] >= highest > lowest:
+            found.append(Agreement(high, float((column >= pair[0]).mean())))
+        elif pair[1] <= lowest and highest > lowest:
+            found.append(Agreement(low, float((column <= pair[1]).mean())))
+    return found
+
+
+def choose_reasons(
+    found: Sequence[Sequence[Agreement]], count: int = REASONS
+) -> list[tuple[Agreement, ...]]:
+    """Return at most ``count`` agreements of each track, so that the tracks differ where they can.
+
+    The score of an agreement is the negative logarithm of its rarity, less that of the number of
+    tracks which share its kind, less a penalty for each track that names the kind already.
+
+    Parameters
+    ----------
+    found
+        The agreements of each track, from `agreements`.
+    count
+        Largest number of reasons of a track.
+    """
+    sharing = Counter(each.kind for track in found for each in track)
+    used: Counter[str] = Counter()
+    chosen: list[tuple[Agreement, ...]] = []
+    for track in found:
+        telling = [each for each in track if each.rarity <= _COMMON] or list(track[:1])
+        picked: list[Agreement] = []
+        while telling and len(picked) < count:
+            best = max(telling, key=lambda each: _score(each, sharing, used))
+            picked.append(best)
+            telling = [each for each in telling if each.kind != best.kind]
+        used.update(each.kind for each in picked)
+        chosen.append(tuple(picked))
+    return chosen
+
+
+def _score(agreement: Agreement, sharing: Counter[str], used: Counter[str]) -> float:
+    unusual = -math.log(max(agreement.rarity, 1e-4))
+    return unusual - math.log(sharing[agreement.kind]) - _USED_AGAIN * used[agreement.kind]
