@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -24,13 +23,13 @@ SPAN = re.compile(r"(?<!`)`((?:\.venv/bin/)?genrec [^`\n]+|make [^`\n]+)`(?!`)")
 PLACEHOLDER = re.compile(r"[A-Z][A-Z|_.]*")
 # Programs that a block may name and that are not run: their arguments are recorded instead.
 STUBS = (
-    "apt-get", "cat", "chmod", "chown", "cp", "createrepo", "curl", "docker", "genrec", "git",
+    "apt-get", "bash", "cat", "chmod", "chown", "cp", "curl", "docker", "genrec", "git",
     "install", "journalctl", "loginctl", "ls", "make", "mkdir", "mv", "nginx", "pip", "pipx",
     "pre-commit", "python", "rm", "sudo", "systemctl", "systemd-analyze", "tee", "uv", "uvx",
 )  # fmt: skip
 STUB = """#!/bin/bash
-printf '%s\\0' "$(basename "$0")" "$@" $'\\n' >> {log}
-if [ "$(basename "$0")" = sudo ]; then
+printf '%s\\0' "${{0##*/}}" "$@" $'\\n' >> {log}
+if [ "${{0##*/}}" = sudo ]; then
   while [[ "$1" == -* ]]; do [ "$1" = -u ] && shift; shift; done
   exec "$@"
 fi
@@ -104,8 +103,6 @@ def calls(block: Block, folder: Path) -> list[list[str]]:
         (programs / name).chmod(0o755)
     (folder / ".venv").mkdir()
     (folder / ".venv" / "bin").symlink_to(programs)
-    for name in ("bash", "basename"):
-        (programs / name).symlink_to(shutil.which(name) or name)
     done = subprocess.run(
         ["/bin/bash", "-e", "-c", block.script], cwd=folder, env={"PATH": str(programs)},
         capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,

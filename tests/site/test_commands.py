@@ -46,6 +46,8 @@ def test_commands_are_in_console_blocks(page: Path) -> None:
     text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
     programs = r"make|genrec|\.venv/bin|pip|pipx|uvx?|docker|sudo|git|systemctl|python3?"
     assert re.findall(rf"^ {{4,}}(?:{programs}) .*$", text, re.M) == []
+    assert re.findall(r"^ +```", text, re.M) == [], "a block inside a list is not checked"
+    assert re.findall(r"^```(?:bash|sh|shell)$", page.read_text(encoding="utf-8"), re.M) == []
 
 
 @pytest.fixture
