@@ -25,7 +25,7 @@ from tests.trace_upload import bot_on_local_discord
 FOLDER = ROOT / "docs" / "pictures" / "guides"
 MAX_BYTES = 60_000
 CHROME_HEIGHT = 240  # of the page's heading and text field, and some space
-ON_PHONE = ("answer", "uploads-on")
+ON_PHONE = ("answer", "details", "uploads-on")
 
 
 def webp(png: bytes) -> bytes:

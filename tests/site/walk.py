@@ -22,7 +22,7 @@ from bot.local_discord import LocalDiscord
 
 WAIT_MS = 60_000
 STEPS = (
-    "help", "recommend-form", "answer", "uploads-form", "uploads-on", "upload-answered",
+    "welcome", "help", "recommend-form", "answer", "details", "uploads-form", "uploads-on", "upload-answered",
     "menu", "access-form", "settings-panel", "library-form", "library-added", "library-list",
     "library-export", "library-import", "library-duplicates", "privacy",
 )  # fmt: skip
@@ -73,9 +73,17 @@ class AdminWalk:
 
     async def steps(self) -> AsyncIterator[Shown]:
         """Do each step of the guide."""
-        for part in (self._ask, self._uploads, self._settings, self._library, self._privacy):
+        for part in (self._join, self._ask, self._uploads, self._settings, self._library, self._privacy):
             async for name, what in part():
                 yield Shown(name, what)
+
+    async def _join(self) -> AsyncIterator[tuple[str, Page | Locator]]:
+        self._discord.edit.add_bot(self._discord.guild)
+        # In the server's language, which is English.
+        button = Translations.load().text("button.uploads_on", "en")
+        message = self._page.locator(".message").last
+        await expect(message.get_by_role("button", name=button)).to_be_visible(timeout=WAIT_MS)
+        yield "welcome", message
 
     async def _ask(self) -> AsyncIterator[tuple[str, Page | Locator]]:
         await self._open("help")
@@ -89,6 +97,14 @@ class AdminWalk:
         answer = await self._answer("evening jam")
         await self._with_tracks(answer)
         yield "answer", answer
+        await answer.get_by_role("button", name=self.text("button.details")).click()
+        full = await self._answer("evening jam")
+        await expect(full.get_by_role("button", name=self.text("button.more"))).to_have_count(
+            5, timeout=WAIT_MS
+        )
+        await self._with_picture(full)
+        yield "details", full
+        await self._dismiss()
 
     async def _uploads(self) -> AsyncIterator[tuple[str, Page | Locator]]:
         await self._open("settings uploads")
@@ -197,11 +213,15 @@ class AdminWalk:
         return message
 
     async def _with_tracks(self, answer: Locator) -> None:
-        """Wait until an answer is complete: its buttons and its picture."""
+        """Wait until an answer is complete: then it has thumbs."""
         more = answer.locator("[data-custom-id^='thumb:']")
         await expect(more.first).to_be_visible(timeout=WAIT_MS)
-        for picture in await answer.locator("img").all():
-            await picture.evaluate("image => image.decode()")
+
+    async def _with_picture(self, answer: Locator) -> None:
+        """Wait for the spectrogram of a full answer."""
+        picture = answer.locator("img[alt]").last
+        await expect(picture).to_be_visible(timeout=WAIT_MS)
+        await picture.evaluate("image => image.decode()")
 
     async def _dismiss(self) -> None:
         """Dismiss the private message, as the chat of a reader would be too long otherwise."""
