@@ -6,6 +6,7 @@ reader should see, and yields its name and what to show. Names are those of the 
 
 from __future__ import annotations
 
+import asyncio
 import io
 import re
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -22,9 +23,9 @@ from bot.local_discord import LocalDiscord
 
 WAIT_MS = 60_000
 STEPS = (
-    "welcome", "help", "recommend-form", "answer", "details", "uploads-form", "uploads-on", "upload-answered",
-    "menu", "access-form", "settings-panel", "library-form", "library-added", "library-list",
-    "library-export", "library-import", "library-duplicates", "privacy",
+    "welcome", "help", "recommend-form", "answer", "details", "uploads-form", "uploads-on",
+    "upload-answered", "menu", "access-form", "settings-panel", "library-form", "library-added",
+    "library-list", "library-export", "library-import", "library-duplicates", "privacy",
 )  # fmt: skip
 DESKTOP = {"viewport": {"width": 900, "height": 660}, "color_scheme": "dark"}
 PHONE = {
@@ -73,16 +74,27 @@ class AdminWalk:
 
     async def steps(self) -> AsyncIterator[Shown]:
         """Do each step of the guide."""
-        for part in (self._join, self._ask, self._uploads, self._settings, self._library, self._privacy):
+        for part in (
+            self._join,
+            self._ask,
+            self._uploads,
+            self._settings,
+            self._library,
+            self._privacy,
+        ):
             async for name, what in part():
                 yield Shown(name, what)
 
     async def _join(self) -> AsyncIterator[tuple[str, Page | Locator]]:
-        self._discord.edit.add_bot(self._discord.guild)
         # In the server's language, which is English.
-        button = Translations.load().text("button.uploads_on", "en")
-        message = self._page.locator(".message").last
-        await expect(message.get_by_role("button", name=button)).to_be_visible(timeout=WAIT_MS)
+        button = self._translations.text("button.uploads_on", "en")
+        message = self._page.locator(".message", has=self._page.get_by_role("button", name=button))
+        async with asyncio.timeout(WAIT_MS / 1000):
+            while not await message.count():
+                # discord.py waits 2 s for further servers, and sends no event before.
+                await asyncio.sleep(3)
+                self._discord.edit.add_bot(self._discord.guild)
+                await asyncio.sleep(1)
         yield "welcome", message
 
     async def _ask(self) -> AsyncIterator[tuple[str, Page | Locator]]:
