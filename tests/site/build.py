@@ -42,7 +42,7 @@ def page_of(source: str) -> str | None:
     """Return the page's path for a file of the repository, or None if it is no page."""
     if source in NAMED:
         return NAMED[source]
-    if re.fullmatch(r"docs/[\w-]+\.md|docs/pictures/[\w./-]+", source):
+    if re.fullmatch(r"docs/[\w-]+\.(md|json|yaml)|docs/pictures/[\w./-]+", source):
         return source.removeprefix("docs/")
     return None
 
