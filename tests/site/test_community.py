@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from bot.metric_definitions import METRICS
 from tests.repository import ROOT, relative, tracked
 from tests.site.commands import pages
 
@@ -93,3 +94,12 @@ def test_paths_in_sentences_exist(page: Path) -> None:
     kept = {relative(path) for path in tracked()}
     folders = {parent for path in kept for parent in map(str, Path(path).parents)}
     assert [name for name in named if name.rstrip("/") not in kept | folders] == []
+
+
+@pytest.mark.parametrize("page", pages(), ids=relative)
+def test_metrics_named_in_pages_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8").partition("\n## [0")[0]
+    named = set(re.findall(r"`(genrec_[a-z_]+)", text))
+    ends = ("", "_total", "_info", "_bucket", "_count", "_sum")
+    known = {definition.name + end for definition in METRICS for end in ends}
+    assert named - known == set()
