@@ -96,9 +96,10 @@ def test_paths_in_sentences_exist(page: Path) -> None:
     assert [name for name in named if name.rstrip("/") not in kept | folders] == []
 
 
-@pytest.mark.parametrize("page", pages(), ids=relative)
+# The changelog also names metrics that were renamed.
+@pytest.mark.parametrize("page", [p for p in pages() if p.name != "CHANGELOG.md"], ids=relative)
 def test_metrics_named_in_pages_exist(page: Path) -> None:
-    text = page.read_text(encoding="utf-8").partition("\n## [0")[0]
+    text = page.read_text(encoding="utf-8")
     named = set(re.findall(r"`(genrec_[a-z_]+)", text))
     ends = ("", "_total", "_info", "_bucket", "_count", "_sum")
     known = {definition.name + end for definition in METRICS for end in ends}

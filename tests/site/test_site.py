@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from playwright.async_api import async_playwright, expect
 
+from tests.repository import ROOT
 from tests.site.build import CONFIG, build, pages, rewritten
 from tests.site.links import broken, foreign, read
 
@@ -32,8 +33,9 @@ def listed(nav: Any) -> Iterator[str]:
 
 def test_navigation_lists_every_page_once() -> None:
     nav = tomllib.loads(CONFIG.read_text(encoding="utf-8"))["project"]["nav"]
-    found = list(listed(nav))
-    assert sorted(found) == sorted(page for page in pages().values() if page.endswith(".md"))
+    found = sorted(listed(nav))
+    wanted = sorted(page for page in pages().values() if page.endswith(".md"))
+    assert found == wanted, f"list each page of docs/ once in {CONFIG.relative_to(ROOT)}"
 
 
 def test_links_and_headings_of_the_site_exist(site: Path) -> None:
