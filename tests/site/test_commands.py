@@ -50,6 +50,12 @@ def test_commands_are_in_console_blocks(page: Path) -> None:
     assert re.findall(r"^```(?:bash|sh|shell)$", page.read_text(encoding="utf-8"), re.M) == []
 
 
+@pytest.mark.parametrize("page", pages(), ids=relative)
+def test_headings_follow_an_empty_line(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    assert re.findall(r"(?<=[^\n])\n(#{1,6} .*)", text) == []
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> tuple[Path, dict[str, str]]:
     """Return a folder with music, a clip and the command genrec, and an environment for it."""
