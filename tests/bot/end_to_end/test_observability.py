@@ -114,14 +114,13 @@ async def test_values_count_what_happened(discord: LocalDiscord, tmp_path: Path)
     assert values["genrec_index_bytes", ()] > 0
 
 
-async def test_request_declined_by_admission_is_counted_as_a_refusal(
-    discord: LocalDiscord, tmp_path: Path
-) -> None:
-    async with bot_on(discord, tmp_path, cooldown_s=60) as world:
-        await wait_response(await world.you.slash("recommend", {"clip": clip()}))
-        await world.settled()
-        await wait_text(await world.you.slash("genre", {"clip": clip()}), "second")
-        assert scrape(world)["genrec_refusals_total", (("code", "cooldown"),)] == 1
+async def test_request_declined_before_its_handler_is_counted_as_a_refusal(world: World) -> None:
+    await wait_text(await world.you.slash("genre", {"clip": clip(), "link": "x"}), "not both")
+    await wait_text(await world.you.slash("recommend", {"clip": clip(), "genre": "polka"}), "polka")
+    values = scrape(world)
+    assert values["genrec_refusals_total", (("code", "clip_and_link"),)] == 1
+    assert values["genrec_refusals_total", (("code", "genre_unknown"),)] == 1
+    assert not [name for name, _ in values if name == "genrec_requests_total"]
 
 
 async def test_log_has_one_line_when_ready_and_one_at_the_stop(
