@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import shutil
 import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,15 @@ async def test_running_bot_exports_each_metric_of_the_table_and_no_other(
         for sample in family.samples:
             assert set(sample.labels) - {"le"} == set(metric.labels), sample
     assert {"process_resident_memory_bytes", "process_start_time_seconds"} <= set(families)
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="no promtool on this machine")
+async def test_promtool_has_no_remark_about_the_metrics(world: World) -> None:
+    await conversation(world)
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=world.app.metrics.text(), capture_output=True
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
 
 
 def test_names_follow_the_conventions_of_prometheus() -> None:
