@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bot.cli.findings import Finding, skip
-from bot.config import PREFIX, Settings, installed_version
+from bot.config import PREFIX, Settings, installed_version, open_secrets
 from bot.errors import SettingsError
 from bot.runtime.instance_lock import instance_lock
 from bot.runtime.resources import open_catalogue
@@ -34,6 +34,8 @@ _MIB = 1 << 20
 def machine_findings(settings: Settings) -> Iterator[Finding]:
     """Yield the findings about this machine, in the order of the checks."""
     yield _versions()
+    for warning in open_secrets(settings):
+        yield Finding("secrets", ok=False, note=warning, vital=False)
     yield from _health(settings)
     yield _library(settings)
     yield from _folders(settings)

@@ -93,6 +93,17 @@ def test_port_in_use_is_a_fault_unless_the_bot_runs(machine, tmp_path: Path) -> 
     assert machine(http_port=port)["http port"].note == f"{port} is free"
 
 
+def test_token_that_others_can_read_is_reported(machine, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("not-a-token")
+    token.chmod(0o644)
+    finding = machine(discord_token_file=token)["secrets"]
+    assert (finding.ok, finding.vital) == (False, False)
+    assert finding.note.endswith(f"chmod 600 {token}")
+    token.chmod(0o600)
+    assert "secrets" not in machine(discord_token_file=token)
+
+
 def test_broken_references_and_damage_ask_for_a_backup(machine, tmp_path: Path) -> None:
     machine()
     with closing(sqlite3.connect(tmp_path / "genrec.db")) as connection:
