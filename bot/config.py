@@ -230,6 +230,12 @@ class Settings(BaseSettings):
         " path is shown on Discord.",
     )
 
+    excerpts: bool = Field(
+        False,
+        description="Whether answers have a Listen button, which sends up to 15 s of the indexed"
+        " files to the person who presses it. Check that you may do so.",
+    )
+
     without_sandbox: Literal["refuse-links", "refuse-all", "allow"] = Field(
         "refuse-links",
         description="Requests that are refused if `genrec doctor` reports an incomplete sandbox:"

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from genrec.audio.decode import decode
 from genrec.audio.limits import DecodeLimits
 from genrec.embedder import Embedder
+from genrec.excerpt import cut_excerpt
 from genrec.filters import block_length
 from genrec.fingerprint import fingerprint
 from genrec.images import images, window_choices, window_count, windows
@@ -31,7 +32,7 @@ from genrec.music_description import DescriptionModel
 from genrec.onsets import onset_strength, strongest_onset, window_starts
 from genrec.preset import Preset
 from genrec.spectrogram import SpectrogramConfig, log_mel, preview
-from genrec.types import Analysis, GenreScore, MusicDescription, Section
+from genrec.types import Analysis, GenreScore, MusicDescription, Section, SoundExcerpt
 
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -114,6 +115,25 @@ class PresetAnalyzer:
             music=self.music(S_db),
             description=timed("description", lambda: self.describe(S_db, y)),
         )
+
+    def excerpt(self, path: Path, section: Section | None, seconds: float) -> SoundExcerpt:
+        """Return an excerpt of the part of a file that `analyze` analyses.
+
+        Parameters
+        ----------
+        path
+            A sound file on this machine.
+        section
+            Section of the file; None for the whole file.
+        seconds
+            Longest length of the excerpt.
+
+        Raises
+        ------
+        InputRefused
+            The file cannot be decoded or is outside the limits.
+        """
+        return cut_excerpt(path, replace(self.limits, section=section), seconds)
 
     def spectrogram(self, y: Float) -> tuple[Float, Ints]:
         """Return the log-mel spectrogram of samples, and the columns at which windows begin.

@@ -201,6 +201,14 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
+class SoundExcerpt:
+    """A short part of a sound file, as MP3 of one channel, and its length in seconds."""
+
+    mp3: bytes
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbour:
     """A track and its calibrated similarity, 0..1: 0 is the mean over tracks of other genres.
 

@@ -9,6 +9,7 @@ from functools import partial
 
 from bot.client.responders import MakeFile
 from bot.i18n import Localizer
+from bot.jobs.excerpts import Excerpts
 from bot.jobs.runner import Response
 from bot.recommender import SCOPES, Recommender
 from bot.ui import answer, compact
@@ -49,8 +50,9 @@ class RequestOptions:
 class Layouts:
     """Makes the responses about a clip or a track."""
 
-    def __init__(self, *, recommender: Recommender, draw: DrawPicture) -> None:
+    def __init__(self, *, recommender: Recommender, draw: DrawPicture, excerpts: Excerpts) -> None:
         self._recommender = recommender
+        self._excerpts = excerpts
         self._draw = draw
 
     async def recommendation(
@@ -63,11 +65,13 @@ class Layouts:
         """
         seed = about if isinstance(about, Track) else None
         links = TrackLinks(options.links, await self._recommender.catalogue.details(_ids(rec)))
+        listen = self._excerpts.offered(neighbour.track for neighbour in rec.tracks)
         if options.compact:
             source = DetailsSource(track_id=seed.id) if seed else DetailsSource(sha256=sha256)
             view = compact.recommendation(
                 options.localizer, rec, source=source, key=response_key(_ids(rec)), name=name,
                 count=options.count, seed=seed, links=links, remark=remark,
+                listen=listen,
             )  # fmt: skip
             return Response(view)
         analyzed_s = None if isinstance(about, Track) else about.analyzed_s
@@ -75,6 +79,7 @@ class Layouts:
         full = partial(
             answer.recommendation, options.localizer, rec, key=response_key(_ids(rec)), name=name,
             count=options.count, analyzed_s=analyzed_s, seed=seed, links=links, remark=remark,
+            listen=listen,
         )  # fmt: skip
         return Response(full(picture=bool(files)), files, without_files=full)
 

@@ -17,6 +17,7 @@ from bot.client.error_handler import ErrorHandler
 from bot.cogs.about import About, BotInfo
 from bot.cogs.exports import Exports
 from bot.cogs.library import Library
+from bot.cogs.listen import Listen
 from bot.cogs.permission_watch import PermissionWatch
 from bot.cogs.privacy import Privacy
 from bot.cogs.recommend import Recommend
@@ -29,6 +30,7 @@ from bot.i18n import Translations
 from bot.i18n.command_translator import CommandTranslator
 from bot.jobs.admission import Admission, RequestLimits
 from bot.jobs.departed_guilds import forget_departed_guilds
+from bot.jobs.excerpts import Excerpts
 from bot.jobs.full_answer import DetailsHandler
 from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.handlers import RequestHandlers
@@ -157,7 +159,8 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
     """Return the cogs, each with the services that it uses."""
     db, pool, recommender = app.resources.db, app.resources.pool, app.resources.recommender
     settings, preset = app.resources.settings, app.resources.preset
-    layouts = Layouts(recommender=recommender, draw=app.draw)
+    excerpts = Excerpts(pool=pool, db=db, enabled=settings.excerpts)
+    layouts = Layouts(recommender=recommender, draw=app.draw, excerpts=excerpts)
     handlers = RequestHandlers(sources=app.sources, recommender=recommender, layouts=layouts)
     starter = StarterPolicy(index=recommender.index, db=db, policy=settings.starter)
     options = OptionsResolver(
@@ -220,6 +223,12 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             translations=app.translations,
             recovery=app.recovery,
             root=settings.path_root,
+        ),
+        Listen(
+            recommender=recommender,
+            excerpts=excerpts,
+            options=options,
+            recovery=app.recovery,
         ),
         Exports(
             recommender=recommender,

@@ -57,13 +57,14 @@ def recommendation(
     seed: Track | None = None,
     links: TrackLinks = SEARCH_LINKS,
     remark: str = "",
+    listen: bool = False,
 ) -> ui.LayoutView:
     """Return the full response to /recommend or, with ``seed``, to More like this.
 
     ``key`` names the tracks in the custom ids. ``name`` is the clip's title or file name,
     ``count`` the number of tracks requested, and ``picture`` whether ``spectrogram.png`` is sent
     with it. ``links`` has the addresses of the titles. ``remark`` is a line below the seed, in the
-    user's language.
+    user's language. ``listen`` adds the Listen button.
     """
     if seed is None:
         head = genre_block(
@@ -89,7 +90,7 @@ def recommendation(
     items.append(rule())
     if footer:
         items.append(text(footer))
-    items.append(row(*answer_buttons(localizer, key, export=bool(rec.tracks))))
+    items.append(row(*answer_buttons(localizer, key, export=bool(rec.tracks), listen=listen)))
     return layout(colour, items)
 
 
@@ -271,14 +272,18 @@ def _footer(localizer: Localizer, rec: Recommendation) -> str:
     return "\n".join(small(line) for line in (origin(localizer, rec), last) if line)
 
 
-def answer_buttons(localizer: Localizer, key: str, *, export: bool = False) -> list[Item]:
-    """Return the thumbs and, if there are tracks, the Export button of a response."""
+def answer_buttons(
+    localizer: Localizer, key: str, *, export: bool = False, listen: bool = False
+) -> list[Item]:
+    """Return the thumbs of a response, with Listen and Export where they are wanted."""
     if not 0 < len(key) <= MAX_KEY:
         raise ValueError(f"key {key!r} has {len(key)} characters: expected 1 to {MAX_KEY}")
     buttons: list[Item] = [
         button(f"thumb:up:{key}", emoji="👍"),
         button(f"thumb:down:{key}", emoji="👎"),
     ]
+    if listen:
+        buttons.append(button(f"listen:{key}", localizer("button.listen")))
     if export:
         buttons.append(button(f"export:{key}", localizer("button.export")))
     return buttons

@@ -53,6 +53,7 @@ def recommendation(
     seed: Track | None = None,
     links: TrackLinks = SEARCH_LINKS,
     remark: str = "",
+    listen: bool = False,
 ) -> ui.LayoutView:
     """Return the compact response to /recommend or, with ``seed``, to More like this.
 
@@ -73,7 +74,8 @@ def recommendation(
     lines = [*above, *_track_lines(localizer, rec, room, links), *below]
     items: list[Item] = [ui.TextDisplay(head, id=HEAD_ID), text("\n".join(lines))]
     details = button(details_id(source, key), localizer("button.details"))
-    return layout(colour, [*items, row(details, *answer.answer_buttons(localizer, key))])
+    buttons = answer.answer_buttons(localizer, key, listen=listen)
+    return layout(colour, [*items, row(details, *buttons)])
 
 
 def shown_name(message: discord.Message | None) -> str:

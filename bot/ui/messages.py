@@ -17,6 +17,7 @@ Custom ids, all of at most 100 characters:
 ``thumb:up:KEY``               thumbs up, ``thumb:down:KEY`` down
 ``song:KIND:USER:COUNT:GENRE`` string select of songs that a link may name; KIND is "recommend" or
                                "genre", USER may choose, GENRE may be empty
+``listen:KEY``                 send excerpts of the tracks of a response
 ``export:KEY``                 offer the formats for a list of the tracks of a response
 ``export:KEY:FORMAT``          send the list in a format
 ``cancel:KEY``                 stop a /reindex

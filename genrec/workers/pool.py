@@ -10,18 +10,21 @@ import asyncio
 import logging
 import os
 import signal
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from genrec.errors import AnalysisTimeout, Busy, InputRefused, WorkerCrashed
-from genrec.types import MAX_ANALYZED_S, Analysis, Section
+from genrec.types import MAX_ANALYZED_S, Analysis, Section, SoundExcerpt
 from genrec.workers.process import WorkerConfig, WorkerError, WorkerExited, WorkerProcess
 from genrec.workers.protocol import ProtocolError
 from genrec.workers.sandbox import MEMORY_BYTES, Measure
 from genrec.workers.supervisor import PoolStats, WorkerSupervisor, describe_exit
 from genrec.workers.worker import ANALYZER
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -160,6 +163,40 @@ class AnalysisPool:
         PoolClosed
             The pool is shutting down.
         """
+        return await self._run(
+            lambda worker: worker.analyze(path, section, timeout_s=self._timeout_s)
+        )
+
+    async def excerpt(
+        self, path: Path, section: Section | None = None, *, seconds: float
+    ) -> SoundExcerpt:
+        """Cut an excerpt of the part of a file that `analyze` analyses.
+
+        Parameters
+        ----------
+        path
+            A file that this process may read.
+        section
+            Section of the file; None for the whole file.
+        seconds
+            Longest length of the excerpt.
+
+        Returns
+        -------
+        SoundExcerpt
+            MP3 of one channel, checked.
+
+        Raises
+        ------
+        InputRefused, PoolError, PresetError
+            As `analyze`.
+        """
+        return await self._run(
+            lambda worker: worker.excerpt(path, section, seconds=seconds, timeout_s=self._timeout_s)
+        )
+
+    async def _run(self, work: Callable[[WorkerProcess], Awaitable[T]]) -> T:
+        """Wait for a worker and return what it does."""
         self._supervisor.check_open()
         if self._slots.locked() and self._waiting >= self._queue:
             raise Busy(
@@ -171,9 +208,9 @@ class AnalysisPool:
         reusable = False
         try:
             worker = await self._ready_worker()
-            analysis = await self._analyze(worker, path, section)
+            result = await self._work(worker, work)
             reusable = True
-            return analysis
+            return result
         except InputRefused:
             reusable = True
             raise
@@ -243,12 +280,12 @@ class AnalysisPool:
         self._measures = worker.measures
         return worker
 
-    async def _analyze(
-        self, worker: WorkerProcess, path: Path, section: Section | None
-    ) -> Analysis:
-        """Analyse one clip with ``worker`` and convert its failures to errors with a sentence."""
+    async def _work(
+        self, worker: WorkerProcess, work: Callable[[WorkerProcess], Awaitable[T]]
+    ) -> T:
+        """Do the work with ``worker`` and convert its failures to errors with a sentence."""
         try:
-            analysis = await worker.analyze(path, section, timeout_s=self._timeout_s)
+            result = await work(worker)
         except InputRefused:
             self._stats.refused += 1
             raise
@@ -263,7 +300,7 @@ class AnalysisPool:
         except (WorkerError, ProtocolError) as error:
             raise self._crashed(worker, str(error)) from error
         self._stats.done += 1
-        return analysis
+        return result
 
     def _timed_out(self) -> AnalysisTimeout:
         self._stats.timeouts += 1

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from genrec.types import Analysis, Section
+from genrec.types import Analysis, Section, SoundExcerpt
 from genrec.workers import protocol, sandbox
 from genrec.workers.fd_path import open_clip
 
@@ -153,12 +153,26 @@ class WorkerProcess:
         WorkerExited, WorkerError, ProtocolError, TimeoutError
             The worker failed.
         """
+        reply, blob = await self._request(path, section, None, timeout_s)
+        return protocol.unpack_analysis(reply, blob, model_id=self.model_id)
+
+    async def excerpt(
+        self, path: Path, section: Section | None, *, seconds: float, timeout_s: float
+    ) -> SoundExcerpt:
+        """Return an excerpt of one file or a section of it; errors are those of `analyze`."""
+        reply, blob = await self._request(path, section, seconds, timeout_s)
+        return protocol.unpack_excerpt(reply, blob, excerpt_s=seconds)
+
+    async def _request(
+        self, path: Path, section: Section | None, excerpt_s: float | None, timeout_s: float
+    ) -> tuple[protocol.Head, bytes]:
+        """Send a clip and return the worker's reply."""
         started = time.monotonic()
         async with asyncio.timeout(timeout_s):
             clip = await _open_in_thread(path)
             try:
                 self.jobs += 1
-                frame = protocol.pack_clip(self.jobs, timeout_s, path.name, section)
+                frame = protocol.pack_clip(self.jobs, timeout_s, path.name, section, excerpt_s)
                 # A few hundred bytes into an empty buffer: this cannot block.
                 socket.send_fds(self._channel, [frame], [clip])
             except OSError as error:
@@ -168,7 +182,7 @@ class WorkerProcess:
             assert self._reader is not None, "call wait_ready first"
             reply, blob = await _receive(self._reader, job=self.jobs)
         self.busy_s += time.monotonic() - started
-        return protocol.unpack_analysis(reply, blob, model_id=self.model_id)
+        return reply, blob
 
     def kill(self) -> None:
         """Kill the process group without waiting; `stop` reaps it."""

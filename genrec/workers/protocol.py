@@ -27,6 +27,7 @@ from genrec.types import (
     GenreScore,
     MusicDescription,
     Section,
+    SoundExcerpt,
 )
 
 if TYPE_CHECKING:  # a worker starts faster without asyncio
@@ -105,9 +106,16 @@ def receive_clip(channel: socket.socket) -> tuple[Head, int] | None:
     return _parse(channel.recv(text_length, socket.MSG_WAITALL)), descriptors[0]
 
 
-def pack_clip(job: int, timeout_s: float, name: str, section: Section | None) -> bytes:
-    """Return the frame that goes with a clip's descriptor."""
+def pack_clip(
+    job: int, timeout_s: float, name: str, section: Section | None, excerpt_s: float | None = None
+) -> bytes:
+    """Return the frame that goes with a clip's descriptor.
+
+    It requests an analysis, or with ``excerpt_s`` an excerpt of at most so many seconds.
+    """
     head: Head = {"job": job, "timeout_s": timeout_s, "name": name}
+    if excerpt_s is not None:
+        head["excerpt_s"] = excerpt_s
     if section is not None:
         head["section"] = [section.start_s, section.end_s]
     return pack(head)
@@ -117,6 +125,33 @@ def unpack_section(head: Head) -> Section | None:
     """Return the section of a clip in a frame of the parent, or None for the whole clip."""
     section = head.get("section")
     return None if section is None else Section(*section)
+
+
+def pack_excerpt(job: int, excerpt: SoundExcerpt) -> bytes:
+    """Return the frame with the excerpt of ``job``."""
+    return pack({"job": job, "seconds": float(excerpt.seconds)}, excerpt.mp3)
+
+
+def unpack_excerpt(head: Head, blob: bytes, *, excerpt_s: float) -> SoundExcerpt:
+    """Check a worker's reply and return its excerpt.
+
+    Parameters
+    ----------
+    head, blob
+        The frame from `receive`.
+    excerpt_s
+        The longest length that was requested, in seconds.
+
+    Raises
+    ------
+    ProtocolError
+        The length is out of range, or the bytes do not begin with a frame of MP3.
+    """
+    seconds = _number("seconds", head.get("seconds"), excerpt_s + _UNIT_TOLERANCE)
+    # Eleven bits of synchronisation, then version and layer: MPEG 1 to 2.5, layer 3.
+    if len(blob) < 4 or blob[0] != 0xFF or blob[1] & 0xE6 != 0xE2:
+        raise _wrong("mp3", blob[:4], "a frame of MPEG audio, layer 3")
+    return SoundExcerpt(bytes(blob), seconds)
 
 
 def _lengths(start: bytes) -> tuple[int, int]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from genrec.errors import GenrecError
-from genrec.types import MAX_ANALYZED_S, Analysis, Section
+from genrec.types import MAX_ANALYZED_S, Analysis, Section, SoundExcerpt
 from genrec.workers import protocol, sandbox
 from genrec.workers.fd_path import FdPath
 
@@ -40,6 +40,9 @@ class SyncAnalyzer(Protocol):
 
     def analyze(self, path: Path, section: Section | None = None) -> Analysis:
         """Return the analysis of one file or a section of it."""
+
+    def excerpt(self, path: Path, section: Section | None, seconds: float) -> SoundExcerpt:
+        """Return an excerpt of one file or a section of it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -102,13 +105,16 @@ def _load(options: argparse.Namespace, out: IO[bytes]) -> SyncAnalyzer | None:
 
 
 def _reply(analyzer: SyncAnalyzer, head: protocol.Head, clip: int) -> bytes:
-    """Return the frame with the analysis of one clip, or with the error."""
+    """Return the frame with the analysis or the excerpt of one clip, or with the error."""
     job, timeout_s = int(head["job"]), float(head["timeout_s"])
     path = FdPath.at(clip, head["name"])
     sandbox.allow_cpu(timeout_s)
     signal.alarm(math.ceil(timeout_s + _GRACE_S))  # the default action ends the process
     try:
         section = protocol.unpack_section(head)
+        if "excerpt_s" in head:
+            excerpt = analyzer.excerpt(path, section, float(head["excerpt_s"]))
+            return protocol.pack_excerpt(job, excerpt)
         analysis = analyzer.analyze(path, section) if section else analyzer.analyze(path)
         return protocol.pack_analysis(job, analysis)
     except GenrecError as error:

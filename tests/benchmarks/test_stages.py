@@ -15,6 +15,8 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from genrec import fingerprint
 from genrec.audio.decode import decode
+from genrec.audio.limits import DecodeLimits
+from genrec.excerpt import cut_excerpt
 from genrec.images import images, windows
 from genrec.listening import listen
 from genrec.pipeline import PresetAnalyzer
@@ -34,6 +36,16 @@ def test_decode(
 ) -> None:
     decoded = benchmark(decode, clips[kind], sr=22050)
     assert decoded.y.size / decoded.sr == pytest.approx(seconds, abs=0.2)
+
+
+@pytest.mark.benchmark(group="5 excerpt")
+@pytest.mark.parametrize("kind", ["mp3", "flac"])
+def test_excerpt(
+    benchmark: BenchmarkFixture, clips: dict[str, Path], kind: str, seconds: float
+) -> None:
+    cut = benchmark(cut_excerpt, clips[kind], DecodeLimits())
+    assert cut.seconds == pytest.approx(min(15.0, seconds), abs=0.2)
+    assert len(cut.mp3) < 400_000
 
 
 @pytest.mark.benchmark(group="2 spectrogram")

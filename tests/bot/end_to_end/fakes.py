@@ -15,11 +15,12 @@ from genrec.errors import GenrecError
 from genrec.images import ImageConfig
 from genrec.preset import Calibration, Preset, StarterCatalogue, save_preset, save_starter
 from genrec.spectrogram import SpectrogramConfig
-from genrec.types import Analysis, GenreScore
+from genrec.types import Analysis, GenreScore, SoundExcerpt
 from genrec.workers.supervisor import PoolStats
 
 LABELS = ("blues", "jazz", "metal")
 DIMENSION = 8
+MP3 = b"\xff\xfb\x90\xc4" + bytes(400)
 
 
 def unit(seed: int, near: int | None = None) -> np.ndarray:
@@ -75,6 +76,7 @@ class FakePool:
         self.size = 2
         self.model_id = ""
         self.analyzed: list[Path] = []
+        self.cut: list[Path] = []
         self.warmed = asyncio.Event()
         self.start_error: GenrecError | None = None
         self.delay_s = 0.0
@@ -94,6 +96,13 @@ class FakePool:
         self.warmed.set()
         if self.start_error is not None:
             raise self.start_error
+
+    async def excerpt(self, path: Path, section=None, *, seconds: float) -> SoundExcerpt:
+        self.cut.append(path)
+        if self.error is not None:
+            raise self.error
+        path.read_bytes()
+        return SoundExcerpt(MP3, seconds)
 
     async def analyze(self, path: Path) -> Analysis:
         self._waiting += 1

@@ -56,7 +56,8 @@ class SlowSources:
 
 def handlers(found: Any) -> RequestHandlers:
     sources: Any = SlowSources()
-    layouts = Layouts(recommender=found, draw=lambda _: None)
+    none: Any = SimpleNamespace(offered=lambda _: False)
+    layouts = Layouts(recommender=found, draw=lambda _: None, excerpts=none)
     return RequestHandlers(sources=sources, recommender=found, layouts=layouts)
 
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from genrec.audio.limits import DecodeLimits
 from genrec.errors import PoolClosed, PresetError, SilentAudio, UnreadableAudio
-from genrec.types import Analysis, GenreScore, Section
+from genrec.types import Analysis, GenreScore, Section, SoundExcerpt
 
 if TYPE_CHECKING:
     from genrec.audio.decode import DecodedAudio
@@ -61,6 +61,9 @@ class FakeAnalyzer:
         with path.open("rb") as file:
             command, *arguments = file.read().decode().split()
         return getattr(self, f"do_{command}")(*arguments) or analysis(0, model_id=self.model_id)
+
+    def excerpt(self, path: Path, section: Section | None, seconds: float) -> SoundExcerpt:
+        return SoundExcerpt(b"no MP3", seconds)
 
     def do_ok(self, number: str, seconds: str = "0") -> Analysis:
         time.sleep(float(seconds))
@@ -193,6 +196,11 @@ class DecodingAnalyzer:
 
     def __init__(self, decode: Callable[..., DecodedAudio]) -> None:
         self.decode = decode
+
+    def excerpt(self, path: Path, section: Section | None, seconds: float) -> SoundExcerpt:
+        from genrec.excerpt import cut_excerpt  # slow to import
+
+        return cut_excerpt(path, DecodeLimits(section=section), seconds)
 
     def analyze(self, path: Path, section: Section | None = None) -> Analysis:
         audio = self.decode(path, sr=22050, limits=DecodeLimits(section=section))
