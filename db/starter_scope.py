@@ -11,6 +11,7 @@ import numpy as np
 from db import generations
 from db.connection import Database
 from db.damaged import damaged_tracks
+from db.details import TrackDetails
 from db.generations import NewTrack
 from db.tracks import STARTER
 from genrec.errors import CatalogueError
@@ -68,6 +69,7 @@ def _tracks(starter: StarterCatalogue) -> list[NewTrack]:
             embedding=embedding,
             fingerprint=fingerprint,
             source=f"{STARTER}:{name}",
+            details=TrackDetails.of(starter.table.get(name, {})),
         )
         for name, title, artist, genre, embedding, fingerprint in columns
     ]
@@ -77,6 +79,8 @@ def _digest(starter: StarterCatalogue) -> str:
     digest = hashlib.sha256()
     for column in (starter.names, starter.titles, starter.artists, starter.genres):
         digest.update(repr(column).encode())
+    if starter.table:
+        digest.update(repr(sorted(starter.table.items())).encode())
     digest.update(np.ascontiguousarray(starter.embeddings).tobytes())
     digest.update(np.ascontiguousarray(starter.fingerprints).tobytes())
     return digest.hexdigest()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from genrec.errors import ModelMismatch, PresetError
 from genrec.images import ImageConfig
 from genrec.music_detector import PREFIX, MusicDetector
 from genrec.spectrogram import SpectrogramConfig
+from genrec.starter_table import StarterTable, read_starter_table
 
 Float = NDArray[np.float32]
 
@@ -82,6 +83,8 @@ class StarterCatalogue:
         float32 (n, d), rows of length 1.
     fingerprints
         int8 (n, bands, columns).
+    table
+        Album, year and published ids of some tracks, by name.
     """
 
     names: list[str]
@@ -90,6 +93,7 @@ class StarterCatalogue:
     genres: list[str]
     embeddings: Float
     fingerprints: NDArray[np.int8]
+    table: StarterTable = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -246,6 +250,7 @@ class Preset:
                 genres=rows["genres"].tolist(),
                 embeddings=embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True),
                 fingerprints=rows["fingerprints"],
+                table=read_starter_table(self.folder),
             )
         except (OSError, KeyError, ValueError) as error:
             raise PresetError(

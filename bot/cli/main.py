@@ -18,6 +18,7 @@ from bot.cli import (
     library_remove,
     library_training,
     music_training,
+    starter,
     synth,
     training,
 )
@@ -180,6 +181,7 @@ for command in (
     synth.synth,
     music_training.gather_sounds,
     music_training.train_detector,
+    starter.starter,
     music_training.train_description,
     music_training.evaluate_description,
 ):

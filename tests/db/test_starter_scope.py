@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from db.connection import Database
+from db.details import TrackDetails
 from db.starter_scope import replace_starter
 from db.tracks import Catalogue
 from genrec.errors import CatalogueError
@@ -63,6 +64,21 @@ async def test_another_starter_catalogue_replaces_it_and_keeps_ids(db: Database)
     assert (await catalogue.changes_since(MODEL, rows.revision)).reload
     assert await db.number("SELECT count(*) FROM embedding") == 4
     assert await db.number("SELECT count(*) FROM generation") == 1
+
+
+async def test_table_of_the_starter_catalogue_gives_details(db: Database) -> None:
+    catalogue = Catalogue(db)
+    plain = _starter(3)
+    await replace_starter(db, MODEL, plain)
+    table = {"blues.00001": {"album": "Blue", "year": "1971", "isrc": "no ISRC"}}
+    filled = dataclasses.replace(plain, table=table)
+    assert await replace_starter(db, MODEL, filled)
+    assert not await replace_starter(db, MODEL, filled)
+    ids = {track.source: track.id for track in await catalogue.browse(MODEL, "starter")}
+    details = await catalogue.details(ids.values())
+    assert details == {ids["starter:blues.00001"]: TrackDetails("Blue", 1971)}
+    assert await replace_starter(db, MODEL, plain)
+    assert await catalogue.details(ids.values()) == {}
 
 
 async def test_invalid_starter_catalogue_keeps_the_old_one(db: Database) -> None:
