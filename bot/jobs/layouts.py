@@ -64,14 +64,16 @@ class Layouts:
         ``name`` and ``sha256`` are those of the clip. ``remark`` is a line below the track.
         """
         seed = about if isinstance(about, Track) else None
-        links = TrackLinks(options.links, await self._recommender.catalogue.details(_ids(rec)))
-        listen = self._excerpts.offered(neighbour.track for neighbour in rec.tracks)
+        links = TrackLinks(
+            options.links,
+            await self._recommender.catalogue.details(_ids(rec)),
+            self._excerpts.offered(neighbour.track for neighbour in rec.tracks),
+        )
         if options.compact:
             source = DetailsSource(track_id=seed.id) if seed else DetailsSource(sha256=sha256)
             view = compact.recommendation(
                 options.localizer, rec, source=source, key=response_key(_ids(rec)), name=name,
                 count=options.count, seed=seed, links=links, remark=remark,
-                listen=listen,
             )  # fmt: skip
             return Response(view)
         analyzed_s = None if isinstance(about, Track) else about.analyzed_s
@@ -79,7 +81,6 @@ class Layouts:
         full = partial(
             answer.recommendation, options.localizer, rec, key=response_key(_ids(rec)), name=name,
             count=options.count, analyzed_s=analyzed_s, seed=seed, links=links, remark=remark,
-            listen=listen,
         )  # fmt: skip
         return Response(full(picture=bool(files)), files, without_files=full)
 

@@ -57,14 +57,13 @@ def recommendation(
     seed: Track | None = None,
     links: TrackLinks = SEARCH_LINKS,
     remark: str = "",
-    listen: bool = False,
 ) -> ui.LayoutView:
     """Return the full response to /recommend or, with ``seed``, to More like this.
 
     ``key`` names the tracks in the custom ids. ``name`` is the clip's title or file name,
     ``count`` the number of tracks requested, and ``picture`` whether ``spectrogram.png`` is sent
     with it. ``links`` has the addresses of the titles. ``remark`` is a line below the seed, in the
-    user's language. ``listen`` adds the Listen button.
+    user's language.
     """
     if seed is None:
         head = genre_block(
@@ -90,7 +89,7 @@ def recommendation(
     items.append(rule())
     if footer:
         items.append(text(footer))
-    items.append(row(*answer_buttons(localizer, key, export=bool(rec.tracks), listen=listen)))
+    items.append(row(*answer_buttons(localizer, key, export=bool(rec.tracks), listen=links.listen)))
     return layout(colour, items)
 
 

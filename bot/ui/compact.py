@@ -53,7 +53,6 @@ def recommendation(
     seed: Track | None = None,
     links: TrackLinks = SEARCH_LINKS,
     remark: str = "",
-    listen: bool = False,
 ) -> ui.LayoutView:
     """Return the compact response to /recommend or, with ``seed``, to More like this.
 
@@ -74,7 +73,7 @@ def recommendation(
     lines = [*above, *_track_lines(localizer, rec, room, links), *below]
     items: list[Item] = [ui.TextDisplay(head, id=HEAD_ID), text("\n".join(lines))]
     details = button(details_id(source, key), localizer("button.details"))
-    buttons = answer.answer_buttons(localizer, key, listen=listen)
+    buttons = answer.answer_buttons(localizer, key, listen=links.listen)
     return layout(colour, [*items, row(details, *buttons)])
 
 

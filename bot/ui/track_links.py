@@ -99,10 +99,14 @@ DEFAULT_LINKS = LinkChoice()
 
 @dataclass(frozen=True, slots=True)
 class TrackLinks:
-    """Links of the tracks of one response; ``details`` are those that are stored, by track id."""
+    """Links of the tracks of one response; ``details`` are those that are stored, by track id.
+
+    ``listen`` is whether the response has a Listen button.
+    """
 
     choice: LinkChoice = DEFAULT_LINKS
     details: Mapping[int, TrackDetails] = field(default_factory=dict)
+    listen: bool = False
 
     def address(self, track: Track, limit: int) -> str:
         """Return the address of a track, of at most ``limit`` characters; "" if there is none."""
