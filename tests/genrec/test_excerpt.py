@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from genrec.audio.decode import decode
 from genrec.audio.limits import DecodeLimits
 from genrec.errors import FileMissing, SilentAudio
 from genrec.excerpt import (
@@ -127,3 +128,13 @@ def test_silent_or_missing_file_is_refused(tmp_path: Path) -> None:
 def test_mp3_of_noise_fits_into_a_frame_of_the_protocol() -> None:
     noise = np.random.default_rng(0).uniform(-1, 1, 15 * SR).astype(np.float32)
     assert len(encode_mp3(noise, SR)) < 500_000
+
+
+@pytest.mark.shared
+def test_excerpts_of_real_music_are_equally_loud(shared: Path) -> None:
+    files = sorted((shared / "gtzan" / "audio").rglob("*.flac"))[::8]
+    before = [loudness(decode(file, sr=SR).y, SR) for file in files]
+    after = [loudness(decoded(cut_excerpt(file, LIMITS)), SR) for file in files]
+    assert len(files) > 8
+    assert max(before) - min(before) > 8
+    assert max(after) - min(after) < 1
