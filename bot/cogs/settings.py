@@ -34,6 +34,7 @@ from bot.ui.track_links import (
     NO_LINKS,
     PLACEHOLDERS,
     SITE_NAMES,
+    SITES,
     LinkChoice,
     template_fault,
 )
@@ -294,6 +295,7 @@ class ServerSettings(
         guild, role_id = interaction.guild, settings.allowed_role
         role = guild.get_role(role_id) if guild and role_id else None
         localizer = Localizer(self._translations, interaction.locale)
+        links = self._links.of_guild(settings.link_site, settings.link_template)
         state = SettingsState(
             here=_settings_channel(interaction) in settings.upload_channels,
             channels=tuple(sorted(settings.upload_channels)),
@@ -302,7 +304,8 @@ class ServerSettings(
             role_gone=role_id is not None and role is None,
             count=settings.default_count,
             private=settings.private,
-            links=self._links.of_guild(settings.link_site, settings.link_template).name,
+            links=links.name,
+            link_site=None if links.template else links.site,
             compact=is_compact(settings, self._compact),
             starter=settings.starter,
             message_content=interaction.client.intents.message_content,
@@ -330,6 +333,8 @@ def _changed(
         # The id of @everyone is the guild's.
         allowed = [role for role in roles if role != settings.guild_id]
         return replace(settings, allowed_role=allowed[0] if allowed else None)
+    if control == "links" and values and values[0] in SITES:
+        return replace(settings, link_site=values[0], link_template=None)
     if control == "count" and values:
         return replace(settings, default_count=int(values[0]))
     return settings

@@ -29,6 +29,7 @@ Custom ids, all of at most 100 characters:
 ``settings:private:on``        private responses; ``...:off``
 ``settings:compact:on``        compact responses on the server; ``...:off``
 ``settings:count``             string select, values "1" to "10"
+``settings:links``             string select, names of search pages or "off"
 ``settings:roles``             role select, one role; none means everyone
 ``welcome:uploads``            respond to uploads in the channel of the welcome message
 =============================  ===================================================================

@@ -15,6 +15,7 @@ from discord import ui
 from bot.i18n import Localizer
 from bot.ui.components import (
     CAREFUL,
+    MAX_OPTION,
     QUIET,
     Item,
     button,
@@ -30,6 +31,7 @@ from bot.ui.components import (
 from bot.ui.invites import Invites
 from bot.ui.markdown import clean, escape, web_address
 from bot.ui.messages import Limits
+from bot.ui.track_links import SITES
 from genrec.audio.kinds import format_names
 from genrec.types import Track
 
@@ -94,7 +96,8 @@ class SettingsState:
     them; ``lacking`` maps some of them to the names of permissions that the bot lacks there.
     ``roles`` maps the id of each role that may use the bot to its name; ``role_gone`` is whether
     the only such role was deleted. ``message_content`` is whether Discord grants the Message
-    Content intent. ``links`` names the site that titles link to, "" if they are no links.
+    Content intent. ``links`` names the site that titles link to, "" if they are no links;
+    ``link_site`` is its setting, None for an own address.
     ``compact`` is whether answers are compact.
     Content intent. ``starter`` is the policy of the starter catalogue, None for the operator's.
     """
@@ -109,6 +112,7 @@ class SettingsState:
     lacking: Mapping[int, str] = field(default_factory=dict)
     role_gone: bool = False
     links: str = "YouTube"
+    link_site: str | None = None
     starter: str | None = None
 
 
@@ -235,6 +239,7 @@ def settings(localizer: Localizer, state: SettingsState) -> ui.LayoutView:
             button(f"settings:compact:{compact}", localizer(f"button.compact_{compact}")),
         ),
         row(_count_select(localizer, state.count)),
+        row(_link_select(localizer, state.link_site)),
         row(
             ui.RoleSelect(
                 custom_id="settings:roles",
@@ -332,6 +337,20 @@ def _count_select(localizer: Localizer, count: int) -> Item:
         for n in range(1, MAX_COUNT + 1)
     ]
     return ui.Select(custom_id="settings:count", placeholder=label[:150], options=options)
+
+
+def _link_select(localizer: Localizer, site: str | None) -> Item:
+    """Return the menu of search pages; with an own address as the choice, none is selected."""
+    label = localizer("settings.pick_links")
+    options = [
+        discord.SelectOption(
+            label=f"{label}: {localizer(f'choices.{name}')}"[:MAX_OPTION],
+            value=name,
+            default=name == site,
+        )
+        for name in SITES
+    ]
+    return ui.Select(custom_id="settings:links", placeholder=label[:150], options=options)
 
 
 def _turning(localizer: Localizer, page: LibraryPage) -> list[Item]:

@@ -169,13 +169,13 @@ def test_settings_show_values_and_offer_the_opposite():
         assert expected in text
     assert custom_ids(view) == [
         *("settings:uploads:off", "settings:private:on", "settings:compact:off"),
-        *("settings:count", "settings:roles"),
+        *("settings:count", "settings:links", "settings:roles"),
     ]
     other = settings(here=False, private=True, compact=False, channels=(), roles={})
     view = pages.settings(localizer("en-US"), other)
     assert custom_ids(view) == [
         *("settings:uploads:on", "settings:private:off", "settings:compact:on"),
-        *("settings:count", "settings:roles"),
+        *("settings:count", "settings:links", "settings:roles"),
     ]
     assert "aren't answered in any channel" in seen(view)
     assert "Answers are full" in seen(view)
@@ -183,9 +183,12 @@ def test_settings_show_values_and_offer_the_opposite():
 
 
 def test_settings_preselect_current_values():
-    view = pages.settings(localizer("en-US"), settings())
-    (count,) = components(view, STRING_SELECT)
+    view = pages.settings(localizer("en-US"), settings(link_site="deezer"))
+    count, links = components(view, STRING_SELECT)
     assert [o["value"] for o in count["options"] if o["default"]] == ["5"]
+    assert [o["value"] for o in links["options"] if o["default"]] == ["deezer"]
+    _, own = components(pages.settings(localizer("de"), settings(link_site=None)), STRING_SELECT)
+    assert not any(option["default"] for option in own["options"])
     (roles,) = components(view, ROLE_SELECT)
     assert [int(value["id"]) for value in roles["default_values"]] == [21]
 
