@@ -216,7 +216,7 @@ async def _recommend(
             catalogue = opened.recommender.catalogue
             tracks = [neighbour.track for neighbour in result.tracks]
             places = await places_of(catalogue, settings, tracks)
-            if output is not None:
+            if output is not None and tracks:
                 await write_list(output, catalogue, opened.preset.model_id, settings, tracks)
             return _timed(result, start, opening), places
 

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 EXCERPT_S = 15.0
 MAX_WAITING = 20
+_STAT_S = 2.0
 _MAX_CACHED_BYTES = 16 * 2**20
 _Key = tuple[str, int, int]  # source, and size and time of the file
 
@@ -97,8 +98,9 @@ class Excerpts:
         if not _has_file(track) or not any(within(path, folder) for folder in folders):
             return None
         try:
-            status = await asyncio.to_thread(os.stat, path)
-        except OSError:
+            async with asyncio.timeout(_STAT_S):  # a network disk may hang
+                status = await asyncio.to_thread(os.stat, path)
+        except OSError:  # also a TimeoutError
             return None
         key = (track.source, status.st_size, status.st_mtime_ns)
         kept = self._kept.get(key)
