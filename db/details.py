@@ -1,4 +1,4 @@
-"""Album, year and published ids of tracks, from the tags of their files."""
+"""Album, year, published ids and page of tracks, from the tags of their files."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 # ISO 3901: country, registrant, year, number.
 _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
 _YEAR = re.compile(r"(?<!\d)(1[4-9]\d\d|20\d\d)(?!\d)")
-_COLUMNS = "album, year, isrc, recording_id, release_id, artist_id"
+_COLUMNS = "album, year, isrc, recording_id, release_id, artist_id, page"
+_PAGE = re.compile(r"https?://[^\s<>\"]{1,290}", re.I)
 
 
 @dataclass(frozen=True, slots=True)
 class TrackDetails:
     """Tags of a file besides title, artist and genre; ``year`` is 0 if it is unknown.
 
-    The last three are MusicBrainz ids: of the recording, the release and the first artist.
+    The ids are those of MusicBrainz: of the recording, the release and the first artist. ``page``
+    is the address of a page of the track.
     """
 
     album: str = ""
@@ -29,24 +31,28 @@ class TrackDetails:
     recording_id: str = ""
     release_id: str = ""
     artist_id: str = ""
+    page: str = ""
 
     def __bool__(self) -> bool:
         return any(astuple(self))
 
     @classmethod
     def of(cls, fields: Mapping[str, str]) -> TrackDetails:
-        """Return the details in texts by field; a text that is no year, ISRC or id is left out."""
+        """Return the details in texts by field; what is no year, ISRC, id or page is left out."""
         year = _YEAR.search(fields.get("year", ""))
         isrc = _ISRC.search(fields.get("isrc", "").upper().replace("-", "").replace(" ", ""))
-        ids = (
-            _UUID.search(fields.get(field, "").lower())
+        ids = {
+            field: found[0]
             for field in ("recording_id", "release_id", "artist_id")
-        )
+            if (found := _UUID.search(fields.get(field, "").lower()))
+        }
+        page = _PAGE.fullmatch(fields.get("page", "").strip())
         return cls(
-            fields.get("album", ""),
-            int(year[1]) if year else 0,
-            isrc[0] if isrc else "",
-            *(found[0] if found else "" for found in ids),
+            album=fields.get("album", ""),
+            year=int(year[1]) if year else 0,
+            isrc=isrc[0] if isrc else "",
+            page=page[0] if page else "",
+            **ids,
         )
 
 
@@ -64,7 +70,7 @@ async def put_details(
     )
     await tx.many(
         f"INSERT OR REPLACE INTO detail (track_id, {_COLUMNS})"
-        " SELECT id, ?, ?, ?, ?, ?, ? FROM track WHERE scope = ? AND source = ?",
+        " SELECT id, ?, ?, ?, ?, ?, ?, ? FROM track WHERE scope = ? AND source = ?",
         [(*astuple(each), scope, source) for source, each in given if each],
     )
 

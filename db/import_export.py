@@ -35,7 +35,7 @@ _SELECT = (
     "SELECT t.id, g.model_id, e.title, e.artist, e.genre, e.label, t.source, t.scope,"
     " m.duration_s, m.vector, f.print, coalesce(d.album, ''), coalesce(d.year, 0),"
     " coalesce(d.isrc, ''), coalesce(d.recording_id, ''), coalesce(d.release_id, ''),"
-    " coalesce(d.artist_id, ''), m.description FROM generation AS g"
+    " coalesce(d.artist_id, ''), coalesce(d.page, ''), m.description FROM generation AS g"
     " JOIN entry AS e ON e.generation_id = g.id JOIN track AS t ON t.id = e.track_id"
     " JOIN embedding AS m ON m.id = e.embedding_id"
     " LEFT JOIN fingerprint AS f ON f.embedding_id = m.id"

@@ -160,6 +160,7 @@ def _read_jspf(playlist: object) -> Iterator[Row]:
             "title": track.get("title"),
             "artist": track.get("creator"),
             "album": track.get("album"),
+            "page": track.get("info"),
             "location": next(iter(_texts(track.get("location"))), ""),
             "recording_id": next(iter(ids), ""),
             "model_id": model_id,

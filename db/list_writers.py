@@ -24,7 +24,7 @@ FORMATS: tuple[Format, ...] = ("m3u8", "csv", "json", "jspf", "txt")
 Row = dict[str, Any]
 # The columns of CSV and JSON are those of a row, without its location.
 LOCATION = "location"
-DETAILS = ("album", "year", "isrc", "recording_id", "release_id", "artist_id")
+DETAILS = ("album", "year", "isrc", "recording_id", "release_id", "artist_id", "page")
 """Columns that exports of earlier versions lack."""
 
 COLUMNS = (
@@ -33,7 +33,7 @@ COLUMNS = (
 )  # fmt: skip
 
 _LINE_BREAK = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_IN_JSPF = frozenset({"title", "artist", "album", "duration_s", "recording_id", LOCATION})
+_IN_JSPF = frozenset({"title", "artist", "album", "duration_s", "recording_id", "page", LOCATION})
 
 
 def m3u8(rows: Iterable[Row], _model_id: str, first: bool) -> str:
@@ -121,6 +121,7 @@ def _jspf_track(row: Row) -> Mapping[str, Any]:
         "duration": round(1000 * row["duration_s"]),
         "location": list(_uri(row[LOCATION])),
         "identifier": ids,
+        "info": row["page"],
     }
     own = {key: row[key] for key in row if key not in _IN_JSPF and key != "model_id" and row[key]}
     own["duration_s"] = row["duration_s"]

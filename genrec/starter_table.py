@@ -10,7 +10,7 @@ from genrec.errors import PresetError
 from genrec.files import atomic_write
 
 STARTER_TABLE = "starter.csv"
-FIELDS = ("album", "year", "isrc", "recording_id", "release_id", "artist_id")
+FIELDS = ("album", "year", "isrc", "recording_id", "release_id", "artist_id", "page")
 _MAX_BYTES = 8 * 2**20
 
 StarterTable = Mapping[str, Mapping[str, str]]

@@ -120,7 +120,7 @@ class TrackLinks:
         if self.choice.site == NO_LINKS and not self.choice.template:
             return ""
         details = self.details.get(track.id, NO_DETAILS)
-        page = web_address(track.source)
+        page = web_address(details.page) or web_address(track.source)
         return page or _filled(self.choice, track, details)
 
     def host(self, track: Track, limit: int) -> str:

@@ -20,7 +20,7 @@ from genrec.audio.containers import sniff
 
 FIELDS = (
     "title", "artist", "albumartist", "album", "genre", "year", "isrc",
-    "recording_id", "release_id", "artist_id", "cuesheet",
+    "recording_id", "release_id", "artist_id", "page", "cuesheet",
 )  # fmt: skip
 _TEXTS = FIELDS[:6]
 # The names of other taggers, without spaces, marks and case.
@@ -29,7 +29,7 @@ _SYNONYMS = {
     "originaldate": "year", "recordeddate": "year", "performer": "artist", "author": "artist",
     "musicbrainztrackid": "recording_id", "musicbrainzrecordingid": "recording_id",
     "musicbrainzalbumid": "release_id", "musicbrainzreleaseid": "release_id",
-    "musicbrainzartistid": "artist_id",
+    "musicbrainzartistid": "artist_id", "purl": "page", "url": "page", "website": "page",
 } | {name.replace("_", ""): name for name in FIELDS}  # fmt: skip
 # A file name with which TinyTag chooses its reader, by FFmpeg's name of the container.
 _TINYTAG_NAMES = {

@@ -31,7 +31,7 @@ HOSTILE = [
 
 
 IDS = [f"{n:08}-0000-0000-0000-{n:012}" for n in range(3)]
-DETAILS = TrackDetails("=Álbum", 1999, "GBAYE6900123", *IDS)
+DETAILS = TrackDetails("=Álbum", 1999, "GBAYE6900123", *IDS, "https://band.example/ü?a=1")
 
 
 async def test_export_of_an_earlier_version_leaves_details(catalogue: Catalogue) -> None:

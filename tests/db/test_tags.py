@@ -10,7 +10,7 @@ import soundfile
 
 from db.details import TrackDetails
 from db.tags import Tags, clean, match_label, read_tags
-from tests.db.tagging.tag_files import id3v1, mp3_with
+from tests.db.tagging.tag_files import id3v1, mp3_with, with_ffmpeg
 
 ID = "65f4f0c5-ef9e-490c-aee3-909e7ae6b2ab"
 LABELS = ("blues", "hiphop", "rock")
@@ -76,6 +76,20 @@ def test_untagged_file_is_named_by_its_path(tmp_path: Path, name: str, tags: Tag
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"no tags in here")
     assert read_tags(path, tmp_path, LABELS) == tags
+
+
+def test_page_of_a_track_is_read_from_its_tags(tmp_path: Path) -> None:
+    for number, (tags, page) in enumerate(
+        (
+            ({"purl": "https://band.example/1"}, "https://band.example/1"),
+            ({"website": "http://band.example/2"}, "http://band.example/2"),
+            ({"purl": "javascript:alert(1)"}, ""),
+            ({"purl": "https://band.example/ two"}, ""),
+        )
+    ):
+        path = tmp_path / f"{number}.flac"
+        with_ffmpeg(path, "flac", "flac", title="T", **tags)
+        assert read_tags(path, tmp_path).details == TrackDetails(page=page)
 
 
 @pytest.mark.parametrize(

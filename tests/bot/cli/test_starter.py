@@ -56,7 +56,7 @@ def test_table_by_name_or_by_artist_and_title_is_stored(genrec, tmp_path: Path) 
     assert json.loads(out) == {
         "tracks": 3, "found": 2, "unknown": ["Nobody - Nothing"],
         "fields": {"album": 2, "year": 1, "isrc": 0, "recording_id": 1, "release_id": 0,
-                   "artist_id": 0},
+                   "artist_id": 0, "page": 0},
     }  # fmt: skip
     preset = Preset.load(tmp_path / "preset")
     assert preset.model_id == model_id, "the table does not change the model"

@@ -69,6 +69,13 @@ def test_page_of_a_track_comes_before_template_and_search() -> None:
     assert TrackLinks().host(track(2), 300) == ""
 
 
+def test_page_of_the_tags_is_linked_if_it_is_a_web_address() -> None:
+    pages = {1: TrackDetails(page="https://band.example/1"), 2: TrackDetails(page="https://me@x/")}
+    links = TrackLinks(LinkChoice("deezer"), pages)
+    assert links.address(track(1), 300) == "https://band.example/1"
+    assert links.address(track(2), 300).startswith("https://www.deezer.com/")
+
+
 def test_sites_without_links_leave_the_title_plain() -> None:
     song = track(1, title="*Song*", source="https://band.example/song")
     assert title_link(ENGLISH, song, TrackLinks(LinkChoice(NO_LINKS)), 80, 300) == "\\*Song\\*"
