@@ -66,7 +66,7 @@ class Layouts:
         seed = about if isinstance(about, Track) else None
         links = TrackLinks(
             options.links,
-            await self._recommender.catalogue.details(_ids(rec)),
+            await self._recommender.catalogue.details(_shown(rec)),
             self._excerpts.offered(neighbour.track for neighbour in rec.tracks),
         )
         if options.compact:
@@ -102,6 +102,11 @@ class Layouts:
         if png is None:
             return ()
         return (lambda: answer.picture_file(options.localizer, png, name),)
+
+
+def _shown(rec: Recommendation) -> list[int]:
+    """Return the ids of all tracks that a response names."""
+    return _ids(rec) + ([rec.known.id] if rec.known is not None else [])
 
 
 def _ids(rec: Recommendation) -> list[int]:

@@ -42,7 +42,7 @@ MIN_PROBABILITY = 0.1
 # Most characters of a name and of a link, tried in turn until the message fits. Some scripts take
 # nine characters a letter in a URL, so ten such tracks need the smaller limits.
 NAME_AND_LINK_LIMITS = ((80, 300), (60, 180), (40, 120), (28, 100), (28, 0))
-NAME_IN_HEADING = 80
+NAME_IN_HEADING, LINK_IN_HEADING = 80, 180
 
 
 def recommendation(
@@ -75,7 +75,7 @@ def recommendation(
         head += f"\n{small(remark)}" if remark else ""
     heading, footer = _heading(localizer, rec, count), _footer(localizer, rec)
     if rec.known is not None:
-        heading = f"{known_line(localizer, rec.known)}\n{heading}"
+        heading = f"{known_line(localizer, rec.known, links)}\n{heading}"
     room = MAX_CHARACTERS - len(head) - len(heading) - len(footer)
     items: list[Item] = [text(head)]
     if picture:
@@ -239,10 +239,10 @@ def seed_block(localizer: Localizer, seed: Track) -> str:
     return f"{heading}\n{small(line)}"
 
 
-def known_line(localizer: Localizer, track: Track) -> str:
+def known_line(localizer: Localizer, track: Track, links: TrackLinks) -> str:
     """Return the sentence that names the clip's own recording, without an unknown artist."""
     names = [escape(track.artist, NAME_IN_HEADING)] if artist_key(track.artist) else []
-    names.append(track_names(localizer, track, NAME_IN_HEADING, NAME_IN_HEADING)[0])
+    names.append(title_link(localizer, track, links, NAME_IN_HEADING, LINK_IN_HEADING))
     return localizer("answer.known", name=", ".join(names))
 
 

@@ -65,7 +65,7 @@ def recommendation(
     else:
         head = answer.seed_block(localizer, seed) + (f"\n{small(remark)}" if remark else "")
         colour = answer.genre_colour(seed.genre, unsure=False)
-    above = [answer.known_line(localizer, rec.known)] if rec.known is not None else []
+    above = [answer.known_line(localizer, rec.known, links)] if rec.known is not None else []
     if note := answer.shortage_note(localizer, rec, count):
         above.append(note)
     below = [small(line) for line in (origin(localizer, rec),) if line]

@@ -37,7 +37,7 @@ async def test_clip_of_an_added_track_is_named_in_the_answer(world: World) -> No
     wanted = {"clip": clip(), "title": "Ours", "artist": "Us"}
     await wait_text(await world.you.slash("library add", wanted), "Added")
     shown = visible_text(await wait_response(await world.you.slash("recommend", {"clip": clip()})))
-    assert "I know this one: **Us, Ours**" in shown
+    assert "I know this one: **Us, [Ours](https://" in shown
     other = await world.you.slash("recommend", {"clip": clip(data=WAV + b"other")})
     assert "I know this one" not in visible_text(await wait_response(other))
     world.discord.assert_clean()

@@ -98,7 +98,7 @@ def test_long_artist_leaves_room_for_the_title():
 def test_fewer_tracks_and_a_known_recording_are_said():
     text = seen(response(recommendation(2, known=track(9)), count=5))
     assert "Only 2 tracks are similar enough." in text
-    assert text.index("I know this one: **Band 9, Song 9**") < text.index("1. ")
+    assert text.index("I know this one: **Band 9, [Song 9](https://") < text.index("1. ")
     assert "I know" not in seen(response())
 
 

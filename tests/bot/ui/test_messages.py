@@ -173,11 +173,13 @@ def test_recommendation_shows_genre_tracks_similarity_and_reason():
 @pytest.mark.parametrize("code", sorted(TRANSLATIONS.by_code))
 def test_known_recording_is_named_above_the_tracks(code):
     shown = seen(response(recommendation(known=track(9, title="Their *Song*")), code))
-    sentence = localizer(code)("answer.known", name="Band 9, Their \\*Song\\*")
+    search = "https://www.youtube.com/results?search_query="
+    linked = f"Band 9, [Their \\*Song\\*]({search}Band+9+Their+%2ASong%2A)"
+    sentence = localizer(code)("answer.known", name=linked)
     assert shown.index(sentence) < shown.index("Song 1")
     for artist in ("", "Unknown artist"):
         shown = seen(response(recommendation(known=track(9, artist=artist)), code))
-        assert localizer(code)("answer.known", name="Song 9") in shown
+        assert localizer(code)("answer.known", name=f"[Song 9]({search}Song+9)") in shown
 
 
 def test_unknown_recording_is_not_named():
