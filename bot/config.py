@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     Field,
@@ -335,6 +336,11 @@ class Settings(BaseSettings):
         return self.discord_token.get_secret_value().strip() if self.discord_token else None
 
     @property
+    def secrets(self) -> list[str]:
+        """The secrets that no log line may show: the token, and the password of the proxy."""
+        return [found for found in (self.token, _password(self.link_proxy)) if found]
+
+    @property
     def max_upload_bytes(self) -> int:
         """``max_upload_mb`` in bytes."""
         return int(self.max_upload_mb * (1 << 20))
@@ -384,6 +390,14 @@ def remove_token_from_environment() -> None:
             index += 1
     for variable in names:
         del os.environ[variable]
+
+
+def _password(address: str) -> str | None:
+    """Return the password in an address; one that cannot be read has none."""
+    try:
+        return urlsplit(address).password
+    except ValueError:
+        return None
 
 
 def _faults(error: ValidationError) -> Iterator[str]:

@@ -89,11 +89,7 @@ def local_policy(settings: Settings, local: LocalDiscord) -> SourcePolicy:
 
 def run(settings: Settings) -> None:
     """Set up the log and run the bot until a signal stops it."""
-    set_up_logs(
-        form=settings.log_format,
-        level=settings.log_level,
-        secrets=[settings.token] if settings.token else [],
-    )
+    set_up_logs(form=settings.log_format, level=settings.log_level, secrets=settings.secrets)
     protect_secrets()
     for warning in renamed_settings(settings):
         log.warning("renamed setting: %s", warning)

@@ -182,7 +182,16 @@ def test_token_is_read_from_its_file(monkeypatch, tmp_path: Path) -> None:
 
 def test_address_of_the_proxy_is_read_from_its_file(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GENREC_LINK_PROXY_FILE", str(secret(tmp_path, "http://u:p@proxy:3128")))
-    assert load_settings(env_file=None).link_proxy == "http://u:p@proxy:3128"
+    settings = load_settings(env_file=None)
+    assert settings.link_proxy == "http://u:p@proxy:3128"
+    assert settings.secrets == ["p"]
+
+
+def test_secrets_are_the_token_and_the_password_of_the_proxy() -> None:
+    given = {"discord_token": TOKEN, "link_proxy": "http://user:hidden-word@proxy:3128"}
+    assert Settings(_env_file=None, **given).secrets == [TOKEN, "hidden-word"]
+    assert Settings(_env_file=None, link_proxy="http://proxy:3128").secrets == []
+    assert Settings(_env_file=None, link_proxy="http://[proxy").secrets == []
 
 
 def test_secret_set_twice_is_refused(monkeypatch, tmp_path: Path) -> None:
