@@ -6,6 +6,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -349,6 +350,21 @@ class Settings(BaseSettings):
     def clip_disk_bytes(self) -> int:
         """``clip_disk_mb`` in bytes."""
         return int(self.clip_disk_mb * (1 << 20))
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceManagerAddress:
+    """The socket of systemd, "" without one, and the seconds after which silence is a hang."""
+
+    socket: str = ""
+    watchdog_s: float = 0.0
+
+
+def service_manager_address() -> ServiceManagerAddress:
+    """Return what systemd says in the environment of a service of type ``notify``."""
+    microseconds = os.environ.get("WATCHDOG_USEC", "")
+    watchdog_s = int(microseconds) / 1e6 if microseconds.isdecimal() else 0.0
+    return ServiceManagerAddress(os.environ.get("NOTIFY_SOCKET", ""), watchdog_s)
 
 
 def load_settings(*, env_file: Path | None = Path(".env")) -> Settings:

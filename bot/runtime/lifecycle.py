@@ -12,10 +12,12 @@ import aiohttp
 import discord
 
 from bot.client.client import Client
+from bot.config import service_manager_address
 from bot.errors import SettingsError
 from bot.metrics import Metrics
 from bot.runtime.exported_state import latencies
 from bot.runtime.health import serve_health
+from bot.runtime.service_manager import service_manager
 from bot.runtime.wiring import App, make_client
 from genrec.errors import GenrecError, PoolError, PresetError
 from genrec.workers.pool import AnalysisPool
@@ -62,7 +64,10 @@ async def run_until_stopped(app: App, token: str, *, stop: asyncio.Event) -> Non
         ready=lambda: connection.missing,
     )
     connection.export(app.metrics)
-    async with health if settings.http_port else contextlib.nullcontext():
+    async with (
+        health if settings.http_port else contextlib.nullcontext(),
+        service_manager(service_manager_address(), lambda: connection.status),
+    ):
         warming = asyncio.create_task(_warm(app.resources.pool))
         running = asyncio.create_task(connection.run(token))
         stopping = asyncio.create_task(stop.wait())
@@ -109,6 +114,12 @@ class _Connection:
         metrics.export("genrec_ready", lambda: not self.missing)
         metrics.export("genrec_guilds", lambda: len(self._client.guilds) if self._client else 0)
         metrics.export("genrec_gateway_latency_seconds", lambda: latencies(self._client))
+
+    @property
+    def status(self) -> str:
+        """What the bot does, in one line."""
+        guilds = len(self._client.guilds) if self._client else 0
+        return self.missing or f"serving {guilds} servers"
 
     @property
     def missing(self) -> str:

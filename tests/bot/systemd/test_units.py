@@ -153,6 +153,9 @@ def test_sandbox_is_complete_and_clips_are_analysed_with_the_units_calls(tmp_pat
 )
 def test_unit_restarts_after_a_failure_and_not_after_a_wrong_setting(unit: str) -> None:
     found = settings(unit)
+    assert found["Type"] == ["notify"]
+    assert int(found["WatchdogSec"][0]) > 60
+    assert found["TimeoutStartSec"] == ["infinity"]
     assert found["Restart"] == ["on-failure"]
     assert found["RestartPreventExitStatus"] == [str(ExitCode.USAGE.value)]
     assert found["KillMode"] == ["mixed"]

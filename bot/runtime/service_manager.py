@@ -1,0 +1,60 @@
+"""Messages to systemd: the bot serves, what it does, that it is alive, that it stops.
+
+The protocol is that of sd_notify(3): lines ``NAME=value`` in a datagram to a Unix socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from bot.config import ServiceManagerAddress
+
+log = logging.getLogger(__name__)
+
+_STATUS_EVERY_S = 30.0
+
+
+@asynccontextmanager
+async def service_manager(
+    address: ServiceManagerAddress, status: Callable[[], str]
+) -> AsyncIterator[None]:
+    """Report to systemd for the block: ready, then the status and a sign of life, then stopping.
+
+    ``status`` returns one line. A sign of life is sent twice in the time after which systemd would
+    start the bot again. Without an address nothing is sent.
+    """
+    if not address.socket:
+        yield
+        return
+    pause_s = min(_STATUS_EVERY_S, address.watchdog_s / 2 or _STATUS_EVERY_S)
+    _send(address, "READY=1", f"STATUS={status()}")
+    living = asyncio.create_task(_show_life(address, status, pause_s))
+    try:
+        yield
+    finally:
+        living.cancel()
+        _send(address, "STOPPING=1", "STATUS=finishing requests")
+
+
+async def _show_life(
+    address: ServiceManagerAddress, status: Callable[[], str], pause_s: float
+) -> None:
+    while True:
+        await asyncio.sleep(pause_s)
+        _send(address, "WATCHDOG=1", f"STATUS={status()}")
+
+
+def _send(address: ServiceManagerAddress, *lines: str) -> None:
+    """Send lines without waiting; a manager that does not read loses them."""
+    # An abstract socket is written with an @ and begins with a zero byte.
+    name = f"\0{address.socket[1:]}" if address.socket.startswith("@") else address.socket
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.setblocking(False)
+            channel.sendto("\n".join(lines).encode(), name)
+    except OSError as error:
+        log.warning("service manager not reached: %s: %s", address.socket, error.strerror)
