@@ -12,7 +12,7 @@ from discord import app_commands
 from discord.ui import LayoutView
 
 from bot.client.channel_permissions import PostingRefused, is_refused, lacks_permission
-from bot.client.message_responder import reply_to
+from bot.client.message_responder import refuse_privately, reply_to
 from bot.client.responders import follow_up, respond
 from bot.client.retry import GONE
 from bot.errors import RequestDeclined
@@ -83,6 +83,17 @@ class ErrorHandler:
             self._on_refusal(outcome_of(error))
         return messages.not_answered(localizer, refused, self._limits, left_out=left_out)
 
+    async def refuse(
+        self, message: discord.Message, view: LayoutView, locale: object, *, number: int = 0
+    ) -> None:
+        """Send a refusal to the author of a message alone, or reply where that is impossible."""
+        if not await refuse_privately(message, view, self.note(message, locale)):
+            await reply_to(message, view, number=number)
+
+    def note(self, message: discord.Message, locale: object) -> str:
+        """Return the small line below a refusal in a direct message: which message it is about."""
+        return messages.about_message(Localizer(self._translations, locale), message)
+
     async def respond(self, interaction: discord.Interaction, error: BaseException) -> None:
         """Send the message of an error; if that fails, log it."""
         error = unwrapped(error)
@@ -123,7 +134,7 @@ class ErrorHandler:
         try:
             if is_refused(error):
                 raise error
-            await reply_to(message, self.message_of(error, locale), number=number)
+            await self.refuse(message, self.message_of(error, locale), locale, number=number)
         except (PostingRefused, discord.HTTPException) as failure:
             if not is_refused(failure):
                 raise

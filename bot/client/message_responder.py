@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import aiohttp
 import discord
+from discord import ui
 from discord.ui import LayoutView
 
 from bot.client.channel_permissions import (
@@ -18,14 +21,18 @@ from bot.client.channel_permissions import (
 from bot.client.responders import PROGRESS_S, MakeFile, ReplyTarget, running
 from bot.client.retry import retry_until, with_retry
 
+log = logging.getLogger(__name__)
+
 _REPLY_S = 15 * 60
+SENT_PRIVATELY = "✉️"
 
 
 class MessageResponder:
     """Responder of an upload: it posts a message that refers to the upload.
 
     With ``watched``, for an upload that may be no question, the acknowledgement posts nothing. The
-    first progress or the response posts the message.
+    first progress or the response posts the message. ``note`` is the line below a refusal that
+    names the upload.
     """
 
     private = False
@@ -40,8 +47,10 @@ class MessageResponder:
         clip: str = "",
         number: int = 0,
         watched: bool = False,
+        note: str = "",
     ) -> None:
         self._upload = message
+        self._note = note
         self.clip = clip
         self._number = number
         self.silent = watched
@@ -87,6 +96,13 @@ class MessageResponder:
         deadline = asyncio.get_running_loop().time() + _REPLY_S
         await retry_until(deadline, lambda: self._post_or_edit(view, files))
 
+    async def refuse(self, view: LayoutView) -> None:
+        """Send a refusal to the author as a direct message; if that fails, as the response."""
+        if await refuse_privately(self._upload, view, self._note):
+            await self.discard()
+        else:
+            await self.finish(view)
+
     async def discard(self) -> None:
         """Delete the message, if one was posted."""
         if self.silent:
@@ -119,6 +135,41 @@ class MessageResponder:
         assert self._posted is not None, "acknowledge() comes first"
         channel = running(self._client).get_partial_messageable(self._upload.channel.id)
         return channel.get_partial_message(self._posted.id)
+
+
+async def refuse_privately(message: discord.Message, view: LayoutView, note: str) -> bool:
+    """Send a refusal to the author of a message on a server as a direct message.
+
+    A reaction on the message tells that there is one. ``note`` is put below the refusal.
+
+    Returns
+    -------
+    Whether Discord accepted it; False for a message that is a direct message itself
+    """
+    if message.guild is None:
+        return False
+    below: ui.TextDisplay[LayoutView] = ui.TextDisplay(note)
+    (container,) = view.children
+    assert isinstance(container, ui.Container)
+    container.add_item(below)
+    # So that no retry sends it twice.
+    nonce = discord.utils.time_snowflake(discord.utils.utcnow())
+    try:
+        await with_retry(lambda: message.author.send(view=view, nonce=nonce))
+    except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
+        log.info("refusal not sent as a direct message: message %s: %s", message.id, error)
+        container.remove_item(below)
+        return False
+    await _mark(message)
+    return True
+
+
+async def _mark(message: discord.Message) -> None:
+    """React to a message whose refusal was sent as a direct message, where the bot may."""
+    try:
+        await with_retry(lambda: message.add_reaction(SENT_PRIVATELY), timeout_s=PROGRESS_S)
+    except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
+        log.info("refused message not marked: message %s: %s", message.id, error)
 
 
 def require_posting(message: discord.Message) -> MissingPermissions:

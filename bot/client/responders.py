@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import aiohttp
 import discord
 from discord.ui import LayoutView
 
@@ -66,6 +67,9 @@ class Responder(Protocol):
     async def finish(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
         """Edit the message, with retries through an outage of some minutes: for the response."""
 
+    async def refuse(self, view: LayoutView) -> None:
+        """Send a refusal to the user alone where Discord allows it, else in the message."""
+
     async def discard(self) -> None:
         """Delete the message: for a request that gets no response."""
 
@@ -123,6 +127,31 @@ class InteractionResponder:
             if error.code not in GONE:
                 raise
         await self._finish_late(view, files)
+
+    async def refuse(self, view: LayoutView) -> None:
+        """Delete the public message and follow up privately.
+
+        Discord posts a follow-up privately only if the interaction does not wait for its response.
+        """
+        if self.private or not self._may_follow_up():
+            await self.finish(view)
+            return
+        try:
+            await self.discard()
+        except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.warning("refusal not private: message not deleted: %s", error)
+            await self.finish(view)
+            return
+        await with_retry(
+            lambda: self._interaction.followup.send(view=view, ephemeral=True, wait=True)
+        )
+
+    def _may_follow_up(self) -> bool:
+        """Return whether a private follow-up is possible, and of use."""
+        interaction = self._interaction
+        left_s = (interaction.expires_at - discord.utils.utcnow()).total_seconds()
+        replaced = running(interaction.client) is not interaction.client
+        return left_s > _MARGIN_S and not interaction.context.dm_channel and not replaced
 
     async def discard(self) -> None:
         """Delete the message."""
@@ -207,6 +236,10 @@ class FollowUpResponder(InteractionResponder):
         """Post the first progress, in one attempt: a second one could post it twice."""
         view = progress or self._progress
         self._message_id = await follow_up(self._interaction, view, private=self.private)
+
+    def _may_follow_up(self) -> bool:
+        # Where only the user installed the bot, Discord allows five follow-ups in all.
+        return super()._may_follow_up() and self._interaction.is_guild_integration()
 
     @property
     def _webhook_message(self) -> Any:

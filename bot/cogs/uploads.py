@@ -11,7 +11,7 @@ from discord.ext import commands
 
 from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
-from bot.client.message_responder import MessageResponder, reply_to
+from bot.client.message_responder import MessageResponder
 from bot.client.responders import Responder
 from bot.errors import RequestDeclined
 from bot.jobs.guild_settings_cache import GuildSettingsCache
@@ -106,6 +106,7 @@ class Uploads(commands.Cog):
                 clip=name if several else "",
                 number=number,
                 watched=watched,
+                note=self._errors.note(message, locale),
             )
             handler = self._handlers.recommend(source, options, watched=watched)
             steps.append((responder, handler))
@@ -114,7 +115,7 @@ class Uploads(commands.Cog):
             await self._run(message, steps, link=link, watched=watched)
         if checked.refused or clips.left_out:
             view = self._errors.not_answered(checked.refused, clips.left_out, locale)
-            await reply_to(message, view, number=first + len(steps))
+            await self._errors.refuse(message, view, locale, number=first + len(steps))
 
     async def _run(
         self,

@@ -34,13 +34,14 @@ class Response:
     """The final content of a request's message; without a ``view`` no message stays.
 
     ``without_files`` makes the content for a channel in which the bot may not attach files.
-    ``outcome`` is the label of the request in the metrics.
+    ``outcome`` is the label of the request in the metrics. A ``refusal`` is for the user alone.
     """
 
     view: LayoutView | None
     files: Sequence[MakeFile] = ()
     without_files: Callable[[], LayoutView] | None = None
     outcome: str = "answered"
+    refusal: bool = False
 
 
 @dataclass(slots=True)
@@ -150,7 +151,8 @@ class RequestRunner:
             except Exception as error:  # noqa: BLE001 - every error becomes the response
                 counted.outcome = outcome_of(error)
                 response = Response(
-                    self._errors.message_of(error, responder.locale, clip=responder.clip)
+                    self._errors.message_of(error, responder.locale, clip=responder.clip),
+                    refusal=True,
                 )
             request.answered |= response.view is not None
             if last:
@@ -288,6 +290,9 @@ async def _send(responder: Responder, response: Response) -> None:
     """Send the response, without its files where the bot may not or no longer attach any."""
     if response.view is None:
         await responder.discard()
+        return
+    if response.refusal:
+        await responder.refuse(response.view)
         return
     plain = response.without_files if response.files else None
     if plain is not None and not responder.may_attach:

@@ -145,7 +145,7 @@ async def delete_response(call: Call) -> None:
 
 @table.on("POST", _WEBHOOK, bot_only=False)
 async def follow_up(call: Call) -> object:
-    """Post and return a follow-up; after a deferral, the first is the original response."""
+    """Post and return a follow-up; the first takes the place of a deferral that is not deleted."""
     context, interaction = call.context, _interaction(call)
     body = call.body or {}
     if interaction.thinking and interaction.original_message is not None:
@@ -156,4 +156,7 @@ async def follow_up(call: Call) -> object:
         raise ApiError(400, 40094, "This interaction has reached its maximum of follow-ups.")
     message = _write(context, interaction, body, call.files, thinking=False)
     interaction.follow_ups.append(message)
-    return context.state.post(message).data
+    posted = context.state.post(message)
+    if interaction.response is message:
+        interaction.record()
+    return posted.data

@@ -51,9 +51,17 @@ class Interaction:
     modal: Json | None = None
 
     @property
+    def response(self) -> Message | None:
+        """The original response or, after its deletion, the first follow-up."""
+        original = self.original_message
+        if original is None or original.id in original.channel.messages:
+            return original
+        return self.follow_ups[0] if self.follow_ups else None
+
+    @property
     def original(self) -> Json | None:
-        """The current payload of the original response."""
-        return self.original_message.data if self.original_message else None
+        """The current payload of the response."""
+        return self.response.data if self.response else None
 
     @property
     def followups(self) -> list[Json]:
@@ -67,8 +75,8 @@ class Interaction:
 
     @property
     def ephemeral(self) -> bool:
-        """True if the original response is ephemeral."""
-        return self.original_message is not None and self.original_message.only_for is not None
+        """True if the response is ephemeral."""
+        return self.response is not None and self.response.only_for is not None
 
     def metadata(self) -> Json:
         """Return the ``interaction_metadata`` of the interaction's messages."""

@@ -30,7 +30,7 @@ from bot.ui.track_links import SEARCH_LINKS, TrackLinks, linked
 from genrec.types import Recommendation, Track
 
 # Width, in small letters, that a phone 360 px wide shows in one line beside the number.
-LINE_WIDTH = 28.0
+LINE_WIDTH = 27.0
 # An artist has at least so much of it, if the name needs it.
 ARTIST_WIDTH = 11.0
 NAME_WIDTH = 30.0

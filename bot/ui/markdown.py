@@ -74,7 +74,7 @@ def escape(text: str, limit: int) -> str:
 
 def width(text: str) -> float:
     """Return the approximate width of a text in a proportional font, in small letters."""
-    return sum(_width(char) for char in text)
+    return round(sum(_width(char) for char in text), 2)
 
 
 def _width(char: str) -> float:
@@ -86,17 +86,17 @@ def _width(char: str) -> float:
         return 0.6
     if char in _BROAD:
         return 1.6
-    return 1.2 if char.isupper() else 1.0
+    return 1.25 if char.isupper() or char.isdigit() else 1.0
 
 
 def cut(text: str, limit: float) -> str:
     """Return ``clean`` text of at most ``limit`` in ``width``."""
     line = clean(text, math.ceil(2 * limit))  # few letters are as narrow as half a small one
-    if width(line) <= limit:
+    if width(line) <= round(limit, 2):
         return line
     while line and width(line) > limit - _width("…"):
         line = line[:-1]
-    return line.rstrip(" …" + _JOINERS) + "…"
+    return line.rstrip(" …-,.;:(" + _JOINERS) + "…"
 
 
 def escape_width(text: str, limit: float) -> str:

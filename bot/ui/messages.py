@@ -199,6 +199,12 @@ def _refusal_text(localizer: Localizer, error: GenrecError, limits: Limits, clip
     return f"**{name}**\n{content}" if name else content
 
 
+def about_message(localizer: Localizer, message: discord.Message) -> str:
+    """Return a small line with a link to a message and its channel, for a direct message."""
+    channel = channel_link(message.channel.id)
+    return small(localizer("answer.about_message", url=message.jump_url, channel=channel))
+
+
 def decline(localizer: Localizer, key: str, **values: object) -> ui.LayoutView:
     """Return the message for a declined request: a key of [refusals] and its raw values."""
     return layout(CAREFUL, [text(localizer(f"refusals.{key}", **_escaped(values)))])

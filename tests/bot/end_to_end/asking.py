@@ -24,15 +24,23 @@ def link_to(world: World, name: str = "song.mp3", data: bytes = SONG) -> str:
 
 
 def answers(world: World, to: dict, channel: str = "music") -> list[str]:
-    """Return the texts of the finished messages that refer to a message."""
-    found = world.you.messages(channel)
-    return [
+    """Return the texts of the finished messages that refer to a message, and of its refusals."""
+    found = [
         visible_text(m)
-        for m in found
+        for m in world.you.messages(channel)
         if (m.get("message_reference") or {}).get("message_id") == to["id"]
         and m["author"]["id"] == world.discord.state.bot.id
         and "replace this message" not in visible_text(m)
     ]
+    return found + refusals(world, to)
+
+
+def refusals(world: World, to: dict) -> list[str]:
+    """Return the texts of the direct messages to the author about a message, without the link."""
+    direct = [c for c in world.discord.state.channels.values() if c.recipient is not None]
+    sent = [visible_text(m.data) for channel in direct for m in channel.messages.values()]
+    texts = [text.rpartition("\n") for text in sent]
+    return [text for text, _, note in texts if f"/{to['id']})" in note]
 
 
 async def assert_answered(

@@ -119,6 +119,7 @@ async def test_watched_channel_whose_history_the_bot_may_not_read(world: World) 
 
 async def test_error_about_an_upload_without_read_history_refers_to_nothing(world: World) -> None:
     deny(world.discord, world.discord.channel("music"), READ_MESSAGE_HISTORY)
+    world.you.user.accepts_direct_messages = False
     bot = world.discord.state.bot
     await world.you.say(f"<@{bot.id}>")
     said = await world.you.wait_message(lambda m: m["author"]["id"] == bot.id)

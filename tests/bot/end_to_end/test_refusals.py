@@ -23,7 +23,7 @@ from genrec.errors import (
     WorkerCrashed,
 )
 from genrec.workers.sandbox import Measure
-from tests.bot.end_to_end.asking import assert_answered
+from tests.bot.end_to_end.asking import assert_answered, mention, refusals
 from tests.bot.end_to_end.conftest import (
     WAV,
     World,
@@ -138,6 +138,49 @@ async def test_second_request_of_a_user_is_declined_where_none_may_wait(
         assert second.ephemeral
         world.pool.gate.set()
         await wait_response(first)
+
+
+async def test_refusal_after_a_public_acknowledgement_is_private(world: World) -> None:
+    world.pool.error = SilentAudio("That clip is silent.")
+    used = await world.you.slash("recommend", {"clip": clip()})
+    await wait_text(used, "silent")
+    assert used.ephemeral
+    assert world.discord.person("sam").messages() == []
+    message = await world.you.say("listen", uploads=[clip("1.wav"), clip("2.wav", WAV + b"2")])
+    menu = await world.you.menu("What genre is this?", message)
+    await menu.wait_followup(3)
+    await world.settled()
+    assert [m["id"] for m in world.discord.person("kim").messages()] == [message["id"]]
+    first, _, second = menu.followups  # the message of the second clip is deleted
+    assert "1" in visible_text(first)
+    assert "2" in visible_text(second)
+    world.discord.assert_clean()
+
+
+async def test_refusal_of_an_upload_is_a_direct_message_else_a_reply(world: World) -> None:
+    world.pool.error = SilentAudio("That clip is silent.")
+    asked = await world.you.say(mention(world), uploads=[clip()])
+    (text,) = await assert_answered(world, asked, "silent")
+    assert refusals(world, asked) == [text]
+    assert [m["id"] for m in world.you.messages()] == [asked["id"]]
+
+    world.you.user.accepts_direct_messages = False
+    asked = await world.you.say(mention(world), uploads=[clip()])
+    await assert_answered(world, asked, "silent")
+    assert refusals(world, asked) == []
+    asked = await world.you.say(mention(world))
+    await assert_answered(world, asked, "no audio")
+    assert refusals(world, asked) == []
+
+
+async def test_refusal_in_a_direct_message_is_the_reply(world: World) -> None:
+    world.pool.error = SilentAudio("That clip is silent.")
+    await world.you.say(uploads=[clip()], channel="dm")
+    await world.you.wait_message(lambda m: "silent" in visible_text(m), channel="dm")
+    assert len([m for m in world.you.messages("dm") if m["author"]["bot"]]) == 1
+    used = await world.you.slash("recommend", {"clip": clip()}, channel="dm")
+    await wait_text(used, "silent")
+    assert not used.followups
 
 
 async def test_further_upload_waits_its_turn(discord: LocalDiscord, tmp_path: Path) -> None:

@@ -170,8 +170,15 @@ async def test_mention_with_a_clip_gets_a_reply_in_any_channel(world: World) -> 
 
 async def test_mention_without_a_clip_is_declined(world: World) -> None:
     bot = world.discord.state.bot.id
-    await world.you.say(f"<@{bot}> hello")
-    assert await world.you.wait_message(lambda m: "no audio" in visible_text(m))
+    asked = await world.you.say(f"<@{bot}> hello")
+    refused = await world.you.wait_message(lambda m: "no audio" in visible_text(m), channel="dm")
+    assert f"[your message](https://discord.com/channels/{world.discord.guild.id}/" in (
+        visible_text(refused)
+    )
+    channel = world.discord.channel("music")
+    mine = world.discord.state.message(channel.id, asked["id"])
+    await world.discord.wait_for(lambda: mine.data.get("reactions"), 5)
+    assert [m for m in world.you.messages() if m["author"]["bot"]] == []
 
 
 async def test_direct_message_upload_and_command_get_a_response(world: World) -> None:

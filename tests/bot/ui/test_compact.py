@@ -91,7 +91,7 @@ def test_long_title_leaves_room_for_the_artist():
 def test_long_artist_leaves_room_for_the_title():
     tracks = (Neighbour(track(1, title="My Song", artist="B" * 60), 0.9),)
     (line,) = lines(response(recommendation(tracks=tracks)))
-    assert "My Song · BBBB" in line
+    assert "My Song · BBB" in line
     assert line.endswith("B…")
 
 
