@@ -24,7 +24,9 @@ from genrec.types import Analysis, GenreScore
 log = logging.getLogger(__name__)
 
 MIN_PREFIX = 32  # hex digits of a digest that name one file
-_COLUMNS = "embedding, scores, fingerprint, duration_s, analyzed_s, preview, music, description"
+_COLUMNS = (
+    "embedding, scores, fingerprint, duration_s, analyzed_s, preview, music, description, parts"
+)
 
 
 class AnalysisCache:
@@ -73,8 +75,8 @@ class AnalysisCache:
         async with self.db.transaction() as tx:
             await tx.run(
                 "INSERT OR REPLACE INTO analysis (sha256, model_id, embedding, scores, fingerprint,"
-                " duration_s, analyzed_s, preview, music, description, used)"
-                " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, coalesce(max(used), 0) + 1 FROM analysis",
+                " duration_s, analyzed_s, preview, music, description, parts, used)"
+                f" SELECT {', '.join('?' * 11)}, coalesce(max(used), 0) + 1 FROM analysis",
                 (
                     sha256,
                     analysis.model_id,
@@ -86,6 +88,7 @@ class AnalysisCache:
                     None if analysis.preview is None else pack_preview(analysis.preview),
                     analysis.music,
                     None if described is None else pack_description(described),
+                    json.dumps(analysis.parts) if analysis.parts else None,
                 ),
             )
             surplus = await tx.number("SELECT count(*) FROM analysis") - self.max_rows
@@ -106,7 +109,7 @@ class AnalysisCache:
 
 def _analysis(model_id: str, row: tuple[Any, ...]) -> Analysis | None:
     """Decode a row, or return None if any part of it is damaged."""
-    embedding, scores, fingerprint, duration_s, analyzed_s, preview, music, described = row
+    embedding, scores, fingerprint, duration_s, analyzed_s, preview, music, described, parts = row
     try:
         vector = unpack_vector(embedding)
         pack_vector(vector)  # raises unless its length is 1
@@ -120,6 +123,7 @@ def _analysis(model_id: str, row: tuple[Any, ...]) -> Analysis | None:
             preview=None if preview is None else unpack_preview(preview),
             music=_probability(music),
             description=None if described is None else unpack_description(described),
+            parts=() if parts is None else _parts(parts),
         )
     except (CatalogueError, ValueError, TypeError, RecursionError) as error:
         log.warning("cached analysis damaged, analysing again: %s", error)
@@ -130,6 +134,14 @@ def _probability(value: float) -> float:
     if not 0.0 <= value <= 1.0:
         raise ValueError(f"music={value}: expected 0..1")
     return float(value)
+
+
+def _parts(text: str) -> tuple[tuple[float, float], ...]:
+    parts = tuple((float(start), float(end)) for start, end in json.loads(text))
+    times = [time for part in parts for time in part]
+    if times != sorted(times) or not all(0.0 <= time <= 1e9 for time in times):
+        raise ValueError("parts: expected rising seconds")
+    return parts
 
 
 def _scores(text: str) -> tuple[GenreScore, ...]:

@@ -138,6 +138,16 @@ class Catalogue:
         async with self.db.snapshot() as session:
             return await load_details(session, wanted)
 
+    async def content(self, model_id: str, track_id: int) -> str:
+        """Return the digest of the sound that a track was analysed from; "" if it is unknown."""
+        row = await self.db.one(
+            "SELECT e.content FROM generation AS g JOIN entry AS n ON n.generation_id = g.id"
+            " JOIN embedding AS e ON e.id = n.embedding_id"
+            " WHERE g.state = 'active' AND g.model_id = ? AND n.track_id = ?",
+            (model_id, track_id),
+        )
+        return "" if row is None else str(row[0])
+
     async def fingerprints(self, model_id: str, ids: Iterable[int]) -> dict[int, NDArray[np.int8]]:
         """Return the fingerprints (bands, columns) of the tracks that have one, by id."""
         rows = await self.db.all(

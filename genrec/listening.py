@@ -8,6 +8,7 @@ and all of it would change the spectrogram and its maximum. Each step can be cal
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -107,6 +108,40 @@ def _without_local_mean(y: Float, step: int) -> Float:
     local = _moving_mean(means, max(1, round(SMOOTHING_S * STEPS_PER_S))).astype(np.float32)
     blocks = y[: count * step].reshape(count, step)
     return np.asarray((blocks - local[:, np.newaxis]).ravel(), dtype=np.float32)
+
+
+def parts_in_file(
+    decoded: Sequence[tuple[float, float]], sounding: Sequence[tuple[int, int]], sr: int
+) -> tuple[tuple[float, float], ...]:
+    """Return where the samples that sound lie in their file.
+
+    Parameters
+    ----------
+    decoded
+        (start, end) in seconds of the file of each decoded stretch, in the order of the samples.
+    sounding
+        (start, end) of each part that sounds, in samples: ``SoundingAudio.parts``.
+    sr
+        Samples per second.
+
+    Returns
+    -------
+    (start, end) in seconds of the file, in order; stretches that touch are joined
+    """
+    found: list[tuple[float, float]] = []
+    before_s = 0.0
+    for start_s, end_s in decoded:
+        for first, last in sounding:
+            a = max(start_s, start_s + first / sr - before_s)
+            b = min(end_s, start_s + last / sr - before_s)
+            if b - a < 1e-3:
+                continue
+            if found and a - found[-1][1] < 1 / STEPS_PER_S:
+                found[-1] = found[-1][0], b
+            else:
+                found.append((a, b))
+        before_s += end_s - start_s
+    return tuple((round(a, 3), round(b, 3)) for a, b in found)
 
 
 def levels(y: Float, step: int) -> Levels:

@@ -27,7 +27,7 @@ from genrec.excerpt import cut_excerpt
 from genrec.filters import block_length
 from genrec.fingerprint import fingerprint
 from genrec.images import images, window_choices, window_count, windows
-from genrec.listening import levels, listen
+from genrec.listening import levels, listen, parts_in_file
 from genrec.music_description import DescriptionModel
 from genrec.onsets import onset_strength, strongest_onset, window_starts
 from genrec.preset import Preset
@@ -100,7 +100,8 @@ class PresetAnalyzer:
         preset, timed = self.preset, Stopwatch()
         sr, limits = preset.spectrogram.sr, replace(self.limits, section=section)
         audio = timed("decode", lambda: decode(path, sr=sr, limits=limits))
-        y = timed("listening", lambda: listen(audio.y, sr).y)
+        sounding = timed("listening", lambda: listen(audio.y, sr))
+        y = sounding.y
         S_db, starts = timed("spectrogram", lambda: self.spectrogram(y))
         prediction = timed("network", lambda: self.predict_spectrogram(S_db, starts))
         return Analysis(
@@ -114,6 +115,7 @@ class PresetAnalyzer:
             preview=preview(S_db, preset.spectrogram.top_db),
             music=self.music(S_db),
             description=timed("description", lambda: self.describe(S_db, y)),
+            parts=parts_in_file(audio.parts, sounding.parts, sr),
         )
 
     def excerpt(self, path: Path, section: Section | None, seconds: float) -> SoundExcerpt:

@@ -164,6 +164,9 @@ class Analysis:
         0..255 spans -top_db..0 dB; row 0 is the lowest band. None if it was not stored.
     music
         Probability that the clip holds music, 0..1; 1 if the preset has no music detector.
+    parts
+        Stretches of the file or its section that were analysed, as (start, end) in seconds, in
+        order; the rest is silent or beyond the length that is analysed. Empty if unknown.
     description
         Tempo, key, loudness and more; None if they were not measured.
     """
@@ -178,6 +181,7 @@ class Analysis:
     preview: NDArray[np.uint8] | None = None
     music: float = 1.0
     description: MusicDescription | None = None
+    parts: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.client.responders import MakeFile
 from bot.i18n import Localizer
 from bot.jobs.excerpts import Excerpts
+from bot.jobs.nearest_track import NearestTrack
 from bot.jobs.runner import Response
 from bot.recommender import SCOPES, Recommender
-from bot.ui import answer, compact
+from bot.ui import answer, compact, picture_text
 from bot.ui.custom_ids import DetailsSource, response_key
+from bot.ui.spectrogram_image import Picture
 from bot.ui.track_links import DEFAULT_LINKS, LinkChoice, TrackLinks
 from db.tracks import STARTER
-from genrec.types import Analysis, Recommendation, Track
+from genrec.types import Analysis, Neighbour, Recommendation, Track
 
-DrawPicture = Callable[[Analysis], bytes | None]
+DrawPicture = Callable[[Analysis, Analysis | None], Picture | None]
+"""Draws a clip's analysis, and below it that of the nearest track if there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +53,18 @@ class RequestOptions:
 class Layouts:
     """Makes the responses about a clip or a track."""
 
-    def __init__(self, *, recommender: Recommender, draw: DrawPicture, excerpts: Excerpts) -> None:
+    def __init__(
+        self,
+        *,
+        recommender: Recommender,
+        draw: DrawPicture,
+        excerpts: Excerpts,
+        nearest: NearestTrack | None = None,
+    ) -> None:
         self._recommender = recommender
         self._excerpts = excerpts
         self._draw = draw
+        self._nearest = nearest
 
     async def recommendation(
         self, rec: Recommendation, options: RequestOptions, *, about: Analysis | Track,
@@ -77,31 +88,41 @@ class Layouts:
             )  # fmt: skip
             return Response(view)
         analyzed_s = None if isinstance(about, Track) else about.analyzed_s
-        files = () if isinstance(about, Track) else await self._picture(about, name, options)
+        alt, files = await self._picture(about, name, options, rec.tracks)
         full = partial(
             answer.recommendation, options.localizer, rec, key=response_key(_ids(rec)), name=name,
             count=options.count, analyzed_s=analyzed_s, seed=seed, links=links, remark=remark,
         )  # fmt: skip
-        return Response(full(picture=bool(files)), files, without_files=full)
+        return Response(full(picture=alt), files, without_files=full)
 
     async def genre(
         self, rec: Recommendation, options: RequestOptions, *, about: Analysis, name: str
     ) -> Response:
         """Return the response with the genre of a clip."""
-        files = await self._picture(about, name, options)
+        alt, files = await self._picture(about, name, options)
         view = partial(
             answer.genre, options.localizer, rec, key=response_key(_ids(rec)), name=name,
             analyzed_s=about.analyzed_s,
         )  # fmt: skip
-        return Response(view(picture=bool(files)), files, without_files=view)
+        return Response(view(picture=alt), files, without_files=view)
 
     async def _picture(
-        self, analysis: Analysis, name: str, options: RequestOptions
-    ) -> tuple[MakeFile, ...]:
-        png = await asyncio.to_thread(self._draw, analysis)
-        if png is None:
-            return ()
-        return (lambda: answer.picture_file(options.localizer, png, name),)
+        self,
+        about: Analysis | Track,
+        name: str,
+        options: RequestOptions,
+        tracks: Sequence[Neighbour] = (),
+    ) -> tuple[str, tuple[MakeFile, ...]]:
+        """Return the picture's alt text and its file; "" and none without a preview."""
+        if isinstance(about, Track):
+            return "", ()
+        nearest = await self._nearest.analysis(tracks) if self._nearest is not None else None
+        picture = await asyncio.to_thread(self._draw, about, nearest)
+        if picture is None:
+            return "", ()
+        track = tracks[0].track if tracks else None
+        alt = picture_text.alt_text(options.localizer, picture, name, track)
+        return alt, (lambda: answer.picture_file(picture.png, alt),)
 
 
 def _shown(rec: Recommendation) -> list[int]:

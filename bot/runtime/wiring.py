@@ -37,6 +37,7 @@ from bot.jobs.handlers import RequestHandlers
 from bot.jobs.layouts import DrawPicture, Layouts
 from bot.jobs.lost_permissions import LostPermissions
 from bot.jobs.message_clips import ClipFinder
+from bot.jobs.nearest_track import NearestTrack
 from bot.jobs.options import OptionsResolver
 from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.reindex import Reindexing
@@ -160,7 +161,8 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
     db, pool, recommender = app.resources.db, app.resources.pool, app.resources.recommender
     settings, preset = app.resources.settings, app.resources.preset
     excerpts = Excerpts(pool=pool, db=db, enabled=settings.excerpts)
-    layouts = Layouts(recommender=recommender, draw=app.draw, excerpts=excerpts)
+    nearest = NearestTrack(pool=pool, db=db, recommender=recommender)
+    layouts = Layouts(recommender=recommender, draw=app.draw, excerpts=excerpts, nearest=nearest)
     handlers = RequestHandlers(sources=app.sources, recommender=recommender, layouts=layouts)
     starter = StarterPolicy(index=recommender.index, db=db, policy=settings.starter)
     options = OptionsResolver(

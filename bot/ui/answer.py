@@ -27,7 +27,7 @@ from bot.ui.components import (
     track_names,
 )
 from bot.ui.custom_ids import MAX_KEY
-from bot.ui.markdown import clean, escape
+from bot.ui.markdown import escape
 from bot.ui.origin import origin
 from bot.ui.track_links import SEARCH_LINKS, TrackLinks, title_link
 from genrec.names import artist_key
@@ -53,7 +53,7 @@ def recommendation(
     name: str,
     count: int,
     analyzed_s: float | None = None,
-    picture: bool = False,
+    picture: str = "",
     seed: Track | None = None,
     links: TrackLinks = SEARCH_LINKS,
     remark: str = "",
@@ -61,9 +61,9 @@ def recommendation(
     """Return the full response to /recommend or, with ``seed``, to More like this.
 
     ``key`` names the tracks in the custom ids. ``name`` is the clip's title or file name,
-    ``count`` the number of tracks requested, and ``picture`` whether ``spectrogram.png`` is sent
-    with it. ``links`` has the addresses of the titles. ``remark`` is a line below the seed, in the
-    user's language.
+    ``count`` the number of tracks requested, and ``picture`` the alt text of ``spectrogram.png``,
+    "" if it is not sent. ``links`` has the addresses of the titles. ``remark`` is a line below the
+    seed, in the user's language.
     """
     if seed is None:
         head = genre_block(
@@ -79,7 +79,7 @@ def recommendation(
     room = MAX_CHARACTERS - len(head) - len(heading) - len(footer)
     items: list[Item] = [text(head)]
     if picture:
-        items.append(gallery(localizer, name))
+        items.append(gallery(picture))
     items.append(text(heading))
     more = localizer("button.more")
     contents = _fitted(localizer, rec, seed, room, links)
@@ -100,13 +100,13 @@ def genre(
     key: str,
     name: str,
     analyzed_s: float | None = None,
-    picture: bool = False,
+    picture: str = "",
 ) -> ui.LayoutView:
     """Return the response to /genre."""
     head = genre_block(localizer, rec.scores, unsure=rec.unsure, name=name, analyzed_s=analyzed_s)
     items: list[Item] = [text(head)]
     if picture:
-        items.append(gallery(localizer, name))
+        items.append(gallery(picture))
     items.append(row(*answer_buttons(localizer, key, export=False)))
     return layout(genre_colour(rec.genre, unsure=rec.unsure), items)
 
@@ -156,23 +156,16 @@ def _analyzed(localizer: Localizer, name: str, analyzed_s: float | None) -> str:
     return small(localizer("answer.analyzed_for", name=shown, seconds=seconds))
 
 
-def gallery(localizer: Localizer, name: str) -> Item:
+def gallery(alt: str) -> Item:
     """Return a media gallery with the attached ``spectrogram.png`` and its alt text."""
-    media = discord.MediaGalleryItem(
-        f"attachment://{PICTURE_NAME}", description=alt_text(localizer, name)
+    return ui.MediaGallery(
+        discord.MediaGalleryItem(f"attachment://{PICTURE_NAME}", description=alt)
     )
-    return ui.MediaGallery(media)
 
 
-def picture_file(localizer: Localizer, png: bytes, name: str) -> discord.File:
+def picture_file(png: bytes, alt: str) -> discord.File:
     """Return the PNG as a Discord file ``spectrogram.png`` with its alt text."""
-    return discord.File(BytesIO(png), PICTURE_NAME, description=alt_text(localizer, name))
-
-
-def alt_text(localizer: Localizer, name: str) -> str:
-    """Return the picture's alt text, cleaned but not escaped: Discord shows no markup there."""
-    shown = clean(name, NAME_IN_HEADING) or localizer("answer.your_clip")
-    return localizer("answer.alt", name=shown)[:1024]
+    return discord.File(BytesIO(png), PICTURE_NAME, description=alt)
 
 
 def _fitted(

@@ -64,6 +64,8 @@ class DecodedAudio:
         Length of the whole file in seconds according to its header, which may be wrong.
     stream, streams
         Number of the decoded audio stream, from 1, and the number of audio streams.
+    parts
+        Where the samples lie in the file or its section, as (start, end) in seconds, in order.
     """
 
     y: NDArray[np.float32]
@@ -71,6 +73,7 @@ class DecodedAudio:
     duration_s: float
     stream: int = 1
     streams: int = 1
+    parts: tuple[tuple[float, float], ...] = ()
 
 
 def decode(path: Path, *, sr: int, limits: DecodeLimits | None = None) -> DecodedAudio:
@@ -115,7 +118,7 @@ def decode(path: Path, *, sr: int, limits: DecodeLimits | None = None) -> Decode
     _check(raw, limits)
     y = raw.y if raw.sr == sr else soxr.resample(raw.y, raw.sr, sr, quality="HQ")
     duration_s = raw.duration_s or raw.y.size / raw.sr
-    return DecodedAudio(y, sr, duration_s, raw.stream, raw.streams)
+    return DecodedAudio(y, sr, duration_s, raw.stream, raw.streams, raw.parts)
 
 
 @contextmanager
@@ -194,14 +197,14 @@ def _read(limits: DecodeLimits, reader: SoundReader) -> RawAudio:
         reader = SectionReader(reader, limits.section)
     duration_s, length_s = reader.duration_s, limits.max_seconds
     if duration_s is None:
-        y, sr = read_start(reader, length_s)
-        return RawAudio(y, sr, None, complete=True)
+        y, sr, parts = read_start(reader, length_s)
+        return RawAudio(y, sr, None, complete=True, parts=parts)
     if limits.start == "middle" and duration_s - length_s > SLACK_S:
-        y, sr, complete = read_middle(reader, duration_s, length_s)
-        return RawAudio(y, sr, duration_s, complete)
+        y, sr, complete, parts = read_middle(reader, duration_s, length_s)
+        return RawAudio(y, sr, duration_s, complete, parts=parts)
     y, sr = reader.read(0.0, length_s)
     complete = y.size >= (min(length_s, duration_s) - reader.tolerance_s) * sr
-    return RawAudio(y, sr, duration_s, complete)
+    return RawAudio(y, sr, duration_s, complete, parts=((0.0, y.size / sr),))
 
 
 def _check(raw: RawAudio, limits: DecodeLimits) -> None:

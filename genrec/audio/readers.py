@@ -29,6 +29,8 @@ class RawAudio:
         False if the decoder failed, or the file is shorter than its header states.
     stream, streams
         Number of the decoded audio stream, from 1, and the number of audio streams.
+    parts
+        Where the samples lie in the file or its section, as (start, end) in seconds, in order.
     """
 
     y: Samples
@@ -37,6 +39,7 @@ class RawAudio:
     complete: bool
     stream: int = 1
     streams: int = 1
+    parts: tuple[tuple[float, float], ...] = ()
 
 
 class SoundReader(Protocol):

@@ -37,7 +37,7 @@ MAX_STRETCHES = 20
 
 def read_middle(
     reader: SoundReader, duration_s: float, length_s: float
-) -> tuple[Samples, int, bool]:
+) -> tuple[Samples, int, bool, tuple[Stretch, ...]]:
     """Return at most ``length_s`` from the middle of what sounds in a longer file.
 
     Parameters
@@ -51,20 +51,24 @@ def read_middle(
 
     Returns
     -------
-    y, sr, complete
-        float32 (n,) samples, their rate, and whether all of the chosen parts could be decoded.
+    y, sr, complete, parts
+        float32 (n,) samples, their rate, whether all of the chosen parts could be decoded, and
+        where they lie in the file, as (start, end) in seconds.
     """
     start_s = (duration_s - length_s) / 2
     y, sr = reader.read(start_s, length_s)
     if y.size < 0.5 * length_s * sr:
         # The file is shorter than its header states: decode it from its start.
-        y, sr = max((y, sr), reader.read(0.0, length_s), key=lambda part: part[0].size)
-        return y, sr, False
+        from_start = reader.read(0.0, length_s)
+        if from_start[0].size > y.size:
+            (y, sr), start_s = from_start, 0.0
+        return y, sr, False, (_stretch(start_s, y, sr),)
     complete = y.size >= (length_s - reader.tolerance_s) * sr
     sketch = Sketch(reader, duration_s, (start_s, y, sr))
     gaps = sketch.gaps()
+    middle = (_stretch(start_s, y, sr),)
     if not gaps:
-        return y, sr, complete
+        return y, sr, complete, middle
     parts: list[Stretch] = []
     pieces: list[Piece] = []
     for _ in range(ROUNDS):
@@ -74,11 +78,17 @@ def read_middle(
         if not found:
             break
         gaps = [*gaps, *found]
-    return _joined(parts, pieces, gaps, reader.tolerance_s) if parts else (y, sr, complete)
+    if not parts:
+        return y, sr, complete, middle
+    return _joined(parts, pieces, gaps, reader.tolerance_s)
 
 
-def read_start(reader: SoundReader, length_s: float) -> tuple[Samples, int]:
-    """Return the first ``length_s`` that sound in a file of unknown length, and their rate.
+def _stretch(start_s: float, y: Samples, sr: int) -> Stretch:
+    return start_s, start_s + y.size / sr
+
+
+def read_start(reader: SoundReader, length_s: float) -> tuple[Samples, int, tuple[Stretch, ...]]:
+    """Return the first ``length_s`` that sound in a file of unknown length.
 
     Parameters
     ----------
@@ -86,21 +96,30 @@ def read_start(reader: SoundReader, length_s: float) -> tuple[Samples, int]:
         The open file.
     length_s
         Number of seconds that are returned, or less where less sounds.
+
+    Returns
+    -------
+    y, sr, parts
+        As of `read_middle`.
     """
     first, rate = reader.read(0.0, length_s)
     y, sr, left_s = first, rate, length_s
     parts: list[tuple[Samples, int]] = []
+    places: list[Stretch] = []
     for index in range(1, MAX_STRETCHES + 1):
         levels = frame_levels(y, sr)
         gaps = Silence.of(levels).gaps_in(levels)
         for a, b in _without([(0.0, y.size / sr)], gaps):
             parts.append((y[round(a * sr) : round(min(b, a + left_s) * sr)], sr))
+            places.append(_stretch((index - 1) * length_s + a, *parts[-1]))
             left_s -= parts[-1][0].size / sr
         if left_s < PROBE_S or y.size < (length_s - PROBE_S) * sr:
             break
         y, sr = reader.read(index * length_s, length_s)
     found_s = length_s - left_s
-    return join_parts(parts) if found_s >= SHORT_S else (first, rate)
+    if found_s < SHORT_S:
+        return first, rate, (_stretch(0.0, first, rate),)
+    return *join_parts(parts), tuple(places)
 
 
 class Sketch:
@@ -253,16 +272,18 @@ def _widened(stretches: list[Stretch], duration_s: float) -> list[Stretch]:
 
 def _joined(
     parts: list[Stretch], pieces: list[Piece], gaps: list[Stretch], tolerance_s: float
-) -> tuple[Samples, int, bool]:
-    """Return the pieces without the gaps as one, their rate, and whether they are complete."""
+) -> tuple[Samples, int, bool, tuple[Stretch, ...]]:
+    """Return the pieces without the gaps as one, and the rest as `read_middle` does."""
     kept = _without(parts, gaps)
     if sum(b - a for a, b in kept) < SHORT_S:
         kept = parts
     cut: list[tuple[Samples, int]] = []
+    places: list[Stretch] = []
     complete = True
     for (start, end), (_, y, sr) in zip(parts, pieces, strict=True):
         complete &= y.size + 1 >= (end - start - tolerance_s) * sr
         for a, b in kept:
             if start <= a < end:
                 cut.append((y[round((a - start) * sr) : round((b - start) * sr)], sr))
-    return *join_parts(cut), complete
+                places.append(_stretch(a, *cut[-1]))
+    return *join_parts(cut), complete, tuple(places)

@@ -45,6 +45,7 @@ _LENGTHS = struct.Struct("<II")  # of the JSON, of the blob
 _MAX_DIMENSIONS = 4096
 _MAX_LABELS = 1000
 _MAX_TIMINGS = 32
+_MAX_PARTS = 1024  # of the analysed stretches of a file
 _MAX_NAME = 200  # characters of a label, a stage or a model id
 _MAX_SENTENCE = 300
 _UNIT_TOLERANCE = 1e-3  # of a length or a sum that should be 1, after float32 arithmetic
@@ -217,6 +218,7 @@ def pack_analysis(job: int, analysis: Analysis) -> bytes:
         "music": float(analysis.music),
         "description": None if described is None else description_row(described),
         "timings_ms": {name: float(ms) for name, ms in analysis.timings_ms.items()},
+        "parts": [[float(start), float(end)] for start, end in analysis.parts],
     }
     preview_bytes = b"" if preview is None else preview.tobytes()
     return pack(head, embedding.tobytes() + fingerprint.tobytes() + preview_bytes)
@@ -263,7 +265,24 @@ def unpack_analysis(head: Head, blob: bytes, *, model_id: str) -> Analysis:
         preview=preview,
         music=_number("music", head.get("music"), 1),
         description=_description(head.get("description")),
+        parts=_parts(head.get("parts")),
     )
+
+
+def _parts(value: object) -> tuple[tuple[float, float], ...]:
+    """Check (start, end) pairs in seconds, in order, at most `_MAX_PARTS` of them."""
+    expected = f"at most {_MAX_PARTS} pairs of rising numbers"
+    if not isinstance(value, list) or len(value) > _MAX_PARTS:
+        raise _wrong("parts", value, expected)
+    parts: list[tuple[float, float]] = []
+    for pair in value:
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise _wrong("parts", value, expected)
+        start, end = (_number("parts", number) for number in pair)
+        if not (parts[-1][1] if parts else 0.0) <= start < end:
+            raise _wrong("parts", value, expected)
+        parts.append((start, end))
+    return tuple(parts)
 
 
 def _description(value: object) -> MusicDescription | None:

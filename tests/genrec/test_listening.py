@@ -7,7 +7,7 @@ import pytest
 
 from genrec.errors import ClipTooShort, SilentAudio
 from genrec.filters import block_length, remove_hum, remove_infrasound
-from genrec.listening import levels, listen, sounding_parts
+from genrec.listening import levels, listen, parts_in_file, sounding_parts
 from tests.synth import music
 
 SR = 22050
@@ -182,3 +182,18 @@ def test_levels_are_rms_in_db() -> None:
 def test_one_block_is_enough() -> None:
     assert sounding_parts(np.full(1, -20.0, dtype=np.float32), 0.003) == [(0, 1)]
     assert sounding_parts(np.full(1, -120.0, dtype=np.float32), 0.003) == []
+
+
+@pytest.mark.parametrize(
+    ("decoded", "sounding", "expected"),
+    [
+        ([(0.0, 4.0)], [(0, 400)], [(0.0, 4.0)]),
+        ([(10.0, 14.0)], [(100, 250), (300, 400)], [(11.0, 12.5), (13.0, 14.0)]),
+        ([(1.0, 3.0), (8.0, 10.0)], [(0, 400)], [(1.0, 3.0), (8.0, 10.0)]),
+        ([(1.0, 3.0), (8.0, 10.0)], [(100, 300)], [(2.0, 3.0), (8.0, 9.0)]),
+        ([(1.0, 3.0), (3.0, 5.0)], [(100, 300)], [(2.0, 4.0)]),
+        ([], [(0, 400)], []),
+    ],
+)
+def test_parts_in_file_are_those_that_sound(decoded, sounding, expected) -> None:
+    assert parts_in_file(decoded, sounding, 100) == tuple(expected)

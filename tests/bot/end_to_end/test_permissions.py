@@ -21,6 +21,7 @@ from bot.local_discord.permissions import (
     VIEW_CHANNEL,
 )
 from bot.local_discord.state import CATEGORY, FORUM, NEWS, STAGE, VOICE, Channel
+from bot.ui.spectrogram_image import Picture
 from tests.bot.end_to_end.conftest import World, bot_on, clip, wait_text
 
 NAMES = {
@@ -35,8 +36,8 @@ NAMES = {
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
 
-def draw(_: object) -> bytes:
-    return PNG
+def draw(*_: object) -> Picture:
+    return Picture(PNG)
 
 
 def deny(discord: LocalDiscord, channel: Channel, permissions: int) -> None:

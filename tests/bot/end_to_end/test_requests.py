@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.local_discord import LocalDiscord, buttons, visible_text
+from bot.ui.spectrogram_image import Picture
 from tests.bot.end_to_end.conftest import (
     WAV,
     World,
@@ -278,7 +279,7 @@ async def test_hostile_file_name_is_escaped(world: World) -> None:
 
 async def test_picture_has_alt_text(discord: LocalDiscord, tmp_path: Path) -> None:
     png = b"\x89PNG\r\n\x1a\n" + bytes(64)
-    async with bot_on(discord, tmp_path, draw=lambda _: png) as world:
+    async with bot_on(discord, tmp_path, draw=lambda *_: Picture(png)) as world:
         used = await world.you.slash("recommend", {"clip": clip()})
         answer = await details(world, await wait_response(used))
         assert answer["attachments"][0]["filename"] == "spectrogram.png"

@@ -57,7 +57,7 @@ class SlowSources:
 def handlers(found: Any) -> RequestHandlers:
     sources: Any = SlowSources()
     none: Any = SimpleNamespace(offered=lambda _: False)
-    layouts = Layouts(recommender=found, draw=lambda _: None, excerpts=none)
+    layouts = Layouts(recommender=found, draw=lambda *_: None, excerpts=none)
     return RequestHandlers(sources=sources, recommender=found, layouts=layouts)
 
 

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bot.i18n import LANGUAGES, Localizer, Translations
+from bot.ui.beat_grid import beats
+from bot.ui.picture_text import alt_text
 from bot.ui.spectrogram_image import (
     BACKGROUND,
     BOTTOM,
@@ -16,16 +19,20 @@ from bot.ui.spectrogram_image import (
     LEFT,
     RIGHT,
     SCALE,
+    STRIP,
     TOP,
     WIDTH,
+    Picture,
     _mel,
     draw_preview,
     render,
+    shows_parts,
 )
 from genrec.images import ImageConfig
 from genrec.preset import Calibration, Preset, save_preset
 from genrec.spectrogram import SpectrogramConfig
 from genrec.types import Analysis, GenreScore
+from tests.bot.ui.visible import LONG, track
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -155,9 +162,116 @@ def analysis(preview: np.ndarray | None) -> Analysis:
 
 
 def test_draw_preview_uses_the_axes_of_the_preset(preset):
-    png = draw_preview(analysis(noise()), preset)
-    assert png == render(noise(), seconds=12.0, fmin=100.0, fmax=4000.0, top_db=60.0)
+    picture = draw_preview(analysis(noise()), preset=preset)
+    assert picture == Picture(render(noise(), seconds=12.0, fmin=100.0, fmax=4000.0, top_db=60.0))
 
 
 def test_draw_preview_without_preview_returns_none(preset):
-    assert draw_preview(analysis(None), preset) is None
+    assert draw_preview(analysis(None), preset=preset) is None
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    return Image.open(BytesIO(png)).size
+
+
+def test_strip_is_light_where_the_file_was_analysed():
+    parts = ((10.0, 20.0), (30.0, 32.0))
+    picture = pixels(render(noise(), seconds=12.0, parts=parts, duration_s=40.0))
+    assert picture.shape[0] == (HEIGHT + STRIP) * SCALE
+    line = picture[HEIGHT * SCALE + 10, LEFT * SCALE : -RIGHT * SCALE].sum(axis=1)
+    light = np.flatnonzero(line > line.max() - 30) / line.size * 40
+    assert light.min() == pytest.approx(10, abs=0.2)
+    assert light.max() == pytest.approx(32, abs=0.2)
+    assert not ((light > 20.2) & (light < 29.8)).any()
+    assert light.size / line.size == pytest.approx(12 / 40, abs=0.01)
+
+
+def test_cut_is_a_dashed_line_where_the_parts_meet():
+    parts, whole = ((10.0, 20.0), (30.0, 40.0)), ((10.0, 30.0),)
+    marked, plain = (
+        pixels(render(noise(), seconds=20.0, parts=p, duration_s=60.0)) for p in (parts, whole)
+    )
+    changed = np.abs(marked - plain)[: HEIGHT * SCALE].sum(axis=(0, 2))
+    (columns,) = np.nonzero(changed)
+    middle = LEFT * SCALE + (WIDTH - LEFT - RIGHT) * SCALE / 2
+    assert columns.size == SCALE
+    assert abs(columns.mean() - middle) < 2 * SCALE
+
+
+@pytest.mark.parametrize(
+    ("parts", "duration_s", "shown"),
+    [
+        ((), 200.0, False),
+        (((0.0, 12.0),), 12.0, False),
+        (((0.0, 12.0),), 12.1, False),
+        (((0.0, 12.0),), 13.0, True),
+        (((1.0, 12.0),), 12.0, True),
+        (((90.0, 102.0),), 0.0, True),  # a header that states no length
+    ],
+)
+def test_parts_are_shown_if_something_was_left_out(parts, duration_s, shown):
+    assert shows_parts(parts, duration_s) is shown
+    png = render(noise(), seconds=12.0, parts=parts, duration_s=duration_s)
+    assert size_of(png)[1] == (HEIGHT + STRIP * shown) * SCALE
+
+
+def test_nearest_track_has_a_plot_of_its_own(preset):
+    nearest = analysis(noise()[::-1])
+    picture = draw_preview(analysis(noise()), nearest, preset=preset)
+    assert picture is not None
+    assert picture.nearest
+    assert size_of(picture.png) == (WIDTH * SCALE, 2 * HEIGHT * SCALE)
+    assert len(picture.png) < 300_000
+    alone = draw_preview(analysis(noise()), analysis(None), preset=preset)
+    assert alone is not None
+    assert not alone.nearest
+
+
+def clicks(bpm: float, seconds: float = 30.0, phase: float = 0.3) -> np.ndarray:
+    """Return a preview with a click at each beat."""
+    times = np.arange(phase, seconds, 60 / bpm)
+    preview = np.full((64, 200), 40, np.uint8)
+    preview[:, np.minimum((times / seconds * 200).astype(int), 199)] = 220
+    return preview
+
+
+@pytest.mark.parametrize("bpm", [62.0, 90.0, 117.3])
+@pytest.mark.parametrize("error", [-0.015, 0.0, 0.015])
+def test_beats_lie_on_the_onsets_although_the_tempo_is_rounded(bpm, error):
+    found = np.array(beats(clicks(bpm), 30.0, bpm * (1 + error)))
+    expected = np.arange(0.3, 30.0, 60 / bpm)
+    assert abs(found.size - expected.size) <= 1
+    distances = np.abs(found[:, np.newaxis] - expected).min(axis=1)
+    assert np.median(distances) < 0.15  # a column of the preview
+
+
+def test_beats_without_clear_onsets_are_not_drawn():
+    assert beats(np.full((64, 200), 9, np.uint8), 30.0, 120.0) == []
+    assert beats(noise(), 30.0, 120.0) == []
+    assert beats(clicks(120.0), 2.0, 120.0) == []
+    assert beats(clicks(120.0), 30.0, 0.0) == []
+
+
+def test_ticks_of_beats_are_above_the_plot():
+    plain = pixels(render(noise(), seconds=30.0))
+    marked = pixels(render(noise(), seconds=30.0, ticks=[0.0, 15.0, 29.9]))
+    rows, columns = np.nonzero(np.abs(marked - plain).sum(axis=2))
+    assert rows.max() < TOP * SCALE
+    assert len(np.unique(columns)) == 3 * SCALE
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_alt_text_says_what_the_picture_shows(code):
+    localizer = Localizer(Translations.load(), code)
+    plain = alt_text(localizer, Picture(b""), "a_b.mp3", track(1))
+    full = alt_text(
+        localizer, Picture(b"", parts=True, bpm=117.6, nearest=True), "a_b.mp3", track(1)
+    )
+    assert "a_b.mp3" in plain
+    assert "Song 1" not in plain
+    assert full.startswith(plain)
+    for shown in ("118", "Song 1", localizer("answer.alt_parts")):
+        assert shown in full
+    assert (
+        len(alt_text(localizer, Picture(b"", True, 99.0, True), LONG, track(1, title=LONG))) <= 1024
+    )

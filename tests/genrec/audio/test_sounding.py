@@ -52,9 +52,11 @@ def middle(*parts: Samples, seconds: float = 10) -> tuple[Samples, MemoryReader]
     """Return the decoded part of these sounds in a row, and their reader."""
     y = np.concatenate(parts)
     reader = MemoryReader(y)
-    found, sr, complete = read_middle(reader, y.size / SR, seconds)
+    found, sr, complete, places = read_middle(reader, y.size / SR, seconds)
     assert sr == SR
     assert complete
+    cut = [y[round(a * SR) : round(b * SR)] for a, b in places]
+    assert np.array_equal(np.concatenate(cut), found, equal_nan=True)
     return found, reader
 
 
@@ -187,7 +189,7 @@ def test_number_of_probes_and_of_read_seconds_is_limited() -> None:
     """Twelve hours in which sound and silence alternate."""
     reader = MemoryReader(np.tile(np.concatenate([SONG, silence(45, SR)]), 200))
     assert reader.duration_s is not None
-    y, _, _ = read_middle(reader, reader.duration_s, 10)
+    y, _, _, _ = read_middle(reader, reader.duration_s, 10)
     assert reader.probes <= sounding.MAX_PROBES
     assert reader.read_s < 10 * (1 + sounding.ROUNDS) + sounding.MAX_PROBES * MIN_GAP_S
     assert float(np.mean(frame_levels(y, SR) > -60)) > 0.6
@@ -286,7 +288,7 @@ def test_silence_of_unknown_length_is_refused_in_bounded_time(tmp_path: Path) ->
     with pytest.raises(SilentAudio):
         decode(path, sr=SR, limits=LIMITS)
     reader = MemoryReader(silence(4000, SR))
-    y, _ = read_start(reader, 10)
+    y, _, _ = read_start(reader, 10)
     assert y.size == 10 * SR
     assert reader.read_s <= 10 * (sounding.MAX_STRETCHES + 1)
 

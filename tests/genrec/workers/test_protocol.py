@@ -19,7 +19,10 @@ def frame() -> tuple[dict[str, Any], bytes]:
     scores = (GenreScore("jazz", 0.75), GenreScore("blues", 0.25))
     fingerprint = np.zeros((3, 4), np.int8)
     unit = np.array([0.6, 0.8], np.float32)
-    packed = protocol.pack_analysis(1, Analysis("m@1", unit, scores, fingerprint, 30.0, 30.0))
+    parts = ((1.0, 16.0), (20.0, 35.0))
+    packed = protocol.pack_analysis(
+        1, Analysis("m@1", unit, scores, fingerprint, 30.0, 30.0, parts=parts)
+    )
     text_length, _ = struct.unpack_from("<II", packed)
     return json.loads(packed[8 : 8 + text_length]), packed[8 + text_length :]
 
@@ -28,6 +31,7 @@ def test_valid_analysis_is_unpacked() -> None:
     analysis = protocol.unpack_analysis(*frame(), model_id="m@1")
     assert [score.label for score in analysis.scores] == ["jazz", "blues"]
     assert analysis.embedding.tolist() == pytest.approx([0.6, 0.8])
+    assert analysis.parts == ((1.0, 16.0), (20.0, 35.0))
 
 
 @pytest.mark.parametrize(
@@ -42,6 +46,15 @@ def test_valid_analysis_is_unpacked() -> None:
         ("duration_s", -3, "duration_s=-3: expected 0..1e9"),
         ("duration_s", None, "duration_s=None: expected 0..1e9"),
         ("analyzed_s", "30", "analyzed_s='30': expected 0..1e9"),
+        ("parts", None, "parts=None: expected at most 1024 pairs of rising numbers"),
+        ("parts", [[1]], "parts=[[1]]: expected at most 1024 pairs of rising numbers"),
+        ("parts", [[2, 1]], "parts=[[2, 1]]: expected at most 1024 pairs of rising numbers"),
+        (
+            "parts",
+            [[0, 2], [1, 3]],
+            "parts=[[0, 2], [1, 3]]: expected at most 1024 pairs of rising numbers",
+        ),
+        ("parts", [[0, "2"]], "parts='2': expected 0..1e9"),
         ("timings_ms", [], "timings_ms=[]: expected an object of 0..32 stages"),
         ("timings_ms", {"decode": -1}, "timings_ms.decode=-1: expected 0..1e9"),
         ("timings_ms", {"\n": 1}, "timings_ms='\\n': expected 1..200 printable characters"),
