@@ -15,6 +15,7 @@ from bot.setup.account import (
     application_faults,
     channels_without_answers,
     has_message_content,
+    owner_of,
     reach_discord,
     servers,
     signed_in,
@@ -62,7 +63,7 @@ async def _collect(settings: Settings) -> list[Finding]:
 async def _of_bot(client: discord.Client, settings: Settings) -> AsyncIterator[Finding]:
     application = client.application
     assert application is not None, "login fetches it"
-    owner = application.team.name if application.team else application.owner.name
+    owner = owner_of(application)
     yield Finding("token", ok=True, note=f"of the bot {client.user}, which belongs to {owner}")
     faults = application_faults(application)
     note = (

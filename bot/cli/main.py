@@ -18,6 +18,7 @@ from bot.cli import (
     library_remove,
     library_training,
     music_training,
+    setup,
     starter,
     synth,
     training,
@@ -132,6 +133,9 @@ app.command("index", rich_help_panel=LIBRARY)(library.index)
 app.add_typer(library_remove.library, name="library", rich_help_panel=LIBRARY)
 app.command(rich_help_panel=LIBRARY)(backup.backup)
 app.command(rich_help_panel=LIBRARY)(backup.restore)
+
+
+app.command(rich_help_panel=BOT)(setup.setup)
 
 
 @app.command(rich_help_panel=BOT)

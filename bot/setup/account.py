@@ -52,6 +52,44 @@ class ServerAccess:
     lacking: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BotAccount:
+    """Facts about the bot of a token; ``faults`` are wrong settings of its application."""
+
+    id: int
+    name: str
+    owner: str
+    message_content: bool
+    faults: tuple[str, ...]
+    servers: tuple[ServerAccess, ...]
+
+
+async def read_account(token: str, *, turn_on_message_content: bool = False) -> BotAccount:
+    """Return the facts about a token's bot, after a change of its intent if that is wanted.
+
+    Raises
+    ------
+    SettingsError
+        The text is no token, or Discord refuses it.
+    DiscordUnavailable
+        Discord cannot be reached, has a fault, or limits requests.
+    """
+    await reach_discord()
+    async with signed_in(token) as client:
+        application = client.application
+        assert application is not None, "login fetches it"
+        if turn_on_message_content:
+            application = await grant_message_content(application)
+        return BotAccount(
+            id=application.id,
+            name=str(client.user),
+            owner=owner_of(application),
+            message_content=has_message_content(application),
+            faults=tuple(application_faults(application)),
+            servers=tuple(await servers(client)),
+        )
+
+
 async def reach_discord() -> Reachability:
     """Request the gateway's address from Discord, which needs no token."""
     began = time.monotonic()
@@ -129,6 +167,11 @@ def token_mistake(text: str) -> str:
     if "." not in text:
         return f"This is not the token; it may be the OAuth2 client secret: {fix}."
     return ""
+
+
+def owner_of(application: discord.AppInfo) -> str:
+    """Return the name of the team or the person that an application belongs to."""
+    return application.team.name if application.team else application.owner.name
 
 
 def application_faults(application: discord.AppInfo) -> list[str]:

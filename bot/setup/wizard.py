@@ -1,0 +1,266 @@
+"""Steps of ``genrec setup``: token, intents, invites, music folder and service file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.config import PREFIX, Settings
+from bot.errors import SettingsError
+from bot.setup.account import (
+    PORTAL,
+    BotAccount,
+    DiscordUnavailable,
+    read_account,
+    token_mistake,
+)
+from bot.setup.env_file import changed, is_open_to_others, names_in, read_env, write_env
+from bot.setup.terminal import Terminal
+from bot.ui.invites import invites
+from db.ingest.scan import open_folder, scan_folder
+from genrec.errors import FileMissing, GenrecError
+
+TOKEN, LIBRARY = f"{PREFIX}DISCORD_TOKEN", f"{PREFIX}LIBRARY"
+_TRIES = 3
+_CLICKS = (
+    f"Open {PORTAL} and log in.",
+    "Press 'New Application', type a name such as genrec, accept the terms and press 'Create'.",
+    "Choose the page 'Bot' on the left. Turn on 'Message Content Intent', and 'Save Changes'.",
+    "On the same page press 'Reset Token', then 'Yes, do it!', and press 'Copy'.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetupOptions:
+    """What a script wants; None in ``index`` and ``service`` asks, or means no in a script."""
+
+    index: bool | None = None
+    service: bool | None = None
+    turn_on_intent: bool = False
+
+
+class Wizard:
+    """One run of the wizard; each step writes ``.env`` as soon as its value is checked."""
+
+    def __init__(
+        self,
+        *,
+        terminal: Terminal,
+        settings: Settings,
+        env_file: Path,
+        options: SetupOptions,
+        index: Callable[[Path], None],
+    ) -> None:
+        self._terminal = terminal
+        self._settings = settings
+        self._env_file = env_file
+        self._options = options
+        self._index = index
+        self._saved: list[str] = []
+        self._used = ""
+
+    def kept(self) -> str:
+        """Return what an interrupted run has kept."""
+        if not self._saved:
+            return f"{self._env_file} is as it was."
+        return f"{self._env_file} has {' and '.join(self._saved)}; run genrec setup for the rest."
+
+    def run(self) -> None:
+        """Make all steps.
+
+        Raises
+        ------
+        SettingsError
+            There is no usable token, or a setting cannot be used.
+        DiscordUnavailable
+            Discord cannot be reached, and the token is not saved without a check.
+        """
+        self._protect_env()
+        account = self._token()
+        if account is not None:
+            self._intents(account)
+            self._invite(account)
+        folder = self._library()
+        if folder is not None:
+            self._index_folder(folder)
+
+    def _protect_env(self) -> None:
+        if is_open_to_others(self._env_file):
+            write_env(self._env_file, read_env(self._env_file))
+            self._terminal.say(f"{self._env_file} is now readable for you alone (mode 0600).")
+
+    def _save(self, name: str, value: str, what: str) -> None:
+        text = read_env(self._env_file)
+        new = changed(text, {name: value})
+        if new != text:
+            write_env(self._env_file, new)
+            self._saved.append(what)
+            self._terminal.say(f"Saved {what} in {self._env_file}.")
+
+    # Token
+
+    def _token(self) -> BotAccount | None:
+        """Return the account of the token; None to go on without Discord."""
+        self._terminal.heading("1. The bot's token")
+        token = self._settings.token
+        if token is None and not self._terminal.asks:
+            raise SettingsError(
+                f"There is no token: set {TOKEN}, or run genrec setup at a terminal. Without one"
+                " genrec runs on the local Discord."
+            )
+        if token is None:
+            self._terminal.say("A token lets genrec act as your bot on Discord. To get one:")
+            self._terminal.steps(_CLICKS)
+            return self._ask_token()
+        self._terminal.say("There is a token already. Asking Discord whose it is ...")
+        try:
+            account = self._checked(token)
+        except SettingsError as error:
+            if not self._terminal.asks:
+                raise
+            self._terminal.warn(str(error))
+            self._terminal.steps(_CLICKS[-1:])
+            return self._ask_token()
+        self._save_token(token)
+        return account
+
+    def _ask_token(self) -> BotAccount | None:
+        for _ in range(_TRIES):
+            token = self._terminal.ask_secret(
+                "Paste the token; it is not shown (Enter alone: go on without Discord)"
+            )
+            if not token:
+                self._terminal.say("Without a token `genrec run` opens a local page to try it.")
+                return None
+            try:
+                account = self._checked(token)
+            except SettingsError as error:
+                self._terminal.warn(str(error))
+                continue
+            self._save_token(token)
+            return account
+        raise SettingsError(f"No usable token after {_TRIES} tries: run genrec setup again.")
+
+    def _checked(self, token: str) -> BotAccount | None:
+        """Return a token's account, or None if it is to be saved without a check."""
+        if mistake := token_mistake(token):
+            raise SettingsError(mistake)
+        while True:
+            try:
+                account = asyncio.run(read_account(token))
+            except DiscordUnavailable as error:
+                if not self._terminal.asks:
+                    raise
+                self._terminal.warn(str(error))
+                if self._terminal.confirm("Try again?", default=True):
+                    continue
+                if self._terminal.confirm("Save the token without a check?", default=False):
+                    return None
+                raise
+            self._terminal.say(
+                f"Discord knows the bot as {account.name} (id {account.id}). It belongs to"
+                f" {account.owner}."
+            )
+            return account
+
+    def _save_token(self, token: str) -> None:
+        """Save a token that is new, or that only the environment has."""
+        self._used = token
+        if token != self._settings.token:
+            self._save(TOKEN, token, "the token")
+            return
+        # The name of a variable with the token's file begins with the same words.
+        if any(name.startswith(TOKEN) for name in names_in(read_env(self._env_file))):
+            return
+        question = f"{TOKEN} comes from the environment. Save it in {self._env_file} too?"
+        if self._terminal.confirm(question, default=True, unasked=True):
+            self._save(TOKEN, token, "the token")
+
+    # Intents and invites
+
+    def _intents(self, account: BotAccount) -> None:
+        self._terminal.heading("2. What Discord sends to the bot")
+        for fault in account.faults:
+            self._terminal.warn(fault)
+        if account.message_content:
+            self._terminal.say("Message Content Intent is on: genrec can answer uploads.")
+            return
+        self._terminal.warn(
+            "Message Content Intent is off, so genrec answers commands, menus, mentions and direct"
+            " messages, and no other uploads."
+        )
+        wanted = self._terminal.confirm(
+            "Turn it on now?", default=True, unasked=self._options.turn_on_intent
+        )
+        page = f"{PORTAL}/{account.id}/bot"
+        if wanted and self._turn_on():
+            self._terminal.say("Message Content Intent is on now.")
+        else:
+            self._terminal.say(f"You can turn it on later at {page}.")
+
+    def _turn_on(self) -> bool:
+        try:
+            account = asyncio.run(read_account(self._used, turn_on_message_content=True))
+        except GenrecError as error:
+            self._terminal.warn(str(error))
+            return False
+        return account.message_content
+
+    def _invite(self, account: BotAccount) -> None:
+        self._terminal.heading("3. Invite the bot")
+        addresses = invites(account.id)
+        self._terminal.say("To a server, with the permissions that answers need and no others:")
+        self._terminal.line(addresses.server)
+        self._terminal.say("To your own account, for its commands everywhere:")
+        self._terminal.line(addresses.account)
+        count = len(account.servers)
+        servers = "1 server" if count == 1 else f"{count} servers"
+        self._terminal.say(f"The bot is in {servers} now.")
+        for server in account.servers:
+            if server.lacking:
+                self._terminal.warn(
+                    f"On {server.name} its roles lack permissions: open the first address again,"
+                    " and choose that server."
+                )
+
+    # Music
+
+    def _library(self) -> Path | None:
+        """Return the music folder; None for none."""
+        self._terminal.heading("4. Your music")
+        known = self._settings.library
+        if not self._terminal.asks:
+            return self._accepted(known) if known is not None else None
+        self._terminal.say(
+            "genrec recommends tracks of your music folder, and until it is indexed those of the"
+            " starter catalogue. Files are only read."
+        )
+        while True:
+            default = "" if known is None else str(known)
+            answer = self._terminal.ask("Music folder (Enter alone: none)", default=default)
+            if not answer:
+                return None
+            try:
+                return self._accepted(Path(answer).expanduser())
+            except FileMissing as error:
+                self._terminal.warn(str(error))
+                known = None
+
+    def _accepted(self, folder: Path) -> Path | None:
+        """Save a folder that can be read, and return its absolute path."""
+        found = open_folder(folder)
+        files = len(scan_folder(found).files)
+        self._terminal.say(f"{found} has {files} sound files.")
+        self._save(LIBRARY, str(found), "the music folder")
+        return found if files else None
+
+    def _index_folder(self, folder: Path) -> None:
+        wanted = self._options.index
+        if wanted is None:
+            wanted = self._terminal.confirm("Index it now? It can be stopped", default=True)
+        if wanted:
+            self._index(folder)
+        else:
+            self._terminal.say("Later: genrec index")
