@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import sqlite3
 import time
@@ -43,7 +44,7 @@ async def write_backup(database: Path, target: Path) -> Path:
     try:
         remove_leftovers(target)
         with atomic_write(target, private=True) as temporary:
-            with translate_errors(str(source)):
+            with translate_errors(str(source)), _full_disk_as_os_error():
                 async with aiosqlite.connect(source, isolation_level=None) as connection:
                     await connection.execute_fetchall("VACUUM INTO ?", (str(temporary),))
             with _errors_of(database):
@@ -165,6 +166,17 @@ def _errors_of(shown: Path) -> Iterator[None]:
             raise _damaged(shown) from error
         with translate_errors(str(shown)):
             raise
+
+
+@contextmanager
+def _full_disk_as_os_error() -> Iterator[None]:
+    """Raise SQLite's error of a full disk, which is that of the copy, as an OSError."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_FULL:
+            raise
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
 
 
 def _damaged(shown: Path) -> CatalogueError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
@@ -23,6 +24,7 @@ MEMORY = ":memory:"
 # The first version with STRICT tables.
 _OLDEST_SQLITE = (3, 37, 0)
 _MAX_WAL_BYTES = 64 * 2**20
+_FULL_BYTES = 2**16
 # Checking a larger file takes seconds, so it runs in the background.
 _MAX_BYTES_CHECKED_FIRST = 256 * 2**20
 
@@ -226,10 +228,20 @@ def translate_errors(path: str) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         code: int | None = getattr(error, "sqlite_errorcode", None)
-        sentence = _SENTENCES.get(code & 0xFF) if code is not None else None
+        kind = None if code is None else code & 0xFF
+        if kind == sqlite3.SQLITE_IOERR and _disk_is_full(path):
+            kind = sqlite3.SQLITE_FULL  # as SQLite reports it where it maps a file
+        sentence = None if kind is None else _SENTENCES.get(kind)
         if sentence is None:
             raise
         raise CatalogueError(f"The catalogue {path} {sentence.format(fix=_fix(path))}.") from error
+
+
+def _disk_is_full(path: str) -> bool:
+    try:
+        return shutil.disk_usage(Path(path).parent).free < _FULL_BYTES
+    except OSError:
+        return False
 
 
 def backup_path(path: str) -> Path:

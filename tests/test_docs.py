@@ -31,7 +31,8 @@ def commands() -> dict[str, set[str]]:
             for word, child in children.items():
                 walk(child, f"{name} {word}")
         elif not getattr(command, "hidden", False):
-            options = {flag for p in command.params for flag in p.opts if flag.startswith("--")}  # type: ignore[attr-defined]
+            flags = [flag for p in command.params for flag in (*p.opts, *p.secondary_opts)]  # type: ignore[attr-defined]
+            options = {flag for flag in flags if flag.startswith("--")}
             found[name] = options - {"--help"}
 
     walk(typer.main.get_command(app), "genrec")

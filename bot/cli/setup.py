@@ -22,6 +22,10 @@ def setup(
         bool | None,
         typer.Option("--index/--no-index", help="Whether to index the music folder at the end."),
     ] = None,
+    service: Annotated[
+        bool | None,
+        typer.Option("--service/--no-service", help="Whether to write a systemd service file."),
+    ] = None,
     turn_on_intent: Annotated[
         bool,
         typer.Option("--turn-on-intent", help="With --yes: turn on Message Content Intent."),
@@ -38,7 +42,7 @@ def setup(
         terminal=Terminal(asks=not yes),
         settings=load_settings(),
         env_file=ENV_FILE,
-        options=SetupOptions(index=index, turn_on_intent=turn_on_intent),
+        options=SetupOptions(index=index, service=service, turn_on_intent=turn_on_intent),
         index=_index,
     )
     try:

@@ -23,6 +23,7 @@ from bot.runtime.secrets import protect_secrets
 from bot.runtime.source_policy import source_policy, warn_of_old_ytdlp
 from bot.runtime.wiring import App, make_client, open_app
 from bot.sources import SourcePolicy
+from db.folders import folder_state
 from genrec.errors import GenrecError
 from genrec.preset import Preset
 from genrec.workers.pool import AnalysisPool
@@ -95,11 +96,23 @@ def run(settings: Settings) -> None:
         log.warning("renamed setting: %s", warning)
     for warning in unknown_settings():
         log.warning("unknown setting: %s", warning)
+    if warning := _music_folder_gone(settings):
+        log.warning("music folder gone: %s", warning)
     for warning in open_secrets(settings):
         log.warning("secret not private: %s", warning)
     warn_of_old_ytdlp(settings)
     log.info("database: %s", settings.database)
     asyncio.run(serve(settings))
+
+
+def _music_folder_gone(settings: Settings) -> str:
+    """Return a warning if the folder of GENREC_LIBRARY is missing or empty, else ""."""
+    if settings.library is None or (state := folder_state(str(settings.library))) == "there":
+        return ""
+    return (
+        f"{settings.library} is {state}: mount its disk, or set GENREC_LIBRARY to the music folder."
+        " Its tracks are not recommended, and they are kept."
+    )
 
 
 def sync(settings: Settings) -> None:

@@ -42,7 +42,7 @@ def changed(text: str, values: Mapping[str, str]) -> str:
     """Return the text of a ``.env`` file with these values.
 
     The last line of a name is replaced, and earlier ones of the same name are left out, as readers
-    take the last. A new name goes to the end.
+    take the last. A new name follows its line in the form ``#NAME=``, or goes to the end.
     """
     kept: list[str] = []
     place: dict[str, int] = {}
@@ -59,7 +59,13 @@ def changed(text: str, values: Mapping[str, str]) -> str:
         kept.append(f"{before[0] if before else ''}{_line(name, values[name])}")
     result = "".join(kept)
     for name, value in values.items():
-        if name not in place:
+        if name in place:
+            continue
+        example = re.search(rf"^#[ \t]*{re.escape(name)}=.*\n", result, re.M)
+        if example:
+            end = example.end()
+            result = f"{result[:end]}{_line(name, value)}{result[end:]}"
+        else:
             result += "" if result in ("", "\n") or result.endswith("\n") else "\n"
             result += _line(name, value)
     return result

@@ -17,6 +17,7 @@ from bot.setup.account import (
     token_mistake,
 )
 from bot.setup.env_file import changed, is_open_to_others, names_in, read_env, write_env
+from bot.setup.service_file import has_systemd, service_file
 from bot.setup.terminal import Terminal
 from bot.ui.invites import invites
 from db.ingest.scan import open_folder, scan_folder
@@ -34,7 +35,7 @@ _CLICKS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetupOptions:
-    """What a script wants; None in ``index`` and ``service`` asks, or means no in a script."""
+    """Options of the command; None in ``index`` and ``service`` asks, or means no in a script."""
 
     index: bool | None = None
     service: bool | None = None
@@ -65,7 +66,7 @@ class Wizard:
         """Return what an interrupted run has kept."""
         if not self._saved:
             return f"{self._env_file} is as it was."
-        return f"{self._env_file} has {' and '.join(self._saved)}; run genrec setup for the rest."
+        return f"Saved: {', '.join(self._saved)}. Run genrec setup for the rest."
 
     def run(self) -> None:
         """Make all steps.
@@ -85,6 +86,7 @@ class Wizard:
         folder = self._library()
         if folder is not None:
             self._index_folder(folder)
+        self._service(folder)
 
     def _protect_env(self) -> None:
         if is_open_to_others(self._env_file):
@@ -118,7 +120,7 @@ class Wizard:
         try:
             account = self._checked(token)
         except SettingsError as error:
-            if not self._terminal.asks:
+            if not self._terminal.asks or self._settings.discord_token_file is not None:
                 raise
             self._terminal.warn(str(error))
             self._terminal.steps(_CLICKS[-1:])
@@ -171,8 +173,8 @@ class Wizard:
         if token != self._settings.token:
             self._save(TOKEN, token, "the token")
             return
-        # The name of a variable with the token's file begins with the same words.
-        if any(name.startswith(TOKEN) for name in names_in(read_env(self._env_file))):
+        known = TOKEN in names_in(read_env(self._env_file))
+        if known or self._settings.discord_token_file is not None:
             return
         question = f"{TOKEN} comes from the environment. Save it in {self._env_file} too?"
         if self._terminal.confirm(question, default=True, unasked=True):
@@ -264,3 +266,28 @@ class Wizard:
             self._index(folder)
         else:
             self._terminal.say("Later: genrec index")
+
+    # Service file
+
+    def _service(self, music: Path | None) -> None:
+        wanted = self._options.service
+        if wanted is False or (wanted is None and not (self._terminal.asks and has_systemd())):
+            return
+        self._terminal.heading("5. Start with the machine")
+        try:
+            unit = service_file(self._env_file, music=music)
+            question = f"Write a service file of systemd to {unit.path}?"
+            if not unit.is_new():
+                question = f"{unit.path} has other content. Replace it?"
+            if wanted is None and not self._terminal.confirm(question, default=unit.is_new()):
+                return
+            unit.write()
+        except GenrecError as error:
+            if wanted:
+                raise
+            self._terminal.warn(str(error))
+            return
+        self._saved.append("the service file")
+        self._terminal.say(f"Saved {unit.path}. These commands start the service:")
+        for command in unit.commands:
+            self._terminal.line(command)

@@ -20,6 +20,7 @@ from bot.cli.findings import Finding
 from bot.config import Settings
 from bot.local_discord import LocalDiscord
 from bot.local_discord.permissions import SEND_MESSAGES, VIEW_CHANNEL
+from bot.runtime import app
 from bot.runtime.instance_lock import instance_lock
 from db.connection import open_db
 from db.guild_settings import GuildSettings, save_settings
@@ -71,6 +72,24 @@ def test_music_folder_that_is_gone_is_named(machine, tmp_path: Path, kind: str, 
         finding.note
         == f"{music} is {state}: mount its disk, or set GENREC_LIBRARY to the music folder"
     )
+
+
+def test_start_names_a_music_folder_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def serve(_: Settings) -> None:
+        return None
+
+    for name, fake in (("serve", serve), ("set_up_logs", lambda **_: None)):
+        monkeypatch.setattr(app, name, fake)
+    monkeypatch.setattr(app, "protect_secrets", lambda: None)
+    app.run(settings(tmp_path, library=tmp_path / "none"))
+    assert f"music folder gone: {tmp_path / 'none'} is missing: mount its disk" in caplog.text
+    caplog.clear()
+    (tmp_path / "music").mkdir()
+    (tmp_path / "music" / "a.flac").touch()
+    app.run(settings(tmp_path, library=tmp_path / "music"))
+    assert "music folder gone" not in caplog.text
 
 
 def test_full_disk_names_what_is_needed(machine, monkeypatch: pytest.MonkeyPatch) -> None:

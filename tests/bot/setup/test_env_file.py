@@ -13,6 +13,7 @@ from bot.config import load_settings
 from bot.errors import SettingsError
 from bot.setup.env_file import changed, is_open_to_others, read_env, write_env
 from genrec.errors import GenrecError
+from tests.repository import ROOT
 
 TEXT = """\
 # my bot
@@ -31,6 +32,19 @@ def test_comments_order_and_unknown_lines_stay() -> None:
     expected = TEXT.replace("/old", "/new") + "GENREC_DISCORD_TOKEN=a.b.c\n"
     assert result == expected
     assert changed(result, {"GENREC_LIBRARY": "/new"}) == result
+
+
+def test_new_name_follows_its_example() -> None:
+    text = "# the token\n#GENREC_DISCORD_TOKEN=\n\n#GENREC_DISCORD_TOKEN_FILE=\n"
+    assert changed(text, {"GENREC_DISCORD_TOKEN": "a.b"}) == text.replace(
+        "_TOKEN=\n", "_TOKEN=\nGENREC_DISCORD_TOKEN=a.b\n"
+    )
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    result = changed(example, {"GENREC_DISCORD_TOKEN": "a.b", "GENREC_LIBRARY": "/m"})
+    assert dotenv_values(stream=StringIO(result)) == {
+        "GENREC_DISCORD_TOKEN": "a.b", "GENREC_LIBRARY": "/m",
+    }  # fmt: skip
+    assert len(result.splitlines()) == len(example.splitlines()) + 2
 
 
 def test_missing_last_newline_is_added() -> None:

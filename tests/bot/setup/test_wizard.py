@@ -48,7 +48,9 @@ def here(tmp_path: Path) -> Path:
 
 def start(discord: LocalDiscord, here: Path, *words: str, **variables: str) -> Typist:
     given = {"GENREC_PRESET": str(here.parent / "preset")} | variables
-    STARTED.append(Typist(discord.url, "setup", *words, folder=here, **given))
+    # On a machine with systemd the wizard would ask for it too.
+    service = () if "--service" in words else ("--no-service",)
+    STARTED.append(Typist(discord.url, "setup", *words, *service, folder=here, **given))
     return STARTED[-1]
 
 
@@ -296,7 +298,7 @@ async def test_ctrl_c_leaves_a_valid_file_or_none(
         assert "Stopped. .env is as it was." in person.text
     else:
         assert env(here) == f"GENREC_DISCORD_TOKEN={TOKEN}\n"
-        assert "Stopped. .env has the token; run genrec setup for the rest." in person.text
+        assert "Stopped. Saved: the token. Run genrec setup for the rest." in person.text
 
 
 # Scripts
@@ -323,16 +325,16 @@ async def test_script_writes_what_the_environment_has(
     assert TOKEN not in person.shown
 
 
-@pytest.mark.parametrize("variable", ["GENREC_DISCORD_TOKEN_FILE", "GENREC_DISCORD_TOKEN"])
 async def test_script_adds_no_second_token(
-    discord: LocalDiscord, here: Path, variable: str
+    discord: LocalDiscord, here: Path, tmp_path: Path
 ) -> None:
-    before = f"{variable}=/run/secrets/token\n" if "FILE" in variable else f"{variable}={TOKEN}\n"
-    (here / ".env").write_text(before)
-    given = {"GENREC_DISCORD_TOKEN": TOKEN} if "FILE" in variable else {}
-    code, _ = await script(discord, here, **given)
-    assert code == 0
-    assert env(here) == before
+    secret = tmp_path / "token"
+    secret.write_text(f"{TOKEN}\n")
+    for before in (f"GENREC_DISCORD_TOKEN_FILE={secret}\n", f"GENREC_DISCORD_TOKEN={TOKEN}\n"):
+        (here / ".env").write_text(before)
+        code, _ = await script(discord, here)
+        assert code == 0
+        assert env(here) == before
 
 
 async def test_script_without_a_token_says_which_variable(
@@ -365,6 +367,17 @@ async def test_script_turns_the_intent_on_if_told(here: Path) -> None:
         code, _ = await script(discord, here, "--turn-on-intent")
         assert code == 0
         assert discord.calls("PATCH", "/applications/@me")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes the unit of the machine")
+async def test_service_file_of_a_user_is_written(discord: LocalDiscord, here: Path) -> None:
+    home = here.parent / "home"
+    given = {"GENREC_DISCORD_TOKEN": TOKEN, "HOME": str(home)}
+    code, person = await script(discord, here, "--service", **given)
+    assert code == 0
+    unit = (home / ".config" / "systemd" / "user" / "genrec.service").read_text()
+    assert f"WorkingDirectory={here}" in unit
+    assert "systemctl --user enable --now genrec" in person.text
 
 
 async def test_questions_need_a_terminal(here: Path) -> None:
