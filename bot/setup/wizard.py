@@ -13,6 +13,7 @@ from bot.setup.account import (
     PORTAL,
     BotAccount,
     DiscordUnavailable,
+    ServerAccess,
     read_account,
     token_mistake,
 )
@@ -78,6 +79,7 @@ class Wizard:
         DiscordUnavailable
             Discord cannot be reached, and the token is not saved without a check.
         """
+        self._terminal.say(f"Settings are kept in {self._env_file.absolute()}.")
         self._protect_env()
         account = self._token()
         if account is not None:
@@ -217,15 +219,26 @@ class Wizard:
         self._terminal.line(addresses.server)
         self._terminal.say("To your own account, for its commands everywhere:")
         self._terminal.line(addresses.account)
-        count = len(account.servers)
-        servers = "1 server" if count == 1 else f"{count} servers"
-        self._terminal.say(f"The bot is in {servers} now.")
-        for server in account.servers:
+        servers = self._invited(account)
+        count = "1 server" if len(servers) == 1 else f"{len(servers)} servers"
+        self._terminal.say(f"The bot is in {count} now.")
+        for server in servers:
             if server.lacking:
                 self._terminal.warn(
                     f"On {server.name} its roles lack permissions: open the first address again,"
                     " and choose that server."
                 )
+
+    def _invited(self, account: BotAccount) -> tuple[ServerAccess, ...]:
+        """Return the bot's servers; while there is none, offer to look again."""
+        question = "The bot is in no server. Open the first address; look again?"
+        while not account.servers and self._terminal.confirm(question, default=True):
+            try:
+                account = asyncio.run(read_account(self._used))
+            except GenrecError as error:
+                self._terminal.warn(str(error))
+                break
+        return account.servers
 
     # Music
 
@@ -245,18 +258,24 @@ class Wizard:
             if not answer:
                 return None
             try:
-                return self._accepted(Path(answer).expanduser())
+                found = self._accepted(Path(answer).expanduser())
             except FileMissing as error:
                 self._terminal.warn(str(error))
-                known = None
+            else:
+                if found is not None:
+                    return found
+            known = None
 
     def _accepted(self, folder: Path) -> Path | None:
-        """Save a folder that can be read, and return its absolute path."""
+        """Save a folder that has music, and return its absolute path; None for one without."""
         found = open_folder(folder)
         files = len(scan_folder(found).files)
-        self._terminal.say(f"{found} has {files} sound files.")
+        if not files:
+            self._terminal.warn(f"There is no music in {found}: name a folder with sound files.")
+            return None
+        self._terminal.say(f"{found} has {files:,} sound {'file' if files == 1 else 'files'}.")
         self._save(LIBRARY, str(found), "the music folder")
-        return found if files else None
+        return found
 
     def _index_folder(self, folder: Path) -> None:
         wanted = self._options.index

@@ -163,17 +163,15 @@ def help(  # noqa: A001 - the command's name
 
 def welcome(localizer: Localizer, *, bot: str, uploads: bool) -> ui.LayoutView:
     """Return the first message on a server; with ``uploads`` its button answers uploads there."""
-    lines = [
-        localizer("welcome.hello"),
-        localizer("welcome.use", bot=f"**{escape(bot, 40)}**"),
+    items: list[Item] = [
+        text(localizer("welcome.hello")),
+        text(localizer("welcome.use", bot=f"**{escape(bot, 40)}**")),
     ]
-    if not uploads:
-        return layout(QUIET, [text("\n".join(lines))])
-    lines.append(localizer("welcome.uploads"))
-    switch = button(
-        "welcome:uploads", localizer("button.uploads_on"), style=discord.ButtonStyle.primary
-    )
-    return layout(QUIET, [text("\n".join(lines)), row(switch)])
+    if uploads:
+        label = localizer("button.uploads_on")
+        switch = button("welcome:uploads", label, style=discord.ButtonStyle.primary)
+        items += [text(localizer("welcome.uploads")), row(switch)]
+    return layout(QUIET, items)
 
 
 def about(localizer: Localizer, facts: AboutFacts) -> ui.LayoutView:

@@ -62,6 +62,13 @@ def left_at_the_end() -> Iterator[None]:
         STARTED.pop().leave()
 
 
+def song(folder: Path) -> Path:
+    """Return a new folder with one sound file."""
+    folder.mkdir()
+    write(folder / "song.flac", music(0, 6.0), 44100)
+    return folder
+
+
 def env(here: Path) -> str:
     path = here / ".env"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -72,9 +79,7 @@ def env(here: Path) -> str:
 async def test_newcomer_answers_four_questions(
     discord: LocalDiscord, here: Path, tmp_path: Path
 ) -> None:
-    songs = tmp_path / "My Music"
-    songs.mkdir()
-    write(songs / "song.flac", music(0, 6.0), 44100)
+    songs = song(tmp_path / "My Music")
     person = start(discord, here, "--no-index")
     await person.reads("1. Open https://discord.com/developers/applications and log in.")
     await person.answers(PASTE, TOKEN)
@@ -86,7 +91,7 @@ async def test_newcomer_answers_four_questions(
     assert "Message Content Intent is on" in shown
     assert INVITE in shown
     assert "The bot is in 1 server now." in shown
-    assert "has 1 sound files" in shown
+    assert "has 1 sound file." in shown
     assert TOKEN not in person.shown
     assert "secret" not in person.shown
 
@@ -94,8 +99,7 @@ async def test_newcomer_answers_four_questions(
 @pytest.mark.slow
 async def test_music_is_indexed_at_the_end(here: Path, tmp_path: Path) -> None:
     async with LocalDiscord(token=TOKEN) as discord:
-        (tmp_path / "music").mkdir()
-        write(tmp_path / "music" / "song.flac", music(0, 6.0), 44100)
+        song(tmp_path / "music")
         person = start(discord, here, GENREC_PRESET=str(ROOT / "models" / "resnet50"))
         await person.answers(PASTE, "")
         await person.answers(FOLDER, str(tmp_path / "music"))
@@ -108,12 +112,12 @@ async def test_music_is_indexed_at_the_end(here: Path, tmp_path: Path) -> None:
 async def test_other_lines_of_the_file_stay_and_its_values_are_the_defaults(
     discord: LocalDiscord, here: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "music").mkdir()
+    song(tmp_path / "music")
     before = f"# mine\nGENREC_WORKERS=1\nGENREC_DISCORD_TOKEN={TOKEN}\n"
     before += f"GENREC_LIBRARY={tmp_path / 'music'}\n"
     (here / ".env").write_text(before)
     (here / ".env").chmod(0o644)
-    person = start(discord, here)
+    person = start(discord, here, "--no-index")
     await person.reads("is now readable for you alone (mode 0600).")
     await person.reads("There is a token already.")
     await person.answers(FOLDER, "")
@@ -253,6 +257,19 @@ async def test_server_without_permissions_is_named(discord: LocalDiscord, here: 
     assert "On Local Discord" not in person.text
 
 
+async def test_new_bot_is_looked_for_until_it_is_invited(discord: LocalDiscord, here: Path) -> None:
+    discord.guild.with_bot = False
+    person = start(discord, here)
+    await person.answers(PASTE, TOKEN)
+    await person.answers("look again?", "y")
+    await person.reads("look again?")
+    discord.guild.with_bot = True
+    await person.types("y")
+    await person.reads("The bot is in 1 server now.")
+    await person.answers(FOLDER, "")
+    assert await person.ends() == 0
+
+
 # Music folder, disk, keyboard
 
 
@@ -266,6 +283,8 @@ async def test_folder_that_cannot_be_read_is_asked_for_again(
     (tmp_path / "file").touch()
     await person.answers(FOLDER, str(tmp_path / "file"))
     await person.reads("cannot be opened (Not a directory)")
+    await person.answers(FOLDER, str(tmp_path))
+    await person.reads(f"There is no music in {tmp_path}: name a folder with sound files.")
     await person.answers(FOLDER, "")
     assert await person.ends() == 0
     assert not (here / ".env").exists()
@@ -314,7 +333,7 @@ async def script(
 async def test_script_writes_what_the_environment_has(
     discord: LocalDiscord, here: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "music").mkdir()
+    song(tmp_path / "music")
     code, person = await script(
         discord, here, GENREC_DISCORD_TOKEN=TOKEN, GENREC_LIBRARY=str(tmp_path / "music")
     )
