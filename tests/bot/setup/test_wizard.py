@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from bot.local_discord.schema import Schema
 from tests.bot.end_to_end.conftest import schema
 from tests.bot.end_to_end.fakes import make_preset
 from tests.bot.end_to_end.test_unreachable import free_port
+from tests.bot.setup.conversation import Conversation
 from tests.bot.setup.typist import Typist
 from tests.repository import ROOT
 from tests.synth import music, write
@@ -26,7 +28,7 @@ INVITE = (
     "https://discord.com/oauth2/authorize?client_id=1100000000000000001"
     "&scope=bot+applications.commands&permissions=274878024704&integration_type=0"
 )
-STARTED: list[Typist] = []
+STARTED: list[Any] = []
 PASTE, FOLDER, INDEX = "without Discord)", "Music folder", "Index it now?"
 
 
@@ -46,17 +48,27 @@ def here(tmp_path: Path) -> Path:
     return folder
 
 
-def start(discord: LocalDiscord, here: Path, *words: str, **variables: str) -> Typist:
-    given = {"GENREC_PRESET": str(here.parent / "preset")} | variables
-    # On a machine with systemd the wizard would ask for it too.
-    service = () if "--service" in words else ("--no-service",)
-    STARTED.append(Typist(discord.url, "setup", *words, *service, folder=here, **given))
+def start(discord: LocalDiscord, here: Path, *words: str, **variables: str) -> Conversation:
+    """Start the wizard in this process, without a terminal."""
+    STARTED.append(Conversation(discord.url, *arguments(words), folder=here, **variables))
     return STARTED[-1]
+
+
+def at_terminal(discord: LocalDiscord, here: Path, *words: str, **variables: str) -> Typist:
+    """Start the wizard as a process at a terminal."""
+    given = {"GENREC_PRESET": str(here.parent / "preset")} | variables
+    STARTED.append(Typist(discord.url, *arguments(words), folder=here, **given))
+    return STARTED[-1]
+
+
+def arguments(words: tuple[str, ...]) -> tuple[str, ...]:
+    # On a machine with systemd the wizard would ask for it too.
+    return ("setup", *words, *(() if "--service" in words else ("--no-service",)))
 
 
 @pytest.fixture(autouse=True)
 def left_at_the_end() -> Iterator[None]:
-    """End the processes that a failed test leaves."""
+    """End what a failed test leaves."""
     yield
     while STARTED:
         STARTED.pop().leave()
@@ -80,7 +92,7 @@ async def test_newcomer_answers_four_questions(
     discord: LocalDiscord, here: Path, tmp_path: Path
 ) -> None:
     songs = song(tmp_path / "My Music")
-    person = start(discord, here, "--no-index")
+    person = at_terminal(discord, here, "--no-index")
     await person.reads("1. Open https://discord.com/developers/applications and log in.")
     await person.answers(PASTE, TOKEN)
     await person.answers(FOLDER, str(songs))
@@ -100,7 +112,7 @@ async def test_newcomer_answers_four_questions(
 async def test_music_is_indexed_at_the_end(here: Path, tmp_path: Path) -> None:
     async with LocalDiscord(token=TOKEN) as discord:
         song(tmp_path / "music")
-        person = start(discord, here, GENREC_PRESET=str(ROOT / "models" / "resnet50"))
+        person = at_terminal(discord, here, GENREC_PRESET=str(ROOT / "models" / "resnet50"))
         await person.answers(PASTE, "")
         await person.answers(FOLDER, str(tmp_path / "music"))
         await person.answers(INDEX, "y")
@@ -148,13 +160,13 @@ async def test_wrong_token_is_asked_for_again(
     await person.answers(FOLDER, "")
     assert await person.ends() == 0
     assert env(here) == f"GENREC_DISCORD_TOKEN={TOKEN}\n"
-    assert typed not in person.shown
+    assert TOKEN not in person.shown
 
 
 async def test_three_wrong_tokens_end_the_wizard_without_a_file(
     discord: LocalDiscord, here: Path
 ) -> None:
-    person = start(discord, here)
+    person = at_terminal(discord, here)
     for _ in range(3):
         await person.answers(PASTE, "wrong.token.x")
     assert await person.ends() == 2
@@ -304,7 +316,7 @@ async def test_file_that_cannot_be_written_is_one_sentence(
 async def test_ctrl_c_leaves_a_valid_file_or_none(
     discord: LocalDiscord, here: Path, when: str
 ) -> None:
-    person = start(discord, here)
+    person = at_terminal(discord, here)
     await person.reads(PASTE)
     if when == "after the token":
         await person.types(TOKEN)
@@ -325,7 +337,7 @@ async def test_ctrl_c_leaves_a_valid_file_or_none(
 
 async def script(
     discord: LocalDiscord, here: Path, *words: str, **variables: str
-) -> tuple[int, Typist]:
+) -> tuple[object, Conversation]:
     person = start(discord, here, "--yes", *words, **variables)
     return await person.ends(), person
 
@@ -388,8 +400,10 @@ async def test_script_turns_the_intent_on_if_told(here: Path) -> None:
         assert discord.calls("PATCH", "/applications/@me")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root writes the unit of the machine")
-async def test_service_file_of_a_user_is_written(discord: LocalDiscord, here: Path) -> None:
+async def test_service_file_of_a_user_is_written(
+    discord: LocalDiscord, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
     home = here.parent / "home"
     given = {"GENREC_DISCORD_TOKEN": TOKEN, "HOME": str(home)}
     code, person = await script(discord, here, "--service", **given)

@@ -18,9 +18,14 @@ RUN = Path(__file__).with_name("run_setup.py")
 _SECONDS = 30.0
 
 
-def _pattern(words: str | None) -> re.Pattern[str]:
+def pattern_of(words: str | None) -> re.Pattern[str]:
     """Return a pattern of words that may be on several lines; None never matches."""
     return re.compile("(?!)" if words is None else r"\s+".join(map(re.escape, words.split())))
+
+
+def one_line(text: str) -> str:
+    """Return a text with one space in place of each line break."""
+    return re.sub(r"\s+", " ", text)
 
 
 class Typist:
@@ -73,7 +78,7 @@ class Typist:
         return code
 
     def _wait_for(self, words: str | None) -> None:
-        until, pattern = time.monotonic() + _SECONDS, _pattern(words)
+        until, pattern = time.monotonic() + _SECONDS, pattern_of(words)
         while not (found := pattern.search(self.shown, self._read_to)):
             left = until - time.monotonic()
             ready = select.select([self._own], [], [], max(0.0, left))[0]
@@ -91,4 +96,4 @@ class Typist:
     @property
     def text(self) -> str:
         """Everything shown, as one line."""
-        return re.sub(r"\s+", " ", self.shown)
+        return one_line(self.shown)
