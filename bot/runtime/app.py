@@ -50,6 +50,7 @@ async def _serve_locally(settings: Settings, stop: asyncio.Event) -> None:
     """Run on the local Discord with its chat page until ``stop``."""
     async with open_local(settings) as (local, app):
         sys.stdout.write(f"The local Discord is ready. Open {local.page_url}\n")
+        sys.stdout.write("To bring the bot to your own server on Discord, run genrec setup.\n")
         sys.stdout.flush()
         await run_until_stopped(app, local.token, stop=stop)
 
