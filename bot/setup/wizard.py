@@ -20,6 +20,7 @@ from bot.setup.account import (
 from bot.setup.env_file import changed, is_open_to_others, names_in, read_env, write_env
 from bot.setup.service_file import has_systemd, service_file
 from bot.setup.terminal import Terminal
+from bot.systemd.units import SYSTEM_UNIT
 from bot.ui.invites import invites
 from db.ingest.scan import open_folder, scan_folder
 from genrec.errors import FileMissing, GenrecError
@@ -86,9 +87,9 @@ class Wizard:
             self._intents(account)
             self._invite(account)
         folder = self._library()
+        unit = self._service(folder)
         if folder is not None:
-            self._index_folder(folder)
-        self._service(folder)
+            self._index_folder(folder, unit)
 
     def _protect_env(self) -> None:
         if is_open_to_others(self._env_file):
@@ -277,21 +278,13 @@ class Wizard:
         self._save(LIBRARY, str(found), "the music folder")
         return found
 
-    def _index_folder(self, folder: Path) -> None:
-        wanted = self._options.index
-        if wanted is None:
-            wanted = self._terminal.confirm("Index it now? It can be stopped", default=True)
-        if wanted:
-            self._index(folder)
-        else:
-            self._terminal.say("Later: genrec index")
+    # Service file and index
 
-    # Service file
-
-    def _service(self, music: Path | None) -> None:
+    def _service(self, music: Path | None) -> Path | None:
+        """Write the service file if that is wanted, and return its path."""
         wanted = self._options.service
         if wanted is False or (wanted is None and not (self._terminal.asks and has_systemd())):
-            return
+            return None
         self._terminal.heading("5. Start with the machine")
         try:
             unit = service_file(self._env_file, music=music)
@@ -299,14 +292,27 @@ class Wizard:
             if not unit.is_new():
                 question = f"{unit.path} has other content. Replace it?"
             if wanted is None and not self._terminal.confirm(question, default=unit.is_new()):
-                return
+                return None
             unit.write()
         except GenrecError as error:
             if wanted:
                 raise
             self._terminal.warn(str(error))
-            return
+            return None
         self._saved.append("the service file")
         self._terminal.say(f"Saved {unit.path}. These commands start the service:")
         for command in unit.commands:
             self._terminal.line(command)
+        return unit.path
+
+    def _index_folder(self, folder: Path, unit: Path | None) -> None:
+        wanted = self._options.index
+        if wanted is None and unit == SYSTEM_UNIT:  # that service has a database of its own
+            self._terminal.say("Once the service runs, index the folder with /reindex on Discord.")
+            return
+        if wanted is None:
+            wanted = self._terminal.confirm("Index it now? It can be stopped", default=True)
+        if wanted:
+            self._index(folder)
+        else:
+            self._terminal.say("Later: genrec index")

@@ -80,7 +80,7 @@ def test_wizard_asks_for_the_service_file_where_systemd_runs(
     made._service(None)
     assert terminal.questions == []
     monkeypatch.setattr(wizard, "has_systemd", lambda: True)
-    made._service(None)
+    assert made._service(None) is not None
     path = tmp_path / ".config" / "systemd" / "user" / "genrec.service"
     assert terminal.questions == [(f"Write a service file of systemd to {path}?", True)]
     assert made.kept() == "Saved: the service file. Run genrec setup for the rest."
@@ -88,6 +88,21 @@ def test_wizard_asks_for_the_service_file_where_systemd_runs(
     made._service(None)
     assert terminal.questions[1] == (f"{path} has other content. Replace it?", False)
     assert path.read_text() != "[Service]\n"
+
+
+def test_music_of_a_service_of_the_machine_is_indexed_by_the_service(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terminal, indexed = Answers(), []
+    made = Wizard(
+        terminal=terminal, settings=Settings(_env_file=None), env_file=tmp_path / ".env",
+        options=SetupOptions(), index=indexed.append,
+    )  # fmt: skip
+    made._index_folder(tmp_path, SYSTEM_UNIT)
+    assert indexed == terminal.questions == []
+    assert "index the folder with /reindex on Discord" in capsys.readouterr().out
+    made._index_folder(tmp_path, tmp_path / "genrec.service")
+    assert indexed == [tmp_path]
 
 
 def test_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
