@@ -175,6 +175,7 @@ def sync() -> None:
     from bot.runtime.app import sync as sync_now
 
     sync_now(load_settings())
+    typer.echo("The commands are registered with Discord.")
 
 
 for command in (
