@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rapidfuzz import fuzz
 
 from genrec.names import artist_key, fold, song_key
-from genrec.page_titles import SongName
+from genrec.page_titles import SongName, readings
 from genrec.types import Track
 
 SIMILAR_SHOWN = 5
@@ -18,6 +18,7 @@ SIMILAR_SHOWN = 5
 # pairs of tests/genrec/test_song_match.py.
 SURE_TITLE, SURE_ARTIST = 92.0, 86.0
 SIMILAR_TITLE, SIMILAR_ARTIST = 74.0, 66.0
+_READINGS_OF_TRACK = 4
 _EXACT_CHARS = 4  # of a shorter name, each letter counts
 
 _BRACKETS = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
@@ -52,6 +53,34 @@ class SongMatch:
     similar: tuple[Track, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """What is compared of a name: each text folded, in the forms that pages and tags use."""
+
+    folded: str
+    title: str
+    titles: tuple[str, ...]  # the title without brackets, and a translation in brackets
+    translated: bool
+    artists: tuple[str, ...]  # the whole name, each artist, and a translation in brackets
+    numbers: tuple[str, ...]  # "Part 2" and "Part 3" do not share them
+    versions: frozenset[str]  # such as "live"
+
+    @classmethod
+    def of(cls, name: SongName) -> _Keys:
+        title = name.title
+        key = _title_key(title)
+        parts = [*_BRACKETS.findall(title), *_AFTER_DASH.findall(title)]
+        return cls(
+            folded=fold(title),
+            title=key,
+            titles=_title_names(title),
+            translated=_is_translated(title),
+            artists=_artist_names(name.artist),
+            numbers=tuple(sorted(re.findall(r"\d+", key))),
+            versions=frozenset(word for part in parts for word in _OTHER_SOUND.findall(fold(part))),
+        )
+
+
 class _Scored(NamedTuple):
     track: Track
     title: float  # 0..100
@@ -60,16 +89,27 @@ class _Scored(NamedTuple):
     sure: bool
 
     @property
-    def order(self) -> tuple[float, float, float, int]:
+    def total(self) -> float:
+        return self.title + (self.artist or 0.0)
+
+    @property
+    def similar(self) -> bool:
+        if self.artist is None:
+            return self.title >= SURE_TITLE
+        return self.title >= SIMILAR_TITLE and self.artist >= SIMILAR_ARTIST
+
+    @property
+    def rank(self) -> tuple[bool, bool, float, float, int]:
         artist = SIMILAR_ARTIST if self.artist is None else self.artist
-        return (-self.sure, -(self.title + artist), -self.exact, self.track.id)
+        return self.sure, self.similar, self.title + artist, self.exact, -self.track.id
 
 
 def match_song(names: Sequence[SongName], tracks: Iterable[Track]) -> SongMatch:
     """Return the track that one of the readings of a song's name means, or similar ones.
 
     A match is sure if title and artist are equal but for spelling and typos, both name the same
-    part and the same kind of version, and no other song of the tracks matches as well.
+    part and the same kind of version, and no other song of the tracks matches as well. The title
+    of a track without an artist is read like that of a page, because a file may have no tags.
 
     Parameters
     ----------
@@ -83,71 +123,63 @@ def match_song(names: Sequence[SongName], tracks: Iterable[Track]) -> SongMatch:
     SongMatch
         A sure track, or up to 5 tracks with similar names, the most similar first.
     """
-    scored = [max((_score(name, t) for name in names), key=_best) for t in tracks] if names else []
-    ordered = sorted(scored, key=lambda one: one.order)
+    wanted = [_Keys.of(name) for name in names]
+    scored = [
+        max((_score(one, other, track) for one in wanted for other in _of_track(track)), key=_rank)
+        for track in (tracks if wanted else ())
+    ]
+    ordered = sorted(scored, key=_rank, reverse=True)
     sure = [one for one in ordered if one.sure]
     if sure:
         best = sure[0]
-        rivals = {_song(one.track) for one in sure if _total(one) >= _total(best)}
+        rivals = {_song(one.track) for one in sure if one.total >= best.total}
         if len(rivals) == 1:
             return SongMatch(best.track)
     similar: dict[tuple[str, str, str], Track] = {}
     for one in ordered:
-        if one.sure or _is_similar(one):
+        if one.sure or one.similar:
             similar.setdefault((*_song(one.track), fold(one.track.title)), one.track)
     return SongMatch(None, tuple(similar.values())[:SIMILAR_SHOWN])
 
 
-def _score(name: SongName, track: Track) -> _Scored:
-    title, alternative = _title_ratio(name.title, track.title)
-    artist = _artist_ratio(name.artist, track.artist)
-    sure = (
-        artist is not None
-        and artist >= SURE_ARTIST
-        and title >= SURE_TITLE
-        and _numbers(name.title) == _numbers(track.title)
-        and _versions(name.title) == _versions(track.title)
-    )
-    exact = fuzz.ratio(fold(name.title), fold(track.title))
-    return _Scored(track, max(title, alternative), artist, exact, sure)
+def _rank(one: _Scored) -> tuple[bool, bool, float, float, int]:
+    return one.rank
 
 
-def _best(one: _Scored) -> tuple[bool, bool, float, float]:
-    return one.sure, _is_similar(one), _total(one), one.exact
-
-
-def _total(one: _Scored) -> float:
-    return one.title + (one.artist or 0.0)
+def _of_track(track: Track) -> list[_Keys]:
+    if artist_key(track.artist):
+        return [_Keys.of(SongName(track.title, track.artist))]
+    names = readings(track.title, uploader=True)[:_READINGS_OF_TRACK]
+    return [_Keys.of(name) for name in names or (SongName(track.title),)]
 
 
 def _song(track: Track) -> tuple[str, str]:
     return artist_key(track.artist), song_key(track.title)
 
 
-def _is_similar(one: _Scored) -> bool:
-    if one.artist is None:
-        return one.title >= SURE_TITLE
-    return one.title >= SIMILAR_TITLE and one.artist >= SIMILAR_ARTIST
+def _score(one: _Keys, other: _Keys, track: Track) -> _Scored:
+    whole = _ratio(one.title, other.title)
+    shortened = max(_ratio(a, b) for a in one.titles for b in other.titles)
+    if one.translated or other.translated:  # then each of the two names is the title
+        whole = max(whole, shortened)
+    artist = _artist_ratio(one.artists, other.artists)
+    sure = (
+        artist is not None
+        and artist >= SURE_ARTIST
+        and whole >= SURE_TITLE
+        and one.numbers == other.numbers
+        and one.versions == other.versions
+    )
+    exact = fuzz.ratio(one.folded, other.folded)
+    return _Scored(track, max(whole, shortened), artist, exact, sure)
 
 
-def _title_ratio(one: str, other: str) -> tuple[float, float]:
-    """Return the ratio of two titles, and the best one without their words in brackets.
-
-    Words in brackets may be a translation: "夜に駆ける (Racing into the Night)". Then each of the
-    two names is the title.
-    """
-    whole = _ratio(_title_key(one), _title_key(other))
-    shortened = max(_ratio(a, b) for a in _title_names(one) for b in _title_names(other))
-    translated = _is_translated(one) or _is_translated(other)
-    return max(whole, shortened) if translated else whole, shortened
-
-
-def _title_names(title: str) -> list[str]:
+def _title_names(title: str) -> tuple[str, ...]:
     outside = _BRACKETS.sub(" ", title)
     names = [_title_key(outside)] if fold(outside) else []
     if _is_translated(title):
         names += [_title_key(part) for part in _BRACKETS.findall(title) if fold(part)]
-    return names or [_title_key(title)]
+    return tuple(names) or (_title_key(title),)
 
 
 def _title_key(title: str) -> str:
@@ -156,7 +188,7 @@ def _title_key(title: str) -> str:
 
 
 def _is_translated(title: str) -> bool:
-    """Return whether a title has its name in brackets in another script."""
+    """Return whether a name has another one in brackets, in another script."""
     outside = fold(_BRACKETS.sub(" ", title))
     return any(
         bool(_NON_LATIN.search(fold(part))) != bool(_NON_LATIN.search(outside))
@@ -165,24 +197,22 @@ def _is_translated(title: str) -> bool:
     )
 
 
-def _artist_ratio(one: str, other: str) -> float | None:
+def _artist_names(artist: str) -> tuple[str, ...]:
+    outside = _BRACKETS.sub(" ", artist)
+    inside = _BRACKETS.findall(artist) if _is_translated(artist) else []
+    texts = [artist, outside, *inside, *_ARTISTS.split(outside)]
+    return tuple(dict.fromkeys(key for key in map(artist_key, texts) if key))
+
+
+def _artist_ratio(names: tuple[str, ...], others: tuple[str, ...]) -> float | None:
     """Return the best ratio of the names of two artists; None if they cannot be compared."""
-    names, others = _artist_names(one), _artist_names(other)
     if not names or not others:
         return None
     best = max(_ratio(a, b) for a in names for b in others)
-    latin = {bool(_NON_LATIN.search(name)) for name in names}
-    if best < SIMILAR_ARTIST and latin.isdisjoint({bool(_NON_LATIN.search(n)) for n in others}):
+    scripts = [{bool(_NON_LATIN.search(name)) for name in some} for some in (names, others)]
+    if best < SIMILAR_ARTIST and scripts[0].isdisjoint(scripts[1]):
         return None  # the same name in two scripts has no letter in common
     return best
-
-
-def _artist_names(artist: str) -> list[str]:
-    """Return the keys of an artist's name, of its parts, and of a translation in brackets."""
-    inside = [part for part in _BRACKETS.findall(artist) if _is_translated(artist)]
-    outside = _BRACKETS.sub(" ", artist)
-    texts = [artist, outside, *inside, *_ARTISTS.split(outside)]
-    return list(dict.fromkeys(key for key in map(artist_key, texts) if key))
 
 
 def _ratio(one: str, other: str) -> float:
@@ -198,13 +228,3 @@ def _ratio(one: str, other: str) -> float:
         fuzz.ratio(one.replace(" ", ""), other.replace(" ", "")),
         fuzz.token_sort_ratio(one, other),
     )
-
-
-def _numbers(title: str) -> list[str]:
-    """Return the numbers of a title, which "Part 2" and "Part 3" do not share."""
-    return sorted(re.findall(r"\d+", _title_key(title)))
-
-
-def _versions(title: str) -> set[str]:
-    parts = [*_BRACKETS.findall(title), *_AFTER_DASH.findall(title)]
-    return {word for part in parts for word in _OTHER_SOUND.findall(fold(part))}

@@ -177,7 +177,7 @@ class Recommend(commands.Cog):
         responder = EditingResponder(interaction)
         options = options.visible_to_one(responder.private)
         handler = self._handlers.chosen_song(choice.kind, _track_id(values[0]), options)
-        await self._runner.run(responder, "song", handler, quick=True)
+        await self._runner.run(responder, choice.kind, handler, quick=True)
 
     async def _from_message(
         self,

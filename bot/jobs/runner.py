@@ -52,6 +52,8 @@ class Progress:
     stage: str = "fetching"
     layout: Callable[[], LayoutView] | None = None
     """Makes the progress message of a handler that has a layout of its own."""
+    quiet: bool = False
+    """Whether no progress is posted, because there may be no response."""
 
     def now(self, stage: str) -> None:
         """Enter the next stage; only "analyzing" waits for a worker."""
@@ -214,6 +216,8 @@ class RequestRunner:
         pause_s = min(_FIRST_PROGRESS_S, self._progress_every_s)
         while not (await asyncio.wait([handling], timeout=pause_s))[0]:
             pause_s = self._progress_every_s
+            if progress.quiet and responder.silent:
+                continue
             if progress.layout is not None:
                 await self._try_to_show(responder, reply_id, progress.layout())
                 continue

@@ -54,6 +54,7 @@ class SongLinks:
             raise ValueError(f"url={source.url} leads to no song that can be looked up")
 
         async def handle(progress: Progress) -> Response:
+            progress.quiet = watched and analyze is None
             refusal: LinkRefused | UnsupportedSource | None = None
             if analyze is not None:
                 try:

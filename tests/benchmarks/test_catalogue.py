@@ -15,7 +15,10 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from db import generations
 from db.connection import open_db
 from db.ingest.run import IngestJob, ingest
+from db.similar_names import similar_names
 from db.tracks import Catalogue
+from genrec.page_titles import SongName
+from genrec.song_match import match_song
 from tests.db.costs import RARE, fill_catalogue
 from tests.db.fakes import DIMENSION, MODEL, FakeAnalyzer, new_track
 
@@ -34,6 +37,15 @@ async def _remove_one(catalogue: Catalogue) -> None:
     await catalogue.remove("library", [track.id])
 
 
+async def _find_song(catalogue: Catalogue, title: str, artist: str) -> None:
+    names = [SongName(title, artist)]
+    async for tracks in similar_names(catalogue.db, MODEL, ["library"], names):
+        match = match_song(names, tracks)
+        if match.sure is not None or match.similar:
+            return
+    raise AssertionError(f"{artist} - {title}: not found")
+
+
 OPERATIONS: Mapping[str, Operation] = {
     "autocomplete, no word": lambda c: c.browse(MODEL, "library"),
     "autocomplete, rare word": lambda c: c.browse(MODEL, "library", text=RARE),
@@ -41,6 +53,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "autocomplete, one letter": lambda c: c.browse(MODEL, "library", text="s"),
     "count for a page": lambda c: c.count(MODEL, "library"),
     "count of a rare word": lambda c: c.count(MODEL, "library", text=RARE),
+    "song of a link, exact name": lambda c: _find_song(c, "Song 0000007", "Artist 000007"),
+    "song of a link, typos": lambda c: _find_song(c, f"Sogn 0000001 {RARE[:-1]}e", "Artits 000001"),
     "/about": lambda c: c.stats(MODEL),
     "one added track": lambda c: c.add("library", MODEL, [new_track(9_999_999)]),
     "one removed track": _remove_one,

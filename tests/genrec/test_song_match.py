@@ -117,6 +117,15 @@ def test_any_reading_may_match() -> None:
     assert match_song(names, [track("Some Band", "A Song")]).sure is not None
 
 
+@pytest.mark.parametrize(
+    "title", ["Some Band - A Song", "01 - Some Band - A Song", "A Song - Some Band"]
+)
+def test_title_of_an_untagged_file_names_the_artist(title: str) -> None:
+    for artist in ("", "Unknown Artist"):
+        assert match_song([SongName("A Song", "Some Band")], [track(artist, title)]).sure
+    assert not match_song([SongName("A Song", "Nobody")], [track("", title)]).sure
+
+
 def test_offered_names_are_different_and_few() -> None:
     held = [track("Some Band", f"A Song (Remix {n})", n) for n in range(1, 20)]
     held += [track("Some Band", "A Song (Live)", 30), track("Some Band", "A Song (Live)", 31)]

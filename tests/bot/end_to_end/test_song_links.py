@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from tests.bot.end_to_end import conftest
 from tests.bot.end_to_end.asking import answers, assert_answered, assert_silent, mention
 from tests.bot.end_to_end.conftest import World, bot_on, wait_response, wait_text
 from tests.bot.sources import song_pages as pages
-from tests.bot.sources.hostile import FakeDns, FakeServer
+from tests.bot.sources.hostile import FakeDns, FakeServer, response
 
 LINKS = (pages.SPOTIFY, pages.APPLE, pages.DEEZER, pages.TIDAL, pages.YOUTUBE, pages.SOUNDCLOUD,
          pages.BANDCAMP)  # fmt: skip
@@ -188,6 +189,23 @@ async def test_upload_channel_answers_sure_matches_only(songs: SongWorld) -> Non
         assert not answers(world, message)
     for link in (PLAYLIST, "https://open.spotify.com/artist/1", "https://www.youtube.com/@x"):
         await assert_silent(world, await world.you.say(link))
+
+
+async def test_slow_look_up_in_an_upload_channel_posts_no_progress(songs: SongWorld) -> None:
+    world = songs.world
+    await (await world.you.slash("settings uploads")).wait_edited()
+
+    async def slow(_: object, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(1.5)
+        writer.write(response(pages.deezer("Another", "Nobody")))
+
+    songs.origin.routes["/track/333"] = slow
+    message = await world.you.say(pages.DEEZER)
+    await asyncio.sleep(1.3)
+    assert world.app.admission.running
+    assert world.you.messages("music")[-1]["id"] == message["id"]
+    await world.settled()
+    assert world.you.messages("music")[-1]["id"] == message["id"]
 
 
 async def test_card_of_a_music_bot_is_looked_up(songs: SongWorld) -> None:
