@@ -26,6 +26,7 @@ from bot.runtime.sandbox_check import sandbox_gap
 from bot.runtime.source_policy import source_policy
 from bot.sources.page import measure_page_sandbox
 from bot.sources.policy import accepted_sources
+from bot.sources.song_sites import SONG_SITES
 from bot.sources.ytdlp_version import NO_YTDLP, stale_ytdlp, ytdlp_version
 from bot.starter_policy import StarterPolicy, policy_sentence
 from db.index.live import LiveIndex
@@ -49,7 +50,7 @@ def examine(preset: Path | None = None) -> list[Finding]:
         ("preset", _preset),
         ("database", _database),
         ("answer", _answer),
-        ("links", lambda settings: accepted_sources(source_policy(settings))),
+        ("links", _links),
     )
     findings = [check(name, partial(sentence, settings)) for name, sentence in checks]
     return [
@@ -63,6 +64,13 @@ def examine(preset: Path | None = None) -> list[Finding]:
         *_sandbox(settings),
         *_page_sandbox(settings),
     ]
+
+
+def _links(settings: Settings) -> str:
+    policy = source_policy(settings)
+    names = ", ".join(site.title for site in SONG_SITES.values())
+    looked_up = f" Songs without sound are looked up by name: {names}." if policy.lookup else ""
+    return accepted_sources(policy) + looked_up
 
 
 def healthy(findings: list[Finding]) -> bool:

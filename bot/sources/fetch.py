@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -76,6 +77,7 @@ class Sources:
         self._disk = _disk_budget(policy)
         self._pages = _page_budget(policy)
         self._lookups = _lookup_budget(policy)
+        self._limited: dict[str, float] = {}  # sites that limit look-ups, and until when
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(remove_stale, self._policy.temp_root)
@@ -166,10 +168,21 @@ class Sources:
                     )
 
     async def look_up(self, link: SongLink, *, owner: Hashable = None) -> PageSong:
-        """Return the song of a link as its site names it; raise SongLookupError or Busy."""
+        """Return the song of a link as its site names it; raise SongLookupError or Busy.
+
+        A site that limits look-ups gets none for ``lookup_pause_s``.
+        """
+        site = link.site
+        if time.monotonic() < self._limited.get(site.name, 0.0):
+            raise SongLookupError("limit", site)
         with self._lookups.lease(owner) as request:
             await request.reserve(1)
-            return await look_up(link, policy=self._policy, resolve=self._resolve)
+            try:
+                return await look_up(link, policy=self._policy, resolve=self._resolve)
+            except SongLookupError as error:
+                if error.reason == "limit":
+                    self._limited[site.name] = time.monotonic() + self._policy.lookup_pause_s
+                raise
 
     async def _link(self, url: URL, site: Site | None, folder: Path, disk: Lease) -> Clip:
         policy = self._policy

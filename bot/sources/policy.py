@@ -79,6 +79,7 @@ class SourcePolicy:
     download_s: float = 60.0
     page_s: float = 90.0
     lookup_s: float = 10.0
+    lookup_pause_s: float = 60.0  # after a site has limited look-ups
     min_rate: int = 16 * 1024  # bytes per second, in every window of ``rate_window_s``
     rate_window_s: float = 10.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -39,8 +40,8 @@ class SongWorld:
         pages.serve_all(self.origin, title, artist)
 
 
-@pytest.fixture
-async def songs(
+@asynccontextmanager
+async def song_world(
     discord: LocalDiscord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[SongWorld]:
     dns = FakeDns()
@@ -57,6 +58,14 @@ async def songs(
         async with bot_on(discord, tmp_path, link_lookup=True, sites=("archive",)) as world:
             yield SongWorld(world, origin)
             discord.assert_clean()
+
+
+@pytest.fixture
+async def songs(
+    discord: LocalDiscord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[SongWorld]:
+    async with song_world(discord, tmp_path, monkeypatch) as running:
+        yield running
 
 
 def options_of(message: dict) -> list[dict]:
@@ -206,6 +215,19 @@ async def test_slow_look_up_in_an_upload_channel_posts_no_progress(songs: SongWo
     assert world.you.messages("music")[-1]["id"] == message["id"]
     await world.settled()
     assert world.you.messages("music")[-1]["id"] == message["id"]
+
+
+async def test_list_works_after_a_restart(
+    discord: LocalDiscord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with song_world(discord, tmp_path, monkeypatch) as songs:
+        songs.serve("Song 3 (Live)")
+        used = await discord.you.slash("recommend", {"link": pages.SPOTIFY})
+        shown = await used.wait_until(options_of)
+    async with bot_on(discord, tmp_path):
+        chosen = await discord.you.select(shown, list_id(shown), [options_of(shown)[0]["value"]])
+        answer = await chosen.wait_until(lambda m: "Similar to Song 3" in visible_text(m))
+        assert answer["id"] == shown["id"]
 
 
 async def test_card_of_a_music_bot_is_looked_up(songs: SongWorld) -> None:

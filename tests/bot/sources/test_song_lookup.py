@@ -364,6 +364,25 @@ async def test_look_up_goes_through_the_operators_proxy(songs: Songs) -> None:
 # Limits and the policy
 
 
+async def test_site_that_limits_look_ups_is_left_alone_for_a_while(songs: Songs) -> None:
+    for path in ("/oembed", "/some-band/a-song"):
+        songs.origin.serve(path, b"", status="429 Too Many Requests")
+    policy = dataclasses.replace(songs.policy, sites=frozenset(), lookup_pause_s=0.3)
+    async with Sources(policy, resolve=songs.dns) as sources:
+        link = sources.check(pages.SOUNDCLOUD, lookup=True).song
+        assert link is not None
+        for _ in range(3):
+            with pytest.raises(SongLookupError, match="limit"):
+                await sources.look_up(link)
+        assert songs.origin.hits["/oembed"] == 1
+        pages.serve_all(songs.origin)
+        tidal = sources.check(pages.TIDAL, lookup=True).song
+        assert tidal is not None
+        assert first(await sources.look_up(tidal)) == ("Some Band", "A Song")
+        await asyncio.sleep(0.35)
+        assert first(await sources.look_up(link)) == ("Some Band", "A Song")
+
+
 async def test_look_ups_of_one_server_leave_room_for_others(songs: Songs) -> None:
     gate = asyncio.Event()
 
