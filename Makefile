@@ -105,13 +105,13 @@ $(VENV)/made:
 	@echo "$(CURDIR)" > $@
 
 $(VENV)/runtime: requirements/runtime.lock pyproject.toml | $(VENV)/made
-	@echo "Installing the runtime dependencies ..."
+	@echo "Installing genrec's libraries into $(VENV) (about 400 MB; 1 to 3 minutes the first time) ..."
 	@$(PIP) install --require-hashes -r requirements/runtime.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev: requirements/dev.lock $(VENV)/runtime
-	@echo "Installing dependencies of training, checks and tests (minutes the first time) ..."
+	@echo "Installing libraries for training and tests (about 3 GB; 3 to 10 minutes the first time) ..."
 	@$(PIP) install --require-hashes -r requirements/dev.lock
 	@touch $@
 

@@ -70,6 +70,17 @@ def test_wheel_has_code_texts_page_migrations_and_the_default_preset(wheel: Path
     assert names == wanted()
 
 
+def test_example_clips_are_small_and_their_licence_ships(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        page = [i for i in archive.infolist() if i.filename.startswith("bot/local_discord/page/")]
+        clips = [info for info in page if info.filename.endswith(".ogg")]
+        (licence,) = (archive.read(info).decode() for info in page if info.filename.endswith(".md"))
+    assert len(clips) == 3
+    assert sum(info.file_size for info in clips) < 400_000
+    assert "CC0" in licence
+    assert all(PurePosixPath(info.filename).name in licence for info in clips)
+
+
 def test_sdist_has_the_licence_the_changes_and_all_of_the_wheel(dist: Path) -> None:
     (found,) = dist.glob("*.tar.gz")
     with tarfile.open(found) as archive:
@@ -185,7 +196,8 @@ def test_installed_genrec_serves_the_page_and_logs_its_database(installed: Insta
     ) as process:  # fmt: skip
         try:
             assert process.stdout is not None
-            address = process.stdout.readline().split()[-1]
+            lines = iter(process.stdout.readline, "")
+            address = next(line.split()[-1] for line in lines if "is ready. Open" in line)
             with urllib.request.urlopen(address, timeout=60) as page:
                 html = page.read().decode()
             parts = re.findall(r'(?:src|href)="(?:\./)?([\w.]+)"', html)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bot.local_discord.state import Channel, Message
 
 FOLDER = Path(__file__).parent / "page"
+KEY_BYTES = 18
 KINDS = {
     ".html": "text/html",
     ".js": "text/javascript",
@@ -34,6 +35,8 @@ KINDS = {
     ".svg": "image/svg+xml",
 }
 KEPT_FORMS = 20
+EXAMPLES = ("first-example.ogg", "second-example.ogg", "third-example.ogg")
+"""Clips to try; LICENCES.md names their licence."""
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -52,14 +55,15 @@ Action = Callable[[Json, Uploads], Awaitable[Json]]
 class ChatPage:
     """Serves the page's files, actions and live updates to clients that have the key."""
 
-    def __init__(self, context: ServerContext, you: Person) -> None:
+    def __init__(self, context: ServerContext, you: Person, key: str = "") -> None:
         self._context = context
         self._you = you
-        self._key = secrets.token_urlsafe(18)
+        self._key = key or secrets.token_urlsafe(KEY_BYTES)
         self._live: dict[web.WebSocketResponse, asyncio.Queue[Json]] = {}
         self._forms: dict[str, Interaction] = {}
         self._actions: dict[str, Action] = {
             "say": self._say,
+            "try": self._try,
             "forward": self._forward,
             "command": self._command,
             "menu": self._menu,
@@ -127,6 +131,15 @@ class ChatPage:
             channel=location,
             reply_to=reply.data if reply else None,
         )
+
+    async def _try(self, body: Json, _: Uploads) -> Json:
+        name = body["example"]
+        if name not in EXAMPLES:
+            raise NotOffered(f"There is no example {name!r}. Reload the page.")
+        data = await asyncio.to_thread((FOLDER / name).read_bytes)
+        upload = Upload(name, data, "audio/ogg")
+        channel = self._you.find_channel(body["channel"])
+        return await self._you.say("", uploads=[upload], channel=channel)
 
     async def _forward(self, body: Json, _: Uploads) -> Json:
         return await self._you.forward({"id": body["message"]}, channel=body["channel"])
@@ -217,6 +230,7 @@ class ChatPage:
             "roles": {role.id: role.name for role in payloads.roles(state.guild)},
             "channels": [self._channel(channel) for channel in channels],
             "online": self._context.gateway.online,
+            "examples": EXAMPLES,
         }
 
     def _channel(self, channel: Channel) -> Json:

@@ -49,6 +49,7 @@ class LocalDiscord:
         port: int = 0,
         listen: str = "",
         token: str | None = None,
+        page_key: str = "",
         message_content: bool = True,
         schema: BodySchema | None = None,
         ack_deadline_s: float = 3.0,
@@ -95,7 +96,7 @@ class LocalDiscord:
         )
         self.edit = GuildEditor(self._context)
         self.you = Person(self._context, self.state.you)
-        self._page = ChatPage(self._context, self.you)
+        self._page = ChatPage(self._context, self.you, page_key)
         self._runner: web.AppRunner | None = None
 
     async def __aenter__(self) -> Self:

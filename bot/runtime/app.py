@@ -19,6 +19,7 @@ from bot.errors import SettingsError
 from bot.local_discord import LocalDiscord
 from bot.logs import set_up_logs
 from bot.runtime.lifecycle import LOGIN_REFUSED, StopEvent, run_until_stopped
+from bot.runtime.page_address import page_key, with_free_port
 from bot.runtime.secrets import protect_secrets
 from bot.runtime.source_policy import source_policy, warn_of_old_ytdlp
 from bot.runtime.wiring import App, make_client, open_app
@@ -48,15 +49,32 @@ async def serve(settings: Settings) -> None:
 
 async def _serve_locally(settings: Settings, stop: asyncio.Event) -> None:
     """Run on the local Discord with its chat page until ``stop``."""
-    async with open_local(settings) as (local, app):
-        sys.stdout.write(f"The local Discord is ready. Open {local.page_url}\n")
-        sys.stdout.write("To bring the bot to your own server on Discord, run genrec setup.\n")
-        sys.stdout.flush()
+    _say("GENREC_DISCORD_TOKEN is not set: starting a local Discord, on this machine only.")
+    asked = settings.local_discord_port
+    settings = with_free_port(settings)
+    if settings.local_discord_port != asked:
+        _say(
+            f"Port {asked} is in use, so the page has another address this time. To choose one, set"
+            " GENREC_LOCAL_DISCORD_PORT."
+        )
+    key = page_key(settings.database)
+    async with open_local(settings, page_key=key) as (local, app):
+        _say(f"The local Discord is ready. Open {local.page_url}")
+        if key and settings.local_discord_port:
+            _say("The address is the same at each start. Press Ctrl-C to stop.")
+        _say("To bring the bot to your own server on Discord, run genrec setup.")
         await run_until_stopped(app, local.token, stop=stop)
 
 
+def _say(sentence: str) -> None:
+    sys.stdout.write(sentence + "\n")
+    sys.stdout.flush()
+
+
 @asynccontextmanager
-async def open_local(settings: Settings) -> AsyncIterator[tuple[LocalDiscord, App]]:
+async def open_local(
+    settings: Settings, *, page_key: str = ""
+) -> AsyncIterator[tuple[LocalDiscord, App]]:
     """Open a local Discord and the services and yield both; #music is an upload channel.
 
     `bot.runtime.lifecycle.run_until_stopped` with the local Discord's token then connects the bot.
@@ -68,6 +86,7 @@ async def open_local(settings: Settings) -> AsyncIterator[tuple[LocalDiscord, Ap
         host=str(LOOPBACK[listen.version] if listen.is_unspecified else listen),
         listen=str(listen),
         port=settings.local_discord_port,
+        page_key=page_key,
     ) as local:
         with local.patch_discord_py():
             async with open_app(

@@ -55,6 +55,7 @@ function onEvent(event) {
 function onSnapshot(event) {
   state.you = event.you;
   state.bot = event.bot;
+  state.examples = event.examples;
   state.names = { ...event.users, ...event.roles };
   state.groups = { users: event.users, roles: event.roles, channels: {} };
   state.channels = new Map(event.channels.map((c) => [c.id, { unread: false, ...c }]));
@@ -114,7 +115,28 @@ function welcome() {
   const here = channel();
   const name = `${here.direct ? "@" : "#"}${here.name}`;
   return h("li", { class: "welcome" }, h("h2", {}, `This is ${name}`),
-    h("p", {}, here.topic || "Type / to see the commands, or drop a file anywhere to send it."));
+    h("p", {}, here.topic || "Type / to see the commands, or drop a file anywhere to send it."),
+    here.direct || here.name === "music" ? examples(here) : null);
+}
+
+/** Return buttons that send an example clip, for a person without a file at hand. */
+function examples(here) {
+  const send = async (event, example) => {
+    const button = event.currentTarget;
+    button.disabled = true;
+    try {
+      await act("try", { channel: here.id, example });
+    } catch (error) {
+      notice(error.message);
+    } finally {
+      button.disabled = false;
+    }
+  };
+  return h("div", { class: "examples", role: "group", "aria-label": "Clips to try" },
+    h("span", {}, "No clip at hand? Send one of these:"),
+    ...state.examples.map((example, at) => h("button", {
+      type: "button", class: "button", onclick: (event) => send(event, example),
+    }, h("span", { ariaHidden: "true" }, "♪"), `Clip ${at + 1}`)));
 }
 
 function showAll() {

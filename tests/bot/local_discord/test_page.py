@@ -10,6 +10,7 @@ import pytest
 from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from bot.local_discord import LocalDiscord, Upload
+from bot.local_discord.chat_page import EXAMPLES
 from tests.bot.local_discord.small_bot import SmallBot
 
 pytestmark = pytest.mark.browser
@@ -92,6 +93,27 @@ async def test_upload_command_and_button_in_the_browser(
     await expect(private).to_have_count(0)
     width = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
     assert width <= 0, "the page is wider than the window"
+    assert console_errors == []
+
+
+@pytest.mark.parametrize(("name", "options"), [("desktop", DESKTOP), ("phone", PHONE)])
+@pytest.mark.usefixtures("bot")
+async def test_example_clip_is_sent_with_one_click(
+    discord: LocalDiscord, browser: Browser, name: str, options: dict[str, object]
+) -> None:
+    page = await visit(browser, discord, **options)
+    await expect(
+        page.get_by_role("group", name="Clips to try").get_by_role("button")
+    ).to_have_count(len(EXAMPLES))
+    await picture(page, f"{name}-examples")
+    await page.get_by_role("button", name="Clip 2").click()
+    await expect(page.locator(".message .sound")).to_contain_text(EXAMPLES[1])
+    await expect(page.locator(".container")).to_contain_text("bytes")
+    sound = page.locator(".message audio")
+    await sound.evaluate(
+        "a => new Promise((ok, no) => { a.onloadedmetadata = ok; a.onerror = no; a.load(); })"
+    )
+    assert 14 < await sound.evaluate("a => a.duration") < 16
     assert console_errors == []
 
 
