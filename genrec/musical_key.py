@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 Float = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 
-PITCH_CLASSES = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+MAJOR_KEYS = ("C", "Db", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
+MINOR_KEYS = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "G#", "A", "Bb", "B")
 KEYS = 24  # major keys from C on, then minor keys
 # Registers in Hz. A mel band of the default front end is 26 Hz wide below 1 kHz.
 REGISTERS = ((90.0, 220.0), (200.0, 420.0), (380.0, 760.0), (700.0, 1400.0), (1300.0, 2600.0))
@@ -38,7 +39,7 @@ class KeyEstimate:
 
 def key_name(key: int) -> str:
     """Return the English name of a key, such as ``A minor``."""
-    return f"{PITCH_CLASSES[key % 12]} {'major' if key < 12 else 'minor'}"
+    return f"{MAJOR_KEYS[key]} major" if key < 12 else f"{MINOR_KEYS[key - 12]} minor"
 
 
 def chroma(S_db: Float, mel_hz: Float) -> Doubles:

@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from bot.cli.music_text import description_json, full_line, reason_json, tempo_and_key
 from bot.cli.recommended_list import places_of, write_list
 from bot.config import Settings, load_settings
 from bot.runtime.resources import open_recommender
@@ -25,6 +27,7 @@ from bot.starter_policy import Policy, StarterPolicy
 from bot.ui.origin import origins
 from db.tags import match_label, read_tags
 from genrec.errors import DataError, FileMissing
+from genrec.music_filter import ANY_WISH, MusicWish
 from genrec.names import artist_key
 from genrec.types import Clip, Recommendation
 from genrec.workers.protocol import printable
@@ -42,6 +45,7 @@ def recommend(
     *,
     count: int,
     genre: str | None = None,
+    music: MusicWish = ANY_WISH,
     per_artist: int = 1,
     preset: Path | None = None,
     starter: Policy | None = None,
@@ -57,11 +61,15 @@ def recommend(
     """
     settings = _settings(preset)
     policy: Policy = "always" if private else starter or settings.starter
+    asking = partial(
+        _recommend, source=source, count=count, genre=genre, music=music, per_artist=per_artist,
+        policy=policy, output=output,
+    )  # fmt: skip
     if not private:
-        return asyncio.run(_recommend(settings, source, count, genre, per_artist, policy, output))
+        return asyncio.run(asking(settings))
     with tempfile.TemporaryDirectory(prefix="genrec-") as folder:
         settings = replace_database(settings, Path(folder) / "genrec.db")
-        return asyncio.run(_recommend(settings, source, count, genre, per_artist, policy, output))
+        return asyncio.run(asking(settings))
 
 
 def genre(source: str, *, preset: Path | None = None) -> Recommendation:
@@ -85,6 +93,7 @@ def as_json(
         "genre": result.genre,
         "unsure": result.unsure,
         "scores": {score.label: round(score.probability, 6) for score in result.scores},
+        "description": description_json(result.description),
     }
     if tracks:
         known = result.known
@@ -103,6 +112,8 @@ def as_json(
                 "source": neighbour.track.source,
                 "link": places.get(neighbour.track.id, ""),
                 "scope": neighbour.track.scope,
+                "description": description_json(neighbour.description),
+                "reasons": [reason_json(each) for each in neighbour.reasons],
             }
             for neighbour in result.tracks
         ]
@@ -123,6 +134,8 @@ def as_text(result: Recommendation, places: Mapping[int, str] = NO_PLACES) -> st
             filled = round(score.probability * BAR)
             bar = f"[cyan]{'█' * filled}[/cyan][dim]{'░' * (BAR - filled)}[/dim]"
             console.print(f"  {escape(score.label):<10} {bar} {score.probability:4.0%}")
+        if result.description is not None:
+            console.print(f"  [dim]{full_line(result.description)}[/dim]")
         if result.known is not None:
             known = [result.known.artist] if artist_key(result.known.artist) else []
             name = ", ".join([*known, result.known.title])
@@ -147,7 +160,7 @@ def _origin(result: Recommendation) -> str:
 def _tracks(result: Recommendation) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), title_justify="left")
     table.add_column("", justify="right", style="dim")
-    for heading in ("Artist", "Title", "Genre"):
+    for heading in ("Artist", "Title", "Genre", "Tempo and key"):
         table.add_column(heading, overflow="fold")
     table.add_column("Similarity", justify="right")
     for place, neighbour in enumerate(result.tracks, start=1):
@@ -157,6 +170,7 @@ def _tracks(result: Recommendation) -> Table:
             escape(track.artist),
             escape(track.title),
             escape(track.genre),
+            tempo_and_key(neighbour.description),
             f"{neighbour.similarity:.2f}",
         )
     return table
@@ -173,9 +187,11 @@ def _places(result: Recommendation, places: Mapping[int, str]) -> str:
 
 async def _recommend(
     settings: Settings,
+    *,
     source: str,
     count: int,
     genre: str | None,
+    music: MusicWish,
     per_artist: int,
     policy: Policy,
     output: Path | None,
@@ -200,8 +216,9 @@ async def _recommend(
                 from bot.cli.linked_song import recommend_linked
 
                 result = await recommend_linked(
-                    opened.recommender, clip, choice, k=count, genre=label, per_artist=per_artist
-                )
+                    opened.recommender, clip, choice, k=count, genre=label, per_artist=per_artist,
+                    music=music,
+                )  # fmt: skip
             else:
                 analysis = await opened.recommender.analyze(clip)
                 result = await opened.recommender.recommend(
@@ -212,6 +229,7 @@ async def _recommend(
                     scopes=choice.scopes,
                     fallback=choice.fallback,
                     per_artist=per_artist,
+                    music=music,
                 )
             catalogue = opened.recommender.catalogue
             tracks = [neighbour.track for neighbour in result.tracks]

@@ -9,6 +9,7 @@ from bot.recommender import Recommender
 from bot.sources import PageSong, SongLookupError
 from bot.starter_policy import ScopeChoice
 from genrec.errors import LinkRefused
+from genrec.music_filter import ANY_WISH, MusicWish
 from genrec.page_titles import SongName
 from genrec.types import Recommendation, Track
 
@@ -26,6 +27,7 @@ async def recommend_linked(
     k: int,
     genre: str | None,
     per_artist: int,
+    music: MusicWish = ANY_WISH,
 ) -> Recommendation:
     """Return tracks similar to the catalogue's track that a link names, which is ``known``.
 
@@ -42,6 +44,7 @@ async def recommend_linked(
         scopes=choice.scopes,
         fallback=choice.fallback,
         per_artist=per_artist,
+        music=music,
     )
     note = f"{_found_by_name(seed)} {found.note}".strip()
     return replace(found, known=seed, note=note)

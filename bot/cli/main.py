@@ -82,6 +82,13 @@ def recommend(
     source: Source,
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=50, help="Most tracks.")] = 5,
     genre: Annotated[str | None, typer.Option(help="Only tracks of this genre.")] = None,
+    tempo: Annotated[
+        str | None, typer.Option(metavar="BPM", help="Only tracks of this tempo, such as 118-126.")
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help="Only tracks in this key, such as Am, or in keys `compatible` with it."),
+    ] = None,
     per_artist: Annotated[int, typer.Option(min=1, max=50, help="Most tracks of one artist.")] = 1,
     output: Annotated[
         Path | None,
@@ -101,6 +108,7 @@ def recommend(
 ) -> None:
     """Print a clip's genre and similar tracks of the catalogue, with their paths or links."""
     from bot.cli import ask
+    from bot.cli.music_text import wish
 
     if output is not None:
         library_lists.format_of(output, None)
@@ -108,6 +116,7 @@ def recommend(
         source,
         count=count,
         genre=genre,
+        music=wish(tempo, key),
         per_artist=per_artist,
         starter=starter,
         preset=preset,

@@ -79,6 +79,8 @@ class Recommend(commands.Cog):
         link=_LINK_HELP,
         count="Number of tracks, 1 to 10",
         genre="Only tracks of this genre",
+        tempo="Only tracks of this tempo, such as 118-126",
+        key="Only tracks in this key, or in compatible ones",
         private=_PRIVATE,
     )
     @app_commands.allowed_installs(guilds=True, users=True)
@@ -90,12 +92,17 @@ class Recommend(commands.Cog):
         link: str | None = None,
         count: app_commands.Range[int, 1, 10] | None = None,
         genre: str | None = None,
+        tempo: str | None = None,
+        key: str | None = None,
         private: bool | None = None,
     ) -> None:
         """Handle /recommend: send the genre of a clip and similar tracks."""
-        await self._recommend(
-            interaction, one_source(clip, link), count=count, genre=genre, private=private
-        )
+        source = one_source(clip, link)
+        options = await self._options.resolve(
+            interaction.user, interaction.guild_id, interaction.locale, count=count, genre=genre,
+            tempo=tempo, key=key,
+        )  # fmt: skip
+        await self._recommend(interaction, source, options, private=private)
 
     @recommend.autocomplete("genre")
     async def complete_genre(
@@ -103,6 +110,13 @@ class Recommend(commands.Cog):
     ) -> list[app_commands.Choice[str]]:
         """Return the genres that contain the typed text."""
         return self._options.complete_genre(typed, interaction.locale)
+
+    @recommend.autocomplete("key")
+    async def complete_key(
+        self, interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        """Return the keys that contain the typed text, and the compatible keys."""
+        return self._options.complete_key(typed, interaction.locale)
 
     @app_commands.command(description="Find the genre of a clip")
     @app_commands.describe(clip=_CLIP, link=_LINK_HELP, private=_PRIVATE)
@@ -215,15 +229,11 @@ class Recommend(commands.Cog):
         self,
         interaction: discord.Interaction,
         source: Attachment | str,
+        options: RequestOptions,
         *,
-        count: int | None = None,
-        genre: str | None = None,
         private: bool | None = None,
     ) -> None:
         checked = self._sources.check(source, lookup=True)
-        options = await self._options.resolve(
-            interaction.user, interaction.guild_id, interaction.locale, count=count, genre=genre
-        )
         hidden = await self._options.private(interaction.guild_id, private)
         responder = InteractionResponder(interaction, private=hidden)
         handler = self._handlers.recommend(checked, options.visible_to_one(hidden))

@@ -54,6 +54,7 @@ class RequestHandlers:
                 clip=clip,
                 k=options.count,
                 genre=options.genre,
+                music=options.music,
                 scopes=options.scopes,
                 fallback=options.fallback,
             )
@@ -130,6 +131,7 @@ class RequestHandlers:
             seed,
             k=options.count,
             genre=options.genre,
+            music=options.music,
             scopes=options.scopes,
             fallback=options.fallback,
         )

@@ -18,6 +18,7 @@ from bot.ui.custom_ids import DetailsSource, response_key
 from bot.ui.spectrogram_image import Picture
 from bot.ui.track_links import DEFAULT_LINKS, LinkChoice, TrackLinks
 from db.tracks import STARTER
+from genrec.music_filter import ANY_WISH, MusicWish
 from genrec.types import Analysis, Neighbour, Recommendation, Track
 
 DrawPicture = Callable[[Analysis, Analysis | None], Picture | None]
@@ -35,6 +36,7 @@ class RequestOptions:
     localizer: Localizer
     count: int = 5
     genre: str | None = None
+    music: MusicWish = ANY_WISH
     scopes: tuple[str, ...] = SCOPES
     links: LinkChoice = DEFAULT_LINKS
     compact: bool = False

@@ -14,9 +14,11 @@ from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.layouts import RequestOptions
 from bot.starter_policy import StarterPolicy, own_scopes
 from bot.ui.components import genre_name
+from bot.ui.music_lines import key_choices, typed_key
 from bot.ui.track_links import DEFAULT_LINKS, LinkChoice
 from db.guild_settings import GuildSettings
 from db.tracks import STARTER
+from genrec.music_filter import MusicWish, parse_tempo
 
 MAX_CHOICES = 25
 
@@ -59,13 +61,16 @@ class OptionsResolver:
         *,
         count: int | None = None,
         genre: str | None = None,
+        tempo: str | None = None,
+        key: str | None = None,
     ) -> RequestOptions:
         """Return the options of a request, with the guild's settings as defaults.
 
         Raises
         ------
         RequestDeclined
-            The user lacks the role that may use the bot, or the genre is not a label.
+            The user lacks the role that may use the bot, the genre is not a label, or tempo or key
+            cannot be read.
         """
         settings = await self._guilds.settings(guild_id)
         if settings.allowed_role is not None:
@@ -76,6 +81,7 @@ class OptionsResolver:
             localizer=localizer,
             count=count or settings.default_count,
             genre=self._label(genre, localizer) if genre else None,
+            music=_wish(localizer, tempo, key),
             links=self._links.of_guild(settings.link_site, settings.link_template),
             compact=guild_id is not None and is_compact(settings, self._compact),
             scopes=choice.scopes,
@@ -98,9 +104,32 @@ class OptionsResolver:
             if part in name.casefold() or part in label
         ][:MAX_CHOICES]
 
+    def complete_key(self, typed: str, locale: object) -> list[app_commands.Choice[str]]:
+        """Return the compatible keys and the keys that contain ``typed``, in the user's language.
+
+        Discord shows 25 choices, which is one for each.
+        """
+        localizer, part = Localizer(self._translations, locale), typed.casefold().strip()
+        return [
+            app_commands.Choice(name=name[:100], value=value)
+            for name, value in key_choices(localizer)
+            if part in name.casefold()
+        ][:MAX_CHOICES]
+
     def _label(self, typed: str, localizer: Localizer) -> str:
         wanted = typed.casefold().strip()
         for label in self._labels:
             if wanted in (label, genre_name(localizer, label).casefold()):
                 return label
         raise RequestDeclined("genre_unknown", genre=typed)
+
+
+def _wish(localizer: Localizer, tempo: str | None, key: str | None) -> MusicWish:
+    """Return the wish that the options tempo and key name; decline what cannot be read."""
+    bpm = parse_tempo(tempo) if tempo else None
+    if tempo and bpm is None:
+        raise RequestDeclined("tempo_unknown", name=tempo)
+    wanted = typed_key(localizer, key) if key else None
+    if key and wanted is None:
+        raise RequestDeclined("key_unknown", name=key)
+    return MusicWish(tempo=bpm, key=wanted)

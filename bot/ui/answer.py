@@ -28,17 +28,14 @@ from bot.ui.components import (
 )
 from bot.ui.custom_ids import MAX_KEY
 from bot.ui.markdown import escape
+from bot.ui.music_lines import full_line, tempo_and_key
 from bot.ui.origin import origin
+from bot.ui.reasons import GENRES_SHOWN, reason_text
 from bot.ui.track_links import SEARCH_LINKS, TrackLinks, title_link
 from genrec.names import artist_key
 from genrec.types import GenreScore, Neighbour, Recommendation, Track
 
 PICTURE_NAME = "spectrogram.png"
-GENRES_SHOWN = 3
-# Text keys for ranges of similarity, each with the lowest similarity of its range.
-CLOSENESS = ((0.75, "very_close"), (0.5, "close"), (-1.0, "related"))
-# A less probable genre is not called another genre of the clip.
-MIN_PROBABILITY = 0.1
 # Most characters of a name and of a link, tried in turn until the message fits. Some scripts take
 # nine characters a letter in a URL, so ten such tracks need the smaller limits.
 NAME_AND_LINK_LIMITS = ((80, 300), (60, 180), (40, 120), (28, 100), (28, 0))
@@ -73,6 +70,7 @@ def recommendation(
     else:
         head, colour = seed_block(localizer, seed), genre_colour(seed.genre, unsure=False)
         head += f"\n{small(remark)}" if remark else ""
+    head = _with_music(localizer, head, rec)
     heading, footer = _heading(localizer, rec, count), _footer(localizer, rec)
     if rec.known is not None:
         heading = f"{known_line(localizer, rec.known, links)}\n{heading}"
@@ -104,7 +102,7 @@ def genre(
 ) -> ui.LayoutView:
     """Return the response to /genre."""
     head = genre_block(localizer, rec.scores, unsure=rec.unsure, name=name, analyzed_s=analyzed_s)
-    items: list[Item] = [text(head)]
+    items: list[Item] = [text(_with_music(localizer, head, rec))]
     if picture:
         items.append(gallery(picture))
     items.append(row(*answer_buttons(localizer, key, export=False)))
@@ -147,6 +145,12 @@ def genre_block(
     return "\n".join(lines)
 
 
+def _with_music(localizer: Localizer, head: str, rec: Recommendation) -> str:
+    """Return the head of a response, with a line for tempo, key and sound if they are known."""
+    line = full_line(localizer, rec.description)
+    return f"{head}\n{line}" if line else head
+
+
 def _analyzed(localizer: Localizer, name: str, analyzed_s: float | None) -> str:
     """Return a small line with the clip's name and the seconds that were analysed."""
     shown = escape(name, NAME_IN_HEADING) or localizer("answer.your_clip")
@@ -176,7 +180,7 @@ def _fitted(
     texts: list[str] = []
     for name_limit, link_limit in NAME_AND_LINK_LIMITS:
         texts = [
-            _track_text(localizer, place, neighbour.track, detail, links, (name_limit, link_limit))
+            _track_text(localizer, place, neighbour, detail, links, (name_limit, link_limit))
             for place, (neighbour, detail) in enumerate(zip(rec.tracks, details, strict=True), 1)
         ]
         if sum(map(len, texts)) <= room:
@@ -187,37 +191,23 @@ def _fitted(
 def _detail(
     localizer: Localizer, neighbour: Neighbour, rec: Recommendation, seed: Track | None
 ) -> str:
-    """Return a track's similarity and the reasons for it: genre and sound."""
-    label, genre_key = neighbour.track.genre, _genre_reason(neighbour.track.genre, rec, seed)
-    closeness = next(key for minimum, key in CLOSENESS if neighbour.similarity >= minimum)
+    """Return a track's similarity and the reasons for it."""
     similarity = localizer("answer.similarity", number=localizer.number(neighbour.similarity, 2))
-    sound = localizer(f"reason.{closeness}")
-    if not label:
-        return f"{similarity} · {sound}"
-    if genre_key == "reason.same_genre":
-        return f"{similarity} · {localizer(genre_key)}, {sound}"
-    genre = localizer(genre_key, genre=genre_name(localizer, label))
-    return f"{similarity} · {genre}, {sound}"
-
-
-def _genre_reason(label: str, rec: Recommendation, seed: Track | None) -> str:
-    """Return the key of the text that relates a track's genre to the clip's or the seed's."""
-    if label == seed.genre if seed else label == rec.genre and not rec.unsure:
-        return "reason.same_genre"
-    probable = {s.label for s in rec.scores[:GENRES_SHOWN] if s.probability >= MIN_PROBABILITY}
-    return "reason.also_probable" if seed is None and label in probable else "reason.other_genre"
+    return f"{similarity} · {reason_text(localizer, neighbour, rec, seed)}"
 
 
 def _track_text(
     localizer: Localizer,
     place: int,
-    track: Track,
+    neighbour: Neighbour,
     detail: str,
     links: TrackLinks,
     limits: tuple[int, int],
 ) -> str:
     name_limit, link_limit = limits
+    track = neighbour.track
     artist = track_names(localizer, track, name_limit, name_limit)[1]
+    artist = " · ".join([artist, *tempo_and_key(localizer, neighbour.description)])
     title = title_link(localizer, track, links, name_limit, link_limit)
     host = links.host(track, link_limit)
     end = f" · {host}" if host else ""

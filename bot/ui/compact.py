@@ -25,7 +25,9 @@ from bot.ui.components import (
 )
 from bot.ui.custom_ids import DetailsSource, details_id
 from bot.ui.markdown import clean, cut, escape_width, width
+from bot.ui.music_lines import short_line
 from bot.ui.origin import origin
+from bot.ui.reasons import GENRES_SHOWN
 from bot.ui.track_links import SEARCH_LINKS, TrackLinks, linked
 from genrec.types import Recommendation, Track
 
@@ -63,7 +65,8 @@ def recommendation(
         head = _genre_lines(localizer, rec, name)
         colour = answer.genre_colour(rec.genre, unsure=rec.unsure)
     else:
-        head = answer.seed_block(localizer, seed) + (f"\n{small(remark)}" if remark else "")
+        below = [small(remark) if remark else "", short_line(localizer, rec.description)]
+        head = "\n".join([answer.seed_block(localizer, seed), *filter(None, below)])
         colour = answer.genre_colour(seed.genre, unsure=False)
     above = [answer.known_line(localizer, rec.known, links)] if rec.known is not None else []
     if note := answer.shortage_note(localizer, rec, count):
@@ -89,7 +92,7 @@ def shown_name(message: discord.Message | None) -> str:
 
 def _genre_lines(localizer: Localizer, rec: Recommendation, name: str) -> str:
     """Return the genre as a heading, and small lines with the next genres and the clip's name."""
-    shown = rec.scores[: answer.GENRES_SHOWN]
+    shown = rec.scores[:GENRES_SHOWN]
     named = [
         f"{genre_name(localizer, score.label)} {percent(localizer, score.probability)}"
         for score in shown
@@ -103,7 +106,8 @@ def _genre_lines(localizer: Localizer, rec: Recommendation, name: str) -> str:
     shown_as = escape_width(name, NAME_WIDTH)
     clip = f"**{shown_as}**" if shown_as else localizer("answer.your_clip")
     lines.append(small(localizer("answer.like", title=clip) if rec.tracks else clip))
-    return "\n".join(line for line in lines if line != small(""))
+    lines.insert(-1, short_line(localizer, rec.description))
+    return "\n".join(line for line in lines if line not in ("", small("")))
 
 
 def _track_lines(

@@ -74,7 +74,8 @@ def test_other_tempo_texts_name_none(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("A minor", "A minor"), ("am", "A minor"), ("C", "C major"), ("Db major", "C# major"),
+        ("A minor", "A minor"), ("am", "A minor"), ("C", "C major"), ("C# major", "Db major"),
+        ("Ab minor", "G# minor"),
         ("f\u266fm", "F# minor"), ("Bbmin", "Bb minor"), ("8A", "A minor"), ("8b", "C major"),
         ("9B", "G major"), ("7A", "D minor"), ("12a", "C# minor"), ("CM", "C major"),
         ("  e   MAJOR ", "E major"), ("B", "B major"), ("Cb", "B major"),

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from genrec.music_description import DescriptionModel
-from genrec.musical_key import PITCH_CLASSES, chroma, key_features, key_name
+from genrec.musical_key import MAJOR_KEYS, chroma, key_features, key_name
 from genrec.preset import Preset
 from genrec.sound_measures import mel_edges
 from genrec.spectrogram import log_mel
@@ -53,7 +53,7 @@ def test_chroma_of_a_tone_is_its_pitch_class(preset: Preset) -> None:
     y = np.sin(2 * np.pi * 440 * np.arange(5 * SR) / SR).astype(np.float32)
     S_db = log_mel(y, preset.spectrogram, preset.mel_basis)
     vectors = chroma(S_db, mel_edges()[1:-1].astype(np.float32))
-    assert PITCH_CLASSES[int(vectors[4].argmax())] == "A"
+    assert MAJOR_KEYS[int(vectors[4].argmax())] == "A"
     assert np.allclose(vectors.mean(axis=1), 0)
 
 

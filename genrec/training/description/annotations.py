@@ -12,11 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.errors import DataError
-from genrec.musical_key import key_name
+from genrec.music_filter import parse_key
 from genrec.training.data.dataset import Dataset
 
 ANNOTATIONS = "annotations.csv"
-KEY_OF_NAME = {key_name(key): key for key in range(24)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,7 +48,7 @@ def read_annotations(folder: Path, dataset: Dataset) -> Annotations:
             rows = {row["excerpt"]: row for row in csv.DictReader(file, restval="")}
         bpm = [float(_cell(rows, name, "tempo_bpm") or "nan") for name in dataset.names]
         names = [_cell(rows, name, "key") for name in dataset.names]
-        keys = [KEY_OF_NAME[name] if name else -1 for name in names]
+        keys = [_key(name) if name else -1 for name in names]
     except (OSError, LookupError, ValueError) as error:
         raise DataError(
             f"{path} cannot be read as annotations ({error!r}): expected the columns excerpt,"
@@ -60,6 +59,13 @@ def read_annotations(folder: Path, dataset: Dataset) -> Annotations:
 
 def _cell(rows: dict[str, dict[str, str]], name: str, column: str) -> str:
     return rows[name][column].strip() if name in rows else ""
+
+
+def _key(name: str) -> int:
+    key = parse_key(name)
+    if not isinstance(key, int):
+        raise ValueError(f"key {name!r}")
+    return key
 
 
 def fitting_part(folder: Path, dataset: Dataset) -> NDArray[np.int64]:

@@ -20,6 +20,7 @@ def test_json_of_a_clip_without_music_has_no_genre_and_no_tracks() -> None:
         "genre": None,
         "unsure": False,
         "scores": {},
+        "description": None,
         "known": None,
         "tracks": [],
         "note": NO_MUSIC,

@@ -29,7 +29,7 @@ from tests.synth import STYLES, music, write
 
 KEYS = {
     *("model_id", "genre", "unsure", "scores", "tracks", "known", "note", "timings_ms"),
-    *("music", "music_probability"),
+    *("music", "music_probability", "description"),
 }
 # Quiet and dense music: codecs change these embeddings most.
 NAMES = ("metal.00001", "jazz.00001", "classical.00001")
@@ -99,6 +99,7 @@ def test_recommend_json_has_the_documented_keys(genrec: Genrec, clip: Path) -> N
     assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-4)
     for track in answer["tracks"]:
         keys = {"title", "artist", "genre", "similarity", "source", "scope", "link"}
+        keys |= {"description", "reasons"}
         assert set(track) == keys
         assert 0 <= track["similarity"] <= 1
     assert {"decode", "spectrogram", "network", "search", "total"} <= set(answer["timings_ms"])

@@ -15,7 +15,7 @@ from genrec.errors import GenrecError
 from genrec.images import ImageConfig
 from genrec.preset import Calibration, Preset, StarterCatalogue, save_preset, save_starter
 from genrec.spectrogram import SpectrogramConfig
-from genrec.types import Analysis, GenreScore, SoundExcerpt
+from genrec.types import Analysis, GenreScore, MusicDescription, SoundExcerpt
 from genrec.workers.supervisor import PoolStats
 
 LABELS = ("blues", "jazz", "metal")
@@ -81,6 +81,7 @@ class FakePool:
         self.start_error: GenrecError | None = None
         self.delay_s = 0.0
         self.music = 1.0
+        self.description: MusicDescription | None = None
         self.gate: asyncio.Event | None = None
         self.error: GenrecError | Exception | None = None
         self.on_analyze: Callable[[Path], None] = lambda _: None
@@ -124,6 +125,7 @@ class FakePool:
             duration_s=30.0,
             analyzed_s=30.0,
             music=self.music,
+            description=self.description,
         )
 
 

@@ -12,10 +12,10 @@ from bot.local_discord.message_components import BUTTON, FILE, MEDIA_GALLERY, wa
 from bot.local_discord.message_limits import MAX_COMPONENTS
 from bot.local_discord.schema import Schema
 from bot.ui import answer, compact, messages
-from bot.ui.answer import CLOSENESS
 from bot.ui.components import GENRE_COLOURS, UNSURE
 from bot.ui.custom_ids import DetailsSource
 from bot.ui.messages import STAGES, Limits, ReindexState
+from bot.ui.reasons import CLOSENESS
 from genrec import errors
 from genrec.types import GenreScore, Neighbour
 from tests.bot.ui.visible import (
@@ -95,7 +95,7 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
             make = messages.decline if part == "refusals" else messages.notice
             untrusted = (
                 "title", "artist", "genre", "id", "server", "old_title", "old_artist", "model",
-                "song",
+                "song", "name",
             )  # fmt: skip
             values = dict.fromkeys(untrusted, name)
             values |= {"channel": messages.Markup("#music"), "permissions": "Attach Files"}

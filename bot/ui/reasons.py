@@ -1,0 +1,56 @@
+"""Reasons for a recommended track as text."""
+
+from __future__ import annotations
+
+from bot.i18n import Localizer
+from bot.ui.components import genre_name
+from bot.ui.markdown import escape
+from genrec import agreement
+from genrec.types import Agreement, Neighbour, Recommendation, Track
+
+GENRES_SHOWN = 3
+# Text keys for ranges of similarity, each with the lowest similarity of its range.
+CLOSENESS = ((0.75, "very_close"), (0.5, "close"), (-1.0, "related"))
+# A less probable genre is not called another genre of the clip.
+MIN_PROBABILITY = 0.1
+_MOST_TAG = 30  # characters
+_KEYS = {
+    agreement.GENRE: "reason.same_genre",
+    agreement.TEMPO: "reason.same_tempo",
+    agreement.KEY: "reason.same_key",
+}
+
+
+def reason_text(
+    localizer: Localizer, neighbour: Neighbour, rec: Recommendation, seed: Track | None
+) -> str:
+    """Return what a track has in common with the clip or seed, and its genre if it is another.
+
+    Without any agreement it is the genre and how similar the sound is.
+    """
+    parts = [agreement_text(localizer, each) for each in neighbour.reasons]
+    label, genre_key = neighbour.track.genre, _genre_key(neighbour.track.genre, rec, seed)
+    if label and genre_key != "reason.same_genre":
+        parts.insert(0, localizer(genre_key, genre=genre_name(localizer, label)))
+    elif label and not parts:
+        parts.append(localizer(genre_key))
+    if not neighbour.reasons:
+        closeness = next(key for least, key in CLOSENESS if neighbour.similarity >= least)
+        parts.append(localizer(f"reason.{closeness}"))
+    return ", ".join(parts)
+
+
+def agreement_text(localizer: Localizer, found: Agreement) -> str:
+    """Return one agreement in the user's language, such as "same tempo" or "both bright"."""
+    key = _KEYS.get(found.kind, f"reason.{found.kind}")
+    if found.kind == agreement.TAG:
+        return localizer(key, tag=escape(str(found.value), _MOST_TAG))
+    return localizer(key)
+
+
+def _genre_key(label: str, rec: Recommendation, seed: Track | None) -> str:
+    """Return the key of the text that relates a track's genre to the clip's or the seed's."""
+    if label == seed.genre if seed else label == rec.genre and not rec.unsure:
+        return "reason.same_genre"
+    probable = {s.label for s in rec.scores[:GENRES_SHOWN] if s.probability >= MIN_PROBABILITY}
+    return "reason.also_probable" if seed is None and label in probable else "reason.other_genre"

@@ -1,0 +1,93 @@
+"""Texts of reasons, tempo and key in every language."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bot.i18n import LANGUAGES, Localizer, Translations
+from bot.ui.music_lines import full_line, key_choices, short_line, typed_key
+from bot.ui.reasons import agreement_text, reason_text
+from genrec.agreement import GENRE, KINDS, TAG
+from genrec.music_filter import COMPATIBLE
+from genrec.types import Agreement, GenreScore, MusicDescription, Neighbour, Recommendation, Track
+
+TRANSLATIONS = Translations.load()
+ENGLISH = Localizer(TRANSLATIONS, "en-GB")
+SURE = MusicDescription(
+    bpm=121.6,
+    bpm_confidence=0.9,
+    key=21,
+    key_confidence=0.9,
+    loudness_lufs=-14.2,
+    dynamics_lu=6.0,
+    brightness_hz=1850.0,
+    bass=0.25,
+    onsets_per_s=2.5,
+)
+TRACK = Track(1, "Song", "Artist", "rock", "/music/1.mp3")
+CLIP = Recommendation(
+    model_id="m@1", genre="rock", unsure=False, scores=(GenreScore("rock", 0.9),), tracks=()
+)
+
+
+def reasons(*found: Agreement, genre: str = "rock", similarity: float = 0.6) -> str:
+    neighbour = Neighbour(replace(TRACK, genre=genre), similarity, SURE, found)
+    return reason_text(ENGLISH, neighbour, CLIP, None)
+
+
+def test_reasons_name_what_both_have() -> None:
+    both = (Agreement("tempo", 0.1, 121.6), Agreement("bright", 0.2))
+    assert reasons(*both) == "same tempo, both bright"
+    assert reasons(*both, genre="jazz") == "genre: Jazz, same tempo, both bright"
+    assert reasons(Agreement(GENRE, 0.5, "rock")) == "same genre"
+    assert reasons(Agreement(TAG, 0.1, "live"), Agreement("key", 0.1, 3)) == "both live, same key"
+
+
+def test_without_an_agreement_genre_and_sound_are_named() -> None:
+    assert reasons() == "same genre, similar sound"
+    assert reasons(genre="jazz", similarity=0.8) == "genre: Jazz, very similar sound"
+
+
+def test_a_tag_is_escaped() -> None:
+    assert r"\*\*" in agreement_text(ENGLISH, Agreement(TAG, 0.1, "**[x](http://e.example)**"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_kind_has_its_own_text(language: str) -> None:
+    localizer = Localizer(TRANSLATIONS, language)
+    texts = [agreement_text(localizer, Agreement(kind, 0.1, "live")) for kind in KINDS]
+    assert len(set(texts)) == len(KINDS)
+    assert all(texts)
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en-US", "-# ≈ 122 BPM · A minor"), ("de", "-# ≈ 122 BPM · a-Moll"),
+        ("ja", "-# ≈ 122 BPM · イ短調"), ("fr", "-# ≈ 122 BPM · la mineur"),
+    ],
+)  # fmt: skip
+def test_short_line_has_tempo_and_key(language: str, line: str) -> None:
+    assert short_line(Localizer(TRANSLATIONS, language), SURE) == line
+
+
+def test_lines_show_only_what_is_confident() -> None:
+    unsure = replace(SURE, bpm_confidence=0.1, key_confidence=0.1)
+    assert short_line(ENGLISH, unsure) == short_line(ENGLISH, None) == ""
+    assert full_line(ENGLISH, None) == ""
+    assert full_line(ENGLISH, unsure) == "-# -14 LUFS · brightness 1.9 kHz"
+    assert full_line(ENGLISH, SURE).startswith("-# ≈ 122 BPM · A minor · ")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_keys_are_read_in_the_users_language(language: str) -> None:
+    localizer = Localizer(TRANSLATIONS, language)
+    choices = key_choices(localizer)
+    assert len({name for name, _ in choices}) == len(choices) == 25
+    found = [typed_key(localizer, name.upper()) for name, _ in choices]
+    assert found == [COMPATIBLE, *range(24)]
+    assert [typed_key(localizer, value) for _, value in choices] == found
+    assert typed_key(localizer, "8A") == 21
+    assert typed_key(localizer, "noise") is None
