@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from operator import itemgetter
 
 import numpy as np
 
@@ -70,6 +71,7 @@ def _tracks(starter: StarterCatalogue) -> list[NewTrack]:
             fingerprint=fingerprint,
             source=f"{STARTER}:{name}",
             details=TrackDetails.of(starter.table.get(name, {})),
+            description=starter.descriptions.get(name),
         )
         for name, title, artist, genre, embedding, fingerprint in columns
     ]
@@ -81,6 +83,8 @@ def _digest(starter: StarterCatalogue) -> str:
         digest.update(repr(column).encode())
     if starter.table:
         digest.update(repr(sorted(starter.table.items())).encode())
+    if starter.descriptions:
+        digest.update(repr(sorted(starter.descriptions.items(), key=itemgetter(0))).encode())
     digest.update(np.ascontiguousarray(starter.embeddings).tobytes())
     digest.update(np.ascontiguousarray(starter.fingerprints).tobytes())
     return digest.hexdigest()

@@ -17,6 +17,7 @@ from genrec.errors import ModelMismatch, PresetError
 from genrec.images import ImageConfig
 from genrec.music_detector import PREFIX, MusicDetector
 from genrec.spectrogram import SpectrogramConfig
+from genrec.starter_descriptions import StarterDescriptions, read_starter_descriptions
 from genrec.starter_table import StarterTable, read_starter_table
 
 Float = NDArray[np.float32]
@@ -85,6 +86,8 @@ class StarterCatalogue:
         int8 (n, bands, columns).
     table
         Album, year and published ids of some tracks, by name.
+    descriptions
+        Music description by name, for the tracks that have one.
     """
 
     names: list[str]
@@ -94,6 +97,7 @@ class StarterCatalogue:
     embeddings: Float
     fingerprints: NDArray[np.int8]
     table: StarterTable = field(default_factory=dict)
+    descriptions: StarterDescriptions = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -251,6 +255,7 @@ class Preset:
                 embeddings=embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True),
                 fingerprints=rows["fingerprints"],
                 table=read_starter_table(self.folder),
+                descriptions=read_starter_descriptions(self.folder),
             )
         except (OSError, KeyError, ValueError) as error:
             raise PresetError(

@@ -95,19 +95,25 @@ def _print_report(report: dict[str, Any]) -> None:
 def train_description(
     data: Annotated[Path, typer.Option(help="Folder with logmel.npz and annotations.csv.")],
     out: Annotated[Path, typer.Option(help="File for the weights: NAME.npz.")],
+    preset: Annotated[
+        list[Path] | None,
+        typer.Option(help="Also describe the starter catalogue of this preset (repeatable)."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Fit tempo and key of the music description; excerpts with audio are kept for judging."""
     with training_extra():
         from genrec.training.description.train_description import train_description as fit
     with progress_bar("Cross-validation") as progress:
-        found = fit(data, out, progress)
+        found = fit(data, out, progress, presets=preset or ())
     if as_json:
         print(json.dumps(found, ensure_ascii=False, indent=2))
         return
     for measure in ("tempo", "key"):
         _print_scores(f"{measure}, held-out artists, by length of the clip", found[measure])
     print(f"Written: {out}, fitted on {found['excerpts']} excerpts")
+    for folder, count in found["described"].items():
+        print(f"Written: descriptions of {count} starter tracks of {folder}")
 
 
 def evaluate_description(

@@ -13,7 +13,7 @@ from db.starter_scope import replace_starter
 from db.tracks import Catalogue
 from genrec.errors import CatalogueError
 from genrec.preset import StarterCatalogue
-from tests.db.fakes import MODEL, fingerprint, new_track, unit
+from tests.db.fakes import MODEL, description, fingerprint, new_track, unit
 
 
 def _starter(count: int, offset: int = 0) -> StarterCatalogue:
@@ -91,3 +91,15 @@ async def test_invalid_starter_catalogue_keeps_the_old_one(db: Database) -> None
         await replace_starter(db, MODEL, dataclasses.replace(_starter(1), names=[]))
     assert await Catalogue(db).count(MODEL, "starter") == 4
     assert await db.number("SELECT count(*) FROM generation") == 1
+
+
+async def test_starter_tracks_get_their_descriptions(db: Database) -> None:
+    plain = _starter(4)
+    await replace_starter(db, MODEL, plain)
+    assert np.isnan((await Catalogue(db).load(MODEL)).descriptions).all()
+    described = dataclasses.replace(plain, descriptions={plain.names[0]: description(3)})
+    assert await replace_starter(db, MODEL, described)
+    rows = await Catalogue(db).load(MODEL)
+    found = rows.described(rows.ids.tolist())
+    assert list(found.values()) == [description(3)]
+    assert not await replace_starter(db, MODEL, described)

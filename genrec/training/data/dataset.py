@@ -48,6 +48,8 @@ class Dataset:
         int (excerpts,): number of columns before the padding.
     audio
         Audio files by excerpt name, for excerpts that have one.
+    ref_db
+        float32 (excerpts,): level of each maximum in dB re 1; None if the archive has no levels.
     """
 
     names: Sequence[str]
@@ -59,6 +61,7 @@ class Dataset:
     range_db: Float
     n_columns: NDArray[np.int64]
     audio: dict[str, Path]
+    ref_db: Float | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -103,6 +106,7 @@ def load_archive(folder: Path) -> Dataset:
             levels, range_db = archive["levels"], archive["range_db"].astype(np.float32)
             width = np.full(len(names), levels.shape[2], dtype=np.int64)
             n_columns = archive["n_columns"].astype(np.int64) if "n_columns" in archive else width
+            ref_db = archive["ref_db"].astype(np.float32) if "ref_db" in archive else None
     except (OSError, EOFError, LookupError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(
             f"{path} cannot be read as a log-mel archive: {error}. See docs/training.md for the"
@@ -134,6 +138,7 @@ def load_archive(folder: Path) -> Dataset:
         levels=levels,
         range_db=range_db,
         n_columns=n_columns,
+        ref_db=ref_db,
         audio={p.stem: p for p in sorted((folder / "audio").glob("*.*"))},
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from genrec.training.description.annotations import (
     fitting_part,
     read_annotations,
 )
+from genrec.training.description.describe_starter import describe_starter
 from genrec.training.description.fit_description import fit_key, fit_tempo
 from genrec.training.description.scores import key_figures, tempo_figures
 
@@ -42,7 +44,9 @@ class _Features:
     short_key: NDArray[np.float64]
 
 
-def train_description(data: Path, out: Path, progress: Progress = no_progress) -> dict[str, Any]:
+def train_description(
+    data: Path, out: Path, progress: Progress = no_progress, *, presets: Sequence[Path] = ()
+) -> dict[str, Any]:
     """Fit tempo and key, write the weights, and return the figures of cross-validation.
 
     Parameters
@@ -53,6 +57,8 @@ def train_description(data: Path, out: Path, progress: Progress = no_progress) -
         File for the weights, NAME.npz.
     progress
         Called with (done, total) folds.
+    presets
+        Preset folders whose starter catalogue is described with the weights.
 
     Raises
     ------
@@ -85,7 +91,8 @@ def train_description(data: Path, out: Path, progress: Progress = no_progress) -
             key_weights=model.key_weights,
             key_bias=model.key_bias,
         )
-    return {"excerpts": len(part), **held_out}
+    described = {str(preset): describe_starter(preset, dataset, model) for preset in presets}
+    return {"excerpts": len(part), **held_out, "described": described}
 
 
 def _features(dataset: Dataset, part: Ints) -> _Features:

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genrec.errors import DataError
+from genrec.music_description import DescriptionModel
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import CATALOGUE, Preset, save_starter
+from genrec.spectrogram import SpectrogramConfig
+from genrec.starter_descriptions import write_starter_descriptions
 from genrec.training.data.dataset import Dataset, Parts, check_front_end, require_parts
+from genrec.training.description.describe_starter import describe_excerpts
 from genrec.training.evaluation.predict import Predictions, predict_all
 from genrec.training.export.calibrate import UncalibratedPreset, calibrate
 from genrec.training.export.catalogue import starter_catalogue
@@ -95,4 +99,7 @@ def finish(
         log("No track has both artist and title, so there is no starter catalogue.")
     else:
         save_starter(preset, catalogue)
+        if data.ref_db is not None and preset.spectrogram == SpectrogramConfig():
+            names = set(catalogue.names)
+            write_starter_descriptions(out, describe_excerpts(data, names, DescriptionModel.load()))
     return preset, train
