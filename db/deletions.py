@@ -33,22 +33,26 @@ SEEN = "INSERT OR REPLACE INTO kept_value VALUES (?, ?)"
 _USERS = (
     "SELECT user_id FROM feedback UNION SELECT user_id FROM job"
     " UNION SELECT added_by FROM entry WHERE added_by IS NOT NULL"
+    " UNION SELECT added_by FROM taught_clip WHERE added_by IS NOT NULL"
 )
 _GUILDS = (
     "SELECT guild_id FROM guild UNION SELECT guild_id FROM feedback WHERE guild_id IS NOT NULL"
     " UNION SELECT guild_id FROM job WHERE guild_id IS NOT NULL"
     " UNION SELECT CAST(substr(scope, 7) AS INTEGER) FROM generation WHERE scope LIKE 'guild:%'"
+    " UNION SELECT CAST(substr(scope, 7) AS INTEGER) FROM taught_genre WHERE scope LIKE 'guild:%'"
 )
 # The rows of a user or guild; `db.privacy` and `db.guild_settings` delete with them too.
 DELETE_USER = (
     "DELETE FROM feedback WHERE user_id = ?1",
     "DELETE FROM job WHERE user_id = ?1",
     "UPDATE entry SET added_by = NULL WHERE added_by = ?1",
+    "UPDATE taught_clip SET added_by = NULL WHERE added_by = ?1",
 )
 DELETE_GUILD = (
     "DELETE FROM guild WHERE guild_id = ?1",
     "DELETE FROM feedback WHERE guild_id = ?1",
     "DELETE FROM job WHERE guild_id = ?1",
+    "DELETE FROM taught_genre WHERE scope = 'guild:' || ?1",
     (
         "DELETE FROM kept_value WHERE name IN ('unanswered:' || ?1, 'welcomed:' || ?1,"
         " 'own_tracks_only:guild:' || ?1)"

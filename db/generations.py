@@ -32,7 +32,7 @@ _REPLACED = ", ".join(
     f"{column} = excluded.{column}"
     for column in (
         "embedding_id", "title", "artist", "genre", "label", "folded", "artist_key", "size",
-        "mtime_ns", "added_by",
+        "mtime_ns", "added_by", "tagged",
     )
 )  # fmt: skip
 
@@ -45,9 +45,10 @@ class NewTrack:
     ``genre`` is shown to users; ``label`` is the preset's genre for filters, by default ``genre``;
     ``predicted`` is the preset's most probable genre, by default ``label``. ``content`` is the
     SHA-256 of the analysed file, by default of the embedding; without a ``source`` it identifies
-    the track. ``quality``, ``size`` and ``mtime_ns`` are those of the file, if there is one.
-    ``details`` are those of its tags, or None to leave what is stored. ``description`` is the music
-    description, or None to leave what is stored.
+    the track. ``tagged`` is whether the genre is from a tag or a person, and not predicted.
+    ``quality``, ``size`` and ``mtime_ns`` are those of the file, if there is one. ``details`` are
+    those of its tags, or None to leave what is stored. ``description`` is the music description, or
+    None to leave what is stored.
     """
 
     title: str
@@ -64,6 +65,7 @@ class NewTrack:
     size: int | None = None
     mtime_ns: int | None = None
     added_by: int | None = None
+    tagged: bool = False
     details: TrackDetails | None = None
     description: MusicDescription | None = None
 
@@ -99,6 +101,7 @@ class NewTrack:
             size=size,
             mtime_ns=mtime_ns,
             added_by=added_by,
+            tagged=bool(genre),
         )
 
 
@@ -115,6 +118,7 @@ class KnownTrack:
     size: int | None = None
     mtime_ns: int | None = None
     added_by: int | None = None
+    tagged: bool = False
     details: TrackDetails | None = None
 
 
@@ -183,6 +187,7 @@ async def put(tx: SqlSession, generation: Generation, tracks: Sequence[NewTrack]
                 size=track.size,
                 mtime_ns=track.mtime_ns,
                 added_by=track.added_by,
+                tagged=track.tagged,
                 details=track.details,
             )
         )
@@ -244,8 +249,8 @@ async def put_known(
     )
     await tx.many(
         "INSERT INTO entry (generation_id, track_id, embedding_id, title, artist, genre, label,"
-        " folded, artist_key, size, mtime_ns, added_by)"
-        " SELECT ?, t.id, m.id, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM track AS t, embedding AS m"
+        " folded, artist_key, size, mtime_ns, added_by, tagged)"
+        " SELECT ?, t.id, m.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM track AS t, embedding AS m"
         " WHERE t.scope = ? AND t.source = ? AND m.content = ? AND m.model_id = ?"
         f" ON CONFLICT DO UPDATE SET {_REPLACED}, gone_at = NULL",
         [_entry(generation, track) for track in known],
@@ -287,7 +292,7 @@ def _entry(generation: Generation, track: KnownTrack) -> tuple[object, ...]:
     artist = track.artist.strip() or UNKNOWN_ARTIST
     return (
         generation.id, track.title, artist, track.genre, track.label, _folded(track),
-        artist_key(artist), track.size, track.mtime_ns, track.added_by,
+        artist_key(artist), track.size, track.mtime_ns, track.added_by, track.tagged,
         generation.scope, track.source, track.content, generation.model_id,
     )  # fmt: skip
 

@@ -21,13 +21,14 @@ from db.list_writers import COLUMNS, DETAILS, LOCATION, WRITERS, Format, Row, en
 from db.listed_tracks import Places, describe, find_listed
 from db.music_columns import MUSIC, music_cells, music_of
 from db.sections import fragment, path_below, split_source
+from db.tagging.genre_names import genre_key
 from db.tags import clean
 from db.tracks import STARTER, Catalogue
 from db.vectors import pack_vector, unpack_fingerprint, unpack_vector
 from genrec.errors import CatalogueError, InputRefused, ModelMismatch
 from genrec.fingerprint import BANDS
 
-_NEEDED = frozenset(COLUMNS) - {"scope"} - set(DETAILS) - set(MUSIC)
+_NEEDED = frozenset(COLUMNS) - {"scope", "tagged"} - set(DETAILS) - set(MUSIC)
 _TEXTS = ("title", "artist", "genre", "label")
 _MAX_SOURCE = 4096
 _MAX_FINGERPRINT_COLUMNS = 4096
@@ -35,7 +36,8 @@ _SELECT = (
     "SELECT t.id, g.model_id, e.title, e.artist, e.genre, e.label, t.source, t.scope,"
     " m.duration_s, m.vector, f.print, coalesce(d.album, ''), coalesce(d.year, 0),"
     " coalesce(d.isrc, ''), coalesce(d.recording_id, ''), coalesce(d.release_id, ''),"
-    " coalesce(d.artist_id, ''), coalesce(d.page, ''), m.description FROM generation AS g"
+    " coalesce(d.artist_id, ''), coalesce(d.page, ''), e.tagged, m.description"
+    " FROM generation AS g"
     " JOIN entry AS e ON e.generation_id = g.id JOIN track AS t ON t.id = e.track_id"
     " JOIN embedding AS m ON m.id = e.embedding_id"
     " LEFT JOIN fingerprint AS f ON f.embedding_id = m.id"
@@ -269,7 +271,8 @@ def _track(row: Mapping[str, object], dimension: int) -> NewTrack:
         title=title,
         artist=clean(row.get("artist")),
         genre=genre,
-        label=clean(row.get("label")) or genre,
+        label=(label := clean(row.get("label")) or genre),
+        tagged=_is_tagged(row, genre, label),
         source=clean(row.get("source"), _MAX_SOURCE),
         embedding=vector,
         fingerprint=_fingerprint(_bytes(row, "fingerprint")),
@@ -277,6 +280,13 @@ def _track(row: Mapping[str, object], dimension: int) -> NewTrack:
         details=_details(row),
         description=music_of(row),
     )
+
+
+def _is_tagged(row: Mapping[str, object], genre: str, label: str) -> bool:
+    """Return whether the genre of a row is from a tag; in older exports, if that is certain."""
+    if "tagged" in row:
+        return bool(genre) and str(row["tagged"]).strip() in ("1", "True", "true")
+    return genre_key(genre) != genre_key(label)
 
 
 def _details(row: Mapping[str, object]) -> TrackDetails | None:

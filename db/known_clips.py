@@ -7,7 +7,7 @@ from db.generations import CONTENT_SOURCE, KnownTrack, NewTrack
 from db.vectors import pack_vector
 
 _SELECT = (
-    "SELECT e.title, e.artist, e.genre, e.label, t.source, m.content, e.added_by"
+    "SELECT e.title, e.artist, e.genre, e.label, t.source, m.content, e.added_by, e.tagged"
     " FROM generation AS g JOIN entry AS e ON e.generation_id = g.id"
     " JOIN track AS t ON t.id = e.track_id JOIN embedding AS m ON m.id = e.embedding_id"
     " WHERE g.state = 'active' AND g.scope = ? AND g.model_id = ?"
@@ -28,9 +28,9 @@ async def known_clip(db: Database, scope: str, model_id: str, track: NewTrack) -
     ):
         row = await db.one(f"{_SELECT} AND {condition} LIMIT 1", (scope, model_id, value))
         if row is not None:
-            title, artist, genre, label, source, content, added_by = row
+            title, artist, genre, label, source, content, added_by, tagged = row
             return KnownTrack(
                 title=title, artist=artist, genre=genre, label=label, source=source,
-                content=content, added_by=added_by,
+                content=content, added_by=added_by, tagged=bool(tagged),
             )  # fmt: skip
     return None

@@ -29,7 +29,7 @@ DETAILS = ("album", "year", "isrc", "recording_id", "release_id", "artist_id", "
 
 COLUMNS = (
     "model_id", "title", "artist", "genre", "label", "source", "scope", "duration_s",
-    "embedding", "fingerprint", *DETAILS, *MUSIC,
+    "embedding", "fingerprint", *DETAILS, *MUSIC, "tagged",
 )  # fmt: skip
 
 _LINE_BREAK = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")

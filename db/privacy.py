@@ -15,6 +15,7 @@ class UserData:
     votes: int
     tracks_added: int
     pending_replies: int
+    clips_taught: int = 0
 
 
 async def count_user_data(db: Database, user_id: int) -> UserData:
@@ -30,14 +31,17 @@ async def count_user_data(db: Database, user_id: int) -> UserData:
             pending_replies=await session.number(
                 "SELECT count(*) FROM job WHERE user_id = ?", (user_id,)
             ),
+            clips_taught=await session.number(
+                "SELECT count(*) FROM taught_clip WHERE added_by = ?", (user_id,)
+            ),
         )
 
 
 async def delete_user_data(db: Database, user_id: int) -> None:
-    """Delete a user's votes and pending replies, and the user's id from added tracks.
+    """Delete a user's votes and pending replies, and the user's id from added tracks and clips.
 
-    The tracks stay, because they belong to the guild, whose admins can remove them. The deletion
-    list makes it last when a backup is restored.
+    The tracks and taught genres stay, because they belong to the guild, whose admins can remove
+    them. The deletion list makes it last when a backup is restored.
     """
     async with db.transaction() as tx:
         if listed := await record_deletion(db.path, "user", user_id):

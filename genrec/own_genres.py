@@ -166,8 +166,9 @@ def fit_genres(examples: GenreExamples) -> OwnGenres:
     The genres, each with its check; none if all are refused
     """
     checks, used, columns = [], [], []
+    X = examples.matrix.astype(np.float64)
     for g in range(len(examples.names)):
-        check, cosines = _check(examples, g)
+        check, cosines = _check(examples, X, g)
         checks.append(check)
         if not check.refusal:
             used.append(g)
@@ -196,8 +197,11 @@ def fit_genres(examples: GenreExamples) -> OwnGenres:
     )
 
 
-def _check(examples: GenreExamples, g: int) -> tuple[GenreCheck, Double]:
-    """Return the check of a genre and, unless it has too few tracks, the cosines of all tracks."""
+def _check(examples: GenreExamples, X: Double, g: int) -> tuple[GenreCheck, Double]:
+    """Return the check of a genre and, unless it has too few tracks, the cosines of all tracks.
+
+    ``X`` is the matrix in double precision.
+    """
     member, taught = examples.members[:, g], bool(examples.taught[g])
     artists, tracks = np.unique(examples.artists[member]), int(member.sum())
     others = len(examples.others) + len(member) - tracks
@@ -209,40 +213,45 @@ def _check(examples: GenreExamples, g: int) -> tuple[GenreCheck, Double]:
     elif others < MIN_OTHERS:
         refusal = "few_others"
     else:
-        cosines = _cosines(examples, member, artists)
-        auc = _area(cosines, member, examples.artists, artists)
+        cosines = _cosines(examples, X, member)
+        auc = _area(cosines, member, examples.artists)
         by_chance = 0.5 + _CHANCE_Z * float(np.sqrt(1 / (12 * len(artists))))
         refusal = "" if auc >= max(MIN_AUC, by_chance) else "not_told_apart"
     name = examples.names[g]
     return GenreCheck(name, tracks, len(artists), auc, refusal, taught=taught), cosines
 
 
-def _cosines(examples: GenreExamples, member: Bools, artists: Ints) -> Double:
+def _cosines(examples: GenreExamples, X: Double, member: Bools) -> Double:
     """Return the cosines of all tracks and others with a genre's mean, float64 (n + m,).
 
     The mean lacks the tracks of the compared track's own artist.
     """
-    X = examples.matrix.astype(np.float64)
     total = X[member].sum(axis=0)
     cosines = X @ _unit(total)
-    for artist in artists:
-        own = examples.artists == artist
-        cosines[own] = X[own] @ _unit(total - X[own & member].sum(axis=0))
+    artists, place = np.unique(examples.artists[member], return_inverse=True)
+    sums = np.zeros((len(artists), X.shape[1]))
+    np.add.at(sums, place, X[member])
+    at = np.minimum(np.searchsorted(artists, examples.artists), len(artists) - 1)
+    own = np.flatnonzero(artists[at] == examples.artists)
+    rest = total - sums[at[own]]
+    norms = np.maximum(np.linalg.norm(rest, axis=1), 1e-12)
+    cosines[own] = (X[own] * rest).sum(axis=1) / norms
     return np.concatenate([cosines, examples.others @ _unit(total)])
 
 
-def _area(cosines: Double, member: Bools, artist_of: Ints, artists: Ints) -> float:
+def _area(cosines: Double, member: Bools, artist_of: Ints) -> float:
     """Return the smaller of the areas under the ROC curves against the library and the others.
 
     Random tags in a library of one style are easily told from all other music.
     """
     library, others = cosines[: len(member)], cosines[len(member) :]
     inside, parts = library[member], (library[~member], others)
+    place, counts = np.unique(artist_of[member], return_inverse=True, return_counts=True)[1:]
     areas = []
     for outside in (np.sort(part) for part in parts if len(part) >= MIN_COMPARED):
         lower = np.searchsorted(outside, inside, "left") + np.searchsorted(outside, inside, "right")
         share = lower / (2 * len(outside))  # ties count half
-        areas.append(np.mean([share[artist_of[member] == artist].mean() for artist in artists]))
+        areas.append(np.mean(np.bincount(place, share) / counts))
     return float(min(areas))
 
 

@@ -261,6 +261,9 @@ class Recommendation:
         that is similar enough.
     description
         Tempo, key, loudness and more of the clip or track; None if they were not measured.
+    words
+        The probable genres of a clip in the words of the libraries, most probable first; they need
+        not sum to 1. The layouts and the command line add them.
     """
 
     model_id: str
@@ -275,6 +278,7 @@ class Recommendation:
     music_probability: float = 1.0
     fallback: bool = False
     description: MusicDescription | None = None
+    words: tuple[GenreScore, ...] = ()
 
 
 class Analyzer(Protocol):

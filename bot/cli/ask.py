@@ -21,15 +21,17 @@ from rich.table import Table
 from bot.cli.music_text import description_json, full_line, reason_json, tempo_and_key
 from bot.cli.recommended_list import places_of, write_list
 from bot.config import Settings, load_settings
-from bot.runtime.resources import open_recommender
+from bot.own_genre_cache import OwnGenreCache
+from bot.runtime.resources import Resources, open_recommender
 from bot.runtime.secrets import protect_secrets
 from bot.starter_policy import Policy, StarterPolicy
 from bot.ui.origin import origins
 from db.tags import match_label, read_tags
+from db.tracks import LIBRARY
 from genrec.errors import DataError, FileMissing
 from genrec.music_filter import ANY_WISH, MusicWish
 from genrec.names import artist_key
-from genrec.types import Clip, Recommendation
+from genrec.types import Analysis, Clip, Recommendation
 from genrec.workers.protocol import printable
 
 if TYPE_CHECKING:
@@ -94,6 +96,7 @@ def as_json(
         "unsure": result.unsure,
         "scores": {score.label: round(score.probability, 6) for score in result.scores},
         "description": description_json(result.description),
+        "words": {score.label: round(score.probability, 6) for score in result.words},
     }
     if tracks:
         known = result.known
@@ -136,6 +139,9 @@ def as_text(result: Recommendation, places: Mapping[int, str] = NO_PLACES) -> st
             console.print(f"  {escape(score.label):<10} {bar} {score.probability:4.0%}")
         if result.description is not None:
             console.print(f"  [dim]{full_line(result.description)}[/dim]")
+        if result.words:
+            words = [f"{escape(word.label)} {word.probability:.0%}" for word in result.words]
+            console.print(f"In your library: [bold]{', '.join(words)}[/bold]")
         if result.known is not None:
             known = [result.known.artist] if artist_key(result.known.artist) else []
             name = ", ".join([*known, result.known.title])
@@ -197,7 +203,7 @@ async def _recommend(
     output: Path | None,
 ) -> tuple[Recommendation, dict[int, str]]:
     start = time.perf_counter()
-    async with _clip(settings, source) as clip:
+    async with open_clip(settings, source) as clip:
         fetched = time.perf_counter()
         async with open_recommender(settings, workers=1) as opened:
             labels = opened.preset.labels
@@ -231,6 +237,7 @@ async def _recommend(
                     per_artist=per_artist,
                     music=music,
                 )
+                result = await _with_words(result, analysis, opened)
             catalogue = opened.recommender.catalogue
             tracks = [neighbour.track for neighbour in result.tracks]
             places = await places_of(catalogue, settings, tracks)
@@ -241,7 +248,7 @@ async def _recommend(
 
 async def _genre(settings: Settings, source: str) -> Recommendation:
     start = time.perf_counter()
-    async with _clip(settings, source) as clip:
+    async with open_clip(settings, source) as clip:
         fetched = time.perf_counter()
         async with open_recommender(settings, workers=1) as opened:
             opening = _ms(fetched)
@@ -250,8 +257,24 @@ async def _genre(settings: Settings, source: str) -> Recommendation:
 
                 result = await genre_of_linked(opened.recommender, clip)
             else:
-                result = opened.recommender.genre(await opened.recommender.analyze(clip))
+                analysis = await opened.recommender.analyze(clip)
+                result = await _with_words(opened.recommender.genre(analysis), analysis, opened)
             return _timed(result, start, opening)
+
+
+async def _with_words(
+    result: Recommendation, analysis: Analysis, opened: Resources
+) -> Recommendation:
+    """Add the clip's genres in the words of the operator's library."""
+    if not result.music:
+        return result
+    own = OwnGenreCache(
+        index=opened.recommender.index,
+        db=opened.db,
+        labels=opened.preset.labels,
+        dimension=opened.preset.dimension,
+    )
+    return replace(result, words=await own.words((LIBRARY,), analysis.embedding, patient=True))
 
 
 def _timed(result: Recommendation, start: float, opening: float) -> Recommendation:
@@ -260,7 +283,7 @@ def _timed(result: Recommendation, start: float, opening: float) -> Recommendati
 
 
 @asynccontextmanager
-async def _clip(settings: Settings, source: str) -> AsyncIterator[Clip | PageSong]:
+async def open_clip(settings: Settings, source: str) -> AsyncIterator[Clip | PageSong]:
     """Yield the clip of a path or a link, or the song's name where a link gives no sound."""
     if "://" in source or source.startswith("spotify:"):
         from bot.cli.linked_song import lookup_refusal

@@ -29,7 +29,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 _SCOPE = re.compile(r"library|starter|guild:[1-9][0-9]{0,18}")
 
 
-def _known_scope(scope: str | None) -> str | None:
+def known_scope(scope: str | None) -> str | None:
+    """Return a scope, or raise an error that names the valid ones."""
     if scope is not None and not _SCOPE.fullmatch(scope):
         raise typer.BadParameter(f"{scope!r} is no scope: name library, starter or guild:ID.")
     return scope
@@ -40,7 +41,7 @@ Scope = Annotated[
     typer.Option(
         help="library, starter or guild:ID; default: all.",
         metavar="SCOPE",
-        callback=_known_scope,
+        callback=known_scope,
     ),
 ]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.cli.library import AsJson, _catalogue, _known_scope
+from bot.cli.library import AsJson, _catalogue, known_scope
 from bot.cli.library_folders import library
 
 __all__ = ["library"]  # with this command
@@ -22,7 +22,7 @@ HEAD = ("group", "place", "id", "artist", "title", "coding", "seconds", "source"
 @library.command()
 def duplicates(
     scope: Annotated[
-        str, typer.Option(help="Scope of the tracks.", metavar="SCOPE", callback=_known_scope)
+        str, typer.Option(help="Scope of the tracks.", metavar="SCOPE", callback=known_scope)
     ] = "library",
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,

@@ -13,10 +13,10 @@ from bot.cli.library import (
     AsJson,
     Scope,
     _catalogue,
-    _known_scope,
     _output,
     _print_json,
     _run,
+    known_scope,
     library,
 )
 from genrec.errors import ClipTooLarge, FileMissing
@@ -76,7 +76,7 @@ def import_file(
         typer.Argument(help="List from `export` or /library export, or of names alone."),
     ],
     scope: Annotated[
-        str, typer.Option(help="Scope of the new tracks.", metavar="SCOPE", callback=_known_scope)
+        str, typer.Option(help="Scope of the new tracks.", metavar="SCOPE", callback=known_scope)
     ] = "library",
     as_json: AsJson = False,
 ) -> None:

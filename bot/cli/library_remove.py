@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from bot.cli.library import AsJson, _catalogue, _known_scope
+from bot.cli.library import AsJson, _catalogue, known_scope
 from bot.cli.library_duplicates import library
 from bot.cli.library_folders import _forget
 from genrec.errors import InputRefused
@@ -36,7 +36,7 @@ def remove(
         typer.Option(metavar="DIR", help="Remove the tracks of a folder, as `library forget`."),
     ] = None,
     scope: Annotated[
-        str, typer.Option(help="Scope of the tracks.", metavar="SCOPE", callback=_known_scope)
+        str, typer.Option(help="Scope of the tracks.", metavar="SCOPE", callback=known_scope)
     ] = "library",
     yes: Annotated[
         bool, typer.Option("--yes", help="Do not ask before the tracks of a search are removed.")

@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 
 from bot.cli import (
     backup,
+    genre_commands,
     library,
     library_lists,
     library_remove,
@@ -31,7 +32,7 @@ from genrec.errors import CatalogueError, GenrecError
 ASK, LIBRARY, BOT, TRAINING = "Ask", "Library", "Bot", "Training"
 # Commands that print unknown settings; `run` logs them and `doctor` lists them.
 WITH_SETTINGS = (
-    "recommend", "genre", "index", "library", "backup", "restore", "demo", "sync",
+    "recommend", "genre", "genres", "index", "library", "backup", "restore", "demo", "sync",
 )  # fmt: skip
 NO_WINDOWS = (
     "genrec runs on Linux and macOS, not on Windows: install it in the Windows Subsystem for Linux"
@@ -140,6 +141,7 @@ def genre(source: Source, preset: PresetOption = None, as_json: AsJson = False) 
 
 app.command("index", rich_help_panel=LIBRARY)(library.index)
 app.add_typer(library_remove.library, name="library", rich_help_panel=LIBRARY)
+app.add_typer(genre_commands.genres, name="genres", rich_help_panel=LIBRARY)
 app.command(rich_help_panel=LIBRARY)(backup.backup)
 app.command(rich_help_panel=LIBRARY)(backup.restore)
 

@@ -33,6 +33,7 @@ from db.generations import UNKNOWN_ARTIST, KnownTrack, NewTrack
 from db.known_clips import known_clip
 from db.list_writers import Format
 from db.quality import file_quality
+from db.tags import match_label
 from db.tracks import LIBRARY, guild_scope
 from genrec.fingerprint import RecordingMatcher
 from genrec.types import Track
@@ -40,6 +41,7 @@ from genrec.types import Track
 _MAX_CHOICES = 25
 _MAX_EXPORTED = 10_000
 _MAX_NAME = 200
+_MAX_GENRE = 40
 _MAX_PAGE = 10_000
 
 
@@ -78,6 +80,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         link="A link to a track, instead of a file",
         title="Title of the track",
         artist="Artist of the track",
+        genre="Genre in your own words",
     )
     async def add(
         self,
@@ -86,15 +89,15 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         link: str | None = None,
         title: str | None = None,
         artist: str | None = None,
+        genre: app_commands.Range[str, 1, 40] | None = None,
     ) -> None:
         """Handle /library add: analyse a clip and add it to the guild's tracks."""
         guild_id = require_manage_guild(interaction)
         checked = self._sources.check(one_source(clip, link))
         responder = InteractionResponder(interaction, private=True)
         localizer = Localizer(self._translations, interaction.locale)
-        handler = self._adding(
-            checked, localizer, guild_id, interaction.user.id, title or "", artist or ""
-        )
+        names = (title or "", artist or "", clean(genre or "", _MAX_GENRE))
+        handler = self._adding(checked, localizer, guild_id, interaction.user.id, names)
         await self._runner.run(responder, "library add", handler, link=checked.is_link)
 
     def _adding(
@@ -103,10 +106,10 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         localizer: Localizer,
         guild_id: int,
         user_id: int,
-        title: str,
-        artist: str,
+        names: tuple[str, str, str],
     ) -> Handler:
-        scope = guild_scope(guild_id)
+        scope, (title, artist, genre) = guild_scope(guild_id), names
+        label = match_label(genre, self._recommender.preset.labels)
 
         async def handle(progress: Progress) -> Response:
             async with self._sources.fetch(source, owner=guild_id) as clip:
@@ -120,6 +123,8 @@ class Library(commands.GroupCog, name="library", description="This server's trac
                 artist=clean(artist or clip.artist, _MAX_NAME),
                 source=clip.source,
                 content=clip.sha256,
+                genre=label or genre,
+                label=label,
                 added_by=user_id,
             )
             progress.now("comparing")
@@ -342,7 +347,11 @@ def _again(new: NewTrack, known: KnownTrack, title: str, artist: str) -> NewTrac
     )
     if known.source == new.source and known.content != new.content:
         return track  # the link leads to another file now
-    return replace(track, content=known.content, genre=known.genre, label=known.label)
+    if track.tagged:
+        return replace(track, content=known.content)
+    return replace(
+        track, content=known.content, genre=known.genre, label=known.label, tagged=known.tagged
+    )
 
 
 def _added(localizer: Localizer, track: NewTrack, known: KnownTrack | None) -> ui.LayoutView:

@@ -31,7 +31,9 @@ class Privacy(commands.GroupCog, name="privacy", description="Data stored about 
     async def show(self, interaction: discord.Interaction) -> None:
         """Handle /privacy show: send counts of the data stored about the user."""
         data = await count_user_data(self._db, interaction.user.id)
-        counts = StoredCounts(data.votes, data.tracks_added, data.pending_replies)
+        counts = StoredCounts(
+            data.votes, data.tracks_added, data.pending_replies, data.clips_taught
+        )
         localizer = Localizer(self._translations, interaction.locale)
         await respond(interaction, pages.privacy(localizer, counts))
 

@@ -12,6 +12,7 @@ from bot.i18n import Localizer
 from bot.jobs.excerpts import Excerpts
 from bot.jobs.nearest_track import NearestTrack
 from bot.jobs.runner import Response
+from bot.own_genre_cache import OwnGenreCache
 from bot.recommender import SCOPES, Recommender
 from bot.ui import answer, compact, picture_text
 from bot.ui.custom_ids import DetailsSource, response_key
@@ -62,9 +63,11 @@ class Layouts:
         draw: DrawPicture,
         excerpts: Excerpts,
         nearest: NearestTrack | None = None,
+        own: OwnGenreCache | None = None,
     ) -> None:
         self._recommender = recommender
         self._excerpts = excerpts
+        self._own = own
         self._draw = draw
         self._nearest = nearest
 
@@ -82,6 +85,8 @@ class Layouts:
             await self._recommender.catalogue.details(_shown(rec)),
             self._excerpts.offered(neighbour.track for neighbour in rec.tracks),
         )
+        if not isinstance(about, Track):
+            rec = await self._with_words(rec, about, options)
         if options.compact:
             source = DetailsSource(track_id=seed.id) if seed else DetailsSource(sha256=sha256)
             view = compact.recommendation(
@@ -102,11 +107,20 @@ class Layouts:
     ) -> Response:
         """Return the response with the genre of a clip."""
         alt, files = await self._picture(about, name, options)
+        rec = await self._with_words(rec, about, options)
         view = partial(
             answer.genre, options.localizer, rec, key=response_key(_ids(rec)), name=name,
             analyzed_s=about.analyzed_s,
         )  # fmt: skip
         return Response(view(picture=alt), files, without_files=view)
+
+    async def _with_words(
+        self, rec: Recommendation, analysis: Analysis, options: RequestOptions
+    ) -> Recommendation:
+        """Add the clip's genres in the words of the libraries that the user may see."""
+        if self._own is None:
+            return rec
+        return replace(rec, words=await self._own.words(options.visible, analysis.embedding))
 
     async def _picture(
         self,

@@ -50,9 +50,17 @@ class ClipFinder:
         self._sources = sources
 
     async def asked(
-        self, message: discord.Message, *, own_id: int, direct: bool = False, sniff: bool = True
+        self,
+        message: discord.Message,
+        *,
+        own_id: int,
+        direct: bool = False,
+        sniff: bool = True,
+        most: int = MAX_CLIPS,
     ) -> MessageClips:
         """Return the clips of a message that a user asks about, else of the one it replies to.
+
+        ``most`` is the largest number of clips.
 
         ``direct`` is for a direct message to the bot, where a reply to the bot's own message is no
         request about its clip. Without ``sniff``, uploads of unknown kind count as clips.
@@ -65,14 +73,18 @@ class ClipFinder:
         certain, other = await self._clips(message, own_id, sniff=sniff)
         if certain or not _is_reply(message):
             return _some(
-                certain or other, RequestDeclined("how_to_ask" if direct else "nothing_in_message")
+                certain or other,
+                RequestDeclined("how_to_ask" if direct else "nothing_in_message"),
+                most,
             )
         replied = await _replied_message(message, own_id, direct=direct)
         if replied is None or _is_hidden(replied):
-            return _some(other, RequestDeclined("reply_hidden"))
+            return _some(other, RequestDeclined("reply_hidden"), most)
         theirs, rest = await self._clips(replied, own_id, sniff=sniff)
         return _some(
-            theirs or other or rest, RequestDeclined("how_to_ask" if direct else "nothing_in_reply")
+            theirs or other or rest,
+            RequestDeclined("how_to_ask" if direct else "nothing_in_reply"),
+            most,
         )
 
     async def uploaded(self, message: discord.Message, *, own_id: int) -> MessageClips:
@@ -114,14 +126,14 @@ class ClipFinder:
         return [upload for upload, is_sound in zip(uploads, results, strict=True) if is_sound]
 
 
-def _limited(sources: Iterable[Attachment | str]) -> MessageClips:
+def _limited(sources: Iterable[Attachment | str], most: int = MAX_CLIPS) -> MessageClips:
     unique = tuple(dict.fromkeys(sources))
-    return MessageClips(unique[:MAX_CLIPS], max(0, len(unique) - MAX_CLIPS))
+    return MessageClips(unique[:most], max(0, len(unique) - most))
 
 
-def _some(sources: Iterable[Attachment | str], refusal: RequestDeclined) -> MessageClips:
+def _some(sources: Iterable[Attachment | str], refusal: RequestDeclined, most: int) -> MessageClips:
     """Return the clips; raise the refusal if there are none."""
-    clips = _limited(sources)
+    clips = _limited(sources, most)
     if not clips.sources:
         raise refusal
     return clips

@@ -29,6 +29,7 @@ from db.ingest.analyze import require_music
 from db.ingest.file_kinds import LeftOutReason
 from db.ingest.report import FileResult, count_files, file_rows
 from db.ingest.run import IngestJob, IngestProgress, IngestReport, ingest
+from db.taught_genres import is_tagged
 from db.tracks import LIBRARY, guild_scope
 from genrec.errors import GenrecError, InputRefused
 from genrec.types import Track
@@ -210,6 +211,7 @@ class Reindexing:
             source=track.source,
             content=clip.sha256,
         )
+        new = replace(new, tagged=await is_tagged(self._db, track.id))
         await self._catalogue.add(scope, self._preset.model_id, [new])
         return None
 

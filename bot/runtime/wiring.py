@@ -16,6 +16,7 @@ from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
 from bot.cogs.about import About, BotInfo
 from bot.cogs.exports import Exports
+from bot.cogs.genres import Genres
 from bot.cogs.library import Library
 from bot.cogs.listen import Listen
 from bot.cogs.permission_watch import PermissionWatch
@@ -42,7 +43,9 @@ from bot.jobs.options import OptionsResolver
 from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.reindex import Reindexing
 from bot.jobs.runner import RequestRunner
+from bot.jobs.teaching import Teacher
 from bot.metrics import Metrics
+from bot.own_genre_cache import OwnGenreCache
 from bot.runtime.exported_state import export_state, report_connected
 from bot.runtime.instance_lock import instance_lock
 from bot.runtime.resources import OpenPool, Resources, open_recommender
@@ -162,7 +165,12 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
     settings, preset = app.resources.settings, app.resources.preset
     excerpts = Excerpts(pool=pool, db=db, enabled=settings.excerpts)
     nearest = NearestTrack(pool=pool, db=db, recommender=recommender)
-    layouts = Layouts(recommender=recommender, draw=app.draw, excerpts=excerpts, nearest=nearest)
+    own = OwnGenreCache(
+        index=recommender.index, db=db, labels=preset.labels, dimension=preset.dimension
+    )
+    layouts = Layouts(
+        recommender=recommender, draw=app.draw, excerpts=excerpts, nearest=nearest, own=own
+    )
     handlers = RequestHandlers(sources=app.sources, recommender=recommender, layouts=layouts)
     starter = StarterPolicy(index=recommender.index, db=db, policy=settings.starter)
     options = OptionsResolver(
@@ -243,6 +251,20 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             reindexing=reindexing,
             translations=app.translations,
             admin_guilds=settings.admin_servers,
+        ),
+        Genres(
+            db=db,
+            model_id=preset.model_id,
+            runner=app.runner,
+            sources=app.sources,
+            clips=clips,
+            teacher=Teacher(
+                sources=app.sources, recommender=recommender, own=own, limits=app.limits
+            ),
+            own=own,
+            errors=app.errors,
+            translations=app.translations,
+            recovery=app.recovery,
         ),
         server_settings,
         Welcome(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from io import BytesIO
 
 import discord
@@ -27,13 +26,14 @@ from bot.ui.components import (
     track_names,
 )
 from bot.ui.custom_ids import MAX_KEY
+from bot.ui.genre_pages import words_line
 from bot.ui.markdown import escape
 from bot.ui.music_lines import full_line, tempo_and_key
 from bot.ui.origin import origin
 from bot.ui.reasons import GENRES_SHOWN, reason_text
 from bot.ui.track_links import SEARCH_LINKS, TrackLinks, title_link
 from genrec.names import artist_key
-from genrec.types import GenreScore, Neighbour, Recommendation, Track
+from genrec.types import Neighbour, Recommendation, Track
 
 PICTURE_NAME = "spectrogram.png"
 # Most characters of a name and of a link, tried in turn until the message fits. Some scripts take
@@ -63,9 +63,7 @@ def recommendation(
     seed, in the user's language.
     """
     if seed is None:
-        head = genre_block(
-            localizer, rec.scores, unsure=rec.unsure, name=name, analyzed_s=analyzed_s
-        )
+        head = genre_block(localizer, rec, name=name, analyzed_s=analyzed_s)
         colour = genre_colour(rec.genre, unsure=rec.unsure)
     else:
         head, colour = seed_block(localizer, seed), genre_colour(seed.genre, unsure=False)
@@ -101,7 +99,7 @@ def genre(
     picture: str = "",
 ) -> ui.LayoutView:
     """Return the response to /genre."""
-    head = genre_block(localizer, rec.scores, unsure=rec.unsure, name=name, analyzed_s=analyzed_s)
+    head = genre_block(localizer, rec, name=name, analyzed_s=analyzed_s)
     items: list[Item] = [text(_with_music(localizer, head, rec))]
     if picture:
         items.append(gallery(picture))
@@ -126,22 +124,22 @@ def genre_colour(label: str | None, *, unsure: bool) -> int:
 
 
 def genre_block(
-    localizer: Localizer,
-    scores: Sequence[GenreScore],
-    *,
-    unsure: bool,
-    name: str,
-    analyzed_s: float | None,
+    localizer: Localizer, rec: Recommendation, *, name: str, analyzed_s: float | None
 ) -> str:
-    """Return the genre as a heading, the clip's name, and bars for the most probable genres."""
+    """Return the genre as a heading, the clip's name, and bars for the most probable genres.
+
+    The last line has the genres in the words of the library, if there are any.
+    """
     lines = [_analyzed(localizer, name, analyzed_s)]
-    labels = [genre_name(localizer, score.label) for score in scores[:GENRES_SHOWN]]
+    labels = [genre_name(localizer, score.label) for score in rec.scores[:GENRES_SHOWN]]
     if labels:
         first = labels[0]
-        lines.insert(0, "## " + (localizer("answer.unsure", genre=first) if unsure else first))
-        labels[0] = first if unsure else f"**{first}**"
-    for score, label in zip(scores, labels, strict=False):
+        lines.insert(0, "## " + (localizer("answer.unsure", genre=first) if rec.unsure else first))
+        labels[0] = first if rec.unsure else f"**{first}**"
+    for score, label in zip(rec.scores, labels, strict=False):
         lines.append(f"{bar(score.probability)} {label} {percent(localizer, score.probability)}")
+    if own := words_line(localizer, rec.words):
+        lines.append(own)
     return "\n".join(lines)
 
 

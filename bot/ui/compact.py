@@ -24,6 +24,7 @@ from bot.ui.components import (
     text,
 )
 from bot.ui.custom_ids import DetailsSource, details_id
+from bot.ui.genre_pages import words_line
 from bot.ui.markdown import clean, cut, escape_width, width
 from bot.ui.music_lines import short_line
 from bot.ui.origin import origin
@@ -103,6 +104,8 @@ def _genre_lines(localizer: Localizer, rec: Recommendation, name: str) -> str:
         lines = ["## " + localizer("answer.unsure", genre=first), small(" · ".join(named))]
     elif named:
         lines = ["## " + named[0], small(" · ".join(named[1:]))]
+    if own := words_line(localizer, rec.words):
+        lines.append(small(own))
     shown_as = escape_width(name, NAME_WIDTH)
     clip = f"**{shown_as}**" if shown_as else localizer("answer.your_clip")
     lines.append(small(localizer("answer.like", title=clip) if rec.tracks else clip))

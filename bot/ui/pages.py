@@ -43,6 +43,9 @@ ADMINS = (
     "library export",
     "library import",
     "library duplicates",
+    "genres teach",
+    "genres list",
+    "genres forget",
     "settings",
     "reindex",
 )
@@ -86,6 +89,7 @@ class StoredCounts:
     votes: int = 0
     tracks: int = 0
     requests: int = 0
+    clips: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +205,7 @@ def about(localizer: Localizer, facts: AboutFacts) -> ui.LayoutView:
 def privacy(localizer: Localizer, stored: StoredCounts) -> ui.LayoutView:
     """Return the page of /privacy show: stored data in general, and counts for this user."""
     counts = {"votes": stored.votes, "tracks": stored.tracks, "jobs": stored.requests}
+    counts["taught"] = stored.clips
     own = [localizer(f"privacy.{key}", count=count) for key, count in counts.items() if count]
     lines = [
         f"## {localizer('privacy.title')}",

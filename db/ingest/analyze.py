@@ -126,6 +126,7 @@ class FileAnalyzer:
                 content=content,
                 size=before.size,
                 mtime_ns=before.mtime_ns,
+                tagged=bool(genre),
                 details=tags.details,
             )
         analysis = await self._analyze(path)

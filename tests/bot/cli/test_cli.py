@@ -28,7 +28,7 @@ from tests.repository import ROOT
 from tests.synth import STYLES, music, write
 
 KEYS = {
-    *("model_id", "genre", "unsure", "scores", "tracks", "known", "note", "timings_ms"),
+    *("model_id", "genre", "unsure", "scores", "words", "tracks", "known", "note", "timings_ms"),
     *("music", "music_probability", "description"),
 }
 # Quiet and dense music: codecs change these embeddings most.

@@ -21,7 +21,17 @@ from tests.bot.end_to_end.fakes import FakePool, make_preset, opener
 
 OPENAPI = Path(__file__).resolve().parents[4] / "shared" / "discord" / "openapi.json"
 WAV = b"RIFF" + bytes(2000)
-COMMANDS = ("recommend", "genre", "library", "reindex", "settings", "about", "privacy", "help")
+COMMANDS = (
+    "recommend",
+    "genre",
+    "genres",
+    "library",
+    "reindex",
+    "settings",
+    "about",
+    "privacy",
+    "help",
+)
 
 
 def clip(name: str = "clip.wav", data: bytes = WAV, **lies: object) -> Upload:

@@ -1,0 +1,216 @@
+"""Genres of the libraries' own, learned in the background and kept in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from db.catalogue_rows import CatalogueRows
+from db.connection import Database
+from db.index.live import LiveIndex
+from db.tagging.genre_names import genre_key, genre_names, usual_spelling
+from db.taught_genres import tagged_tracks, taught_clips, taught_version
+from db.tracks import STARTER
+from genrec.errors import GenrecError
+from genrec.own_genres import GenreExamples, OwnGenres, fit_genres
+from genrec.types import GenreScore
+
+Float = NDArray[np.float32]
+log = logging.getLogger(__name__)
+
+SHOWN_FROM = 0.3
+"""Smallest probability of a genre that an answer shows."""
+MOST_SHOWN = 2
+MAX_GENRES = 80
+"""Most genres of a library: those with the most tracks."""
+MAX_TRACKS = 120
+"""Most tracks of a genre that are learned from, spread over the library."""
+_REFRESH_S = 60.0
+_PATIENCE_S = 2.0  # that the first request waits
+_MAX_CACHED = 200  # libraries
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Learned:
+    """Learned genres; ``revision`` is that of the index, ``taught`` that of the taught clips."""
+
+    learned: OwnGenres
+    revision: int
+    taught: tuple[int, int]
+    at: float
+
+
+class OwnGenreCache:
+    """Learned genres by scope: the operator's library, and each server's.
+
+    They are learned again in the background: at once after a genre was taught or forgotten, and
+    after a minute at the earliest when tracks have changed. Meanwhile the old ones serve.
+    """
+
+    def __init__(
+        self, *, index: LiveIndex, db: Database, labels: Sequence[str], dimension: int
+    ) -> None:
+        self._index = index
+        self._db = db
+        self._labels = frozenset(map(genre_key, labels))
+        self._dimension = dimension
+        self._entries: OrderedDict[str, _Learned] = OrderedDict()
+        self._learning: dict[str, asyncio.Task[_Learned]] = {}
+
+    async def words(
+        self, scopes: Iterable[str], embedding: Float, *, patient: bool = False
+    ) -> tuple[GenreScore, ...]:
+        """Return the probable genres of a clip in the words of the scopes, at most two.
+
+        Without any, or while they are learned for the first time, nothing is returned. ``patient``
+        waits for that. An error is logged, because an answer is complete without them.
+        """
+        best: dict[str, GenreScore] = {}
+        for scope in scopes:
+            if scope == STARTER:
+                continue
+            try:
+                learned = await self.learned(scope, patient=patient)
+            except GenrecError as error:
+                log.warning("own genres not learned: %s: %s", scope, error)
+                continue
+            for score in learned.scores(embedding) if learned is not None else ():
+                known = best.get(genre_key(score.label))
+                if known is None or known.probability < score.probability:
+                    best[genre_key(score.label)] = score
+        shown = [score for score in best.values() if score.probability >= SHOWN_FROM]
+        return tuple(sorted(shown, key=lambda score: -score.probability)[:MOST_SHOWN])
+
+    async def learned(self, scope: str, *, patient: bool = False) -> OwnGenres | None:
+        """Return the learned genres of a scope; None while the first are learned.
+
+        ``patient`` waits until they are those of the current tracks and taught clips.
+        """
+        revision = (await self._index.rows()).revision
+        taught = await taught_version(self._db, scope)
+        known = self._entries.get(scope)
+        if known is not None and (known.revision, known.taught) == (revision, taught):
+            self._entries.move_to_end(scope)
+            return known.learned
+        new_words = known is None or known.taught != taught
+        if known is not None and not patient and not new_words:
+            if time.monotonic() - known.at >= _REFRESH_S:
+                _ = self._start(scope)
+            return known.learned
+        task = self._start(scope)
+        done, _ = await asyncio.wait([task], timeout=None if patient else _PATIENCE_S)
+        if done:
+            return task.result().learned
+        return known.learned if known is not None else None
+
+    def _start(self, scope: str) -> asyncio.Task[_Learned]:
+        task = self._learning.get(scope)
+        if task is None:
+            task = self._learning[scope] = asyncio.create_task(self._learn(scope))
+            task.add_done_callback(lambda done: self._finish(scope, done))
+        return task
+
+    def _finish(self, scope: str, task: asyncio.Task[_Learned]) -> None:
+        self._learning.pop(scope, None)
+        if task.cancelled():
+            return
+        if (error := task.exception()) is not None:
+            log.info("own genres not learned: %s: %s", scope, error)
+            return
+        self._entries[scope] = task.result()
+        self._entries.move_to_end(scope)
+        while len(self._entries) > _MAX_CACHED:
+            self._entries.popitem(last=False)
+
+    async def _learn(self, scope: str) -> _Learned:
+        taught = await taught_version(self._db, scope)
+        rows = await self._index.rows()
+        tags = await tagged_tracks(self._db, scope, rows.model_id)
+        clips = await taught_clips(self._db, scope, rows.model_id, self._dimension)
+        learned = await asyncio.to_thread(_fit, rows, tags, clips, self._labels, self._dimension)
+        return _Learned(learned, rows.revision, taught, time.monotonic())
+
+
+def _fit(
+    rows: CatalogueRows,
+    tags: Sequence[tuple[int, str]],
+    clips: Sequence[tuple[str, Float]],
+    labels: frozenset[str],
+    dimension: int,
+) -> OwnGenres:
+    """Learn the genres of tags and clips; genres that the preset has itself are left out."""
+    tracks, spellings = _tracks_by_genre(tags, labels)
+    taught = {genre_key(name): name for name, _ in clips}
+    counts = {key: len(tracks.get(key, ())) for key in {**tracks, **taught}}
+    by_size = sorted(counts, key=lambda key: (key not in taught, -counts[key], key))
+    keys = by_size[:MAX_GENRES]
+    place = {key: g for g, key in enumerate(keys)}
+    chosen = {key: _spread(tracks.get(key, []), MAX_TRACKS) for key in keys}
+    ids = np.array(sorted({i for group in chosen.values() for i in group}), dtype=np.int64)
+    order = np.argsort(rows.ids, kind="stable")
+    found = np.searchsorted(rows.ids[order], ids)
+    there = found < len(order)
+    there[there] = rows.ids[order][found[there]] == ids[there]
+    ids, at = ids[there], order[found[there]]
+    members = np.zeros((len(ids) + len(clips), len(keys)), dtype=bool)
+    for key, group in chosen.items():
+        members[: len(ids), place[key]] = np.isin(ids, group)
+    for number, (name, _) in enumerate(clips, len(ids)):
+        if genre_key(name) in place:
+            members[number, place[genre_key(name)]] = True
+    vectors = [vector for _, vector in clips]
+    taught_rows = np.array(vectors, dtype=np.float32).reshape(len(clips), dimension)
+    library = rows.matrix[at].reshape(len(at), dimension)
+    return fit_genres(
+        GenreExamples(
+            names=[taught.get(key) or usual_spelling(spellings[key]) for key in keys],
+            matrix=np.concatenate([library, taught_rows]),
+            members=members,
+            artists=_artists(rows, at, len(clips)),
+            taught=np.array([key in taught for key in keys], dtype=bool),
+            others=rows.matrix[rows.allowed((STARTER,))].reshape(-1, dimension),
+        )
+    )
+
+
+def _tracks_by_genre(
+    tags: Sequence[tuple[int, str]], labels: frozenset[str]
+) -> tuple[Mapping[str, list[int]], Mapping[str, list[str]]]:
+    """Return the track ids and the spellings of each genre in the tags, by `genre_key`."""
+    tracks: dict[str, list[int]] = {}
+    spellings: dict[str, list[str]] = {}
+    parsed: dict[str, tuple[str, ...]] = {}
+    for track_id, tag in tags:
+        if tag not in parsed:
+            parsed[tag] = genre_names(tag)
+        for name in parsed[tag]:
+            key = genre_key(name)
+            if key not in labels:
+                tracks.setdefault(key, []).append(track_id)
+                spellings.setdefault(key, []).append(name)
+    return tracks, spellings
+
+
+def _spread(ids: Sequence[int], most: int) -> Sequence[int]:
+    """Return at most so many ids, at equal distances."""
+    if len(ids) <= most:
+        return ids
+    return [ids[i * len(ids) // most] for i in range(most)]
+
+
+def _artists(rows: CatalogueRows, at: NDArray[np.intp], clips: int) -> NDArray[np.int64]:
+    """Return a number for each artist; unknown artists and clips have numbers of their own."""
+    codes = rows.artists.codes[at].astype(np.int64)
+    unknown = np.array([not name for name in rows.artists.names], dtype=bool)
+    if unknown.any():
+        alone = unknown[codes]
+        codes[alone] = -1 - np.arange(int(alone.sum()))
+    first = len(rows.artists.names)
+    return np.concatenate([codes, np.arange(first, first + clips)])

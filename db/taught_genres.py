@@ -1,0 +1,171 @@
+"""Genres of a scope's own: genre tags of its tracks, and genres that were taught with clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from db.connection import Database, SqlSession
+from db.tagging.genre_names import genre_key
+from db.vectors import is_sound_vector, pack_vector, unpack_vector
+from genrec.errors import InputRefused
+
+MAX_TAUGHT = 50
+"""Most genres that are taught in one scope."""
+MAX_CLIPS = 10
+"""Most clips of a genre that is taught."""
+
+
+class TooManyGenres(InputRefused):
+    """Raised for a further genre in a scope that has as many as it may."""
+
+    code = "too_many_genres"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TaughtClip:
+    """A clip that teaches a genre; only its hash and embedding, float32 (d,), are stored."""
+
+    content: str
+    embedding: NDArray[np.float32]
+    added_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """The result of `teach`: clips of the genre now, new ones, and those beyond `MAX_CLIPS`."""
+
+    name: str
+    clips: int
+    added: int
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaughtGenre:
+    """A genre that was taught; ``clips`` counts those of the model, ``others`` of other models."""
+
+    name: str
+    clips: int
+    others: int
+
+
+async def teach(
+    db: Database, scope: str, model_id: str, name: str, clips: Sequence[TaughtClip]
+) -> Taught:
+    """Store clips of a genre, which is new or has this name in any spelling.
+
+    Raises
+    ------
+    TooManyGenres
+        The scope has `MAX_TAUGHT` genres.
+    """
+    folded = genre_key(name)
+    async with db.transaction() as tx:
+        row = await _find(tx, scope, folded)
+        if row is None:
+            count = await tx.number("SELECT count(*) FROM taught_genre WHERE scope = ?", (scope,))
+            if count >= MAX_TAUGHT:
+                raise TooManyGenres(
+                    f"This library has {count} taught genres, the most it may have: forget one"
+                    " first."
+                )
+            await tx.run(
+                "INSERT INTO taught_genre (scope, name, folded) VALUES (?, ?, ?)",
+                (scope, name, folded),
+            )
+            row = await _find(tx, scope, folded)
+        assert row is not None
+        genre_id, shown = row
+        known = await _contents(tx, genre_id, model_id)
+        new = {clip.content: clip for clip in clips if clip.content not in known}
+        chosen = list(new.values())[: max(0, MAX_CLIPS - len(known))]
+        await tx.many(
+            "INSERT INTO taught_clip (genre_id, content, model_id, vector, added_by)"
+            " VALUES (?, ?, ?, ?, ?)",
+            [
+                (genre_id, clip.content, model_id, pack_vector(clip.embedding), clip.added_by)
+                for clip in chosen
+            ],
+        )
+    return Taught(shown, len(known) + len(chosen), len(chosen), len(new) - len(chosen))
+
+
+async def forget_genre(db: Database, scope: str, name: str) -> str | None:
+    """Delete a taught genre with its embeddings; return its name, or None if there is none."""
+    async with db.transaction() as tx:
+        row = await _find(tx, scope, genre_key(name))
+        if row is None:
+            return None
+        await tx.run("DELETE FROM taught_genre WHERE id = ?", (row[0],))
+    return row[1]
+
+
+async def taught_genres(db: Database, scope: str, model_id: str) -> list[TaughtGenre]:
+    """Return the taught genres of a scope, sorted by name."""
+    rows = await db.all(
+        "SELECT g.name, total(c.model_id = ?2), total(c.model_id <> ?2) FROM taught_genre AS g"
+        " LEFT JOIN taught_clip AS c ON c.genre_id = g.id WHERE g.scope = ?1"
+        " GROUP BY g.id ORDER BY g.folded",
+        (scope, model_id),
+    )
+    return [TaughtGenre(name, int(clips), int(others)) for name, clips, others in rows]
+
+
+async def taught_clips(
+    db: Database, scope: str, model_id: str, dimension: int
+) -> list[tuple[str, NDArray[np.float32]]]:
+    """Return the embeddings of a scope's taught clips, each with the genre's name."""
+    rows = await db.all(
+        "SELECT g.name, c.vector FROM taught_genre AS g JOIN taught_clip AS c ON c.genre_id = g.id"
+        " WHERE g.scope = ? AND c.model_id = ? ORDER BY c.id",
+        (scope, model_id),
+    )
+    return [(name, unpack_vector(v)) for name, v in rows if is_sound_vector(v, dimension)]
+
+
+async def taught_version(db: Database, scope: str) -> tuple[int, int]:
+    """Return a value that changes with every change of a scope's taught genres."""
+    row = await db.one(
+        "SELECT coalesce(max(c.id), 0), count(*) FROM taught_genre AS g"
+        " JOIN taught_clip AS c ON c.genre_id = g.id WHERE g.scope = ?",
+        (scope,),
+    )
+    return (0, 0) if row is None else (int(row[0]), int(row[1]))
+
+
+async def tagged_tracks(db: Database, scope: str, model_id: str) -> list[tuple[int, str]]:
+    """Return the id and the genre tag of a scope's active tracks that have one."""
+    rows = await db.all(
+        "SELECT e.track_id, e.genre FROM generation AS g JOIN entry AS e ON e.generation_id = g.id"
+        " WHERE g.state = 'active' AND g.scope = ? AND g.model_id = ? AND e.tagged = 1"
+        " AND e.gone_at IS NULL ORDER BY e.track_id",
+        (scope, model_id),
+    )
+    return [(track_id, genre) for track_id, genre in rows]
+
+
+async def is_tagged(db: Database, track_id: int) -> bool:
+    """Return whether a track's genre is from a tag or a person, in any generation."""
+    return bool(
+        await db.number(
+            "SELECT coalesce(max(tagged), 0) FROM entry WHERE track_id = ?", (track_id,)
+        )
+    )
+
+
+async def _find(tx: SqlSession, scope: str, folded: str) -> tuple[int, str] | None:
+    row = await tx.one(
+        "SELECT id, name FROM taught_genre WHERE scope = ? AND folded = ?", (scope, folded)
+    )
+    return None if row is None else (int(row[0]), str(row[1]))
+
+
+async def _contents(tx: SqlSession, genre_id: int, model_id: str) -> set[str]:
+    rows = await tx.all(
+        "SELECT content FROM taught_clip WHERE genre_id = ? AND model_id = ?", (genre_id, model_id)
+    )
+    return {content for (content,) in rows}
