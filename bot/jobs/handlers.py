@@ -38,7 +38,8 @@ class RequestHandlers:
 
         async def handle(progress: Progress) -> Response:
             started = time.monotonic()
-            if await self._recommender.is_empty((*options.scopes, *options.fallback)):
+            chosen = await options.with_scopes()
+            if await self._recommender.is_empty((*chosen.scopes, *chosen.fallback)):
                 raise RequestDeclined("library_empty")
             try:
                 async with self._sources.fetch(source, owner=progress.request.guild_id) as clip:
@@ -52,16 +53,16 @@ class RequestHandlers:
             rec = await self._recommender.recommend(
                 analysis,
                 clip=clip,
-                k=options.count,
-                genre=options.genre,
-                music=options.music,
-                scopes=options.scopes,
-                fallback=options.fallback,
+                k=chosen.count,
+                genre=chosen.genre,
+                music=chosen.music,
+                scopes=chosen.scopes,
+                fallback=chosen.fallback,
             )
             if not rec.music:
                 return _no_music(rec, clip, analysis, options.localizer, watched=watched)
             return await self._layouts.recommendation(
-                _timed(rec, started), options, about=analysis, name=clip.title, sha256=clip.sha256
+                _timed(rec, started), chosen, about=analysis, name=clip.title, sha256=clip.sha256
             )
 
         if source.song is None:
@@ -127,6 +128,7 @@ class RequestHandlers:
 
     async def _like(self, seed: Track, options: RequestOptions, *, named: bool = False) -> Response:
         """Return the tracks similar to ``seed``; with ``named``, a link led to it by its name."""
+        options = await options.with_scopes()
         rec = await self._recommender.like(
             seed,
             k=options.count,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -14,6 +14,7 @@ from bot.jobs.nearest_track import NearestTrack
 from bot.jobs.runner import Response
 from bot.own_genre_cache import OwnGenreCache
 from bot.recommender import SCOPES, Recommender
+from bot.starter_policy import ScopeChoice
 from bot.ui import answer, compact, picture_text
 from bot.ui.custom_ids import DetailsSource, response_key
 from bot.ui.spectrogram_image import Picture
@@ -24,6 +25,7 @@ from genrec.types import Analysis, Neighbour, Recommendation, Track
 
 DrawPicture = Callable[[Analysis, Analysis | None], Picture | None]
 """Draws a clip's analysis, and below it that of the nearest track if there is one."""
+ChooseScopes = Callable[[], Awaitable[ScopeChoice]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class RequestOptions:
     """Options of one request; ``localizer`` is of the user's locale.
 
     ``compact`` chooses the compact layout for the tracks. ``fallback`` are the scopes that are
-    searched if ``scopes`` hold nothing similar enough.
+    searched if ``scopes`` hold nothing similar enough. ``choose`` returns both; it needs the
+    database, so it waits until the request is acknowledged.
     """
 
     localizer: Localizer
@@ -42,6 +45,14 @@ class RequestOptions:
     links: LinkChoice = DEFAULT_LINKS
     compact: bool = False
     fallback: tuple[str, ...] = ()
+    choose: ChooseScopes | None = None
+
+    async def with_scopes(self) -> RequestOptions:
+        """Return the options with the scopes of the policy, for the handler of a request."""
+        if self.choose is None:
+            return self
+        choice = await self.choose()
+        return replace(self, scopes=choice.scopes, fallback=choice.fallback, choose=None)
 
     @property
     def visible(self) -> tuple[str, ...]:

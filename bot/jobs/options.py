@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import discord
 from discord import app_commands
@@ -76,7 +77,6 @@ class OptionsResolver:
         if settings.allowed_role is not None:
             require_role(user, frozenset({settings.allowed_role}))
         localizer = Localizer(self._translations, locale)
-        choice = await self._starter.choose(guild_id, settings.starter)
         return RequestOptions(
             localizer=localizer,
             count=count or settings.default_count,
@@ -84,8 +84,8 @@ class OptionsResolver:
             music=_wish(localizer, tempo, key),
             links=self._links.of_guild(settings.link_site, settings.link_template),
             compact=guild_id is not None and is_compact(settings, self._compact),
-            scopes=choice.scopes,
-            fallback=choice.fallback,
+            scopes=scopes_of(guild_id),
+            choose=partial(self._starter.choose, guild_id, settings.starter),
         )
 
     async def private(self, guild_id: int | None, chosen: bool | None) -> bool:
