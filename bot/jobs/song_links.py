@@ -80,6 +80,7 @@ class SongLinks:
         self, link: SongLink, options: RequestOptions, progress: Progress
     ) -> _FoundSong:
         """Return the song of a link with its match; raise RequestDeclined if there is no song."""
+        options = await options.with_scopes()
         if await self._recommender.is_empty((*options.scopes, *options.fallback)):
             raise RequestDeclined("library_empty")
         progress.now("looking_up")
