@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from discord import ui
 
 from bot.i18n import Localizer
-from bot.ui.components import CAREFUL, GOOD, QUIET, layout, percent, small, text
+from bot.ui.components import (
+    CAREFUL,
+    GOOD,
+    MAX_CHARACTERS,
+    QUIET,
+    layout,
+    percent,
+    small,
+    text,
+)
 from bot.ui.markdown import escape
 from bot.ui.messages import Limits, sentence
 from db.taught_genres import MAX_CLIPS, Taught, TaughtGenre
@@ -17,7 +26,7 @@ from genrec.own_genres import MIN_TAUGHT, GenreCheck
 from genrec.types import GenreScore
 
 NAME = 40  # most letters of a name
-MAX_LISTED = 40  # genres of one list
+MAX_LISTED = 25  # genres of one list
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +70,8 @@ def taught(
     if result.left_out:
         lines.append(small(localizer("own_genres.left_out", count=result.left_out, most=MAX_CLIPS)))
     lines += [f"**{escape(clip, 80)}**\n{sentence}" for clip, sentence in refused]
-    return layout(GOOD if usable and not refused else CAREFUL, [text("\n".join(lines))])
+    colour = GOOD if usable and not refused else CAREFUL
+    return layout(colour, [text("\n".join(_fitting(lines, MAX_CHARACTERS)))])
 
 
 def genre_list(localizer: Localizer, page: GenrePage) -> ui.LayoutView:
@@ -76,8 +86,19 @@ def genre_list(localizer: Localizer, page: GenrePage) -> ui.LayoutView:
         lines.append(localizer("own_genres.empty"))
     if old := [escape(genre.name, NAME) for genre in page.taught if genre.others > genre.clips]:
         lines.append(small(localizer("own_genres.other_model", names=", ".join(old[:MAX_LISTED]))))
-    lines.append(small(localizer("own_genres.how")))
-    return layout(QUIET, [text("\n".join(lines))])
+    how = small(localizer("own_genres.how"))
+    return layout(QUIET, [text("\n".join([*_fitting(lines, MAX_CHARACTERS - len(how)), how]))])
+
+
+def _fitting(lines: Sequence[str], room: int) -> list[str]:
+    """Return the first lines that fit into so many letters, with an ellipsis if some do not."""
+    kept: list[str] = []
+    for line in lines:
+        room -= len(line) + 1
+        if room < 2:
+            return [*kept, "…"]
+        kept.append(line)
+    return kept
 
 
 def _rows(localizer: Localizer, checks: Sequence[GenreCheck]) -> list[str]:
