@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,8 +12,9 @@ from numpy.typing import NDArray
 
 from db.connection import Database, SqlSession
 from db.tagging.genre_names import genre_key
+from db.tags import clean
 from db.vectors import is_sound_vector, pack_vector, unpack_vector
-from genrec.errors import InputRefused
+from genrec.errors import InputRefused, ModelMismatch
 
 MAX_TAUGHT = 50
 """Most genres that are taught in one scope."""
@@ -125,6 +128,63 @@ async def taught_clips(
         (scope, model_id),
     )
     return [(name, unpack_vector(v)) for name, v in rows if is_sound_vector(v, dimension)]
+
+
+async def export_taught(db: Database, scope: str, model_id: str) -> str:
+    """Return the taught genres of a scope as JSON, with the embeddings of the clips."""
+    rows = await db.all(
+        "SELECT g.name, c.content, c.vector FROM taught_genre AS g"
+        " JOIN taught_clip AS c ON c.genre_id = g.id WHERE g.scope = ? AND c.model_id = ?"
+        " ORDER BY g.folded, c.id",
+        (scope, model_id),
+    )
+    genres: dict[str, list[dict[str, str]]] = {}
+    for name, content, vector in rows:
+        embedding = base64.b64encode(vector).decode("ascii")
+        genres.setdefault(name, []).append({"content": content, "embedding": embedding})
+    listed = [{"name": name, "clips": clips} for name, clips in genres.items()]
+    return json.dumps({"model_id": model_id, "taught_genres": listed}, ensure_ascii=False, indent=1)
+
+
+async def import_taught(
+    db: Database, scope: str, text: str, *, model_id: str, dimension: int
+) -> list[Taught]:
+    """Add the genres of an export to a scope; return them.
+
+    Raises
+    ------
+    InputRefused
+        The text is no such export, or an embedding is invalid.
+    ModelMismatch
+        The export is of another model.
+    TooManyGenres
+        The scope would have more than `MAX_TAUGHT` genres; those before are added.
+    """
+    try:
+        whole = json.loads(text)
+        given = [
+            (clean(genre["name"]), [(c["content"], c["embedding"]) for c in genre["clips"]])
+            for genre in whole["taught_genres"]
+        ]
+        vectors = [
+            (name, [TaughtClip(str(c), unpack_vector(base64.b64decode(e))) for c, e in clips])
+            for name, clips in given
+        ]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputRefused(
+            "The file is no export of `genrec genres export`, or is incomplete: export it again."
+        ) from error
+    if whole.get("model_id") != model_id:
+        raise ModelMismatch(
+            f"The genres are of the model {whole.get('model_id')}, and this genrec uses"
+            f" {model_id}: use the same preset for both."
+        )
+    for name, clips in vectors:
+        if not genre_key(name) or any(clip.embedding.shape != (dimension,) for clip in clips):
+            raise InputRefused(
+                f"The genre {name!r} has no name or embeddings of another size: export it again."
+            )
+    return [await teach(db, scope, model_id, name, clips) for name, clips in vectors]
 
 
 async def taught_version(db: Database, scope: str) -> tuple[int, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -88,6 +89,37 @@ def forget(
         _print_json({"forgotten": forgotten})
     else:
         print(f"Forgotten: {forgotten}.")
+
+
+@genres.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="JSON file to write; - for standard output.")],
+    scope: OwnScope = "library",
+) -> None:
+    """Write the taught genres, with the embeddings of their clips, to a JSON file."""
+    from bot.cli.library import _output
+
+    text = _run(_export(scope))
+    with _output(file) as out:
+        out.write(f"{text}\n")
+
+
+@genres.command("import")
+def import_file(
+    file: Annotated[Path, typer.Argument(help="JSON file of `genres export`.")],
+    scope: OwnScope = "library",
+    as_json: AsJson = False,
+) -> None:
+    """Add the genres of a file of `genres export`."""
+    from bot.cli.library_lists import _read
+
+    added = _run(_import(_read(file), scope))
+    if as_json:
+        _print_json(
+            {"genres": [{"name": g.name, "clips": g.clips, "added": g.added} for g in added]}
+        )
+    else:
+        print(f"{len(added)} genres imported, with {sum(g.added for g in added)} new clips.")
 
 
 def _row(check: GenreCheck) -> dict[str, Any]:
@@ -175,6 +207,24 @@ async def _forget(name: str, scope: str) -> str | None:
 
     async with open_catalogue(_settings()) as (_, db):
         return await forget_genre(db, scope, name)
+
+
+async def _export(scope: str) -> str:
+    from bot.runtime.resources import open_catalogue
+    from db.taught_genres import export_taught
+
+    async with open_catalogue(_settings()) as (preset, db):
+        return await export_taught(db, scope, preset.model_id)
+
+
+async def _import(text: str, scope: str) -> list[Taught]:
+    from bot.runtime.resources import open_catalogue
+    from db.taught_genres import import_taught
+
+    async with open_catalogue(_settings()) as (preset, db):
+        return await import_taught(
+            db, scope, text, model_id=preset.model_id, dimension=preset.dimension
+        )
 
 
 def _settings() -> Any:

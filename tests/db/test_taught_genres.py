@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -21,7 +22,9 @@ from db.taught_genres import (
     MAX_TAUGHT,
     TaughtClip,
     TooManyGenres,
+    export_taught,
     forget_genre,
+    import_taught,
     is_tagged,
     tagged_tracks,
     taught_clips,
@@ -30,6 +33,7 @@ from db.taught_genres import (
     teach,
 )
 from db.tracks import Catalogue
+from genrec.errors import GenrecError, ModelMismatch
 from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyzer, new_track, unit
 
 SCOPE, ANN = "guild:7", 42
@@ -174,3 +178,42 @@ async def test_older_database_keeps_tags_that_differ_from_the_prediction(tmp_pat
     async with open_db(path) as db:
         assert [genre for _, genre in await tagged_tracks(db, "library", MODEL)] == ["Dub"]
         assert await tagged_tracks(db, "starter", MODEL) == []
+
+
+async def test_export_moves_genres_and_a_second_import_adds_nothing(db: Database) -> None:
+    await teach(db, SCOPE, MODEL, "Dub", clips(1, 2, user=ANN))
+    await teach(db, SCOPE, MODEL, "Ska", clips(3))
+    text = await export_taught(db, SCOPE, MODEL)
+    assert str(ANN) not in text
+    for added in (3, 0):
+        moved = await import_taught(db, "library", text, model_id=MODEL, dimension=DIMENSION)
+        assert sum(genre.added for genre in moved) == added
+    old = await taught_clips(db, SCOPE, MODEL, DIMENSION)
+    new = await taught_clips(db, "library", MODEL, DIMENSION)
+    assert [name for name, _ in new] == ["Dub", "Dub", "Ska"]
+    for (_, before), (_, after) in zip(old, new, strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+@pytest.mark.parametrize(
+    "genres",
+    [
+        None,
+        3,
+        [{"name": "X"}],
+        [{"name": "X", "clips": [{"content": "c", "embedding": "AAAA"}]}],
+        [{"name": "...", "clips": []}],
+    ],
+)
+async def test_text_that_is_no_export_is_refused(db: Database, genres: object) -> None:
+    text = "" if genres is None else json.dumps({"model_id": MODEL, "taught_genres": genres})
+    with pytest.raises(GenrecError):
+        await import_taught(db, SCOPE, text, model_id=MODEL, dimension=DIMENSION)
+    assert await taught_genres(db, SCOPE, MODEL) == []
+
+
+async def test_export_of_another_model_is_refused(db: Database) -> None:
+    await teach(db, SCOPE, "old@1", "Dub", clips(1))
+    text = await export_taught(db, SCOPE, "old@1")
+    with pytest.raises(ModelMismatch, match="of the model old@1"):
+        await import_taught(db, SCOPE, text, model_id=MODEL, dimension=DIMENSION)

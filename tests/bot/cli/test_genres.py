@@ -58,6 +58,10 @@ def test_taught_genre_is_listed_named_and_forgotten(genrec: Run, clips: list[Pat
     if not listed["refusal"]:
         assert set(words) <= {"Chip*tune"}
     assert all(0.3 <= share <= 1 for share in words.values())
+    saved = clips[0].with_name("genres.json")
+    assert genrec("genres", "export", saved)[0] == 0
+    code, out, error = genrec("genres", "import", saved, "--scope", "guild:7")
+    assert (code, out) == (0, "1 genres imported, with 3 new clips.\n"), error
     assert genrec("genres", "forget", "CHIPTUNE")[:2] == (0, "Forgotten: Chip*tune.\n")
     code, _, error = genrec("genres", "forget", "chiptune")
     assert code == 3
