@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -146,8 +146,10 @@ def _fit(
     dimension: int,
 ) -> OwnGenres:
     """Learn the genres of tags and clips; genres that the preset has itself are left out."""
-    tracks, spellings = _tracks_by_genre(tags, labels)
     taught = {genre_key(name): name for name, _ in clips}
+    tracks, names = _tracks_by_genre(tags, labels)
+    names |= taught
+    _merge_equal(tracks, names, taught)
     counts = {key: len(tracks.get(key, ())) for key in {**tracks, **taught}}
     by_size = sorted(counts, key=lambda key: (key not in taught, -counts[key], key))
     keys = by_size[:MAX_GENRES]
@@ -170,7 +172,7 @@ def _fit(
     library = rows.matrix[at].reshape(len(at), dimension)
     return fit_genres(
         GenreExamples(
-            names=[taught.get(key) or usual_spelling(spellings[key]) for key in keys],
+            names=[names[key] for key in keys],
             matrix=np.concatenate([library, taught_rows]),
             members=members,
             artists=_artists(rows, at, len(clips)),
@@ -182,8 +184,8 @@ def _fit(
 
 def _tracks_by_genre(
     tags: Sequence[tuple[int, str]], labels: frozenset[str]
-) -> tuple[Mapping[str, list[int]], Mapping[str, list[str]]]:
-    """Return the track ids and the spellings of each genre in the tags, by `genre_key`."""
+) -> tuple[dict[str, list[int]], dict[str, str]]:
+    """Return the track ids and the usual spelling of each genre in the tags, by `genre_key`."""
     tracks: dict[str, list[int]] = {}
     spellings: dict[str, list[str]] = {}
     parsed: dict[str, tuple[str, ...]] = {}
@@ -195,7 +197,21 @@ def _tracks_by_genre(
             if key not in labels:
                 tracks.setdefault(key, []).append(track_id)
                 spellings.setdefault(key, []).append(name)
-    return tracks, spellings
+    return tracks, {key: usual_spelling(names) for key, names in spellings.items()}
+
+
+def _merge_equal(
+    tracks: dict[str, list[int]], names: dict[str, str], taught: Collection[str]
+) -> None:
+    """Make one genre of those that the same tracks have, which could only share a probability."""
+    first: dict[tuple[int, ...], str] = {}
+    for key, ids in list(tracks.items()):
+        if key in taught:
+            continue
+        kept = first.setdefault(tuple(ids), key)
+        if kept != key:
+            names[kept] = f"{names[kept]}/{names[key]}"
+            del tracks[key]
 
 
 def _spread(ids: Sequence[int], most: int) -> Sequence[int]:

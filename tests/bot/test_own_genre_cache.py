@@ -73,11 +73,17 @@ async def test_tags_are_words_and_predicted_or_the_presets_genres_are_not(
         own, "library", tracks(0, "Dub; Ska", 6), tracks(1, "Hip-Hop", 6),
         tracks(2, "Drone", 6, tagged=False),
     )  # fmt: skip
-    assert set(await words(own, 0)) == {"Dub", "Ska"}
+    assert await words(own, 0) == ["Dub/Ska"]
     assert await words(own, 1) == []
     assert await words(own, 2) == []
     learned = await own.learned("library", patient=True)
-    assert {check.name for check in learned.checks} == {"Dub", "Ska"}
+    assert [check.name for check in learned.checks] == ["Dub/Ska"]
+
+
+async def test_narrower_of_two_genres_comes_first_on_its_own_tracks(own: OwnGenreCache) -> None:
+    await add(own, "library", tracks(0, "Dub; Ska", 6), tracks(1, "Ska", 6))
+    assert (await words(own, 0))[0] == "Dub"
+    assert await words(own, 1) == ["Ska"]
 
 
 async def test_taught_clips_and_tags_of_one_name_are_one_genre(
