@@ -13,6 +13,7 @@ from db import browse, generations
 from db.connection import Database, open_db
 from db.ingest.run import IngestJob, ingest
 from db.similar_names import similar_names
+from db.taught_genres import is_tagged, taught_version
 from db.tracks import Catalogue
 from genrec.page_titles import SongName
 from tests.db.costs import RARE, count_steps, fill_catalogue
@@ -57,6 +58,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "word of no track": lambda c: c.browse(MODEL, "library", text="xylophone"),
     "word in a small guild": lambda c: c.browse(MODEL, "guild:1", text="song"),
     "song by its name": _by_name,
+    "version of the taught genres": lambda c: taught_version(c.db, "library"),
+    "whether a genre is a tag": lambda c: is_tagged(c.db, 7),
     "count": lambda c: c.count(MODEL, "library"),
     "count of a rare word": lambda c: c.count(MODEL, "library", text=RARE),
     "stats": lambda c: c.stats(MODEL),
