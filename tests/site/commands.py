@@ -25,13 +25,14 @@ PLACEHOLDER = re.compile(r"[A-Z][A-Z|_.]*")
 STUBS = (
     "apt-get", "bash", "cat", "chmod", "chown", "cp", "curl", "docker", "genrec", "git",
     "install", "journalctl", "loginctl", "ls", "make", "mkdir", "mv", "nginx", "pip", "pipx",
-    "pre-commit", "python", "rm", "sudo", "systemctl", "systemd-analyze", "tee", "uv", "uvx",
+    "pre-commit", "python", "python3", "rm", "sudo", "systemctl", "systemd-analyze", "tee", "uv",
+    "uvx",
 )  # fmt: skip
 STUB = """#!/bin/bash
 printf '%s\\0' "${{0##*/}}" "$@" $'\\n' >> {log}
 if [ "${{0##*/}}" = sudo ]; then
   while [[ "$1" == -* ]]; do [ "$1" = -u ] && shift; shift; done
-  exec "$@"
+  exec "${{1##*/}}" "${{@:2}}"
 fi
 """
 

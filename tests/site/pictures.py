@@ -19,6 +19,7 @@ from playwright.async_api import Browser, Locator, Page, async_playwright
 
 from tests.conftest import browser as installed
 from tests.repository import ROOT
+from tests.site import operator_walk, terminal
 from tests.site.walk import DESKTOP, PHONE, Shown, walk
 from tests.trace_upload import bot_on_local_discord
 
@@ -79,6 +80,15 @@ async def record(browser: Browser, out: Path, language: str, *, phone: bool) -> 
         raise SystemExit(f"The page failed: {failures}")
 
 
+async def record_terminal(browser: Browser, out: Path) -> None:
+    """Do the walk of the guide for operators and write its pictures."""
+    page = await browser.new_page(viewport={"width": 1000, "height": 400})
+    with tempfile.TemporaryDirectory(prefix="genrec-pictures-") as folder:
+        async for step in operator_walk.walk(Path(folder)):
+            await page.set_content(terminal.page(step.command, step.shown))
+            await save(Shown(step.name, page.locator("pre")), out / f"{step.name}.webp")
+
+
 async def make(out: Path, language: str) -> None:
     """Write the pictures of all steps."""
     chromium = installed()
@@ -88,6 +98,7 @@ async def make(out: Path, language: str) -> None:
         browser = await playwright.chromium.launch(executable_path=str(chromium))
         for phone in (False, True):
             await record(browser, out, language, phone=phone)
+        await record_terminal(browser, out)
         await browser.close()
 
 
