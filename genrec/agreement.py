@@ -29,7 +29,19 @@ RANGES = {
     "dynamics_lu": ("dynamic", "even"),
     "loudness_lufs": ("loud", "quiet"),
 }
-KINDS = (TAG, GENRE, TEMPO, KEY, MIXES, *(kind for pair in RANGES.values() for kind in pair))
+# Kinds of a field whose values are near, and how near: in units of the field, or as a share of it.
+NEAR = {
+    "brightness_hz": ("near_brightness", 0.08),
+    "bass": ("near_bass", 0.04),
+    "onsets_per_s": ("near_density", 0.2),
+    "dynamics_lu": ("near_dynamics", 0.7),
+    "loudness_lufs": ("near_loudness", 1.0),
+}
+KINDS = (
+    *(TAG, GENRE, TEMPO, KEY, MIXES),
+    *(kind for pair in RANGES.values() for kind in pair),
+    *(kind for kind, _ in NEAR.values()),
+)
 SAME_TEMPO = 0.04
 REASONS = 2  # of each track
 MIN_TRACKS = 20  # described ones of a catalogue, to call something bright or loud
@@ -128,7 +140,7 @@ def _share(statistics: CatalogueStatistics, wanted: MusicFilter, kind: str) -> f
 def _of_ranges(
     clip: MusicDescription, track: MusicDescription, statistics: CatalogueStatistics
 ) -> list[Agreement]:
-    """Return the fields in which both are in the highest or both in the lowest quarter."""
+    """Return the fields in which both are in the highest or lowest quarter, or near."""
     if len(statistics.descriptions) < MIN_TRACKS:
         return []
     found = []
@@ -140,7 +152,21 @@ def _of_ranges(
             found.append(Agreement(high, float((column >= pair[0]).mean())))
         elif pair[1] <= lowest and highest > lowest:
             found.append(Agreement(low, float((column <= pair[1]).mean())))
+        elif near := _near(name, clip, track, column):
+            found.append(near)
     return found
+
+
+def _near(
+    name: str, clip: MusicDescription, track: MusicDescription, column: Float
+) -> Agreement | None:
+    """Return the agreement of two near values of a field, or None."""
+    kind, bound = NEAR[name]
+    value, other = float(getattr(clip, name)), float(getattr(track, name))
+    width = bound * value if name == "brightness_hz" else bound
+    if abs(other - value) > width:
+        return None
+    return Agreement(kind, float((np.abs(column - value) <= width).mean()))
 
 
 def choose_reasons(

@@ -205,7 +205,8 @@ def _track_text(
     name_limit, link_limit = limits
     track = neighbour.track
     artist = track_names(localizer, track, name_limit, name_limit)[1]
-    artist = " · ".join([artist, *tempo_and_key(localizer, neighbour.description)])
+    measured = tempo_and_key(localizer, neighbour.description)
+    artist = " · ".join([artist, *(each.replace(" ", "\u00a0") for each in measured)])
     title = title_link(localizer, track, links, name_limit, link_limit)
     host = links.host(track, link_limit)
     end = f" · {host}" if host else ""

@@ -26,7 +26,7 @@ def reason_text(
 ) -> str:
     """Return what a track has in common with the clip or seed, and its genre if it is another.
 
-    Without any agreement it is the genre and how similar the sound is.
+    Without any agreement beside the genre it also says how similar the sound is.
     """
     parts = [agreement_text(localizer, each) for each in neighbour.reasons]
     label, genre_key = neighbour.track.genre, _genre_key(neighbour.track.genre, rec, seed)
@@ -34,7 +34,7 @@ def reason_text(
         parts.insert(0, localizer(genre_key, genre=genre_name(localizer, label)))
     elif label and not parts:
         parts.append(localizer(genre_key))
-    if not neighbour.reasons:
+    if all(each.kind == agreement.GENRE for each in neighbour.reasons):
         closeness = next(key for least, key in CLOSENESS if neighbour.similarity >= least)
         parts.append(localizer(f"reason.{closeness}"))
     return ", ".join(parts)

@@ -11,6 +11,7 @@ from genrec.agreement import (
     KINDS,
     MIN_TRACKS,
     MOST_TRACKS,
+    NEAR,
     CatalogueStatistics,
     Described,
     agreements,
@@ -46,8 +47,9 @@ STATISTICS = catalogue()
 
 
 def kinds(clip: MusicDescription | None, track: MusicDescription | None) -> set[str]:
+    """Return the kinds of agreements but for near values."""
     found = agreements(Described(clip), Described(track), STATISTICS)
-    return {each.kind for each in found}
+    return {each.kind for each in found} - {kind for kind, _ in NEAR.values()}
 
 
 @pytest.mark.parametrize(
@@ -81,6 +83,27 @@ def test_both_must_be_in_the_same_quarter(field: str, high: str, low: str) -> No
     assert high in kinds(much, much)
     assert low in kinds(little, little)
     assert not {high, low} & (kinds(much, little) | kinds(much, PLAIN) | kinds(PLAIN, PLAIN))
+
+
+@pytest.mark.parametrize(
+    ("field", "near", "far"),
+    [
+        ("brightness_hz", 1610.0, 1630.0), ("bass", 0.33, 0.35), ("onsets_per_s", 2.6, 2.75),
+        ("dynamics_lu", 6.6, 6.8), ("loudness_lufs", -13.1, -12.9),
+    ],
+)  # fmt: skip
+def test_near_values_agree_within_a_bound(field: str, near: float, far: float) -> None:
+    kind = NEAR[field][0]
+    clip = Described(PLAIN)
+    found = {
+        value: {
+            each.kind: each.rarity
+            for each in agreements(clip, Described(replace(PLAIN, **{field: value})), STATISTICS)
+        }
+        for value in (near, far)
+    }
+    assert 0 < found[near][kind] < 0.5
+    assert kind not in found[far]
 
 
 def test_loudness_agrees_at_both_ends() -> None:

@@ -62,6 +62,7 @@ async def test_tempo_and_key_are_shown_and_filter(described: World) -> None:
 async def test_details_name_the_reasons_and_each_tracks_tempo(described: World) -> None:
     used = await described.you.slash("recommend", {"clip": clip(), "tempo": "118-126"})
     text = visible_text(await details(described, await wait_response(used)))
+    text = text.replace("\u00a0", " ")
     assert "≈ 122 BPM · A minor · -14 LUFS · brightness 1.9 kHz" in text
     assert "Band Both · ≈ 124 BPM · C major" in text
     assert "matching key, same tempo" in text

@@ -41,7 +41,7 @@ def test_reasons_name_what_both_have() -> None:
     both = (Agreement("tempo", 0.1, 121.6), Agreement("bright", 0.2))
     assert reasons(*both) == "same tempo, both bright"
     assert reasons(*both, genre="jazz") == "genre: Jazz, same tempo, both bright"
-    assert reasons(Agreement(GENRE, 0.5, "rock")) == "same genre"
+    assert reasons(Agreement(GENRE, 0.5, "rock")) == "same genre, similar sound"
     assert reasons(Agreement(TAG, 0.1, "live"), Agreement("key", 0.1, 3)) == "both live, same key"
 
 
