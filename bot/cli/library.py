@@ -70,6 +70,10 @@ def index(
         bool,
         typer.Option("--reread-tags", help="Read the tags of unchanged files again."),
     ] = False,
+    describe: Annotated[
+        bool,
+        typer.Option("--describe", help="Measure tempo and key of tracks that have none."),
+    ] = False,
     table: Annotated[
         Path | None,
         typer.Option("--csv", metavar="FILE", help="Write a CSV table with a row for every file."),
@@ -85,6 +89,7 @@ def index(
         "allow_empty": allow_empty,
         "backup": backup,
         "reread_tags": reread_tags,
+        "describe": describe,
     }
     chosen = folder or _library_folder()
     done = FilesDone()

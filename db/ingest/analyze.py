@@ -63,6 +63,7 @@ class FileAnalyzer:
         songs: Mapping[str, CueSong] | None = None,
         contents: Mapping[tuple[str, FileStamp], str] | None = None,
         music_below: float = 0.0,
+        describe: bool = False,
     ) -> None:
         self._db = db
         self._analyzer = analyzer
@@ -76,6 +77,7 @@ class FileAnalyzer:
         # SHA-256 of album files, each read once for all its songs.
         self._albums: dict[tuple[str, FileStamp], asyncio.Task[str]] = {}
         self._music_below = music_below
+        self._describe = describe
         # Contents in work. The second of two copies waits until the first is stored.
         self._in_work: dict[str, asyncio.Event] = {}
 
@@ -112,10 +114,12 @@ class FileAnalyzer:
         tagged = match_label(tags.genre, self._labels)
         genre = tagged or tags.genre
         row = await self._db.one(
-            "SELECT heard, vector FROM embedding WHERE content = ? AND model_id = ?",
+            "SELECT heard, vector, description IS NULL FROM embedding"
+            " WHERE content = ? AND model_id = ?",
             (content, self._model_id),
         )
-        if row is not None and is_sound_vector(row[1], self._dimension):
+        is_known = row is not None and is_sound_vector(row[1], self._dimension)
+        if row is not None and is_known and not (self._describe and row[2]):
             predicted = row[0]
             return KnownTrack(
                 title=tags.title,

@@ -19,8 +19,8 @@ KEEP_GONE_S = 30 * 86_400.0
 class IndexedTrack:
     """A track of a generation.
 
-    ``stamp`` is that of its file, if any; ``damaged`` tracks must be repaired; ``gone_at`` is when
-    the file was found to be gone, in seconds since 1970.
+    ``stamp`` is that of its file, if any; ``damaged`` tracks must be analysed again; ``gone_at`` is
+    when the file was found to be gone, in seconds since 1970.
     """
 
     track_id: int

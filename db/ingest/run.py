@@ -20,6 +20,7 @@ from db.ingest.plan import IndexedTrack, IngestPlan, KnownFiles, make_plan, refu
 from db.ingest.presence import MissingFiles, find_missing
 from db.ingest.scan import FileStamp, FolderScan, open_folder, scan_folder
 from db.ingest.scope_lock import scope_lock
+from db.ingest.undescribed import mark_undescribed
 from db.tracks import LIBRARY
 from genrec.errors import FileMissing, ModelMismatch, NoMusic
 from genrec.types import Analyzer
@@ -32,7 +33,8 @@ class IngestJob:
     Files whose probability of music is below ``music_below`` are left out; 0 keeps all.
     ``labels`` are the preset's genres, ``concurrency`` is the number of files in work at once.
     ``allow_empty`` allows a folder without music to remove its tracks. ``reread_tags`` reads the
-    tags of unchanged files too; these files are not analysed again.
+    tags of unchanged files too; these files are not analysed again. ``describe`` analyses tracks
+    again that have no music description.
     """
 
     folder: Path
@@ -46,6 +48,7 @@ class IngestJob:
     music_below: float = 0.0
     backup: bool = False
     reread_tags: bool = False
+    describe: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +154,8 @@ class _IngestRun:
             for path, track in tracks.items():
                 if track.track_id in damaged:
                     tracks[path] = replace(track, damaged=True)
+            if job.describe:
+                await mark_undescribed(self.db, generation, tracks)
         if old is not None and old.dimension != job.dimension:
             raise ModelMismatch(
                 f"The embeddings of {job.scope} have {old.dimension} dimensions, and the model"
@@ -213,6 +218,7 @@ class _IngestRun:
         files = FileAnalyzer(
             self.db, analyzer, self.folder, job.model_id, job.labels, job.dimension,
             songs=self.found.songs, contents=self.contents, music_below=job.music_below,
+            describe=job.describe,
         )  # fmt: skip
         try:
             while True:

@@ -551,3 +551,21 @@ async def test_files_without_music_are_indexed_once_all_are_kept(db: Database, m
     assert sorted(analyzer.calls) == sorted(analyzer.speech)
     assert (kept.tracks, kept.failures) == (12, [])
     assert await _failures(db) == []
+
+
+async def test_tracks_without_a_description_are_described_on_demand(
+    db: Database, tmp_path: Path
+) -> None:
+    folder, analyzer = tmp_path / "music", FakeAnalyzer()
+    fill(folder, 3)
+    await _index(db, analyzer, folder)
+    ids = {track.source: track.id for track in await Catalogue(db).browse(MODEL)}
+    await db.run("UPDATE embedding SET description = NULL WHERE id <= 2")
+    analyzer.calls.clear()
+    assert (await _index(db, analyzer, folder)).unchanged == 3
+    report = await _index(db, analyzer, folder, describe=True)
+    assert (report.analyzed, report.unchanged, len(analyzer.calls)) == (2, 1, 2)
+    rows = await Catalogue(db).load(MODEL)
+    assert len(rows.described(rows.ids.tolist())) == 3
+    assert {track.source: track.id for track in await Catalogue(db).browse(MODEL)} == ids
+    assert (await _index(db, analyzer, folder, describe=True)).unchanged == 3
