@@ -221,7 +221,7 @@ class Recommender:
             self.genre(analysis),
             tracks=tracks,
             known=best_named(copies),
-            note=shortage(len(tracks), k, genre),
+            note=shortage(len(tracks), k, genre, wanted),
         )
         found = await self.explain(found, scopes)
         return replace(found, timings_ms={**analysis.timings_ms, "search": _ms(start)})
@@ -327,7 +327,7 @@ class Recommender:
             unsure=False,
             scores=(),
             tracks=tracks,
-            note=shortage(len(tracks), k, genre),
+            note=shortage(len(tracks), k, genre, wanted),
             description=description,
         )
         return replace(await self.explain(found, scopes), timings_ms={"total": _ms(start)})
@@ -470,11 +470,14 @@ def best_named(copies: Iterable[tuple[Candidate, float]]) -> Track | None:
     return best[0].track if best else None
 
 
-def shortage(found: int, k: int, genre: str | None) -> str:
+def shortage(found: int, k: int, genre: str | None, music: MusicFilter = ANY_MUSIC) -> str:
     """Return a sentence if fewer than ``k`` tracks were found, else ""."""
     if found >= k:
         return ""
     track = f"{genre} track" if genre else "track"
+    asked = (("tempo", music.tempo), ("key", music.keys))
+    if limits := " and ".join(name for name, limit in asked if limit is not None):
+        track += f" of this {limits}"
     if not found:
         return f"No {track} in the library is similar enough."
     return f"Only {found} of {k}: no other {track} in the library is similar enough."

@@ -59,6 +59,15 @@ async def test_tempo_and_key_choose_tracks(recommender: Recommender) -> None:
     assert await titles(recommender, MusicWish(tempo=(30, 40))) == []
 
 
+async def test_the_note_names_what_was_asked_for(recommender: Recommender) -> None:
+    clip = await recommender.analyze(CLIP)
+    wish = MusicWish(tempo=(140, 160), key=COMPATIBLE)
+    few = await recommender.recommend(clip, clip=CLIP, music=wish)
+    assert few.note.startswith("Only 1 of 5: no other track of this tempo and key in the library")
+    none = await recommender.recommend(clip, clip=CLIP, music=MusicWish(tempo=(30, 40)))
+    assert none.note == "No track of this tempo in the library is similar enough."
+
+
 async def test_a_filter_searches_all_tracks(recommender: Recommender) -> None:
     await serve(recommender, *(replace(near(n), description=FAST) for n in range(6, 400)))
     await serve(recommender, replace(near(420), description=replace(PLAIN, bpm=90.0)))
