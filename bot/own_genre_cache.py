@@ -25,7 +25,7 @@ from genrec.types import GenreScore
 Float = NDArray[np.float32]
 log = logging.getLogger(__name__)
 
-SHOWN_FROM = 0.3
+SHOWN_FROM = 0.4
 """Smallest probability of a genre that an answer shows."""
 MOST_SHOWN = 2
 MAX_GENRES = 80

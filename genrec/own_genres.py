@@ -153,8 +153,8 @@ def fit_genres(examples: GenreExamples) -> OwnGenres:
     Each track is compared with means that lack all tracks of its artist, so a genre is judged on
     artists that it was not learned from. A genre is used if its area under the ROC curve is at
     least `MIN_AUC`, and larger than chance makes it with so few artists (Mann and Whitney 1947).
-    The share of a genre is that of its tracks; music that has none of the genres counts as one
-    more genre of average size.
+    The share of a genre is that of its tracks; music that has none of the genres is as likely as
+    music that has one, because people ask about any music.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def fit_genres(examples: GenreExamples) -> OwnGenres:
     centre = np.array([c[w].mean() for c, w in zip(cosines.T, without.T, strict=True)])
     spread = np.array([max(c[w].std(), 1e-6) for c, w in zip(cosines.T, without.T, strict=True)])
     counts = members.sum(axis=0).astype(np.float64)
-    sizes = np.append(counts, counts.mean() if used else 1.0)
+    sizes = np.append(counts, counts.sum() if used else 1.0)
     prior = np.log(sizes / sizes.sum())
     z = (cosines - centre) / spread
     slope, offset = _fit_softmax(z, _targets(members, len(examples.others)), sizes[-1], prior)

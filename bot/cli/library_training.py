@@ -64,11 +64,11 @@ def as_tables(report: dict[str, Any]) -> str:
             ),
             _table(
                 ("made-up genres", "tracks each", "tested", "used", "accuracy", "coverage",
-                 "shown and right", "ECE"),
+                 "shown and right", "ECE", "false alarms"),
                 [
                     (row["kind"], row["tracks"], row["part"], _share(row["used"]),
                      _figure(row["accuracy"]), _share(row["coverage"]), _share(row["right"]),
-                     _figure(row["ece"]))
+                     _figure(row["ece"]), _share(row["false_alarms"]))
                     for row in own["rows"]
                 ],
             ),

@@ -24,7 +24,7 @@ TAGS, ARTISTS, CHANCE = "tags", "artists", "chance"
 KINDS = {TAGS: (5, 10, 20), ARTISTS: (3, 5, 10), CHANCE: (5, 20)}
 OWN_TAGS, OWN_ARTISTS = 5, 8  # made-up genres at once
 DRAWS = 20
-SHOWN_FROM = 0.3
+SHOWN_FROM = 0.4
 """Smallest probability of a genre that an answer shows."""
 _MIN_TESTED = 3  # tracks of an artist that remain to be tested
 _HELD_OUT = 0.4  # share of artists
@@ -68,7 +68,8 @@ def made_up_genres(data: Dataset, parts: Parts, tracks: EmbeddedPredictions) -> 
     the share of tracks for which a genre is shown; ``accuracy`` among the genres; ``right``, the
     share of shown genres that are right; ``ece``, the expected calibration error of the highest
     probability. The last three are None for ``chance``. Tracks with none of the genres weigh as
-    much as one genre, as in `fit_genres`.
+    much as all others together, as in `fit_genres`. ``false_alarms`` is the share of them for which
+    a genre is shown.
     ``methods``, for each kind and number: accuracy of the compared methods, and on unseen tracks.
     """
     unseen = np.zeros(len(data), dtype=bool)
@@ -198,7 +199,7 @@ def _summary(
         chosen = mask[draw.tested]
         mine = draw.truth[chosen]
         none = (mine < 0).sum()
-        share = (mine >= 0).sum() / found.shape[1] / max(none, 1)
+        share = (mine >= 0).sum() / max(none, 1)
         top.append(found[chosen].argmax(axis=1))
         confidence.append(found[chosen].max(axis=1))
         truth.append(mine)
@@ -212,6 +213,7 @@ def _summary(
         "coverage": float((w * shown).sum() / w.sum()),
         "right": float((w * shown * right).sum() / max((w * shown).sum(), 1e-9)),
         "ece": _weighted_error(c, right, w),
+        "false_alarms": float(shown[t < 0].mean()),
     }
 
 
