@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -24,6 +26,16 @@ from genrec.errors import GenrecError, InputRefused
 
 log = logging.getLogger(__name__)
 
+# Refusals of uploads on servers that a user gets once in `REPEAT_S`, however many were sent.
+BUSY = frozenset(
+    {
+        "cooldown", "own_job_running", "own_clips_waiting", "server_busy", "direct_messages_busy",
+        "everyone_busy", "links_busy",
+    }
+)  # fmt: skip
+REPEAT_S = 30.0
+_MAX_TOLD = 1_000
+
 
 class ErrorHandler:
     """Sends the message of an error to the user."""
@@ -40,6 +52,7 @@ class ErrorHandler:
         self._limits = limits
         self._on_unanswered = on_unanswered
         self._on_refusal = on_refusal
+        self._told: OrderedDict[int, float] = OrderedDict()  # time by user
 
     def message_of(self, error: BaseException, locale: object, *, clip: str = "") -> LayoutView:
         """Return the message of an error, and log an error that is not the user's fault.
@@ -134,6 +147,9 @@ class ErrorHandler:
         try:
             if is_refused(error):
                 raise error
+            if isinstance(error, RequestDeclined) and error.key in BUSY and self._was_told(message):
+                log.info("refusal not repeated: message %s: %s", message.id, error.key)
+                return
             await self.refuse(message, self.message_of(error, locale), locale, number=number)
         except (PostingRefused, discord.HTTPException) as failure:
             if not is_refused(failure):
@@ -141,6 +157,19 @@ class ErrorHandler:
             log.warning("upload not answered: message %s: %s", message.id, failure)
             if self._on_unanswered is not None and lacks_permission(failure):
                 await self._on_unanswered(message)
+
+    def _was_told(self, message: discord.Message) -> bool:
+        """Return whether the author was told within `REPEAT_S` that too much is waiting."""
+        now, user_id = time.monotonic(), message.author.id
+        if message.guild is None:  # a direct message always gets an answer
+            return False
+        if now - self._told.get(user_id, -REPEAT_S) < REPEAT_S:
+            return True
+        self._told[user_id] = now
+        self._told.move_to_end(user_id)
+        while len(self._told) > _MAX_TOLD:
+            self._told.popitem(last=False)
+        return False
 
 
 def unwrapped(error: BaseException) -> BaseException:

@@ -15,7 +15,7 @@ from genrec.errors import GenrecError
 from genrec.images import ImageConfig
 from genrec.preset import Calibration, Preset, StarterCatalogue, save_preset, save_starter
 from genrec.spectrogram import SpectrogramConfig
-from genrec.types import Analysis, GenreScore, MusicDescription, SoundExcerpt
+from genrec.types import Analysis, GenreScore, MusicDescription, Section, SoundExcerpt
 from genrec.workers.supervisor import PoolStats
 
 LABELS = ("blues", "jazz", "metal")
@@ -105,7 +105,7 @@ class FakePool:
         path.read_bytes()
         return SoundExcerpt(MP3, seconds)
 
-    async def analyze(self, path: Path) -> Analysis:
+    async def analyze(self, path: Path, section: Section | None = None) -> Analysis:
         self._waiting += 1
         async with self._slots:
             self._waiting -= 1

@@ -96,7 +96,7 @@ async def test_watched_clip_without_music_is_passed_over(world: World, voice: bo
     assert by_bot(world) == []
     assert "reactions" not in message
     assert await interrupted_replies(world.app.resources.db, "a later run") == []
-    assert b'kind="watched upload",outcome="no_music"' in world.app.metrics.text()
+    assert b'command="watched upload",outcome="no_music"' in world.app.metrics.text()
     world.discord.assert_clean()
 
 

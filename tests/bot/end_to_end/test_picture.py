@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from bot.local_discord import LocalDiscord
-from genrec.types import Analysis
+from genrec.types import Analysis, Section
 from tests.bot.end_to_end.conftest import World, bot_on, clip, wait_response
 from tests.bot.end_to_end.fakes import FakePool
 
@@ -16,9 +16,9 @@ from tests.bot.end_to_end.fakes import FakePool
 class PreviewPool(FakePool):
     """A FakePool whose analyses have a preview."""
 
-    async def analyze(self, path: Path) -> Analysis:
+    async def analyze(self, path: Path, section: Section | None = None) -> Analysis:
         preview = np.random.default_rng(1).integers(0, 256, (64, 200)).astype(np.uint8)
-        return replace(await super().analyze(path), preview=preview)
+        return replace(await super().analyze(path, section), preview=preview)
 
 
 async def picture(world: World, command: str) -> tuple[str, int, int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,6 +172,27 @@ async def test_refusal_of_an_upload_is_a_direct_message_else_a_reply(world: Worl
     asked = await world.you.say(mention(world))
     await assert_answered(world, asked, "no audio")
     assert refusals(world, asked) == []
+
+
+async def test_refusals_of_many_uploads_are_one_message(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    async with bot_on(discord, tmp_path, waiting_per_user=0) as world:
+        world.pool.gate = asyncio.Event()
+        first = await world.you.say(mention(world), uploads=[clip()])
+        await world.you.wait_message(lambda m: "replace this message" in visible_text(m))
+        more = [await world.you.say(mention(world), uploads=[clip()]) for _ in range(4)]
+        await assert_told(world, more)
+        sam = await discord.person("sam").say(mention(world), uploads=[clip(data=WAV + b"2")])
+        world.pool.gate.set()
+        await assert_answered(world, first)
+        await assert_answered(world, sam)
+        assert sum(len(refusals(world, message)) for message in more) == 1
+
+
+async def assert_told(world: World, messages: list[dict[str, Any]]) -> None:
+    """Wait until one of the messages is refused."""
+    await world.discord.wait_for(lambda: any(refusals(world, m) for m in messages), 5)
 
 
 async def test_refusal_in_a_direct_message_is_the_reply(world: World) -> None:
