@@ -24,6 +24,7 @@ SCALE = 2  # pixels per point: phones and laptops have dense screens
 WIDTH, HEIGHT = 400, 170  # of the whole picture, in points
 LEFT, RIGHT, TOP, BOTTOM = 34, 10, 10, 22  # margins that hold the axes, in points
 FONT_SIZE = 10
+LOWER_HEIGHT = 130  # of the nearest track's spectrogram, in points
 STRIP = 26  # height of the strip that shows the parts of the file, in points
 DASH = 4  # length of a dash where something was cut out, in points
 HEARD_SHARE = 0.98  # of a file; above it nothing was left out that one would see
@@ -142,7 +143,7 @@ def render(
     if marked:
         rows.append(_strip(parts, max(duration_s, parts[-1][1])))
     if nearest is not None:
-        rows.append(_panel(*nearest, (fmin, fmax, top_db), label="1."))
+        rows.append(_panel(*nearest, (fmin, fmax, top_db), label="1.", height=LOWER_HEIGHT))
     image = Image.fromarray(np.vstack(rows))
     image.putpalette(_palette().tobytes())
     png = BytesIO()
@@ -158,6 +159,7 @@ def _panel(
     cuts: Sequence[float] = (),
     ticks: Sequence[float] = (),
     label: str = "",
+    height: int = HEIGHT,
 ) -> Levels:
     """Return the palette indices of one spectrogram with its axes and marks."""
     if preview.ndim != 2 or not preview.size or preview.dtype != np.uint8:
@@ -165,8 +167,8 @@ def _panel(
             f"preview is {preview.dtype} of shape {preview.shape}: expected uint8 (bands, columns)"
         )
     fmin, fmax, top_db = front_end
-    plot, seconds = _plot(preview, top_db), max(seconds, 0.001)
-    axes = Image.new("L", (WIDTH * SCALE, HEIGHT * SCALE))
+    plot, seconds = _plot(preview, top_db, height), max(seconds, 0.001)
+    axes = Image.new("L", (WIDTH * SCALE, height * SCALE))
     draw, font = ImageDraw.Draw(axes), ImageFont.load_default(FONT_SIZE * SCALE)
     _frequency_axis(draw, font, plot.shape[0], fmin, fmax)
     _time_axis(draw, font, plot.shape, seconds)
@@ -208,12 +210,12 @@ def _cuts(parts: Parts, seconds: float) -> list[float]:
     return [float(time) for time in lengths if time < seconds]
 
 
-def _plot(preview: Levels, top_db: float) -> Levels:
+def _plot(preview: Levels, top_db: float, height: int) -> Levels:
     """Return the palette index of each pixel: the preview resized, with stretched contrast."""
     quiet, loud = float(np.percentile(preview, QUIETEST_PERCENT)), float(preview.max())
     contrast = max(loud - quiet, 255 * MIN_RANGE_DB / top_db)
     level = np.clip((preview[::-1] - (loud - contrast)) / contrast, 0.0, 1.0)
-    size = ((WIDTH - LEFT - RIGHT) * SCALE, (HEIGHT - TOP - BOTTOM) * SCALE)
+    size = ((WIDTH - LEFT - RIGHT) * SCALE, (height - TOP - BOTTOM) * SCALE)
     grey = Image.fromarray(np.round(255 * level).astype(np.uint8))
     smooth = np.asarray(grey.resize(size, Image.Resampling.LANCZOS))
     return smooth // np.uint8(256 // COLOURS)

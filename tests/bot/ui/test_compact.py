@@ -13,6 +13,7 @@ from bot.ui import compact
 from bot.ui.components import GENRE_COLOURS, UNSURE
 from bot.ui.custom_ids import DetailsSource, details_id, details_source, response_key
 from bot.ui.markdown import escape_width, width
+from bot.ui.track_links import TrackLinks
 from genrec.types import Neighbour
 from tests.bot.ui.visible import (
     HOSTILE,
@@ -63,6 +64,12 @@ def test_response_has_genres_five_lines_and_one_row_of_buttons():
     assert message["components"][0]["accent_color"] == GENRE_COLOURS["rock"]
     assert len(message["components"][0]["components"]) == 3
     assert "vgg16" not in text
+
+
+def test_listen_is_one_more_button_of_the_row():
+    view = response(links=TrackLinks(listen=True))
+    ids = [custom_id.split(":")[0] for custom_id in custom_ids(view)]
+    assert ids == ["details", "thumb", "thumb", "listen"]
 
 
 def test_unsure_response_says_so():

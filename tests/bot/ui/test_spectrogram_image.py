@@ -17,6 +17,7 @@ from bot.ui.spectrogram_image import (
     HEIGHT,
     INK,
     LEFT,
+    LOWER_HEIGHT,
     RIGHT,
     SCALE,
     STRIP,
@@ -220,7 +221,7 @@ def test_nearest_track_has_a_plot_of_its_own(preset):
     picture = draw_preview(analysis(noise()), nearest, preset=preset)
     assert picture is not None
     assert picture.nearest
-    assert size_of(picture.png) == (WIDTH * SCALE, 2 * HEIGHT * SCALE)
+    assert size_of(picture.png) == (WIDTH * SCALE, (HEIGHT + LOWER_HEIGHT) * SCALE)
     assert len(picture.png) < 300_000
     alone = draw_preview(analysis(noise()), analysis(None), preset=preset)
     assert alone is not None
