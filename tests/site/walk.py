@@ -22,10 +22,12 @@ from bot.i18n import Translations
 from bot.local_discord import LocalDiscord
 
 WAIT_MS = 60_000
+GENRE = "Night Drive"
 STEPS = (
     "welcome", "help", "recommend-form", "answer", "details", "uploads-form", "uploads-on",
     "upload-answered", "menu", "access-form", "settings-panel", "library-form", "library-added",
-    "library-list", "library-export", "library-import", "library-duplicates", "privacy",
+    "library-list", "library-export", "library-import", "library-duplicates", "genres-form",
+    "genres-taught", "genres-list", "genre-own", "privacy",
 )  # fmt: skip
 DESKTOP = {"viewport": {"width": 900, "height": 660}, "color_scheme": "dark"}
 PHONE = {
@@ -74,14 +76,11 @@ class AdminWalk:
 
     async def steps(self) -> AsyncIterator[Shown]:
         """Do each step of the guide."""
-        for part in (
-            self._join,
-            self._ask,
-            self._uploads,
-            self._settings,
-            self._library,
+        parts = (
+            self._join, self._ask, self._uploads, self._settings, self._library, self._genres,
             self._privacy,
-        ):
+        )  # fmt: skip
+        for part in parts:
             async for name, what in part():
                 yield Shown(name, what)
 
@@ -152,8 +151,8 @@ class AdminWalk:
     async def _library(self) -> AsyncIterator[tuple[str, Page | Locator]]:
         await self._open("library add")
         await self._attach(clip("first single.flac", 5))
-        await self._fill("title", "First Single")
-        await self._fill("artist", "The Locals")
+        await self._fill("library.add", "title", "First Single")
+        await self._fill("library.add", "artist", "The Locals")
         yield "library-form", self._page
         await self._send()
         yield "library-added", await self._answer("First Single", "The Locals")
@@ -175,6 +174,27 @@ class AdminWalk:
         await self._send()
         yield "library-duplicates", await self._answer(self.text("library.no_duplicates"))
         await self._dismiss()
+
+    async def _genres(self) -> AsyncIterator[tuple[str, Page | Locator]]:
+        await self._open("genres teach")
+        await self._fill("genres.teach", "name", GENRE)
+        for number, seed in enumerate((1, 6, 11)):
+            file = self._page.locator("#command input[type=file]").nth(number)
+            await file.set_input_files(clip(f"set {number + 1}.flac", seed))
+        yield "genres-form", self._page
+        await self._send()
+        yield "genres-taught", await self._answer(GENRE, self.text("own_genres.ready"))
+        await self._dismiss()
+        await self._open("genres list")
+        await self._send()
+        yield "genres-list", await self._answer(self.text("own_genres.title"), GENRE)
+        await self._dismiss()
+        await self._open("genre")
+        await self._attach(clip("opening.flac", 16))
+        await self._send()
+        answer = await self._answer("opening", GENRE)
+        await self._with_picture(answer)
+        yield "genre-own", answer
 
     async def _privacy(self) -> AsyncIterator[tuple[str, Page | Locator]]:
         await self._open("privacy show")
@@ -206,8 +226,8 @@ class AdminWalk:
     async def _attach(self, file: Mapping[str, Any]) -> None:
         await self._page.set_input_files("#command input[type=file]", dict(file))
 
-    async def _fill(self, option: str, value: str) -> None:
-        label = self.text(f"commands.library.add.options.{option}.name")
+    async def _fill(self, command: str, option: str, value: str) -> None:
+        label = self.text(f"commands.{command}.options.{option}.name")
         label_of_field = self._page.locator(".label", has_text=re.compile(rf"^{label}\b"))
         field = self._page.locator("#command .field").filter(has=label_of_field)
         await field.locator("input").fill(value)
