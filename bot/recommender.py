@@ -21,6 +21,7 @@ from db.starter_scope import replace_starter
 from genrec.agreement import Described, agreements, choose_reasons
 from genrec.errors import CatalogueError, NoMusic
 from genrec.fingerprint import (
+    NO_FINGERPRINT,
     SAME_RECORDING,
     SAME_SPEED,
     SPEEDS,
@@ -55,7 +56,6 @@ NO_MUSIC = (
 # Nearest tracks that are compared with the clip, at every speed and at its own.
 ANY_SPEED_CANDIDATES = 64
 NEAR_CANDIDATES = 256
-NO_FINGERPRINT = np.zeros((15, 1), dtype=np.int8)
 
 
 @dataclass(frozen=True, slots=True)

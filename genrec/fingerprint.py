@@ -31,6 +31,8 @@ SAME_RECORDING = 0.4
 DISTINCT = 0.2  # needed between the best shift and the others
 UNMISTAKABLE = 0.8  # a correlation that loops of different recordings do not reach
 PEAK_S = 0.5  # shifts so near to the best one belong to it
+# Of something that cannot be compared: it matches nothing.
+NO_FINGERPRINT: Fingerprint = np.zeros((BANDS - 1, 1), dtype=np.int8)
 _BATCH = 64  # fingerprints compared at once: bounds the memory
 
 

@@ -18,6 +18,7 @@ Ints = NDArray[np.int64]
 MIN_WINDOWS = 6
 CHANNELS = ("copies", "haar")
 SCALINGS = ("picture", "centred")
+SOURCES = ("audio", "picture")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,10 @@ class ImageConfig:
         Level of the noise floor added to each window, in dB relative to the spectrogram's maximum;
         0 adds none. Codecs empty quiet bands or fill them with noise. On 94 GTZAN excerpts a floor
         of -60 dB halves the largest change that Vorbis or a 64 kbit/s MP3 makes to a window.
+    source
+        ``audio``: images are made of spectrograms. ``picture``: of plotted spectrograms in PNG or
+        JPEG files, whole and in their colours, see :mod:`genrec.pictures`; only ``height`` and
+        ``width`` matter then.
     """
 
     columns: int = 128
@@ -53,12 +58,15 @@ class ImageConfig:
     channels: str = "haar"
     scaling: str = "centred"
     noise_db: float = -60.0
+    source: str = "audio"
 
     def __post_init__(self) -> None:
         if self.channels not in CHANNELS:
             raise ValueError(f"channels={self.channels!r}: expected one of {CHANNELS}")
         if self.scaling not in SCALINGS:
             raise ValueError(f"scaling={self.scaling!r}: expected one of {SCALINGS}")
+        if self.source not in SOURCES:
+            raise ValueError(f"source={self.source!r}: expected one of {SOURCES}")
         check_range("columns", self.columns, 0, 2**16, whole=True)
         check_range("hop_columns", self.hop_columns, 1, 2**16, whole=True)
         check_range("height", self.height, 1, 2_048, whole=True)

@@ -25,11 +25,12 @@ from genrec.audio.limits import DecodeLimits
 from genrec.embedder import Embedder
 from genrec.excerpt import cut_excerpt
 from genrec.filters import block_length
-from genrec.fingerprint import fingerprint
+from genrec.fingerprint import NO_FINGERPRINT, fingerprint
 from genrec.images import images, window_choices, window_count, windows
 from genrec.listening import levels, listen, parts_in_file
 from genrec.music_description import DescriptionModel
 from genrec.onsets import onset_strength, strongest_onset, window_starts
+from genrec.pictures import lightness, picture_image, prepare_pictures, read_picture
 from genrec.preset import Preset
 from genrec.spectrogram import SpectrogramConfig, log_mel, preview
 from genrec.types import Analysis, GenreScore, MusicDescription, Section, SoundExcerpt
@@ -97,6 +98,8 @@ class PresetAnalyzer:
         InputRefused
             The file cannot be decoded, is outside the limits, or holds no sound.
         """
+        if self.preset.image.source == "picture":
+            return self.analyze_picture(path)
         preset, timed = self.preset, Stopwatch()
         sr, limits = preset.spectrogram.sr, replace(self.limits, section=section)
         audio = timed("decode", lambda: decode(path, sr=sr, limits=limits))
@@ -136,6 +139,33 @@ class PresetAnalyzer:
             The file cannot be decoded or is outside the limits.
         """
         return cut_excerpt(path, replace(self.limits, section=section), seconds)
+
+    def analyze_picture(self, path: Path) -> Analysis:
+        """Return the analysis of a plotted spectrogram, for a preset of pictures.
+
+        A picture has no duration. Its fingerprint is empty, because its axes are unknown, so no
+        picture is ever the same recording as another.
+
+        Raises
+        ------
+        InputRefused
+            The file is no PNG or JPEG picture, or is outside the limits.
+        """
+        image, timed = self.preset.image, Stopwatch()
+        pixels = timed("decode", lambda: read_picture(path))
+        x = timed("image", lambda: picture_image(pixels, image.height, image.width))
+        prediction = timed("network", lambda: self.predict_images(x))
+        top_db = self.preset.spectrogram.top_db
+        return Analysis(
+            model_id=self.preset.model_id,
+            embedding=self.embedding(prediction.features),
+            scores=self.scores(prediction.logits),
+            fingerprint=NO_FINGERPRINT,
+            duration_s=0.0,
+            analyzed_s=0.0,
+            timings_ms=timed.ms,
+            preview=preview((lightness(x[0, ::-1]) - 1) * top_db, top_db),
+        )
 
     def spectrogram(self, y: Float) -> tuple[Float, Ints]:
         """Return the log-mel spectrogram of samples, and the columns at which windows begin.
@@ -199,13 +229,14 @@ class PresetAnalyzer:
             columns, for one of an archive.
         """
         preset = self.preset
-        features, logits = self.embedder(
-            images(
-                windows(S_db, preset.image, starts),
-                preset.image,
-                top_db=preset.spectrogram.top_db,
-            )
+        S_windows = windows(S_db, preset.image, starts)
+        return self.predict_images(
+            images(S_windows, preset.image, top_db=preset.spectrogram.top_db)
         )
+
+    def predict_images(self, x: Float) -> Prediction:
+        """Return the mean prediction for network images, float32 (images, height, width, 3)."""
+        features, logits = self.embedder(x)
         return Prediction(features.mean(axis=0), logits.mean(axis=0))
 
     def embedding(self, features: Float) -> Float:
@@ -270,6 +301,10 @@ def load_analyzer(folder: str, max_analyzed_s: float) -> PresetAnalyzer:
     """
     limits = DecodeLimits(max_seconds=max_analyzed_s)
     analyzer = PresetAnalyzer(Preset.load(Path(folder)), limits=limits)
+    if analyzer.preset.image.source == "picture":
+        prepare_pictures()
+        analyzer.predict_images(np.zeros((1, *analyzer.preset.image.shape), dtype=np.float32))
+        return analyzer
     sr = analyzer.preset.spectrogram.sr
     noise = np.random.default_rng(0).normal(0, 0.1, round(max_analyzed_s * sr)).astype(np.float32)
     analyzer.predict(noise)
