@@ -1,4 +1,4 @@
-"""VGG16 and ResNet50: build, initialise and freeze; fold BatchNorm for export."""
+"""VGG16, ResNet50 and the paper's own CNN: build, initialise, freeze; fold BatchNorm for export."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import numpy as np
 from keras import layers
 
 from genrec.errors import DataError
+from genrec.training.initial_weights import copy_weights, load_weights
 from genrec.training.settings import TrainingSettings, checkpoint_path, read_settings
 
 VGG16_BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
-ARCHITECTURES = ("vgg16", "resnet50")
+ARCHITECTURES = ("vgg16", "resnet50", "cnn")
+LAST = 4  # layers with parameters that ``last4`` trains, the dense layer among them
 
 Shape = tuple[int, int, int]
 
@@ -28,6 +30,10 @@ def build(settings: TrainingSettings, labels: int) -> tuple[keras.Model, keras.M
         BatchNorm with frozen layers, an unknown ``trainable``, or weights that do not load.
     """
     keras.mixed_precision.set_global_policy(settings.precision)
+    if settings.trainable not in ("all", "head", "last4"):
+        raise DataError(f"--trainable must be all, head or last4, not {settings.trainable!r}.")
+    if settings.arch == "cnn":
+        return _build_cnn(settings, labels)
     if settings.arch == "vgg16" and settings.batch_norm and settings.trainable != "all":
         raise DataError(
             "BatchNorm without trained weights cannot be frozen; pass --recipe paper with"
@@ -35,12 +41,28 @@ def build(settings: TrainingSettings, labels: int) -> tuple[keras.Model, keras.M
         )
     body = backbone(settings.arch, settings.image.shape, batch_norm=settings.batch_norm)
     load_weights(body, settings.arch, settings.weights)
-    frozen = {"all": 0, "head": len(body.layers), "last4": len(body.layers) - 4}
-    if settings.trainable not in frozen:
-        raise DataError(f"--trainable must be all, head or last4, not {settings.trainable!r}.")
-    for layer in body.layers[: frozen[settings.trainable]]:
-        layer.trainable = False
+    freeze(body, settings.trainable)
     return classifier(body, labels, dropout=settings.dropout), body
+
+
+def freeze(body: keras.Model, trainable: str) -> None:
+    """Freeze a backbone's layers in place.
+
+    Parameters
+    ----------
+    body
+        The backbone; its dense layer follows and is always trained.
+    trainable
+        ``all``: freeze nothing. ``head``: freeze the backbone. ``last4``: train its last three
+        layers that have parameters; with the dense layer they are the paper's last four. Pooling,
+        activations and sums have no parameters and do not count.
+    """
+    if trainable == "all":
+        return
+    with_parameters = [layer for layer in body.layers if layer.count_params()]
+    trained = with_parameters[1 - LAST :] if trainable == "last4" else []
+    for layer in body.layers:
+        layer.trainable = layer in trained
 
 
 def backbone(arch: str, shape: Shape, *, batch_norm: bool) -> keras.Model:
@@ -60,6 +82,45 @@ def backbone(arch: str, shape: Shape, *, batch_norm: bool) -> keras.Model:
     raise DataError(f"Unknown architecture {arch!r}; choose one of {', '.join(ARCHITECTURES)}.")
 
 
+def cnn(shape: Shape, labels: int, *, dropout: float) -> keras.Model:
+    """Return the paper's own CNN with random weights: images -> logits.
+
+    From the paper: two convolutions of 32 filters of 3x3 (glorot_uniform, ReLU), pooling, dropout
+    0.2, flatten, dense. The paper leaves open three things. The pooling takes the maximum of 2x2,
+    after each convolution. There is no padding. There are two dense layers: ``embedding`` of 64
+    units with ReLU, whose output is compared, and ``logits`` of one unit for each genre.
+    """
+    x = entry = layers.Input(shape)
+    for index in (1, 2):
+        x = layers.Conv2D(
+            32, 3, activation="relu", kernel_initializer="glorot_uniform", name=f"conv{index}"
+        )(x)
+        x = layers.MaxPooling2D(2, name=f"pool{index}")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(64, activation="relu", name="embedding", dtype="float32")(x)
+    logits = layers.Dense(labels, name="logits", dtype="float32")(x)
+    return keras.Model(entry, logits, name="cnn")
+
+
+def _build_cnn(settings: TrainingSettings, labels: int) -> tuple[keras.Model, keras.Model]:
+    """Return the CNN, which has no backbone of its own, twice.
+
+    Raises
+    ------
+    DataError
+        Layers are to be frozen, or weights of photographs to be loaded.
+    """
+    if settings.trainable != "all":
+        raise DataError("--arch cnn trains all its layers: leave --trainable out.")
+    if settings.weights != "none" and not Path(settings.weights).is_dir():
+        raise DataError(
+            "--arch cnn starts from random weights or a training run's: drop --weights."
+        )
+    model = cnn(settings.image.shape, labels, dropout=settings.dropout)
+    return model, model
+
+
 def classifier(body: keras.Model, labels: int, *, dropout: float) -> keras.Model:
     """Return a classifier: the backbone, global average pooling, dropout and a dense layer.
 
@@ -69,50 +130,6 @@ def classifier(body: keras.Model, labels: int, *, dropout: float) -> keras.Model
     x = layers.Dropout(dropout, name="dropout")(x)
     logits = layers.Dense(labels, name="logits", dtype="float32")(x)
     return keras.Model(body.input, logits, name=body.name)
-
-
-def load_weights(body: keras.Model, arch: str, weights: str) -> None:
-    """Load a backbone's initial weights in place.
-
-    Parameters
-    ----------
-    body, arch
-        The backbone and its architecture.
-    weights
-        ``none`` or a run folder: nothing is loaded, since a run initialises the head too
-        (:func:`init_from`). ``imagenet``: Keras' published weights, downloaded. Else a weights
-        file without top layers.
-
-    Raises
-    ------
-    DataError
-        The download fails, or the file is missing or does not fit.
-    """
-    if weights == "none" or Path(weights).is_dir():
-        return
-    if weights == "imagenet":
-        application = {"vgg16": keras.applications.VGG16, "resnet50": keras.applications.ResNet50}
-        try:
-            published = application[arch](include_top=False, weights="imagenet")
-        except Exception as error:
-            raise DataError(
-                f"Keras' ImageNet weights of {arch} could not be downloaded. Download Keras'"
-                " 'notop' weights file elsewhere and pass it with --weights FILE.h5, or train from"
-                " random weights with --weights none."
-            ) from error
-        _copy(published, body)
-        return
-    if not Path(weights).is_file():
-        raise DataError(f"The weights file {weights} does not exist; pass a Keras weights file.")
-    plain = backbone(arch, body.input_shape[1:], batch_norm=False)
-    try:
-        plain.load_weights(weights)
-    except Exception as error:
-        raise DataError(
-            f"{weights} does not hold weights of {arch} without its top: {error}. Pass Keras'"
-            f" 'notop' weights file of {arch}."
-        ) from error
-    _copy(plain, body)
 
 
 def load_run(model: keras.Model, run: Path) -> None:
@@ -154,7 +171,7 @@ def init_from(
         return
     other, body = build(replace(settings, weights="none"), len(run_labels))
     load_run(other, run)
-    _copy(body, model)
+    copy_weights(body, model)
 
 
 def fold(model: keras.Model, shape: Shape) -> keras.Model:
@@ -208,13 +225,3 @@ def _vgg16_batch_norm(shape: Shape) -> keras.Model:
             x = layers.ReLU(name=f"{name}_relu")(x)
         x = layers.MaxPooling2D(2, name=f"block{block}_pool")(x)
     return keras.Model(entry, x, name="vgg16")
-
-
-def _copy(source: keras.Model, target: keras.Model) -> None:
-    """Copy weights to the layers of the same name; a layer without bias gets the kernel only."""
-    targets = {layer.name: layer for layer in target.layers}
-    for layer in source.layers:
-        weights = layer.get_weights()
-        if weights and layer.name in targets:
-            into = targets[layer.name]
-            into.set_weights(weights[: len(into.get_weights())])

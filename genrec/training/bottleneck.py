@@ -5,14 +5,14 @@ Twenty epochs of the paper's experiments then take about as long as one pass ove
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.training.batches import TrainingBatches, all_windows
+from genrec.training.batches import TrainingBatches, WholeExcerpts
 from genrec.training.callbacks import TrackValidation
 from genrec.training.data.augment import NONE
 from genrec.training.settings import TrainingSettings
@@ -20,35 +20,37 @@ from genrec.training.settings import TrainingSettings
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
-PREDICT_BATCH = 16  # whole excerpts at 224x224x3 are large
+MAX_BYTES = 4 << 30  # of features; 10,000 pictures in front of VGG16's fifth block take 4 GB
 
 
-def can_cache_bottleneck(settings: TrainingSettings) -> bool:
+def can_cache_bottleneck(settings: TrainingSettings, model: keras.Model, excerpts: int) -> bool:
     """Return whether a run can train its head on bottleneck features.
 
     The frozen layers must get the same images in every epoch: there are frozen layers, the images
     are whole excerpts, and nothing is augmented. Teachers need the images themselves, so a run with
-    teachers trains the whole network.
+    teachers trains the whole network. So does a run whose features would take more than 4 GB.
     """
     same_images = settings.image.columns == 0 and settings.augment == NONE
-    return same_images and settings.trainable != "all" and not settings.teachers
+    if not same_images or settings.trainable == "all" or settings.teachers:
+        return False
+    frozen, _ = split_at_frozen(model)
+    shapes = [output.shape[1:] for output in frozen.outputs]
+    return 4 * excerpts * sum(int(np.prod(shape)) for shape in shapes) <= MAX_BYTES
 
 
 def with_bottleneck(
     model: keras.Model, batches: TrainingBatches, validation: TrackValidation
-) -> tuple[keras.Model, BottleneckBatches]:
-    """Return the head of a network and its training batches: bottleneck features of all tracks.
+) -> tuple[keras.Model, keras.Model, BottleneckBatches]:
+    """Return both parts of a network, and its training batches: bottleneck features of all tracks.
 
     The images of ``validation`` are replaced by their bottleneck features, in place.
     """
     frozen, head = split_at_frozen(model)
-    pieces = np.array_split(batches.indices, -(-len(batches.indices) // PREDICT_BATCH))
-    images = (all_windows(batches.data, piece, batches.settings)[0] for piece in pieces)
+    images = WholeExcerpts(batches.data, batches.indices, batches.settings)
     features = bottleneck_features(frozen, images)
-    validation.x = bottleneck_features(
-        frozen, np.array_split(validation.x, -(-len(validation.x) // PREDICT_BATCH))
-    )
-    return head, BottleneckBatches(features, batches.targets, batches.rows, len(batches))
+    if isinstance(validation.x, WholeExcerpts):
+        validation.x = bottleneck_features(frozen, validation.x)
+    return frozen, head, BottleneckBatches(features, batches.targets, batches.rows, len(batches))
 
 
 def split_at_frozen(model: keras.Model) -> tuple[keras.Model, keras.Model]:
@@ -85,7 +87,7 @@ def split_at_frozen(model: keras.Model) -> tuple[keras.Model, keras.Model]:
     return keras.Model(model.input, bottleneck), keras.Model(bottleneck, model.output)
 
 
-def bottleneck_features(frozen: keras.Model, batches: Iterable[Float]) -> tuple[Float, ...]:
+def bottleneck_features(frozen: keras.Model, batches: WholeExcerpts) -> tuple[Float, ...]:
     """Return the outputs of the frozen part, one array per tensor that crosses the split.
 
     Parameters
@@ -93,13 +95,15 @@ def bottleneck_features(frozen: keras.Model, batches: Iterable[Float]) -> tuple[
     frozen
         First part of :func:`split_at_frozen`.
     batches
-        Images, float32 (n, height, width, 3) each.
+        Images of excerpts.
 
     Returns
     -------
-    float32 (sum of n, ...) per tensor
+    float32 (excerpts, ...) per tensor
     """
-    outputs = [keras.tree.flatten(frozen.predict_on_batch(x)) for x in batches]
+    outputs = [
+        keras.tree.flatten(frozen.predict_on_batch(batches[i][0])) for i in range(len(batches))
+    ]
     return tuple(
         np.concatenate([np.asarray(each, dtype=np.float32) for each in tensor])
         for tensor in zip(*outputs, strict=True)

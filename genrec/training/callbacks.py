@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from genrec.training.batches import TrainingBatches, all_windows, one_hot
-from genrec.training.data.dataset import Dataset
+from genrec.training.batches import TrainingBatches, WholeExcerpts, all_windows, one_hot
+from genrec.training.data.dataset import ExcerptTable
 from genrec.training.settings import CHECKPOINT, HISTORY, TrainingSettings
 
 Float = NDArray[np.float32]
@@ -87,22 +87,27 @@ class TrackValidation(keras.callbacks.Callback):  # type: ignore[misc]
     Attributes
     ----------
     x
-        Images of all windows, or their bottleneck features.
+        Images of all windows, or their bottleneck features. Images of whole excerpts are made
+        batch by batch.
     owner
         int (windows,), the track of each window.
     """
 
     def __init__(
-        self, data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings
+        self, data: ExcerptTable, indices: NDArray[np.int64], settings: TrainingSettings
     ) -> None:
         super().__init__()
         self.targets = one_hot(data, indices, data.labels)
-        self.x: Float | tuple[Float, ...]
-        self.x, self.owner = all_windows(data, indices, settings)
+        self.x: Float | tuple[Float, ...] | WholeExcerpts
+        if settings.image.columns:
+            self.x, self.owner = all_windows(data, indices, settings)
+        else:
+            self.x, self.owner = WholeExcerpts(data, indices, settings), np.arange(len(indices))
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Add ``val_accuracy`` and ``val_loss`` to the metrics of the epoch."""
-        logits = np.asarray(self.model.predict(self.x, batch_size=32, verbose=0))
+        batch = None if isinstance(self.x, WholeExcerpts) else 32
+        logits = np.asarray(self.model.predict(self.x, batch_size=batch, verbose=0))
         scores = np.stack([logits[self.owner == i].mean(axis=0) for i in range(len(self.targets))])
         log_p = log_softmax(scores, axis=1)
         if logs is not None:

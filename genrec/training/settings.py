@@ -16,6 +16,10 @@ from genrec.training.data.augment import NONE, Augmentation
 
 CHECKPOINT = "kept.weights.h5"
 HISTORY = "history.csv"
+# A whole excerpt as a picture of 224x224x3, 0..255 as 0..1.
+PAPER_IMAGE = ImageConfig(
+    columns=0, height=224, width=224, channels="copies", scaling="picture", noise_db=0.0
+)
 DataSpec = tuple[SpectrogramConfig, ImageConfig, str, list[str]]
 """Front end, image, split and labels: equal for a run and its teachers."""
 
@@ -29,7 +33,8 @@ class TrainingSettings:
     arch, weights
         Architecture, and initial weights: ``none``, ``imagenet``, a weights file, or a run folder.
     trainable
-        ``all`` layers; ``head``: the dense layer; ``last4``: the backbone's last four layers too.
+        ``all`` layers; ``head``: the dense layer; ``last4``: the last four layers that have
+        parameters, the dense layer among them.
     batch_norm
         Train VGG16 with BatchNorm, which is folded into the convolutions at export. From random
         weights VGG16 does not converge without it.
@@ -85,15 +90,16 @@ class TrainingSettings:
 def paper(settings: TrainingSettings) -> TrainingSettings:
     """Return the settings of the paper: 224x224x3 images, 1/255, Adam, batch 64, dropout 0.2.
 
-    The paper trained VGG16 for 20 epochs and ResNet50 for 30, without early stopping.
-    ``trainable`` selects its experiment: ``head`` or ``last4``. The learning rate is Keras' default
-    for Adam.
+    The paper trained VGG16 for 20 epochs and ResNet50 for 30, without early stopping; its own CNN
+    gets 30 here. ``trainable`` selects its experiment: ``head`` or ``last4``; the CNN trains all.
+    The learning rate is Keras' default for Adam.
     """
     epochs = 20 if settings.arch == "vgg16" else 30
+    trainable = settings.trainable if settings.trainable in ("head", "last4") else "last4"
     return replace(
         settings,
         recipe="paper",
-        trainable=settings.trainable if settings.trainable in ("head", "last4") else "last4",
+        trainable="all" if settings.arch == "cnn" else trainable,
         batch_norm=False,
         epochs=epochs,
         patience=epochs,
@@ -104,9 +110,7 @@ def paper(settings: TrainingSettings) -> TrainingSettings:
         schedule="constant",
         label_smoothing=0.0,
         dropout=0.2,
-        image=ImageConfig(
-            columns=0, height=224, width=224, channels="copies", scaling="picture", noise_db=0.0
-        ),
+        image=PAPER_IMAGE,
         augment=NONE,
     )
 
@@ -115,6 +119,12 @@ RECIPES: dict[str, Callable[[TrainingSettings], TrainingSettings]] = {
     "genrec": lambda s: s,
     "paper": paper,
 }
+
+
+def for_pictures(settings: TrainingSettings) -> TrainingSettings:
+    """Return the settings for a data set of pictures: 224x224x3, without augmentation."""
+    image = replace(PAPER_IMAGE, source="picture")
+    return replace(settings, image=image, augment=NONE, crops=1)
 
 
 def write_or_check_settings(

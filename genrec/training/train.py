@@ -7,6 +7,7 @@ A run folder has settings.json, history.csv, last/ (resume state), kept.weights.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import keras
@@ -20,8 +21,9 @@ from genrec.training.callbacks import (
     out_of_patience,
     training_callbacks,
 )
-from genrec.training.data.dataset import Dataset, Parts, check_front_end, require_parts
+from genrec.training.data.dataset import ExcerptTable, Parts, check_front_end, require_parts
 from genrec.training.distillation import load_teachers
+from genrec.training.milestones import Milestones
 from genrec.training.settings import (
     TrainingSettings,
     check_init_run,
@@ -32,12 +34,13 @@ from genrec.training.settings import (
 
 def train(
     settings: TrainingSettings,
-    data: Dataset,
+    data: ExcerptTable,
     parts: Parts,
     run: Path,
     *,
     resume: bool = True,
     verbose: int = 1,
+    milestones: Collection[int] = (),
 ) -> Path:
     """Train a network and write its run folder; resume after the last finished epoch.
 
@@ -51,6 +54,9 @@ def train(
         Whether the folder may have a run already.
     verbose
         As in Keras' ``fit``.
+    milestones
+        Numbers of epochs, from 1, after which the features and logits of all excerpts are written
+        to the run folder, see :mod:`genrec.training.milestones`. The images must be whole excerpts.
 
     Returns
     -------
@@ -65,7 +71,7 @@ def train(
         A teacher preset cannot be read.
     """
     require_parts(parts, "train", "valid")
-    check_front_end(data, settings.spectrogram)
+    check_front_end(data, settings.spectrogram, settings.image)
     init_run = Path(settings.weights) if Path(settings.weights).is_dir() else None
     if init_run is not None:
         check_init_run(init_run, settings, data.labels)
@@ -82,9 +88,9 @@ def train(
         init_from(model, init_run, settings, data.labels)
     validation = TrackValidation(data, parts["valid"], settings)
 
-    fitted, inputs = model, batches
-    if can_cache_bottleneck(settings):
-        fitted, inputs = with_bottleneck(model, batches, validation)
+    fitted, inputs, frozen = model, batches, None
+    if can_cache_bottleneck(settings, model, len(data)):
+        frozen, fitted, inputs = with_bottleneck(model, batches, validation)
     fitted.compile(
         optimizer(settings, settings.epochs * len(batches)),
         keras.losses.CategoricalCrossentropy(
@@ -93,7 +99,12 @@ def train(
         metrics=["accuracy"],
         jit_compile=jit_compile(settings),
     )
-    callbacks = [EpochSeed(batches), validation, *training_callbacks(model, settings, run, history)]
+    callbacks = [EpochSeed(batches), validation]
+    if milestones:
+        callbacks.append(
+            Milestones(data, parts, settings, run, milestones, whole=model, frozen=frozen)
+        )
+    callbacks += training_callbacks(model, settings, run, history)
     fitted.fit(inputs, epochs=settings.epochs, verbose=verbose, callbacks=callbacks)
     return run
 

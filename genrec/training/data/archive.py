@@ -28,12 +28,14 @@ from genrec.spectrogram import SpectrogramConfig, log_mel
 from genrec.training.data.dataset import (
     ARCHIVE,
     Dataset,
+    PictureDataset,
     Progress,
     encode_levels,
     load_archive,
     no_progress,
 )
 from genrec.training.data.parallel import process_pool
+from genrec.training.data.picture_folder import load_pictures
 from genrec.training.filterbank import mel_basis
 
 Refused = list[tuple[Path, str]]
@@ -55,13 +57,13 @@ def load_data(
     *,
     cache: Path,
     progress: Progress = no_progress,
-) -> tuple[Dataset, Refused]:
-    """Return the data set of a folder: its archive, or an archive built from its audio files.
+) -> tuple[Dataset | PictureDataset, Refused]:
+    """Return the data set of a folder: its archive, one built from its audio files, or pictures.
 
     Parameters
     ----------
     folder
-        A folder with ``logmel.npz``, or with a folder of audio files per genre.
+        A folder with ``logmel.npz``, or with a folder of audio files or pictures per genre.
     config
         The front end, if the folder has audio.
     cache
@@ -76,15 +78,17 @@ def load_data(
     Raises
     ------
     DataError
-        The folder has neither an archive nor audio, or no audio file could be decoded.
+        The folder has no archive, audio or pictures, or no audio file could be decoded.
     """
     if (folder / ARCHIVE).is_file():
         return load_archive(folder), []
     excerpts = find_excerpts(folder)
     if not excerpts:
+        if (pictures := load_pictures(folder)) is not None:
+            return pictures, []
         raise DataError(
-            f"{folder} has neither {ARCHIVE} nor a folder of audio per genre (genre/track.wav);"
-            " docs/training.md shows both formats."
+            f"{folder} has neither {ARCHIVE} nor a folder per genre of audio (genre/track.wav) or"
+            " pictures (genre/track.png); docs/training.md shows all three."
         )
     return make_archive(excerpts, config, archive_folder(folder, config, cache), progress)
 

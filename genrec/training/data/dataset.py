@@ -5,15 +5,17 @@ from __future__ import annotations
 import csv
 import zipfile
 import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.errors import DataError
+from genrec.errors import DataError, InputRefused
+from genrec.images import ImageConfig
 from genrec.names import artist_key
+from genrec.pictures import picture_image, read_picture
 from genrec.spectrogram import SpectrogramConfig
 
 Float = NDArray[np.float32]
@@ -31,25 +33,19 @@ def no_progress(done: int, total: int) -> None:
     """Progress callback that does nothing."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Dataset:
-    """A data set: excerpts of music with one genre each, as log-mel levels.
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class ExcerptTable:
+    """ExcerptTable of music with one genre each, without their spectrograms.
 
     Attributes
     ----------
     names, genres, artists, titles, artist_keys
         One string per excerpt; artist and title are empty if unknown. ``artist_keys`` are
         normalised artists.
-    levels
-        uint8 (excerpts, n_mels, columns): 0..255 spans ``range_db`` below each excerpt's maximum.
-    range_db
-        float32 (excerpts,): range of the 256 levels in dB.
-    n_columns
-        int (excerpts,): number of columns before the padding.
     audio
         Audio files by excerpt name, for excerpts that have one.
-    ref_db
-        float32 (excerpts,): level of each maximum in dB re 1; None if the archive has no levels.
+    own_parts
+        The part of each excerpt by the folders of the data set; empty if it has no such folders.
     """
 
     names: Sequence[str]
@@ -57,11 +53,8 @@ class Dataset:
     artists: Sequence[str]
     titles: Sequence[str]
     artist_keys: Sequence[str]
-    levels: NDArray[np.uint8]
-    range_db: Float
-    n_columns: NDArray[np.int64]
-    audio: dict[str, Path]
-    ref_db: Float | None = None
+    audio: Mapping[str, Path] = field(default_factory=dict)
+    own_parts: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -71,10 +64,59 @@ class Dataset:
         """Distinct genres of the excerpts, sorted."""
         return sorted(set(self.genres))
 
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Dataset(ExcerptTable):
+    """A data set of excerpts with log-mel levels.
+
+    Attributes
+    ----------
+    levels
+        uint8 (excerpts, n_mels, columns): 0..255 spans ``range_db`` below each excerpt's maximum.
+    range_db
+        float32 (excerpts,): range of the 256 levels in dB.
+    n_columns
+        int (excerpts,): number of columns before the padding.
+    ref_db
+        float32 (excerpts,): level of each maximum in dB re 1; None if the archive has no levels.
+    """
+
+    levels: NDArray[np.uint8]
+    range_db: Float
+    n_columns: NDArray[np.int64]
+    ref_db: Float | None = None
+
     def spectrogram(self, index: int) -> Float:
         """Return an excerpt's log-mel spectrogram (n_mels, columns) in dB re maximum."""
         levels = self.levels[index, :, : self.n_columns[index]]
         return decode_levels(levels, float(self.range_db[index]))
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class PictureDataset(ExcerptTable):
+    """A data set of plotted spectrograms: one PNG or JPEG file for each excerpt.
+
+    Attributes
+    ----------
+    paths
+        The file of each excerpt. Files are read when they are needed, never all at once.
+    """
+
+    paths: Sequence[Path]
+
+    def image(self, index: int, config: ImageConfig) -> Float:
+        """Return an excerpt's network image, float32 (1, height, width, 3), 0..1.
+
+        Raises
+        ------
+        DataError
+            The file cannot be read as a picture.
+        """
+        try:
+            pixels = read_picture(self.paths[index])
+        except InputRefused as error:
+            raise DataError(f"{self.paths[index]}: {error}") from error
+        return picture_image(pixels, config.height, config.width)
 
 
 def decode_levels(levels: NDArray[np.uint8], range_db: float) -> Float:
@@ -126,7 +168,7 @@ def load_archive(folder: Path) -> Dataset:
             f" rows: {', '.join(f'{key} {rows}' for key, rows in rows_each.items())}. See"
             " docs/training.md for the format."
         )
-    tracks = _read_tracks(folder / "tracks.csv")
+    tracks = read_tracks(folder / "tracks.csv")
     rows = [tracks.get(name, {}) for name in names]
     artists = [row.get("artist", "") for row in rows]
     return Dataset(
@@ -143,11 +185,30 @@ def load_archive(folder: Path) -> Dataset:
     )
 
 
-def check_front_end(dataset: Dataset, config: SpectrogramConfig) -> None:
-    """Raise DataError unless the spectrograms have as many mel bands as the front end."""
-    if dataset.levels.shape[1] != config.n_mels:
+def check_front_end(data: ExcerptTable, config: SpectrogramConfig, image: ImageConfig) -> None:
+    """Raise DataError unless a data set has what a run or preset hears.
+
+    Parameters
+    ----------
+    data
+        Spectrograms or pictures.
+    config, image
+        The front end and the images of the run or preset.
+
+    Raises
+    ------
+    DataError
+        One has pictures and the other sound, or the spectrograms have another number of mel bands.
+    """
+    if isinstance(data, PictureDataset) != (image.source == "picture"):
+        theirs, ours = ("pictures", "sound")[:: 1 if isinstance(data, PictureDataset) else -1]
         raise DataError(
-            f"The archive has {dataset.levels.shape[1]} mel bands and the front end has"
+            f"These data are {theirs}, and the training run or preset is of {ours}. Pass a preset"
+            f" that was trained on {theirs}, or data of {ours}."
+        )
+    if isinstance(data, Dataset) and data.levels.shape[1] != config.n_mels:
+        raise DataError(
+            f"The archive has {data.levels.shape[1]} mel bands and the front end has"
             f" {config.n_mels}. Make the archive from audio again, or use another preset."
         )
 
@@ -162,7 +223,7 @@ def require_parts(parts: Parts, *names: str) -> None:
         )
 
 
-def split(dataset: Dataset, folder: Path, name: str) -> Parts:
+def split(dataset: ExcerptTable, folder: Path, name: str) -> Parts:
     """Return the excerpts' indices in each part of a split: ``train``, ``valid`` and ``test``.
 
     Random splits do not depend on a run's seed. So a run is never tested on tracks that its teacher
@@ -173,7 +234,8 @@ def split(dataset: Dataset, folder: Path, name: str) -> Parts:
     dataset, folder
         The data set and its folder.
     name
-        ``paper``: ``split_paper.csv``, or 80/10/10 by track, stratified by genre.
+        ``paper``: ``split_paper.csv``, else the folders train, validation and test of the data
+        set, else 80/10/10 by track, stratified by genre.
         ``filtered``: the fault-filtered, artist-aware split in ``tracks.csv``.
         ``filtered-wide``: the same test part; the validation part is one in ten of the other
         artists.
@@ -188,18 +250,18 @@ def split(dataset: Dataset, folder: Path, name: str) -> Parts:
     if name == "all":
         return _parts(["test"] * len(dataset))
     if name in ("filtered", "filtered-wide"):
-        tracks = _read_tracks(folder / "tracks.csv")
+        tracks = read_tracks(folder / "tracks.csv")
         chosen = {key: row.get("split_filtered", "") for key, row in tracks.items()}
         where = str(folder / "tracks.csv")
     elif name == "paper" and not (folder / "split_paper.csv").exists():
-        return _parts(_random_split(dataset))
+        return _parts(dataset.own_parts or random_split(dataset))
     else:
         path = folder / "split_paper.csv" if name == "paper" else Path(name)
         if not path.is_file():
             raise DataError(
                 f"There is no split file {path}; pass one, or one of {', '.join(SPLITS)}."
             )
-        chosen = {key: row.get("part", "") for key, row in _read_tracks(path).items()}
+        chosen = {key: row.get("part", "") for key, row in read_tracks(path).items()}
         where = str(path)
     if name == "filtered-wide":
         chosen = _widen_training_part(dataset, chosen)
@@ -218,7 +280,7 @@ def _parts(part_of_each: Sequence[str]) -> Parts:
     return {part: np.flatnonzero(array == part) for part in ("train", "valid", "test")}
 
 
-def _widen_training_part(dataset: Dataset, chosen: dict[str, str]) -> dict[str, str]:
+def _widen_training_part(dataset: ExcerptTable, chosen: dict[str, str]) -> dict[str, str]:
     """Return a split whose validation part is a random tenth of the artists in train and valid.
 
     A track of unknown artist counts as an artist of its own.
@@ -230,7 +292,8 @@ def _widen_training_part(dataset: Dataset, chosen: dict[str, str]) -> dict[str, 
     return chosen | {n: "valid" if artist[n] in valid else "train" for n in merged}
 
 
-def _random_split(dataset: Dataset) -> list[str]:
+def random_split(dataset: ExcerptTable) -> list[str]:
+    """Return a random part for each excerpt: 80/10/10 by track, stratified by genre."""
     rng = np.random.default_rng(SPLIT_SEED)
     genres = np.array(dataset.genres)
     part = np.full(len(dataset), "train", dtype="<U5")
@@ -242,7 +305,8 @@ def _random_split(dataset: Dataset) -> list[str]:
     return [str(p) for p in part]
 
 
-def _read_tracks(path: Path) -> dict[str, dict[str, str]]:
+def read_tracks(path: Path) -> dict[str, dict[str, str]]:
+    """Return the rows of a CSV file by their column ``excerpt``; nothing if there is no file."""
     if not path.is_file():
         return {}
     with path.open(encoding="utf-8-sig", newline="") as file:  # spreadsheets write a BOM

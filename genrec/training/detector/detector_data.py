@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from genrec.errors import DataError, InputRefused
 from genrec.files import atomic_write
+from genrec.images import ImageConfig
 from genrec.listening import listen
 from genrec.music_features import BANDS, music_features
 from genrec.spectrogram import SpectrogramConfig, log_mel
@@ -165,7 +166,7 @@ def archive_features(folder: Path) -> ClipFeatures:
         The archive is missing or damaged, or has other mel bands.
     """
     dataset = load_archive(folder)
-    check_front_end(dataset, FRONT_END)
+    check_front_end(dataset, FRONT_END, ImageConfig())
     tests = [split(dataset, folder, name)["test"].tolist() for name in ("paper", "filtered")]
     chosen = sorted(set(range(len(dataset))) - set(tests[0]) - set(tests[1]))
     rng = np.random.default_rng(29)

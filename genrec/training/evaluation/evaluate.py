@@ -16,7 +16,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 from genrec.errors import DataError, InputRefused
 from genrec.pipeline import PresetAnalyzer
 from genrec.training.data.dataset import (
-    Dataset,
+    ExcerptTable,
     Parts,
     Progress,
     check_front_end,
@@ -60,7 +60,7 @@ def with_embeddings(analyzer: PresetAnalyzer, predictions: Predictions) -> Embed
 
 def evaluate(
     analyzer: PresetAnalyzer,
-    data: Dataset,
+    data: ExcerptTable,
     parts: Parts,
     *,
     progress: Progress = no_progress,
@@ -98,7 +98,7 @@ def evaluate(
     """
     started = time.perf_counter()
     preset = analyzer.preset
-    check_front_end(data, preset.spectrogram)
+    check_front_end(data, preset.spectrogram, preset.image)
     unknown = sorted(set(data.genres) - set(preset.labels))
     if unknown:
         raise DataError(
@@ -140,26 +140,35 @@ def evaluate(
 
 
 def accuracy(truth: Ints, predicted: Ints, labels: tuple[str, ...]) -> dict[str, Any]:
-    """Return accuracy, macro F1, metrics per genre and the confusion matrix (rows: true genres)."""
+    """Return accuracy, metrics per genre, their averages, and the confusion matrix.
+
+    ``macro_avg`` is the mean over the genres that have tracks, ``weighted_avg`` that weighted by
+    the number of tracks. The rows of the matrix are the true genres.
+    """
     indices = list(range(len(labels)))
     precision, recall, f1, support = precision_recall_fscore_support(
         truth, predicted, labels=indices, zero_division=0
     )
+    rows = np.stack([precision, recall, f1], axis=1)
+    present = support > 0
     return {
         "accuracy": float((truth == predicted).mean()),
-        "macro_f1": float(f1[support > 0].mean()),
+        "macro_f1": float(f1[present].mean()),
         "labels": list(labels),
         "per_class": {
-            label: {
-                "precision": float(precision[i]),
-                "recall": float(recall[i]),
-                "f1": float(f1[i]),
-                "support": int(support[i]),
-            }
-            for i, label in enumerate(labels)
+            label: _report_row(row, count)
+            for label, row, count in zip(labels, rows, support, strict=True)
         },
+        "macro_avg": _report_row(rows[present].mean(axis=0), support.sum()),
+        "weighted_avg": _report_row(np.average(rows, axis=0, weights=support), support.sum()),
         "confusion_matrix": confusion_matrix(truth, predicted, labels=indices).tolist(),
     }
+
+
+def _report_row(row: NDArray[Any], support: Any) -> dict[str, float]:
+    """Return precision, recall, F1 and the number of tracks as a dictionary."""
+    figures = dict(zip(("precision", "recall", "f1"), map(float, row), strict=True))
+    return {**figures, "support": int(support)}
 
 
 def calibration(truth: Ints, scaled: Float, preset: Any) -> dict[str, float]:
@@ -184,7 +193,7 @@ def calibration(truth: Ints, scaled: Float, preset: Any) -> dict[str, float]:
 
 
 def neighbours(
-    data: Dataset, queries: EmbeddedPredictions, catalogue: EmbeddedPredictions
+    data: ExcerptTable, queries: EmbeddedPredictions, catalogue: EmbeddedPredictions
 ) -> dict[str, float]:
     """Return precision at 5, mean cosines and hubness of the five nearest neighbours.
 
@@ -213,7 +222,7 @@ def neighbours(
 
 
 def from_audio(
-    analyzer: PresetAnalyzer, data: Dataset, predictions: Predictions
+    analyzer: PresetAnalyzer, data: ExcerptTable, predictions: Predictions
 ) -> dict[str, float] | None:
     """Return the accuracy on excerpts' audio files; None if no excerpt has one.
 
@@ -248,7 +257,7 @@ def from_audio(
 
 
 def _masks(
-    data: Dataset, queries: EmbeddedPredictions, catalogue: EmbeddedPredictions
+    data: ExcerptTable, queries: EmbeddedPredictions, catalogue: EmbeddedPredictions
 ) -> tuple[NDArray[np.bool_], ...]:
     """Return masks of the pairs with equal track, artist and genre: bool (queries, catalogue).
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.training.data.dataset import Dataset, Parts
+from genrec.training.data.dataset import ExcerptTable, Parts
 from genrec.training.evaluation.evaluate import EmbeddedPredictions
 
 Ints = NDArray[np.int64]
@@ -19,7 +19,7 @@ COUNT = 5  # tracks of an answer
 
 
 def library_size(
-    data: Dataset, parts: Parts, tracks: EmbeddedPredictions, *, floor: float
+    data: ExcerptTable, parts: Parts, tracks: EmbeddedPredictions, *, floor: float
 ) -> list[dict[str, Any]]:
     """Return how often libraries of random tracks have five tracks for a clip, by size.
 

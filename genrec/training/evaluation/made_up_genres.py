@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from genrec.own_genres import GenreExamples, fit_genres
-from genrec.training.data.dataset import Dataset, Parts
+from genrec.training.data.dataset import ExcerptTable, Parts
 from genrec.training.evaluation.evaluate import EmbeddedPredictions
 from genrec.training.evaluation.metrics import BINS, calibration_error
 
@@ -45,7 +45,7 @@ class Draw:
     truth: Ints
 
 
-def made_up_genres(data: Dataset, parts: Parts, tracks: EmbeddedPredictions) -> dict[str, Any]:
+def made_up_genres(data: ExcerptTable, parts: Parts, tracks: EmbeddedPredictions) -> dict[str, Any]:
     """Return accuracy, coverage and calibration of made-up genres, and a comparison of methods.
 
     ``tags``: five genres of the archive are the tags of a library, taught by few tracks, at most
@@ -94,7 +94,7 @@ def made_up_genres(data: Dataset, parts: Parts, tracks: EmbeddedPredictions) -> 
     return {"rows": rows, "methods": methods}
 
 
-def _draws(data: Dataset, X: Float, kind: str, size: int) -> Iterator[Draw]:
+def _draws(data: ExcerptTable, X: Float, kind: str, size: int) -> Iterator[Draw]:
     rng = np.random.default_rng(0)
     keys = np.array([key or f"?{i}" for i, key in enumerate(data.artist_keys)])
     names, artists, counts = np.unique(keys, return_inverse=True, return_counts=True)

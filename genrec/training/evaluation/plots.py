@@ -22,7 +22,7 @@ def plot_history(history: Sequence[Mapping[str, float]], path: Path) -> None:
         axes.set(xlabel="epoch", ylabel=name)
         axes.grid(alpha=0.3)
         axes.legend()
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_confusion(report: Mapping[str, Any], path: Path) -> None:
@@ -44,7 +44,7 @@ def plot_confusion(report: Mapping[str, Any], path: Path) -> None:
         ylabel="true",
         title=f"{report['preset']}: {report['accuracy']:.3f} of {report['tracks']} tracks",
     )
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_reliability(report: Mapping[str, Any], path: Path) -> None:
@@ -62,7 +62,7 @@ def plot_reliability(report: Mapping[str, Any], path: Path) -> None:
     axes.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="confidence", ylabel="accuracy")
     axes.set_title(f"{report['preset']}: calibration error {error:.3f}")
     axes.grid(alpha=0.3)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def plot_similarity(report: Mapping[str, Any], path: Path) -> None:
@@ -75,9 +75,11 @@ def plot_similarity(report: Mapping[str, Any], path: Path) -> None:
         axes.stairs(shares, np.linspace(0, 1, len(shares) + 1), fill=True, alpha=0.5, label=label)
     axes.set(xlabel="similarity", ylabel="share of pairs", title=report["preset"])
     axes.legend()
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure as PNG, without the name of the software, or as a file of another suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110, metadata={"Software": None})
+    metadata = {"Software": None} if path.suffix == ".png" else None
+    figure.savefig(path, dpi=110, metadata=metadata)

@@ -1,4 +1,4 @@
-"""Predictions of a preset for the spectrograms of a data set."""
+"""Predictions of a preset for the spectrograms or pictures of a data set."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.pipeline import PresetAnalyzer
-from genrec.training.data.dataset import Dataset, Progress, no_progress
+from genrec.pipeline import Prediction, PresetAnalyzer
+from genrec.training.data.dataset import (
+    Dataset,
+    ExcerptTable,
+    PictureDataset,
+    Progress,
+    no_progress,
+)
 
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -33,12 +39,12 @@ class Predictions:
 
 
 def predict_all(
-    analyzer: PresetAnalyzer, data: Dataset, indices: Ints, progress: Progress = no_progress
+    analyzer: PresetAnalyzer, data: ExcerptTable, indices: Ints, progress: Progress = no_progress
 ) -> Predictions:
-    """Return predictions for excerpts' spectrograms; ``progress`` is called after each one."""
+    """Return predictions for excerpts; ``progress`` is called after each one."""
     features, logits = [], []
     for done, index in enumerate(indices, start=1):
-        prediction = analyzer.predict_spectrogram(data.spectrogram(int(index)))
+        prediction = predict_excerpt(analyzer, data, int(index))
         features.append(prediction.features)
         logits.append(prediction.logits)
         progress(done, len(indices))
@@ -50,6 +56,21 @@ def predict_all(
     )
 
 
+def predict_excerpt(analyzer: PresetAnalyzer, data: ExcerptTable, index: int) -> Prediction:
+    """Return the prediction for an excerpt's spectrogram or picture.
+
+    Raises
+    ------
+    TypeError
+        The data set has neither; `check_front_end` has checked that.
+    """
+    if isinstance(data, PictureDataset):
+        return analyzer.predict_images(data.image(index, analyzer.preset.image))
+    if isinstance(data, Dataset):
+        return analyzer.predict_spectrogram(data.spectrogram(index))
+    raise TypeError(f"{type(data).__name__} has neither spectrograms nor pictures")
+
+
 def concat(*predictions: Predictions) -> Predictions:
     """Return the predictions of several sets as one, in their order."""
     return Predictions(
@@ -59,6 +80,6 @@ def concat(*predictions: Predictions) -> Predictions:
     )
 
 
-def truth_of(data: Dataset, indices: Ints, labels: Sequence[str]) -> Ints:
+def truth_of(data: ExcerptTable, indices: Ints, labels: Sequence[str]) -> Ints:
     """Return the excerpts' true labels as indices in ``labels``, int (n,)."""
     return np.array([labels.index(data.genres[i]) for i in indices])

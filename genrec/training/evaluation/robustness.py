@@ -21,7 +21,7 @@ from genrec.names import artist_key, song_key
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import StarterCatalogue
 from genrec.similarity import Candidate, SelectionRules, select_neighbours
-from genrec.training.data.dataset import Dataset, Progress, no_progress
+from genrec.training.data.dataset import ExcerptTable, Progress, no_progress
 from genrec.training.evaluation.clip_changes import CHANGES, UNCHANGED
 from genrec.types import Track
 
@@ -47,7 +47,7 @@ Results = Mapping[str, Sequence[QueryResult | None]]
 """By change, one result per clip; None for a refused clip."""
 
 
-def with_audio(data: Dataset, indices: Ints, per_genre: int | None = None) -> list[int]:
+def with_audio(data: ExcerptTable, indices: Ints, per_genre: int | None = None) -> list[int]:
     """Return the indices of excerpts that have audio.
 
     Parameters
@@ -71,7 +71,7 @@ def with_audio(data: Dataset, indices: Ints, per_genre: int | None = None) -> li
 
 def robustness(
     analyzer: PresetAnalyzer,
-    data: Dataset,
+    data: ExcerptTable,
     indices: Sequence[int],
     progress: Progress = no_progress,
     changes: Sequence[str] = tuple(CHANGES),
@@ -119,7 +119,7 @@ def robustness(
 
 
 def changed_clips(
-    analyzer: PresetAnalyzer, data: Dataset, names: Iterable[str], changes: Iterable[str]
+    analyzer: PresetAnalyzer, data: ExcerptTable, names: Iterable[str], changes: Iterable[str]
 ) -> Iterator[tuple[str, str, Path]]:
     """Write each excerpt's audio after each change to a temporary file, and yield its path.
 
@@ -128,7 +128,7 @@ def changed_clips(
     analyzer
         Gives the sample rate and the limits of decoding.
     data, names
-        The data set and the names of the excerpts. Excerpts without audio are skipped.
+        The data set and the names of the excerpts. ExcerptTable without audio are skipped.
     changes
         Keys of `CHANGES`.
 

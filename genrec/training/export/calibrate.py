@@ -12,7 +12,7 @@ from scipy.optimize import minimize_scalar
 from genrec.embedder import Embedder
 from genrec.music_detector import MUSIC_BELOW, MusicDetector
 from genrec.preset import NETWORK, Calibration, Preset, save_preset
-from genrec.training.data.dataset import Dataset
+from genrec.training.data.dataset import ExcerptTable
 from genrec.training.evaluation.metrics import unit
 from genrec.training.evaluation.predict import Predictions, truth_of
 from genrec.training.export.projection import projection
@@ -62,7 +62,7 @@ class UncalibratedPreset:
         )
 
 
-def accuracy(predictions: Predictions, data: Dataset, labels: list[str]) -> float:
+def accuracy(predictions: Predictions, data: ExcerptTable, labels: list[str]) -> float:
     """Return the accuracy of predictions, 0..1."""
     truth = truth_of(data, predictions.indices, labels)
     return float((predictions.logits.argmax(axis=1) == truth).mean())
@@ -71,7 +71,7 @@ def accuracy(predictions: Predictions, data: Dataset, labels: list[str]) -> floa
 def calibrate(
     uncalibrated: UncalibratedPreset,
     folder: Path,
-    data: Dataset,
+    data: ExcerptTable,
     train: Predictions,
     valid: Predictions,
     shifts: Float,

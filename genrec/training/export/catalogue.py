@@ -7,48 +7,67 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.fingerprint import SAME_SPEED, RecordingMatcher, fingerprint
+from genrec.fingerprint import (
+    NO_FINGERPRINT,
+    SAME_SPEED,
+    Fingerprint,
+    RecordingMatcher,
+    fingerprint,
+)
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import StarterCatalogue
-from genrec.training.data.dataset import Dataset
+from genrec.training.data.dataset import Dataset, ExcerptTable
 from genrec.training.evaluation.predict import Predictions
 
 Float = NDArray[np.float32]
 
 
 def starter_catalogue(
-    analyzer: PresetAnalyzer, data: Dataset, *predictions: Predictions
+    analyzer: PresetAnalyzer, data: ExcerptTable, *predictions: Predictions
 ) -> StarterCatalogue | None:
     """Return the starter catalogue: tracks with artist and title, each recording once.
 
-    None if no track has both. Recordings are compared only within one artist.
+    None if no track has both. Recordings are compared only within one artist. Pictures have no
+    fingerprints, and their names stand for unknown titles: a data set of pictures has seldom more.
     """
-    matcher = RecordingMatcher(analyzer.preset.spectrogram)
-    fingerprints: dict[int, NDArray[np.int8]] = {}
-    embeddings: list[Float] = []
-    for part in predictions:
-        for index, features in zip(part.indices.tolist(), part.features, strict=True):
-            if not (data.artists[index] and data.titles[index]):
-                continue
-            candidate = fingerprint(data.spectrogram(index))
-            same_artist = (
-                other
-                for i, other in fingerprints.items()
-                if data.artist_keys[i] == data.artist_keys[index]
-            )
-            if not any(matcher.same(candidate, other, SAME_SPEED) for other in same_artist):
-                fingerprints[index] = candidate
-                embeddings.append(analyzer.embedding(features))
-    if not fingerprints:
+    if isinstance(data, Dataset):
+        chosen = _each_recording_once(analyzer, data, predictions)
+    else:
+        indices = (int(i) for part in predictions for i in part.indices)
+        chosen = dict.fromkeys(indices, NO_FINGERPRINT)
+    if not chosen:
         return None
+    features = {
+        int(index): row
+        for part in predictions
+        for index, row in zip(part.indices, part.features, strict=True)
+    }
     return StarterCatalogue(
-        names=[data.names[i] for i in fingerprints],
-        titles=[data.titles[i] for i in fingerprints],
-        artists=[data.artists[i] for i in fingerprints],
-        genres=[data.genres[i] for i in fingerprints],
-        embeddings=np.stack(embeddings),
-        fingerprints=pad_and_stack(list(fingerprints.values())),
+        names=[data.names[i] for i in chosen],
+        titles=[data.titles[i] or data.names[i] for i in chosen],
+        artists=[data.artists[i] for i in chosen],
+        genres=[data.genres[i] for i in chosen],
+        embeddings=np.stack([analyzer.embedding(features[i]) for i in chosen]),
+        fingerprints=pad_and_stack(list(chosen.values())),
     )
+
+
+def _each_recording_once(
+    analyzer: PresetAnalyzer, data: Dataset, predictions: Sequence[Predictions]
+) -> dict[int, Fingerprint]:
+    """Return the fingerprints of tracks with artist and title by index, each recording once."""
+    matcher = RecordingMatcher(analyzer.preset.spectrogram)
+    chosen: dict[int, Fingerprint] = {}
+    for index in (int(i) for part in predictions for i in part.indices):
+        if not (data.artists[index] and data.titles[index]):
+            continue
+        candidate = fingerprint(data.spectrogram(index))
+        same_artist = (
+            other for i, other in chosen.items() if data.artist_keys[i] == data.artist_keys[index]
+        )
+        if not any(matcher.same(candidate, other, SAME_SPEED) for other in same_artist):
+            chosen[index] = candidate
+    return chosen
 
 
 def pad_and_stack(fingerprints: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:

@@ -25,7 +25,7 @@ from genrec.pipeline import PresetAnalyzer
 from genrec.preset import NETWORK
 from genrec.training.architectures import build, fold, load_run
 from genrec.training.batches import all_windows
-from genrec.training.data.dataset import Dataset, Parts
+from genrec.training.data.dataset import ExcerptTable, Parts
 from genrec.training.evaluation.predict import Predictions, concat, predict_all
 from genrec.training.export.calibrate import UncalibratedPreset, accuracy
 from genrec.training.export.finish import Exported, Log, check_data, finish
@@ -40,7 +40,7 @@ REPRESENTATIVE = 200  # training tracks that set the ranges of int8
 
 def export(
     run: Path,
-    data: Dataset,
+    data: ExcerptTable,
     parts: Parts,
     out: Path,
     *,
@@ -98,7 +98,7 @@ def export(
 def write_network(
     network: keras.Model,
     uncalibrated: UncalibratedPreset,
-    data: Dataset,
+    data: ExcerptTable,
     parts: Parts,
     out: Path,
     precision: str,
@@ -183,7 +183,7 @@ def convert(model: keras.Model, path: Path, precision: str, examples: Float) -> 
 
 
 def representative_images(
-    data: Dataset, indices: NDArray[np.int64], settings: TrainingSettings
+    data: ExcerptTable, indices: NDArray[np.int64], settings: TrainingSettings
 ) -> Float:
     """Return the representative data set of int8: one image each of random training tracks."""
     rng = np.random.default_rng(settings.seed)

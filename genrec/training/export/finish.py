@@ -12,7 +12,13 @@ from genrec.pipeline import PresetAnalyzer
 from genrec.preset import CATALOGUE, Preset, save_starter
 from genrec.spectrogram import SpectrogramConfig
 from genrec.starter_descriptions import write_starter_descriptions
-from genrec.training.data.dataset import Dataset, Parts, check_front_end, require_parts
+from genrec.training.data.dataset import (
+    Dataset,
+    ExcerptTable,
+    Parts,
+    check_front_end,
+    require_parts,
+)
 from genrec.training.description.describe_starter import describe_excerpts
 from genrec.training.evaluation.predict import Predictions, predict_all
 from genrec.training.export.calibrate import UncalibratedPreset, calibrate
@@ -44,7 +50,7 @@ class Exported:
 
 
 def check_data(
-    trained: Path, settings: TrainingSettings, labels: list[str], data: Dataset, parts: Parts
+    trained: Path, settings: TrainingSettings, labels: list[str], data: ExcerptTable, parts: Parts
 ) -> None:
     """Raise DataError unless a run's or preset's folder was trained on these data.
 
@@ -56,7 +62,7 @@ def check_data(
         The data set and its split.
     """
     require_parts(parts, "train", "valid")
-    check_front_end(data, settings.spectrogram)
+    check_front_end(data, settings.spectrogram, settings.image)
     if data.labels != labels:
         raise DataError(
             f"{trained} was trained on {', '.join(labels)}, and these data have"
@@ -67,7 +73,7 @@ def check_data(
 def finish(
     uncalibrated: UncalibratedPreset,
     out: Path,
-    data: Dataset,
+    data: ExcerptTable,
     parts: Parts,
     valid: Predictions,
     log: Log,
@@ -99,7 +105,11 @@ def finish(
         log("No track has both artist and title, so there is no starter catalogue.")
     else:
         save_starter(preset, catalogue)
-        if data.ref_db is not None and preset.spectrogram == SpectrogramConfig():
+        if (
+            isinstance(data, Dataset)
+            and data.ref_db is not None
+            and preset.spectrogram == SpectrogramConfig()
+        ):
             names = set(catalogue.names)
             write_starter_descriptions(out, describe_excerpts(data, names, DescriptionModel.load()))
     return preset, train

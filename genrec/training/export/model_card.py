@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 CARD = """\
 # {name}
 
-{arch} that predicts one of {count} genres from a log-mel spectrogram: {labels}.
+{arch} that predicts one of {count} genres from a {input}: {labels}.
 
 Trained from {weights}{teachers} with `genrec train`, and exported as {precision} with
 `genrec export`. Model id: `{model_id}`. [Experiments](../../docs/experiments.md) describes the
@@ -92,7 +92,9 @@ Files of each group that are said to contain no music, from end to end.
 
 {table}"""
 
-ARCHITECTURES = {"vgg16": "VGG16", "resnet50": "ResNet50"}
+ARCHITECTURES = {"vgg16": "VGG16", "resnet50": "ResNet50", "cnn": "The paper's CNN"}
+INPUTS = {"audio": "log-mel spectrogram", "picture": "picture of a spectrogram"}
+PICTURE_DATA = "Pictures of spectrograms; their maker can describe them here."
 INITIAL_WEIGHTS = {"none": "random weights", "imagenet": "ImageNet weights"}
 GTZAN = "blues, classical, country, disco, hiphop, jazz, metal, pop, reggae, rock"
 GTZAN_DATA = """\
@@ -158,6 +160,7 @@ def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
     return CARD.format(
         name=preset.name,
         arch=ARCHITECTURES[preset.arch],
+        input=INPUTS[preset.image.source],
         count=len(preset.labels),
         labels=", ".join(preset.labels),
         weights=_initial_weights(weights),
@@ -165,7 +168,7 @@ def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
         precision=metrics["precision"],
         model_id=preset.model_id,
         split=split,
-        data=GTZAN_DATA if gtzan else OTHER_DATA,
+        data=_data(preset, gtzan=gtzan),
         split_note=SPLIT_NOTES.get(split, FILE_NOTE).format(split=split),
         genres=GTZAN_GENRES if gtzan else OTHER_GENRES,
         tracks=metrics["tracks"],
@@ -180,6 +183,12 @@ def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
         robustness=_robustness_section(preset.name, metrics.get("robustness"))
         + _detection_section(metrics.get("music_detection")),
     )
+
+
+def _data(preset: Preset, *, gtzan: bool) -> str:
+    if preset.image.source == "picture":
+        return PICTURE_DATA
+    return GTZAN_DATA if gtzan else OTHER_DATA
 
 
 def add_to_card(preset: Preset, figures: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from scipy.linalg import eigh
 from genrec.audio.decode import decode
 from genrec.listening import listen
 from genrec.pipeline import PresetAnalyzer
-from genrec.training.data.dataset import Dataset
+from genrec.training.data.dataset import ExcerptTable
 from genrec.training.evaluation.clip_changes import COMMON_CHANGES, UNCHANGED
 from genrec.training.evaluation.robustness import changed_clips
 
@@ -29,7 +29,7 @@ RIDGE = 0.3  # relative to the mean degradation variance; 76 tracks do not span 
 
 
 def degradation_shifts(
-    analyzer: PresetAnalyzer, data: Dataset, indices: NDArray[np.int64]
+    analyzer: PresetAnalyzer, data: ExcerptTable, indices: NDArray[np.int64]
 ) -> Float:
     """Return the feature shifts that `COMMON_CHANGES` cause, for excerpts that have audio.
 

@@ -14,7 +14,7 @@ from genrec.errors import DataError
 from genrec.music_detector import MusicDetector
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import LABELS, METRICS, NETWORK
-from genrec.training.data.dataset import Dataset, Parts
+from genrec.training.data.dataset import ExcerptTable, Parts
 from genrec.training.evaluation.predict import concat, predict_all
 from genrec.training.export.calibrate import UncalibratedPreset, accuracy
 from genrec.training.export.finish import Exported, Log, check_data, finish
@@ -44,7 +44,7 @@ def read_training(preset: Path) -> tuple[TrainingSettings, list[str], str]:
 
 def recalibrate(
     preset: Path,
-    data: Dataset,
+    data: ExcerptTable,
     parts: Parts,
     out: Path,
     *,

@@ -12,7 +12,7 @@ from genrec.training.data.augment import NONE
 from genrec.training.data.dataset import split
 from tests.genrec.training.keras_needed import MARKS, keras  # isort: split
 
-from genrec.training import architectures, bottleneck, callbacks, train
+from genrec.training import architectures, batches, bottleneck, callbacks, train
 from genrec.training import settings as setup
 from genrec.training.export import export
 from tests.genrec.training.small import played_data
@@ -46,9 +46,12 @@ def test_split_at_frozen_keeps_output_and_trainable_weights(
     assert len(first.outputs) == tensors
     assert not first.trainable_weights
     assert [w.path for w in rest.trainable_weights] == [w.path for w in model.trainable_weights]
-    x = np.random.default_rng(0).uniform(0, 1, (3, 32, 32, 3)).astype(np.float32)
+    indices = np.arange(3)
+    x, _ = batches.all_windows(DATA, indices, settings(arch, trainable, 1))
     expected = np.asarray(model(x, training=False))
-    found = np.asarray(rest(bottleneck.bottleneck_features(first, [x[:2], x[2:]]), training=False))
+    images = batches.WholeExcerpts(DATA, indices, settings(arch, trainable, 1), batch=2)
+    assert len(images) == 2
+    found = np.asarray(rest(bottleneck.bottleneck_features(first, images), training=False))
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
@@ -58,7 +61,7 @@ def test_bottleneck_training_matches_full_training(
 ) -> None:
     wanted = settings(arch, trainable, 1)
     train.train(wanted, DATA, PARTS, tmp_path / "cached", verbose=0)
-    monkeypatch.setattr(train, "can_cache_bottleneck", lambda _: False)
+    monkeypatch.setattr(train, "can_cache_bottleneck", lambda *_: False)
     train.train(wanted, DATA, PARTS, tmp_path / "full", verbose=0)
     keras.utils.set_random_seed(wanted.seed)
     start, _ = architectures.build(wanted, 2)
@@ -111,9 +114,21 @@ def test_interrupted_bottleneck_run_resumes(
 
 def test_can_cache_bottleneck_needs_frozen_layers_and_constant_images() -> None:
     paper = settings("vgg16", "head", 1)
-    assert train.can_cache_bottleneck(paper)
-    assert not train.can_cache_bottleneck(replace(paper, trainable="all"))
-    assert not train.can_cache_bottleneck(replace(paper, teachers=("runs/one",)))
-    assert not train.can_cache_bottleneck(replace(paper, image=replace(paper.image, columns=128)))
-    assert not train.can_cache_bottleneck(replace(paper, augment=setup.TrainingSettings().augment))
+    model, _ = architectures.build(paper, 2)
+    assert train.can_cache_bottleneck(paper, model, 100)
+    for other in (
+        replace(paper, trainable="all"),
+        replace(paper, teachers=("runs/one",)),
+        replace(paper, image=replace(paper.image, columns=128)),
+        replace(paper, augment=setup.TrainingSettings().augment),
+    ):
+        assert not train.can_cache_bottleneck(other, model, 100)
     assert paper.augment == NONE
+
+
+def test_features_that_do_not_fit_into_memory_are_not_cached() -> None:
+    head = settings("vgg16", "head", 1)  # 512 numbers for each excerpt
+    model, _ = architectures.build(head, 2)
+    most = bottleneck.MAX_BYTES // (4 * 512)
+    assert train.can_cache_bottleneck(head, model, most)
+    assert not train.can_cache_bottleneck(head, model, most + 1)

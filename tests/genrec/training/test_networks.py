@@ -109,7 +109,7 @@ def test_load_weights_that_do_not_fit_raises(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"text\.h5 does not hold weights of vgg16"):
         architectures.load_weights(body, "vgg16", str(tmp_path / "text.h5"))
     with pytest.raises(
-        DataError, match="Unknown architecture 'vgg19'; choose one of vgg16, resnet50"
+        DataError, match="Unknown architecture 'vgg19'; choose one of vgg16, resnet50, cnn"
     ):
         architectures.backbone("vgg19", SHAPE, batch_norm=False)
 
@@ -141,9 +141,12 @@ def test_head_and_last4_freeze_the_right_layers(arch: str) -> None:
     assert not any(layer.trainable for layer in body.layers)
     assert [w.path for w in head.trainable_weights] == ["logits/kernel", "logits/bias"]
     last4, body = architectures.build(replace(tiny, trainable="last4"), 2)
-    assert [layer.trainable for layer in body.layers] == [False] * (len(body.layers) - 4) + [
-        True
-    ] * 4
+    # Of the paper's last four layers with parameters, the dense layer is the fourth.
+    assert [layer.name for layer in body.layers if layer.trainable] == {
+        "vgg16": ["block5_conv1", "block5_conv2", "block5_conv3"],
+        "resnet50": ["conv5_block3_2_bn", "conv5_block3_3_conv", "conv5_block3_3_bn"],
+    }[arch]
+    assert all(layer.count_params() for layer in body.layers if layer.trainable)
     assert 2 < len(last4.trainable_weights) < len(last4.weights)
     every, _ = architectures.build(replace(tiny, trainable="all"), 2)
     assert len(every.trainable_weights) > len(last4.trainable_weights)
@@ -154,6 +157,52 @@ def test_build_with_unusable_settings_raises() -> None:
         architectures.build(replace(SETTINGS, trainable="head"), 2)
     with pytest.raises(DataError, match="must be all, head or last4, not 'tail'"):
         architectures.build(replace(SETTINGS, batch_norm=False, trainable="tail"), 2)
+    cnn = setup.paper(setup.TrainingSettings(arch="cnn"))
+    with pytest.raises(DataError, match="cnn trains all its layers"):
+        architectures.build(replace(cnn, trainable="head"), 2)
+    with pytest.raises(DataError, match="cnn starts from random weights"):
+        architectures.build(replace(cnn, weights="imagenet"), 2)
+
+
+def test_cnn_is_the_network_of_the_paper() -> None:
+    settings = setup.paper(setup.TrainingSettings(arch="cnn"))
+    assert (settings.trainable, settings.epochs, settings.dropout) == ("all", 30, 0.2)
+    model, body = architectures.build(settings, 10)
+    assert body is model
+    assert model.input_shape == (None, 224, 224, 3)
+    kinds = [type(layer).__name__ for layer in model.layers[1:]]
+    assert kinds == [
+        "Conv2D", "MaxPooling2D", "Conv2D", "MaxPooling2D", "Dropout", "Flatten", "Dense", "Dense",
+    ]  # fmt: skip
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            assert (layer.filters, layer.kernel_size) == (32, (3, 3))
+            assert isinstance(layer.kernel_initializer, keras.initializers.GlorotUniform)
+            assert layer.activation is keras.activations.relu
+    assert model.get_layer("logits").units == 10
+    assert all(layer.trainable for layer in model.layers)
+
+
+def test_weights_of_hed_fill_the_thirteen_convolutions(tmp_path: Path) -> None:
+    h5py = pytest.importorskip("h5py")
+    source = keras.applications.VGG16(include_top=False, weights=None, input_shape=SHAPE)
+    path = tmp_path / "hed.weights.h5"
+    with h5py.File(path, "w") as file:
+        file.create_group("fuse")
+        for layer in source.layers:
+            if isinstance(layer, keras.layers.Conv2D):
+                block, number = layer.name.split("_conv")
+                name = "conv2d" if number == "1" else f"conv2d_{int(number) - 1}"
+                for i, values in enumerate(layer.get_weights()):
+                    file[f"{block}/layers/{name}/vars/{i}"] = values
+    plain = architectures.backbone("vgg16", SHAPE, batch_norm=False)
+    assert not same_weights(plain, source)
+    architectures.load_weights(plain, "vgg16", str(path))
+    assert same_weights(plain, source)
+    with h5py.File(path, "a") as file:
+        del file["block5/layers/conv2d_2"]
+    with pytest.raises(DataError, match="does not hold weights of vgg16"):
+        architectures.load_weights(plain, "vgg16", str(path))
 
 
 def test_learning_rate_warms_up_and_decays_to_zero() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from genrec.errors import DataError
+from genrec.images import ImageConfig
 from genrec.spectrogram import SpectrogramConfig, log_mel
 from genrec.training.data.dataset import (
     Parts,
@@ -131,9 +132,9 @@ def test_load_archive_of_a_broken_file_raises_data_error(tmp_path: Path, fault: 
 
 
 def test_check_front_end_with_other_mel_bands_raises() -> None:
-    check_front_end(DATA, SpectrogramConfig())
+    check_front_end(DATA, SpectrogramConfig(), ImageConfig())
     with pytest.raises(DataError, match="128 mel bands and the front end has 64"):
-        check_front_end(DATA, SpectrogramConfig(n_mels=64))
+        check_front_end(DATA, SpectrogramConfig(n_mels=64), ImageConfig())
 
 
 def test_band_centres_match_the_peaks_of_the_filter_bank() -> None:
