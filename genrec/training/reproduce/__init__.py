@@ -1,0 +1,1 @@
+"""Reproduction of the paper: its experiments, tables and figures on one page."""
