@@ -52,7 +52,7 @@ def test_every_command_and_option_is_documented() -> None:
     }
     assert not {name: flags for name, flags in missing.items() if flags}
     listed = {
-        name: set(re.findall(r"`(--[a-z-]+)", "".join(re.findall(r"^\| `--.*$", text, re.M))))
+        name: set(re.findall(r"`(--[a-z0-9-]+)", "".join(re.findall(r"^\| `--.*$", text, re.M))))
         for name, text in sections.items()
     }
     gone = {name: sorted(flags - found[name]) for name, flags in listed.items()}

@@ -7,7 +7,7 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -24,13 +24,15 @@ from bot.config import Settings, load_settings
 from bot.own_genre_cache import OwnGenreCache
 from bot.runtime.resources import Resources, open_recommender
 from bot.runtime.secrets import protect_secrets
-from bot.starter_policy import Policy, StarterPolicy
+from bot.starter_policy import Policy, ScopeChoice, StarterPolicy
 from bot.ui.origin import origins
 from db.tags import match_label, read_tags
 from db.tracks import LIBRARY
-from genrec.errors import DataError, FileMissing
+from genrec.errors import DataError, FileMissing, UnsupportedFormat
 from genrec.music_filter import ANY_WISH, MusicWish
 from genrec.names import artist_key
+from genrec.pictures import PICTURE_SUFFIXES
+from genrec.preset import Preset
 from genrec.types import Analysis, Clip, Recommendation
 from genrec.workers.protocol import printable
 
@@ -61,7 +63,7 @@ def recommend(
     ``starter`` replaces the setting GENREC_STARTER. With ``private`` nothing is stored, and only
     the starter catalogue is searched.
     """
-    settings = _settings(preset)
+    settings = settings_of(preset)
     policy: Policy = "always" if private else starter or settings.starter
     asking = partial(
         _recommend, source=source, count=count, genre=genre, music=music, per_artist=per_artist,
@@ -76,7 +78,7 @@ def recommend(
 
 def genre(source: str, *, preset: Path | None = None) -> Recommendation:
     """Analyse one clip and return its genre, without tracks."""
-    return asyncio.run(_genre(_settings(preset), source))
+    return asyncio.run(_genre(settings_of(preset), source))
 
 
 def replace_database(settings: Settings, database: Path) -> Settings:
@@ -206,17 +208,9 @@ async def _recommend(
     async with open_clip(settings, source) as clip:
         fetched = time.perf_counter()
         async with open_recommender(settings, workers=1) as opened:
-            labels = opened.preset.labels
-            label = match_label(genre, labels) if genre is not None else None
-            if label == "":
-                raise DataError(f"There is no genre {genre!r}; choose from {', '.join(labels)}.")
-            choosing = StarterPolicy(index=opened.recommender.index, db=opened.db, policy=policy)
-            choice = await choosing.choose(None)
-            if await opened.recommender.is_empty((*choice.scopes, *choice.fallback)):
-                raise DataError(
-                    "There are no tracks yet: index a music folder with `genrec index FOLDER`, or"
-                    " pass --starter auto."
-                )
+            check_kind(opened.preset, source)
+            label = genre_label(genre, opened.preset.labels)
+            choice = await searched_scopes(opened, policy)
             opening = _ms(fetched)
             if not isinstance(clip, Clip):
                 from bot.cli.linked_song import recommend_linked
@@ -243,7 +237,7 @@ async def _recommend(
             places = await places_of(catalogue, settings, tracks)
             if output is not None and tracks:
                 await write_list(output, catalogue, opened.preset.model_id, settings, tracks)
-            return _timed(result, start, opening), places
+            return timed(result, start, opening), places
 
 
 async def _genre(settings: Settings, source: str) -> Recommendation:
@@ -251,6 +245,7 @@ async def _genre(settings: Settings, source: str) -> Recommendation:
     async with open_clip(settings, source) as clip:
         fetched = time.perf_counter()
         async with open_recommender(settings, workers=1) as opened:
+            check_kind(opened.preset, source)
             opening = _ms(fetched)
             if not isinstance(clip, Clip):
                 from bot.cli.linked_song import genre_of_linked
@@ -259,7 +254,7 @@ async def _genre(settings: Settings, source: str) -> Recommendation:
             else:
                 analysis = await opened.recommender.analyze(clip)
                 result = await _with_words(opened.recommender.genre(analysis), analysis, opened)
-            return _timed(result, start, opening)
+            return timed(result, start, opening)
 
 
 async def _with_words(
@@ -277,7 +272,52 @@ async def _with_words(
     return replace(result, words=await own.words((LIBRARY,), analysis.embedding, patient=True))
 
 
-def _timed(result: Recommendation, start: float, opening: float) -> Recommendation:
+async def searched_scopes(opened: Resources, policy: Policy) -> ScopeChoice:
+    """Return the scopes that a request without a guild searches.
+
+    Raises
+    ------
+    DataError
+        They hold no track.
+    """
+    choosing = StarterPolicy(index=opened.recommender.index, db=opened.db, policy=policy)
+    choice = await choosing.choose(None)
+    if await opened.recommender.is_empty((*choice.scopes, *choice.fallback)):
+        raise DataError(
+            "There are no tracks yet: index a music folder with `genrec index FOLDER`, or"
+            " pass --starter auto."
+        )
+    return choice
+
+
+def genre_label(genre: str | None, labels: Sequence[str]) -> str | None:
+    """Return the label that a genre names in any spelling; None for None.
+
+    Raises
+    ------
+    DataError
+        There is no such label.
+    """
+    label = match_label(genre, labels) if genre is not None else None
+    if label == "":
+        raise DataError(f"There is no genre {genre!r}; choose from {', '.join(labels)}.")
+    return label
+
+
+def check_kind(preset: Preset, source: str) -> None:
+    """Raise UnsupportedFormat if a preset hears sound and a file's name is that of a picture.
+
+    The worker refuses every other mistake by the file's content.
+    """
+    if preset.image.source == "audio" and Path(source).suffix.lower() in PICTURE_SUFFIXES:
+        raise UnsupportedFormat(
+            f"{Path(source).name} is a picture and the preset {preset.name} hears sound: pass"
+            " --preset with a preset that was trained on pictures, or pass the sound file."
+        )
+
+
+def timed(result: Recommendation, start: float, opening: float) -> Recommendation:
+    """Return a result with its timings ``open`` and ``total`` in milliseconds."""
     timings = {"open": opening, **result.timings_ms, "total": _ms(start)}
     return replace(result, timings_ms=timings)
 
@@ -296,10 +336,17 @@ async def open_clip(settings: Settings, source: str) -> AsyncIterator[Clip | Pag
         except SongLookupError as error:
             raise lookup_refusal(error) from error
         return
-    yield await asyncio.to_thread(_file, source)
+    yield await asyncio.to_thread(file_clip, source)
 
 
-def _file(name: str) -> Clip:
+def file_clip(name: str) -> Clip:
+    """Return the clip of a file, with its tags.
+
+    Raises
+    ------
+    FileMissing
+        The file cannot be opened.
+    """
     path = Path(name).expanduser()
     try:
         with path.open("rb") as file:
@@ -313,7 +360,8 @@ def _file(name: str) -> Clip:
     return Clip(path, digest, title=tags.title, artist=tags.artist, source=str(path))
 
 
-def _settings(preset: Path | None) -> Settings:
+def settings_of(preset: Path | None) -> Settings:
+    """Return the settings, with another preset if one is given, and protect their secrets."""
     settings = load_settings()
     protect_secrets()  # a link starts a process that reads web pages
     return settings if preset is None else settings.model_copy(update={"preset": preset})

@@ -19,6 +19,7 @@ from bot.cli import (
     library_remove,
     library_training,
     music_training,
+    paper,
     setup,
     starter,
     synth,
@@ -26,7 +27,7 @@ from bot.cli import (
 )
 from bot.cli.exit_codes import ExitCode, exit_code
 from bot.cli.stopped import Stopped
-from genrec.errors import CatalogueError, GenrecError
+from genrec.errors import CatalogueError, DataError, GenrecError
 
 # The panels of `genrec --help`, daily commands first.
 ASK, LIBRARY, BOT, TRAINING = "Ask", "Library", "Bot", "Training"
@@ -45,7 +46,14 @@ app = typer.Typer(
     help="Recognise the genre of a clip and recommend similar tracks.",
 )
 
-Source = Annotated[str, typer.Argument(help="A sound file or a link to one.", metavar="FILE|URL")]
+Source = Annotated[
+    str,
+    typer.Argument(
+        help="A sound file or a link to one, or a folder. A preset of pictures takes PNG or JPEG"
+        " files.",
+        metavar="FILE|URL|FOLDER",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 PresetOption = Annotated[
     Path | None, typer.Option("--preset", help="Preset folder; default: GENREC_PRESET.")
@@ -108,11 +116,25 @@ def recommend(
     as_json: AsJson = False,
 ) -> None:
     """Print a clip's genre and similar tracks of the catalogue, with their paths or links."""
-    from bot.cli import ask
+    from bot.cli import ask, ask_folder
     from bot.cli.music_text import wish
 
     if output is not None:
         library_lists.format_of(output, None)
+    if Path(source).is_dir():
+        if output is not None:
+            raise DataError("--output is for one clip: name a file, not a folder.")
+        answers = ask_folder.recommendations(
+            Path(source),
+            preset=preset,
+            count=count,
+            genre=genre,
+            per_artist=per_artist,
+            starter=starter,
+        )
+        found_all = ask_folder.as_json(answers, tracks=True)
+        _print(found_all if as_json else ask_folder.as_text(answers), as_json=as_json)
+        return
     result, places = ask.recommend(
         source,
         count=count,
@@ -130,8 +152,13 @@ def recommend(
 @app.command(rich_help_panel=ASK)
 def genre(source: Source, preset: PresetOption = None, as_json: AsJson = False) -> None:
     """Print a clip's genre."""
-    from bot.cli import ask
+    from bot.cli import ask, ask_folder
 
+    if Path(source).is_dir():
+        answers = ask_folder.genres(Path(source), preset=preset)
+        found = ask_folder.as_json(answers, tracks=False)
+        _print(found if as_json else ask_folder.as_text(answers), as_json=as_json)
+        return
     result = ask.genre(source, preset=preset)
     _print(
         ask.as_json(result, tracks=False) if as_json else ask.as_text(result),
@@ -194,6 +221,8 @@ for command in (
     training.evaluate,
     library_training.evaluate_library,
     training.export,
+    paper.spectrograms,
+    paper.reproduce,
     synth.synth,
     music_training.gather_sounds,
     music_training.train_detector,

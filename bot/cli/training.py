@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
     from genrec.pipeline import PresetAnalyzer
     from genrec.spectrogram import SpectrogramConfig
-    from genrec.training.data.dataset import Dataset, Parts
+    from genrec.training.data.dataset import Dataset, ExcerptTable, Parts
 
 Data = Annotated[
-    Path, typer.Option(help="Folder with logmel.npz, or with a folder of audio files per genre.")
+    Path,
+    typer.Option(help="Folder with logmel.npz, or with a folder of audio or pictures per genre."),
 ]
 Split = Annotated[
     str, typer.Option(help="paper, filtered, filtered-wide, or a CSV file: excerpt,part.")
@@ -36,16 +37,24 @@ CACHE = Path("runs/cache")
 
 def train(
     data: Data,
-    arch: Annotated[Literal["vgg16", "resnet50"], typer.Option()] = "vgg16",
+    arch: Annotated[
+        Literal["vgg16", "resnet50", "cnn"], typer.Option(help="cnn is the paper's own network.")
+    ] = "vgg16",
     split: Split = "paper",
     run: Annotated[
         Path | None, typer.Option(help="Run folder (default: runs/ARCH-RECIPE-SPLIT).")
     ] = None,
-    recipe: Annotated[Literal["genrec", "paper"], typer.Option()] = "genrec",
+    recipe: Annotated[
+        Literal["genrec", "paper"] | None,
+        typer.Option(help="Default: genrec; paper for pictures and for the CNN."),
+    ] = None,
     weights: Annotated[
-        str, typer.Option(help="none, imagenet, a weights file, or a run folder.")
+        str, typer.Option(help="none, imagenet, a weights file, or a training run's folder.")
     ] = "none",
-    trainable: Annotated[Literal["all", "head", "last4"] | None, typer.Option()] = None,
+    trainable: Annotated[
+        Literal["all", "head", "last4"] | None,
+        typer.Option(help="Trained layers; last4: the last four that have parameters."),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Default: from the recipe.")] = None,
     batch: Annotated[int | None, typer.Option(min=1)] = None,
     crops: Annotated[
@@ -79,8 +88,14 @@ def train(
     with training_extra():
         from dataclasses import replace
 
+        from genrec.training.data.dataset import PictureDataset
         from genrec.training.evaluation.plots import plot_history
-        from genrec.training.settings import RECIPES, TrainingSettings, read_history
+        from genrec.training.settings import (
+            RECIPES,
+            TrainingSettings,
+            for_pictures,
+            read_history,
+        )
         from genrec.training.train import train as fit
     overrides: dict[str, Any] = {
         "epochs": epochs,
@@ -92,11 +107,15 @@ def train(
     }
     settings = TrainingSettings(arch=arch, weights=weights, seed=seed, precision=precision)
     settings = replace(settings, trainable=trainable or "all", split=split, keep=keep)
+    dataset, parts = load_dataset(data, split, settings.spectrogram, cache)
+    pictures = isinstance(dataset, PictureDataset)
+    recipe = recipe or ("paper" if pictures or arch == "cnn" else "genrec")
     settings = RECIPES[recipe](settings)
+    if pictures:
+        settings = for_pictures(settings)
     settings = replace(settings, **{k: v for k, v in overrides.items() if v is not None})
     if mixup is not None:
         settings = replace(settings, augment=replace(settings.augment, mixup_alpha=mixup))
-    dataset, parts = load_dataset(data, split, settings.spectrogram, cache)
     folder = run or Path("runs") / f"{arch}-{recipe}-{Path(split).stem}"
     with says_what_is_kept(
         lambda: f"Finished epochs are kept in {folder}; run the same command to resume."
@@ -220,8 +239,10 @@ def evaluate(
 ) -> None:
     """Evaluate a preset on a part of a data set."""
     with training_extra():
+        from genrec.errors import DataError
         from genrec.pipeline import PresetAnalyzer
         from genrec.preset import Preset
+        from genrec.training.data.dataset import Dataset
         from genrec.training.evaluation.clip_changes import select_changes
         from genrec.training.evaluation.evaluate import evaluate as evaluate_preset
         from genrec.training.evaluation.music_detection import music_detection
@@ -235,6 +256,8 @@ def evaluate(
         )
     report = {"data": str(data), "split": split, **report}
     if robustness:
+        if not isinstance(dataset, Dataset):
+            raise DataError("--robustness changes sound: leave it out for pictures.")
         report |= _robustness(analyzer, dataset, parts[part], changes, first_per_genre)
     if music or other:
         with progress_bar("Music detector") as progress:
@@ -284,8 +307,8 @@ def _robustness(
 
 def load_dataset(
     folder: Path, split: str, config: SpectrogramConfig, cache: Path
-) -> tuple[Dataset, Parts]:
-    """Return the data set of a folder and its split; print the files that are refused."""
+) -> tuple[ExcerptTable, Parts]:
+    """Return the data set of a folder and its split; print the files that were refused."""
     from genrec.training.data import dataset as data
     from genrec.training.data.archive import load_data
 

@@ -19,6 +19,10 @@ def print_report(report: dict[str, Any]) -> None:
     for label, row in report["per_class"].items():
         cells = (f"{row[name]:.2f}" for name in ("precision", "recall", "f1"))
         table.add_row(label, *cells, str(row["support"]))
+    for name in ("macro_avg", "weighted_avg"):
+        row = report[name]
+        cells = (f"{row[figure]:.2f}" for figure in ("precision", "recall", "f1"))
+        table.add_row(name.replace("_", " "), *cells, str(row["support"]))
     console.print(table)
     console.print(
         f"accuracy {report['accuracy']:.3f} on {report['tracks']} tracks,"

@@ -1,0 +1,137 @@
+"""``genrec recommend`` and ``genrec genre`` of a folder: one answer for each file in it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.cli import ask
+from bot.runtime.resources import Resources, open_recommender
+from bot.starter_policy import Policy
+from genrec.audio.kinds import SOUND_SUFFIXES
+from genrec.errors import FileMissing, GenrecError, InputRefused
+from genrec.pictures import PICTURE_SUFFIXES
+from genrec.types import Clip, Recommendation
+
+Ask = Callable[[Resources, Clip], Awaitable[Recommendation]]
+
+
+@dataclass(frozen=True, slots=True)
+class FileAnswer:
+    """The answer for one file of a folder, or the reason why there is none."""
+
+    path: Path
+    result: Recommendation | None
+    error: GenrecError | None = None
+
+
+def genres(folder: Path, *, preset: Path | None) -> list[FileAnswer]:
+    """Return the genre of each file in a folder and its subfolders, sorted by path.
+
+    Raises
+    ------
+    FileMissing
+        The folder holds no file that the preset hears.
+    """
+
+    async def genre(opened: Resources, clip: Clip) -> Recommendation:
+        return opened.recommender.genre(await opened.recommender.analyze(clip))
+
+    return asyncio.run(_each(folder, preset, genre))
+
+
+def recommendations(
+    folder: Path,
+    *,
+    preset: Path | None,
+    count: int,
+    genre: str | None,
+    per_artist: int,
+    starter: Policy | None,
+) -> list[FileAnswer]:
+    """Return genre and similar tracks of each file in a folder and its subfolders.
+
+    Raises
+    ------
+    FileMissing
+        The folder holds no file that the preset hears.
+    DataError
+        The preset has no such genre, or there are no tracks.
+    """
+
+    async def recommend(opened: Resources, clip: Clip) -> Recommendation:
+        label = ask.genre_label(genre, opened.preset.labels)
+        choice = await ask.searched_scopes(opened, starter or opened.settings.starter)
+        analysis = await opened.recommender.analyze(clip)
+        return await opened.recommender.recommend(
+            analysis,
+            clip=clip,
+            k=count,
+            genre=label,
+            scopes=choice.scopes,
+            fallback=choice.fallback,
+            per_artist=per_artist,
+        )
+
+    return asyncio.run(_each(folder, preset, recommend))
+
+
+def as_json(answers: list[FileAnswer], *, tracks: bool) -> list[Mapping[str, Any]]:
+    """Return one JSON object for each file: ``file``, and the answer's keys or ``error``."""
+    found: list[Mapping[str, Any]] = []
+    for answer in answers:
+        if answer.result is None:
+            error = answer.error
+            reason = {"code": error.code, "message": str(error)} if error else None
+            found.append({"file": str(answer.path), "error": reason})
+        else:
+            body = ask.as_json(answer.result, tracks=tracks)
+            found.append({"file": str(answer.path), **body})
+    return found
+
+
+def as_text(answers: list[FileAnswer]) -> str:
+    """Return the answers as terminal text, each under its file's name."""
+    blocks = []
+    for answer in answers:
+        body = ask.as_text(answer.result) if answer.result else f"{answer.error}\n"
+        blocks.append(f"{answer.path}\n{body}")
+    return "\n".join(blocks)
+
+
+def files_with(folder: Path, suffixes: Collection[str]) -> list[Path]:
+    """Return the files with one of the suffixes in a folder and its subfolders, sorted."""
+    return [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in suffixes and not path.name.startswith(".") and path.is_file()
+    ]
+
+
+async def _each(folder: Path, preset: Path | None, call: Ask) -> list[FileAnswer]:
+    settings = ask.settings_of(preset)
+    async with open_recommender(settings, workers=1) as opened:
+        pictures = opened.preset.image.source == "picture"
+        suffixes = PICTURE_SUFFIXES if pictures else SOUND_SUFFIXES
+        paths = await asyncio.to_thread(files_with, folder, suffixes)
+        if not paths:
+            kind = "picture (PNG or JPEG)" if pictures else "sound file"
+            raise FileMissing(
+                f"{folder} holds no {kind}, which the preset {opened.preset.name} needs: name"
+                " another folder or --preset."
+            )
+        answers = []
+        for path in paths:
+            start = time.perf_counter()
+            try:
+                clip = await asyncio.to_thread(ask.file_clip, str(path))
+                result = ask.timed(await call(opened, clip), start, 0.0)
+            except InputRefused as error:
+                answers.append(FileAnswer(path, None, error))
+            else:
+                answers.append(FileAnswer(path, result))
+        return answers
