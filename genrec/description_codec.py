@@ -21,12 +21,13 @@ BOUNDS = {
     "bpm_confidence": (0.0, 1.0),
     "key": (0, 23),
     "key_confidence": (0.0, 1.0),
-    "loudness_lufs": (-70.0, 20.0),
+    "loudness_lufs": (-70.0, 60.0),  # decoded samples may be 40 dB over full scale
     "dynamics_lu": (0.0, 200.0),
     "brightness_hz": (0.0, 50_000.0),
     "bass": (0.0, 1.0),
     "onsets_per_s": (0.0, 50.0),
 }
+_KEY = FIELDS.index("key")
 _FLOAT = np.dtype("<f4")  # little-endian on every machine
 BLOB_BYTES = len(FIELDS) * _FLOAT.itemsize
 
@@ -75,6 +76,6 @@ def description_matrix(blobs: Sequence[bytes | None]) -> NDArray[np.float32]:
     rows = np.frombuffer(joined, _FLOAT).reshape(len(blobs), len(FIELDS)).astype(np.float32)
     low, high = np.array([BOUNDS[name] for name in FIELDS], dtype=np.float32).T
     with np.errstate(invalid="ignore"):
-        damaged = ~((rows >= low) & (rows <= high)).all(axis=1)
+        damaged = ~((rows >= low) & (rows <= high)).all(axis=1) | (rows[:, _KEY] % 1 != 0)
     rows[damaged] = np.nan
     return rows

@@ -51,6 +51,15 @@ def test_another_row_is_refused(row: list[object]) -> None:
         description_of(row)
 
 
+def test_a_row_whose_key_is_no_whole_number_counts_as_damaged() -> None:
+    row = description_row(DESCRIPTION)
+    row[FIELDS.index("key")] = 3.5
+    blob = np.array(row, "<f4").tobytes()
+    found = description_matrix([blob, pack_description(DESCRIPTION)])
+    assert np.isnan(found[0]).all()
+    assert np.isfinite(found[1]).all()
+
+
 def test_a_key_between_two_keys_is_refused() -> None:
     row = description_row(DESCRIPTION)
     row[FIELDS.index("key")] = 3.5

@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from genrec.description_codec import description_of, description_row
+from genrec.audio.decode import MAX_PEAK
+from genrec.description_codec import (
+    description_of,
+    description_row,
+    pack_description,
+    unpack_description,
+)
 from genrec.music_description import DescriptionModel
 from genrec.pipeline import PresetAnalyzer
 from tests.synth import music, write
@@ -21,6 +27,17 @@ def test_description_of_music_is_within_bounds(seed: int, analyzer: PresetAnalyz
     found = analyzer.describe(analyzer.spectrogram(y)[0], y)
     assert found is not None
     assert description_of(description_row(found)) == found
+
+
+def test_description_of_the_loudest_clip_is_within_bounds(analyzer: PresetAnalyzer) -> None:
+    t = np.arange(8 * SR) / SR
+    wave = np.where(np.sin(2 * np.pi * 4_000 * t) > 0, MAX_PEAK, -MAX_PEAK).astype(np.float32)
+    tone = music(1, 8.0, SR)
+    for y in (wave, MAX_PEAK * tone / np.abs(tone).max()):
+        found = analyzer.describe(analyzer.spectrogram(y)[0], y)
+        assert found is not None
+        assert found.loudness_lufs > 20
+        unpack_description(pack_description(found))
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 39, 40])
