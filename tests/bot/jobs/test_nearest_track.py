@@ -25,7 +25,7 @@ def near(source: str, scope: str = "library") -> list[Neighbour]:
 def world(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """Return the fakes and the object under test; /music is an indexed folder."""
     monkeypatch.setattr("bot.jobs.nearest_track.registered", AsyncMock(return_value=["/music"]))
-    pool = SimpleNamespace(analyze=AsyncMock(return_value=ANALYSIS))
+    pool = SimpleNamespace(analyze=AsyncMock(return_value=ANALYSIS), waiting=0)
     recommender = SimpleNamespace(
         preset=SimpleNamespace(model_id="m@1"),
         catalogue=SimpleNamespace(content=AsyncMock(return_value="ab" * 32)),
@@ -70,27 +70,53 @@ async def test_cached_analysis_needs_no_file(world: SimpleNamespace) -> None:
     world.recommender.cached.assert_awaited_once_with("ab" * 32)
 
 
-@pytest.mark.parametrize("error", [Busy("busy"), FileMissing("gone"), TimeoutError(), OSError()])
-async def test_failure_is_no_picture(world: SimpleNamespace, error: Exception) -> None:
+@pytest.mark.parametrize("error", [FileMissing("gone"), TimeoutError(), OSError()])
+@pytest.mark.parametrize(("kept_s", "tries"), [(600.0, 1), (0.0, 2)])
+async def test_failure_is_kept_for_a_while(
+    world: SimpleNamespace, error: Exception, kept_s: float, tries: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("bot.jobs.nearest_track.FAILURE_KEPT_S", kept_s)
     world.pool.analyze.side_effect = error
+    for _ in range(2):
+        assert await world.nearest.analysis(near("/music/a.flac")) is None
+    assert world.pool.analyze.await_count == tries
+
+
+async def test_full_queue_is_no_failure_of_the_track(world: SimpleNamespace) -> None:
+    world.pool.analyze.side_effect = Busy("busy")
     assert await world.nearest.analysis(near("/music/a.flac")) is None
     world.pool.analyze.side_effect = None
     assert await world.nearest.analysis(near("/music/a.flac")) is ANALYSIS
 
 
-async def test_slow_analysis_is_given_up_and_others_do_not_wait(
+async def test_waiting_clip_comes_first(world: SimpleNamespace) -> None:
+    world.pool.waiting = 1
+    assert await world.nearest.analysis(near("/music/a.flac")) is None
+    world.pool.analyze.assert_not_awaited()
+    world.pool.waiting = 0
+    assert await world.nearest.analysis(near("/music/a.flac")) is ANALYSIS
+
+
+async def test_slow_analysis_goes_on_and_others_do_not_wait(
     world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.jobs.nearest_track.WAIT_S", 0.2)
+    monkeypatch.setattr("bot.jobs.nearest_track.WAIT_S", 0.1)
+    gate = asyncio.Event()
 
-    async def hang(*_: object) -> None:
-        await asyncio.sleep(60)
+    async def slowly(*_: object) -> Any:
+        await gate.wait()  # a cancelled analysis would cost its worker process
+        return ANALYSIS
 
-    world.pool.analyze.side_effect = hang
+    world.pool.analyze.side_effect = slowly
     slow = asyncio.create_task(world.nearest.analysis(near("/music/a.flac")))
     await asyncio.sleep(0.01)
     assert await world.nearest.analysis(near("/music/b.flac")) is None
     assert await slow is None
+    gate.set()
+    await asyncio.sleep(0.01)
+    assert await world.nearest.analysis(near("/music/a.flac")) is ANALYSIS
+    world.pool.analyze.assert_awaited_once()
 
 
 async def test_response_without_tracks_has_none(world: SimpleNamespace) -> None:
