@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.analyses import AnalysisCache
+from db.catalogue_rows import CatalogueRows
 from db.connection import Database
 from db.gone_files import GoneFiles
 from db.index.live import LiveIndex
@@ -230,22 +231,7 @@ class Recommender:
         self, rec: Recommendation, scopes: Collection[str] = SCOPES
     ) -> Recommendation:
         """Return a recommendation with the description of each track and the reasons for it."""
-        rows = await self.index.rows()
-        ids = [neighbour.track.id for neighbour in rec.tracks]
-        described = await asyncio.to_thread(rows.described, ids)
-        statistics = await asyncio.to_thread(rows.statistics, scopes)
-        clip = Described(rec.description, "" if rec.unsure else rec.genre or "")
-        found = [
-            agreements(clip, Described(described.get(each.track.id), each.track.genre), statistics)
-            for each in rec.tracks
-        ]
-        return replace(
-            rec,
-            tracks=tuple(
-                replace(each, description=described.get(each.track.id), reasons=reasons)
-                for each, reasons in zip(rec.tracks, choose_reasons(found), strict=True)
-            ),
-        )
+        return await asyncio.to_thread(_explained, rec, await self.index.rows(), scopes)
 
     async def tracks(self, ids: Sequence[int], scopes: Collection[str] = SCOPES) -> list[Track]:
         """Return the tracks with these ids that the scopes hold, in the order of ``ids``.
@@ -462,6 +448,20 @@ class Recommender:
         found = await self.catalogue.tracks(self.preset.model_id, ids)
         gone = await self._gone_files.among(found.values())
         return {track_id: track for track_id, track in found.items() if track_id not in gone}
+
+
+def _explained(rec: Recommendation, rows: CatalogueRows, scopes: Collection[str]) -> Recommendation:
+    """Return a recommendation with the descriptions of `rows` and the reasons for each track."""
+    described = rows.described([each.track.id for each in rec.tracks])
+    statistics = rows.statistics(scopes)
+    clip = Described(rec.description, "" if rec.unsure else rec.genre or "")
+    tracks = [replace(each, description=described.get(each.track.id)) for each in rec.tracks]
+    found = [
+        agreements(clip, Described(each.description, each.track.genre), statistics)
+        for each in tracks
+    ]
+    chosen = zip(tracks, choose_reasons(found), strict=True)
+    return replace(rec, tracks=tuple(replace(each, reasons=why) for each, why in chosen))
 
 
 def best_named(copies: Iterable[tuple[Candidate, float]]) -> Track | None:

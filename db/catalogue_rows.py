@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -19,6 +19,7 @@ from genrec.names import artist_key
 from genrec.types import MusicDescription
 
 REMOVED = 0  # id of a removed row; ids of tracks start at 1
+_MOST_STATISTICS = 32  # of combinations of scopes, at most 150 kB each
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +49,7 @@ class LabelColumn:
         return hits[self.codes] if len(hits) else np.zeros(0, dtype=bool)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class CatalogueRows:
     """The active tracks of one model at one revision, as columns of n rows.
 
@@ -94,7 +95,22 @@ class CatalogueRows:
         return dict(zip(self.scopes.names, counts.tolist(), strict=True))
 
     def statistics(self, scopes: Collection[str]) -> CatalogueStatistics:
-        """Return what is usual among the tracks of the scopes."""
+        """Return what is usual among the tracks of the scopes, counted once per revision."""
+        key = frozenset(scopes)
+        found = self._statistics.get(key)
+        if found is None:
+            found = self._count(key)
+            if len(self._statistics) >= _MOST_STATISTICS:
+                self._statistics.clear()
+            self._statistics[key] = found
+        return found
+
+    @cached_property
+    def _statistics(self) -> dict[frozenset[str], CatalogueStatistics]:
+        """The statistics that were counted, by scopes; several threads may fill it."""
+        return {}
+
+    def _count(self, scopes: Collection[str]) -> CatalogueStatistics:
         mask = self.allowed(scopes)
         counts = np.bincount(self.genres.codes[mask], minlength=len(self.genres.names))
         shares = (counts / max(int(mask.sum()), 1)).tolist()

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from genrec.types import Agreement, MusicDescription
 
 Float = NDArray[np.float32]
 
-TAG, GENRE, TEMPO, KEY, MIXES = "tag", "genre", "tempo", "key", "compatible_key"
+GENRE, TEMPO, KEY, MIXES = "genre", "tempo", "key", "compatible_key"
 # Kinds of a field: both in the highest quarter of the catalogue, or both in the lowest.
 RANGES = {
     "brightness_hz": ("bright", "dark"),
@@ -38,7 +39,7 @@ NEAR = {
     "loudness_lufs": ("near_loudness", 1.0),
 }
 KINDS = (
-    *(TAG, GENRE, TEMPO, KEY, MIXES),
+    *(GENRE, TEMPO, KEY, MIXES),
     *(kind for pair in RANGES.values() for kind in pair),
     *(kind for kind, _ in NEAR.values()),
 )
@@ -50,36 +51,35 @@ _HIGH, _LOW = 0.75, 0.25
 # Shares of GTZAN's tracks, which count as so many tracks.
 _PRIOR, _PRIOR_TRACKS = {TEMPO: 0.06, KEY: 0.03, MIXES: 0.12}, 10
 _USED_AGAIN = 0.7  # subtracted from the score of a kind for each track that names it already
+_WIDER, _NEAREST = 2.0, 0.35  # so many bounds apart is near too, among that share of the catalogue
 _COMMON = 0.9  # an agreement of a larger share of the catalogue is no reason
 
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """Music description, genre and tags of a clip or track.
-
-    ``genre`` is "" if it is unknown or unsure. Tags are those of a model or of the file.
-    """
+    """Music description and genre of a clip or track; ``genre`` is "" if unknown or unsure."""
 
     description: MusicDescription | None = None
     genre: str = ""
-    tags: frozenset[str] = field(default_factory=frozenset)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CatalogueStatistics:
-    """Distribution of descriptions, genres and tags in a catalogue.
+    """Distribution of descriptions and genres in a catalogue.
 
     Attributes
     ----------
     descriptions
         float32 (n, fields of `genrec.description_codec`), the described tracks.
-    genres, tags
-        Share of the tracks that have each genre or tag.
+    genres
+        Share of the tracks that have each genre.
+    quartiles
+        Lower and upper quartile of each field of `RANGES`; empty for less than `MIN_TRACKS`.
     """
 
     descriptions: Float
     genres: Mapping[str, float] = field(default_factory=dict)
-    tags: Mapping[str, float] = field(default_factory=dict)
+    quartiles: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -89,18 +89,22 @@ class CatalogueStatistics:
 
         At most `MOST_TRACKS` descriptions are kept, at equal distances.
         """
-        described = descriptions[np.isfinite(descriptions).all(axis=1)]
+        described = np.flatnonzero(np.isfinite(descriptions).all(axis=1))
         step = max(1, -(-len(described) // MOST_TRACKS))
-        return cls(described[::step], genres or {})
+        kept = descriptions[described[::step]]
+        if len(kept) < MIN_TRACKS:
+            return cls(kept, genres or {})
+        columns = [FIELDS.index(name) for name in RANGES]
+        low, high = np.quantile(kept[:, columns], [_LOW, _HIGH], axis=0).tolist()
+        quartiles = dict(zip(RANGES, zip(low, high, strict=True), strict=True))
+        return cls(kept, genres or {}, quartiles)
 
 
 def agreements(
     clip: Described, track: Described, statistics: CatalogueStatistics
 ) -> tuple[Agreement, ...]:
     """Return what a clip and a track have in common, the most unusual first."""
-    found = [
-        Agreement(TAG, statistics.tags.get(tag, 1.0), tag) for tag in sorted(clip.tags & track.tags)
-    ]
+    found = []
     if clip.genre and clip.genre == track.genre:
         found.append(Agreement(GENRE, statistics.genres.get(clip.genre, 1.0), clip.genre))
     if clip.description is not None and track.description is not None:
@@ -141,13 +145,11 @@ def _of_ranges(
     clip: MusicDescription, track: MusicDescription, statistics: CatalogueStatistics
 ) -> list[Agreement]:
     """Return the fields in which both are in the highest or lowest quarter, or near."""
-    if len(statistics.descriptions) < MIN_TRACKS:
-        return []
     found = []
-    for name, (high, low) in RANGES.items():
+    for name, (lowest, highest) in statistics.quartiles.items():
+        high, low = RANGES[name]
         column = statistics.descriptions[:, FIELDS.index(name)]
         pair = sorted((float(getattr(clip, name)), float(getattr(track, name))))
-        lowest, highest = np.quantile(column, [_LOW, _HIGH])
         if pair[0] >= highest > lowest:
             found.append(Agreement(high, float((column >= pair[0]).mean())))
         elif pair[1] <= lowest and highest > lowest:
@@ -160,13 +162,18 @@ def _of_ranges(
 def _near(
     name: str, clip: MusicDescription, track: MusicDescription, column: Float
 ) -> Agreement | None:
-    """Return the agreement of two near values of a field, or None."""
+    """Return the agreement of two near values of a field, or None.
+
+    Values up to `_WIDER` bounds apart are near if few tracks of the catalogue are nearer.
+    """
     kind, bound = NEAR[name]
     value, other = float(getattr(clip, name)), float(getattr(track, name))
     width = bound * value if name == "brightness_hz" else bound
-    if abs(other - value) > width:
+    apart = abs(other - value)
+    if apart > _WIDER * width:
         return None
-    return Agreement(kind, float((np.abs(column - value) <= width).mean()))
+    share = float((np.abs(column - value) <= max(apart, width)).mean())
+    return Agreement(kind, share) if apart <= width or share <= _NEAREST else None
 
 
 def choose_reasons(
@@ -174,8 +181,9 @@ def choose_reasons(
 ) -> list[tuple[Agreement, ...]]:
     """Return at most ``count`` agreements of each track, so that the tracks differ where they can.
 
-    The score of an agreement is the negative logarithm of its rarity, less that of the number of
-    tracks which share its kind, less a penalty for each track that names the kind already.
+    Kinds that no earlier track has together come first, then those with higher scores. The score of
+    an agreement is the negative logarithm of its rarity, less that of the number of tracks which
+    share its kind, less a penalty for each track that names the kind already.
 
     Parameters
     ----------
@@ -186,17 +194,30 @@ def choose_reasons(
     """
     sharing = Counter(each.kind for track in found for each in track)
     used: Counter[str] = Counter()
+    taken: set[frozenset[str]] = set()
     chosen: list[tuple[Agreement, ...]] = []
     for track in found:
         telling = [each for each in track if each.rarity <= _COMMON] or list(track[:1])
-        picked: list[Agreement] = []
-        while telling and len(picked) < count:
-            best = max(telling, key=lambda each: _score(each, sharing, used))
-            picked.append(best)
-            telling = [each for each in telling if each.kind != best.kind]
+        telling.sort(key=lambda each: -_score(each, sharing, used))
+        picked = _new_combination(telling, count, taken)
         used.update(each.kind for each in picked)
-        chosen.append(tuple(picked))
+        taken.add(frozenset(each.kind for each in picked))
+        chosen.append(picked)
     return chosen
+
+
+def _new_combination(
+    telling: Sequence[Agreement], count: int, taken: Collection[frozenset[str]]
+) -> tuple[Agreement, ...]:
+    """Return the first combination of kinds that is not taken, of ``count`` or fewer.
+
+    ``telling`` is sorted, the best first. If all are taken, the best ones are returned.
+    """
+    for size in range(min(count, len(telling)), 0, -1):
+        for picked in combinations(telling, size):
+            if frozenset(each.kind for each in picked) not in taken:
+                return picked
+    return tuple(telling[:count])
 
 
 def _score(agreement: Agreement, sharing: Counter[str], used: Counter[str]) -> float:

@@ -195,8 +195,8 @@ class Agreement:
     rarity
         Share of the catalogue's tracks that agree with the clip at least as well, 0..1.
     value
-        What they have in common: the track's tempo, its key 0..23, a genre or a tag; None if the
-        kind says it all.
+        What they have in common: the track's tempo, its key 0..23 or a genre; None if the kind says
+        it all.
     """
 
     kind: str

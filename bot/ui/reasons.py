@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bot.i18n import Localizer
 from bot.ui.components import genre_name
-from bot.ui.markdown import escape
 from genrec import agreement
 from genrec.types import Agreement, Neighbour, Recommendation, Track
 
@@ -13,7 +12,6 @@ GENRES_SHOWN = 3
 CLOSENESS = ((0.75, "very_close"), (0.5, "close"), (-1.0, "related"))
 # A less probable genre is not called another genre of the clip.
 MIN_PROBABILITY = 0.1
-_MOST_TAG = 30  # characters
 _KEYS = {
     agreement.GENRE: "reason.same_genre",
     agreement.TEMPO: "reason.same_tempo",
@@ -42,10 +40,7 @@ def reason_text(
 
 def agreement_text(localizer: Localizer, found: Agreement) -> str:
     """Return one agreement in the user's language, such as "same tempo" or "both bright"."""
-    key = _KEYS.get(found.kind, f"reason.{found.kind}")
-    if found.kind == agreement.TAG:
-        return localizer(key, tag=escape(str(found.value), _MOST_TAG))
-    return localizer(key)
+    return localizer(_KEYS.get(found.kind, f"reason.{found.kind}"))
 
 
 def _genre_key(label: str, rec: Recommendation, seed: Track | None) -> str:

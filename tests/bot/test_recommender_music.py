@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from bot.recommender import Recommender
 from db.connection import open_db
+from genrec.agreement import CatalogueStatistics, agreements
 from genrec.errors import KeyUnclear
 from genrec.music_filter import COMPATIBLE, MusicWish
-from genrec.types import MusicDescription
+from genrec.types import Agreement, MusicDescription
 from tests.bot.test_recommender import CLIP, PRESET, FakePool, analysis, near, serve, toward
 
 PLAIN = MusicDescription(
@@ -80,6 +83,44 @@ async def test_similar_tracks_of_a_track_fit_its_key(recommender: Recommender) -
     assert [neighbour.track.title for neighbour in rec.tracks] == ["Song 2", "Song 3"]
     assert rec.description is not None
     assert rec.description.bpm == pytest.approx(120)
+
+
+async def test_the_catalogue_is_counted_once_per_revision(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted: list[bool] = []
+    of = CatalogueStatistics.of
+
+    def count(*args: Any) -> CatalogueStatistics:
+        counted.append(threading.current_thread() is threading.main_thread())
+        return of(*args)
+
+    monkeypatch.setattr(CatalogueStatistics, "of", count)
+    clip = await recommender.analyze(CLIP)
+    for _ in range(3):
+        await recommender.recommend(clip, clip=CLIP)
+    assert counted == [False]  # the event loop goes on meanwhile
+    await recommender.recommend(clip, clip=CLIP, scopes=["library"])
+    assert len(counted) == 2
+    await serve(recommender, replace(near(7), description=PLAIN))
+    await recommender.recommend(clip, clip=CLIP)
+    assert len(counted) == 3
+
+
+async def test_agreements_are_found_off_the_event_loop(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: set[threading.Thread] = set()
+
+    def find(*args: Any) -> tuple[Agreement, ...]:
+        threads.add(threading.current_thread())
+        return agreements(*args)
+
+    monkeypatch.setattr("bot.recommender.agreements", find)
+    clip = await recommender.analyze(CLIP)
+    await recommender.recommend(clip, clip=CLIP)
+    assert threads
+    assert threading.main_thread() not in threads
 
 
 async def test_an_unclear_key_has_no_compatible_keys(recommender: Recommender) -> None:

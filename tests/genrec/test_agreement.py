@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from genrec.agreement import (
     agreements,
     choose_reasons,
 )
-from genrec.description_codec import description_row
+from genrec.description_codec import FIELDS, description_row
 from genrec.types import Agreement, MusicDescription
 
 PLAIN = MusicDescription(
@@ -88,8 +89,8 @@ def test_both_must_be_in_the_same_quarter(field: str, high: str, low: str) -> No
 @pytest.mark.parametrize(
     ("field", "near", "far"),
     [
-        ("brightness_hz", 1610.0, 1630.0), ("bass", 0.33, 0.35), ("onsets_per_s", 2.6, 2.75),
-        ("dynamics_lu", 6.6, 6.8), ("loudness_lufs", -13.1, -12.9),
+        ("brightness_hz", 1730.0, 1750.0), ("bass", 0.345, 0.39), ("onsets_per_s", 2.85, 2.95),
+        ("dynamics_lu", 6.8, 7.5), ("loudness_lufs", -12.1, -11.9),
     ],
 )  # fmt: skip
 def test_near_values_agree_within_a_bound(field: str, near: float, far: float) -> None:
@@ -104,6 +105,19 @@ def test_near_values_agree_within_a_bound(field: str, near: float, far: float) -
     }
     assert 0 < found[near][kind] < 0.5
     assert kind not in found[far]
+
+
+def test_values_two_bounds_apart_are_near_only_where_few_tracks_are_nearer() -> None:
+    track = Described(replace(PLAIN, loudness_lufs=-12.5))
+    alike = STATISTICS.descriptions.copy()
+    alike[: 2 * len(alike) // 3, FIELDS.index("loudness_lufs")] = -14.0
+    common = CatalogueStatistics.of(alike)
+    close = Described(replace(PLAIN, loudness_lufs=-13.5))
+    for other, statistics, expected in (
+        (track, STATISTICS, True), (track, common, False), (close, common, True)
+    ):  # fmt: skip
+        found = {each.kind for each in agreements(Described(PLAIN), other, statistics)}
+        assert ("near_loudness" in found) == expected
 
 
 def test_loudness_agrees_at_both_ends() -> None:
@@ -125,11 +139,9 @@ def test_a_small_catalogue_calls_nothing_bright() -> None:
 
 
 def test_rarity_is_the_share_of_the_catalogue() -> None:
-    clip = Described(PLAIN, genre="rock", tags=frozenset({"live", "piano"}))
-    tagged = replace(STATISTICS, tags={"live": 0.02})
-    found = {each.kind: each for each in agreements(clip, replace(clip, tags={"live"}), tagged)}
+    clip = Described(PLAIN, genre="rock")
+    found = {each.kind: each for each in agreements(clip, clip, STATISTICS)}
     assert found["genre"] == Agreement("genre", 0.5, "rock")
-    assert found["tag"] == Agreement("tag", 0.02, "live")
     assert found["tempo"].rarity == pytest.approx(0.08, abs=0.03)
     assert found["tempo"].value == 120.0
     assert found["key"].rarity == pytest.approx(1 / 24, abs=0.03)
@@ -156,6 +168,13 @@ def test_what_all_tracks_share_comes_after_what_one_has() -> None:
     assert reasons[1] == (shared,)
 
 
+def test_tracks_with_the_same_agreements_get_different_combinations() -> None:
+    all_have = [Agreement(kind, 0.2) for kind in ("near_bass", "near_loudness", "sparse")]
+    reasons = choose_reasons([all_have] * 5)
+    assert all(reasons)
+    assert len({frozenset(each.kind for each in of_track) for of_track in reasons}) == 5
+
+
 def test_what_nearly_all_tracks_have_is_said_only_for_want_of_better() -> None:
     common, rare = Agreement("genre", 0.97, "rock"), Agreement("tempo", 0.05, 120.0)
     assert choose_reasons([[rare, common], [common], []]) == [(rare,), (common,), ()]
@@ -169,3 +188,18 @@ def test_a_large_catalogue_is_sampled() -> None:
 
 def test_every_kind_is_listed_once() -> None:
     assert len(set(KINDS)) == len(KINDS)
+
+
+def test_quantiles_are_computed_once_for_all_tracks(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[object] = []
+    quantile = np.quantile
+
+    def count(*args: Any, **how: Any) -> Any:
+        calls.append(args)
+        return quantile(*args, **how)
+
+    monkeypatch.setattr(np, "quantile", count)
+    statistics = catalogue()
+    for _ in range(10):
+        agreements(Described(PLAIN), Described(PLAIN), statistics)
+    assert len(calls) == 1

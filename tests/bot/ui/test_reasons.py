@@ -9,7 +9,7 @@ import pytest
 from bot.i18n import LANGUAGES, Localizer, Translations
 from bot.ui.music_lines import full_line, key_choices, short_line, typed_key
 from bot.ui.reasons import agreement_text, reason_text
-from genrec.agreement import GENRE, KINDS, TAG
+from genrec.agreement import GENRE, KINDS
 from genrec.music_filter import COMPATIBLE
 from genrec.types import Agreement, GenreScore, MusicDescription, Neighbour, Recommendation, Track
 
@@ -42,16 +42,11 @@ def test_reasons_name_what_both_have() -> None:
     assert reasons(*both) == "same tempo, both bright"
     assert reasons(*both, genre="jazz") == "genre: Jazz, same tempo, both bright"
     assert reasons(Agreement(GENRE, 0.5, "rock")) == "same genre, similar sound"
-    assert reasons(Agreement(TAG, 0.1, "live"), Agreement("key", 0.1, 3)) == "both live, same key"
 
 
 def test_without_an_agreement_genre_and_sound_are_named() -> None:
     assert reasons() == "same genre, similar sound"
     assert reasons(genre="jazz", similarity=0.8) == "genre: Jazz, very similar sound"
-
-
-def test_a_tag_is_escaped() -> None:
-    assert r"\*\*" in agreement_text(ENGLISH, Agreement(TAG, 0.1, "**[x](http://e.example)**"))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
