@@ -73,11 +73,14 @@ class OwnGenreCache:
         waits for that. An error is logged, because an answer is complete without them.
         """
         best: dict[str, GenreScore] = {}
+        revision = None
         for scope in scopes:
             if scope == STARTER:
                 continue
             try:
-                learned = await self.learned(scope, patient=patient)
+                if revision is None:
+                    revision = (await self._index.rows()).revision
+                learned = await self._learned(scope, revision, patient=patient)
             except GenrecError as error:
                 log.warning("own genres not learned: %s: %s", scope, error)
                 continue
@@ -93,7 +96,9 @@ class OwnGenreCache:
 
         ``patient`` waits until they are those of the current tracks and taught clips.
         """
-        revision = (await self._index.rows()).revision
+        return await self._learned(scope, (await self._index.rows()).revision, patient=patient)
+
+    async def _learned(self, scope: str, revision: int, *, patient: bool) -> OwnGenres | None:
         taught = await taught_version(self._db, scope)
         known = self._entries.get(scope)
         if known is not None and (known.revision, known.taught) == (revision, taught):

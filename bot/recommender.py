@@ -68,6 +68,7 @@ class NearTracks:
 
     candidates: Sequence[Candidate]
     lowest: float
+    rows: CatalogueRows
     embedding: Float
     scopes: Collection[str]
     genre: str | None
@@ -109,10 +110,10 @@ class Recommender:
         """Bring the index up to date; searches that run keep the rows they started with."""
         await self.index.rows()
 
-    async def is_empty(self, scopes: Collection[str] = SCOPES) -> bool:
-        """Return whether the scopes hold no track, from the index in memory."""
-        rows = await self.index.rows()
-        return not (await asyncio.to_thread(rows.allowed, scopes)).any()
+    def is_empty(self, scopes: Collection[str] = SCOPES) -> bool:
+        """Return whether the scopes held no track when the index was last brought up to date."""
+        counts = self.index.count_by_scope()
+        return not any(counts.get(scope) for scope in scopes)
 
     async def analyze(self, clip: Clip) -> Analysis:
         """Analyse a clip, or return the cached analysis of the same bytes.
@@ -224,7 +225,7 @@ class Recommender:
             known=best_named(copies),
             note=shortage(len(tracks), k, genre, wanted),
         )
-        found = await self.explain(found, scopes)
+        found = await asyncio.to_thread(_explained, found, near.rows, scopes)
         return replace(found, timings_ms={**analysis.timings_ms, "search": _ms(start)})
 
     async def explain(
@@ -316,7 +317,8 @@ class Recommender:
             note=shortage(len(tracks), k, genre, wanted),
             description=description,
         )
-        return replace(await self.explain(found, scopes), timings_ms={"total": _ms(start)})
+        found = await asyncio.to_thread(_explained, found, near.rows, scopes)
+        return replace(found, timings_ms={"total": _ms(start)})
 
     async def embedding(self, track_id: int) -> Float | None:
         """Return the embedding of a track in the index, or None."""
@@ -378,7 +380,7 @@ class Recommender:
         ids, cosines = await asyncio.to_thread(index.search, embedding, count, allowed=allowed)
         candidates = await self._candidates(ids, cosines)
         lowest = float(cosines[-1]) if len(ids) == count else -np.inf
-        return NearTracks(candidates, lowest, embedding, scopes, genre, without, music)
+        return NearTracks(candidates, lowest, rows, embedding, scopes, genre, without, music)
 
     async def _neighbours(
         self,
@@ -418,8 +420,10 @@ class Recommender:
                 clip_song=clip_song,
             )
             if len(chosen) == rules.count or near.lowest < rules.floor:
+                similarities = [self.preset.calibration.similarity(c.cosine) for c in chosen]
                 return tuple(
-                    Neighbour(c.track, self.preset.calibration.similarity(c.cosine)) for c in chosen
+                    Neighbour(c.track, near_by)
+                    for c, near_by in zip(chosen, similarities, strict=True)
                 )
             count = 4 * max(count, len(near.candidates))
             near = await search(count=count)

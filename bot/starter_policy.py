@@ -47,6 +47,16 @@ class ScopeChoice:
         return STARTER in self.scopes
 
 
+@dataclass(slots=True)
+class _OwnTracks:
+    """Numbers of own tracks at a revision; ``enough`` is None until a request needs it."""
+
+    revision: int
+    tracks: int
+    artists: int
+    enough: bool | None = None
+
+
 def own_scopes(guild_id: int | None) -> tuple[str, ...]:
     """Return the scopes of a request besides the starter catalogue; None is a direct message."""
     return (LIBRARY,) if guild_id is None else (LIBRARY, guild_scope(guild_id))
@@ -64,30 +74,33 @@ class StarterPolicy:
         self._index = index
         self._db = db
         self._policy: Policy = policy
-        self._counts: OrderedDict[tuple[str, ...], tuple[int, int, int]] = OrderedDict()
+        self._counts: OrderedDict[tuple[str, ...], _OwnTracks] = OrderedDict()
 
     async def choose(self, guild_id: int | None, policy: str | None = None) -> ScopeChoice:
         """Return the scopes of a request; ``policy`` is the server's, None for the operator's."""
         chosen: Policy = policy if policy in POLICIES else self._policy
         own = own_scopes(guild_id)
-        tracks, artists = await self._count(own)
+        found = await self._count(own)
+        tracks, artists = found.tracks, found.artists
         if chosen == "always":
             return ScopeChoice(chosen, (STARTER, *own), (), tracks, artists)
         if chosen == "never":
             return ScopeChoice(chosen, own, (), tracks, artists)
-        if await self._is_enough(own[-1], tracks, artists):
+        if found.enough is None:
+            found.enough = await self._is_enough(own[-1], tracks, artists)
+        if found.enough:
             return ScopeChoice(chosen, own, (STARTER,), tracks, artists)
         return ScopeChoice(chosen, (STARTER, *own), (), tracks, artists)
 
-    async def _count(self, scopes: tuple[str, ...]) -> tuple[int, int]:
+    async def _count(self, scopes: tuple[str, ...]) -> _OwnTracks:
         rows = await self._index.rows()
         known = self._counts.get(scopes)
-        if known is None or known[0] != rows.revision:
-            known = (rows.revision, *await asyncio.to_thread(count_artists, rows, scopes))
-            self._counts[scopes] = known
+        if known is None or known.revision != rows.revision:
+            counts = await asyncio.to_thread(count_artists, rows, scopes)
+            known = self._counts[scopes] = _OwnTracks(rows.revision, *counts)
             while len(self._counts) > _MAX_CACHED:
                 self._counts.popitem(last=False)
-        return known[1:]
+        return known
 
     async def _is_enough(self, scope: str, tracks: int, artists: int) -> bool:
         name = OWN_TRACKS_ONLY.format(scope)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from db.vectors import sound_vectors
 from genrec.agreement import CatalogueStatistics
-from genrec.description_codec import description_matrix, description_of
+from genrec.description_codec import description_matrix, description_of_checked
 from genrec.music_filter import ANY_MUSIC, MusicFilter
 from genrec.names import artist_key
 from genrec.types import MusicDescription
@@ -88,8 +88,9 @@ class CatalogueRows:
             mask &= music.mask(self.descriptions)
         return mask
 
+    @cached_property
     def count_by_scope(self) -> dict[str, int]:
-        """Return the number of tracks of each scope."""
+        """The number of tracks of each scope."""
         codes = self.scopes.codes[self.ids != REMOVED]
         counts = np.bincount(codes, minlength=len(self.scopes.names))
         return dict(zip(self.scopes.names, counts.tolist(), strict=True))
@@ -122,7 +123,7 @@ class CatalogueRows:
         places = np.flatnonzero(np.isin(self.ids, list(ids)))
         rows = self.descriptions[places].astype(np.float64)
         return {
-            track_id: description_of(row.tolist())
+            track_id: description_of_checked(row.tolist())
             for track_id, row in zip(self.ids[places].tolist(), rows, strict=True)
             if track_id != REMOVED and np.isfinite(row).all()
         }

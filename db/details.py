@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 
-from db.connection import SqlSession
+from db.connection import Database, SqlSession
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 # ISO 3901: country, registrant, year, number.
@@ -75,7 +75,9 @@ async def put_details(
     )
 
 
-async def load_details(session: SqlSession, ids: Iterable[int]) -> dict[int, TrackDetails]:
+async def load_details(
+    session: SqlSession | Database, ids: Iterable[int]
+) -> dict[int, TrackDetails]:
     """Return the details of the tracks that have some, by track id."""
     rows = await session.all(
         f"SELECT track_id, {_COLUMNS} FROM detail"

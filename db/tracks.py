@@ -134,9 +134,7 @@ class Catalogue:
 
     async def details(self, ids: Iterable[int]) -> dict[int, TrackDetails]:
         """Return the album, year and published ids of the tracks that have some, by id."""
-        wanted = [int(track_id) for track_id in ids]
-        async with self.db.snapshot() as session:
-            return await load_details(session, wanted)
+        return await load_details(self.db, [int(track_id) for track_id in ids])
 
     async def content(self, model_id: str, track_id: int) -> str:
         """Return the digest of the sound that a track was analysed from; "" if it is unknown."""

@@ -47,14 +47,19 @@ def description_of(row: Sequence[object]) -> MusicDescription:
     """
     if len(row) != len(FIELDS):
         raise ValueError(f"description: {len(row)} numbers, expected {len(FIELDS)}")
-    values: dict[str, float] = {}
     for name, value in zip(FIELDS, row, strict=True):
         check_range(name, value, *BOUNDS[name])
-        values[name] = float(value)  # type: ignore[arg-type]
-    key = values.pop("key")
+    values = [float(value) for value in row]  # type: ignore[arg-type]
+    key = values[_KEY]
     if not key.is_integer():
         raise ValueError(f"key={key}: expected a whole number")
-    return MusicDescription(key=int(key), **values)
+    return description_of_checked(values)
+
+
+def description_of_checked(row: Sequence[float]) -> MusicDescription:
+    """Return the description of a row of `description_matrix`, whose numbers were checked."""
+    values = dict(zip(FIELDS, row, strict=True))
+    return MusicDescription(key=int(values.pop("key")), **values)
 
 
 def pack_description(description: MusicDescription) -> bytes:

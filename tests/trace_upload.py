@@ -3,7 +3,8 @@
 Few files and few moves between files keep a request easy to follow. The bot, its worker pool and
 the shipped preset run on the local Discord. Counted are the functions of ``bot``, ``db`` and
 ``genrec`` that the event loop's thread enters or resumes, without ``bot.local_discord`` and without
-the worker processes. A move is an entry into another file than the one before it.
+the worker processes. A move is an entry into another file than the one before it. A request ends
+when its pending reply is deleted, which is after its response is visible.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from bot.config import Settings
 from bot.local_discord import LocalDiscord, Upload, buttons
 from bot.runtime.app import open_local
 from bot.runtime.lifecycle import run_until_stopped
+from bot.runtime.wiring import App
 from tests.repository import ROOT
 from tests.synth import music
 
@@ -53,6 +55,8 @@ class Trace:
         file = frame.f_code.co_filename
         if not file.startswith(PACKAGES) or file.startswith(LEFT_OUT):
             return
+        if frame.f_back is not None and frame.f_back.f_code.co_filename == __file__:
+            return  # of `settled`
         self.files.add(file)
         self.functions.add((file, frame.f_code.co_qualname))
         self.calls += 1
@@ -102,8 +106,8 @@ def is_final(message: dict[str, Any]) -> bool:
 
 
 @asynccontextmanager
-async def bot_on_local_discord(folder: Path) -> AsyncIterator[LocalDiscord]:
-    """Run the bot on the local Discord."""
+async def app_on_local_discord(folder: Path) -> AsyncIterator[tuple[LocalDiscord, App]]:
+    """Run the bot on the local Discord and yield both."""
     settings = Settings(
         _env_file=None,
         database=folder / "genrec.db",
@@ -118,10 +122,17 @@ async def bot_on_local_discord(folder: Path) -> AsyncIterator[LocalDiscord]:
         try:
             await discord.wait_ready(WAIT_S)
             await discord.wait_commands("recommend", timeout_s=WAIT_S)
-            yield discord
+            yield discord, app
         finally:
             stop.set()
             await running
+
+
+@asynccontextmanager
+async def bot_on_local_discord(folder: Path) -> AsyncIterator[LocalDiscord]:
+    """Run the bot on the local Discord."""
+    async with app_on_local_discord(folder) as (discord, _):
+        yield discord
 
 
 async def upload(discord: LocalDiscord, file: Upload) -> None:
@@ -141,6 +152,18 @@ async def recommend(discord: LocalDiscord, file: Upload) -> None:
     await used.wait_until(is_final, WAIT_S)
 
 
+async def finished(request: Awaitable[None], app: App) -> None:
+    """Await a request, and then what the bot does after its response is visible."""
+    await request
+    await settled(app)
+
+
+async def settled(app: App) -> None:
+    """Wait until no request is running."""
+    while app.admission.running:  # noqa: ASYNC110 - admission has no event for it
+        await asyncio.sleep(0.01)
+
+
 async def trace() -> dict[str, Trace]:
     """Return the counts of an upload and of a /recommend, each the lowest of ``ROUNDS``.
 
@@ -149,14 +172,15 @@ async def trace() -> dict[str, Trace]:
     asyncio.get_running_loop().set_default_executor(InlineExecutor())
     rounds: dict[str, list[Trace]] = {"upload": [], "/recommend": []}
     with tempfile.TemporaryDirectory(prefix="genrec-trace-") as folder:
-        async with bot_on_local_discord(Path(folder)) as discord:
+        async with app_on_local_discord(Path(folder)) as (discord, app):
             # Once without counting: caches are filled, and the worker has loaded its libraries.
             await upload(discord, clip(0))
             await recommend(discord, clip(1))
+            await settled(app)
             for number in range(ROUNDS):
                 for name, request in (("upload", upload), ("/recommend", recommend)):
                     counts = Trace()
-                    await counts.run(request(discord, clip(2 + number, name)))
+                    await counts.run(finished(request(discord, clip(2 + number, name)), app))
                     rounds[name].append(counts)
     return {name: min(found, key=lambda counts: counts.moves) for name, found in rounds.items()}
 

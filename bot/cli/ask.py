@@ -282,7 +282,7 @@ async def searched_scopes(opened: Resources, policy: Policy) -> ScopeChoice:
     """
     choosing = StarterPolicy(index=opened.recommender.index, db=opened.db, policy=policy)
     choice = await choosing.choose(None)
-    if await opened.recommender.is_empty((*choice.scopes, *choice.fallback)):
+    if opened.recommender.is_empty((*choice.scopes, *choice.fallback)):
         raise DataError(
             "There are no tracks yet: index a music folder with `genrec index FOLDER`, or"
             " pass --starter auto."

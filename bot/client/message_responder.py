@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -31,7 +31,7 @@ class MessageResponder:
     """Responder of an upload: it posts a message that refers to the upload.
 
     With ``watched``, for an upload that may be no question, the acknowledgement posts nothing. The
-    first progress or the response posts the message. ``note`` is the line below a refusal that
+    first progress or the response posts the message. ``note`` makes the line below a refusal that
     names the upload.
     """
 
@@ -44,10 +44,10 @@ class MessageResponder:
         client: discord.Client,
         locale: str,
         progress: LayoutView,
+        note: Callable[[], str],
         clip: str = "",
         number: int = 0,
         watched: bool = False,
-        note: str = "",
     ) -> None:
         self._upload = message
         self._note = note
@@ -98,7 +98,7 @@ class MessageResponder:
 
     async def refuse(self, view: LayoutView) -> None:
         """Send a refusal to the author as a direct message; if that fails, as the response."""
-        if await refuse_privately(self._upload, view, self._note):
+        if await refuse_privately(self._upload, view, self._note()):
             await self.discard()
         else:
             await self.finish(view)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import partial
 
 import discord
 from discord.ext import commands
@@ -103,10 +104,10 @@ class Uploads(commands.Cog):
                 client=self._client,
                 locale=locale,
                 progress=messages.progress(options.localizer, "fetching"),
+                note=partial(self._errors.note, message, locale),
                 clip=name if several else "",
                 number=number,
                 watched=watched,
-                note=self._errors.note(message, locale),
             )
             handler = self._handlers.recommend(source, options, watched=watched)
             steps.append((responder, handler))

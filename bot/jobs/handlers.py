@@ -39,7 +39,7 @@ class RequestHandlers:
         async def handle(progress: Progress) -> Response:
             started = time.monotonic()
             chosen = await options.with_scopes()
-            if await self._recommender.is_empty((*chosen.scopes, *chosen.fallback)):
+            if self._recommender.is_empty((*chosen.scopes, *chosen.fallback)):
                 raise RequestDeclined("library_empty")
             try:
                 async with self._sources.fetch(source, owner=progress.request.guild_id) as clip:

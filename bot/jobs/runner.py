@@ -7,6 +7,7 @@ import logging
 import math
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import aiohttp
 import discord
@@ -23,6 +24,8 @@ from bot.metrics import Metrics
 from bot.ui import messages
 
 log = logging.getLogger(__name__)
+
+_Result = TypeVar("_Result")
 
 _FIRST_PROGRESS_S = 1.0
 _PROGRESS_EVERY_S = 3.0
@@ -186,8 +189,17 @@ class RequestRunner:
     async def _handle(
         self, responder: Responder, reply_id: int, handler: Handler, progress: Progress
     ) -> Response:
-        """Run the handler in a task of its own and show its progress meanwhile."""
-        handling = asyncio.ensure_future(self._in_turn(handler, progress))
+        """Wait for the user's turn, then run the handler; show the progress meanwhile."""
+        if progress.request.waits:
+            turn = self._admission.turn(progress.request)
+            await self._in_task(responder, reply_id, turn, progress)
+        return await self._in_task(responder, reply_id, handler(progress), progress)
+
+    async def _in_task(
+        self, responder: Responder, reply_id: int, work: Awaitable[_Result], progress: Progress
+    ) -> _Result:
+        """Return the result of work that runs in a task of its own, while progress is shown."""
+        handling = asyncio.ensure_future(work)
         try:
             await self._show_progress(responder, reply_id, progress, handling)
         except BaseException:
@@ -196,17 +208,12 @@ class RequestRunner:
             raise
         return handling.result()
 
-    async def _in_turn(self, handler: Handler, progress: Progress) -> Response:
-        """Wait for the user's turn, then run the handler."""
-        await self._admission.turn(progress.request)
-        return await handler(progress)
-
     async def _show_progress(
         self,
         responder: Responder,
         reply_id: int,
         progress: Progress,
-        handling: asyncio.Future[Response],
+        handling: asyncio.Future[_Result],
     ) -> None:
         """Edit the message with the current stage until the handler is done.
 

@@ -81,7 +81,7 @@ class SongLinks:
     ) -> _FoundSong:
         """Return the song of a link with its match; raise RequestDeclined if there is no song."""
         options = await options.with_scopes()
-        if await self._recommender.is_empty((*options.scopes, *options.fallback)):
+        if self._recommender.is_empty((*options.scopes, *options.fallback)):
             raise RequestDeclined("library_empty")
         progress.now("looking_up")
         try:

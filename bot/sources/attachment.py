@@ -1,4 +1,4 @@
-"""Fetch Discord attachments, from Discord's own hosts only."""
+"""Check Discord attachments: size, first bytes, and Discord's own hosts only."""
 
 from __future__ import annotations
 
@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING
 
 import aiohttp
 
-from bot.sources.download import download, guarded_session
-from bot.sources.media import title_of
+from bot.sources.download import guarded_session
 from bot.sources.policy import MIB, SourcePolicy, check_url
 from genrec.audio.containers import SEARCH_BYTES, sniff
 from genrec.errors import ClipTooLarge, GenrecError, LinkRefused
-from genrec.types import Clip
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from yarl import URL
 
-    from bot.sources.budget import Lease
     from bot.sources.resolver import Resolve
 
 # Time limit for the first bytes of an upload.
@@ -46,32 +41,7 @@ def check_attachment(attachment: Attachment, policy: SourcePolicy) -> URL:
         )
     if attachment.size <= 0:
         raise LinkRefused("That file is empty. Upload it again.")
-    return _check_hop(attachment.url, policy)
-
-
-async def fetch_attachment(
-    attachment: Attachment,
-    url: URL,
-    folder: Path,
-    *,
-    policy: SourcePolicy,
-    resolve: Resolve,
-    disk: Lease,
-) -> Clip:
-    """Download an upload into ``folder`` from ``url``, the result of ``check_attachment``.
-
-    The clip's ``source`` stays empty, because the signed link of an upload expires.
-    """
-    got = await download(
-        url,
-        folder,
-        policy=policy,
-        resolve=resolve,
-        check_hop=lambda text: _check_hop(text, policy),
-        disk=disk,
-        sound_only=False,  # the decoder reports more precisely what is wrong with the file
-    )
-    return Clip(path=got.path, sha256=got.sha256, title=title_of(attachment.filename))
+    return check_attachment_url(attachment.url, policy)
 
 
 async def sniff_attachment(
@@ -95,7 +65,8 @@ async def sniff_attachment(
     return tagged or await asyncio.to_thread(sniff, io.BytesIO(head)) is not None
 
 
-def _check_hop(text: str, policy: SourcePolicy) -> URL:
+def check_attachment_url(text: str, policy: SourcePolicy) -> URL:
+    """Return the URL of an upload or of a redirect of one; raise LinkRefused for another host."""
     url = check_url(text, policy)
     host, port = (url.raw_host or "").lower(), url.port or 0
     if host not in policy.attachment_hosts and (host, port) not in policy.open_endpoints:

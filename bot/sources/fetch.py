@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 from bot.sources.attachment import (
     Attachment,
     check_attachment,
-    fetch_attachment,
+    check_attachment_url,
     sniff_attachment,
 )
 from bot.sources.budget import Budget, Lease, Limit
@@ -158,14 +158,7 @@ class Sources:
                 if attachment is None:
                     yield await self._link(checked.url, checked.site, folder, disk)
                 else:
-                    yield await fetch_attachment(
-                        attachment,
-                        checked.url,
-                        folder,
-                        policy=policy,
-                        resolve=self._resolve,
-                        disk=disk,
-                    )
+                    yield await self._upload(attachment, checked.url, folder, disk)
 
     async def look_up(self, link: SongLink, *, owner: Hashable = None) -> PageSong:
         """Return the song of a link as its site names it; raise SongLookupError or Busy.
@@ -183,6 +176,20 @@ class Sources:
                 if error.reason == "limit":
                     self._limited[site.name] = time.monotonic() + self._policy.lookup_pause_s
                 raise
+
+    async def _upload(self, attachment: Attachment, url: URL, folder: Path, disk: Lease) -> Clip:
+        """Download an upload; the clip has no ``source``, because the signed link expires."""
+        policy = self._policy
+        got = await download(
+            url,
+            folder,
+            policy=policy,
+            resolve=self._resolve,
+            check_hop=lambda text: check_attachment_url(text, policy),
+            disk=disk,
+            sound_only=False,  # the decoder reports more precisely what is wrong with the file
+        )
+        return Clip(path=got.path, sha256=got.sha256, title=title_of(attachment.filename))
 
     async def _link(self, url: URL, site: Site | None, folder: Path, disk: Lease) -> Clip:
         policy = self._policy

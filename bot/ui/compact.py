@@ -25,11 +25,11 @@ from bot.ui.components import (
 )
 from bot.ui.custom_ids import DetailsSource, details_id
 from bot.ui.genre_pages import words_line
-from bot.ui.markdown import clean, cut, escape_width, width
+from bot.ui.markdown import clean, cut, escape_width, linked, width
 from bot.ui.music_lines import short_line
 from bot.ui.origin import origin
 from bot.ui.reasons import GENRES_SHOWN
-from bot.ui.track_links import SEARCH_LINKS, TrackLinks, linked
+from bot.ui.track_links import SEARCH_LINKS, TrackLinks
 from genrec.types import Recommendation, Track
 
 # Width, in small letters, that a phone 360 px wide shows in one line beside the number.
@@ -112,7 +112,8 @@ def _genre_lines(localizer: Localizer, rec: Recommendation, name: str) -> str:
     clip = f"**{shown_as}**" if shown_as else localizer("answer.your_clip")
     lines.append(small(localizer("answer.like", title=clip) if rec.tracks else clip))
     lines.insert(-1, short_line(localizer, rec.description))
-    return "\n".join(line for line in lines if line not in ("", small("")))
+    empty = ("", small(""))
+    return "\n".join(line for line in lines if line not in empty)
 
 
 def _track_lines(
@@ -122,22 +123,22 @@ def _track_lines(
     lines: list[str] = []
     for limit in LINK_LIMITS:
         lines = [
-            f"{place}. {_track_line(localizer, track, links.address(track, limit))}"
-            for place, track in enumerate((neighbour.track for neighbour in rec.tracks), 1)
+            f"{place}. {_track_line(localizer, neighbour.track, links, limit)}"
+            for place, neighbour in enumerate(rec.tracks, 1)
         ]
         if sum(len(line) + 1 for line in lines) <= room:
             break
     return lines
 
 
-def _track_line(localizer: Localizer, track: Track, address: str) -> str:
+def _track_line(localizer: Localizer, track: Track, links: TrackLinks, link_limit: int) -> str:
     """Return "title · artist", at most `LINE_WIDTH` wide, with the title as a link."""
-    title = clean(track.title, MOST, otherwise=localizer("answer.untitled"))
+    title = clean(track.title, MOST) or localizer("answer.untitled")
     artist = clean(track.artist, MOST)
     for_title, for_artist = LINE_WIDTH, 0.0
     if artist:
         room = LINE_WIDTH - width(" · ")
         for_artist = max(min(width(artist), ARTIST_WIDTH), room - width(title))
         for_title = room - min(width(artist), for_artist)
-    label = linked(cut(title, for_title), address)
+    label = linked(cut(title, for_title), links.address(track, link_limit))
     return f"{label} · {escape_width(artist, for_artist)}" if artist else label

@@ -32,6 +32,7 @@ _NARROW = frozenset(" ijlftrI.,:;'!|`()[]{}/\\-")
 _BROAD = frozenset("mwMW@%&—…")
 _ZERO_WIDTH_SPACE = "\u200b"
 _MAX_URL = 512
+_ROUND = str.maketrans("[]", "()")
 
 
 def clean(text: str, limit: int, *, otherwise: str = "") -> str:
@@ -130,6 +131,16 @@ def _is_host(host: str) -> bool:
 def host_of(address: str) -> str:
     """Return the escaped host of a ``web_address`` result, without "www."."""
     return escape((urlsplit(address).hostname or "").removeprefix("www."), 40)
+
+
+def linked(title: str, address: str) -> str:
+    """Return a clean title, escaped, as a link to the address if there is one."""
+    limit = len(title)
+    if not address:
+        return escape(title, limit)
+    # Discord shows no link whose label has an odd bracket or looks like an address.
+    label = title.translate(_ROUND).replace("://", ": //")
+    return f"[{escape(label, len(label))}]({address})"
 
 
 def query(text: str, limit: int) -> str:

@@ -10,7 +10,7 @@ from string import Formatter
 from urllib.parse import quote, urlsplit
 
 from bot.i18n import Localizer
-from bot.ui.markdown import clean, escape, host_of, query, web_address
+from bot.ui.markdown import clean, host_of, linked, query, web_address
 from db.details import NO_DETAILS, TrackDetails
 from db.sections import path_below
 from genrec.names import artist_key
@@ -120,8 +120,10 @@ class TrackLinks:
         if self.choice.site == NO_LINKS and not self.choice.template:
             return ""
         details = self.details.get(track.id, NO_DETAILS)
-        page = web_address(details.page) or web_address(track.source)
-        return page or _filled(self.choice, track, details)
+        for page in (details.page, track.source):
+            if page.startswith("http") and (address := web_address(page)):
+                return address
+        return _filled(self.choice, track, details)
 
     def host(self, track: Track, limit: int) -> str:
         """Return the escaped host of a page or template; "" for a search page of ``SITES``.
@@ -141,19 +143,6 @@ def title_link(
     """Return the escaped title of a track, as a link if it has an address within the limit."""
     title = clean(track.title, name_limit)
     return linked(title or localizer("answer.untitled"), links.address(track, link_limit))
-
-
-def linked(title: str, address: str) -> str:
-    """Return a clean title, escaped, as a link to the address if there is one."""
-    limit = len(title)
-    if not address:
-        return escape(title, limit)
-    # Discord shows no link whose label has an odd bracket or looks like an address.
-    label = title.translate(_ROUND).replace("://", ": //")
-    return f"[{escape(label, len(label))}]({address})"
-
-
-_ROUND = str.maketrans("[]", "()")
 
 
 def template_fault(template: str) -> str | None:

@@ -59,7 +59,7 @@ class LiveIndex:
 
     def count_by_scope(self) -> dict[str, int]:
         """Return the number of tracks of each scope, as of the last update."""
-        return {} if self._index is None else self._index.rows.count_by_scope()
+        return {} if self._index is None else self._index.rows.count_by_scope
 
     async def save_snapshot(self) -> bool:
         """Write a snapshot if it is worthwhile, and return whether it was written.

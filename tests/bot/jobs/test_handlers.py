@@ -37,7 +37,7 @@ ANALYSIS = Analysis(
 def recommender(*, empty: bool = False, unsure: bool = False) -> Any:
     rec = recommendation(2, unsure=unsure, timings_ms={"search": 1.0})
     return SimpleNamespace(
-        is_empty=AsyncMock(return_value=empty),
+        is_empty=MagicMock(return_value=empty),
         analyze=AsyncMock(return_value=ANALYSIS),
         recommend=AsyncMock(return_value=rec),
         genre=MagicMock(return_value=rec),
