@@ -16,7 +16,7 @@ from db.catalogue_rows import CatalogueRows
 from db.connection import Database
 from db.index.live import LiveIndex
 from db.tagging.genre_names import genre_key, genre_names, usual_spelling
-from db.taught_genres import tagged_tracks, taught_clips, taught_version
+from db.taught_genres import tagged_tracks, taught_clips, taught_version, taught_versions
 from db.tracks import STARTER
 from genrec.errors import GenrecError
 from genrec.own_genres import GenreExamples, OwnGenres, fit_genres
@@ -72,19 +72,23 @@ class OwnGenreCache:
         Without any, or while they are learned for the first time, nothing is returned. ``patient``
         waits for that. An error is logged, because an answer is complete without them.
         """
+        own = [scope for scope in scopes if scope != STARTER]
+        try:
+            revision = (await self._index.rows()).revision
+            taught = await taught_versions(self._db, own)
+        except GenrecError as error:
+            log.warning("own genres not read: %s", error)
+            return ()
         best: dict[str, GenreScore] = {}
-        revision = None
-        for scope in scopes:
-            if scope == STARTER:
-                continue
+        for scope in own:
             try:
-                if revision is None:
-                    revision = (await self._index.rows()).revision
-                learned = await self._learned(scope, revision, patient=patient)
+                learned = await self._learned(scope, revision, taught[scope], patient=patient)
             except GenrecError as error:
                 log.warning("own genres not learned: %s: %s", scope, error)
                 continue
-            for score in learned.scores(embedding) if learned is not None else ():
+            if learned is None or not learned.names:
+                continue
+            for score in learned.scores(embedding):
                 known = best.get(genre_key(score.label))
                 if known is None or known.probability < score.probability:
                     best[genre_key(score.label)] = score
@@ -96,10 +100,13 @@ class OwnGenreCache:
 
         ``patient`` waits until they are those of the current tracks and taught clips.
         """
-        return await self._learned(scope, (await self._index.rows()).revision, patient=patient)
-
-    async def _learned(self, scope: str, revision: int, *, patient: bool) -> OwnGenres | None:
+        revision = (await self._index.rows()).revision
         taught = await taught_version(self._db, scope)
+        return await self._learned(scope, revision, taught, patient=patient)
+
+    async def _learned(
+        self, scope: str, revision: int, taught: tuple[int, int], *, patient: bool
+    ) -> OwnGenres | None:
         known = self._entries.get(scope)
         if known is not None and (known.revision, known.taught) == (revision, taught):
             self._entries.move_to_end(scope)

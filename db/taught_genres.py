@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -189,12 +189,19 @@ async def import_taught(
 
 async def taught_version(db: Database, scope: str) -> tuple[int, int]:
     """Return a value that changes with every change of a scope's taught genres."""
-    row = await db.one(
-        "SELECT coalesce(max(c.id), 0), count(*) FROM taught_genre AS g"
-        " JOIN taught_clip AS c ON c.genre_id = g.id WHERE g.scope = ?",
-        (scope,),
+    return (await taught_versions(db, (scope,)))[scope]
+
+
+async def taught_versions(db: Database, scopes: Collection[str]) -> dict[str, tuple[int, int]]:
+    """Return the `taught_version` of each scope."""
+    rows = await db.all(
+        "SELECT g.scope, max(c.id), count(*) FROM taught_genre AS g"
+        " JOIN taught_clip AS c ON c.genre_id = g.id"
+        " WHERE g.scope IN (SELECT value FROM json_each(?)) GROUP BY g.scope",
+        (json.dumps(list(scopes)),),
     )
-    return (0, 0) if row is None else (int(row[0]), int(row[1]))
+    none = dict.fromkeys(scopes, (0, 0))
+    return none | {scope: (newest, count) for scope, newest, count in rows}
 
 
 async def tagged_tracks(db: Database, scope: str, model_id: str) -> list[tuple[int, str]]:

@@ -25,7 +25,7 @@ from bot.own_genre_cache import OwnGenreCache
 from bot.runtime.resources import Resources, open_recommender
 from bot.runtime.secrets import protect_secrets
 from bot.starter_policy import Policy, ScopeChoice, StarterPolicy
-from bot.ui.origin import origins
+from bot.ui.answer_lines import origins
 from db.tags import match_label, read_tags
 from db.tracks import LIBRARY
 from genrec.errors import DataError, FileMissing, UnsupportedFormat

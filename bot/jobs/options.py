@@ -14,8 +14,8 @@ from bot.i18n import Localizer, Translations
 from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.layouts import RequestOptions
 from bot.starter_policy import StarterPolicy, own_scopes
+from bot.ui.answer_lines import key_choices, typed_key
 from bot.ui.components import genre_name
-from bot.ui.music_lines import key_choices, typed_key
 from bot.ui.track_links import DEFAULT_LINKS, LinkChoice
 from db.guild_settings import GuildSettings
 from db.tracks import STARTER

@@ -8,6 +8,7 @@ import discord
 from discord import ui
 
 from bot.i18n import Localizer
+from bot.ui.answer_lines import full_line, origin, tempo_and_key, words_line
 from bot.ui.components import (
     GENRE_COLOURS,
     MAX_CHARACTERS,
@@ -26,10 +27,7 @@ from bot.ui.components import (
     track_names,
 )
 from bot.ui.custom_ids import MAX_KEY
-from bot.ui.genre_pages import words_line
 from bot.ui.markdown import escape
-from bot.ui.music_lines import full_line, tempo_and_key
-from bot.ui.origin import origin
 from bot.ui.reasons import GENRES_SHOWN, reason_text
 from bot.ui.track_links import SEARCH_LINKS, TrackLinks, title_link
 from genrec.names import artist_key

@@ -12,6 +12,7 @@ from discord import ui
 
 from bot.i18n import Localizer
 from bot.ui import answer
+from bot.ui.answer_lines import origin, short_line, words_line
 from bot.ui.components import (
     MAX_CHARACTERS,
     Item,
@@ -24,10 +25,7 @@ from bot.ui.components import (
     text,
 )
 from bot.ui.custom_ids import DetailsSource, details_id
-from bot.ui.genre_pages import words_line
 from bot.ui.markdown import clean, cut, escape_width, linked, width
-from bot.ui.music_lines import short_line
-from bot.ui.origin import origin
 from bot.ui.reasons import GENRES_SHOWN
 from bot.ui.track_links import SEARCH_LINKS, TrackLinks
 from genrec.types import Recommendation, Track

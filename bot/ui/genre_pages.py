@@ -14,7 +14,6 @@ from bot.ui.components import (
     MAX_CHARACTERS,
     QUIET,
     layout,
-    percent,
     small,
     text,
 )
@@ -23,7 +22,6 @@ from bot.ui.messages import Limits, sentence
 from db.taught_genres import MAX_CLIPS, Taught, TaughtGenre
 from genrec.errors import GenrecError
 from genrec.own_genres import MIN_TAUGHT, GenreCheck
-from genrec.types import GenreScore
 
 NAME = 40  # most letters of a name
 MAX_LISTED = 25  # genres of one list
@@ -36,17 +34,6 @@ class GenrePage:
     own: Sequence[GenreCheck]
     operators: Sequence[GenreCheck]
     taught: Sequence[TaughtGenre]
-
-
-def words_line(localizer: Localizer, words: Sequence[GenreScore]) -> str:
-    """Return a clip's genres in the library's own words; "" if there are none."""
-    if not words:
-        return ""
-    named = [
-        f"**{escape(score.label, NAME)}** {percent(localizer, score.probability)}"
-        for score in words
-    ]
-    return localizer("own_genres.line", words=" · ".join(named))
 
 
 def taught(

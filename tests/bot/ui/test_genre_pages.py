@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.i18n import LANGUAGES, Localizer, Translations
-from bot.ui import answer, compact, genre_pages
+from bot.ui import answer, answer_lines, compact, genre_pages
 from bot.ui.custom_ids import DetailsSource
 from bot.ui.genre_pages import GenrePage
 from db.taught_genres import Taught, TaughtGenre
@@ -56,9 +56,9 @@ def test_layouts_keep_discords_limits_and_are_harmless(code: str, name: str) -> 
 
 def test_line_names_the_words_with_their_probabilities() -> None:
     words = (GenreScore("shoegaze", 0.62), GenreScore("dream pop", 0.31))
-    line = genre_pages.words_line(localizer(), words)
+    line = answer_lines.words_line(localizer(), words)
     assert line == "In this library: **shoegaze** 62% · **dream pop** 31%"
-    assert genre_pages.words_line(localizer(), ()) == ""
+    assert answer_lines.words_line(localizer(), ()) == ""
 
 
 def test_list_names_every_reason_for_a_genre_that_is_left_out() -> None:

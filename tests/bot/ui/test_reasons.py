@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.i18n import LANGUAGES, Localizer, Translations
-from bot.ui.music_lines import full_line, key_choices, short_line, typed_key
+from bot.ui.answer_lines import full_line, key_choices, short_line, typed_key
 from bot.ui.reasons import agreement_text, reason_text
 from genrec.agreement import GENRE, KINDS
 from genrec.music_filter import COMPATIBLE

@@ -1,12 +1,18 @@
-"""Tempo, key, loudness and brightness of a clip or track as one line of text."""
+"""Lines of an answer: tempo and key, genres in the library's own words, origin of the tracks."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bot.i18n import Localizer
-from bot.ui.components import small
+from bot.ui.components import percent, small
+from bot.ui.markdown import escape
+from db.tracks import LIBRARY, STARTER
 from genrec.music_filter import COMPATIBLE, parse_key
 from genrec.musical_key import KEYS
-from genrec.types import MusicDescription
+from genrec.types import GenreScore, MusicDescription, Recommendation
+
+_MOST_WORD = 40  # characters
 
 
 def key_text(localizer: Localizer, key: int) -> str:
@@ -44,6 +50,37 @@ def full_line(localizer: Localizer, description: MusicDescription | None) -> str
         localizer("music.brightness", number=brightness),
     ]
     return small(" · ".join(parts))
+
+
+def words_line(localizer: Localizer, words: Sequence[GenreScore]) -> str:
+    """Return a clip's genres in the library's own words; "" if there are none."""
+    if not words:
+        return ""
+    named = [
+        f"**{escape(score.label, _MOST_WORD)}** {percent(localizer, score.probability)}"
+        for score in words
+    ]
+    return localizer("own_genres.line", words=" · ".join(named))
+
+
+def origin(localizer: Localizer, rec: Recommendation) -> str:
+    """Return a line that names the origins of the tracks; "" without tracks.
+
+    It names kinds only, so it tells nothing about another server.
+    """
+    if not rec.tracks:
+        return ""
+    if rec.fallback:
+        return localizer("origin.fallback")
+    places = [localizer(f"origin.{kind}") for kind in origins(rec)]
+    return localizer("origin.found", places=", ".join(places))
+
+
+def origins(rec: Recommendation) -> list[str]:
+    """Return the kinds of scopes that the tracks are of: server, library and starter."""
+    found = {neighbour.track.scope for neighbour in rec.tracks}
+    kinds = {scope if scope in (LIBRARY, STARTER) else "server" for scope in found}
+    return [kind for kind in ("server", LIBRARY, STARTER) if kind in kinds]
 
 
 def key_choices(localizer: Localizer) -> list[tuple[str, str]]:
