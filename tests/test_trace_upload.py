@@ -10,9 +10,11 @@ import pytest
 from tests.repository import ROOT
 from tests.trace_upload import Trace
 
-# Four files came with what a request does besides: find the clips of a message, check permissions,
-# recognise a file by its bytes, and leave out deleted files.
-FILES, MOVES = 53, 366
+# At 5d81f07 an upload entered 50 files with 368 moves. Since then it has further steps: scopes of
+# the starter policy, descriptions and reasons, links and Listen button, own genres, the compact
+# layout, the user's turn. With them it was 67 files and 549 moves, until repeated steps were
+# removed. Now it is 63 and 395, and two more are allowed.
+FILES, MOVES = 65, 397
 
 
 @pytest.mark.slow

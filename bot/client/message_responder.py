@@ -44,10 +44,10 @@ class MessageResponder:
         client: discord.Client,
         locale: str,
         progress: LayoutView,
-        note: Callable[[], str],
         clip: str = "",
         number: int = 0,
         watched: bool = False,
+        note: Callable[[], str] = str,
     ) -> None:
         self._upload = message
         self._note = note

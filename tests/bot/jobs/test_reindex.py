@@ -76,7 +76,7 @@ async def test_guild_track_without_music_is_listed_or_kept(
     recommender.analyze = AsyncMock(return_value=replace(fake_analysis(b"speech"), music=0.03))
     recommender.catalogue.add = AsyncMock()
     reindexing = Reindexing(
-        db=MagicMock(), pool=MagicMock(), recommender=recommender,
+        db=MagicMock(number=AsyncMock(return_value=0)), pool=MagicMock(), recommender=recommender,
         sources=MagicMock(fetch=fetch), library=None, music_below=music_below,
     )  # fmt: skip
     track = Track(1, "Talk", "Someone", "", "https://example.org/talk.mp3", "guild:1")
