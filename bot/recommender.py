@@ -224,6 +224,7 @@ class Recommender:
             tracks=tracks,
             known=best_named(copies),
             note=shortage(len(tracks), k, genre, wanted),
+            filters=filters(genre, wanted),
         )
         found = await asyncio.to_thread(_explained, found, near.rows, scopes)
         return replace(found, timings_ms={**analysis.timings_ms, "search": _ms(start)})
@@ -315,6 +316,7 @@ class Recommender:
             scores=(),
             tracks=tracks,
             note=shortage(len(tracks), k, genre, wanted),
+            filters=filters(genre, wanted),
             description=description,
         )
         found = await asyncio.to_thread(_explained, found, near.rows, scopes)
@@ -479,12 +481,17 @@ def shortage(found: int, k: int, genre: str | None, music: MusicFilter = ANY_MUS
     if found >= k:
         return ""
     track = f"{genre} track" if genre else "track"
-    asked = (("tempo", music.tempo), ("key", music.keys))
-    if limits := " and ".join(name for name, limit in asked if limit is not None):
+    if limits := " and ".join(name for name in filters(None, music)):
         track += f" of this {limits}"
     if not found:
         return f"No {track} in the library is similar enough."
     return f"Only {found} of {k}: no other {track} in the library is similar enough."
+
+
+def filters(genre: str | None, music: MusicFilter) -> tuple[str, ...]:
+    """Return the names of the options that a track has to fit."""
+    asked = (("genre", genre), ("tempo", music.tempo), ("key", music.keys))
+    return tuple(name for name, wanted in asked if wanted is not None)
 
 
 def _ms(since: float) -> float:

@@ -20,7 +20,7 @@ NEAR_TEMPO = 0.04  # share of a single tempo that a track may differ from it
 _BPM, _BPM_SURE, _KEY, _KEY_SURE = (
     FIELDS.index(name) for name in ("bpm", "bpm_confidence", "key", "key_confidence")
 )
-_NUMBER = r"(\d{1,3}(?:[.,]\d{1,2})?)"
+_NUMBER = r"(\d{1,6}(?:[.,]\d{1,2})?)"
 _TEMPO = re.compile(rf"{_NUMBER}(?:\s*(?:-|\u2013|\u2014|\.\.|to|~)\s*{_NUMBER})?\s*(?:bpm)?", re.I)
 _CAMELOT = re.compile(r"(1[0-2]|[1-9])\s*([ab])", re.I)
 _TONIC = re.compile(r"([a-g])\s*(#|\u266f|is|b|\u266d|sharp|flat)?\s*(.*)", re.I)
@@ -114,19 +114,32 @@ def compatible_keys(key: int) -> frozenset[int]:
 
 
 def parse_tempo(text: str) -> tuple[float, float] | None:
-    """Return the range of tempi that a text such as ``118-126`` or ``122`` names, else None.
+    """Return the range of tempi that a text such as ``118-126`` or ``122`` names.
 
-    A single tempo stands for 4 % below to 4 % above it.
+    A single tempo stands for 4 % below to 4 % above it. None for another text, and for a tempo
+    that is not within `LOWEST_BPM` to `HIGHEST_BPM`.
     """
+    found = read_tempo(text)
+    if found is None or found[0] < LOWEST_BPM or found[1] > HIGHEST_BPM:
+        return None
+    low, high = found
+    if low < high:
+        return found
+    return max(low * (1 - NEAR_TEMPO), LOWEST_BPM), min(high * (1 + NEAR_TEMPO), HIGHEST_BPM)
+
+
+def read_tempo(text: str) -> tuple[float, float] | None:
+    """Return the lowest and highest tempo of a text, also out of bounds; None for another text."""
     match = _TEMPO.fullmatch(text.strip())
     if match is None:
         return None
-    low, high = (float(n.replace(",", ".")) if n else None for n in match.groups())
-    assert low is not None
-    if high is None:
-        low, high = low * (1 - NEAR_TEMPO), low * (1 + NEAR_TEMPO)
-    low, high = min(low, high), max(low, high)
-    return (low, high) if low >= LOWEST_BPM * (1 - NEAR_TEMPO) and high <= HIGHEST_BPM else None
+    numbers = [float(n.replace(",", ".")) for n in match.groups() if n]
+    return min(numbers), max(numbers)
+
+
+def tempo_text(tempo: tuple[float, float]) -> str:
+    """Return a text that `parse_tempo` reads as this range, to a hundredth."""
+    return "-".join(f"{bpm:.2f}" for bpm in tempo)
 
 
 def parse_key(text: str) -> int | str | None:

@@ -264,6 +264,8 @@ class Recommendation:
     words
         The probable genres of a clip in the words of the libraries, most probable first; they need
         not sum to 1. The layouts and the command line add them.
+    filters
+        Options of the request that a track has to fit: ``genre``, ``tempo``, ``key``.
     """
 
     model_id: str
@@ -279,6 +281,7 @@ class Recommendation:
     fallback: bool = False
     description: MusicDescription | None = None
     words: tuple[GenreScore, ...] = ()
+    filters: tuple[str, ...] = ()
 
 
 class Analyzer(Protocol):

@@ -183,6 +183,8 @@ class Recommend(commands.Cog):
             interaction.locale,
             count=choice.wanted,
             genre=choice.genre,
+            tempo=choice.tempo,
+            key=choice.key,
         )
         if values[0] == NONE_OF_THESE:
             view = messages.decline(options.localizer, "song_none")

@@ -18,8 +18,10 @@ from bot.ui.answer_lines import key_choices, typed_key
 from bot.ui.components import genre_name
 from bot.ui.track_links import DEFAULT_LINKS, LinkChoice
 from db.guild_settings import GuildSettings
+from db.tags import match_label
 from db.tracks import STARTER
-from genrec.music_filter import MusicWish, parse_tempo
+from genrec.music_filter import HIGHEST_BPM, LOWEST_BPM, MusicWish, parse_tempo, read_tempo
+from genrec.names import fold
 
 MAX_CHOICES = 25
 
@@ -96,12 +98,12 @@ class OptionsResolver:
 
     def complete_genre(self, typed: str, locale: object) -> list[app_commands.Choice[str]]:
         """Return the genres that contain ``typed``, with their names in the user's language."""
-        localizer, part = Localizer(self._translations, locale), typed.casefold().strip()
+        localizer, part = Localizer(self._translations, locale), _plain(typed)
         named = [(genre_name(localizer, label), label) for label in self._labels]
         return [
             app_commands.Choice(name=name[:100], value=label)
             for name, label in named
-            if part in name.casefold() or part in label
+            if part in _plain(name) or part in _plain(label)
         ][:MAX_CHOICES]
 
     def complete_key(self, typed: str, locale: object) -> list[app_commands.Choice[str]]:
@@ -117,18 +119,26 @@ class OptionsResolver:
         ][:MAX_CHOICES]
 
     def _label(self, typed: str, localizer: Localizer) -> str:
-        wanted = typed.casefold().strip()
-        for label in self._labels:
-            if wanted in (label, genre_name(localizer, label).casefold()):
-                return label
-        raise RequestDeclined("genre_unknown", genre=typed)
+        named = {genre_name(localizer, label): label for label in self._labels}
+        label = match_label(typed, self._labels) or named.get(match_label(typed, tuple(named)))
+        if not label:
+            raise RequestDeclined("genre_unknown", genre=typed)
+        return label
+
+
+def _plain(text: str) -> str:
+    """Return a text without case, accents, punctuation and spaces."""
+    return fold(text).replace(" ", "")
 
 
 def _wish(localizer: Localizer, tempo: str | None, key: str | None) -> MusicWish:
     """Return the wish that the options tempo and key name; decline what cannot be read."""
     bpm = parse_tempo(tempo) if tempo else None
     if tempo and bpm is None:
-        raise RequestDeclined("tempo_unknown", name=tempo)
+        if read_tempo(tempo) is None:
+            raise RequestDeclined("tempo_unknown", name=tempo)
+        bounds = [localizer.number(bound) for bound in (LOWEST_BPM, HIGHEST_BPM)]
+        raise RequestDeclined("tempo_out_of_range", name=tempo, low=bounds[0], high=bounds[1])
     wanted = typed_key(localizer, key) if key else None
     if key and wanted is None:
         raise RequestDeclined("key_unknown", name=key)

@@ -100,7 +100,9 @@ def _without_match(
     site, shown = found.link.site.title, found.song.shown
     if watched or not found.match.similar:
         raise RequestDeclined("song_unknown", site=site, song=song_choice.name_of(shown))
-    custom_id = song_choice.custom_id(kind, progress.request.user_id, options.count, options.genre)
+    custom_id = song_choice.custom_id(
+        kind, progress.request.user_id, options.count, options.genre, options.music
+    )
     view = song_choice.choices(
         options.localizer, found.match.similar, site=site, name=shown, custom_id=custom_id
     )

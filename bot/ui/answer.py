@@ -189,7 +189,9 @@ def _detail(
 ) -> str:
     """Return a track's similarity and the reasons for it."""
     similarity = localizer("answer.similarity", number=localizer.number(neighbour.similarity, 2))
-    return f"{similarity} · {reason_text(localizer, neighbour, rec, seed)}"
+    label = neighbour.track.genre
+    shown = genre_name(localizer, label) if label else ""
+    return f"{similarity} · {reason_text(localizer, neighbour, rec, seed, genre=shown)}"
 
 
 def _track_text(
@@ -239,9 +241,14 @@ def shortage_note(localizer: Localizer, rec: Recommendation, wanted: int) -> str
     count = len(rec.tracks)
     # The recommender's note contains more, but in English only.
     note = escape(rec.note, 300) if rec.note and localizer.english else ""
+    named = ", ".join(localizer(f"answer.filters.{name}") for name in rec.filters)
     if count == 0:
-        return note or localizer("answer.nothing_alike")
-    return small(note or localizer("answer.fewer", count=count)) if count < wanted else ""
+        fallback = localizer("answer.nothing_fits", filters=named) if named else ""
+        return note or fallback or localizer("answer.nothing_alike")
+    if count >= wanted:
+        return ""
+    few = localizer("answer.few_fit", count=count, filters=named) if named else ""
+    return small(note or few or localizer("answer.fewer", count=count))
 
 
 def _footer(localizer: Localizer, rec: Recommendation) -> str:

@@ -85,8 +85,13 @@ def origins(rec: Recommendation) -> list[str]:
 
 def key_choices(localizer: Localizer) -> list[tuple[str, str]]:
     """Return the name and the value of each choice for a key, the compatible keys first."""
-    keys = [(key_text(localizer, key), f"k{key}") for key in range(KEYS)]
+    keys = [(key_text(localizer, key), key_value(key)) for key in range(KEYS)]
     return [(localizer("music.compatible"), COMPATIBLE), *keys]
+
+
+def key_value(key: int | str) -> str:
+    """Return the value of the choice for a key, which `typed_key` reads in every language."""
+    return f"k{key}" if isinstance(key, int) else key
 
 
 def typed_key(localizer: Localizer, typed: str) -> int | str | None:

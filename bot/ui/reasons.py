@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bot.i18n import Localizer
-from bot.ui.components import genre_name
 from genrec import agreement
 from genrec.types import Agreement, Neighbour, Recommendation, Track
 
@@ -20,16 +19,22 @@ _KEYS = {
 
 
 def reason_text(
-    localizer: Localizer, neighbour: Neighbour, rec: Recommendation, seed: Track | None
+    localizer: Localizer,
+    neighbour: Neighbour,
+    rec: Recommendation,
+    seed: Track | None,
+    *,
+    genre: str,
 ) -> str:
     """Return what a track has in common with the clip or seed, and its genre if it is another.
 
+    ``genre`` is the name of the track's genre as it is shown, since a terminal needs no escapes.
     Without any agreement beside the genre it also says how similar the sound is.
     """
     parts = [agreement_text(localizer, each) for each in neighbour.reasons]
     label, genre_key = neighbour.track.genre, _genre_key(neighbour.track.genre, rec, seed)
     if label and genre_key != "reason.same_genre":
-        parts.insert(0, localizer(genre_key, genre=genre_name(localizer, label)))
+        parts.insert(0, localizer(genre_key, genre=genre))
     elif label and not parts:
         parts.append(localizer(genre_key))
     if all(each.kind == agreement.GENRE for each in neighbour.reasons):
@@ -45,7 +50,9 @@ def agreement_text(localizer: Localizer, found: Agreement) -> str:
 
 def _genre_key(label: str, rec: Recommendation, seed: Track | None) -> str:
     """Return the key of the text that relates a track's genre to the clip's or the seed's."""
-    if label == seed.genre if seed else label == rec.genre and not rec.unsure:
+    if seed is None and label == rec.genre and rec.unsure:
+        return "reason.first_guess"
+    if label == (seed.genre if seed else rec.genre):
         return "reason.same_genre"
     probable = {s.label for s in rec.scores[:GENRES_SHOWN] if s.probability >= MIN_PROBABILITY}
     return "reason.also_probable" if seed is None and label in probable else "reason.other_genre"

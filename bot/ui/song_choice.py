@@ -22,6 +22,8 @@ from bot.ui.components import (
     track_names,
 )
 from bot.ui.markdown import clean, escape
+from bot.ui.music_lines import key_value
+from genrec.music_filter import ANY_WISH, MusicWish, tempo_text
 from genrec.names import artist_key
 from genrec.page_titles import SongName
 from genrec.types import Track
@@ -36,21 +38,27 @@ class SongChoice(NamedTuple):
     kind: str
     user_id: int
     wanted: int
-    genre: str | None
+    genre: str | None = None
+    tempo: str | None = None
+    key: str | None = None
 
 
-def custom_id(kind: str, user_id: int, count: int, genre: str | None) -> str:
-    """Return the custom id of a list of songs."""
-    return f"song:{kind}:{user_id}:{count}:{genre or ''}"
+def custom_id(
+    kind: str, user_id: int, count: int, genre: str | None, music: MusicWish = ANY_WISH
+) -> str:
+    """Return the custom id of a list of songs, with the options of the request as texts."""
+    tempo = "" if music.tempo is None else tempo_text(music.tempo)
+    key = "" if music.key is None else key_value(music.key)
+    return f"song:{kind}:{user_id}:{count}:{genre or ''}:{tempo}:{key}"
 
 
 def song_choice(parts: Sequence[str]) -> SongChoice | None:
     """Return the parts of a list's custom id after "song"; None for a malformed one."""
-    kind, user, count, genre = (*parts, "", "", "", "")[:4]
+    kind, user, count, genre, tempo, key = (*parts, "", "", "", "", "", "")[:6]
     numbers = user.isascii() and user.isdigit() and count.isascii() and count.isdigit()
     if kind not in ("recommend", "genre") or not numbers or not 1 <= int(count) <= 10:
         return None
-    return SongChoice(kind, int(user), int(count), genre or None)
+    return SongChoice(kind, int(user), int(count), genre or None, tempo or None, key or None)
 
 
 def name_of(name: SongName) -> str:

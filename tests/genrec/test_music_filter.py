@@ -16,6 +16,7 @@ from genrec.music_filter import (
     compatible_keys,
     parse_key,
     parse_tempo,
+    read_tempo,
 )
 from genrec.musical_key import key_name
 from genrec.types import MusicDescription
@@ -59,14 +60,17 @@ def test_key_filter_keeps_confident_keys() -> None:
     ("text", "low", "high"),
     [
         ("118-126", 118, 126), ("118 \u2013 126 BPM", 118, 126), ("126..118", 118, 126),
-        ("90 to 95", 90, 95), ("120", 115.2, 124.8), ("99,5-101.5", 99.5, 101.5),
+        ("90 to 95", 90, 95), ("120", 115.2, 124.8), ("20", 20, 20.8),
+        ("400", 384, 400), ("99,5-101.5", 99.5, 101.5),
     ],
 )  # fmt: skip
 def test_tempo_texts(text: str, low: float, high: float) -> None:
     assert parse_tempo(text) == pytest.approx((low, high))
 
 
-@pytest.mark.parametrize("text", ["", "fast", "5", "0-900", "-120", "118-", "1e3", "120-130-140"])
+@pytest.mark.parametrize(
+    "text", ["", "fast", "5", "401", "1000", "0-900", "19-30", "-120", "118-", "1e3", "120-130-140"]
+)
 def test_other_tempo_texts_name_none(text: str) -> None:
     assert parse_tempo(text) is None
 
@@ -122,3 +126,10 @@ def test_wish_becomes_the_filter_of_a_clip() -> None:
 def test_compatible_keys_of_an_unclear_key_are_refused(clip: MusicDescription | None) -> None:
     with pytest.raises(KeyUnclear, match="Name a key"):
         MusicWish(key=COMPATIBLE).of_clip(clip)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"), [("5", (5, 5)), ("1000", (1000, 1000)), ("900-0", (0, 900)), ("fast", None)]
+)
+def test_tempo_out_of_bounds_is_read(text: str, found: tuple[float, float] | None) -> None:
+    assert read_tempo(text) == found

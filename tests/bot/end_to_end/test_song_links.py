@@ -114,6 +114,16 @@ async def test_similar_names_are_a_list_whose_choice_becomes_the_answer(songs: S
     assert not options_of(answer)
 
 
+async def test_choice_from_a_list_keeps_tempo_and_key(songs: SongWorld) -> None:
+    songs.serve("Song 3 (Live)")
+    you = songs.world.you
+    wishes = {"link": pages.SPOTIFY, "tempo": "118-126", "key": "Am"}
+    shown = await (await you.slash("recommend", wishes)).wait_until(options_of)
+    chosen = await you.select(shown, list_id(shown), [options_of(shown)[0]["value"]])
+    answer = await chosen.wait_until(lambda m: "Similar to Song 3" in visible_text(m))
+    assert "No track of this tempo and key" in visible_text(answer)
+
+
 async def test_list_is_for_the_one_who_asked(songs: SongWorld) -> None:
     songs.serve("Song 3 (Live)")
     used = await songs.world.you.slash("recommend", {"link": pages.SPOTIFY})

@@ -85,6 +85,9 @@ async def test_keys_are_offered_in_the_users_language(world: World) -> None:
     ("options", "sentence"),
     [
         ({"tempo": "fast"}, "can't read “fast” as a tempo"),
+        ({"tempo": "5"}, "“5” isn't a tempo between 20 and 400 beats a minute"),
+        ({"tempo": "100-1000"}, "“100-1000” isn't a tempo between 20 and 400 beats a minute"),
+        ({"genre": "polka"}, "This model has no genre “polka”"),
         ({"key": "H flat"}, "There is no key “H flat”"),
         ({"key": "compatible"}, "The key of this clip is not clear"),
     ],
@@ -95,3 +98,19 @@ async def test_what_cannot_be_read_gets_a_sentence(
     used = await world.you.slash("recommend", {"clip": clip(), **options})
     await used.wait_until(lambda message: sentence in visible_text(message))
     world.discord.assert_clean()
+
+
+@pytest.mark.parametrize(
+    ("locale", "sentence"),
+    [
+        ("en-US", "No track of this tempo and key in the library is similar enough."),
+        ("de", "Kein ähnlicher Titel passt zu deinem Filter: Tempo, Tonart."),
+    ],
+)
+async def test_filter_that_no_track_fits_is_named(
+    described: World, locale: str, sentence: str
+) -> None:
+    described.you.locale = locale
+    used = await described.you.slash("recommend", {"clip": clip(), "tempo": "300-350", "key": "Am"})
+    await used.wait_until(lambda message: sentence in visible_text(message))
+    described.discord.assert_clean()

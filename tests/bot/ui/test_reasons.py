@@ -32,9 +32,12 @@ CLIP = Recommendation(
 )
 
 
-def reasons(*found: Agreement, genre: str = "rock", similarity: float = 0.6) -> str:
+def reasons(
+    *found: Agreement, genre: str = "rock", similarity: float = 0.6,
+    rec: Recommendation = CLIP, seed: Track | None = None,
+) -> str:  # fmt: skip
     neighbour = Neighbour(replace(TRACK, genre=genre), similarity, SURE, found)
-    return reason_text(ENGLISH, neighbour, CLIP, None)
+    return reason_text(ENGLISH, neighbour, rec, seed, genre=genre.capitalize())
 
 
 def test_reasons_name_what_both_have() -> None:
@@ -47,6 +50,16 @@ def test_reasons_name_what_both_have() -> None:
 def test_without_an_agreement_genre_and_sound_are_named() -> None:
     assert reasons() == "same genre, similar sound"
     assert reasons(genre="jazz", similarity=0.8) == "genre: Jazz, very similar sound"
+
+
+def test_the_first_guess_of_an_unsure_clip_is_not_also_possible() -> None:
+    scores = (GenreScore("rock", 0.45), GenreScore("jazz", 0.3), GenreScore("pop", 0.01))
+    unsure = replace(CLIP, unsure=True, scores=scores)
+    assert reasons(rec=unsure) == "Rock, your clip's most likely genre, similar sound"
+    assert reasons(rec=unsure, genre="jazz") == "Jazz, also possible for your clip, similar sound"
+    assert reasons(rec=unsure, genre="pop") == "genre: Pop, similar sound"
+    assert reasons(rec=replace(unsure, unsure=False)) == "same genre, similar sound"
+    assert reasons(rec=replace(unsure, scores=()), seed=TRACK) == "same genre, similar sound"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from bot.ui import song_choice
+from bot.ui.custom_ids import MAX_ID
+from bot.ui.music_lines import typed_key
 from bot.ui.song_choice import SongChoice
+from genrec.music_filter import COMPATIBLE, MusicWish, parse_tempo
 from genrec.page_titles import SongName
 from genrec.types import Track
 from tests.bot.ui.test_messages import LANGUAGES, localizer
@@ -53,6 +56,24 @@ def test_custom_id_names_the_request(genre: str | None) -> None:
     made = song_choice.custom_id("genre", 2**63, 10, genre)
     assert len(made) <= 100
     assert song_choice.song_choice(made.split(":")[1:]) == SongChoice("genre", 2**63, 10, genre)
+
+
+@pytest.mark.parametrize("text", ["122", "118-126", "20", "400", "99,5-101.25"])
+@pytest.mark.parametrize("key", [0, 23, COMPATIBLE])
+def test_custom_id_keeps_tempo_and_key(text: str, key: int | str) -> None:
+    tempo = parse_tempo(text)
+    made = song_choice.custom_id("recommend", 2**63, 10, "electronic", MusicWish(tempo, key))
+    assert len(made) <= MAX_ID
+    choice = song_choice.song_choice(made.split(":")[1:])
+    assert choice is not None
+    assert choice.tempo is not None
+    assert parse_tempo(choice.tempo) == pytest.approx(tempo, abs=0.01)
+    assert choice.key is not None
+    assert typed_key(localizer("ja"), choice.key) == key
+
+
+def test_custom_id_of_an_earlier_version_is_read() -> None:
+    assert song_choice.song_choice(("genre", "7", "5", "rock")) == SongChoice("genre", 7, 5, "rock")
 
 
 @pytest.mark.parametrize(
