@@ -21,11 +21,13 @@ from rich.table import Table
 from bot.cli.music_text import description_json, full_line, reason_json, tempo_and_key
 from bot.cli.recommended_list import places_of, write_list
 from bot.config import Settings, load_settings
+from bot.i18n import ENGLISH, Localizer, Translations
 from bot.own_genre_cache import OwnGenreCache
 from bot.runtime.resources import Resources, open_recommender
 from bot.runtime.secrets import protect_secrets
 from bot.starter_policy import Policy, ScopeChoice, StarterPolicy
 from bot.ui.answer_lines import origins
+from bot.ui.reasons import reason_text
 from db.tags import match_label, read_tags
 from db.tracks import LIBRARY
 from genrec.errors import DataError, FileMissing, UnsupportedFormat
@@ -150,6 +152,7 @@ def as_text(result: Recommendation, places: Mapping[int, str] = NO_PLACES) -> st
             console.print(f"\nI know this one: [bold]{escape(name)}[/bold]")
         if result.tracks:
             console.print(_tracks(result))
+            console.print(_reasons(result), soft_wrap=True)
             console.print(f"[dim]{_origin(result)}[/dim]")
             if places:
                 console.print(_places(result, places), soft_wrap=True)
@@ -182,6 +185,19 @@ def _tracks(result: Recommendation) -> Table:
             f"{neighbour.similarity:.2f}",
         )
     return table
+
+
+def _reasons(result: Recommendation) -> str:
+    """Return a line with the reasons for each track; the terminal may wrap it."""
+    localizer = Localizer(Translations.load((ENGLISH,)), ENGLISH)
+    # Without scores a link named a track of the catalogue, and the tracks are similar to that one.
+    seed = None if result.scores else result.known
+    reasons = [
+        reason_text(localizer, neighbour, result, seed, genre=neighbour.track.genre)
+        for neighbour in result.tracks
+    ]
+    lines = [f"{place:>2}  {escape(why)}" for place, why in enumerate(reasons, start=1)]
+    return "\n".join(["", *lines, ""])
 
 
 def _places(result: Recommendation, places: Mapping[int, str]) -> str:

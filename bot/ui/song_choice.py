@@ -10,6 +10,7 @@ from discord import ui
 
 from bot.i18n import Localizer
 from bot.ui.answer import genre_colour
+from bot.ui.answer_lines import key_value
 from bot.ui.components import (
     MAX_OPTION,
     QUIET,
@@ -22,7 +23,6 @@ from bot.ui.components import (
     track_names,
 )
 from bot.ui.markdown import clean, escape
-from bot.ui.music_lines import key_value
 from genrec.music_filter import ANY_WISH, MusicWish, tempo_text
 from genrec.names import artist_key
 from genrec.page_titles import SongName

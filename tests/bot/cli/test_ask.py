@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bot.cli.ask import as_json, as_text
 from bot.recommender import NO_MUSIC
-from genrec.types import Recommendation
+from genrec.types import Agreement, Recommendation
 from tests.bot.ui.visible import recommendation
 
 SPEECH = Recommendation(
@@ -21,6 +23,7 @@ def test_json_of_a_clip_without_music_has_no_genre_and_no_tracks() -> None:
         "unsure": False,
         "scores": {},
         "description": None,
+        "words": {},
         "known": None,
         "tracks": [],
         "note": NO_MUSIC,
@@ -39,3 +42,22 @@ def test_text_of_a_clip_without_music_is_the_sentence() -> None:
 def test_json_of_music_has_its_probability() -> None:
     found = as_json(recommendation(1, music_probability=0.97))
     assert (found["music"], found["music_probability"], found["genre"]) == (True, 0.97, "rock")
+
+
+def test_text_has_the_reasons_of_each_track() -> None:
+    found = recommendation(2)
+    bright = (Agreement("tempo", 0.1, 120.0), Agreement("bright", 0.2))
+    first, second = found.tracks
+    found = replace(found, tracks=(replace(first, reasons=bright), second))
+    lines = as_text(found).splitlines()
+    assert any(
+        line.startswith(" 1  ") and line.endswith("same tempo, both bright") for line in lines
+    )
+    assert any(line.startswith(" 2  ") and line.endswith("similar sound") for line in lines)
+
+
+def test_reasons_of_a_linked_song_relate_to_that_song() -> None:
+    found = recommendation(1)
+    (neighbour,) = found.tracks
+    linked = replace(found, scores=(), known=neighbour.track, unsure=True)
+    assert " 1  same genre, very similar sound" in as_text(linked).splitlines()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.ui import song_choice
+from bot.ui.answer_lines import typed_key
 from bot.ui.custom_ids import MAX_ID
-from bot.ui.music_lines import typed_key
 from bot.ui.song_choice import SongChoice
 from genrec.music_filter import COMPATIBLE, MusicWish, parse_tempo
 from genrec.page_titles import SongName
