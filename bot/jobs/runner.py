@@ -242,7 +242,8 @@ class RequestRunner:
     def _stage(self, progress: Progress) -> tuple[str, int]:
         """Return the stage that is shown, with the place in the queue or the seconds to wait."""
         if progress.request.waits:
-            return "waiting", max(1, math.ceil(self._admission.wait_s(progress.request)))
+            stage = "cooldown" if progress.request.first.is_set() else "waiting"
+            return stage, max(1, math.ceil(self._admission.wait_s(progress.request)))
         waits = progress.stage == "analyzing"
         place = self._admission.place(progress.request) if waits else 0
         return ("queued", place) if place else (progress.stage, 0)

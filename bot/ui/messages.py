@@ -63,7 +63,7 @@ from genrec.audio.kinds import format_names
 from genrec.errors import FileMissing, GenrecError, InputRefused
 from genrec.types import Track
 
-STAGES = ("waiting", "queued", "fetching", "looking_up", "analyzing", "comparing")
+STAGES = ("waiting", "cooldown", "queued", "fetching", "looking_up", "analyzing", "comparing")
 # Codes with many causes: other languages add the English cause in small print.
 MANY_CAUSES = ("link_refused", "unsupported_source", "unsupported_format", "input_refused")
 _MAX_LISTED = 3_500
@@ -128,8 +128,8 @@ def progress(
     """
     if stage not in STAGES:
         raise ValueError(f"stage {stage!r}: expected one of {STAGES}")
-    if stage == "waiting":
-        line = localizer("progress.waiting", time=localizer.duration(wait_s))
+    if stage in ("waiting", "cooldown"):
+        line = localizer(f"progress.{stage}", time=localizer.duration(wait_s))
     elif stage != "queued":
         line = localizer(f"progress.{stage}")
     elif place > 1:

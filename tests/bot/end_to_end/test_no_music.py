@@ -177,7 +177,7 @@ async def test_passed_over_clip_starts_no_cooldown(discord: LocalDiscord, tmp_pa
         await world.settled()
         await world.you.say(uploads=[clip("voice.wav", WAV + b"2")], voice=True)  # in the cooldown
         upload = await world.you.say(uploads=[clip("other.wav", WAV + b"3")])
-        await world.you.wait_message(lambda m: "earlier clip" in visible_text(m))
+        await world.you.wait_message(lambda m: "next clip starts" in visible_text(m))
         referred = [m["message_reference"]["message_id"] for m in by_bot(world)]
         assert len(referred) == 2
         assert referred[-1] == upload["id"]

@@ -214,6 +214,16 @@ async def test_further_upload_waits_its_turn(discord: LocalDiscord, tmp_path: Pa
         discord.assert_clean()
 
 
+async def test_request_in_the_cooldown_says_when_it_starts(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    async with bot_on(discord, tmp_path, progress_every_s=0.1, cooldown_s=3) as world:
+        await wait_response(await world.you.slash("recommend", {"clip": clip()}))
+        used = await world.you.slash("recommend", {"clip": clip("2.wav", WAV + b"2")})
+        assert re.search(r"next clip starts in about \d s", await wait_text(used, "starts"))
+        await wait_response(used)
+
+
 async def test_waiting_request_is_corrected_at_a_stop(world: World) -> None:
     world.pool.gate = asyncio.Event()
     used = [await world.you.slash("recommend", {"clip": clip()}) for _ in range(2)]
