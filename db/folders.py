@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -192,6 +192,15 @@ async def move_folder(db: Database, scope: str, old: str, new: str) -> FolderMov
 def within(path: str, folder: str) -> bool:
     """Return whether a path is a folder's or of something inside it."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def is_indexed_path(path: str, folders: Iterable[str]) -> bool:
+    """Return whether a file's path is as a scan writes it, and inside one of the folders.
+
+    A path with ".." is refused, as it leaves the folder, by itself or after a link. Links inside a
+    folder may lead elsewhere, as a scan follows them.
+    """
+    return os.path.normpath(path) == path and any(within(path, folder) for folder in folders)
 
 
 def common_folders(folders: Collection[str]) -> list[str]:

@@ -50,7 +50,7 @@ class Listen(commands.Cog):
             if not tracks:
                 raise RequestDeclined("answer_gone")
             tracks = tracks[:_MAX_FILES]
-            excerpts = await self._excerpts.cut(tracks)
+            excerpts = await self._excerpts.cut(tracks, user_id=interaction.user.id)
             if not any(excerpts):
                 raise RequestDeclined("no_excerpt")
             # Discord plays no sound in a Components V2 layout, so this message is an ordinary one.

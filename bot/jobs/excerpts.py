@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from bot.errors import RequestDeclined
 from db.connection import Database
-from db.folders import registered, within
+from db.folders import is_indexed_path, registered
 from db.ingest.presence import is_file_source
 from db.sections import split_source
 from db.tracks import LIBRARY
@@ -48,7 +49,7 @@ class Excerpts:
         self._db = db
         self._enabled = enabled
         self._one = asyncio.Semaphore(1)
-        self._waiting = 0
+        self._users: set[int] = set()  # that run or wait
         self._kept: OrderedDict[_Key, SoundExcerpt] = OrderedDict()
         self._kept_bytes = 0
 
@@ -56,24 +57,28 @@ class Excerpts:
         """Return whether a Listen button makes sense for one of these tracks."""
         return self._enabled and any(map(_has_file, tracks))
 
-    async def cut(self, tracks: Sequence[Track]) -> list[SoundExcerpt | None]:
+    async def cut(self, tracks: Sequence[Track], *, user_id: int) -> list[SoundExcerpt | None]:
         """Return an excerpt of each track; None for one without a file that can be read.
 
         Raises
         ------
+        RequestDeclined
+            The user's earlier excerpts are not cut yet.
         Busy
             Too many excerpts are waiting.
         GenrecError
             No excerpt could be cut, because of the workers.
         """
-        if self._waiting >= MAX_WAITING:
+        if user_id in self._users:
+            raise RequestDeclined("own_excerpts_waiting")
+        if len(self._users) >= MAX_WAITING:
             raise Busy("Too many excerpts are waiting. Try again in a minute.")
-        self._waiting += 1
+        self._users.add(user_id)
         try:
             async with self._one:
                 return await self._cut(tracks)
         finally:
-            self._waiting -= 1
+            self._users.remove(user_id)
 
     async def _cut(self, tracks: Sequence[Track]) -> list[SoundExcerpt | None]:
         folders = await registered(self._db, LIBRARY) if self._enabled else []
@@ -95,7 +100,7 @@ class Excerpts:
 
     async def _one_of(self, track: Track, folders: Sequence[str]) -> SoundExcerpt | None:
         path, section = split_source(track.source)
-        if not _has_file(track) or not any(within(path, folder) for folder in folders):
+        if not _has_file(track) or not is_indexed_path(path, folders):
             return None
         try:
             async with asyncio.timeout(_STAT_S):  # a network disk may hang

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import os
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from typing import Protocol
 
 from bot.recommender import Recommender
 from db.connection import Database
-from db.folders import registered, within
+from db.folders import is_indexed_path, registered
 from db.ingest.presence import is_file_source
 from db.sections import split_source
 from db.tracks import LIBRARY
@@ -98,13 +97,8 @@ class NearestTrack:
         if cached is not None or track.scope != LIBRARY or not is_file_source(track.source):
             return cached
         path, section = split_source(track.source)
-        if not _is_inside(path, await registered(self._db, LIBRARY)):
+        if not is_indexed_path(path, await registered(self._db, LIBRARY)):
             return None
         if self._pool.waiting:  # a clip is more urgent
             return None
         return await self._pool.analyze(Path(path), section)
-
-
-def _is_inside(path: str, folders: Sequence[str]) -> bool:
-    """Return whether a path, without its "..", is inside one of the folders."""
-    return any(within(os.path.normpath(path), folder) for folder in folders)
