@@ -100,6 +100,9 @@ class OwnGenreCache:
 
         ``patient`` waits until they are those of the current tracks and taught clips.
         """
+        if patient and scope in self._learning:
+            # It may have begun before the latest change, so it counts only if nothing has changed.
+            await asyncio.wait([self._learning[scope]])
         revision = (await self._index.rows()).revision
         taught = await taught_version(self._db, scope)
         return await self._learned(scope, revision, taught, patient=patient)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -177,3 +179,25 @@ async def test_failure_costs_the_words_and_not_the_answer(
     with caplog.at_level(logging.WARNING):
         assert await words(own, 0) == []
     assert "own genres not learned: library" in caplog.text
+
+
+async def test_patient_request_gets_what_was_taught_while_older_genres_are_learned(
+    own: OwnGenreCache, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fit, began, may_end = own_genre_cache._fit, threading.Event(), threading.Event()
+
+    def slow_fit(*given):
+        began.set()
+        assert may_end.wait(30)
+        return fit(*given)
+
+    monkeypatch.setattr(own_genre_cache, "_fit", slow_fit)
+    old = asyncio.create_task(own.learned("library", patient=True))
+    assert await asyncio.to_thread(began.wait, 30)
+    clips = [TaughtClip(f"c{n}", around(0, n)) for n in range(3)]
+    await teach(db, "library", MODEL, "Dub", clips)
+    new = asyncio.create_task(own.learned("library", patient=True))
+    await asyncio.sleep(0.05)
+    may_end.set()
+    assert (await old).checks == ()
+    assert [check.name for check in (await new).checks] == ["Dub"]
