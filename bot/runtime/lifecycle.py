@@ -66,13 +66,14 @@ async def run_until_stopped(app: App, token: str, *, stop: asyncio.Event) -> Non
     connection.export(app.metrics)
     async with (
         health if settings.http_port else contextlib.nullcontext(),
-        service_manager(service_manager_address(), lambda: connection.status),
+        service_manager(service_manager_address(), lambda: connection.status) as report_stopping,
     ):
         warming = asyncio.create_task(_warm(app.resources.pool))
         running = asyncio.create_task(connection.run(token))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+            report_stopping()
             await app.admission.close(finish_s=FINISH_S, correct_s=CORRECT_S)
             await app.recovery.flush()
         finally:
@@ -119,7 +120,7 @@ class _Connection:
     def status(self) -> str:
         """What the bot does, in one line."""
         guilds = len(self._client.guilds) if self._client else 0
-        return self.missing or f"serving {guilds} servers"
+        return self.missing or f"serving {guilds} server{'' if guilds == 1 else 's'}"
 
     @property
     def missing(self) -> str:

@@ -21,23 +21,29 @@ _STATUS_EVERY_S = 30.0
 @asynccontextmanager
 async def service_manager(
     address: ServiceManagerAddress, status: Callable[[], str]
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Callable[[], None]]:
     """Report to systemd for the block: ready, then the status and a sign of life, then stopping.
 
+    The block calls what is yielded when it begins to stop; its end reports that otherwise.
     ``status`` returns one line. A sign of life is sent twice in the time after which systemd would
     start the bot again. Without an address nothing is sent.
     """
     if not address.socket:
-        yield
+        yield lambda: None
         return
     pause_s = min(_STATUS_EVERY_S, address.watchdog_s / 2 or _STATUS_EVERY_S)
     _send(address, "READY=1", f"STATUS={status()}")
     living = asyncio.create_task(_show_life(address, status, pause_s))
+
+    def stopping() -> None:
+        if not living.cancelling():
+            living.cancel()
+            _send(address, "STOPPING=1", "STATUS=finishing requests")
+
     try:
-        yield
+        yield stopping
     finally:
-        living.cancel()
-        _send(address, "STOPPING=1", "STATUS=finishing requests")
+        stopping()
 
 
 async def _show_life(

@@ -76,6 +76,15 @@ def names_in(text: str) -> frozenset[str]:
     return frozenset(_name(binding) for binding in parse_stream(io.StringIO(text)) if binding.key)
 
 
+def names_for_dotenv_only(text: str) -> list[str]:
+    """Return the names whose values systemd would read otherwise: those with a backslash."""
+    return [
+        _name(binding)
+        for binding in parse_stream(io.StringIO(text))
+        if binding.key and "\\" in binding.original.string.partition("=")[2]
+    ]
+
+
 def write_env(path: Path, text: str) -> None:
     """Write the file atomically with mode 0600.
 
@@ -113,5 +122,7 @@ def _line(name: str, value: str) -> str:
         raise SettingsError(f"{name}: a value of .env cannot contain ${{: change it.")
     if _PLAIN.fullmatch(value):
         return f"{name}={value}\n"
+    if "'" in value and not set(value) & set('"$`\\'):  # systemd knows no escape in single quotes
+        return f'{name}="{value}"\n'
     escaped = value.replace("\\", "\\\\").replace("'", "\\'")
     return f"{name}='{escaped}'\n"

@@ -8,6 +8,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.errors import SettingsError
+from bot.setup.env_file import names_for_dotenv_only, read_env
 from bot.systemd.units import SYSTEM_UNIT, system_unit, user_unit, user_unit_path
 from genrec.errors import GenrecError
 from genrec.files import atomic_write
@@ -51,10 +53,15 @@ def service_file(env_file: Path, *, music: Path | None) -> ServiceFile:
     Raises
     ------
     SettingsError
-        A path cannot stand in the unit, or a service of the machine cannot read the program.
+        A path cannot stand in the unit, or a service of the machine cannot read the program or a
+        value of the file.
     """
     program = _program()
     if os.geteuid() == 0:
+        if names := names_for_dotenv_only(read_env(env_file)):
+            raise SettingsError(
+                f"{env_file}: {names[0]} has a backslash, which systemd reads otherwise: remove it."
+            )
         text = system_unit(program=program, settings=env_file.absolute(), music=music)
         start = "systemctl daemon-reload && systemctl enable --now genrec"
         return ServiceFile(SYSTEM_UNIT, text, (start,))

@@ -83,7 +83,7 @@ def test_running_bot_reports_to_systemd_and_its_workers_do_not(
     )  # fmt: skip
     try:
         assert message(manager)["READY"] == "1"
-        while (found := message(manager)).get("STATUS") != "serving 1 servers":
+        while (found := message(manager)).get("STATUS") != "serving 1 server":
             assert found["WATCHDOG"] == "1"
         bot.send_signal(signal.SIGTERM)
         while "STOPPING" not in found:
@@ -94,3 +94,15 @@ def test_running_bot_reports_to_systemd_and_its_workers_do_not(
         bot.communicate()
     assert bot.returncode == 0, log
     assert "stopped: SIGTERM" in log
+
+
+async def test_stop_is_reported_once_and_when_it_begins(manager: socket.socket) -> None:
+    address = ServiceManagerAddress(manager.getsockname(), watchdog_s=0.1)
+    async with service_manager(address, lambda: "serving 1 server") as report_stopping:
+        assert message(manager)["READY"] == "1"
+        report_stopping()
+        assert message(manager) == {"STOPPING": "1", "STATUS": "finishing requests"}
+        await asyncio.sleep(0.2)
+    manager.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        message(manager)

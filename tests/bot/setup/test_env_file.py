@@ -11,7 +11,13 @@ from dotenv import dotenv_values
 
 from bot.config import load_settings
 from bot.errors import SettingsError
-from bot.setup.env_file import changed, is_open_to_others, read_env, write_env
+from bot.setup.env_file import (
+    changed,
+    is_open_to_others,
+    names_for_dotenv_only,
+    read_env,
+    write_env,
+)
 from genrec.errors import GenrecError
 from tests.repository import ROOT
 
@@ -119,3 +125,19 @@ def test_file_that_cannot_be_read_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "latin").write_bytes(b"A=\xe9\n")
     with pytest.raises(SettingsError, match="not UTF-8"):
         read_env(tmp_path / "latin")
+
+
+@pytest.mark.parametrize("value", ["/m/Guns N' Roses", "/m/a b", "/m/caf\u00e9", '/m/say "no"'])
+def test_value_without_a_backslash_is_written_as_systemd_reads_it(value: str) -> None:
+    line = changed("", {"X": value})
+    assert dotenv_values(stream=StringIO(line)) == {"X": value}
+    quote = line[2]
+    assert line == f"X={quote}{value}{quote}\n"
+    assert names_for_dotenv_only(line) == []
+
+
+@pytest.mark.parametrize("value", ["/m/a\\b", '/m/it\'s "me"', "/m/it's $5"])
+def test_value_that_systemd_would_change_is_named(value: str) -> None:
+    line = changed("A=1\n", {"X": value})
+    assert dotenv_values(stream=StringIO(line))["X"] == value
+    assert names_for_dotenv_only(line) == ["X"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.config import Settings
+from bot.errors import SettingsError
 from bot.setup import service_file as module
 from bot.setup import wizard
 from bot.setup.service_file import ServiceFile, service_file
@@ -42,6 +43,18 @@ def test_root_gets_a_unit_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> Non
     assert unit.path == SYSTEM_UNIT
     assert "EnvironmentFile=/etc/genrec.env" in unit.text
     assert unit.commands == ("systemctl daemon-reload && systemctl enable --now genrec",)
+
+
+def test_value_that_systemd_would_change_makes_no_unit_of_the_machine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    settings = tmp_path / "genrec.env"
+    settings.write_text("GENREC_LIBRARY='/a\\\\b'\n")
+    with pytest.raises(SettingsError, match="GENREC_LIBRARY has a backslash"):
+        service_file(settings, music=None)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert service_file(settings, music=None)
 
 
 def test_unit_is_written_with_its_folders_and_other_content_is_noticed(tmp_path: Path) -> None:
