@@ -31,6 +31,9 @@ GUILD_MESSAGES, DIRECT_MESSAGES, MESSAGE_CONTENT = 1 << 9, 1 << 12, 1 << 15
 DISPATCH, HEARTBEAT, IDENTIFY, RESUME, RECONNECT = 0, 1, 2, 6, 7
 REQUEST_MEMBERS, INVALID_SESSION, HELLO, HEARTBEAT_ACK = 8, 9, 10, 11
 KEPT_SESSIONS = 20
+# discord.py notes a heartbeat's time in a thread once it is sent. An earlier acknowledgement would
+# count from the heartbeat before.
+_ACK_AFTER_S = 0.05
 
 
 class Gateway:
@@ -206,7 +209,8 @@ class Gateway:
         if op == HEARTBEAT:
             connection.heartbeats += 1
             if self.acknowledge_heartbeats:
-                connection.send({"op": HEARTBEAT_ACK, "d": None})
+                ack = {"op": HEARTBEAT_ACK, "d": None}
+                asyncio.get_running_loop().call_later(_ACK_AFTER_S, connection.send, ack)
         elif op == IDENTIFY:
             await self._identify(connection, data)
         elif op == RESUME:

@@ -17,6 +17,7 @@ from bot.client.client import SYNC_ERRORS
 from bot.config import Settings, open_secrets, renamed_settings, unknown_settings
 from bot.errors import SettingsError
 from bot.local_discord import LocalDiscord
+from bot.locations import command_name
 from bot.logs import set_up_logs
 from bot.runtime.lifecycle import LOGIN_REFUSED, StopEvent, run_until_stopped
 from bot.runtime.page_address import page_key, with_free_port
@@ -62,7 +63,7 @@ async def _serve_locally(settings: Settings, stop: asyncio.Event) -> None:
         _say(f"The local Discord is ready. Open {local.page_url}")
         if key and settings.local_discord_port:
             _say("The address is the same at each start. Press Ctrl-C to stop.")
-        _say("To bring the bot to your own server on Discord, run genrec setup.")
+        _say(f"To bring the bot to your own server on Discord, run {command_name()} setup.")
         await run_until_stopped(app, local.token, stop=stop)
 
 

@@ -108,7 +108,8 @@ def latencies(client: Client | None) -> dict[str, float]:
 def report_connected(client: Client, *, metrics: Metrics, index: LiveIndex) -> None:
     """Log and count that Discord opened a session."""
     metrics.connected()
+    guilds = len(client.guilds)
     log.info(
-        "connected as %s, in %d servers, serving %d tracks",
-        client.user, len(client.guilds), sum(index.count_by_scope().values()),
+        "connected as %s, in %d server%s, serving %d tracks",
+        client.user, guilds, "" if guilds == 1 else "s", sum(index.count_by_scope().values()),
     )  # fmt: skip

@@ -301,7 +301,8 @@ def make_client(app: App, *, message_content: bool, only_sync: bool = False) -> 
         await client.tree.set_translator(CommandTranslator(app.translations))
         await add_cogs(client, make_cogs(app, client), dedup=app.dedup, errors=app.errors)
         if not only_sync:
-            _log_invites(client)
+            if settings.token:  # the local Discord's addresses lead nowhere
+                _log_invites(client)
             await app.recovery.repair(client)
         db, guild_id, force = app.resources.db, settings.development_server, app.force_sync
         try:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from bot import config, locations
 from bot.config import load_settings
-from bot.locations import default_database, find_preset
+from bot.locations import command_name, default_database, find_preset
 
 
 def test_database_of_a_clone_lies_in_the_current_folder(tmp_path: Path) -> None:
@@ -45,3 +46,22 @@ def test_preset_in_the_current_folder_comes_before_the_programs_own(
     assert find_preset(name) == locations.PROGRAM / name
     name.mkdir(parents=True)
     assert find_preset(name) == name
+
+
+def test_command_name_is_a_path_unless_the_shell_finds_this_program(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program = tmp_path / "my clone" / ".venv" / "bin" / "genrec"
+    program.parent.mkdir(parents=True)
+    program.touch(mode=0o755)
+    monkeypatch.setattr(sys, "argv", [str(program), "run"])
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.chdir(tmp_path / "my clone")
+    assert command_name() == ".venv/bin/genrec"
+    monkeypatch.chdir("/")
+    assert command_name() == f"'{str(program).removeprefix('/')}'"
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert command_name() == "genrec"
+    monkeypatch.setattr(sys, "argv", ["/x/bot/__main__.py"])
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    assert command_name() == "genrec"

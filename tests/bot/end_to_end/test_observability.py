@@ -142,7 +142,7 @@ async def test_log_has_one_line_when_ready_and_one_at_the_stop(
         await conversation(world)
     lines = [record.getMessage() for record in caplog.records]
     name = re.escape(discord.state.bot.name)
-    ready = rf"connected as {name}\S*, in 1 servers, serving 12 tracks"
+    ready = rf"connected as {name}\S*, in 1 server, serving 12 tracks"
     assert len([line for line in lines if re.fullmatch(ready, line)]) == 1
     stopped = r"stopped: requested, answered 2 requests, 0 unanswered, ran 0 h 0 min"
     assert len([line for line in lines if re.fullmatch(stopped, line)]) == 1

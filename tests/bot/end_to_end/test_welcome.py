@@ -210,6 +210,8 @@ async def test_invite_addresses_are_logged_at_the_start(
 ) -> None:
     caplog.set_level("INFO")
     async with bot_on(discord, tmp_path):
+        assert "invite address" not in caplog.text, "that of the local Discord leads nowhere"
+    async with bot_on(discord, tmp_path, discord_token="x"):
         pass
     assert caplog.messages.count(f"invite address: to a server: {TO_SERVER}") == 1
     assert caplog.messages.count(f"invite address: to an account: {TO_ACCOUNT}") == 1

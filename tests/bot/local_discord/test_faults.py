@@ -167,6 +167,14 @@ async def test_heartbeats_are_counted_and_acknowledged(discord: LocalDiscord) ->
         assert bot.latency < 1
 
 
+async def test_acknowledged_heartbeat_counts_from_its_own_sending(discord: LocalDiscord) -> None:
+    async with running(discord) as bot:
+        for beats in range(1, 9):
+            await discord.wait_for(lambda n=beats: discord.gateway.connections[0].heartbeats >= n)
+            await asyncio.sleep(0.1)
+            assert bot.latency < 0.15, "0.2 s is the pause between heartbeats"
+
+
 async def test_repeated_event_reaches_the_bot_twice(discord: LocalDiscord, bot: SmallBot) -> None:
     await discord.you.say("once")
     discord.gateway.repeat_last()
