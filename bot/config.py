@@ -33,6 +33,7 @@ from bot.locations import IN_CLONE, default_database
 from bot.secret_files import open_files, with_secrets
 from bot.setting_names import unknown_names
 from bot.ui.track_links import DEFAULT_SITE, SITES, TEMPLATE_FAULTS, template_fault
+from bot.value_faults import plain_fault
 from genrec.types import MAX_ANALYZED_S
 
 PREFIX = "GENREC_"
@@ -419,7 +420,7 @@ def _password(address: str) -> str | None:
 def _faults(error: ValidationError) -> Iterator[str]:
     """Yield each fault with its variable; that of several variables names them itself."""
     for detail in error.errors(include_input=False, include_url=False):
-        message = detail["msg"].removeprefix("Value error, ")
+        message = plain_fault(detail["msg"])
         name = "".join(f"{PREFIX}{str(place).upper()}: " for place in detail["loc"][:1])
         yield f"{name}{message}"
 

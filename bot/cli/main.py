@@ -27,6 +27,7 @@ from bot.cli import (
 )
 from bot.cli.exit_codes import ExitCode, exit_code
 from bot.cli.stopped import Stopped
+from bot.value_faults import plain_fault
 from genrec.errors import CatalogueError, DataError, GenrecError
 
 # The panels of `genrec --help`, daily commands first.
@@ -246,9 +247,7 @@ def _run() -> int:
     except typer.Abort:
         return ExitCode.STOPPED
     except TyperException as error:
-        _fail("usage", error.format_message(), on_stderr=False)
-        _show_usage(error)
-        return ExitCode.USAGE
+        return _wrong_usage(error)
     except GenrecError as error:
         _fail(error.code, str(error))
         return exit_code(error)
@@ -279,6 +278,14 @@ def _fail(code: str, sentence: str, *, on_stderr: bool = True) -> None:
         _print({"error": {"code": code, "message": sentence}}, as_json=True)
     if on_stderr:
         sys.stderr.write(f"{sentence}\n")
+
+
+def _wrong_usage(error: TyperException) -> ExitCode:
+    if isinstance(error, typer.BadParameter):
+        error.message = plain_fault(error.message)
+    _fail("usage", error.format_message(), on_stderr=False)
+    _show_usage(error)
+    return ExitCode.USAGE
 
 
 def _show_usage(error: TyperException) -> None:

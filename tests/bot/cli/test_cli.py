@@ -216,6 +216,14 @@ def test_missing_file_error_names_the_file(genrec: Genrec) -> None:
 def test_wrong_usage_exits_with_2(genrec: Genrec, clip: Path) -> None:
     assert genrec("recommend")[0] == 2
     assert genrec("recommend", clip, "--count", "0")[0] == 2
+    for words, expected in {
+        ("--count", "0"): "'--count' / '-n': expected at least 1",
+        ("--count", "many"): "'--count' / '-n': expected a whole number",
+        ("--starter", "sometimes"): "'--starter': 'sometimes' is not one of 'auto', 'always'",
+    }.items():
+        code, _, error = genrec("recommend", clip, *words)
+        assert code == 2
+        assert expected in error
     code, _, error = genrec("recommend", clip, "--genre", "polka")
     assert code == 2
     assert "polka" in error
