@@ -14,6 +14,7 @@ import promql_parser
 import pytest
 import yaml
 
+from bot.jobs.recovery import WATCHED
 from bot.metric_definitions import METRICS
 from tests.repository import ROOT
 
@@ -185,3 +186,13 @@ def test_alerts_fire_when_they_should(tmp_path: Path) -> None:
     cases = tmp_path / "cases.yaml"
     cases.write_text(ALERT_CASES.format(rules=ROOT / "docs" / "alerts.yaml"))
     assert "SUCCESS" in promtool("test", "rules", cases)
+
+
+def test_label_of_requests_lists_every_command_that_is_counted() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "bot").rglob("*.py")]
+    call = r"_runner\.run(?:_\w+)?\(\s*responder, \"([^\"]+)\""
+    counted = {kind for source in sources for kind in re.findall(call, source)}
+    assert {"recommend", "genres teach", "reindex"} <= counted
+    (requests,) = (metric for metric in METRICS if metric.name == "genrec_requests_total")
+    listed = set(re.findall("`([^`]+)`", requests.labels["command"]))
+    assert counted | {"upload", WATCHED} == listed

@@ -254,7 +254,9 @@ def song_link(url: URL) -> SongLink | None:
     for site in SONG_SITES.values():
         if host in site.short_hosts:
             short = bool(url.raw_path.strip("/"))
-            return SongLink(site, SHORT, url.with_fragment(None)) if short else None
+            return (
+                SongLink(site, SHORT, url.with_query(None).with_fragment(None)) if short else None
+            )
         if site.has_host(host):
             return _page_link(site, url)
     return None

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from yarl import URL
 
 from bot.sources import PageSong, SongLookupError, SourcePolicy, Sources
 from bot.sources.song_sites import SONG_SITES, song_link
@@ -438,3 +439,11 @@ def test_uri_of_spotify_is_a_link() -> None:
     )
     assert checked.song is not None
     assert checked.song.page == pages.SPOTIFY
+
+
+@pytest.mark.parametrize("url", [
+    "https://spotify.link/x?si=person", "https://on.soundcloud.com/x?utm_id=person#person",
+])  # fmt: skip
+def test_short_link_is_requested_without_its_parameters(url: str) -> None:
+    link = song_link(URL(url))
+    assert str(link.url) == url.partition("?")[0]
