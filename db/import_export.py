@@ -25,12 +25,14 @@ from db.tagging.genre_names import genre_key
 from db.tags import clean
 from db.tracks import STARTER, Catalogue
 from db.vectors import pack_vector, unpack_fingerprint, unpack_vector
-from genrec.errors import CatalogueError, InputRefused, ModelMismatch
+from genrec.errors import CatalogueError, ClipTooLarge, InputRefused, ModelMismatch
 from genrec.fingerprint import BANDS
 
 _NEEDED = frozenset(COLUMNS) - {"scope", "tagged"} - set(DETAILS) - set(MUSIC)
 _TEXTS = ("title", "artist", "genre", "label")
 _MAX_SOURCE = 4096
+# Rows of one list that only name a track: each is looked up in four ways.
+MAX_LISTED = 20_000
 _MAX_FINGERPRINT_COLUMNS = 4096
 _SELECT = (
     "SELECT t.id, g.model_id, e.title, e.artist, e.genre, e.label, t.source, t.scope,"
@@ -162,6 +164,11 @@ async def _listed(
     """Return the rows of tracks to copy, the ids of those in the scope, and unknown rows."""
     if not rows:
         return [], [], []
+    if len(rows) > MAX_LISTED:
+        raise ClipTooLarge(
+            f"The list names {len(rows):,} tracks and genrec looks up at most {MAX_LISTED:,} at a"
+            " time: split the list."
+        )
     listed = [row for _, row in rows]
     async with catalogue.db.snapshot() as session:
         found = await find_listed(session, model_id, places, listed)

@@ -19,7 +19,7 @@ from bot.config import Settings, load_settings
 from bot.demo.clip_audio import SECONDS, STYLES, flac
 from bot.demo.transcript import Step, as_json, message_text, print_step
 from bot.errors import DemoFailed
-from bot.local_discord import LocalDiscord, Upload, buttons
+from bot.local_discord import LocalDiscord, Person, Upload, buttons
 from bot.runtime.app import open_local
 from bot.runtime.lifecycle import run_until_stopped
 from bot.runtime.secrets import protect_secrets
@@ -79,11 +79,7 @@ async def conversation() -> AsyncGenerator[Step, None]:
             you = local.you
             started = time.perf_counter()
             sent = await you.say(uploads=[_clip(SEEDS[0])])
-            found = await _with_limit(
-                you.wait_message(
-                    lambda m: _is_reply(m, to=sent) and _is_final(m), timeout_s=RESPONSE_S
-                )
-            )
+            found = await _with_limit(_answer_to(sent, you))
             yield _step(f"drop {_name(SEEDS[0])} into #music", found, started)
 
             started = time.perf_counter()
@@ -147,6 +143,20 @@ def _clip(seed: int) -> Upload:
 
 def _is_reply(message: dict[str, Any], *, to: dict[str, Any]) -> bool:
     return bool((message.get("message_reference") or {}).get("message_id") == to["id"])
+
+
+async def _answer_to(sent: dict[str, Any], you: Person) -> dict[str, Any]:
+    """Return the reply to an upload, or the direct message that declines it."""
+    waits = [
+        asyncio.create_task(
+            you.wait_message(lambda m: _is_reply(m, to=sent) and _is_final(m), timeout_s=RESPONSE_S)
+        ),
+        asyncio.create_task(you.wait_message(_is_final, channel="dm", timeout_s=RESPONSE_S)),
+    ]
+    done, pending = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    return done.pop().result()
 
 
 def _is_final(message: dict[str, Any]) -> bool:

@@ -13,10 +13,10 @@ from bot.recommender import Recommender
 from bot.sources import CheckedSource, Sources
 from bot.ui import messages
 from bot.ui.track_files import MAX_BYTES, public_source
-from db.import_export import import_tracks
+from db.import_export import MAX_LISTED, import_tracks
 from db.listed_tracks import Places
 from db.tracks import LIBRARY, STARTER, guild_scope
-from genrec.errors import InputRefused, ModelMismatch
+from genrec.errors import ClipTooLarge, InputRefused, ModelMismatch
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,8 @@ def import_handler(
             )
         except ModelMismatch as error:
             raise RequestDeclined("import_other_model", model=preset.model_id) from error
+        except ClipTooLarge as error:
+            raise RequestDeclined("import_too_long", limit=MAX_LISTED) from error
         except InputRefused as error:
             log.info("import declined: guild %s: %s", guild_id, error)
             raise RequestDeclined("import_unreadable") from error

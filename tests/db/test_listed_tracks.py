@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from db import listed_tracks
+from db.connection import Database
 from db.details import TrackDetails
-from db.import_export import ImportResult, export_tracks, import_tracks
-from db.import_rows import read_rows
+from db.import_export import MAX_LISTED, ImportResult, export_tracks, import_tracks
+from db.import_rows import Row, read_rows
 from db.list_writers import FORMATS, Format
 from db.listed_tracks import Places
 from db.tracks import Catalogue
+from genrec.errors import ClipTooLarge
 from tests.db.fakes import DIMENSION, MODEL, new_track
 
 RECORDING = "0d1e2f3a-0000-4000-8000-123456789abc"
@@ -184,3 +189,31 @@ async def test_large_list_is_matched_in_few_queries(catalogue: Catalogue) -> Non
     lines = "\n".join(f"Artist {n % 7} - Song {n}" for n in range(5_000))
     result = await read(catalogue, lines, suffix=".txt")
     assert (len(result.ids), len(result.unknown)) == (50, 4_950)
+
+
+async def test_list_of_too_many_names_is_refused_with_a_sentence(db: Database) -> None:
+    text = "\n".join(f"Artist {i} - Title {i}" for i in range(MAX_LISTED + 1))
+    with pytest.raises(ClipTooLarge, match=r"names 20,001 tracks .* at most 20,000 .* split"):
+        await import_tracks(
+            Catalogue(db), text, scope="guild:1", model_id=MODEL, dimension=DIMENSION, suffix=".txt"
+        )
+
+
+async def test_names_of_a_list_are_folded_outside_of_the_event_loop(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = set()
+    names = listed_tracks._names
+
+    def recorded(row: Row) -> Iterator[str]:
+        threads.add(threading.current_thread())
+        return names(row)
+
+    monkeypatch.setattr(listed_tracks, "_names", recorded)
+    text = "Ann - One\nBen - Two"
+    found = await import_tracks(
+        Catalogue(db), text, scope="guild:1", model_id=MODEL, dimension=DIMENSION, suffix=".txt"
+    )
+    assert len(found.unknown) == 2
+    assert threads
+    assert threading.main_thread() not in threads
