@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,10 +26,20 @@ class ServiceFile:
     text: str
     commands: tuple[str, ...]
 
-    def write(self) -> None:
-        """Write the unit; raise GenrecError where its folder cannot be written."""
+    def write(self) -> Path | None:
+        """Write the unit; return the copy of a unit with other content, None if there was none.
+
+        Raises
+        ------
+        GenrecError
+            Its folder cannot be written.
+        """
+        kept = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            if not self.is_new():
+                kept = self.path.with_name(f"{self.path.name}.{time.strftime('%Y%m%d-%H%M%S')}.bak")
+                shutil.copy2(self.path, kept)
             with atomic_write(self.path) as temporary:
                 temporary.write_text(self.text, encoding="utf-8")
         except OSError as error:
@@ -36,6 +47,7 @@ class ServiceFile:
                 f"{self.path} cannot be written ({error.strerror}): make its folder writable, or"
                 " leave out --service."
             ) from error
+        return kept
 
     def is_new(self) -> bool:
         """Return whether no other unit is at the path."""

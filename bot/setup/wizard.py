@@ -293,13 +293,17 @@ class Wizard:
                 question = f"{unit.path} has other content. Replace it?"
             if wanted is None and not self._terminal.confirm(question, default=unit.is_new()):
                 return None
-            unit.write()
+            kept = unit.write()
         except GenrecError as error:
             if wanted:
                 raise
             self._terminal.warn(str(error))
             return None
         self._saved.append("the service file")
+        if kept is not None:
+            self._terminal.warn(f"{unit.path} had other content, which is now in {kept}.")
+        if not has_systemd():
+            self._terminal.warn("systemd does not run here: start the service where it does.")
         self._terminal.say(f"Saved {unit.path}. These commands start the service:")
         for command in unit.commands:
             self._terminal.line(command)
@@ -312,6 +316,11 @@ class Wizard:
             return
         if wanted is None:
             wanted = self._terminal.confirm("Index it now? It can be stopped", default=True)
+        if wanted and unit == SYSTEM_UNIT:
+            self._terminal.warn(
+                "The service has a database of its own, which this index does not fill: run"
+                " /reindex on Discord once it runs."
+            )
         if wanted:
             self._index(folder)
         else:

@@ -151,8 +151,8 @@ class _Client:
                     and (link.kind == TRACK or not link.may_be_song)
                 ):
                     return _Answer(url, b"")
-        except LinkRefused as error:
-            raise SongLookupError("changed", self._site) from error
+        except LinkRefused as error:  # the site's name has no public address, or no server answers
+            raise SongLookupError("slow", self._site) from error
         except TimeoutError:
             raise
         except (aiohttp.ClientError, OSError, ValueError) as error:

@@ -65,6 +65,11 @@ def test_unit_is_written_with_its_folders_and_other_content_is_noticed(tmp_path:
     assert unit.is_new()
     unit.path.write_text("[Service]\n")
     assert not unit.is_new()
+    kept = unit.write()
+    assert kept is not None
+    assert (kept.parent, kept.suffix, kept.read_text()) == (unit.path.parent, ".bak", "[Service]\n")
+    assert unit.path.read_text() == "[Unit]\n"
+    assert unit.write() is None  # the same content needs no copy
 
 
 class Answers(Terminal):
@@ -99,6 +104,7 @@ def test_wizard_asks_for_the_service_file_where_systemd_runs(
     assert made.kept() == "Saved: the service file. Run genrec setup for the rest."
     path.write_text("[Service]\n")
     made._service(None)
+    assert len(list(path.parent.glob("genrec.service.*.bak"))) == 1
     assert terminal.questions[1] == (f"{path} has other content. Replace it?", False)
     assert path.read_text() != "[Service]\n"
 

@@ -153,7 +153,7 @@ def test_load_data_of_an_archive_decodes_nothing(tmp_path: Path, decoded: list[s
 
 
 def test_load_data_without_usable_audio_raises(tmp_path: Path, decoded: list[str]) -> None:
-    with pytest.raises(DataError, match=r"neither logmel\.npz nor a folder of audio per genre"):
+    with pytest.raises(DataError, match=r"neither logmel\.npz nor a folder per genre of audio"):
         load_data(tmp_path, CONFIG, cache=tmp_path / "cache")
     (tmp_path / "jazz").mkdir()
     (tmp_path / "jazz" / "text.mp3").write_text("no music at all, only words\n" * 50)

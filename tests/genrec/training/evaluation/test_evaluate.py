@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from genrec.errors import DataError, UnreadableAudio
+from genrec.images import ImageConfig
 from genrec.pipeline import Prediction
 from genrec.preset import Calibration
 from genrec.spectrogram import SpectrogramConfig
@@ -170,6 +171,7 @@ class FixedPredictions:
             name="known",
             model_id="known@0123456789ab",
             spectrogram=SpectrogramConfig(),
+            image=ImageConfig(),
             labels=("jazz", "rock"),
             dimension=features.shape[1],
             centre=np.zeros(features.shape[1], np.float32),
