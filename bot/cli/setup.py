@@ -46,10 +46,11 @@ def setup(
         index=_index,
     )
     try:
-        wizard.run()
+        unit = wizard.run()
     except (KeyboardInterrupt, typer.Abort):
         raise Stopped(f"\nStopped. {wizard.kept()}") from None
-    typer.echo("\nDone. Start genrec with `genrec run`; `genrec doctor` checks everything again.")
+    start = "the commands above" if unit else "`genrec run`"
+    typer.echo(f"\nDone. Start genrec with {start}; `genrec doctor` checks everything again.")
 
 
 def _index(folder: Path) -> None:

@@ -70,8 +70,8 @@ class Wizard:
             return f"{self._env_file} is as it was."
         return f"Saved: {', '.join(self._saved)}. Run genrec setup for the rest."
 
-    def run(self) -> None:
-        """Make all steps.
+    def run(self) -> Path | None:
+        """Make all steps; return the path of the service file, None without one.
 
         Raises
         ------
@@ -90,6 +90,7 @@ class Wizard:
         unit = self._service(folder)
         if folder is not None:
             self._index_folder(folder, unit)
+        return unit
 
     def _protect_env(self) -> None:
         if is_open_to_others(self._env_file):
