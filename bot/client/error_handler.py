@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -52,7 +53,7 @@ class ErrorHandler:
         self._limits = limits
         self._on_unanswered = on_unanswered
         self._on_refusal = on_refusal
-        self._told: OrderedDict[int, float] = OrderedDict()  # time by user
+        self._told: OrderedDict[tuple[int, int], float] = OrderedDict()  # by guild and user
 
     def message_of(self, error: BaseException, locale: object, *, clip: str = "") -> LayoutView:
         """Return the message of an error, and log an error that is not the user's fault.
@@ -160,13 +161,13 @@ class ErrorHandler:
 
     def _was_told(self, message: discord.Message) -> bool:
         """Return whether the author was told within `REPEAT_S` that too much is waiting."""
-        now, user_id = time.monotonic(), message.author.id
         if message.guild is None:  # a direct message always gets an answer
             return False
-        if now - self._told.get(user_id, -REPEAT_S) < REPEAT_S:
+        now, key = time.monotonic(), (message.guild.id, message.author.id)
+        if now - self._told.get(key, -math.inf) < REPEAT_S:
             return True
-        self._told[user_id] = now
-        self._told.move_to_end(user_id)
+        self._told[key] = now
+        self._told.move_to_end(key)
         while len(self._told) > _MAX_TOLD:
             self._told.popitem(last=False)
         return False
