@@ -6,6 +6,7 @@ import asyncio
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, closing, contextmanager
 from functools import lru_cache, partial
@@ -204,7 +205,7 @@ async def open_db(
     async with AsyncExitStack() as stack:
         with translate_errors(name):
             writer = await _connect(stack, name, busy_timeout_s)
-            await writer.execute_fetchall("PRAGMA journal_mode = WAL")
+            await _use_wal(writer, busy_timeout_s)
             await writer.execute_fetchall(f"PRAGMA journal_size_limit = {_MAX_WAL_BYTES}")
             large = name != MEMORY and _size(Path(name)) > _MAX_BYTES_CHECKED_FIRST
             if check and not large:
@@ -257,6 +258,20 @@ async def _connect(stack: AsyncExitStack, name: str, busy_timeout_s: float) -> a
     await connection.execute_fetchall("PRAGMA foreign_keys = ON")
     await connection.execute_fetchall("PRAGMA synchronous = NORMAL")
     return connection
+
+
+async def _use_wal(connection: aiosqlite.Connection, timeout_s: float) -> None:
+    """Turn on the write-ahead log; SQLite does not wait for a program that does the same."""
+    end = time.monotonic() + timeout_s
+    while True:
+        try:
+            await connection.execute_fetchall("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            await asyncio.sleep(0.02)
+        else:
+            return
 
 
 async def _migrate(connection: aiosqlite.Connection, name: str) -> None:

@@ -300,7 +300,8 @@ def test_built_image_shows_the_page_and_is_healthy_as_its_user(image: BuiltImage
     values = image.environment
     with started(image, values) as process:
         assert process.stdout is not None
-        address = process.stdout.readline().split()[-1]
+        lines = iter(process.stdout.readline, "")
+        address = next(line.split()[-1] for line in lines if "Open http" in line)
         with urllib.request.urlopen(address, timeout=60) as page:
             assert b"<title>" in page.read()
         _, check = arguments("HEALTHCHECK")[0].split(" CMD ")

@@ -171,7 +171,7 @@ def init_from(
         return
     other, body = build(replace(settings, weights="none"), len(run_labels))
     load_run(other, run)
-    copy_weights(body, model)
+    copy_weights(body, model, without="logits")
 
 
 def fold(model: keras.Model, shape: Shape) -> keras.Model:

@@ -63,12 +63,15 @@ def load_weights(body: keras.Model, arch: str, weights: str) -> None:
     copy_weights(plain, body)
 
 
-def copy_weights(source: keras.Model, target: keras.Model) -> None:
-    """Copy weights to the layers of the same name; a layer without bias gets the kernel only."""
+def copy_weights(source: keras.Model, target: keras.Model, *, without: str = "") -> None:
+    """Copy weights to the layers of the same name; a layer without bias gets the kernel only.
+
+    The layer named ``without`` keeps its weights.
+    """
     targets = {layer.name: layer for layer in target.layers}
     for layer in source.layers:
         weights = layer.get_weights()
-        if weights and layer.name in targets:
+        if weights and layer.name in targets and layer.name != without:
             into = targets[layer.name]
             into.set_weights(weights[: len(into.get_weights())])
 
