@@ -236,18 +236,10 @@ async def _recommend(
                     music=music,
                 )  # fmt: skip
             else:
-                analysis = await opened.recommender.analyze(clip)
-                result = await opened.recommender.recommend(
-                    analysis,
-                    clip=clip,
-                    k=count,
-                    genre=label,
-                    scopes=choice.scopes,
-                    fallback=choice.fallback,
-                    per_artist=per_artist,
-                    music=music,
-                )
-                result = await _with_words(result, analysis, opened)
+                result = await recommend_clip(
+                    opened, clip, choice, own_genres_of(opened), k=count, genre=label,
+                    per_artist=per_artist, music=music,
+                )  # fmt: skip
             catalogue = opened.recommender.catalogue
             tracks = [neighbour.track for neighbour in result.tracks]
             places = await places_of(catalogue, settings, tracks)
@@ -268,23 +260,58 @@ async def _genre(settings: Settings, source: str) -> Recommendation:
 
                 result = await genre_of_linked(opened.recommender, clip)
             else:
-                analysis = await opened.recommender.analyze(clip)
-                result = await _with_words(opened.recommender.genre(analysis), analysis, opened)
+                result = await genre_of_clip(opened, clip, own_genres_of(opened))
             return timed(result, start, opening)
 
 
-async def _with_words(
-    result: Recommendation, analysis: Analysis, opened: Resources
+async def recommend_clip(
+    opened: Resources,
+    clip: Clip,
+    choice: ScopeChoice,
+    own: OwnGenreCache,
+    *,
+    k: int,
+    genre: str | None,
+    per_artist: int,
+    music: MusicWish,
 ) -> Recommendation:
-    """Add the clip's genres in the words of the operator's library."""
-    if not result.music:
-        return result
-    own = OwnGenreCache(
+    """Return genre and similar tracks of a clip, also in the words of the operator's library."""
+    analysis = await opened.recommender.analyze(clip)
+    result = await opened.recommender.recommend(
+        analysis,
+        clip=clip,
+        k=k,
+        genre=genre,
+        scopes=choice.scopes,
+        fallback=choice.fallback,
+        per_artist=per_artist,
+        music=music,
+    )
+    return await _with_words(result, analysis, own)
+
+
+async def genre_of_clip(opened: Resources, clip: Clip, own: OwnGenreCache) -> Recommendation:
+    """Return the genre of a clip, also in the words of the operator's library."""
+    analysis = await opened.recommender.analyze(clip)
+    return await _with_words(opened.recommender.genre(analysis), analysis, own)
+
+
+def own_genres_of(opened: Resources) -> OwnGenreCache:
+    """Return the genres of the operator's library, which are learned when they are first needed."""
+    return OwnGenreCache(
         index=opened.recommender.index,
         db=opened.db,
         labels=opened.preset.labels,
         dimension=opened.preset.dimension,
     )
+
+
+async def _with_words(
+    result: Recommendation, analysis: Analysis, own: OwnGenreCache
+) -> Recommendation:
+    """Add the clip's genres in the words of the operator's library."""
+    if not result.music:
+        return result
     return replace(result, words=await own.words((LIBRARY,), analysis.embedding, patient=True))
 
 

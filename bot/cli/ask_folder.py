@@ -14,10 +14,12 @@ from bot.runtime.resources import Resources, open_recommender
 from bot.starter_policy import Policy
 from genrec.audio.kinds import SOUND_SUFFIXES
 from genrec.errors import FileMissing, GenrecError, InputRefused
+from genrec.music_filter import MusicWish
 from genrec.pictures import PICTURE_SUFFIXES
 from genrec.types import Clip, Recommendation
 
-Ask = Callable[[Resources, Clip], Awaitable[Recommendation]]
+Ask = Callable[[Clip], Awaitable[Recommendation]]
+Prepare = Callable[[Resources], Awaitable[Ask]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +40,11 @@ def genres(folder: Path, *, preset: Path | None) -> list[FileAnswer]:
         The folder holds no file that the preset hears.
     """
 
-    async def genre(opened: Resources, clip: Clip) -> Recommendation:
-        return opened.recommender.genre(await opened.recommender.analyze(clip))
+    async def prepare(opened: Resources) -> Ask:
+        own = ask.own_genres_of(opened)
+        return lambda clip: ask.genre_of_clip(opened, clip, own)
 
-    return asyncio.run(_each(folder, preset, genre))
+    return asyncio.run(_each(folder, preset, prepare))
 
 
 def recommendations(
@@ -50,6 +53,7 @@ def recommendations(
     preset: Path | None,
     count: int,
     genre: str | None,
+    music: MusicWish,
     per_artist: int,
     starter: Policy | None,
 ) -> list[FileAnswer]:
@@ -63,21 +67,15 @@ def recommendations(
         The preset has no such genre, or there are no tracks.
     """
 
-    async def recommend(opened: Resources, clip: Clip) -> Recommendation:
+    async def prepare(opened: Resources) -> Ask:
         label = ask.genre_label(genre, opened.preset.labels)
         choice = await ask.searched_scopes(opened, starter or opened.settings.starter)
-        analysis = await opened.recommender.analyze(clip)
-        return await opened.recommender.recommend(
-            analysis,
-            clip=clip,
-            k=count,
-            genre=label,
-            scopes=choice.scopes,
-            fallback=choice.fallback,
-            per_artist=per_artist,
+        own = ask.own_genres_of(opened)
+        return lambda clip: ask.recommend_clip(
+            opened, clip, choice, own, k=count, genre=label, per_artist=per_artist, music=music
         )
 
-    return asyncio.run(_each(folder, preset, recommend))
+    return asyncio.run(_each(folder, preset, prepare))
 
 
 def as_json(answers: list[FileAnswer], *, tracks: bool) -> list[Mapping[str, Any]]:
@@ -112,7 +110,7 @@ def files_with(folder: Path, suffixes: Collection[str]) -> list[Path]:
     ]
 
 
-async def _each(folder: Path, preset: Path | None, call: Ask) -> list[FileAnswer]:
+async def _each(folder: Path, preset: Path | None, prepare: Prepare) -> list[FileAnswer]:
     settings = ask.settings_of(preset)
     async with open_recommender(settings, workers=1) as opened:
         pictures = opened.preset.image.source == "picture"
@@ -124,12 +122,13 @@ async def _each(folder: Path, preset: Path | None, call: Ask) -> list[FileAnswer
                 f"{folder} holds no {kind}, which the preset {opened.preset.name} needs: name"
                 " another folder or --preset."
             )
+        answer = await prepare(opened)
         answers = []
         for path in paths:
             start = time.perf_counter()
             try:
                 clip = await asyncio.to_thread(ask.file_clip, str(path))
-                result = ask.timed(await call(opened, clip), start, 0.0)
+                result = ask.timed(await answer(clip), start, 0.0)
             except InputRefused as error:
                 answers.append(FileAnswer(path, None, error))
             else:

@@ -130,6 +130,7 @@ def recommend(
             preset=preset,
             count=count,
             genre=genre,
+            music=wish(tempo, key),
             per_artist=per_artist,
             starter=starter,
         )

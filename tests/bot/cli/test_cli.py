@@ -409,3 +409,24 @@ def test_real_excerpt_gets_the_same_result_in_every_codec(
     assert coded["genre"] == plain["genre"]
     ours, theirs = ({track["source"] for track in a["tracks"]} for a in (plain, coded))
     assert len(ours & theirs) >= 4
+
+
+# A folder
+
+
+def test_each_file_of_a_folder_gets_an_answer_with_the_same_filters(genrec: Genrec) -> None:
+    folder = genrec.folder / "clips"
+    folder.mkdir()
+    write(folder / "one.wav", music(0, 4, 22050), 22050)
+    (folder / "two.wav").write_bytes(b"no sound")
+    code, out, _ = genrec("recommend", folder, "--tempo", "118-126", "--json")
+    assert code == 0
+    one, two = json.loads(out)
+    assert (Path(one["file"]).name, Path(two["file"]).name) == ("one.wav", "two.wav")
+    assert one["tracks"]
+    assert all(118 <= track["description"]["bpm"] <= 126 for track in one["tracks"])
+    assert one["words"] == {}
+    assert two["error"]["message"].endswith(".")
+    code, out, error = genrec("recommend", folder, "--output", folder / "list.m3u8")
+    assert code == 2
+    assert "--output is for one clip" in error
