@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,9 +38,13 @@ from bot.value_faults import plain_fault
 from genrec.types import MAX_ANALYZED_S
 
 PREFIX = "GENREC_"
-_TOKEN_VARIABLE = f"{PREFIX}DISCORD_TOKEN"
-SECRETS = ("discord_token", "link_proxy")  # each may also be in the file of NAME_file
+# Variables that are removed from the environment once they are read.
+_TOKEN_VARIABLES = (f"{PREFIX}DISCORD_TOKEN", f"{PREFIX}HTTP_API_TOKEN")
+# Each may also be in the file of NAME_file.
+SECRETS = ("discord_token", "link_proxy", "http_api_token")
 LOOPBACK = IPv4Address("127.0.0.1")
+LEAST_TOKEN_CHARS = 16
+_SCOPE = re.compile(r"starter|library|guild:[1-9][0-9]{0,19}")
 # Old name of a setting to its new one; the old name works until 0.2.0.
 RENAMED = {"heard_s": "analyzed_s", "sandbox_port": "local_discord_port"}
 
@@ -255,6 +260,37 @@ class Settings(BaseSettings):
         le=65535,
         description="Port of /healthz, /readyz and /metrics; 0 turns them off.",
     )
+    http_api_host: IPvAnyAddress = Field(
+        LOOPBACK,
+        description="Address on which the HTTP interface listens; another than a loopback address"
+        " needs GENREC_HTTP_API_TOKEN.",
+    )
+    http_api_port: int = Field(
+        0,
+        ge=0,
+        le=65535,
+        description="Port of the HTTP interface for other programs, see docs/http.md; 0 turns it"
+        " off.",
+    )
+    http_api_token: SecretStr | None = Field(
+        None,
+        description="Token that programs send to the HTTP interface, of at least"
+        f" {LEAST_TOKEN_CHARS} characters; without one every program of this machine may use it.",
+    )
+    http_api_token_file: Path | None = Field(
+        None, description="File with that token, in place of GENREC_HTTP_API_TOKEN."
+    )
+    http_api_scopes: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("starter", "library"),
+        description="Tracks that the HTTP interface may name, separated by commas: `starter`,"
+        " `library`, and `guild:ID` for the own tracks of a Discord server.",
+    )
+    http_api_per_minute: int = Field(
+        60,
+        ge=1,
+        le=100_000,
+        description="Requests a minute that the HTTP interface accepts from one address.",
+    )
     local_discord_host: IPvAnyAddress = Field(
         LOOPBACK,
         description="Address on which the local Discord listens: a loopback address, or `0.0.0.0`"
@@ -295,14 +331,15 @@ class Settings(BaseSettings):
 
     @field_validator(
         "discord_token", "discord_token_file", "link_proxy_file", "library", "development_server",
-        "ytdlp_dir", "js_runtime", "cookies_file", "path_root",
+        "ytdlp_dir", "js_runtime", "cookies_file", "path_root", "http_api_token",
+        "http_api_token_file",
         mode="before",
     )  # fmt: skip
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("admin_servers", "sites", mode="before")
+    @field_validator("admin_servers", "sites", "http_api_scopes", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -332,6 +369,44 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().resolve()
 
+    @field_validator("http_api_token")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        token = value.get_secret_value().strip()
+        if len(token) < LEAST_TOKEN_CHARS or not token.isascii() or len(token.split()) > 1:
+            raise ValueError(
+                f"has {len(token)} characters; expected at least {LEAST_TOKEN_CHARS} of ASCII"
+                " without spaces, as `openssl rand -hex 32` prints"
+            )
+        return SecretStr(token)
+
+    @field_validator("http_api_scopes")
+    @classmethod
+    def _scopes(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [scope for scope in value if not _SCOPE.fullmatch(scope)]
+        if wrong or not value:
+            named = f"names {wrong[0]!r}" if wrong else "is empty"
+            raise ValueError(f"{named}: expected some of starter, library and guild:ID")
+        return value
+
+    @model_validator(mode="after")
+    def _network_needs_token(self) -> Settings:
+        """Refuse an HTTP interface that the network may use without a token."""
+        host = self.http_api_host
+        if self.http_api_port and not host.is_loopback and self.http_api_token is None:
+            raise ValueError(
+                f"{PREFIX}HTTP_API_HOST is {host}, which other machines reach: set"
+                f" {PREFIX}HTTP_API_TOKEN, or {PREFIX}HTTP_API_HOST to {LOOPBACK}"
+            )
+        return self
+
+    @property
+    def api_token(self) -> str | None:
+        """The token of the HTTP interface in plain text."""
+        return self.http_api_token.get_secret_value() if self.http_api_token else None
+
     @property
     def token(self) -> str | None:
         """The bot's token in plain text."""
@@ -339,8 +414,9 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> list[str]:
-        """The secrets that no log line may show: the token, and the password of the proxy."""
-        return [found for found in (self.token, _password(self.link_proxy)) if found]
+        """The secrets that no log line may show: the tokens, and the password of the proxy."""
+        found = (self.token, self.api_token, _password(self.link_proxy))
+        return [secret for secret in found if secret]
 
     @property
     def max_upload_bytes(self) -> int:
@@ -368,8 +444,10 @@ def service_manager_address() -> ServiceManagerAddress:
     return ServiceManagerAddress(os.environ.get("NOTIFY_SOCKET", ""), watchdog_s)
 
 
-def load_settings(*, env_file: Path | None = Path(".env")) -> Settings:
-    """Read the settings.
+def load_settings(
+    *, env_file: Path | None = Path(".env"), http_api_port: int | None = None
+) -> Settings:
+    """Read the settings; ``http_api_port`` replaces the setting of that name.
 
     Raises
     ------
@@ -377,6 +455,8 @@ def load_settings(*, env_file: Path | None = Path(".env")) -> Settings:
         A setting cannot be used; the sentence names its variable.
     """
     options: dict[str, Any] = {"_env_file": env_file}
+    if http_api_port is not None:
+        options["http_api_port"] = http_api_port
     try:
         settings = Settings(**options)
     except ValidationError as error:
@@ -391,18 +471,18 @@ def load_settings(*, env_file: Path | None = Path(".env")) -> Settings:
 
 
 def remove_token_from_environment() -> None:
-    """Remove the token from the environment, in which it would be shown as long as the bot runs.
+    """Remove the tokens from the environment, which would show them as long as the bot runs.
 
-    The strings behind /proc/PID/environ are those that the process started with, so the token is
-    also overwritten there.
+    The strings behind /proc/PID/environ are those that the process started with, so each token
+    is also overwritten there.
     """
-    names = [name for name in os.environ if name.upper() == _TOKEN_VARIABLE]
+    names = [name for name in os.environ if name.upper() in _TOKEN_VARIABLES]
     if names and sys.platform == "linux":
         environ = ctypes.POINTER(ctypes.c_void_p).in_dll(ctypes.CDLL(None), "environ")
         index = 0
         while address := environ[index]:
             name, _, value = ctypes.string_at(address).partition(b"=")
-            if name.decode(errors="replace").upper() == _TOKEN_VARIABLE:
+            if name.decode(errors="replace").upper() in _TOKEN_VARIABLES:
                 ctypes.memset(address + len(name) + 1, 0, len(value))
             index += 1
     for variable in names:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 ACKNOWLEDGED_S = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0)
+HTTP_S = (0.005, 0.02, 0.1, 0.5, 1.0, 2.0, 5.0, 20.0, 60.0)
 ANSWERED_S = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 60.0, 300.0)
 
 
@@ -60,6 +61,11 @@ METRICS = (
     _metric("genrec_answer_seconds", "histogram", "Seconds from the event to the answer",
             ANSWERED_S, command="as above"),
     _metric("genrec_votes_total", "counter", "Thumbs", verdict="`up`, `down` or `withdrawn`"),
+    _metric("genrec_http_requests_total", "counter", "Requests to the HTTP interface",
+            route="path of the route, or `other`",
+            status="HTTP status, or `disconnected` if the client left first"),
+    _metric("genrec_http_seconds", "histogram", "Seconds from a request to the HTTP interface to"
+            " its answer", HTTP_S, route="as above"),
     _metric("genrec_clips_total", "counter", "Clips and files that a worker took",
             result="`analyzed`, `refused`, `crashed` or `timed_out`"),
     _metric("genrec_clips_waiting", "gauge", "Clips that wait for a worker"),

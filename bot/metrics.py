@@ -57,6 +57,8 @@ class Metrics:
         self._votes = self._counter("genrec_votes_total")
         self._repeated = self._counter("genrec_repeated_events_total")
         self._connections = self._counter("genrec_gateway_connections_total")
+        self._http_requests = self._counter("genrec_http_requests_total")
+        self._http_seconds = self._histogram("genrec_http_seconds")
         self.answered = self.unanswered = 0
         """Numbers of requests with an answer, and of those that were interrupted or lost."""
 
@@ -102,6 +104,11 @@ class Metrics:
     def vote(self, verdict: str) -> None:
         """Count a thumb."""
         self._votes.labels(verdict).inc()
+
+    def http_request(self, route: str, status: str, seconds: float) -> None:
+        """Count and time a request to the HTTP interface."""
+        self._http_requests.labels(route, status).inc()
+        self._http_seconds.labels(route).observe(seconds)
 
     def repeated_event(self) -> None:
         """Count an event that Discord sent twice."""

@@ -53,6 +53,8 @@ def _comment(text: str) -> str:
 def _plain(default: object) -> str:
     if isinstance(default, bool):
         return "on" if default else "off"
+    if isinstance(default, tuple):
+        return ",".join(map(str, default))
     return default.as_posix() if isinstance(default, Path) else str(default)
 
 

@@ -41,6 +41,8 @@ def machine_findings(settings: Settings) -> Iterator[Finding]:
     yield from _folders(settings)
     yield from _disk(settings)
     yield _port(settings, "http", "http port")
+    if settings.http_api_port:
+        yield _port(settings, "http_api", "http api port")
     if settings.token is None:
         yield _port(settings, "local_discord", "page port")
     yield _javascript(settings)

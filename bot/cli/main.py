@@ -35,6 +35,7 @@ ASK, LIBRARY, BOT, TRAINING = "Ask", "Library", "Bot", "Training"
 # Commands that print unknown settings; `run` logs them and `doctor` lists them.
 WITH_SETTINGS = (
     "recommend", "genre", "genres", "index", "library", "backup", "restore", "demo", "sync",
+    "serve",
 )  # fmt: skip
 NO_WINDOWS = (
     "genrec runs on Linux and macOS, not on Windows: install it in the Windows Subsystem for Linux"
@@ -185,6 +186,21 @@ def run() -> None:
     from bot.runtime.app import run as run_bot
 
     run_bot(load_settings())
+
+
+@app.command(rich_help_panel=BOT)
+def serve(
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Port; default: GENREC_HTTP_API_PORT, or 8090."),
+    ] = None,
+) -> None:
+    """Serve the HTTP interface to other programs, without Discord."""
+    from bot.config import load_settings
+    from bot.runtime.serve_alone import serve_alone
+
+    settings = load_settings(http_api_port=port)
+    serve_alone(settings)
 
 
 @app.command(rich_help_panel=BOT)

@@ -35,6 +35,13 @@ def export_state(
     policy: SourcePolicy,
 ) -> None:
     """Export versions, requests, pool, index and database."""
+    export_resources(metrics, resources=resources, policy=policy)
+    metrics.export("genrec_requests_running", lambda: admission.running)
+    metrics.export("genrec_database_writable", lambda: int(recovery.writable))
+
+
+def export_resources(metrics: Metrics, *, resources: Resources, policy: SourcePolicy) -> None:
+    """Export versions, pool, index and database, which there are without Discord too."""
     metrics.info(
         "genrec_build_info",
         {
@@ -45,13 +52,11 @@ def export_state(
             "model": resources.preset.model_id,
         },
     )
-    metrics.export("genrec_requests_running", lambda: admission.running)
     _export_pool(metrics, resources.pool)
     index = resources.recommender.index
     metrics.export("genrec_index_tracks", lambda: tracks_by_scope(index.count_by_scope()))
     metrics.export("genrec_index_damaged_tracks", lambda: index.damaged)
     metrics.export("genrec_index_bytes", lambda: index.size_bytes)
-    metrics.export("genrec_database_writable", lambda: int(recovery.writable))
     _export_disk(metrics, resources.db)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from ipaddress import IPv4Address, IPv6Address
 
 from aiohttp import web
 
 from bot.config import LOOPBACK
+from bot.http_api.web_listener import base_address, listening
 from bot.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -50,27 +51,17 @@ async def serve_health(
             web.get("/metrics", metrics_text),
         ]
     )
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    try:
-        site = web.TCPSite(runner, str(host), port)
+    async with AsyncExitStack() as stack:
         try:
-            await site.start()
+            address = await stack.enter_async_context(listening(app, host=host, port=port))
         except OSError as error:
             log.warning(
                 "health endpoints off: %s: %s; set GENREC_HTTP_HOST or GENREC_HTTP_PORT to another",
-                _address(str(host), port),
+                base_address(str(host), port),
                 error.strerror,
             )
             yield ""
             return
-        address = _address(*runner.addresses[0][:2])
         if not host.is_loopback:
             log.info("health endpoints on a network: %s", address)
         yield address
-    finally:
-        await runner.cleanup()
-
-
-def _address(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

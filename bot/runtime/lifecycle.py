@@ -17,6 +17,7 @@ from bot.errors import SettingsError
 from bot.metrics import Metrics
 from bot.runtime.exported_state import latencies
 from bot.runtime.health import serve_health
+from bot.runtime.http_interface import http_interface
 from bot.runtime.service_manager import service_manager
 from bot.runtime.wiring import App, make_client
 from genrec.errors import GenrecError, PoolError, PresetError
@@ -66,9 +67,10 @@ async def run_until_stopped(app: App, token: str, *, stop: asyncio.Event) -> Non
     connection.export(app.metrics)
     async with (
         health if settings.http_port else contextlib.nullcontext(),
+        http_interface(app.resources, sources=app.sources, metrics=app.metrics),
         service_manager(service_manager_address(), lambda: connection.status) as report_stopping,
     ):
-        warming = asyncio.create_task(_warm(app.resources.pool))
+        warming = asyncio.create_task(warm(app.resources.pool))
         running = asyncio.create_task(connection.run(token))
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -199,7 +201,7 @@ def _closed_for_good(code: int) -> GenrecError:
     )
 
 
-async def _warm(pool: AnalysisPool) -> None:
+async def warm(pool: AnalysisPool) -> None:
     """Start the workers while the bot connects, so that the first clip need not wait for one."""
     try:
         await pool.warm()

@@ -1,0 +1,1 @@
+"""HTTP interface: programs ask for genre, similar tracks, mixes and ways, without Discord."""
