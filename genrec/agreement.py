@@ -113,6 +113,19 @@ def agreements(
     return tuple(sorted(found, key=lambda each: (each.rarity, KINDS.index(each.kind))))
 
 
+def common_agreements(
+    seeds: Sequence[Described], track: Described, statistics: CatalogueStatistics
+) -> tuple[Agreement, ...]:
+    """Return what a track has in common with every seed, the most unusual first.
+
+    Of the seeds' agreements of a kind, the most usual one counts.
+    """
+    found = [{each.kind: each for each in agreements(s, track, statistics)} for s in seeds]
+    kinds = set.intersection(*map(set, found)) if found else set()
+    shared = [max((each[kind] for each in found), key=lambda one: one.rarity) for kind in kinds]
+    return tuple(sorted(shared, key=lambda each: (each.rarity, KINDS.index(each.kind))))
+
+
 def _of_tempo_and_key(
     clip: MusicDescription, track: MusicDescription, statistics: CatalogueStatistics
 ) -> list[Agreement]:

@@ -24,6 +24,12 @@ _BRACKETS = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
 _DASH = re.compile(r"\s+[-\u2013\u2014]\s+")
 _FEATURING = re.compile(r"\s*[(\[]?\s*\b(?:feat|ft|featuring)\b.*$", re.IGNORECASE)
 _FEATURED = re.compile(r"^(?:feat|ft|featuring)\b")
+_GUESTS = re.compile(r"\b(?:feat|ft|featuring)\b\.?\s*([^()\[\]{}]+)", re.IGNORECASE)
+# What stands between the names of several artists.
+SEVERAL_ARTISTS = re.compile(
+    r"\s*[,;/+\u00d7\u3001]\s*|\s+(?:&|x|and|und|et|y|e|vs\.?|with|feat\.?|ft\.?|featuring)\s+",
+    re.IGNORECASE,
+)
 # Words of a suffix that names the version of a song, folded. "live" counts only in patterns that
 # exclude titles ("Live Forever", "Live and Let Die").
 _VERSION = re.compile(
@@ -85,6 +91,29 @@ def artist_key(artist: str) -> str:
         words = words[:-1]
     key = " ".join(words)
     return "" if key in _PLACEHOLDERS else key
+
+
+def credited_artists(artist: str, title: str = "") -> frozenset[str]:
+    """Return the keys of all artists that the names of a song credit, guests included.
+
+    They are the whole artist's name, the names that it joins ("A & B", "A, B", "A x B") and those
+    after "feat." in either text. A band whose name joins words gives these words as well: to
+    compare two songs by their artists this finds a few too many rather than one too few.
+
+    Parameters
+    ----------
+    artist, title
+        The names in a tag or on a page; empty if unknown.
+
+    Returns
+    -------
+    frozenset of str
+        Keys of `artist_key`; none for placeholders.
+    """
+    guests = [found for text in (artist, title) for found in _GUESTS.findall(text)]
+    joined = [_FEATURING.sub("", artist) or artist, *guests]
+    parts = [part for text in joined for part in SEVERAL_ARTISTS.split(text) if len(part) > 1]
+    return frozenset(map(artist_key, (*joined, *parts))) - {""}
 
 
 def song_key(title: str) -> str:

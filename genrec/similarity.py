@@ -1,19 +1,14 @@
-"""Exact nearest neighbours by cosine, and the selection rules for recommendations."""
+"""Exact nearest neighbours by cosine."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genrec.types import Track
-
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-Fingerprint = NDArray[np.int8]
 
 # Values per block in `_largest`: the maxima stay in the cache, and a block has few of the top k.
 _BLOCK = 256
@@ -59,14 +54,24 @@ class NeighbourIndex:
         ids, cosines
             int64 (k,) and float32 (k,).
         """
+        places, cosines = self.best(lambda matrix: matrix @ embedding, k, allowed=allowed)
+        return self.ids[places], cosines
+
+    def best(
+        self, score: Callable[[Float], Float], k: int, *, allowed: Mask | None = None
+    ) -> tuple[NDArray[np.intp], Float]:
+        """Return the places and scores of the ``k`` rows with the highest scores, as `search`.
+
+        ``score`` returns new float32 (n,) for the matrix.
+        """
         if not len(self.ids):
-            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
-        cosines = self.matrix @ embedding
+            return np.zeros(0, dtype=np.intp), np.zeros(0, dtype=np.float32)
+        scores = score(self.matrix)
         if allowed is not None:
-            # Masking the cosines and not the rows saves a copy of the matrix.
-            np.copyto(cosines, np.float32(-np.inf), where=~allowed)
-        nearest = _largest(cosines, k)
-        return self.ids[nearest], cosines[nearest]
+            # Masking the scores and not the rows saves a copy of the matrix.
+            np.copyto(scores, np.float32(-np.inf), where=~allowed)
+        nearest = _largest(scores, k)
+        return nearest, scores[nearest]
 
 
 def _largest(values: Float, k: int) -> NDArray[np.intp]:
@@ -115,96 +120,3 @@ def near_pairs(matrix: Float, k: int, floor: float) -> Iterator[tuple[int, int]]
                 if row[j] >= floor and pair not in seen:
                     seen.add(pair)
                     yield pair
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Candidate:
-    """A search result with the fields that the selection rules need.
-
-    Attributes
-    ----------
-    track, cosine
-        The track and its cosine with the query.
-    artist_key, song_key
-        Normalised artist and title; empty if unknown.
-    fingerprint
-        int8 (bands, columns), for ``same_recording``.
-    """
-
-    track: Track
-    cosine: float
-    artist_key: str
-    song_key: str
-    fingerprint: Fingerprint
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SelectionRules:
-    """Rules that select neighbours from the candidates.
-
-    Attributes
-    ----------
-    count
-        Largest number of neighbours.
-    per_artist
-        Largest number of tracks of one artist; tracks without artist are not limited.
-    floor
-        Smallest cosine of a neighbour.
-    """
-
-    count: int = 5
-    per_artist: int = 1
-    floor: float = 0.0
-
-
-def select_neighbours(
-    candidates: Iterable[Candidate],
-    rules: SelectionRules,
-    *,
-    same_recording: Callable[[Fingerprint, Sequence[Fingerprint]], bool],
-    is_clip: Callable[[Candidate], bool] = lambda candidate: False,
-    clip_song: tuple[str, str] = ("", ""),
-) -> list[Candidate]:
-    """Return the candidates that the rules select, without the clip's own song and duplicates.
-
-    Each recording and each song (artist key and song key) is selected at most once. The clip's own
-    recording and song are skipped.
-
-    Parameters
-    ----------
-    candidates
-        Nearest first.
-    rules
-        Count, limit per artist and smallest cosine.
-    same_recording
-        Returns whether a fingerprint is of the recording of one of the others.
-    is_clip
-        Returns whether a candidate is the clip's own recording.
-    clip_song
-        Artist key and song key of the clip; empty if unknown.
-
-    Returns
-    -------
-    At most ``rules.count`` candidates, nearest first.
-    """
-    selected: list[Candidate] = []
-    fingerprints: list[Fingerprint] = []
-    songs = {clip_song}
-    artists: Counter[str] = Counter()
-    for candidate in candidates:
-        if len(selected) == rules.count or candidate.cosine < rules.floor:
-            break
-        song = (candidate.artist_key, candidate.song_key)
-        if all(song) and song in songs:
-            continue
-        if candidate.artist_key and artists[candidate.artist_key] >= rules.per_artist:
-            continue
-        if is_clip(candidate) or same_recording(candidate.fingerprint, fingerprints):
-            # The duplicate may name the clip's song, whose other versions are skipped too.
-            songs.add(song)
-            continue
-        selected.append(candidate)
-        fingerprints.append(candidate.fingerprint)
-        songs.add(song)
-        artists[candidate.artist_key] += 1
-    return selected

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from rapidfuzz import fuzz
 
-from genrec.names import artist_key, fold, song_key
+from genrec.names import SEVERAL_ARTISTS, artist_key, fold, song_key
 from genrec.page_titles import SongName, readings
 from genrec.types import Track
 
@@ -23,10 +23,6 @@ _EXACT_CHARS = 4  # of a shorter name, each letter counts
 
 _BRACKETS = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
 _AFTER_DASH = re.compile(r"\s[-\u2013\u2014]\s(.*)$")
-_ARTISTS = re.compile(
-    r"\s*[,;/+\u00d7\u3001]\s*|\s+(?:&|x|and|und|et|y|e|vs\.?|with|feat\.?|ft\.?|featuring)\s+",
-    re.IGNORECASE,
-)
 # Words of a version that sounds different; a remaster or a radio edit does not.
 _OTHER_SOUND = re.compile(
     r"\b(remix|rmx|bootleg|mashup|cover|karaoke|instrumental|live|acoustic|unplugged|demo|nightcore"
@@ -200,7 +196,7 @@ def _is_translated(title: str) -> bool:
 def _artist_names(artist: str) -> tuple[str, ...]:
     outside = _BRACKETS.sub(" ", artist)
     inside = _BRACKETS.findall(artist) if _is_translated(artist) else []
-    texts = [artist, outside, *inside, *_ARTISTS.split(outside)]
+    texts = [artist, outside, *inside, *SEVERAL_ARTISTS.split(outside)]
     return tuple(dict.fromkeys(key for key in map(artist_key, texts) if key))
 
 

@@ -235,12 +235,13 @@ class Recommendation:
     model_id
         Name and content hash of the preset.
     genre
-        The most probable genre, also when ``unsure``; None for a clip without music.
+        The most probable genre, also when ``unsure``; None for a clip without music, and for
+        several seeds of different genres.
     unsure
         True if the probability of that genre is below ``Calibration.unsure_below``.
     scores
-        Every genre, most probable first; empty for a query by a track of the catalogue, and for
-        a clip without music.
+        Every genre, most probable first; empty for a query by tracks of the catalogue or by
+        several seeds, and for a clip without music.
     tracks
         The neighbours, most similar first; fewer than requested if too few are similar enough,
         and none for a clip without music.
@@ -266,6 +267,9 @@ class Recommendation:
         not sum to 1. The layouts and the command line add them.
     filters
         Options of the request that a track has to fit: ``genre``, ``tempo``, ``key``.
+    left_out
+        Rules for which tracks that are similar enough are missing, if there are too few:
+        ``artist`` (of a seed), ``per_artist``, ``shown``, ``unwanted``.
     """
 
     model_id: str
@@ -282,6 +286,7 @@ class Recommendation:
     description: MusicDescription | None = None
     words: tuple[GenreScore, ...] = ()
     filters: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class Analyzer(Protocol):

@@ -31,10 +31,10 @@ from bot.ui.reasons import reason_text
 from db.tags import match_label, read_tags
 from db.tracks import LIBRARY
 from genrec.errors import DataError, FileMissing, UnsupportedFormat
-from genrec.music_filter import ANY_WISH, MusicWish
 from genrec.names import artist_key
 from genrec.pictures import PICTURE_SUFFIXES
 from genrec.preset import Preset
+from genrec.questions import Question, Rules
 from genrec.types import Analysis, Clip, Recommendation
 from genrec.workers.protocol import printable
 
@@ -48,11 +48,8 @@ NO_PLACES: Mapping[int, str] = {}
 
 def recommend(
     source: str,
+    rules: Rules,
     *,
-    count: int,
-    genre: str | None = None,
-    music: MusicWish = ANY_WISH,
-    per_artist: int = 1,
     preset: Path | None = None,
     starter: Policy | None = None,
     private: bool = False,
@@ -60,6 +57,7 @@ def recommend(
 ) -> tuple[Recommendation, dict[int, str]]:
     """Analyse one clip; return its genre and similar tracks, and path or link of each track.
 
+    The genre of the ``rules`` may be in any case; their scopes follow from the starter policy.
     ``output`` is a file for the list of the tracks.
 
     ``starter`` replaces the setting GENREC_STARTER. With ``private`` nothing is stored, and only
@@ -67,10 +65,7 @@ def recommend(
     """
     settings = settings_of(preset)
     policy: Policy = "always" if private else starter or settings.starter
-    asking = partial(
-        _recommend, source=source, count=count, genre=genre, music=music, per_artist=per_artist,
-        policy=policy, output=output,
-    )  # fmt: skip
+    asking = partial(_recommend, source=source, rules=rules, policy=policy, output=output)
     if not private:
         return asyncio.run(asking(settings))
     with tempfile.TemporaryDirectory(prefix="genrec-") as folder:
@@ -213,10 +208,7 @@ async def _recommend(
     settings: Settings,
     *,
     source: str,
-    count: int,
-    genre: str | None,
-    music: MusicWish,
-    per_artist: int,
+    rules: Rules,
     policy: Policy,
     output: Path | None,
 ) -> tuple[Recommendation, dict[int, str]]:
@@ -225,21 +217,14 @@ async def _recommend(
         fetched = time.perf_counter()
         async with open_recommender(settings, workers=1) as opened:
             check_kind(opened.preset, source)
-            label = genre_label(genre, opened.preset.labels)
-            choice = await searched_scopes(opened, policy)
+            rules = await complete_rules(opened, rules, policy)
             opening = _ms(fetched)
             if not isinstance(clip, Clip):
                 from bot.cli.linked_song import recommend_linked
 
-                result = await recommend_linked(
-                    opened.recommender, clip, choice, k=count, genre=label, per_artist=per_artist,
-                    music=music,
-                )  # fmt: skip
+                result = await recommend_linked(opened.recommender, clip, rules)
             else:
-                result = await recommend_clip(
-                    opened, clip, choice, own_genres_of(opened), k=count, genre=label,
-                    per_artist=per_artist, music=music,
-                )  # fmt: skip
+                result = await recommend_clip(opened, clip, rules, own_genres_of(opened))
             catalogue = opened.recommender.catalogue
             tracks = [neighbour.track for neighbour in result.tracks]
             places = await places_of(catalogue, settings, tracks)
@@ -265,28 +250,12 @@ async def _genre(settings: Settings, source: str) -> Recommendation:
 
 
 async def recommend_clip(
-    opened: Resources,
-    clip: Clip,
-    choice: ScopeChoice,
-    own: OwnGenreCache,
-    *,
-    k: int,
-    genre: str | None,
-    per_artist: int,
-    music: MusicWish,
+    opened: Resources, clip: Clip, rules: Rules, own: OwnGenreCache
 ) -> Recommendation:
     """Return genre and similar tracks of a clip, also in the words of the operator's library."""
     analysis = await opened.recommender.analyze(clip)
-    result = await opened.recommender.recommend(
-        analysis,
-        clip=clip,
-        k=k,
-        genre=genre,
-        scopes=choice.scopes,
-        fallback=choice.fallback,
-        per_artist=per_artist,
-        music=music,
-    )
+    seed = opened.recommender.clip_seed(analysis, clip)
+    result = await opened.recommender.answer(Question((seed,), rules))
     return await _with_words(result, analysis, own)
 
 
@@ -313,6 +282,19 @@ async def _with_words(
     if not result.music:
         return result
     return replace(result, words=await own.words((LIBRARY,), analysis.embedding, patient=True))
+
+
+async def complete_rules(opened: Resources, rules: Rules, policy: Policy) -> Rules:
+    """Return rules with the genre as the preset writes it, and the scopes of the policy.
+
+    Raises
+    ------
+    DataError
+        The preset has no such genre, or the scopes hold no track.
+    """
+    label = genre_label(rules.genre, opened.preset.labels)
+    choice = await searched_scopes(opened, policy)
+    return replace(rules, genre=label, scopes=choice.scopes, fallback=choice.fallback)
 
 
 async def searched_scopes(opened: Resources, policy: Policy) -> ScopeChoice:

@@ -14,8 +14,8 @@ from bot.runtime.resources import Resources, open_recommender
 from bot.starter_policy import Policy
 from genrec.audio.kinds import SOUND_SUFFIXES
 from genrec.errors import FileMissing, GenrecError, InputRefused
-from genrec.music_filter import MusicWish
 from genrec.pictures import PICTURE_SUFFIXES
+from genrec.questions import Rules
 from genrec.types import Clip, Recommendation
 
 Ask = Callable[[Clip], Awaitable[Recommendation]]
@@ -48,14 +48,7 @@ def genres(folder: Path, *, preset: Path | None) -> list[FileAnswer]:
 
 
 def recommendations(
-    folder: Path,
-    *,
-    preset: Path | None,
-    count: int,
-    genre: str | None,
-    music: MusicWish,
-    per_artist: int,
-    starter: Policy | None,
+    folder: Path, rules: Rules, *, preset: Path | None, starter: Policy | None
 ) -> list[FileAnswer]:
     """Return genre and similar tracks of each file in a folder and its subfolders.
 
@@ -68,12 +61,10 @@ def recommendations(
     """
 
     async def prepare(opened: Resources) -> Ask:
-        label = ask.genre_label(genre, opened.preset.labels)
-        choice = await ask.searched_scopes(opened, starter or opened.settings.starter)
+        policy = starter or opened.settings.starter
+        complete = await ask.complete_rules(opened, rules, policy)
         own = ask.own_genres_of(opened)
-        return lambda clip: ask.recommend_clip(
-            opened, clip, choice, own, k=count, genre=label, per_artist=per_artist, music=music
-        )
+        return lambda clip: ask.recommend_clip(opened, clip, complete, own)
 
     return asyncio.run(_each(folder, preset, prepare))
 

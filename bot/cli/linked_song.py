@@ -7,10 +7,9 @@ from dataclasses import replace
 from bot.errors import RequestDeclined
 from bot.recommender import Recommender
 from bot.sources import PageSong, SongLookupError
-from bot.starter_policy import ScopeChoice
 from genrec.errors import LinkRefused
-from genrec.music_filter import ANY_WISH, MusicWish
 from genrec.page_titles import SongName
+from genrec.questions import Question, Rules
 from genrec.types import Recommendation, Track
 
 
@@ -22,12 +21,7 @@ def lookup_refusal(error: SongLookupError) -> LinkRefused:
 async def recommend_linked(
     recommender: Recommender,
     song: PageSong,
-    choice: ScopeChoice,
-    *,
-    k: int,
-    genre: str | None,
-    per_artist: int,
-    music: MusicWish = ANY_WISH,
+    rules: Rules,
 ) -> Recommendation:
     """Return tracks similar to the catalogue's track that a link names, which is ``known``.
 
@@ -37,15 +31,7 @@ async def recommend_linked(
         No track has that name for sure; the sentence lists similar names.
     """
     seed = await _track_of(recommender, song)
-    found = await recommender.like(
-        seed,
-        k=k,
-        genre=genre,
-        scopes=choice.scopes,
-        fallback=choice.fallback,
-        per_artist=per_artist,
-        music=music,
-    )
+    found = await recommender.answer(Question((await recommender.track_seed(seed),), rules))
     note = f"{_found_by_name(seed)} {found.note}".strip()
     return replace(found, known=seed, note=note)
 

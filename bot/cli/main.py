@@ -101,6 +101,13 @@ def recommend(
         typer.Option(help="Only tracks in this key, such as Am, or in keys `compatible` with it."),
     ] = None,
     per_artist: Annotated[int, typer.Option(min=1, max=50, help="Most tracks of one artist.")] = 1,
+    any_artist: Annotated[
+        bool, typer.Option("--any-artist", help="Also tracks by the artist of the clip.")
+    ] = False,
+    reach: Annotated[
+        Literal["near", "balanced", "adventurous"],
+        typer.Option(help="How far afield the tracks may be."),
+    ] = "near",
     output: Annotated[
         Path | None,
         typer.Option(
@@ -120,34 +127,26 @@ def recommend(
     """Print a clip's genre and similar tracks of the catalogue, with their paths or links."""
     from bot.cli import ask, ask_folder
     from bot.cli.music_text import wish
+    from genrec.questions import Rules
 
     if output is not None:
         library_lists.format_of(output, None)
-    if Path(source).is_dir():
-        if output is not None:
-            raise DataError("--output is for one clip: name a file, not a folder.")
-        answers = ask_folder.recommendations(
-            Path(source),
-            preset=preset,
-            count=count,
-            genre=genre,
-            music=wish(tempo, key),
-            per_artist=per_artist,
-            starter=starter,
-        )
-        found_all = ask_folder.as_json(answers, tracks=True)
-        _print(found_all if as_json else ask_folder.as_text(answers), as_json=as_json)
-        return
-    result, places = ask.recommend(
-        source,
+    rules = Rules(
         count=count,
         genre=genre,
         music=wish(tempo, key),
         per_artist=per_artist,
-        starter=starter,
-        preset=preset,
-        output=output,
+        new_artists=not any_artist,
+        reach=reach,
     )
+    if Path(source).is_dir():
+        if output is not None:
+            raise DataError("--output is for one clip: name a file, not a folder.")
+        answers = ask_folder.recommendations(Path(source), rules, preset=preset, starter=starter)
+        found_all = ask_folder.as_json(answers, tracks=True)
+        _print(found_all if as_json else ask_folder.as_text(answers), as_json=as_json)
+        return
+    result, places = ask.recommend(source, rules, starter=starter, preset=preset, output=output)
     found = ask.as_json(result, places=places) if as_json else ask.as_text(result, places)
     _print(found, as_json=as_json)
 

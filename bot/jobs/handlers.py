@@ -15,6 +15,7 @@ from bot.sources import CheckedSource, Sources
 from bot.ui import answer, song_choice
 from bot.ui.custom_ids import response_key
 from genrec.errors import ClipTooShort, NoMusic, SilentAudio
+from genrec.questions import Question
 from genrec.types import Analysis, Clip, Recommendation, Track
 
 
@@ -50,15 +51,8 @@ class RequestHandlers:
                     raise
                 return Response(None, outcome=error.code)
             progress.now("comparing")
-            rec = await self._recommender.recommend(
-                analysis,
-                clip=clip,
-                k=chosen.count,
-                genre=chosen.genre,
-                music=chosen.music,
-                scopes=chosen.scopes,
-                fallback=chosen.fallback,
-            )
+            seed = self._recommender.clip_seed(analysis, clip)
+            rec = await self._recommender.answer(Question((seed,), chosen.rules))
             if not rec.music:
                 return _no_music(rec, clip, analysis, options.localizer, watched=watched)
             return await self._layouts.recommendation(
@@ -129,14 +123,8 @@ class RequestHandlers:
     async def _like(self, seed: Track, options: RequestOptions, *, named: bool = False) -> Response:
         """Return the tracks similar to ``seed``; with ``named``, a link led to it by its name."""
         options = await options.with_scopes()
-        rec = await self._recommender.like(
-            seed,
-            k=options.count,
-            genre=options.genre,
-            music=options.music,
-            scopes=options.scopes,
-            fallback=options.fallback,
-        )
+        question = Question((await self._recommender.track_seed(seed),), options.rules)
+        rec = await self._recommender.answer(question)
         remark = options.localizer("songs.by_name") if named else ""
         return await self._layouts.recommendation(
             rec, options, about=seed, name=seed.title, remark=remark

@@ -13,7 +13,7 @@ from bot.jobs.excerpts import Excerpts
 from bot.jobs.nearest_track import NearestTrack
 from bot.jobs.runner import Response
 from bot.own_genre_cache import OwnGenreCache
-from bot.recommender import SCOPES, Recommender
+from bot.recommender import Recommender
 from bot.starter_policy import ScopeChoice
 from bot.ui import answer, compact, picture_text
 from bot.ui.custom_ids import DetailsSource, response_key
@@ -21,6 +21,7 @@ from bot.ui.spectrogram_image import Picture
 from bot.ui.track_links import DEFAULT_LINKS, LinkChoice, TrackLinks
 from db.tracks import STARTER
 from genrec.music_filter import ANY_WISH, MusicWish
+from genrec.questions import NO_ARTISTS, NO_IDS, SCOPES, Reach, Rules
 from genrec.types import Analysis, Neighbour, Recommendation, Track
 
 DrawPicture = Callable[[Analysis, Analysis | None], Picture | None]
@@ -34,7 +35,8 @@ class RequestOptions:
 
     ``compact`` chooses the compact layout for the tracks. ``fallback`` are the scopes that are
     searched if ``scopes`` hold nothing similar enough. ``choose`` returns both; it needs the
-    database, so it waits until the request is acknowledged.
+    database, so it waits until the request is acknowledged. ``new_artists`` to ``without_artists``
+    are rules of `genrec.questions.Rules`.
     """
 
     localizer: Localizer
@@ -46,6 +48,27 @@ class RequestOptions:
     compact: bool = False
     fallback: tuple[str, ...] = ()
     choose: ChooseScopes | None = None
+    new_artists: bool = True
+    reach: Reach = "near"
+    shown: frozenset[int] = NO_IDS
+    without_tracks: frozenset[int] = NO_IDS
+    without_artists: frozenset[str] = NO_ARTISTS
+
+    @property
+    def rules(self) -> Rules:
+        """The rules of a question with these options, once they have the scopes of the policy."""
+        return Rules(
+            count=self.count,
+            genre=self.genre,
+            music=self.music,
+            scopes=self.scopes,
+            fallback=self.fallback,
+            new_artists=self.new_artists,
+            reach=self.reach,
+            shown=self.shown,
+            without_tracks=self.without_tracks,
+            without_artists=self.without_artists,
+        )
 
     async def with_scopes(self) -> RequestOptions:
         """Return the options with the scopes of the policy, for the handler of a request."""

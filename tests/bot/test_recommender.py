@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from bot.recommender import NO_MUSIC, SCOPES, Recommender
+from bot.recommender import NO_MUSIC, Recommender
 from db import folders
 from db.connection import Database, open_db
 from db.generations import NewTrack
 from genrec.errors import CatalogueError, NoMusic
 from genrec.preset import Preset
-from genrec.types import Analysis, Clip, GenreScore, Track
+from genrec.questions import SCOPES, Question, Rules
+from genrec.types import Analysis, Clip, GenreScore, Recommendation, Track
 from tests.repository import ROOT
 
 PRESET = Preset.load(ROOT / "models" / "resnet50")
@@ -101,8 +103,20 @@ async def titles(recommender: Recommender, clip: Clip = CLIP, **options: object)
     return [neighbour.track.title for neighbour in rec.tracks]
 
 
-async def recommend(recommender: Recommender, clip: Clip = CLIP, **options: object):
-    return await recommender.recommend(await recommender.analyze(clip), clip=clip, **options)
+async def recommend(recommender: Recommender, clip: Clip = CLIP, **options: Any) -> Recommendation:
+    return await answer(recommender, await recommender.analyze(clip), clip, **options)
+
+
+async def answer(
+    recommender: Recommender, made: Analysis, clip: Clip = CLIP, **rules: Any
+) -> Recommendation:
+    """Ask with a clip."""
+    return await recommender.answer(Question((recommender.clip_seed(made, clip),), Rules(**rules)))
+
+
+async def like(recommender: Recommender, seed: Track, **rules: Any) -> Recommendation:
+    """Ask with a track."""
+    return await recommender.answer(Question((await recommender.track_seed(seed),), Rules(**rules)))
 
 
 async def serve(recommender: Recommender, *tracks: NewTrack, scope: str = "library") -> list[int]:
@@ -178,7 +192,7 @@ async def test_unsure_follows_the_presets_threshold(
     recommender = Recommender(pool=pool, database=db, preset=preset)
     made = analysis(toward(0), sure=sure)
     assert recommender.genre(made).unsure is unsure
-    assert (await recommender.recommend(made, clip=CLIP)).unsure is unsure
+    assert (await answer(recommender, made)).unsure is unsure
 
 
 async def test_recommend_filters_by_genre_and_scope(recommender: Recommender) -> None:
@@ -219,28 +233,39 @@ async def test_added_and_removed_tracks_count_at_once(recommender: Recommender) 
 async def test_like_leaves_out_the_track_itself(recommender: Recommender) -> None:
     first, *_ = await serve(recommender, near(1), near(2), near(3, artist="Artist 1"))
     (seed,) = await recommender.tracks([first])
-    rec = await recommender.like(seed)
+    rec = await like(recommender, seed, new_artists=False)
     assert rec.genre == "jazz"
     assert [n.track.title for n in rec.tracks] == ["Song 2", "Song 3"]
+
+
+async def test_new_artists_only_leaves_out_the_seeds_artist_and_says_so(
+    recommender: Recommender,
+) -> None:
+    first, *_ = await serve(recommender, near(1), near(2), near(3, artist="Artist 1"))
+    (seed,) = await recommender.tracks([first])
+    rec = await like(recommender, seed)
+    assert [n.track.title for n in rec.tracks] == ["Song 2"]
+    assert rec.left_out == ("artist",)
+    assert rec.note.endswith("further ones are by an artist that you asked with.")
 
 
 async def test_like_starts_from_the_track_with_that_id(recommender: Recommender) -> None:
     tracks = (near(1), near(2, label="rock"), near(3, label="metal"))
     _, second, _ = await serve(recommender, *tracks)
     (seed,) = await recommender.tracks([second])
-    assert (await recommender.like(seed)).genre == "rock"
+    assert (await like(recommender, seed)).genre == "rock"
 
 
 async def test_like_a_removed_track_raises(recommender: Recommender) -> None:
     with pytest.raises(CatalogueError, match="no longer in the catalogue"):
-        await recommender.like(Track(12345, "Song", "Artist", "jazz", ""))
+        await like(recommender, Track(12345, "Song", "Artist", "jazz", ""))
 
 
 async def test_like_leaves_out_a_track_without_fingerprint(recommender: Recommender) -> None:
     bare = replace(near(1, artist=""), fingerprint=None)
     (first, _) = await serve(recommender, bare, near(2))
     (seed,) = await recommender.tracks([first])
-    rec = await recommender.like(seed)
+    rec = await like(recommender, seed)
     assert [n.track.title for n in rec.tracks] == ["Song 2"]
 
 
@@ -323,7 +348,7 @@ async def test_clip_at_the_threshold_is_music(
 ) -> None:
     await serve(recommender, near(1), near(2))
     pool.analysis = replace(analysis(toward(0)), music=music)
-    rec = await recommend(with_detector(recommender), k=2)
+    rec = await recommend(with_detector(recommender), count=2)
     assert (rec.music, rec.music_probability, len(rec.tracks)) == (True, music, 2)
     recommender.require_music(pool.analysis)
 
@@ -348,7 +373,7 @@ async def test_recommend_names_the_track_of_the_clips_recording(
     assert await known(recommender) is None
     pool.analysis = analysis(toward(0), seed=1)
     pool.analyzed.clear()
-    found = await recommender.recommend(pool.analysis, clip=CLIP)
+    found = await answer(recommender, pool.analysis)
     assert found.known is not None
     assert found.known.title == "Song 1"
     assert [n.track.title for n in found.tracks] == ["Song 2"]
@@ -358,7 +383,7 @@ async def test_recommend_names_a_known_track_of_another_genre_than_the_wanted(
     recommender: Recommender,
 ) -> None:
     await serve(recommender, near(1, label="rock"), near(2, label="metal"))
-    rec = await recommender.recommend(analysis(toward(0), seed=1), clip=CLIP, genre="metal")
+    rec = await answer(recommender, analysis(toward(0), seed=1), CLIP, genre="metal")
     assert rec.known is not None
     assert rec.known.title == "Song 1"
     assert [n.track.title for n in rec.tracks] == ["Song 2"]
@@ -367,15 +392,15 @@ async def test_recommend_names_a_known_track_of_another_genre_than_the_wanted(
 async def test_recommend_names_no_track_of_another_guild(recommender: Recommender) -> None:
     await serve(recommender, near(1), scope="guild:8")
     clip = analysis(toward(0), seed=1)
-    assert (await recommender.recommend(clip, clip=CLIP)).known is None
-    theirs = await recommender.recommend(clip, clip=CLIP, scopes=(*SCOPES, "guild:8"))
+    assert (await answer(recommender, clip)).known is None
+    theirs = await answer(recommender, clip, CLIP, scopes=(*SCOPES, "guild:8"))
     assert theirs.known is not None
 
 
 async def test_recommend_prefers_the_known_copy_with_an_artist(recommender: Recommender) -> None:
     bare = replace(near(1, artist=""), title="Untagged", source="/untagged.mp3")
     await serve(recommender, bare, near(1))
-    rec = await recommender.recommend(analysis(toward(0), seed=1), clip=CLIP)
+    rec = await answer(recommender, analysis(toward(0), seed=1))
     assert rec.known is not None
     assert rec.known.title == "Song 1"
 
@@ -384,7 +409,7 @@ async def test_recommend_names_a_known_track_that_many_others_are_nearer_than(
     recommender: Recommender,
 ) -> None:
     await serve(recommender, *(near(number) for number in range(1, 101)))
-    rec = await recommender.recommend(analysis(toward(0), seed=100), clip=CLIP)
+    rec = await answer(recommender, analysis(toward(0), seed=100))
     assert rec.known is not None
     assert rec.known.title == "Song 100"
 
@@ -409,11 +434,11 @@ async def test_fallback_of_a_seed_keeps_the_note_where_nothing_is_near(
     ids = await serve(recommender, track(1, toward(3)))
     seed = (await recommender.tracks(ids))[0]
     await serve(recommender, track(2, toward(5)), scope="starter")
-    rec = await recommender.like(seed, scopes=("library",), fallback=("starter",))
+    rec = await like(recommender, seed, scopes=("library",), fallback=("starter",))
     assert not rec.tracks
     assert not rec.fallback
     assert rec.note == "No track in the library is similar enough."
     await serve(recommender, track(3, toward(0, 0, 0.1, 1)), scope="starter")
-    rec = await recommender.like(seed, scopes=("library",), fallback=("starter",))
+    rec = await like(recommender, seed, scopes=("library",), fallback=("starter",))
     assert [neighbour.track.title for neighbour in rec.tracks] == ["Song 3"]
     assert rec.fallback

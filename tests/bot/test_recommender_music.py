@@ -15,7 +15,17 @@ from genrec.agreement import CatalogueStatistics, agreements
 from genrec.errors import KeyUnclear
 from genrec.music_filter import COMPATIBLE, MusicWish
 from genrec.types import Agreement, MusicDescription
-from tests.bot.test_recommender import CLIP, PRESET, FakePool, analysis, near, serve, toward
+from tests.bot.test_recommender import (
+    CLIP,
+    PRESET,
+    FakePool,
+    analysis,
+    answer,
+    like,
+    near,
+    serve,
+    toward,
+)
 
 PLAIN = MusicDescription(
     bpm=120.0,
@@ -48,7 +58,7 @@ async def recommender() -> AsyncIterator[Recommender]:
 
 async def titles(recommender: Recommender, wish: MusicWish) -> list[str]:
     clip = await recommender.analyze(CLIP)
-    rec = await recommender.recommend(clip, clip=CLIP, music=wish)
+    rec = await answer(recommender, clip, CLIP, music=wish)
     return [neighbour.track.title for neighbour in rec.tracks]
 
 
@@ -65,9 +75,9 @@ async def test_tempo_and_key_choose_tracks(recommender: Recommender) -> None:
 async def test_the_note_names_what_was_asked_for(recommender: Recommender) -> None:
     clip = await recommender.analyze(CLIP)
     wish = MusicWish(tempo=(140, 160), key=COMPATIBLE)
-    few = await recommender.recommend(clip, clip=CLIP, music=wish)
+    few = await answer(recommender, clip, CLIP, music=wish)
     assert few.note.startswith("Only 1 of 5: no other track of this tempo and key in the library")
-    none = await recommender.recommend(clip, clip=CLIP, music=MusicWish(tempo=(30, 40)))
+    none = await answer(recommender, clip, CLIP, music=MusicWish(tempo=(30, 40)))
     assert none.note == "No track of this tempo in the library is similar enough."
 
 
@@ -79,7 +89,7 @@ async def test_a_filter_searches_all_tracks(recommender: Recommender) -> None:
 
 async def test_similar_tracks_of_a_track_fit_its_key(recommender: Recommender) -> None:
     seed = (await recommender.catalogue.browse(PRESET.model_id, "library"))[0]
-    rec = await recommender.like(seed, music=MusicWish(key=COMPATIBLE))
+    rec = await like(recommender, seed, music=MusicWish(key=COMPATIBLE))
     assert [neighbour.track.title for neighbour in rec.tracks] == ["Song 2", "Song 3"]
     assert rec.description is not None
     assert rec.description.bpm == pytest.approx(120)
@@ -98,12 +108,12 @@ async def test_the_catalogue_is_counted_once_per_revision(
     monkeypatch.setattr(CatalogueStatistics, "of", count)
     clip = await recommender.analyze(CLIP)
     for _ in range(3):
-        await recommender.recommend(clip, clip=CLIP)
+        await answer(recommender, clip)
     assert counted == [False]  # the event loop goes on meanwhile
-    await recommender.recommend(clip, clip=CLIP, scopes=["library"])
+    await answer(recommender, clip, CLIP, scopes=["library"])
     assert len(counted) == 2
     await serve(recommender, replace(near(7), description=PLAIN))
-    await recommender.recommend(clip, clip=CLIP)
+    await answer(recommender, clip)
     assert len(counted) == 3
 
 
@@ -116,9 +126,9 @@ async def test_agreements_are_found_off_the_event_loop(
         threads.add(threading.current_thread())
         return agreements(*args)
 
-    monkeypatch.setattr("bot.recommender.agreements", find)
+    monkeypatch.setattr("genrec.agreement.agreements", find)
     clip = await recommender.analyze(CLIP)
-    await recommender.recommend(clip, clip=CLIP)
+    await answer(recommender, clip)
     assert threads
     assert threading.main_thread() not in threads
 
@@ -126,11 +136,11 @@ async def test_agreements_are_found_off_the_event_loop(
 async def test_an_unclear_key_has_no_compatible_keys(recommender: Recommender) -> None:
     unclear = replace(analysis(toward(0)), description=replace(PLAIN, key_confidence=0.1))
     with pytest.raises(KeyUnclear):
-        await recommender.recommend(unclear, clip=CLIP, music=MusicWish(key=COMPATIBLE))
+        await answer(recommender, unclear, CLIP, music=MusicWish(key=COMPATIBLE))
 
 
 async def test_each_track_has_its_own_reasons(recommender: Recommender) -> None:
-    rec = await recommender.recommend(await recommender.analyze(CLIP), clip=CLIP)
+    rec = await answer(recommender, await recommender.analyze(CLIP))
     assert rec.description == PLAIN
     reasons = [{each.kind for each in neighbour.reasons} for neighbour in rec.tracks]
     assert reasons == [{"tempo", "key"}, {"key"}, {"tempo", "compatible_key"}, set(), set()]
@@ -140,7 +150,7 @@ async def test_each_track_has_its_own_reasons(recommender: Recommender) -> None:
 
 async def test_reasons_come_back_for_the_same_tracks(recommender: Recommender) -> None:
     clip = await recommender.analyze(CLIP)
-    rec = await recommender.recommend(clip, clip=CLIP)
+    rec = await answer(recommender, clip)
     again = await recommender.explain(
         replace(rec, tracks=tuple(replace(each, reasons=()) for each in rec.tracks))
     )

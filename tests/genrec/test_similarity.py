@@ -1,21 +1,15 @@
-"""Search returns the nearest rows, and the selection rules hold."""
+"""Search returns the nearest rows, and pairs of near rows are found."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
 from genrec import similarity
 from genrec.similarity import (
-    Candidate,
     NeighbourIndex,
-    SelectionRules,
     near_pairs,
-    select_neighbours,
 )
-from genrec.types import Track
 
 RNG = np.random.default_rng(1)
 
@@ -91,101 +85,6 @@ def test_search_of_an_empty_index_is_empty() -> None:
 def test_index_rejects_fewer_ids_than_rows() -> None:
     with pytest.raises(ValueError, match="one id per row"):
         NeighbourIndex(np.arange(3), units(4))
-
-
-def candidate(number: int, cosine: float, artist: str = "", song: str = "") -> Candidate:
-    """Return a candidate whose track id and fingerprint are ``number``."""
-    track = Track(number, song or f"song {number}", artist, "jazz", f"/{number}.mp3")
-    return Candidate(track, cosine, artist, song, np.full((15, 1), number, np.int8))
-
-
-def same_tens(a: np.ndarray, others: Sequence[np.ndarray]) -> bool:
-    """Return whether a fingerprint has the tens digit of one of the others."""
-    return any(a[0, 0] // 10 == other[0, 0] // 10 for other in others)
-
-
-def numbers(chosen: list[Candidate]) -> list[int]:
-    return [candidate.track.id for candidate in chosen]
-
-
-def test_select_skips_the_clips_recording_and_other_versions_of_its_song() -> None:
-    near = [
-        candidate(10, 0.99, "abba", "waterloo"),
-        candidate(20, 0.95, "abba", "waterloo"),
-        candidate(30, 0.9, "abba", "chiquitita"),
-    ]
-    chosen = select_neighbours(
-        near,
-        SelectionRules(),
-        same_recording=same_tens,
-        is_clip=lambda candidate: candidate.track.id == 10,
-    )
-    assert numbers(chosen) == [30]
-
-
-def test_select_returns_a_recording_once() -> None:
-    near = [candidate(40, 0.9), candidate(41, 0.8), candidate(50, 0.7)]
-    assert numbers(select_neighbours(near, SelectionRules(), same_recording=same_tens)) == [40, 50]
-
-
-def test_select_returns_a_song_of_an_artist_once() -> None:
-    near = [
-        candidate(10, 0.9, "a", "x"),
-        candidate(20, 0.8, "a", "x"),
-        candidate(30, 0.7, "b", "x"),
-    ]
-    assert numbers(
-        select_neighbours(near, SelectionRules(per_artist=5), same_recording=same_tens)
-    ) == [
-        10,
-        30,
-    ]
-
-
-def test_select_limits_tracks_per_artist() -> None:
-    near = [candidate(10 * i, 1 - i / 20, "a" if i < 4 else "b", f"s{i}") for i in range(1, 7)]
-    assert numbers(select_neighbours(near, SelectionRules(), same_recording=same_tens)) == [10, 40]
-    assert numbers(
-        select_neighbours(near, SelectionRules(per_artist=2), same_recording=same_tens)
-    ) == [
-        10,
-        20,
-        40,
-        50,
-    ]
-
-
-def test_select_counts_tracks_without_artist_alone() -> None:
-    near = [candidate(10 * i, 0.9) for i in range(1, 5)]
-    assert len(select_neighbours(near, SelectionRules(), same_recording=same_tens)) == 4
-
-
-def test_select_skips_the_song_named_by_the_clips_tags() -> None:
-    near = [candidate(10, 0.9, "a", "x"), candidate(20, 0.8, "b", "y")]
-    chosen = select_neighbours(
-        near, SelectionRules(), same_recording=same_tens, clip_song=("a", "x")
-    )
-    assert numbers(chosen) == [20]
-
-
-def test_select_rejects_negative_cosines_by_default() -> None:
-    near = [candidate(10, 0.0), candidate(20, -0.1)]
-    assert numbers(select_neighbours(near, SelectionRules(), same_recording=same_tens)) == [10]
-
-
-def test_select_stops_at_the_cosine_floor_and_at_the_count() -> None:
-    near = [candidate(10 * i, 1 - i / 10) for i in range(1, 9)]
-    assert numbers(
-        select_neighbours(near, SelectionRules(floor=0.65), same_recording=same_tens)
-    ) == [
-        10,
-        20,
-        30,
-    ]
-    assert numbers(select_neighbours(near, SelectionRules(count=2), same_recording=same_tens)) == [
-        10,
-        20,
-    ]
 
 
 def test_near_pairs_are_each_rows_nearest_above_the_floor(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ from tests.repository import ROOT, tracked
 
 EXPLAINED = Path(__file__).with_name("explained.toml")
 TARGETS: dict[str, tuple[str, ...]] = {
+    "genrec/selection.py": ("tests/genrec/test_selection.py",),
     "genrec/similarity.py": ("tests/genrec/test_similarity.py",),
     "genrec/pipeline.py": ("tests/genrec/test_pipeline.py", "tests/genrec/test_golden.py"),
     "genrec/fingerprint.py": ("tests/genrec/test_fingerprint.py",),

@@ -20,7 +20,7 @@ from genrec.errors import DataError, InputRefused
 from genrec.names import artist_key, song_key
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import StarterCatalogue
-from genrec.similarity import Candidate, SelectionRules, select_neighbours
+from genrec.selection import Candidate, Checks, SelectionRules, select_neighbours
 from genrec.training.data.dataset import ExcerptTable, Progress, no_progress
 from genrec.training.evaluation.clip_changes import CHANGES, UNCHANGED
 from genrec.types import Track
@@ -182,14 +182,15 @@ def _recommended(
             artist_key(catalogue.artists[i]),
             song_key(catalogue.titles[i]),
             catalogue.fingerprints[i],
+            catalogue.embeddings[i],
         )
         for i in np.argsort(-cosines, kind="stable")
         if catalogue.names[i] != name
     )
     rules = SelectionRules(count=K, floor=floor)
     # The starter catalogue has no two tracks of the same recording.
-    chosen = select_neighbours(candidates, rules, same_recording=lambda one, others: False)
-    return [each.track.id for each in chosen]
+    checks = Checks(same_recording=lambda one, others: False)
+    return [each.track.id for each in select_neighbours(candidates, rules, checks).chosen]
 
 
 def _row(change: str, results: Results, truth: Sequence[str], *, ranked: bool) -> dict[str, Any]:

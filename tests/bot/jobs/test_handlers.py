@@ -19,6 +19,7 @@ from bot.jobs.admission import Request
 from bot.jobs.handlers import RequestHandlers
 from bot.jobs.layouts import Layouts, RequestOptions
 from bot.jobs.runner import Progress
+from genrec.questions import Seed
 from genrec.types import Analysis, Clip, GenreScore
 from tests.bot.ui.visible import recommendation, seen
 
@@ -32,6 +33,7 @@ ANALYSIS = Analysis(
     60.0,
     30.0,
 )
+SEED = Seed(ANALYSIS.embedding)
 
 
 def recommender(*, empty: bool = False, unsure: bool = False) -> Any:
@@ -39,7 +41,8 @@ def recommender(*, empty: bool = False, unsure: bool = False) -> Any:
     return SimpleNamespace(
         is_empty=MagicMock(return_value=empty),
         analyze=AsyncMock(return_value=ANALYSIS),
-        recommend=AsyncMock(return_value=rec),
+        answer=AsyncMock(return_value=rec),
+        clip_seed=MagicMock(return_value=SEED),
         genre=MagicMock(return_value=rec),
         catalogue=SimpleNamespace(details=AsyncMock(return_value={})),
     )
@@ -80,8 +83,10 @@ async def test_recommend_analyzes_once_and_passes_the_analysis_on() -> None:
     found = recommender()
     await handlers(found).recommend(SOURCE, OPTIONS)(progress())
     found.analyze.assert_awaited_once_with(CLIP)
-    assert found.recommend.await_args.args == (ANALYSIS,)
-    assert found.recommend.await_args.kwargs["clip"] is CLIP
+    found.clip_seed.assert_called_once_with(ANALYSIS, CLIP)
+    (question,) = found.answer.await_args.args
+    assert question.seeds == (SEED,)
+    assert question.rules == OPTIONS.rules
 
 
 @pytest.mark.parametrize("unsure", [True, False])

@@ -1,0 +1,341 @@
+"""Search of the catalogue for the tracks that answer a question."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from db.catalogue_rows import CatalogueRows
+from db.gone_files import GoneFiles
+from db.index.live import LiveIndex
+from genrec.fingerprint import (
+    NO_FINGERPRINT,
+    SAME_RECORDING,
+    SAME_SPEED,
+    SPEEDS,
+    Fingerprint,
+    RecordingMatcher,
+)
+from genrec.music_filter import ANY_MUSIC, MusicFilter
+from genrec.names import artist_key, credited_artists, song_key
+from genrec.preset import Preset
+from genrec.questions import Question, Rules, Seed
+from genrec.seed_scores import SeedScores
+from genrec.selection import (
+    SPREADS,
+    Candidate,
+    Checks,
+    Selection,
+    SelectionRules,
+    select_neighbours,
+    select_spread,
+)
+from genrec.similarity import NeighbourIndex
+from genrec.types import Neighbour, Track
+
+FIRST_CANDIDATES = 48  # fetched at first; four times as many each time the rules use them up
+# Nearest tracks that are compared with a clip, at every speed and at its own.
+ANY_SPEED_CANDIDATES = 64
+NEAR_CANDIDATES = 256
+
+Copies = Sequence[tuple[Candidate, float]]
+"""Tracks that are a seed's own recording, each with its correlation."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackQuery:
+    """Scores and filters of one search of the matrix.
+
+    ``without`` are ids of tracks, and ``without_artists`` artist keys, that are not searched.
+    """
+
+    scores: SeedScores
+    scopes: Collection[str]
+    genre: str | None = None
+    music: MusicFilter = ANY_MUSIC
+    without: frozenset[int] = frozenset()
+    without_artists: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NearTracks:
+    """The tracks with the highest scores, and the rows that were searched.
+
+    ``lowest`` is the smallest score, or minus infinity if the scopes hold no further track.
+    """
+
+    candidates: Sequence[Candidate]
+    lowest: float
+    rows: CatalogueRows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoundTracks:
+    """Neighbours for a question, and the rows that they were found in.
+
+    ``known`` is the track that is the only clip's own recording. ``left_out`` names the rules that
+    similar tracks break.
+    """
+
+    tracks: tuple[Neighbour, ...]
+    music: MusicFilter
+    rows: CatalogueRows
+    known: Track | None = None
+    left_out: tuple[str, ...] = ()
+
+
+class TrackSearch:
+    """Finds tracks in an index in memory by the rules of a question."""
+
+    def __init__(self, *, index: LiveIndex, gone_files: GoneFiles, preset: Preset) -> None:
+        self.preset = preset
+        self._index = index
+        self._gone_files = gone_files
+        self._matcher = RecordingMatcher(preset.spectrogram)
+
+    async def find(self, question: Question) -> FoundTracks:
+        """Return the neighbours in the scopes of a question, without its fallback scopes.
+
+        Raises
+        ------
+        KeyUnclear
+            Compatible keys are wanted, and the key of a liked seed is not confident.
+        """
+        query, rules = self._query(question), question.rules
+        count = max(FIRST_CANDIDATES, SPREADS[rules.reach].pool * rules.count)
+        if question.single is not None and question.single.track is None:
+            # A clip's own recording may have another genre than the wanted one.
+            whole = replace(query, genre=None, music=ANY_MUSIC)
+            near = await self._search(whole, max(count, NEAR_CANDIDATES))
+            copies = await self._own(question.single, near.candidates)
+            if (query.genre, query.music) != (None, ANY_MUSIC):
+                compared = near
+                near = await self._search(query, max(count, 4 * rules.count))
+            else:
+                compared = near
+        else:
+            near = compared = await self._search(query, count)
+            copies = await self._own_of_all(question, near)
+        known = best_named(copies) if _is_clip(question) else None
+        selection, rows = await self._select(question, query, near, compared, copies)
+        return FoundTracks(
+            tracks=self._neighbours(query.scores, selection.chosen),
+            music=query.music,
+            rows=rows,
+            known=known,
+            left_out=tuple(sorted(selection.left_out)),
+        )
+
+    async def nearest(self, question: Question, count: int) -> list[Candidate]:
+        """Return the tracks with the highest scores that no rule excludes, the nearest first.
+
+        The seeds' own tracks are left out. Versions, tracks of one artist and dissimilar ones stay.
+        """
+        query = self._query(question)
+        rules = self._rules(question, query.scores, ())
+        fetched = count
+        while True:
+            near = await self._search(query, fetched)
+            found = [each for each in near.candidates if not rules.excludes(each)]
+            if len(found) >= count or near.lowest == -np.inf:
+                return found[:count]
+            fetched *= 4
+
+    async def tracks(self, ids: Sequence[int]) -> dict[int, Track]:
+        """Return the tracks with these ids by id, without those whose file was deleted."""
+        found = await self._index.catalogue.tracks(self.preset.model_id, ids)
+        gone = await self._gone_files.among(found.values())
+        return {track_id: track for track_id, track in found.items() if track_id not in gone}
+
+    def _query(self, question: Question) -> TrackQuery:
+        rules = question.rules
+        return TrackQuery(
+            SeedScores.of(question, self.preset.calibration.cosine_floor),
+            rules.scopes,
+            rules.genre,
+            music_filter(question),
+            frozenset(seed.track.id for seed in question.seeds if seed.track is not None),
+        )
+
+    def _rules(self, question: Question, scores: SeedScores, copies: Copies) -> SelectionRules:
+        rules, artists = question.rules, frozenset[str]()
+        if rules.new_artists:
+            artists = artists.union(
+                *(seed.artists for seed in question.seeds), *(copy.artists for copy, _ in copies)
+            )
+        return SelectionRules(
+            count=rules.count,
+            per_artist=rules.per_artist,
+            floor=scores.floor(self.preset.calibration.cosine_floor),
+            artists=artists,
+            shown=rules.shown,
+            without_tracks=rules.without_tracks,
+            without_artists=rules.without_artists,
+        )
+
+    async def _select(
+        self,
+        question: Question,
+        query: TrackQuery,
+        near: NearTracks,
+        compared: NearTracks,
+        copies: Copies,
+    ) -> tuple[Selection, CatalogueRows]:
+        """Return the selection among the near tracks; search further while there are too few.
+
+        ``copies`` are those of the ``compared`` tracks that are a seed's recording. Tracks found
+        later are compared with the seeds one by one.
+        """
+        rules = self._rules(question, query.scores, copies)
+        checks = self._checks(question, compared, copies)
+        count = max(FIRST_CANDIDATES, 4 * rules.count)
+        left_out: set[str] = set()
+        excluded = replace(query, without_artists=rules.artists | rules.without_artists)
+        while True:
+            selection = await asyncio.to_thread(
+                self._of_reach, near.candidates, rules, checks, question.rules
+            )
+            left_out |= selection.left_out
+            if selection.full or near.lowest < rules.floor:
+                selection.left_out = left_out
+                return selection, near.rows
+            count = 4 * max(count, len(near.candidates))
+            near = await self._search(excluded, count)
+
+    def _of_reach(
+        self, candidates: Sequence[Candidate], rules: SelectionRules, checks: Checks, asked: Rules
+    ) -> Selection:
+        if asked.reach == "near":
+            return select_neighbours(candidates, rules, checks)
+        return select_spread(candidates, rules, checks, SPREADS[asked.reach])
+
+    def _checks(self, question: Question, compared: NearTracks, copies: Copies) -> Checks:
+        ids = {candidate.track.id for candidate in compared.candidates}
+        prints = [seed.fingerprint for seed in question.seeds if seed.fingerprint is not None]
+
+        def is_clip(candidate: Candidate) -> bool:
+            if candidate.track.id in ids:
+                return False  # else it is one of the copies
+            return any(self._matcher.same(each, candidate.fingerprint) for each in prints)
+
+        return Checks(
+            same_recording=self._is_any,
+            is_clip=is_clip,
+            songs=[(artist_key(seed.artist), song_key(seed.title)) for seed in question.seeds],
+            copies=frozenset(copy.track.id for copy, _ in copies),
+        )
+
+    def _neighbours(self, scores: SeedScores, chosen: Sequence[Candidate]) -> tuple[Neighbour, ...]:
+        """Return the neighbours with the similarity to the liked seed that they are least like."""
+        calibration = self.preset.calibration
+        cosines = [each.cosine for each in chosen]
+        if chosen and not scores.plain:
+            cosines = scores.worst(np.array([each.vector for each in chosen])).tolist()
+        return tuple(
+            Neighbour(each.track, calibration.similarity(cosine))
+            for each, cosine in zip(chosen, cosines, strict=True)
+        )
+
+    async def _own_of_all(self, question: Question, near: NearTracks) -> Copies:
+        """Return the tracks that are a seed's own recording; for clips near to each clip alone."""
+        copies: list[tuple[Candidate, float]] = []
+        for seed in question.seeds:
+            copies += await self._own(seed, near.candidates)
+            if seed.track is None:
+                alone = SeedScores.of(Question((replace(seed, liked=True),)))
+                query = TrackQuery(alone, question.rules.scopes)
+                found = await self._search(query, ANY_SPEED_CANDIDATES)
+                copies += await self._own(seed, found.candidates)
+        return copies
+
+    async def _own(self, seed: Seed, candidates: Sequence[Candidate]) -> Copies:
+        if seed.fingerprint is None:
+            return []
+        return await asyncio.to_thread(self._copies, seed.fingerprint, candidates)
+
+    def _copies(self, fingerprint: Fingerprint, candidates: Sequence[Candidate]) -> Copies:
+        """Return the candidates that are the clip's recording, each with its correlation."""
+        found: list[tuple[Candidate, float]] = []
+        for part, speeds in (
+            (candidates[:ANY_SPEED_CANDIDATES], SPEEDS),
+            (candidates[ANY_SPEED_CANDIDATES:], SAME_SPEED),
+        ):
+            prints = [candidate.fingerprint for candidate in part]
+            correlations = self._matcher.match(fingerprint, prints, speeds)
+            found += zip(part, correlations.tolist(), strict=True)
+        return [copy for copy in found if copy[1] >= SAME_RECORDING]
+
+    async def _search(self, query: TrackQuery, count: int) -> NearTracks:
+        """Return the tracks with the highest scores that a query allows."""
+        rows = await self._index.rows()
+        # With a million tracks this takes long enough to block the event loop.
+        allowed = await asyncio.to_thread(_allowed, rows, query)
+        index = NeighbourIndex(rows.ids, rows.matrix)
+        places, scores = await asyncio.to_thread(index.best, query.scores, count, allowed=allowed)
+        candidates = await self._candidates(rows, places, scores)
+        lowest = float(scores[-1]) if len(places) == count else -np.inf
+        return NearTracks(candidates, lowest, rows)
+
+    def _is_any(self, fingerprint: Fingerprint, others: Sequence[Fingerprint]) -> bool:
+        """Return whether a fingerprint is of the recording of one of the others."""
+        return bool((self._matcher.match(fingerprint, others, SAME_SPEED) >= SAME_RECORDING).any())
+
+    async def _candidates(
+        self, rows: CatalogueRows, places: NDArray[np.intp], scores: NDArray[np.float32]
+    ) -> list[Candidate]:
+        ids = rows.ids[places].tolist()
+        tracks = await self.tracks(ids)
+        fingerprints = await self._index.catalogue.fingerprints(self.preset.model_id, ids)
+        found = zip(ids, scores.tolist(), rows.matrix[places], strict=True)
+        return [
+            Candidate(
+                track=tracks[i],
+                cosine=score,
+                artist_key=artist_key(tracks[i].artist),
+                song_key=song_key(tracks[i].title),
+                fingerprint=fingerprints.get(i, NO_FINGERPRINT),
+                vector=vector,
+                artists=credited_artists(tracks[i].artist, tracks[i].title),
+            )
+            for i, score, vector in found
+            if i in tracks  # not removed since the index was loaded
+        ]
+
+
+def music_filter(question: Question) -> MusicFilter:
+    """Return the filter by tempo and key; compatible keys mix with those of all liked seeds.
+
+    Raises
+    ------
+    KeyUnclear
+        Compatible keys are wanted, and the key of a liked seed is not confident.
+    """
+    found = [question.rules.music.of_clip(seed.description) for seed in question.liked]
+    keys = [each.keys for each in found if each.keys is not None]
+    return replace(found[0], keys=frozenset.intersection(*keys) if keys else None)
+
+
+def best_named(copies: Iterable[tuple[Candidate, float]]) -> Track | None:
+    """Return the copy with the best correlation, of those with an artist if there is one."""
+    best = max(copies, key=lambda copy: (bool(copy[0].artist_key), copy[1]), default=None)
+    return best[0].track if best else None
+
+
+def _is_clip(question: Question) -> bool:
+    return question.single is not None and question.single.track is None
+
+
+def _allowed(rows: CatalogueRows, query: TrackQuery) -> NDArray[np.bool_]:
+    """Return bool (n,), True for the rows that a query allows."""
+    allowed = rows.allowed(query.scopes, query.genre, None, query.music)
+    if len(query.without) == 1:
+        allowed &= rows.ids != next(iter(query.without))
+    elif query.without:
+        allowed &= ~np.isin(rows.ids, sorted(query.without))
+    if query.without_artists:
+        allowed &= ~rows.artists.mask(query.without_artists)
+    return allowed
