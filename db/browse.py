@@ -67,7 +67,7 @@ async def count_generation(session: SqlSession, generation_id: int, words: list[
         "SELECT count(*) FROM entry_words AS w CROSS JOIN entry AS e ON e.generation_id = ?"
         f" AND e.track_id = w.rowid & {(1 << _ID_BITS) - 1}"
         f" WHERE e.gone_at IS NULL AND {_MATCH}",
-        (generation_id, match_query(words), *_bounds(generation_id)),
+        (generation_id, match_query(words), *words_bounds(generation_id)),
     )
 
 
@@ -81,10 +81,10 @@ async def _rows(
     if words:
         matches = await session.all(
             f"SELECT rowid FROM entry_words WHERE {_MATCH} LIMIT ?",
-            (match_query(words), *_bounds(generation_id), MAX_SORTED + 1),
+            (match_query(words), *words_bounds(generation_id), MAX_SORTED + 1),
         )
         if len(matches) <= MAX_SORTED:
-            ids = [rowid & ((1 << _ID_BITS) - 1) for (rowid,) in matches]
+            ids = [track_of_rowid(rowid) for (rowid,) in matches]
             return await session.all(f"{_OF_IDS}{order}", (json.dumps(ids), generation_id, *end))
     condition, parameters = like_filter(words)
     return await session.all(f"{_IN_ORDER}{condition}{order}", (generation_id, *parameters, *end))
@@ -95,5 +95,11 @@ def words_rowid(generation_id: int, track_id: int) -> int:
     return generation_id << _ID_BITS | track_id
 
 
-def _bounds(generation_id: int) -> tuple[int, int]:
+def track_of_rowid(rowid: int) -> int:
+    """Return the track's id of a row of the full-text index."""
+    return rowid & ((1 << _ID_BITS) - 1)
+
+
+def words_bounds(generation_id: int) -> tuple[int, int]:
+    """Return the first and last row of the full-text index that may belong to a generation."""
     return words_rowid(generation_id, 0), words_rowid(generation_id + 1, 0) - 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Iterable
 
 import aiosqlite
 
@@ -31,6 +32,11 @@ def search_text(folded: str) -> str:
 def match_query(words: list[str]) -> str:
     """Return the FTS5 query for texts with all of these folded words."""
     return " AND ".join(f'"{_phrase(word)}"' for word in words)
+
+
+def beginnings_query(words: Iterable[Iterable[str]]) -> str:
+    """Return the FTS5 query for texts in which a word begins with one of each group's words."""
+    return " AND ".join(f"({' OR '.join(map(_beginning, group))})" for group in words)
 
 
 def typo_query(words: list[str]) -> str:
@@ -71,6 +77,12 @@ def register_functions_sync(connection: sqlite3.Connection) -> None:
 def _phrase(word: str) -> str:
     spaced = _WITHOUT_SPACES.sub(r"  \1", word)
     return (f"  {spaced}" if _is_prefix(word) else spaced).replace('"', '""')
+
+
+def _beginning(word: str) -> str:
+    spaced = _WITHOUT_SPACES.sub(r"  \1", word)
+    anchored = spaced if spaced.startswith(" ") else f"  {spaced}"
+    return '"' + anchored.replace('"', '""') + '"'
 
 
 def _parts(word: str) -> list[str]:
