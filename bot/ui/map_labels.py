@@ -42,8 +42,7 @@ def spread(places: Plane, apart: float, size: Plane, margin: float) -> Plane:
         moved += (away / np.maximum(distance, 1e-9)[..., None] * push[..., None]).sum(axis=1)
         moved = np.clip(moved, margin, size - margin)
         moved = np.where((moved <= margin) | (moved >= size - margin), moved + own, moved)
-    moved = np.clip(moved, margin, size - margin)
-    return moved
+    return np.clip(moved, margin, size - margin)
 
 
 def drawable(text: str, font: ImageFont.FreeTypeFont) -> str:
