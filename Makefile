@@ -78,9 +78,9 @@ peers: $(VENV)/peers ## install the libraries that the benchmarks compare genrec
 
 .PHONY: lock
 lock: $(VENV)/dev ## update the lock files (ARGS=--upgrade: newest versions)
-	$(LOCK) $(OURS) $(ARGS) --output-file requirements/runtime.lock
-	$(LOCK) $(OURS) $(ARGS) --output-file requirements/dev.lock --extra train --extra dev \
-	  --constraint requirements/runtime.lock
+	$(LOCK) $(OURS) $(ARGS) --output-file requirements/runtime.lock --extra map
+	$(LOCK) $(OURS) $(ARGS) --output-file requirements/dev.lock --extra map --extra train \
+	  --extra dev --constraint requirements/runtime.lock
 	$(LOCK) requirements/peers.in $(ARGS) --output-file requirements/peers.lock \
 	  --constraint requirements/dev.lock
 
@@ -105,7 +105,7 @@ $(VENV)/made:
 	@echo "$(CURDIR)" > $@
 
 $(VENV)/runtime: requirements/runtime.lock pyproject.toml | $(VENV)/made
-	@echo "Installing genrec's libraries into $(VENV) (about 400 MB; 1 to 3 minutes the first time) ..."
+	@echo "Installing genrec's libraries into $(VENV) (about 600 MB; 1 to 3 minutes the first time) ..."
 	@$(PIP) install --require-hashes -r requirements/runtime.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -100,6 +100,12 @@ class ClipsDisabled(InputRefused):
     code = "clips_disabled"
 
 
+class MapTooSmall(InputRefused):
+    """There are too few tracks for a map."""
+
+    code = "map_too_small"
+
+
 class PresetError(GenrecError):
     """A preset folder is missing, damaged or inconsistent."""
 
@@ -122,6 +128,18 @@ class CatalogueError(GenrecError):
     """The catalogue's database cannot be used, or it cannot serve a request."""
 
     code = "catalogue"
+
+
+class MapFailed(GenrecError):
+    """The process that lays out a map took too long or failed."""
+
+    code = "map_failed"
+
+
+class MapLibraryMissing(GenrecError):
+    """The library that lays out a map is not installed."""
+
+    code = "map_library_missing"
 
 
 class PoolError(GenrecError):

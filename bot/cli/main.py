@@ -18,6 +18,7 @@ from bot.cli import (
     library_lists,
     library_remove,
     library_training,
+    map_command,
     music_training,
     paper,
     setup,
@@ -34,7 +35,7 @@ from genrec.errors import CatalogueError, DataError, GenrecError
 ASK, LIBRARY, BOT, TRAINING = "Ask", "Library", "Bot", "Training"
 # Commands that print unknown settings; `run` logs them and `doctor` lists them.
 WITH_SETTINGS = (
-    "recommend", "genre", "genres", "index", "library", "backup", "restore", "demo", "sync",
+    "recommend", "genre", "genres", "index", "library", "map", "backup", "restore", "demo", "sync",
     "serve",
 )  # fmt: skip
 NO_WINDOWS = (
@@ -171,6 +172,7 @@ def genre(source: Source, preset: PresetOption = None, as_json: AsJson = False) 
 app.command("index", rich_help_panel=LIBRARY)(library.index)
 app.add_typer(library_remove.library, name="library", rich_help_panel=LIBRARY)
 app.add_typer(genre_commands.genres, name="genres", rich_help_panel=LIBRARY)
+app.command("map", rich_help_panel=LIBRARY)(map_command.library_map)
 app.command(rich_help_panel=LIBRARY)(backup.backup)
 app.command(rich_help_panel=LIBRARY)(backup.restore)
 

@@ -19,6 +19,8 @@ from bot.client.responders import InteractionResponder, MakeFile, acknowledge, r
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
 from bot.jobs.library_import import import_handler
+from bot.jobs.map_answers import MapAnswers
+from bot.jobs.options import OptionsResolver, scopes_of
 from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.runner import Handler, Progress, RequestRunner, Response
 from bot.recommender import Recommender
@@ -36,6 +38,7 @@ from db.quality import file_quality
 from db.tags import match_label
 from db.tracks import LIBRARY, guild_scope
 from genrec.fingerprint import RecordingMatcher
+from genrec.track_map import MIN_TRACKS
 from genrec.types import Track
 
 _MAX_CHOICES = 25
@@ -58,9 +61,13 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         recommender: Recommender,
         translations: Translations,
         recovery: ReplyRecovery,
+        options: OptionsResolver,
+        maps: MapAnswers,
         root: Path | None,
     ) -> None:
         self._root = root
+        self._options = options
+        self._maps = maps
         self._runner = runner
         self._sources = sources
         self._recommender = recommender
@@ -268,6 +275,49 @@ class Library(commands.GroupCog, name="library", description="This server's trac
                 files.append(lambda: discord.File(io.BytesIO(data), duplicate_groups.FILE_NAME))
             view = duplicate_groups.page(localizer, groups, server=server)
             await respond(interaction, view, files=files)
+
+    @app_commands.command(
+        name="map", description="Show tracks as a map on which similar ones lie together"
+    )
+    @app_commands.describe(
+        scope="This server's tracks, or all that answers may name",
+        colour="What the colours stand for",
+    )
+    @app_commands.choices(
+        scope=[
+            app_commands.Choice(name="this server's tracks", value="server"),
+            app_commands.Choice(name="all tracks", value="all"),
+        ],
+        colour=[
+            app_commands.Choice(name="genre", value="genre"),
+            app_commands.Choice(name="artist", value="artist"),
+        ],
+    )
+    async def show_map(
+        self,
+        interaction: discord.Interaction,
+        scope: Literal["server", "all"] | None = None,
+        colour: Literal["genre", "artist"] = "genre",
+    ) -> None:
+        """Handle /library map: send a picture and a page; of all tracks if the guild has few."""
+        guild_id = _require_guild(interaction)
+        own, localizer = guild_scope(guild_id), Localizer(self._translations, interaction.locale)
+        options = await self._options.resolve(interaction.user, guild_id, interaction.locale)
+        counts = self._recommender.index.count_by_scope()
+        server = scope == "server" or (scope is None and counts.get(own, 0) >= MIN_TRACKS)
+
+        async def handle(progress: Progress) -> Response:
+            return await self._maps.respond(
+                progress,
+                localizer,
+                scopes=(own,) if server else scopes_of(guild_id),
+                heading=localizer("map.title" if server else "map.title_all"),
+                colour=colour,
+                links=options.links,
+            )
+
+        responder = InteractionResponder(interaction, private=True)
+        await self._runner.run(responder, "library map", handle)
 
     @app_commands.command(description="Download the list of this server's tracks")
     @app_commands.describe(format="File format")

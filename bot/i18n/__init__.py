@@ -167,6 +167,11 @@ class Localizer:
         """Whether the texts are in English."""
         return self.translations.translation(self.locale).code == ENGLISH
 
+    @property
+    def language(self) -> str:
+        """Code of the language of the texts, such as "pt-BR"."""
+        return self.translations.translation(self.locale).code
+
     def has(self, key: str) -> bool:
         """Return True if English has this key."""
         return self.translations.has(key)

@@ -37,6 +37,7 @@ from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.handlers import RequestHandlers
 from bot.jobs.layouts import DrawPicture, Layouts
 from bot.jobs.lost_permissions import LostPermissions
+from bot.jobs.map_answers import MapAnswers
 from bot.jobs.message_clips import ClipFinder
 from bot.jobs.nearest_track import NearestTrack
 from bot.jobs.options import OptionsResolver
@@ -44,6 +45,7 @@ from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.reindex import Reindexing
 from bot.jobs.runner import RequestRunner
 from bot.jobs.teaching import Teacher
+from bot.library_map import LibraryMaps
 from bot.metrics import Metrics
 from bot.own_genre_cache import OwnGenreCache
 from bot.runtime.exported_state import export_state, report_connected
@@ -168,6 +170,7 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
     own = OwnGenreCache(
         index=recommender.index, db=db, labels=preset.labels, dimension=preset.dimension
     )
+    maps = LibraryMaps(index=recommender.index, database=db, model_id=preset.model_id)
     layouts = Layouts(
         recommender=recommender, draw=app.draw, excerpts=excerpts, nearest=nearest, own=own
     )
@@ -232,6 +235,8 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             recommender=recommender,
             translations=app.translations,
             recovery=app.recovery,
+            options=options,
+            maps=MapAnswers(maps=maps, recommender=recommender),
             root=settings.path_root,
         ),
         Listen(

@@ -63,7 +63,9 @@ from genrec.audio.kinds import format_names
 from genrec.errors import FileMissing, GenrecError, InputRefused
 from genrec.types import Track
 
-STAGES = ("waiting", "cooldown", "queued", "fetching", "looking_up", "analyzing", "comparing")
+STAGES = (
+    "waiting", "cooldown", "queued", "fetching", "looking_up", "analyzing", "comparing", "mapping",
+)  # fmt: skip
 # Codes with many causes: other languages add the English cause in small print.
 MANY_CAUSES = ("link_refused", "unsupported_source", "unsupported_format", "input_refused")
 _MAX_LISTED = 3_500

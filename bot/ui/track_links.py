@@ -137,6 +137,11 @@ class TrackLinks:
 SEARCH_LINKS = TrackLinks()
 
 
+def searches_in_path(site: str) -> bool:
+    """Return whether a site's search is in the path of its address: there "+" is no space."""
+    return site in _IN_PATH
+
+
 def title_link(
     localizer: Localizer, track: Track, links: TrackLinks, name_limit: int, link_limit: int
 ) -> str:

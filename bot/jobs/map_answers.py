@@ -1,0 +1,124 @@
+"""Response of /library map: the picture and the page of a map."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from io import BytesIO
+
+import discord
+
+from bot.errors import RequestDeclined
+from bot.i18n import Localizer
+from bot.jobs.runner import Progress, Response
+from bot.library_map import LibraryMap, LibraryMaps
+from bot.recommender import Recommender
+from bot.ui.map_message import (
+    DOT,
+    Colouring,
+    MarkedTrack,
+    artist_label,
+    drawn_marks,
+    map_alt,
+    map_file,
+    map_message,
+    map_picture,
+)
+from bot.ui.map_page import FILE_NAME, MAX_TRACKS, MapTracks, genre_label, map_page
+from bot.ui.track_files import MAX_BYTES
+from bot.ui.track_links import LinkChoice, TrackLinks
+from db.details import load_details
+from genrec.types import Track
+
+
+class MapAnswers:
+    """Makes the responses of /library map."""
+
+    def __init__(self, *, maps: LibraryMaps, recommender: Recommender) -> None:
+        self._maps = maps
+        self._recommender = recommender
+
+    async def respond(
+        self,
+        progress: Progress,
+        localizer: Localizer,
+        *,
+        scopes: Collection[str],
+        heading: str,
+        colour: Colouring,
+        links: LinkChoice,
+        marked: Sequence[tuple[str, Track]] = (),
+    ) -> Response:
+        """Return the map of the scopes; ``marked`` are tracks that stand out, with their signs.
+
+        Raises
+        ------
+        RequestDeclined
+            A marked track is not among those of the scopes.
+        MapTooSmall, MapFailed, MapLibraryMissing
+            There is no map.
+        """
+        progress.now("comparing")
+        found = await self._maps.of(scopes, lambda: progress.now("mapping"))
+        tracks = await self._recommender.catalogue.tracks(
+            self._recommender.preset.model_id, found.ids.tolist()
+        )
+        shown = await asyncio.to_thread(map_tracks, localizer, found, tracks, colour)
+        marks = places_of(found, marked)
+        alt = map_alt(localizer, shown, marks)
+        details = await load_details(self._recommender.catalogue.db, found.ids.tolist())
+        drawn = drawn_marks(shown, marks)
+        png = await asyncio.to_thread(map_picture, localizer, shown, drawn)
+        page = b""
+        if len(shown.tracks) <= MAX_TRACKS:
+            page = await asyncio.to_thread(
+                map_page, localizer, shown, title=heading, alt=alt,
+                links=TrackLinks(links, details), marks=drawn,
+            )  # fmt: skip
+        fits = 0 < len(page) <= MAX_BYTES
+        view = map_message(localizer, shown, heading=heading, marked=marks, alt=alt, page=fits)
+        files = [lambda: map_file(png, alt)]
+        if fits:
+            files.append(lambda: discord.File(BytesIO(page), FILE_NAME))
+        return Response(view, files)
+
+
+def map_tracks(
+    localizer: Localizer,
+    found: LibraryMap,
+    tracks: Mapping[int, Track],
+    colour: Colouring,
+    folders: Mapping[int, str] | None = None,
+) -> MapTracks:
+    """Return the tracks of a map that are still there, with their groups by each colouring.
+
+    ``colour`` comes first. ``folders`` names the folder of each track, for the operator only.
+    """
+    rows = [row for row, track_id in enumerate(found.ids.tolist()) if track_id in tracks]
+    shown = [tracks[int(found.ids[row])] for row in rows]
+    groups = {
+        "genre": [genre_label(localizer, track.genre) for track in shown],
+        "artist": [artist_label(track.artist) for track in shown],
+    }
+    if folders is not None:
+        groups["folder"] = [folders.get(track.id, "") for track in shown]
+    order = sorted(groups, key=lambda name: name != colour)
+    return MapTracks(shown, found.positions[rows], {name: groups[name] for name in order})
+
+
+def places_of(found: LibraryMap, marked: Sequence[tuple[str, Track]]) -> list[MarkedTrack]:
+    """Return the marked tracks with their places; decline one that is not on the map."""
+    row_of = {track_id: row for row, track_id in enumerate(found.ids.tolist())}
+    marks = []
+    for sign, track in marked:
+        row = row_of.get(track.id)
+        if row is None:
+            raise RequestDeclined("map_without_track", name=track.title)
+        x, y = found.positions[row].tolist()
+        marks.append(MarkedTrack(x, y, sign, track))
+    return marks
+
+
+def dotted(tracks: Sequence[Track]) -> list[tuple[str, Track]]:
+    """Return the tracks with a dot each."""
+    return [(DOT, track) for track in tracks]

@@ -1,0 +1,122 @@
+"""Picture, alt text and message of a library map."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Literal, get_args
+
+import discord
+import numpy as np
+from discord import ui
+
+from bot.i18n import Localizer
+from bot.ui.components import QUIET, Item, layout, small, text, track_names
+from bot.ui.map_drawing import POINT, MapMark, draw_map
+from bot.ui.map_page import FILE_NAME, MapTracks
+from bot.ui.markdown import clean
+from genrec.names import artist_key
+from genrec.track_map import landmarks
+from genrec.types import Track
+
+Colouring = Literal["genre", "artist", "folder"]
+COLOURINGS: tuple[Colouring, ...] = get_args(Colouring)
+PICTURE_NAME = "map.png"
+SIZE = (420, 380)  # of the picture, in points
+MAX_DRAWN = 40_000  # points of the picture; more would cover each other
+SMALLEST = 0.6  # radius of a point, in points
+DOT = "•"  # sign of a named track, which the font of pictures has
+_FULL_SIZE_BELOW = 600  # points; more are drawn smaller
+_MAX_ALT, _ALT_GROUPS, _MAX_NAME = 1024, 6, 60
+
+
+@dataclass(frozen=True, slots=True)
+class MarkedTrack:
+    """A track or clip that a map marks: its place, its sign, and the track; None for a clip."""
+
+    x: float
+    y: float
+    sign: str
+    track: Track | None = None
+
+
+def artist_label(artist: str) -> str:
+    """Return an artist's name for a legend, not escaped; "" if it is unknown."""
+    return clean(artist, _MAX_NAME) if artist_key(artist) else ""
+
+
+def drawn_marks(shown: MapTracks, marked: Sequence[MarkedTrack]) -> list[MapMark]:
+    """Return the marks with the group of their track, which gives them their colour."""
+    rows = {track.id: row for row, track in enumerate(shown.tracks)}
+    found = []
+    for mark in marked:
+        row = rows.get(mark.track.id) if mark.track else None
+        found.append(
+            MapMark(mark.x, mark.y, shown.first[row] if row is not None else "", mark.sign)
+        )
+    return found
+
+
+def map_picture(localizer: Localizer, shown: MapTracks, marks: Sequence[MapMark] = ()) -> bytes:
+    """Return the map as a PNG with a legend; it takes up to two seconds, so call it in a thread."""
+    ids = np.array([track.id for track in shown.tracks], dtype=np.int64)
+    rows = landmarks(ids, MAX_DRAWN)
+    radius = max(SMALLEST, POINT * min(1.0, (_FULL_SIZE_BELOW / max(len(rows), 1)) ** 0.5))
+    return draw_map(
+        shown.positions[rows].astype(np.float64),
+        [shown.first[row] for row in rows],
+        marks=marks,
+        other=localizer("map.page.others", number=""),
+        size=SIZE,
+        radius=radius,
+    )
+
+
+def map_alt(localizer: Localizer, shown: MapTracks, marked: Sequence[MarkedTrack] = ()) -> str:
+    """Return the map in words: the number of tracks, the largest groups and the marks."""
+    name = next(iter(shown.groups))
+    counts = Counter(group for group in shown.first if group).most_common(_ALT_GROUPS)
+    groups = ", ".join(f"{group} {localizer.number(count)}" for group, count in counts)
+    alt = localizer("map.alt", count=len(shown.tracks), colour=localizer(f"map.by.{name}"))
+    parts = [alt, f"{groups}." if groups else ""]
+    names = [f"{mark.sign} {clean(mark.track.title, _MAX_NAME)}" for mark in marked if mark.track]
+    if names:
+        parts.append(localizer("map.marked", tracks=", ".join(names)))
+    return " ".join(filter(None, parts))[:_MAX_ALT]
+
+
+def map_message(
+    localizer: Localizer,
+    shown: MapTracks,
+    *,
+    heading: str,
+    marked: Sequence[MarkedTrack] = (),
+    alt: str,
+    page: bool,
+) -> ui.LayoutView:
+    """Return the message with the attached picture and, with ``page``, the attached page."""
+    lines = [f"## {heading}", localizer("map.tracks", count=len(shown.tracks))]
+    named = []
+    for mark in marked:
+        if mark.track is not None:
+            title, artist = track_names(localizer, mark.track, _MAX_NAME, _MAX_NAME)
+            named.append(f"{mark.sign} **{title}** · {artist}")
+        else:
+            named.append(f"{mark.sign} {localizer('answer.your_clip')}")
+    if named:
+        lines.append(localizer("map.marked", tracks=", ".join(named)))
+    items: list[Item] = [
+        text("\n".join(lines)),
+        ui.MediaGallery(discord.MediaGalleryItem(f"attachment://{PICTURE_NAME}", description=alt)),
+        text(small(localizer("map.page_hint" if page else "map.no_page"))),
+    ]
+    if page:
+        items.append(ui.File(f"attachment://{FILE_NAME}"))
+    return layout(QUIET, items)
+
+
+def map_file(png: bytes, alt: str) -> discord.File:
+    """Return the picture as a Discord file with its alt text."""
+    return discord.File(BytesIO(png), PICTURE_NAME, description=alt)
