@@ -52,6 +52,12 @@ class KeyUnclear(InputRefused):
     code = "key_unclear"
 
 
+class SameSong(InputRefused):
+    """Both ends of a way of songs are the same song."""
+
+    code = "same_song"
+
+
 class ClipTooShort(InputRefused):
     """The clip is shorter than the minimum length."""
 
