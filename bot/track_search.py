@@ -163,6 +163,7 @@ class TrackSearch:
 
     def _rules(self, question: Question, scores: SeedScores, copies: Copies) -> SelectionRules:
         rules, artists = question.rules, frozenset[str]()
+        calibration = self.preset.calibration
         if rules.new_artists:
             artists = artists.union(
                 *(seed.artists for seed in question.seeds), *(copy.artists for copy, _ in copies)
@@ -170,7 +171,7 @@ class TrackSearch:
         return SelectionRules(
             count=rules.count,
             per_artist=rules.per_artist,
-            floor=scores.floor(self.preset.calibration.cosine_floor),
+            floor=scores.floor(calibration.cosine_floor, calibration.cosine_zero),
             artists=artists,
             shown=rules.shown,
             without_tracks=rules.without_tracks,

@@ -80,21 +80,17 @@ class SeedScores:
         """Return each row's smallest cosine with a liked seed: float32 (n,)."""
         return np.asarray((rows @ self.liked.T).min(axis=1), dtype=np.float32)
 
-    def floor(self, floor: float) -> float:
+    def floor(self, floor: float, zero: float) -> float:
         """Return the smallest score of a recommended track, from that for one seed.
 
-        No track can be as near to several seeds as to one. So the floor is multiplied by the
-        smallest cosine of a liked seed with the direction of their mean, or by 0 for seeds that
-        point away from each other.
+        No track can be as near to several seeds as to one of them. For equal seeds the floor is
+        ``floor``, for unrelated ones ``zero``, the mean cosine of unrelated tracks, and in between
+        it falls with the smallest cosine of two seeds.
         """
         if len(self.liked) == 1:
             return floor
-        mean = self.liked.mean(axis=0)
-        length = float(np.linalg.norm(mean))
-        if length < 1e-6:
-            return min(floor, 0.0)
-        nearest = float((self.liked @ (mean / length)).min())
-        return floor * max(nearest, 0.0)
+        alike = float(np.clip((self.liked @ self.liked.T).min(), 0.0, 1.0))
+        return min(floor, zero + (floor - zero) * alike)
 
     def _likeness(self, cosines: Float) -> Float:
         """Return what disliked seeds subtract, from cosines (k, n): float32 (n,)."""
