@@ -31,19 +31,27 @@ SEEN = "INSERT OR REPLACE INTO kept_value VALUES (?, ?)"
 """Statement that stores the row of `record_deletion`."""
 
 _USERS = (
-    "SELECT user_id FROM feedback UNION SELECT user_id FROM job"
+    "SELECT user_id FROM feedback UNION SELECT user_id FROM job UNION SELECT user_id FROM taste"
+    " UNION SELECT user_id FROM track_vote"
+    " UNION SELECT user_id FROM not_again WHERE user_id IS NOT NULL"
     " UNION SELECT added_by FROM entry WHERE added_by IS NOT NULL"
     " UNION SELECT added_by FROM taught_clip WHERE added_by IS NOT NULL"
 )
 _GUILDS = (
     "SELECT guild_id FROM guild UNION SELECT guild_id FROM feedback WHERE guild_id IS NOT NULL"
     " UNION SELECT guild_id FROM job WHERE guild_id IS NOT NULL"
+    " UNION SELECT guild_id FROM track_vote WHERE guild_id IS NOT NULL"
+    " UNION SELECT guild_id FROM not_again WHERE guild_id IS NOT NULL"
     " UNION SELECT CAST(substr(scope, 7) AS INTEGER) FROM generation WHERE scope LIKE 'guild:%'"
     " UNION SELECT CAST(substr(scope, 7) AS INTEGER) FROM taught_genre WHERE scope LIKE 'guild:%'"
 )
 # The rows of a user or guild; `db.privacy` and `db.guild_settings` delete with them too.
 DELETE_USER = (
     "DELETE FROM feedback WHERE user_id = ?1",
+    "DELETE FROM track_vote WHERE user_id = ?1",
+    "DELETE FROM not_again WHERE user_id = ?1",
+    "DELETE FROM taste_shown WHERE user_id = ?1",
+    "DELETE FROM taste WHERE user_id = ?1",
     "DELETE FROM job WHERE user_id = ?1",
     "UPDATE entry SET added_by = NULL WHERE added_by = ?1",
     "UPDATE taught_clip SET added_by = NULL WHERE added_by = ?1",
@@ -51,6 +59,8 @@ DELETE_USER = (
 DELETE_GUILD = (
     "DELETE FROM guild WHERE guild_id = ?1",
     "DELETE FROM feedback WHERE guild_id = ?1",
+    "DELETE FROM track_vote WHERE guild_id = ?1",
+    "DELETE FROM not_again WHERE guild_id = ?1",
     "DELETE FROM job WHERE guild_id = ?1",
     "DELETE FROM taught_genre WHERE scope = 'guild:' || ?1",
     (

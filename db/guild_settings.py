@@ -98,7 +98,7 @@ async def upload_channels(db: Database) -> dict[int, int]:
 
 
 async def forget_guild(db: Database, guild_id: int) -> None:
-    """Delete a guild's settings, votes, pending replies, taught genres and tracks."""
+    """Delete a guild's settings, votes, list, pending replies, taught genres and tracks."""
     async with db.transaction() as tx:
         if listed := await record_deletion(db.path, "guild", guild_id):
             await tx.run(SEEN, listed)

@@ -227,6 +227,7 @@ SHARED_MODULE_NAMES = {
     "errors": "one in each package that raises errors of its own",
     "guild_settings": "db stores them, bot/jobs caches them in memory",
     "library": "cogs/ and cli/ modules are named after their command",
+    "not_again": "cogs/not_again.py is the command /notagain; db/not_again.py stores the lists",
     "metrics": "Prometheus metrics of the bot, and accuracy metrics of a model",
     "privacy": "cogs/privacy.py is named after its command; db/privacy.py deletes the rows",
     "reindex": "cogs/reindex.py is named after its command; bot/jobs/reindex.py runs it",

@@ -32,7 +32,12 @@ class Privacy(commands.GroupCog, name="privacy", description="Data stored about 
         """Handle /privacy show: send counts of the data stored about the user."""
         data = await count_user_data(self._db, interaction.user.id)
         counts = StoredCounts(
-            data.votes, data.tracks_added, data.pending_replies, data.clips_taught
+            votes=data.votes,
+            tracks=data.tracks_added,
+            requests=data.pending_replies,
+            clips=data.clips_taught,
+            track_votes=data.track_votes,
+            not_again=data.not_again,
         )
         localizer = Localizer(self._translations, interaction.locale)
         await respond(interaction, pages.privacy(localizer, counts))

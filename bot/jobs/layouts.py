@@ -19,6 +19,7 @@ from bot.ui import answer, compact, picture_text
 from bot.ui.custom_ids import DetailsSource, response_key
 from bot.ui.spectrogram_image import Picture
 from bot.ui.track_links import DEFAULT_LINKS, LinkChoice, TrackLinks
+from db.not_again import LeftOut
 from db.tracks import STARTER
 from genrec.music_filter import ANY_WISH, MusicWish
 from genrec.questions import NO_ARTISTS, NO_IDS, SCOPES, Reach, Rules
@@ -27,6 +28,7 @@ from genrec.types import Analysis, Neighbour, Recommendation, Track
 DrawPicture = Callable[[Analysis, Analysis | None], Picture | None]
 """Draws a clip's analysis, and below it that of the nearest track if there is one."""
 ChooseScopes = Callable[[], Awaitable[ScopeChoice]]
+ReadLeftOut = Callable[[], Awaitable[LeftOut]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +36,10 @@ class RequestOptions:
     """Options of one request; ``localizer`` is of the user's locale.
 
     ``compact`` chooses the compact layout for the tracks. ``fallback`` are the scopes that are
-    searched if ``scopes`` hold nothing similar enough. ``choose`` returns both; it needs the
-    database, so it waits until the request is acknowledged. ``new_artists`` to ``without_artists``
-    are rules of `genrec.questions.Rules`.
+    searched if ``scopes`` hold nothing similar enough. ``choose`` returns both, and
+    ``left_out`` what the user or the guild does not want again; they need the database, so they
+    wait until the request is acknowledged. ``new_artists`` to ``without_artists`` are rules of
+    `genrec.questions.Rules`.
     """
 
     localizer: Localizer
@@ -48,6 +51,7 @@ class RequestOptions:
     compact: bool = False
     fallback: tuple[str, ...] = ()
     choose: ChooseScopes | None = None
+    left_out: ReadLeftOut | None = None
     new_artists: bool = True
     reach: Reach = "near"
     shown: frozenset[int] = NO_IDS
@@ -71,11 +75,23 @@ class RequestOptions:
         )
 
     async def with_scopes(self) -> RequestOptions:
-        """Return the options with the scopes of the policy, for the handler of a request."""
-        if self.choose is None:
-            return self
-        choice = await self.choose()
-        return replace(self, scopes=choice.scopes, fallback=choice.fallback, choose=None)
+        """Return the options with the scopes of the policy, for the handler of a request.
+
+        They have what is not wanted again, too.
+        """
+        options = self
+        if self.choose is not None:
+            choice = await self.choose()
+            options = replace(options, scopes=choice.scopes, fallback=choice.fallback, choose=None)
+        if self.left_out is not None:
+            unwanted = await self.left_out()
+            options = replace(
+                options,
+                left_out=None,
+                without_tracks=options.without_tracks | unwanted.tracks,
+                without_artists=options.without_artists | unwanted.artists,
+            )
+        return options
 
     @property
     def visible(self) -> tuple[str, ...]:

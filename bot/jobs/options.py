@@ -17,7 +17,9 @@ from bot.starter_policy import StarterPolicy, own_scopes
 from bot.ui.answer_lines import key_choices, typed_key
 from bot.ui.components import genre_name
 from bot.ui.track_links import DEFAULT_LINKS, LinkChoice
+from db.connection import Database
 from db.guild_settings import GuildSettings
+from db.not_again import left_out
 from db.tags import match_label
 from db.tracks import STARTER
 from genrec.music_filter import HIGHEST_BPM, LOWEST_BPM, MusicWish, parse_tempo, read_tempo
@@ -37,7 +39,10 @@ def is_compact(settings: GuildSettings, operators: bool) -> bool:
 
 
 class OptionsResolver:
-    """Combines the options of a command with the settings of its guild."""
+    """Combines the options of a command with the settings of its guild.
+
+    ``db`` has the lists of what users and guilds do not want again; None leaves nothing out.
+    """
 
     def __init__(
         self,
@@ -48,7 +53,9 @@ class OptionsResolver:
         starter: StarterPolicy,
         links: LinkChoice = DEFAULT_LINKS,
         compact: bool,
+        db: Database | None = None,
     ) -> None:
+        self._db = db
         self._links = links
         self._guilds = guilds
         self._starter = starter
@@ -88,6 +95,7 @@ class OptionsResolver:
             compact=guild_id is not None and is_compact(settings, self._compact),
             scopes=scopes_of(guild_id),
             choose=partial(self._starter.choose, guild_id, settings.starter),
+            left_out=partial(left_out, self._db, user.id, guild_id) if self._db else None,
         )
 
     async def private(self, guild_id: int | None, chosen: bool | None) -> bool:

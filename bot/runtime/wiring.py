@@ -19,6 +19,7 @@ from bot.cogs.exports import Exports
 from bot.cogs.genres import Genres
 from bot.cogs.library import Library
 from bot.cogs.listen import Listen
+from bot.cogs.not_again import NotAgainCog
 from bot.cogs.permission_watch import PermissionWatch
 from bot.cogs.privacy import Privacy
 from bot.cogs.recommend import Recommend
@@ -40,13 +41,16 @@ from bot.jobs.lost_permissions import LostPermissions
 from bot.jobs.map_answers import MapAnswers
 from bot.jobs.message_clips import ClipFinder
 from bot.jobs.nearest_track import NearestTrack
+from bot.jobs.not_again_lists import NotAgainLists
 from bot.jobs.options import OptionsResolver
 from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.reindex import Reindexing
 from bot.jobs.runner import RequestRunner
 from bot.jobs.teaching import Teacher
+from bot.jobs.track_names import TrackNames
 from bot.library_map import LibraryMaps
 from bot.metrics import Metrics
+from bot.named_tracks import NamedTracks
 from bot.own_genre_cache import OwnGenreCache
 from bot.runtime.exported_state import export_state, report_connected
 from bot.runtime.instance_lock import instance_lock
@@ -183,6 +187,10 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
         links=LinkChoice.of(settings.track_links, settings.path_root),
         compact=settings.compact,
         starter=starter,
+        db=db,
+    )
+    names = TrackNames(
+        named=NamedTracks(recommender), options=options, translations=app.translations
     )
     clips = ClipFinder(app.sources)
     reindexing = Reindexing(
@@ -290,6 +298,13 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             limits=app.limits,
             metrics=app.metrics,
             info=info,
+        ),
+        NotAgainCog(
+            lists=NotAgainLists(db),
+            names=names,
+            options=options,
+            translations=app.translations,
+            recovery=app.recovery,
         ),
         Privacy(db=db, translations=app.translations),
     )

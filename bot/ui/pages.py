@@ -35,7 +35,15 @@ from bot.ui.track_links import SITES
 from genrec.audio.kinds import format_names
 from genrec.types import Track
 
-EVERYONE = ("recommend", "genre", "about", "privacy show", "privacy delete", "help")
+EVERYONE = (
+    "recommend",
+    "genre",
+    "notagain list",
+    "about",
+    "privacy show",
+    "privacy delete",
+    "help",
+)
 ADMINS = (
     "library add",
     "library remove",
@@ -90,6 +98,8 @@ class StoredCounts:
     tracks: int = 0
     requests: int = 0
     clips: int = 0
+    track_votes: int = 0
+    not_again: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +215,8 @@ def about(localizer: Localizer, facts: AboutFacts) -> ui.LayoutView:
 def privacy(localizer: Localizer, stored: StoredCounts) -> ui.LayoutView:
     """Return the page of /privacy show: stored data in general, and counts for this user."""
     counts = {"votes": stored.votes, "tracks": stored.tracks, "jobs": stored.requests}
-    counts["taught"] = stored.clips
+    counts |= {"taught": stored.clips, "track_votes": stored.track_votes}
+    counts["not_again"] = stored.not_again
     own = [localizer(f"privacy.{key}", count=count) for key, count in counts.items() if count]
     lines = [
         f"## {localizer('privacy.title')}",

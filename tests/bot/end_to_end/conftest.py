@@ -30,6 +30,7 @@ COMMANDS = (
     "settings",
     "about",
     "privacy",
+    "notagain",
     "help",
 )
 
