@@ -25,6 +25,19 @@ def one_source(clip: discord.Attachment | None, link: str | None) -> Attachment 
     return links[0] if links else link.strip()
 
 
+def typed_name(clip: discord.Attachment | None, link: str | None, track: str | None) -> str | None:
+    """Return the name in the option ``track`` of a command; None if clip or link is given.
+
+    Raises RequestDeclined for several of the three, and for none.
+    """
+    given = sum(bool(each) for each in (clip, link and link.strip(), track and track.strip()))
+    if given > 1:
+        raise RequestDeclined("one_source" if track else "clip_and_link")
+    if not given:
+        raise RequestDeclined("no_source")
+    return track if track and track.strip() else None
+
+
 def as_source(attachment: discord.Attachment) -> Attachment:
     """Return an uploaded file as an ``Attachment``, which ``Sources`` accepts."""
     return Attachment(url=attachment.url, filename=attachment.filename, size=attachment.size)

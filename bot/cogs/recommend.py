@@ -9,7 +9,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.client.buttons import OnPress, selected
-from bot.client.checks import one_source
+from bot.client.checks import one_source, typed_name
 from bot.client.error_handler import ErrorHandler
 from bot.client.responders import (
     EditingResponder,
@@ -26,6 +26,7 @@ from bot.jobs.message_clips import ClipFinder
 from bot.jobs.options import OptionsResolver
 from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.runner import Handler, RequestRunner
+from bot.jobs.track_names import TrackNames
 from bot.sources import Attachment, CheckedSource, Sources
 from bot.ui import compact, messages
 from bot.ui.song_choice import NONE_OF_THESE, song_choice
@@ -34,6 +35,7 @@ MakeHandler = Callable[[CheckedSource, RequestOptions], Handler]
 
 _CLIP = "An audio or video file"
 _LINK_HELP = "A link to a track, instead of a file"
+_TRACK = "The name of a song in the catalogue, instead of a file"
 _PRIVATE = "Only you see the answer"
 
 
@@ -51,7 +53,9 @@ class Recommend(commands.Cog):
         options: OptionsResolver,
         recovery: ReplyRecovery,
         details: DetailsHandler,
+        names: TrackNames,
     ) -> None:
+        self._names = names
         self._recovery = recovery
         self._details = details
         self._runner = runner
@@ -77,6 +81,7 @@ class Recommend(commands.Cog):
     @app_commands.describe(
         clip=_CLIP,
         link=_LINK_HELP,
+        track=_TRACK,
         count="Number of tracks, 1 to 10",
         genre="Only tracks of this genre",
         tempo="Only tracks of this tempo, such as 118-126",
@@ -90,19 +95,23 @@ class Recommend(commands.Cog):
         interaction: discord.Interaction,
         clip: discord.Attachment | None = None,
         link: str | None = None,
+        track: str | None = None,
         count: app_commands.Range[int, 1, 10] | None = None,
         genre: str | None = None,
         tempo: str | None = None,
         key: str | None = None,
         private: bool | None = None,
     ) -> None:
-        """Handle /recommend: send the genre of a clip and similar tracks."""
-        source = one_source(clip, link)
+        """Handle /recommend: send the genre of a clip and similar tracks, or those of a track."""
+        name = typed_name(clip, link, track)
         options = await self._options.resolve(
             interaction.user, interaction.guild_id, interaction.locale, count=count, genre=genre,
             tempo=tempo, key=key,
         )  # fmt: skip
-        await self._recommend(interaction, source, options, private=private)
+        if name is not None:
+            await self._typed(interaction, name, "recommend", options, private=private)
+            return
+        await self._recommend(interaction, one_source(clip, link), options, private=private)
 
     @recommend.autocomplete("genre")
     async def complete_genre(
@@ -119,7 +128,7 @@ class Recommend(commands.Cog):
         return self._options.complete_key(typed, interaction.locale)
 
     @app_commands.command(description="Find the genre of a clip")
-    @app_commands.describe(clip=_CLIP, link=_LINK_HELP, private=_PRIVATE)
+    @app_commands.describe(clip=_CLIP, link=_LINK_HELP, track=_TRACK, private=_PRIVATE)
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def genre(
@@ -127,10 +136,26 @@ class Recommend(commands.Cog):
         interaction: discord.Interaction,
         clip: discord.Attachment | None = None,
         link: str | None = None,
+        track: str | None = None,
         private: bool | None = None,
     ) -> None:
-        """Handle /genre: send the genre of a clip."""
-        await self._genre(interaction, one_source(clip, link), private=private)
+        """Handle /genre: send the genre of a clip or of a track of the catalogue."""
+        name = typed_name(clip, link, track)
+        if name is None:
+            await self._genre(interaction, one_source(clip, link), private=private)
+            return
+        options = await self._options.resolve(
+            interaction.user, interaction.guild_id, interaction.locale
+        )
+        await self._typed(interaction, name, "genre", options, private=private)
+
+    @recommend.autocomplete("track")
+    @genre.autocomplete("track")
+    async def complete_track(
+        self, interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        """Return the tracks that fit the typed text, of those that the user's answers may have."""
+        return await self._names.choices(interaction, typed)
 
     async def recommend_from_message(
         self, interaction: discord.Interaction, message: discord.Message
@@ -192,8 +217,8 @@ class Recommend(commands.Cog):
             return
         responder = EditingResponder(interaction)
         options = options.visible_to_one(responder.private)
-        handler = self._handlers.chosen_song(choice.kind, _track_id(values[0]), options)
-        await self._runner.run(responder, choice.kind, handler, quick=True)
+        handler = self._handlers.chosen_song(choice, _track_id(values[0]), options)
+        await self._runner.run(responder, choice.command, handler, quick=True)
 
     async def _from_message(
         self,
@@ -240,6 +265,20 @@ class Recommend(commands.Cog):
         responder = InteractionResponder(interaction, private=hidden)
         handler = self._handlers.recommend(checked, options.visible_to_one(hidden))
         await self._runner.run(responder, "recommend", handler, link=checked.is_link)
+
+    async def _typed(
+        self,
+        interaction: discord.Interaction,
+        name: str,
+        kind: str,
+        options: RequestOptions,
+        *,
+        private: bool | None,
+    ) -> None:
+        hidden = await self._options.private(interaction.guild_id, private)
+        responder = InteractionResponder(interaction, private=hidden)
+        handler = self._handlers.typed(name, kind, options.visible_to_one(hidden))
+        await self._runner.run(responder, kind, handler, quick=True)
 
     async def _genre(
         self,

@@ -10,10 +10,13 @@ from bot.i18n import Localizer
 from bot.jobs.layouts import Layouts, RequestOptions
 from bot.jobs.runner import Handler, Progress, Response
 from bot.jobs.song_links import SongLinks
+from bot.jobs.track_names import declined
+from bot.named_tracks import NamedTracks
 from bot.recommender import Recommender
 from bot.sources import CheckedSource, Sources
 from bot.ui import answer, song_choice
 from bot.ui.custom_ids import response_key
+from bot.ui.song_choice import SongChoice
 from genrec.errors import ClipTooShort, NoMusic, SilentAudio
 from genrec.questions import Question
 from genrec.types import Analysis, Clip, Recommendation, Track
@@ -22,7 +25,15 @@ from genrec.types import Analysis, Clip, Recommendation, Track
 class RequestHandlers:
     """Makes the handlers of requests about a clip or a track."""
 
-    def __init__(self, *, sources: Sources, recommender: Recommender, layouts: Layouts) -> None:
+    def __init__(
+        self,
+        *,
+        sources: Sources,
+        recommender: Recommender,
+        layouts: Layouts,
+        named: NamedTracks,
+    ) -> None:
+        self._named = named
         self._sources = sources
         self._recommender = recommender
         self._layouts = layouts
@@ -102,15 +113,48 @@ class RequestHandlers:
 
         return handle
 
-    def chosen_song(self, kind: str, track_id: int, options: RequestOptions) -> Handler:
-        """Return the handler of a choice among the songs that a link may name."""
+    def typed(self, text: str, kind: str, options: RequestOptions) -> Handler:
+        """Return the handler of /recommend or /genre for a typed name, or for a choice of one.
+
+        ``kind`` is "recommend" or "genre". A name that several songs fit leads to a list.
+        """
+
+        async def handle(progress: Progress) -> Response:
+            progress.now("comparing")
+            chosen = await options.with_scopes()
+            scopes = (*chosen.scopes, *chosen.fallback)
+            if self._recommender.is_empty(scopes):
+                raise RequestDeclined("library_empty")
+            match = await self._named.match(text, scopes)
+            if match.track is not None:
+                if kind == "genre":
+                    return await self._catalogue_genre(match.track, options, linked=False)
+                return await self._like(match.track, options)
+            if not match.unclear:
+                raise declined(text, match)
+            custom_id = song_choice.custom_id(
+                "track_genre" if kind == "genre" else "track",
+                progress.request.user_id,
+                options.count,
+                options.genre,
+                options.music,
+            )
+            view = song_choice.typed_choices(
+                options.localizer, match.unclear, typed=text, custom_id=custom_id
+            )
+            return Response(view, outcome="song_choice")
+
+        return handle
+
+    def chosen_song(self, choice: SongChoice, track_id: int, options: RequestOptions) -> Handler:
+        """Return the handler of a choice among the songs that a link or a name may mean."""
 
         async def handle(progress: Progress) -> Response:
             progress.now("comparing")
             seed = await self._seed(track_id, options)
-            if kind == "genre":
-                return await self._catalogue_genre(seed, options)
-            return await self._like(seed, options, named=True)
+            if choice.command == "genre":
+                return await self._catalogue_genre(seed, options, linked=choice.linked)
+            return await self._like(seed, options, named=choice.linked)
 
         return handle
 
@@ -130,10 +174,12 @@ class RequestHandlers:
             rec, options, about=seed, name=seed.title, remark=remark
         )
 
-    async def _catalogue_genre(self, track: Track, options: RequestOptions) -> Response:
+    async def _catalogue_genre(
+        self, track: Track, options: RequestOptions, *, linked: bool = True
+    ) -> Response:
         if not track.genre:
-            raise RequestDeclined("song_no_genre", song=track.title)
-        return Response(song_choice.genre(options.localizer, track))
+            raise RequestDeclined("song_no_genre" if linked else "track_no_genre", song=track.title)
+        return Response(song_choice.genre(options.localizer, track, linked=linked))
 
 
 def _no_music(

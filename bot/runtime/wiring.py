@@ -178,7 +178,10 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
     layouts = Layouts(
         recommender=recommender, draw=app.draw, excerpts=excerpts, nearest=nearest, own=own
     )
-    handlers = RequestHandlers(sources=app.sources, recommender=recommender, layouts=layouts)
+    named = NamedTracks(recommender)
+    handlers = RequestHandlers(
+        sources=app.sources, recommender=recommender, layouts=layouts, named=named
+    )
     starter = StarterPolicy(index=recommender.index, db=db, policy=settings.starter)
     options = OptionsResolver(
         guilds=app.guilds,
@@ -189,9 +192,7 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
         starter=starter,
         db=db,
     )
-    names = TrackNames(
-        named=NamedTracks(recommender), options=options, translations=app.translations
-    )
+    names = TrackNames(named=named, options=options, translations=app.translations)
     clips = ClipFinder(app.sources)
     reindexing = Reindexing(
         db=db,
@@ -225,6 +226,7 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             options=options,
             recovery=app.recovery,
             details=DetailsHandler(recommender=recommender, layouts=layouts),
+            names=names,
         ),
         Uploads(
             client=client,

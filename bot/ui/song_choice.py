@@ -30,6 +30,11 @@ from genrec.types import Track
 
 NONE_OF_THESE = "0"
 _NAME_CHARS = 80
+_MAX_SONGS = 24  # a select has 25 options, and one of them is none of these
+
+
+KINDS = ("recommend", "genre", "track", "track_genre")
+"""Commands about a link, and about a typed name."""
 
 
 class SongChoice(NamedTuple):
@@ -41,6 +46,16 @@ class SongChoice(NamedTuple):
     genre: str | None = None
     tempo: str | None = None
     key: str | None = None
+
+    @property
+    def command(self) -> str:
+        """The command that was used: recommend or genre."""
+        return "genre" if self.kind in ("genre", "track_genre") else "recommend"
+
+    @property
+    def linked(self) -> bool:
+        """Whether a link named the song, and not a typed name."""
+        return self.kind in ("recommend", "genre")
 
 
 def custom_id(
@@ -56,7 +71,7 @@ def song_choice(parts: Sequence[str]) -> SongChoice | None:
     """Return the parts of a list's custom id after "song"; None for a malformed one."""
     kind, user, count, genre, tempo, key = (*parts, "", "", "", "", "", "")[:6]
     numbers = user.isascii() and user.isdigit() and count.isascii() and count.isdigit()
-    if kind not in ("recommend", "genre") or not numbers or not 1 <= int(count) <= 10:
+    if kind not in KINDS or not numbers or not 1 <= int(count) <= 10:
         return None
     return SongChoice(kind, int(user), int(count), genre or None, tempo or None, key or None)
 
@@ -71,6 +86,21 @@ def choices(
     localizer: Localizer, tracks: Sequence[Track], *, site: str, name: SongName, custom_id: str
 ) -> ui.LayoutView:
     """Return the list of tracks with names similar to a linked song's."""
+    found = localizer("songs.found", site=site, song=escape(name_of(name), 2 * _NAME_CHARS))
+    return _list(localizer, tracks, found, custom_id)
+
+
+def typed_choices(
+    localizer: Localizer, tracks: Sequence[Track], *, typed: str, custom_id: str
+) -> ui.LayoutView:
+    """Return the list of tracks that fit a typed name."""
+    found = localizer("songs.typed", name=escape(typed, _NAME_CHARS))
+    return _list(localizer, tracks[:_MAX_SONGS], found, custom_id)
+
+
+def _list(
+    localizer: Localizer, tracks: Sequence[Track], found: str, custom_id: str
+) -> ui.LayoutView:
     options = [
         discord.SelectOption(
             label=clean(track.title, MAX_OPTION, otherwise=localizer("answer.untitled")),
@@ -82,7 +112,6 @@ def choices(
     none = clean(localizer("songs.none"), MAX_OPTION)
     options.append(discord.SelectOption(label=none, value=NONE_OF_THESE))
     placeholder = localizer("songs.placeholder")[:150]
-    found = localizer("songs.found", site=site, song=escape(name_of(name), 2 * _NAME_CHARS))
     return layout(
         QUIET,
         [
@@ -92,13 +121,13 @@ def choices(
     )
 
 
-def genre(localizer: Localizer, track: Track) -> ui.LayoutView:
-    """Return the response to /genre for a link: the genre of the catalogue's track."""
+def genre(localizer: Localizer, track: Track, *, linked: bool = True) -> ui.LayoutView:
+    """Return the response to /genre for a link or a name: the genre of the catalogue's track."""
     title, artist = track_names(localizer, track, _NAME_CHARS, _NAME_CHARS)
     lines = [
         f"## {genre_name(localizer, track.genre)}",
         small(f"**{title}** \u00b7 {artist}"),
-        small(localizer("songs.genre_by_name")),
+        small(localizer("songs.genre_by_name" if linked else "songs.genre_of_track")),
     ]
     more = button(f"more:{track.id}", localizer("button.more"))
     return layout(genre_colour(track.genre, unsure=False), [text("\n".join(lines)), row(more)])

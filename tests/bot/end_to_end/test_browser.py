@@ -19,6 +19,7 @@ pytestmark = pytest.mark.browser
 PICTURES = Path(__file__).resolve().parents[3] / "artefacts" / "page"
 WAIT_MS = 60_000
 ONE_LINE_PX = 30
+TYPED, NAMED = "jehtro long song", "Jethro Tull - Life Is A Long Song"
 SCREENS = {
     "desktop": {"viewport": {"width": 1180, "height": 1000}, "color_scheme": "dark"},
     "phone": {
@@ -83,6 +84,39 @@ async def test_upload_and_more_like_this_in_the_browser(
         second = page.locator(".message", has_text="Like ").last
         await expect(second.get_by_role("button", name="More like this").first).to_be_visible()
         await page.screenshot(path=str(PICTURES / f"genrec-{screen}-more.png"))
+        await browser.close()
+    assert failures == []
+    local.assert_clean()
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+async def test_song_is_named_from_the_list_while_typing(
+    local: LocalDiscord, chromium: Path, screen: str
+) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(chromium))
+        page = await (await browser.new_context(**SCREENS[screen])).new_page()
+        page.set_default_timeout(WAIT_MS)
+        failures: list[str] = []
+        page.on("pageerror", lambda error: failures.append(str(error)))
+        await page.goto(local.page_url)
+        await expect(page.locator("#status")).to_have_text("genrec is online", timeout=WAIT_MS)
+
+        await page.locator("#text").fill("/recommend")
+        await page.keyboard.press("Enter")
+        field = page.locator("[aria-controls='list-track']")
+        await field.fill(TYPED)
+        offered = page.get_by_role("option", name=NAMED)
+        await expect(offered.first).to_be_visible(timeout=WAIT_MS)
+        assert all(len(name) <= 100 for name in await page.get_by_role("option").all_inner_texts())
+        await page.screenshot(path=str(PICTURES / f"genrec-{screen}-typed-name.png"))
+        await offered.first.click()
+        await page.locator("#command").get_by_role("button", name="Send").click()
+        answer = page.locator(".message", has=page.locator(".container")).first
+        await expect(answer).to_contain_text(NAMED.partition(" - ")[2], timeout=WAIT_MS)
+        await expect(answer.locator("ol li")).to_have_count(5)
+        await page.screenshot(path=str(PICTURES / f"genrec-{screen}-named.png"))
         await browser.close()
     assert failures == []
     local.assert_clean()

@@ -61,7 +61,8 @@ def handlers(found: Any) -> RequestHandlers:
     sources: Any = SlowSources()
     none: Any = SimpleNamespace(offered=lambda _: False)
     layouts = Layouts(recommender=found, draw=lambda *_: None, excerpts=none)
-    return RequestHandlers(sources=sources, recommender=found, layouts=layouts)
+    named: Any = SimpleNamespace()
+    return RequestHandlers(sources=sources, recommender=found, layouts=layouts, named=named)
 
 
 def progress() -> Progress:
