@@ -269,7 +269,8 @@ class Recommendation:
         Options of the request that a track has to fit: ``genre``, ``tempo``, ``key``.
     left_out
         Rules for which tracks that are similar enough are missing, if there are too few:
-        ``artist`` (of a seed), ``per_artist``, ``shown``, ``unwanted``.
+        ``artist`` (of a seed), ``per_artist``, ``shown``, ``unwanted``. ``gone`` are tracks of an
+        earlier answer that are no longer in the catalogue.
     """
 
     model_id: str

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Literal
 
 import discord
 from discord import app_commands
@@ -29,7 +31,9 @@ from bot.jobs.runner import Handler, RequestRunner
 from bot.jobs.track_names import TrackNames
 from bot.sources import Attachment, CheckedSource, Sources
 from bot.ui import compact, messages
+from bot.ui.custom_ids import track_ids
 from bot.ui.song_choice import NONE_OF_THESE, song_choice
+from genrec.questions import Reach
 
 MakeHandler = Callable[[CheckedSource, RequestOptions], Handler]
 
@@ -37,6 +41,15 @@ _CLIP = "An audio or video file"
 _LINK_HELP = "A link to a track, instead of a file"
 _TRACK = "The name of a song in the catalogue, instead of a file"
 _PRIVATE = "Only you see the answer"
+ARTISTS = [
+    app_commands.Choice(name="new artists only", value="new_artists"),
+    app_commands.Choice(name="any artist", value="any_artist"),
+]
+REACH = [
+    app_commands.Choice(name="near: the most similar tracks", value="near"),
+    app_commands.Choice(name="balanced: similar tracks that differ", value="balanced"),
+    app_commands.Choice(name="adventurous: farther tracks", value="adventurous"),
+]
 
 
 class Recommend(commands.Cog):
@@ -87,7 +100,10 @@ class Recommend(commands.Cog):
         tempo="Only tracks of this tempo, such as 118-126",
         key="Only tracks in this key, or in compatible ones",
         private=_PRIVATE,
+        artists="Default: new artists only, without that of the clip",
+        reach="How far afield the tracks may be (default: the nearest)",
     )
+    @app_commands.choices(artists=ARTISTS, reach=REACH)
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def recommend(
@@ -101,12 +117,14 @@ class Recommend(commands.Cog):
         tempo: str | None = None,
         key: str | None = None,
         private: bool | None = None,
+        artists: Literal["new_artists", "any_artist"] = "new_artists",
+        reach: Reach = "near",
     ) -> None:
         """Handle /recommend: send the genre of a clip and similar tracks, or those of a track."""
         name = typed_name(clip, link, track)
         options = await self._options.resolve(
             interaction.user, interaction.guild_id, interaction.locale, count=count, genre=genre,
-            tempo=tempo, key=key,
+            tempo=tempo, key=key, any_artist=artists == "any_artist", reach=reach,
         )  # fmt: skip
         if name is not None:
             await self._typed(interaction, name, "recommend", options, private=private)
@@ -175,6 +193,8 @@ class Recommend(commands.Cog):
         options = await self._options.resolve(
             interaction.user, interaction.guild_id, interaction.locale
         )
+        shown = track_ids(parts[1]) if len(parts) > 1 else ()
+        options = replace(options, shown=frozenset(shown))
         # A private response has private follow-ups.
         hidden = bool(interaction.message and interaction.message.flags.ephemeral)
         private = await self._options.private(interaction.guild_id, True if hidden else None)
@@ -210,6 +230,8 @@ class Recommend(commands.Cog):
             genre=choice.genre,
             tempo=choice.tempo,
             key=choice.key,
+            any_artist=choice.any_artist,
+            reach=choice.reach,
         )
         if values[0] == NONE_OF_THESE:
             view = messages.decline(options.localizer, "song_none")

@@ -51,7 +51,7 @@ class DetailsHandler:
             raise RequestDeclined("answer_gone")
         tracks = await self._recommender.compare(analysis.embedding, ids, options.visible)
         rec = replace(self._recommender.genre(analysis), tracks=tracks, timings_ms={})
-        rec = await self._recommender.explain(rec, options.visible)
+        rec = await self._recommender.explain(_with_gone(rec, ids), options.visible)
         return await self._layouts.recommendation(rec, options, about=analysis, name=name)
 
     async def _of_track(
@@ -69,5 +69,10 @@ class DetailsHandler:
             tracks=await self._recommender.compare(embedding, ids, options.visible),
             description=await self._recommender.description(track_id),
         )
-        rec = await self._recommender.explain(rec, options.visible)
+        rec = await self._recommender.explain(_with_gone(rec, ids), options.visible)
         return await self._layouts.recommendation(rec, options, about=seeds[0], name=seeds[0].title)
+
+
+def _with_gone(rec: Recommendation, ids: tuple[int, ...]) -> Recommendation:
+    """Return a recommendation that says so if tracks of the compact response are gone."""
+    return replace(rec, left_out=("gone",)) if len(rec.tracks) < len(ids) else rec

@@ -24,6 +24,7 @@ from db.tags import match_label
 from db.tracks import STARTER
 from genrec.music_filter import HIGHEST_BPM, LOWEST_BPM, MusicWish, parse_tempo, read_tempo
 from genrec.names import fold
+from genrec.questions import Reach
 
 MAX_CHOICES = 25
 
@@ -73,6 +74,8 @@ class OptionsResolver:
         genre: str | None = None,
         tempo: str | None = None,
         key: str | None = None,
+        any_artist: bool = False,
+        reach: Reach = "near",
     ) -> RequestOptions:
         """Return the options of a request, with the guild's settings as defaults.
 
@@ -96,6 +99,8 @@ class OptionsResolver:
             scopes=scopes_of(guild_id),
             choose=partial(self._starter.choose, guild_id, settings.starter),
             left_out=partial(left_out, self._db, user.id, guild_id) if self._db else None,
+            new_artists=not any_artist,
+            reach=reach,
         )
 
     async def private(self, guild_id: int | None, chosen: bool | None) -> bool:

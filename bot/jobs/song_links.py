@@ -101,7 +101,13 @@ def _without_match(
     if watched or not found.match.similar:
         raise RequestDeclined("song_unknown", site=site, song=song_choice.name_of(shown))
     custom_id = song_choice.custom_id(
-        kind, progress.request.user_id, options.count, options.genre, options.music
+        kind,
+        progress.request.user_id,
+        options.count,
+        options.genre,
+        options.music,
+        any_artist=not options.new_artists,
+        reach=options.reach,
     )
     view = song_choice.choices(
         options.localizer, found.match.similar, site=site, name=shown, custom_id=custom_id

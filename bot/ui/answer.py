@@ -26,7 +26,7 @@ from bot.ui.components import (
     text,
     track_names,
 )
-from bot.ui.custom_ids import MAX_KEY
+from bot.ui.custom_ids import MAX_KEY, more_id
 from bot.ui.markdown import escape
 from bot.ui.reasons import GENRES_SHOWN, reason_text
 from bot.ui.track_links import SEARCH_LINKS, TrackLinks, title_link
@@ -77,8 +77,9 @@ def recommendation(
     items.append(text(heading))
     more = localizer("button.more")
     contents = _fitted(localizer, rec, seed, room, links)
+    shown = [neighbour.track.id for neighbour in rec.tracks]
     for neighbour, content in zip(rec.tracks, contents, strict=True):
-        accessory = button(f"more:{neighbour.track.id}", more)
+        accessory = button(more_id(neighbour.track.id, shown), more)
         items.append(ui.Section(ui.TextDisplay(content), accessory=accessory))
     items.append(rule())
     if footer:
@@ -239,15 +240,22 @@ def _heading(localizer: Localizer, rec: Recommendation, wanted: int) -> str:
 def shortage_note(localizer: Localizer, rec: Recommendation, wanted: int) -> str:
     """Return a sentence if there are fewer tracks than ``wanted``, else ""."""
     count = len(rec.tracks)
+    if not count and not wanted:  # Details of an answer without tracks, whose options are unknown
+        return localizer("answer.no_tracks")
+    why = ", ".join(localizer(f"answer.left_out.{rule}") for rule in rec.left_out)
     # The recommender's note contains more, but in English only.
     note = escape(rec.note, 300) if rec.note and localizer.english else ""
     named = ", ".join(localizer(f"answer.filters.{name}") for name in rec.filters)
     if count == 0:
         fallback = localizer("answer.nothing_fits", filters=named) if named else ""
+        if why:
+            fallback = localizer("answer.nothing_left", why=why)
         return note or fallback or localizer("answer.nothing_alike")
     if count >= wanted:
         return ""
     few = localizer("answer.few_fit", count=count, filters=named) if named else ""
+    if why:
+        few = localizer("answer.few_left", count=count, why=why)
     return small(note or few or localizer("answer.fewer", count=count))
 
 

@@ -65,6 +65,18 @@ def response_key(track_ids: Sequence[int]) -> str:
     return key
 
 
+def more_id(track_id: int, shown: Sequence[int]) -> str:
+    """Return the custom id of More like this, with the tracks that its message shows.
+
+    Track ids that do not fit are cut.
+    """
+    head, ids = f"more:{track_id}", [other for other in shown if other != track_id]
+    key = response_key(ids)
+    while ids and len(head) + 1 + len(key) > MAX_ID:
+        key = key.rpartition(".")[0]
+    return f"{head}:{key}" if ids else head
+
+
 def track_ids(key: str) -> tuple[int, ...]:
     """Return the track ids of a key; none for a malformed one."""
     if not _KEY.fullmatch(key):

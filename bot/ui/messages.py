@@ -11,12 +11,14 @@ Functions take a ``Localizer`` first. They escape names and other untrusted text
 Custom ids, all of at most 100 characters:
 
 =============================  ===================================================================
-``more:TRACK_ID``              More like this, one per track
+``more:TRACK_ID:KEY``          More like this, one per track; KEY names the other tracks of the
+                               message, and is absent without any
 ``details:SOURCE:KEY``         full layout of a compact response; SOURCE is "c" and the start of the
                                clip's digest, or "t" and a track id
 ``thumb:up:KEY``               thumbs up, ``thumb:down:KEY`` down
 ``song:KIND:USER:COUNT:GENRE`` string select of songs that a link may name; KIND is "recommend" or
-                               "genre", USER may choose, GENRE may be empty
+                               "genre", USER may choose, GENRE may be empty; tempo, key, "any" for
+                               any artist and the reach follow
 ``listen:KEY``                 send excerpts of the tracks of a response
 ``export:KEY``                 offer the formats for a list of the tracks of a response
 ``export:KEY:FORMAT``          send the list in a format

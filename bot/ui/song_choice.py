@@ -26,6 +26,7 @@ from bot.ui.markdown import clean, escape
 from genrec.music_filter import ANY_WISH, MusicWish, tempo_text
 from genrec.names import artist_key
 from genrec.page_titles import SongName
+from genrec.questions import REACHES, Reach
 from genrec.types import Track
 
 NONE_OF_THESE = "0"
@@ -46,6 +47,8 @@ class SongChoice(NamedTuple):
     genre: str | None = None
     tempo: str | None = None
     key: str | None = None
+    any_artist: bool = False
+    reach: Reach = "near"
 
     @property
     def command(self) -> str:
@@ -59,21 +62,31 @@ class SongChoice(NamedTuple):
 
 
 def custom_id(
-    kind: str, user_id: int, count: int, genre: str | None, music: MusicWish = ANY_WISH
+    kind: str,
+    user_id: int,
+    count: int,
+    genre: str | None,
+    music: MusicWish = ANY_WISH,
+    *,
+    any_artist: bool = False,
+    reach: Reach = "near",
 ) -> str:
     """Return the custom id of a list of songs, with the options of the request as texts."""
     tempo = "" if music.tempo is None else tempo_text(music.tempo)
     key = "" if music.key is None else key_value(music.key)
-    return f"song:{kind}:{user_id}:{count}:{genre or ''}:{tempo}:{key}"
+    options = (genre or "", tempo, key, "any" if any_artist else "", reach[:1])
+    return f"song:{kind}:{user_id}:{count}:{':'.join(options)}"
 
 
 def song_choice(parts: Sequence[str]) -> SongChoice | None:
     """Return the parts of a list's custom id after "song"; None for a malformed one."""
-    kind, user, count, genre, tempo, key = (*parts, "", "", "", "", "", "")[:6]
+    kind, user, count, genre, tempo, key, artists, far = (*parts, *[""] * 8)[:8]
     numbers = user.isascii() and user.isdigit() and count.isascii() and count.isdigit()
     if kind not in KINDS or not numbers or not 1 <= int(count) <= 10:
         return None
-    return SongChoice(kind, int(user), int(count), genre or None, tempo or None, key or None)
+    reach = next((each for each in REACHES if far and each.startswith(far)), REACHES[0])
+    music = (genre or None, tempo or None, key or None)
+    return SongChoice(kind, int(user), int(count), *music, artists == "any", reach)
 
 
 def name_of(name: SongName) -> str:

@@ -206,9 +206,7 @@ async def test_more_like_a_removed_track_is_declined(world: World) -> None:
     answer = await wait_response(used)
     answer = await details(world, answer)
     button = buttons(answer)[0]["custom_id"]
-    await world.app.resources.recommender.catalogue.remove(
-        "starter", [int(button.partition(":")[2])]
-    )
+    await world.app.resources.recommender.catalogue.remove("starter", [int(button.split(":")[1])])
     pressed = await world.you.press(answer, button)
     text = await pressed.wait_until(lambda m: "no longer" in visible_text(m))
     assert text

@@ -95,7 +95,7 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
             make = messages.decline if part == "refusals" else messages.notice
             untrusted = (
                 "title", "artist", "genre", "id", "server", "old_title", "old_artist", "model",
-                "song", "name",
+                "song", "name", "near",
             )  # fmt: skip
             values = dict.fromkeys(untrusted, name)
             values |= {"channel": messages.Markup("#music"), "permissions": "Attach Files"}
@@ -196,7 +196,7 @@ def test_unknown_recording_is_not_named():
 def test_recommendation_has_buttons_picture_and_colour():
     view = response()
     assert custom_ids(view) == [
-        *(f"more:{i}" for i in range(1, 6)),
+        *(f"more:{i}:{'.'.join(str(k) for k in range(1, 6) if k != i)}" for i in range(1, 6)),
         *("thumb:up:abc", "thumb:down:abc", "export:abc"),
     ]
     assert [b.get("label") for b in components(view, BUTTON)][:5] == ["More like this"] * 5
