@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,10 @@ from genrec.files import atomic_write, remove_leftovers
 _VERSION = 1
 _MAX_FILES = 16  # the oldest are removed
 _MAX_TRACKS = 10_000_000
+_DAMAGED = (
+    OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, MemoryError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 _HASH_FACTOR = 0x9E3779B1  # odd (Knuth 1998, multiplicative hashing)
 
 
@@ -78,14 +83,14 @@ def write_map(path: Path, stored: StoredMap, model_id: str, scopes: Collection[s
 def read_map(path: Path, model_id: str, scopes: Collection[str]) -> StoredMap | None:
     """Return the places in a file; None if it is absent, damaged or of other scopes."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             if int(file["version"]) != _VERSION or str(file["key"]) != _key(model_id, scopes):
                 return None
             stored = StoredMap(
                 file["ids"], file["positions"], file["checksums"], file["laid_out"],
                 int(file["size"]),
             )  # fmt: skip
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except _DAMAGED:
         return None
     return stored if _is_sound(stored) else None
 
