@@ -18,11 +18,13 @@ from bot.client.checks import as_source, one_source, operator_ids, require_manag
 from bot.client.responders import InteractionResponder, MakeFile, acknowledge, respond
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
+from bot.jobs.last_answers import LastAnswers
 from bot.jobs.library_import import import_handler
-from bot.jobs.map_answers import MapAnswers
+from bot.jobs.map_answers import MapAnswers, dotted
 from bot.jobs.options import OptionsResolver, scopes_of
 from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.runner import Handler, Progress, RequestRunner, Response
+from bot.jobs.track_names import TrackNames
 from bot.recommender import Recommender
 from bot.sources import CheckedSource, Sources
 from bot.ui import duplicate_groups, messages, pages
@@ -63,11 +65,15 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         recovery: ReplyRecovery,
         options: OptionsResolver,
         maps: MapAnswers,
+        names: TrackNames,
+        last: LastAnswers,
         root: Path | None,
     ) -> None:
         self._root = root
         self._options = options
         self._maps = maps
+        self._names = names
+        self._last = last
         self._runner = runner
         self._sources = sources
         self._recommender = recommender
@@ -282,6 +288,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
     @app_commands.describe(
         scope="This server's tracks, or all that answers may name",
         colour="What the colours stand for",
+        track="A track to mark; start typing its title or artist",
     )
     @app_commands.choices(
         scope=[
@@ -298,6 +305,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         interaction: discord.Interaction,
         scope: Literal["server", "all"] | None = None,
         colour: Literal["genre", "artist"] = "genre",
+        track: str | None = None,
     ) -> None:
         """Handle /library map: send a picture and a page; of all tracks if the guild has few."""
         guild_id = _require_guild(interaction)
@@ -307,10 +315,13 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         server = scope == "server" or (scope is None and counts.get(own, 0) >= MIN_TRACKS)
 
         async def handle(progress: Progress) -> Response:
+            named = [await self._names.resolve(track, scopes_of(guild_id))] if track else []
             return await self._maps.respond(
                 progress,
                 localizer,
                 scopes=(own,) if server else scopes_of(guild_id),
+                marked=dotted(named),
+                last=self._last.get((interaction.user.id, guild_id)),
                 heading=localizer("map.title" if server else "map.title_all"),
                 colour=colour,
                 links=options.links,
@@ -318,6 +329,13 @@ class Library(commands.GroupCog, name="library", description="This server's trac
 
         responder = InteractionResponder(interaction, private=True)
         await self._runner.run(responder, "library map", handle)
+
+    @show_map.autocomplete("track")
+    async def complete_marked(
+        self, interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        """Return the tracks that the user may see whose names fit the typed text."""
+        return await self._names.choices(interaction, typed)
 
     @app_commands.command(description="Download the list of this server's tracks")
     @app_commands.describe(format="File format")

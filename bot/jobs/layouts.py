@@ -10,6 +10,7 @@ from functools import partial
 from bot.client.responders import MakeFile
 from bot.i18n import Localizer
 from bot.jobs.excerpts import Excerpts
+from bot.jobs.last_answers import Asker, LastAnswer, LastAnswers
 from bot.jobs.nearest_track import NearestTrack
 from bot.jobs.runner import Response
 from bot.own_genre_cache import OwnGenreCache
@@ -57,6 +58,7 @@ class RequestOptions:
     shown: frozenset[int] = NO_IDS
     without_tracks: frozenset[int] = NO_IDS
     without_artists: frozenset[str] = NO_ARTISTS
+    asker: Asker | None = None
 
     @property
     def rules(self) -> Rules:
@@ -114,7 +116,9 @@ class Layouts:
         excerpts: Excerpts,
         nearest: NearestTrack | None = None,
         own: OwnGenreCache | None = None,
+        last: LastAnswers | None = None,
     ) -> None:
+        self._last = last
         self._recommender = recommender
         self._excerpts = excerpts
         self._own = own
@@ -130,6 +134,10 @@ class Layouts:
         ``name`` and ``sha256`` are those of the clip. ``remark`` is a line below the track.
         """
         seed = about if isinstance(about, Track) else None
+        if self._last is not None and options.asker is not None and rec.tracks:
+            place = about if isinstance(about, Track) else about.embedding
+            kept = LastAnswer(place, tuple(neighbour.track for neighbour in rec.tracks))
+            self._last.put(options.asker, kept)
         links = TrackLinks(
             options.links,
             await self._recommender.catalogue.details(_shown(rec)),

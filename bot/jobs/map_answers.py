@@ -10,6 +10,7 @@ import discord
 
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer
+from bot.jobs.last_answers import LastAnswer
 from bot.jobs.runner import Progress, Response
 from bot.library_map import LibraryMap, LibraryMaps
 from bot.recommender import Recommender
@@ -48,8 +49,11 @@ class MapAnswers:
         colour: Colouring,
         links: LinkChoice,
         marked: Sequence[tuple[str, Track]] = (),
+        last: LastAnswer | None = None,
     ) -> Response:
         """Return the map of the scopes; ``marked`` are tracks that stand out, with their signs.
+
+        Without them the seed and the tracks of the ``last`` answer are marked.
 
         Raises
         ------
@@ -65,6 +69,8 @@ class MapAnswers:
         )
         shown = await asyncio.to_thread(map_tracks, localizer, found, tracks, colour)
         marks = places_of(found, marked)
+        if not marks and last is not None:
+            marks = places_of_answer(found, last)
         alt = map_alt(localizer, shown, marks)
         details = await load_details(self._recommender.catalogue.db, found.ids.tolist())
         drawn = drawn_marks(shown, marks)
@@ -117,6 +123,23 @@ def places_of(found: LibraryMap, marked: Sequence[tuple[str, Track]]) -> list[Ma
         x, y = found.positions[row].tolist()
         marks.append(MarkedTrack(x, y, sign, track))
     return marks
+
+
+def places_of_answer(found: LibraryMap, last: LastAnswer) -> list[MarkedTrack]:
+    """Return the seed of an answer and those of its numbered tracks that are on the map.
+
+    A clip, which is no track, is placed among its nearest tracks.
+    """
+    on_map = set(found.ids.tolist())
+    numbered = [
+        (str(number), track)
+        for number, track in enumerate(last.tracks, start=1)
+        if track.id in on_map
+    ]
+    if isinstance(last.seed, Track):
+        return places_of(found, [(DOT, last.seed)] * (last.seed.id in on_map) + numbered)
+    x, y = found.place_of(last.seed)
+    return [MarkedTrack(x, y, DOT), *places_of(found, numbered)]
 
 
 def dotted(tracks: Sequence[Track]) -> list[tuple[str, Track]]:

@@ -97,6 +97,7 @@ class OptionsResolver:
             links=self._links.of_guild(settings.link_site, settings.link_template),
             compact=guild_id is not None and is_compact(settings, self._compact),
             scopes=scopes_of(guild_id),
+            asker=(user.id, guild_id),
             choose=partial(self._starter.choose, guild_id, settings.starter),
             left_out=partial(left_out, self._db, user.id, guild_id) if self._db else None,
             new_artists=not any_artist,

@@ -36,6 +36,7 @@ from bot.jobs.excerpts import Excerpts
 from bot.jobs.full_answer import DetailsHandler
 from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.handlers import RequestHandlers
+from bot.jobs.last_answers import LastAnswers
 from bot.jobs.layouts import DrawPicture, Layouts
 from bot.jobs.lost_permissions import LostPermissions
 from bot.jobs.map_answers import MapAnswers
@@ -174,10 +175,12 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
     own = OwnGenreCache(
         index=recommender.index, db=db, labels=preset.labels, dimension=preset.dimension
     )
+    last = LastAnswers()
     maps = LibraryMaps(index=recommender.index, database=db, model_id=preset.model_id)
     layouts = Layouts(
-        recommender=recommender, draw=app.draw, excerpts=excerpts, nearest=nearest, own=own
-    )
+        recommender=recommender, draw=app.draw, excerpts=excerpts, nearest=nearest, own=own,
+        last=last,
+    )  # fmt: skip
     named = NamedTracks(recommender)
     handlers = RequestHandlers(
         sources=app.sources, recommender=recommender, layouts=layouts, named=named
@@ -247,6 +250,8 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             recovery=app.recovery,
             options=options,
             maps=MapAnswers(maps=maps, recommender=recommender),
+            names=names,
+            last=last,
             root=settings.path_root,
         ),
         Listen(

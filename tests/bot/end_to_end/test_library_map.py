@@ -13,7 +13,7 @@ from PIL import Image
 
 from bot.local_discord import visible_text
 from db.generations import NewTrack
-from tests.bot.end_to_end.conftest import World, wait_text
+from tests.bot.end_to_end.conftest import World, clip, wait_response, wait_text
 from tests.bot.end_to_end.fakes import unit
 
 SLOW_S = 60.0  # the process that lays out the map imports scikit-learn
@@ -102,4 +102,33 @@ async def test_map_is_in_the_language_of_the_person(world: World) -> None:
     assert "Karte aller Titel" in visible_text(message)
     shown = content(attached(world, message)["map.html"])
     assert (shown["lang"], shown["texts"]["search"]) == ("de", "Suche")
+    world.discord.assert_clean()
+
+
+async def test_map_marks_a_named_track(world: World) -> None:
+    choices = await world.you.autocomplete("library map", "track", "song 7")
+    assert choices[0]["name"] == "Artist 7 - Song 7"
+    message = await mapped(world, track=choices[0]["value"])
+    assert "Marked: • **Song 7** · Artist 7" in visible_text(message)
+    (mark,) = content(attached(world, message)["map.html"])["marks"]
+    assert mark["text"] == "•"
+    world.discord.assert_clean()
+
+
+async def test_map_of_other_tracks_refuses_to_mark_one(world: World) -> None:
+    await add_tracks(world, f"guild:{world.discord.guild.id}", 12)
+    used = await world.you.slash("library map", {"track": "Song 7", "scope": "server"})
+    assert "isn't among the tracks of this map" in await wait_text(used, "Song 7", SLOW_S)
+
+
+async def test_map_marks_the_clip_and_the_tracks_of_the_last_answer(world: World) -> None:
+    await wait_response(await world.you.slash("recommend", {"clip": clip(), "count": 3}))
+    message = await mapped(world)
+    assert "Marked: • your clip, 1 **Song" in visible_text(message)
+    marks = content(attached(world, message)["map.html"])["marks"]
+    assert [mark["text"] for mark in marks] == ["•", "1", "2", "3"]
+    ana = world.discord.person("ana", permissions=1 << 5 | 0x80000C00)
+    used = await ana.slash("library map")
+    other = await used.wait_until(lambda m: bool(m["attachments"]), SLOW_S)
+    assert "Marked" not in visible_text(other)
     world.discord.assert_clean()
