@@ -39,9 +39,12 @@ from genrec.types import MAX_ANALYZED_S
 
 PREFIX = "GENREC_"
 # Variables that are removed from the environment once they are read.
-_TOKEN_VARIABLES = (f"{PREFIX}DISCORD_TOKEN", f"{PREFIX}HTTP_API_TOKEN")
+_TOKEN_VARIABLES = tuple(
+    f"{PREFIX}{name}"
+    for name in ("DISCORD_TOKEN", "HTTP_API_TOKEN", "SUBSONIC_PASSWORD", "SUBSONIC_API_KEY")
+)
 # Each may also be in the file of NAME_file.
-SECRETS = ("discord_token", "link_proxy", "http_api_token")
+SECRETS = ("discord_token", "link_proxy", "http_api_token", "subsonic_password", "subsonic_api_key")
 LOOPBACK = IPv4Address("127.0.0.1")
 LEAST_TOKEN_CHARS = 16
 _SCOPE = re.compile(r"starter|library|guild:[1-9][0-9]{0,19}")
@@ -291,6 +294,34 @@ class Settings(BaseSettings):
         le=100_000,
         description="Requests a minute that the HTTP interface accepts from one address.",
     )
+    subsonic_user: str = Field(
+        "genrec",
+        min_length=1,
+        max_length=100,
+        description="User name of music players at the OpenSubsonic interface, see"
+        " docs/opensubsonic.md.",
+    )
+    subsonic_password: SecretStr | None = Field(
+        None,
+        description=f"Password of that user, of at least {LEAST_TOKEN_CHARS} characters; with it or"
+        " the API key, the HTTP interface also serves OpenSubsonic.",
+    )
+    subsonic_password_file: Path | None = Field(
+        None, description="File with that password, in place of GENREC_SUBSONIC_PASSWORD."
+    )
+    subsonic_api_key: SecretStr | None = Field(
+        None,
+        description=f"API key of music players, of at least {LEAST_TOKEN_CHARS} characters; better"
+        " than the password, where a player supports it.",
+    )
+    subsonic_api_key_file: Path | None = Field(
+        None, description="File with that key, in place of GENREC_SUBSONIC_API_KEY."
+    )
+    subsonic_starter: bool = Field(
+        False,
+        description="Whether music players also see the starter catalogue, whose songs have no"
+        " files.",
+    )
     local_discord_host: IPvAnyAddress = Field(
         LOOPBACK,
         description="Address on which the local Discord listens: a loopback address, or `0.0.0.0`"
@@ -332,7 +363,8 @@ class Settings(BaseSettings):
     @field_validator(
         "discord_token", "discord_token_file", "link_proxy_file", "library", "development_server",
         "ytdlp_dir", "js_runtime", "cookies_file", "path_root", "http_api_token",
-        "http_api_token_file",
+        "http_api_token_file", "subsonic_password", "subsonic_password_file", "subsonic_api_key",
+        "subsonic_api_key_file",
         mode="before",
     )  # fmt: skip
     @classmethod
@@ -369,7 +401,7 @@ class Settings(BaseSettings):
     def _absolute(cls, value: Path | None) -> Path | None:
         return None if value is None else value.expanduser().resolve()
 
-    @field_validator("http_api_token")
+    @field_validator("http_api_token", "subsonic_password", "subsonic_api_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
@@ -405,7 +437,7 @@ class Settings(BaseSettings):
     @property
     def api_token(self) -> str | None:
         """The token of the HTTP interface in plain text."""
-        return self.http_api_token.get_secret_value() if self.http_api_token else None
+        return plain(self.http_api_token) or None
 
     @property
     def token(self) -> str | None:
@@ -415,7 +447,8 @@ class Settings(BaseSettings):
     @property
     def secrets(self) -> list[str]:
         """The secrets that no log line may show: the tokens, and the password of the proxy."""
-        found = (self.token, self.api_token, _password(self.link_proxy))
+        subsonic = (plain(self.subsonic_password), plain(self.subsonic_api_key))
+        found = (self.token, self.api_token, _password(self.link_proxy), *subsonic)
         return [secret for secret in found if secret]
 
     @property
@@ -487,6 +520,11 @@ def remove_token_from_environment() -> None:
             index += 1
     for variable in names:
         del os.environ[variable]
+
+
+def plain(secret: SecretStr | None) -> str:
+    """Return a secret in plain text, "" if it is not set."""
+    return secret.get_secret_value() if secret else ""
 
 
 def _password(address: str) -> str | None:

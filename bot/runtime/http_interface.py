@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from aiohttp import web
 
-from bot.config import PREFIX, Settings, installed_version
+from bot.config import PREFIX, Settings, installed_version, plain
 from bot.errors import SettingsError
 from bot.http_api.gate import Gate, GateRules
 from bot.http_api.services import ApiServices
@@ -20,7 +20,11 @@ from bot.own_genre_cache import OwnGenreCache
 from bot.runtime.resources import Resources
 from bot.sources import Sources
 from bot.starter_policy import StarterPolicy
+from bot.subsonic.authentication import Credentials
+from bot.subsonic.library import SubsonicLibrary
+from bot.subsonic.routes import SubsonicRoutes
 from bot.ui.track_links import LinkChoice
+from db.tracks import LIBRARY, STARTER
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +48,7 @@ async def http_interface(
         return
     services = api_services(resources, sources=sources, alone=alone)
     gate = Gate(gate_rules(settings), metrics=metrics)
-    app = gate.application(parts(services, gate))
+    app = gate.application([*parts(services, gate), *subsonic_parts(resources, gate)])
     host, port = settings.http_api_host, settings.http_api_port
     async with AsyncExitStack() as stack:
         try:
@@ -57,12 +61,40 @@ async def http_interface(
                 f" ({error.strerror}): set {PREFIX}HTTP_API_PORT to another port."
             ) from error
         log.info("http interface: %s/v1", address)
+        if subsonic_credentials(settings):
+            log.info("opensubsonic: %s/rest", address)
         yield address
 
 
 def parts(services: ApiServices, gate: Gate) -> Sequence[tuple[str, web.Application]]:
     """Return the applications of the interface, each with its prefix."""
     return [("/v1", V1(services, version=installed_version()).application(gate))]
+
+
+def subsonic_parts(resources: Resources, gate: Gate) -> Sequence[tuple[str, web.Application]]:
+    """Return the application of OpenSubsonic with its prefix; none without password and key."""
+    settings = resources.settings
+    credentials = subsonic_credentials(settings)
+    if not credentials:
+        return []
+    library = SubsonicLibrary(
+        recommender=resources.recommender,
+        db=resources.db,
+        scopes=(LIBRARY, STARTER) if settings.subsonic_starter else (LIBRARY,),
+    )
+    routes = SubsonicRoutes(
+        library=library, credentials=credentials, gate=gate, version=installed_version()
+    )
+    return [("/rest", routes.application())]
+
+
+def subsonic_credentials(settings: Settings) -> Credentials:
+    """Return the credentials of music players from the settings."""
+    return Credentials(
+        user=settings.subsonic_user,
+        password=plain(settings.subsonic_password),
+        api_key=plain(settings.subsonic_api_key),
+    )
 
 
 def gate_rules(settings: Settings) -> GateRules:
