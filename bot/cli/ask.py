@@ -12,13 +12,14 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bot.cli.music_text import description_json, full_line, reason_json, tempo_and_key
+from bot.answer_json import NO_PLACES
+from bot.cli.music_text import full_line, tempo_and_key
 from bot.cli.recommended_list import places_of, write_list
 from bot.config import Settings, load_settings
 from bot.i18n import ENGLISH, Localizer, Translations
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 LONGEST_PLACE = 4096
 BAR = 24  # characters of a full probability bar
-NO_PLACES: Mapping[int, str] = {}
 
 
 def recommend(
@@ -81,45 +81,6 @@ def genre(source: str, *, preset: Path | None = None) -> Recommendation:
 def replace_database(settings: Settings, database: Path) -> Settings:
     """Return the settings with another database."""
     return settings.model_copy(update={"database": database})
-
-
-def as_json(
-    result: Recommendation, *, tracks: bool = True, places: Mapping[int, str] = NO_PLACES
-) -> dict[str, Any]:
-    """Return the JSON object of docs/cli.md; its keys are stable."""
-    found: dict[str, Any] = {
-        "model_id": result.model_id,
-        "music": result.music,
-        "music_probability": round(result.music_probability, 6),
-        "genre": result.genre,
-        "unsure": result.unsure,
-        "scores": {score.label: round(score.probability, 6) for score in result.scores},
-        "description": description_json(result.description),
-        "words": {score.label: round(score.probability, 6) for score in result.words},
-    }
-    if tracks:
-        known = result.known
-        found["known"] = known and {
-            "title": known.title,
-            "artist": known.artist if artist_key(known.artist) else "",
-            "genre": known.genre,
-            "source": known.source,
-        }
-        found["tracks"] = [
-            {
-                "title": neighbour.track.title,
-                "artist": neighbour.track.artist,
-                "genre": neighbour.track.genre,
-                "similarity": round(neighbour.similarity, 4),
-                "source": neighbour.track.source,
-                "link": places.get(neighbour.track.id, ""),
-                "scope": neighbour.track.scope,
-                "description": description_json(neighbour.description),
-                "reasons": [reason_json(each) for each in neighbour.reasons],
-            }
-            for neighbour in result.tracks
-        ]
-    return {**found, "note": result.note, "timings_ms": dict(result.timings_ms)}
 
 
 def as_text(result: Recommendation, places: Mapping[int, str] = NO_PLACES) -> str:

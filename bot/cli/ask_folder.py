@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot import answer_json
 from bot.cli import ask
 from bot.runtime.resources import Resources, open_recommender
 from bot.starter_policy import Policy
@@ -78,7 +79,7 @@ def as_json(answers: list[FileAnswer], *, tracks: bool) -> list[Mapping[str, Any
             reason = {"code": error.code, "message": str(error)} if error else None
             found.append({"file": str(answer.path), "error": reason})
         else:
-            body = ask.as_json(answer.result, tracks=tracks)
+            body = answer_json.as_json(answer.result, tracks=tracks)
             found.append({"file": str(answer.path), **body})
     return found
 

@@ -127,6 +127,7 @@ def recommend(
     as_json: AsJson = False,
 ) -> None:
     """Print a clip's genre and similar tracks of the catalogue, with their paths or links."""
+    from bot import answer_json
     from bot.cli import ask, ask_folder
     from bot.cli.music_text import wish
     from genrec.questions import Rules
@@ -149,13 +150,14 @@ def recommend(
         _print(found_all if as_json else ask_folder.as_text(answers), as_json=as_json)
         return
     result, places = ask.recommend(source, rules, starter=starter, preset=preset, output=output)
-    found = ask.as_json(result, places=places) if as_json else ask.as_text(result, places)
+    found = answer_json.as_json(result, places=places) if as_json else ask.as_text(result, places)
     _print(found, as_json=as_json)
 
 
 @app.command(rich_help_panel=ASK)
 def genre(source: Source, preset: PresetOption = None, as_json: AsJson = False) -> None:
     """Print a clip's genre."""
+    from bot import answer_json
     from bot.cli import ask, ask_folder
 
     if Path(source).is_dir():
@@ -165,7 +167,7 @@ def genre(source: Source, preset: PresetOption = None, as_json: AsJson = False) 
         return
     result = ask.genre(source, preset=preset)
     _print(
-        ask.as_json(result, tracks=False) if as_json else ask.as_text(result),
+        answer_json.as_json(result, tracks=False) if as_json else ask.as_text(result),
         as_json=as_json,
     )
 

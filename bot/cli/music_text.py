@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
-
-from genrec import agreement
 from genrec.errors import DataError
 from genrec.music_filter import MusicWish, parse_key, parse_tempo
 from genrec.musical_key import key_name
-from genrec.types import Agreement, MusicDescription
+from genrec.types import MusicDescription
 
 
 def wish(tempo: str | None, key: str | None) -> MusicWish:
@@ -32,28 +28,6 @@ def wish(tempo: str | None, key: str | None) -> MusicWish:
             f"--key {key!r} is no key: write one such as 'A minor', Am or 8A, or compatible."
         )
     return MusicWish(tempo=bpm, key=wanted)
-
-
-def description_json(description: MusicDescription | None) -> dict[str, Any] | None:
-    """Return a description with its key by name, and whether tempo and key are confident."""
-    if description is None:
-        return None
-    rounded: dict[str, Any] = {name: round(value, 4) for name, value in asdict(description).items()}
-    return rounded | {
-        "key": key_name(description.key),
-        "tempo_sure": description.sure_bpm is not None,
-        "key_sure": description.sure_key is not None,
-    }
-
-
-def reason_json(reason: Agreement) -> dict[str, Any]:
-    """Return a reason with its key by name."""
-    value = reason.value
-    if reason.kind in (agreement.KEY, agreement.MIXES) and isinstance(value, int):
-        value = key_name(value)
-    elif isinstance(value, float):
-        value = round(value, 2)
-    return {"kind": reason.kind, "rarity": round(reason.rarity, 4), "value": value}
 
 
 def tempo_and_key(description: MusicDescription | None) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from bot.http_api.worker_share import WorkerShare
+from bot.named_tracks import NamedTracks
 from bot.own_genre_cache import OwnGenreCache
 from bot.recommender import Recommender
 from bot.sources import Sources
@@ -22,6 +23,7 @@ class ApiServices:
     preset: Preset
     db: Database
     recommender: Recommender
+    named: NamedTracks
     sources: Sources
     starter: StarterPolicy
     own: OwnGenreCache

@@ -16,6 +16,7 @@ from bot.http_api.v1 import V1
 from bot.http_api.web_listener import base_address, listening
 from bot.http_api.worker_share import WorkerShare
 from bot.metrics import Metrics
+from bot.named_tracks import NamedTracks
 from bot.own_genre_cache import OwnGenreCache
 from bot.runtime.resources import Resources
 from bot.sources import Sources
@@ -115,6 +116,7 @@ def api_services(resources: Resources, *, sources: Sources, alone: bool) -> ApiS
         preset=preset,
         db=db,
         recommender=resources.recommender,
+        named=NamedTracks(resources.recommender),
         sources=sources,
         starter=StarterPolicy(index=index, db=db, policy=settings.starter),
         own=OwnGenreCache(index=index, db=db, labels=preset.labels, dimension=preset.dimension),

@@ -5,6 +5,7 @@ from bot.sources.fetch import CheckedSource, CheckedSources, Sources, fetch, fet
 from bot.sources.links import LinkKind, links_in
 from bot.sources.media import sound_by_name
 from bot.sources.policy import SourcePolicy
+from bot.sources.receiving import ClipReceiver
 from bot.sources.sites import SITES, Site
 from bot.sources.song_lookup import SongLookupError
 from bot.sources.song_metadata import PageSong
@@ -16,6 +17,7 @@ __all__ = [
     "Attachment",
     "CheckedSource",
     "CheckedSources",
+    "ClipReceiver",
     "LinkKind",
     "PageSong",
     "Site",

@@ -43,6 +43,10 @@ _HEADERS = {
 }
 _ICY = re.compile(r"icy-(?!metaint$)", re.IGNORECASE)
 
+_SLOW_SITE = (
+    "The site sends that file too slowly: less than {rate:.3g} KiB/s over {window:g} s. Try again"
+    " later, or upload the file."
+)
 _STATUS_MESSAGES = {
     401: "That link needs a sign-in, and genrec has no account there. Upload the file instead.",
     403: "The site does not allow genrec to fetch that link. Upload the file instead.",
@@ -210,7 +214,7 @@ async def _receive(
 ) -> Downloaded:
     _check_head(response, policy)
     await disk.reserve(response.content_length or 0, wait_s=policy.stall_s)
-    rate = _LeastRate(policy)
+    rate = LeastRate(policy)
     digest, size = hashlib.sha256(), 0
     path = folder / "clip"
     body = BodyCheck(policy) if sound_only else None
@@ -225,13 +229,14 @@ async def _receive(
             file.write(chunk)
             if body is not None:
                 await body.add(chunk)
-    suffix = await asyncio.to_thread(_file_suffix, path)
+    suffix = await asyncio.to_thread(file_suffix, path)
     if body is not None and not suffix:
         raise body.error()
     return Downloaded(path.rename(path.with_suffix(suffix)), digest.hexdigest(), response.url)
 
 
-def _file_suffix(path: Path) -> str:
+def file_suffix(path: Path) -> str:
+    """Return the suffix of a file by its first bytes; "" if it is no sound file."""
     with path.open("rb") as file:
         return suffix_of(file)
 
@@ -254,23 +259,27 @@ def _check_head(response: aiohttp.ClientResponse, policy: SourcePolicy) -> None:
         raise _too_large(policy)
 
 
-class _LeastRate:
+class LeastRate:
     """Refuses a body below the least rate in any window, so a fast beginning earns no slow rest."""
 
-    def __init__(self, policy: SourcePolicy) -> None:
-        self._policy = policy
+    def __init__(
+        self,
+        policy: SourcePolicy,
+        sentence: str = _SLOW_SITE,
+        error: type[GenrecError] = LinkRefused,
+    ) -> None:
+        self._policy, self._sentence, self._error = policy, sentence, error
         self._size, self._since = 0, time.monotonic()
 
     def check(self, size: int) -> None:
-        """Raise LinkRefused if the window is over and brought too few bytes of ``size``."""
+        """Raise the error if the window is over and brought too few bytes of ``size``."""
         elapsed_s = time.monotonic() - self._since
         if elapsed_s < self._policy.rate_window_s:
             return
         if size - self._size < self._policy.min_rate * elapsed_s:
-            raise LinkRefused(
-                "The site sends that file too slowly: less than"
-                f" {self._policy.min_rate / 1024:.3g} KiB/s over {self._policy.rate_window_s:g} s."
-                " Try again later, or upload the file."
+            policy = self._policy
+            raise self._error(
+                self._sentence.format(rate=policy.min_rate / 1024, window=policy.rate_window_s)
             )
         self._size, self._since = size, self._since + elapsed_s
 

@@ -21,6 +21,7 @@ from bot.sources.links import LinkKind, check_sound, link_kind
 from bot.sources.media import title_of
 from bot.sources.page import fetch_page
 from bot.sources.policy import SourcePolicy, check_url, site_of
+from bot.sources.receiving import ClipReceiver
 from bot.sources.resolver import DnsResolver, Resolve
 from bot.sources.song_lookup import SongLookupError, look_up
 from bot.sources.song_sites import expand_uris, song_link
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from bot.sources.sites import Site
     from bot.sources.song_metadata import PageSong
     from bot.sources.song_sites import SongLink
+
+
+_MOST_CLIPS = 5  # in the body of one request
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,32 @@ class Sources:
                     yield await self._link(checked.url, checked.site, folder, disk)
                 else:
                     yield await self._upload(attachment, checked.url, folder, disk)
+
+    @asynccontextmanager
+    async def receiving(self, size: int, *, owner: Hashable) -> AsyncIterator[ClipReceiver]:
+        """Receive the clips in the body of one request; they last as long as the ``async with``.
+
+        ``size`` is the length of the body, 0 if it is unknown. All clips of one ``owner`` may take
+        `receivable` bytes.
+        """
+        policy = self._policy
+        policy.check_kind(upload=True)
+        with self._disk.lease(owner, upload=True) as disk:
+            await disk.reserve(size, wait_s=policy.stall_s)
+            with clip_dir(policy.temp_root) as folder:
+                yield ClipReceiver(folder, disk, policy)
+
+    @property
+    def policy(self) -> SourcePolicy:
+        """The rules and limits of the sources."""
+        return self._policy
+
+    @property
+    def receivable(self) -> int:
+        """Largest body of one request in bytes: several clips, within the share of one owner."""
+        policy = self._policy
+        share = max(policy.max_disk_bytes // 2, policy.max_bytes)
+        return min(_MOST_CLIPS * policy.max_bytes, share)
 
     async def look_up(self, link: SongLink, *, owner: Hashable = None) -> PageSong:
         """Return the song of a link as its site names it; raise SongLookupError or Busy.

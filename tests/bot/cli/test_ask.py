@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bot.cli.ask import as_json, as_text
+from bot.answer_json import as_json
+from bot.cli.ask import as_text
 from bot.recommender import NO_MUSIC
 from genrec.types import Agreement, Recommendation
 from tests.bot.ui.visible import recommendation

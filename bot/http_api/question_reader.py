@@ -1,0 +1,206 @@
+"""Make the question of a request: seeds from clips, ids, names and links, and the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from bot.errors import RequestDeclined
+from bot.http_api.posted_clips import OWNER, PostedQuestion
+from bot.http_api.problems import HttpProblem
+from bot.http_api.question_bodies import MOST_SEEDS, RulesBody, SeedBody
+from bot.http_api.services import ApiServices
+from bot.jobs.track_names import declined
+from bot.sources import SongLink, SongLookupError
+from db.tags import match_label
+from genrec.errors import GenrecError, LinkRefused, UnsupportedSource
+from genrec.music_filter import MusicWish, parse_key, parse_tempo
+from genrec.names import artist_key
+from genrec.questions import Rules, Seed
+from genrec.types import Clip, Track
+
+GUILD = "guild:"
+
+
+@dataclass(frozen=True, slots=True)
+class VisibleScopes:
+    """Scopes that a request searches, and those searched if they hold no track that fits."""
+
+    scopes: tuple[str, ...]
+    fallback: tuple[str, ...] = ()
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every scope that the answer may name."""
+        return (*self.scopes, *self.fallback)
+
+
+class QuestionReader:
+    """Turns the body of a request into a question of `bot.recommender.Recommender`."""
+
+    def __init__(self, services: ApiServices) -> None:
+        self._services = services
+
+    async def scopes(
+        self, wanted: Collection[str] | None, *, may_be_empty: bool = False
+    ) -> VisibleScopes:
+        """Return the scopes of a request: those of the starter policy, or the wanted ones.
+
+        Raises
+        ------
+        HttpProblem
+            A wanted scope is not one of those that the interface may name, or all are empty.
+        """
+        allowed = self._services.scopes
+        if wanted is not None:
+            unknown = [scope for scope in wanted if scope not in allowed]
+            if unknown or not wanted:
+                named = f"names {unknown[0][:40]!r}" if unknown else "is empty"
+                raise HttpProblem(
+                    422, "wrong_value", f"scopes: {named}; choose from {', '.join(allowed)}."
+                )
+            found = VisibleScopes(tuple(dict.fromkeys(wanted)))
+        else:
+            choice = await self._services.starter.choose(None)
+            guilds = tuple(scope for scope in allowed if scope.startswith(GUILD))
+            found = VisibleScopes(
+                (*(scope for scope in choice.scopes if scope in allowed), *guilds),
+                tuple(scope for scope in choice.fallback if scope in allowed),
+            )
+        if not may_be_empty and self._services.recommender.is_empty(found.all):
+            raise HttpProblem(
+                422, "no_tracks", "There are no tracks in these scopes: index a music folder first."
+            )
+        return found
+
+    async def seeds(
+        self,
+        posted: PostedQuestion,
+        given: Collection[SeedBody],
+        visible: VisibleScopes,
+        *,
+        least: int = 1,
+        most: int = MOST_SEEDS,
+    ) -> tuple[Seed, ...]:
+        """Return the seeds of a request, clips first; raise HttpProblem for a wrong number."""
+        count = len(posted.clips) + len(given)
+        if not least <= count <= most:
+            wanted = f"{most}" if least == most else f"{least} to {most}"
+            raise HttpProblem(
+                422,
+                "wrong_value",
+                f"seeds: {count} are given; expected {wanted}: clips, tracks, names or links.",
+            )
+        liked = [*(liked for _, liked in posted.clips), *(seed.liked for seed in given)]
+        if not any(liked):
+            raise HttpProblem(422, "wrong_value", "seeds: none is liked; like one or more.")
+        found = [await self._of_clip(clip, liked=liked) for clip, liked in posted.clips]
+        found += [await self._of_body(seed, visible) for seed in given]
+        return tuple(found)
+
+    def rules(self, body: RulesBody, visible: VisibleScopes) -> Rules:
+        """Return the rules of a request; raise HttpProblem for a genre, tempo or key unknown."""
+        return Rules(
+            count=body.count,
+            genre=self._genre(body.genre),
+            music=music_wish(body.tempo, body.key),
+            scopes=visible.scopes,
+            fallback=visible.fallback,
+            per_artist=body.per_artist,
+            new_artists=body.new_artists,
+            reach=body.reach,
+            shown=frozenset(body.shown),
+            without_tracks=frozenset(body.without_tracks),
+            without_artists=frozenset(map(artist_key, body.without_artists)),
+        )
+
+    async def track(self, track_id: int, visible: VisibleScopes) -> Track:
+        """Return a track that the request may see; raise HttpProblem (404) for any other."""
+        found = await self._services.recommender.tracks([track_id], visible.all)
+        if not found:
+            raise HttpProblem(
+                404, "no_track", f"There is no track {track_id}: GET /v1/tracks lists them."
+            )
+        return found[0]
+
+    async def named(self, text: str, visible: VisibleScopes) -> Track:
+        """Return the track that a name means; raise RequestDeclined with the nearest names."""
+        match = await self._services.named.match(text, visible.all)
+        if match.track is None:
+            raise declined(text, match)
+        return match.track
+
+    def _genre(self, genre: str | None) -> str | None:
+        labels = self._services.preset.labels
+        label = match_label(genre, labels) if genre is not None else None
+        if label == "":
+            raise HttpProblem(
+                422,
+                "wrong_value",
+                f"genre: there is no {genre!r}; choose from {', '.join(labels)}.",
+            )
+        return label
+
+    async def _of_clip(self, clip: Clip, *, liked: bool) -> Seed:
+        services = self._services
+        async with services.share.turn():
+            analysis = await services.recommender.analyze(clip)
+        return services.recommender.clip_seed(analysis, clip, liked=liked)
+
+    async def _of_body(self, seed: SeedBody, visible: VisibleScopes) -> Seed:
+        if seed.url is not None:
+            return await self._of_link(seed.url, visible, liked=seed.liked)
+        if seed.track is not None:
+            track = await self.track(seed.track, visible)
+        else:
+            track = await self.named(seed.name or "", visible)
+        return await self._services.recommender.track_seed(track, liked=seed.liked)
+
+    async def _of_link(self, url: str, visible: VisibleScopes, *, liked: bool) -> Seed:
+        """Return the seed of a link: its sound, or else the track of its song's name."""
+        sources = self._services.sources
+        checked = sources.check(url, lookup=True)
+        refusal = checked.no_sound
+        if refusal is None:
+            try:
+                async with sources.fetch(checked, owner=OWNER) as clip:
+                    return await self._of_clip(clip, liked=liked)
+            except (LinkRefused, UnsupportedSource) as error:
+                refusal = error
+        if checked.song is None:
+            raise refusal
+        track = await self._of_song(checked.song, visible, refusal)
+        return await self._services.recommender.track_seed(track, liked=liked)
+
+    async def _of_song(self, link: SongLink, visible: VisibleScopes, refusal: GenrecError) -> Track:
+        services = self._services
+        try:
+            song = await services.sources.look_up(link, owner=OWNER)
+        except SongLookupError as error:
+            sentence = str(RequestDeclined(f"song_{error.reason}", site=error.site.title))
+            raise LinkRefused(sentence) from refusal
+        match = await services.recommender.find_song(song.names, visible.all)
+        if match.sure is None:
+            shown = " - ".join(part for part in (song.shown.artist, song.shown.title) if part)
+            raise LinkRefused(
+                f"The link gives genrec no sound, and the catalogue does not have {shown[:100]!r}."
+                " Send a clip instead."
+            )
+        return match.sure
+
+
+def music_wish(tempo: str | None, key: str | None) -> MusicWish:
+    """Return the wish for tempo and key; raise HttpProblem (422) for one that cannot be read."""
+    bpm = None if tempo is None else parse_tempo(tempo)
+    if tempo is not None and bpm is None:
+        raise HttpProblem(
+            422,
+            "wrong_value",
+            f"tempo: {tempo!r} is no tempo; write beats a minute of 20..400, such as 118-126.",
+        )
+    wanted = None if key is None else parse_key(key)
+    if key is not None and wanted is None:
+        raise HttpProblem(
+            422, "wrong_value", f"key: {key!r} is no key; write 'A minor', Am, 8A or compatible."
+        )
+    return MusicWish(tempo=bpm, key=wanted)
