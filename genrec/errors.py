@@ -58,6 +58,12 @@ class SameSong(InputRefused):
     code = "same_song"
 
 
+class SongUnknown(InputRefused):
+    """A typed name fits no track of the catalogue, or several songs."""
+
+    code = "song_unknown"
+
+
 class ClipTooShort(InputRefused):
     """The clip is shorter than the minimum length."""
 

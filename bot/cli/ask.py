@@ -186,11 +186,7 @@ async def _recommend(
                 result = await recommend_linked(opened.recommender, clip, rules)
             else:
                 result = await recommend_clip(opened, clip, rules, own_genres_of(opened))
-            catalogue = opened.recommender.catalogue
-            tracks = [neighbour.track for neighbour in result.tracks]
-            places = await places_of(catalogue, settings, tracks)
-            if output is not None and tracks:
-                await write_list(output, catalogue, opened.preset.model_id, settings, tracks)
+            places = await recommended_places(opened, settings, result, output)
             return timed(result, start, opening), places
 
 
@@ -208,6 +204,18 @@ async def _genre(settings: Settings, source: str) -> Recommendation:
             else:
                 result = await genre_of_clip(opened, clip, own_genres_of(opened))
             return timed(result, start, opening)
+
+
+async def recommended_places(
+    opened: Resources, settings: Settings, result: Recommendation, output: Path | None
+) -> dict[int, str]:
+    """Return path or link of each track, and write the tracks to ``output`` if it is given."""
+    catalogue = opened.recommender.catalogue
+    tracks = [neighbour.track for neighbour in result.tracks]
+    places = await places_of(catalogue, settings, tracks)
+    if output is not None and tracks:
+        await write_list(output, catalogue, opened.preset.model_id, settings, tracks)
+    return places
 
 
 async def recommend_clip(

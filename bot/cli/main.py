@@ -51,11 +51,17 @@ app = typer.Typer(
 )
 
 Source = Annotated[
-    str,
+    str | None,
     typer.Argument(
         help="A sound file or a link to one, or a folder. A preset of pictures takes PNG or JPEG"
         " files.",
         metavar="FILE|URL|FOLDER",
+    ),
+]
+TrackName = Annotated[
+    str | None,
+    typer.Option(
+        "--track", metavar="NAME", help="A song of the catalogue by its name, instead of a file."
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -90,9 +96,22 @@ def options(
             typer.echo(warning, err=True)
 
 
+def _file_of(source: str | None) -> str:
+    """Return the argument of a command that needs one."""
+    if source is None:
+        raise typer.BadParameter("name a file or a link, or a song with --track NAME")
+    return source
+
+
+def _without_file(source: str | None) -> None:
+    if source is not None:
+        raise typer.BadParameter("name a file or a link, or a song with --track NAME, not both")
+
+
 @app.command(rich_help_panel=ASK)
 def recommend(
-    source: Source,
+    source: Source = None,
+    track: TrackName = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=50, help="Most tracks.")] = 5,
     genre: Annotated[str | None, typer.Option(help="Only tracks of this genre.")] = None,
     tempo: Annotated[
@@ -142,6 +161,19 @@ def recommend(
         new_artists=not any_artist,
         reach=reach,
     )
+    if track is not None:
+        from bot.cli import named_song
+
+        _without_file(source)
+        result, places = named_song.recommend_named(
+            track, rules, starter=starter, preset=preset, output=output
+        )
+        found = (
+            answer_json.as_json(result, places=places) if as_json else ask.as_text(result, places)
+        )
+        _print(found, as_json=as_json)
+        return
+    source = _file_of(source)
     if Path(source).is_dir():
         if output is not None:
             raise DataError("--output is for one clip: name a file, not a folder.")
@@ -155,11 +187,25 @@ def recommend(
 
 
 @app.command(rich_help_panel=ASK)
-def genre(source: Source, preset: PresetOption = None, as_json: AsJson = False) -> None:
-    """Print a clip's genre."""
+def genre(
+    source: Source = None,
+    track: TrackName = None,
+    preset: PresetOption = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the genre of a clip, or that of a song of the catalogue."""
     from bot import answer_json
     from bot.cli import ask, ask_folder
 
+    if track is not None:
+        from bot.cli import named_song
+
+        _without_file(source)
+        named = named_song.genre_named(track, preset=preset)
+        found_genre = answer_json.as_json(named, tracks=False) if as_json else ask.as_text(named)
+        _print(found_genre, as_json=as_json)
+        return
+    source = _file_of(source)
     if Path(source).is_dir():
         answers = ask_folder.genres(Path(source), preset=preset)
         found = ask_folder.as_json(answers, tracks=False)
