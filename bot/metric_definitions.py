@@ -66,6 +66,13 @@ METRICS = (
             status="HTTP status, or `disconnected` if the client left first"),
     _metric("genrec_http_seconds", "histogram", "Seconds from a request to the HTTP interface to"
             " its answer", HTTP_S, route="as above"),
+    _metric("genrec_track_votes_total", "counter", "Votes for single tracks of an answer",
+            rank="place of the track in the answer: `1` to `10`, or `more`",
+            verdict="`up` or `down`"),
+    _metric("genrec_track_vote_reasons_total", "counter", "Votes for single tracks of an answer,"
+            " once for each reason that the answer gave for the track",
+            reason="kind of the reason, such as `genre`, `tempo` or `bright`; `none` without one",
+            verdict="`up` or `down`"),
     _metric("genrec_clips_total", "counter", "Clips and files that a worker took",
             result="`analyzed`, `refused`, `crashed` or `timed_out`"),
     _metric("genrec_clips_waiting", "gauge", "Clips that wait for a worker"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import prometheus_client
@@ -24,6 +24,7 @@ from bot.metric_definitions import BY_NAME, MetricDefinition
 Read = Callable[[], float | Mapping[str, float]]
 """Returns a value, or the values by label of a metric with one label."""
 
+MAX_RANK = 10  # of a label
 _UNANSWERED = ("interrupted", "lost")
 
 
@@ -55,6 +56,8 @@ class Metrics:
         self._acknowledged = self._histogram("genrec_acknowledge_seconds")
         self._answered = self._histogram("genrec_answer_seconds")
         self._votes = self._counter("genrec_votes_total")
+        self._track_votes = self._counter("genrec_track_votes_total")
+        self._track_reasons = self._counter("genrec_track_vote_reasons_total")
         self._repeated = self._counter("genrec_repeated_events_total")
         self._connections = self._counter("genrec_gateway_connections_total")
         self._http_requests = self._counter("genrec_http_requests_total")
@@ -109,6 +112,13 @@ class Metrics:
         """Count and time a request to the HTTP interface."""
         self._http_requests.labels(route, status).inc()
         self._http_seconds.labels(route).observe(seconds)
+
+    def track_vote(self, verdict: str, rank: int, reasons: Sequence[str]) -> None:
+        """Count a vote for one track, by its rank and by each kind of its reasons."""
+        shown = str(rank) if rank <= MAX_RANK else "more"
+        self._track_votes.labels(shown, verdict).inc()
+        for kind in reasons or ("none",):
+            self._track_reasons.labels(kind, verdict).inc()
 
     def repeated_event(self) -> None:
         """Count an event that Discord sent twice."""

@@ -1,4 +1,4 @@
-"""Cog of /about, /help and the thumbs under a response."""
+"""Cog of /about and /help."""
 
 from __future__ import annotations
 
@@ -9,21 +9,18 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
-from bot.client.buttons import OnPress
 from bot.client.checks import operator_ids
 from bot.client.responders import respond
-from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
 from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.recovery import ReplyRecovery
-from bot.metrics import Metrics
 from bot.starter_policy import StarterPolicy
-from bot.ui import messages, pages
+from bot.ui import pages
 from bot.ui.invites import Invites, invites
 from bot.ui.messages import Limits
 from bot.ui.pages import AboutFacts
 from db.connection import Database
-from db.feedback import Vote, count_votes, vote
+from db.feedback import Acceptance, acceptance, count_votes
 from db.tracks import LIBRARY, STARTER, Catalogue, guild_scope
 from genrec.preset import Preset
 
@@ -39,7 +36,7 @@ class BotInfo:
 
 
 class About(commands.Cog):
-    """The /about and /help commands and the thumbs."""
+    """The /about and /help commands."""
 
     def __init__(
         self,
@@ -52,7 +49,6 @@ class About(commands.Cog):
         translations: Translations,
         recovery: ReplyRecovery,
         limits: Limits,
-        metrics: Metrics,
         info: BotInfo,
     ) -> None:
         self._db = db
@@ -63,9 +59,7 @@ class About(commands.Cog):
         self._translations = translations
         self._recovery = recovery
         self._limits = limits
-        self._metrics = metrics
         self._info = info
-        self.buttons: Mapping[str, OnPress] = {"thumb": self.thumb}
 
     @app_commands.command(description="Show the model, its accuracy, the library and the queue")
     @app_commands.allowed_installs(guilds=True, users=True)
@@ -81,6 +75,10 @@ class About(commands.Cog):
         model_id = self._preset.model_id
         counted = (await self._catalogue.stats(model_id)).by_scope
         thumbs = await count_votes(self._db, model_id=model_id)
+        # Like the invite addresses, for admins and the operator.
+        accepted = Acceptance()
+        if shown is not None:
+            accepted = await acceptance(self._db, model_id=model_id)
         accuracy, tested = measured(self._preset.metrics())
         policy = (await self._guilds.settings(guild_id)).starter
         choice = await self._starter.choose(guild_id, policy)
@@ -98,6 +96,7 @@ class About(commands.Cog):
             tested=tested,
             thumbs_up=thumbs.up,
             thumbs_down=thumbs.down,
+            accepted=accepted,
             support_url=self._info.support_url,
             invites=shown,
         )
@@ -117,26 +116,6 @@ class About(commands.Cog):
             invites=_invites_for(interaction),
         )
         await respond(interaction, page)
-
-    async def thumb(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:
-        """Handle a thumb: store the vote, or delete it if the same one was stored before."""
-        if interaction.message is None or parts[0] not in ("up", "down"):
-            raise RequestDeclined("answer_gone")
-        async with self._recovery.deferred(interaction):
-            stands = await vote(
-                self._db,
-                Vote(
-                    message_id=interaction.message.id,
-                    user_id=interaction.user.id,
-                    guild_id=interaction.guild_id,
-                    model_id=self._preset.model_id,
-                    verdict=1 if parts[0] == "up" else -1,
-                ),
-            )
-            self._metrics.vote(parts[0] if stands else "withdrawn")
-            key = f"thumb_{parts[0]}" if stands else "thumb_removed"
-            localizer = Localizer(self._translations, interaction.locale)
-            await respond(interaction, messages.notice(localizer, key))
 
 
 def _invites_for(interaction: discord.Interaction) -> Invites | None:

@@ -26,6 +26,7 @@ from bot.cogs.recommend import Recommend
 from bot.cogs.reindex import Reindex
 from bot.cogs.settings import ServerSettings
 from bot.cogs.uploads import Uploads
+from bot.cogs.votes import Votes
 from bot.cogs.welcome import Welcome
 from bot.config import Settings, installed_version
 from bot.i18n import Translations
@@ -49,6 +50,7 @@ from bot.jobs.reindex import Reindexing
 from bot.jobs.runner import RequestRunner
 from bot.jobs.teaching import Teacher
 from bot.jobs.track_names import TrackNames
+from bot.jobs.track_votes import TrackVotes
 from bot.library_map import LibraryMaps
 from bot.metrics import Metrics
 from bot.named_tracks import NamedTracks
@@ -196,6 +198,7 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
         db=db,
     )
     names = TrackNames(named=named, options=options, translations=app.translations)
+    lists = NotAgainLists(db)
     clips = ClipFinder(app.sources)
     reindexing = Reindexing(
         db=db,
@@ -303,11 +306,15 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             translations=app.translations,
             recovery=app.recovery,
             limits=app.limits,
-            metrics=app.metrics,
             info=info,
         ),
+        Votes(
+            votes=TrackVotes(db=db, recommender=recommender, lists=lists, metrics=app.metrics),
+            translations=app.translations,
+            recovery=app.recovery,
+        ),
         NotAgainCog(
-            lists=NotAgainLists(db),
+            lists=lists,
             names=names,
             options=options,
             translations=app.translations,

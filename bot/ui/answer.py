@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 
 import discord
@@ -30,6 +31,7 @@ from bot.ui.custom_ids import MAX_KEY, more_id
 from bot.ui.markdown import escape
 from bot.ui.reasons import GENRES_SHOWN, reason_text
 from bot.ui.track_links import SEARCH_LINKS, TrackLinks, title_link
+from bot.ui.vote_ids import reason_codes, thumb_id
 from genrec.names import artist_key
 from genrec.types import Neighbour, Recommendation, Track
 
@@ -84,7 +86,13 @@ def recommendation(
     items.append(rule())
     if footer:
         items.append(text(footer))
-    items.append(row(*answer_buttons(localizer, key, export=bool(rec.tracks), listen=links.listen)))
+    items.append(
+        row(
+            *answer_buttons(
+                localizer, key, export=bool(rec.tracks), listen=links.listen, tracks=rec.tracks
+            )
+        )
+    )
     return layout(colour, items)
 
 
@@ -267,14 +275,23 @@ def _footer(localizer: Localizer, rec: Recommendation) -> str:
 
 
 def answer_buttons(
-    localizer: Localizer, key: str, *, export: bool = False, listen: bool = False
+    localizer: Localizer,
+    key: str,
+    *,
+    export: bool = False,
+    listen: bool = False,
+    tracks: Sequence[Neighbour] = (),
 ) -> list[Item]:
-    """Return the thumbs of a response, with Listen and Export where they are wanted."""
+    """Return the thumbs of a response, with Listen and Export where they are wanted.
+
+    The thumbs keep the reasons of the ``tracks``, for the votes.
+    """
     if not 0 < len(key) <= MAX_KEY:
         raise ValueError(f"key {key!r} has {len(key)} characters: expected 1 to {MAX_KEY}")
+    codes = reason_codes(tracks)
     buttons: list[Item] = [
-        button(f"thumb:up:{key}", emoji="👍"),
-        button(f"thumb:down:{key}", emoji="👎"),
+        button(thumb_id("up", key, codes), emoji="👍"),
+        button(thumb_id("down", key, codes), emoji="👎"),
     ]
     if listen:
         buttons.append(button(f"listen:{key}", localizer("button.listen")))

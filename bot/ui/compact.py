@@ -75,7 +75,7 @@ def recommendation(
     lines = [*above, *_track_lines(localizer, rec, room, links), *below]
     items: list[Item] = [ui.TextDisplay(head, id=HEAD_ID), text("\n".join(lines))]
     details = button(details_id(source, key), localizer("button.details"))
-    buttons = answer.answer_buttons(localizer, key)
+    buttons = answer.answer_buttons(localizer, key, tracks=rec.tracks)
     if links.listen:  # without its label, so that a phone shows one row
         buttons.append(button(f"listen:{key}", emoji="🎧"))
     return layout(colour, [*items, row(details, *buttons)])

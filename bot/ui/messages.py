@@ -15,7 +15,12 @@ Custom ids, all of at most 100 characters:
                                message, and is absent without any
 ``details:SOURCE:KEY``         full layout of a compact response; SOURCE is "c" and the start of the
                                clip's digest, or "t" and a track id
-``thumb:up:KEY``               thumbs up, ``thumb:down:KEY`` down
+``thumb:up:KEY:REASONS``       thumbs up, ``thumb:down:KEY:REASONS`` down; REASONS are those of the
+                               tracks, see `bot.ui.vote_ids`, and may be missing
+``rate:up:MESSAGE``            string select of the good tracks of a response, ``rate:down:MESSAGE``
+                               of the bad ones; MESSAGE is the id of the response
+``unwanted:me:MESSAGE``        string select of songs and artists for the user's not-again list,
+                               ``unwanted:server:MESSAGE`` for the server's
 ``song:KIND:USER:COUNT:GENRE`` string select of songs that a link may name; KIND is "recommend" or
                                "genre", USER may choose, GENRE may be empty; tempo, key, "any" for
                                any artist and the reach follow

@@ -13,6 +13,7 @@ import discord
 from discord import ui
 
 from bot.i18n import Localizer
+from bot.ui.acceptance import acceptance_lines
 from bot.ui.components import (
     CAREFUL,
     MAX_OPTION,
@@ -32,6 +33,7 @@ from bot.ui.invites import Invites
 from bot.ui.markdown import clean, escape, web_address
 from bot.ui.messages import Limits
 from bot.ui.track_links import SITES
+from db.feedback import Acceptance
 from genrec.audio.kinds import format_names
 from genrec.types import Track
 
@@ -67,7 +69,8 @@ MAX_LACKING = 10
 class AboutFacts:
     """Facts for /about; ``accuracy`` is a share of ``tested`` tracks, None if not measured.
 
-    ``invites`` are None for users who are neither an admin nor the operator.
+    ``invites`` are None, and ``accepted`` has no votes, for users who are neither an admin nor the
+    operator.
     ``library`` and ``starter`` count the operator's tracks and those of the starter catalogue, and
     ``starter_used`` is whether every answer may have some of the latter.
     """
@@ -82,6 +85,7 @@ class AboutFacts:
     server: int | None = None
     thumbs_up: int = 0
     thumbs_down: int = 0
+    accepted: Acceptance = field(default_factory=Acceptance)
     source_url: str = ""
     support_url: str = ""
     invites: Invites | None = None
@@ -203,7 +207,7 @@ def about(localizer: Localizer, facts: AboutFacts) -> ui.LayoutView:
         lines.append(localizer("about.server", count=facts.server))
     lines.append(_starter(localizer, facts))
     lines.append(localizer("about.queue", waiting=facts.waiting, workers=facts.workers))
-    lines.append(_votes(localizer, facts))
+    lines += [_votes(localizer, facts), *acceptance_lines(localizer, facts.accepted)]
     links = (("about.source", facts.source_url), ("help.report", facts.support_url))
     shown = [localizer(key, url=web_address(url)) for key, url in links if web_address(url)]
     if shown:

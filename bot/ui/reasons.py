@@ -45,7 +45,13 @@ def reason_text(
 
 def agreement_text(localizer: Localizer, found: Agreement) -> str:
     """Return one agreement in the user's language, such as "same tempo" or "both bright"."""
-    return localizer(_KEYS.get(found.kind, f"reason.{found.kind}"))
+    return kind_text(localizer, found.kind)
+
+
+def kind_text(localizer: Localizer, kind: str) -> str:
+    """Return a kind of agreement in the user's language; the kind itself if it has no text."""
+    key = _KEYS.get(kind, f"reason.{kind}")
+    return localizer(key) if localizer.has(key) else kind
 
 
 def _genre_key(label: str, rec: Recommendation, seed: Track | None) -> str:
