@@ -229,7 +229,9 @@ SHARED_MODULE_NAMES = {
     "library": "cogs/ and cli/ modules are named after their command",
     "not_again": "cogs/not_again.py is the command /notagain; db/not_again.py stores the lists",
     "metrics": "Prometheus metrics of the bot, and accuracy metrics of a model",
+    "mix": "cogs/mix.py is named after its command, question_figures/mix.py after its figure",
     "privacy": "cogs/privacy.py is named after its command; db/privacy.py deletes the rows",
+    "radio": "cogs/radio.py is named after its command; genrec/radio.py is its method",
     "reindex": "cogs/reindex.py is named after its command; bot/jobs/reindex.py runs it",
     "settings": "cogs/settings.py is named after its command; training has settings too",
 }

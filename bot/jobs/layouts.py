@@ -18,6 +18,7 @@ from bot.recommender import Recommender
 from bot.starter_policy import ScopeChoice
 from bot.ui import answer, compact, picture_text
 from bot.ui.custom_ids import DetailsSource, response_key
+from bot.ui.mix_layouts import MixHead
 from bot.ui.spectrogram_image import Picture
 from bot.ui.track_links import DEFAULT_LINKS, LinkChoice, TrackLinks
 from db.not_again import LeftOut
@@ -138,11 +139,7 @@ class Layouts:
             place = about if isinstance(about, Track) else about.embedding
             kept = LastAnswer(place, tuple(neighbour.track for neighbour in rec.tracks))
             self._last.put(options.asker, kept)
-        links = TrackLinks(
-            options.links,
-            await self._recommender.catalogue.details(_shown(rec)),
-            self._excerpts.offered(neighbour.track for neighbour in rec.tracks),
-        )
+        links = await self._links(_shown(rec), [n.track for n in rec.tracks], options)
         if not isinstance(about, Track):
             rec = await self._with_words(rec, about, options)
         if options.compact:
@@ -159,6 +156,31 @@ class Layouts:
             count=options.count, analyzed_s=analyzed_s, seed=seed, links=links, remark=remark,
         )  # fmt: skip
         return Response(full(picture=alt), files, without_files=full)
+
+    async def mix(self, rec: Recommendation, options: RequestOptions, head: MixHead) -> Response:
+        """Return the response with tracks for several seeds; it has no picture and no Details."""
+        links = await self.links([neighbour.track for neighbour in rec.tracks], options)
+        key, count = response_key(_ids(rec)), options.count
+        if options.compact:
+            view = compact.recommendation(
+                options.localizer, rec, source=None, key=key, name="", count=count, links=links,
+                seed=head,
+            )  # fmt: skip
+        else:
+            view = answer.recommendation(
+                options.localizer, rec, key=key, name="", count=count, links=links, seed=head
+            )
+        return Response(view)
+
+    async def links(self, tracks: Sequence[Track], options: RequestOptions) -> TrackLinks:
+        """Return the addresses of tracks, and whether a Listen button is offered for them."""
+        return await self._links([track.id for track in tracks], tracks, options)
+
+    async def _links(
+        self, ids: Sequence[int], tracks: Sequence[Track], options: RequestOptions
+    ) -> TrackLinks:
+        details = await self._recommender.catalogue.details(ids)
+        return TrackLinks(options.links, details, self._excerpts.offered(tracks))
 
     async def genre(
         self, rec: Recommendation, options: RequestOptions, *, about: Analysis, name: str

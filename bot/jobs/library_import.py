@@ -41,7 +41,7 @@ def import_handler(
 
     async def handle(progress: Progress) -> Response:
         async with sources.fetch(source, owner=guild_id) as file:
-            text = await asyncio.to_thread(_text, file.path)
+            text = await asyncio.to_thread(read_text, file.path)
         progress.now("comparing")
         before = await catalogue.count(preset.model_id, scope)
         try:
@@ -76,7 +76,7 @@ def import_handler(
     return handle
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
     """Return the text of a file that is not larger than an export on Discord."""
     with path.open("rb") as file:
         data = file.read(MAX_BYTES + 1)

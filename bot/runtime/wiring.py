@@ -19,11 +19,14 @@ from bot.cogs.exports import Exports
 from bot.cogs.genres import Genres
 from bot.cogs.library import Library
 from bot.cogs.listen import Listen
+from bot.cogs.mix import Mix
 from bot.cogs.not_again import NotAgainCog
 from bot.cogs.permission_watch import PermissionWatch
 from bot.cogs.privacy import Privacy
+from bot.cogs.radio import Radio
 from bot.cogs.recommend import Recommend
 from bot.cogs.reindex import Reindex
+from bot.cogs.seed_options import SeedServices
 from bot.cogs.settings import ServerSettings
 from bot.cogs.uploads import Uploads
 from bot.cogs.votes import Votes
@@ -32,6 +35,7 @@ from bot.config import Settings, installed_version
 from bot.i18n import Translations
 from bot.i18n.command_translator import CommandTranslator
 from bot.jobs.admission import Admission, RequestLimits
+from bot.jobs.asked_seeds import SeedFinder
 from bot.jobs.departed_guilds import forget_departed_guilds
 from bot.jobs.excerpts import Excerpts
 from bot.jobs.full_answer import DetailsHandler
@@ -42,6 +46,8 @@ from bot.jobs.layouts import DrawPicture, Layouts
 from bot.jobs.lost_permissions import LostPermissions
 from bot.jobs.map_answers import MapAnswers
 from bot.jobs.message_clips import ClipFinder
+from bot.jobs.mix_baskets import MixBaskets
+from bot.jobs.mix_handlers import MixHandlers
 from bot.jobs.nearest_track import NearestTrack
 from bot.jobs.not_again_lists import NotAgainLists
 from bot.jobs.options import OptionsResolver
@@ -200,6 +206,21 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
     names = TrackNames(named=named, options=options, translations=app.translations)
     lists = NotAgainLists(db)
     clips = ClipFinder(app.sources)
+    seeds = SeedServices(
+        runner=app.runner,
+        sources=app.sources,
+        handlers=MixHandlers(
+            finder=SeedFinder(sources=app.sources, recommender=recommender, names=names),
+            recommender=recommender,
+            layouts=layouts,
+            errors=app.errors,
+            root=settings.path_root,
+        ),
+        options=options,
+        names=names,
+        baskets=MixBaskets(),
+        translations=app.translations,
+    )
     reindexing = Reindexing(
         db=db,
         pool=pool,
@@ -234,6 +255,8 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             details=DetailsHandler(recommender=recommender, layouts=layouts),
             names=names,
         ),
+        Mix(services=seeds, clips=clips),
+        Radio(services=seeds),
         Uploads(
             client=client,
             runner=app.runner,

@@ -29,6 +29,7 @@ from bot.ui.components import (
 )
 from bot.ui.custom_ids import MAX_KEY, more_id
 from bot.ui.markdown import escape
+from bot.ui.mix_layouts import MixHead
 from bot.ui.reasons import GENRES_SHOWN, reason_text
 from bot.ui.track_links import SEARCH_LINKS, TrackLinks, title_link
 from bot.ui.vote_ids import reason_codes, thumb_id
@@ -51,24 +52,27 @@ def recommendation(
     count: int,
     analyzed_s: float | None = None,
     picture: str = "",
-    seed: Track | None = None,
+    seed: Track | MixHead | None = None,
     links: TrackLinks = SEARCH_LINKS,
     remark: str = "",
 ) -> ui.LayoutView:
-    """Return the full response to /recommend or, with ``seed``, to More like this.
+    """Return the full response to /recommend or, with ``seed``, to More like this or /mix.
 
     ``key`` names the tracks in the custom ids. ``name`` is the clip's title or file name,
     ``count`` the number of tracks requested, and ``picture`` the alt text of ``spectrogram.png``,
     "" if it is not sent. ``links`` has the addresses of the titles. ``remark`` is a line below the
     seed, in the user's language.
     """
-    if seed is None:
+    if isinstance(seed, MixHead):
+        head, colour = f"## {seed.heading}", genre_colour(rec.genre, unsure=False)
+    elif seed is None:
         head = genre_block(localizer, rec, name=name, analyzed_s=analyzed_s)
         colour = genre_colour(rec.genre, unsure=rec.unsure)
     else:
         head, colour = seed_block(localizer, seed), genre_colour(seed.genre, unsure=False)
         head += f"\n{small(remark)}" if remark else ""
-    head = _with_music(localizer, head, rec)
+    if not isinstance(seed, MixHead):
+        head = _with_music(localizer, head, rec)
     heading, footer = _heading(localizer, rec, count), _footer(localizer, rec)
     if rec.known is not None:
         heading = f"{known_line(localizer, rec.known, links)}\n{heading}"
@@ -178,7 +182,11 @@ def picture_file(png: bytes, alt: str) -> discord.File:
 
 
 def _fitted(
-    localizer: Localizer, rec: Recommendation, seed: Track | None, room: int, links: TrackLinks
+    localizer: Localizer,
+    rec: Recommendation,
+    seed: Track | MixHead | None,
+    room: int,
+    links: TrackLinks,
 ) -> list[str]:
     """Return the tracks' texts, with names and links shortened to fit into ``room`` characters."""
     details = [_detail(localizer, neighbour, rec, seed) for neighbour in rec.tracks]
@@ -194,13 +202,17 @@ def _fitted(
 
 
 def _detail(
-    localizer: Localizer, neighbour: Neighbour, rec: Recommendation, seed: Track | None
+    localizer: Localizer, neighbour: Neighbour, rec: Recommendation, seed: Track | MixHead | None
 ) -> str:
-    """Return a track's similarity and the reasons for it."""
+    """Return a track's similarity and the reasons for it; of a mix, also its nearest seed."""
     similarity = localizer("answer.similarity", number=localizer.number(neighbour.similarity, 2))
     label = neighbour.track.genre
     shown = genre_name(localizer, label) if label else ""
-    return f"{similarity} · {reason_text(localizer, neighbour, rec, seed, genre=shown)}"
+    track = seed if isinstance(seed, Track) else None
+    parts = [similarity, reason_text(localizer, neighbour, rec, track, genre=shown)]
+    if isinstance(seed, MixHead):
+        parts.append(seed.nearest.get(neighbour.track.id, ""))
+    return " · ".join(filter(None, parts))
 
 
 def _track_text(

@@ -26,6 +26,7 @@ from bot.ui.components import (
 )
 from bot.ui.custom_ids import DetailsSource, details_id
 from bot.ui.markdown import clean, cut, escape_width, linked, width
+from bot.ui.mix_layouts import MixHead
 from bot.ui.reasons import GENRES_SHOWN
 from bot.ui.track_links import SEARCH_LINKS, TrackLinks
 from genrec.types import Recommendation, Track
@@ -47,20 +48,22 @@ def recommendation(
     localizer: Localizer,
     rec: Recommendation,
     *,
-    source: DetailsSource,
+    source: DetailsSource | None,
     key: str,
     name: str,
     count: int,
-    seed: Track | None = None,
+    seed: Track | MixHead | None = None,
     links: TrackLinks = SEARCH_LINKS,
     remark: str = "",
 ) -> ui.LayoutView:
-    """Return the compact response to /recommend or, with ``seed``, to More like this.
+    """Return the compact response to /recommend or, with ``seed``, to More like this or /mix.
 
-    ``source`` is what the Details button needs to show the rest. The other parameters are those
-    of `bot.ui.answer.recommendation`.
+    ``source`` is what the Details button needs to show the rest; without it there is no button.
+    The other parameters are those of `bot.ui.answer.recommendation`.
     """
-    if seed is None:
+    if isinstance(seed, MixHead):
+        head, colour = f"## {seed.heading}", answer.genre_colour(rec.genre, unsure=False)
+    elif seed is None:
         head = _genre_lines(localizer, rec, name)
         colour = answer.genre_colour(rec.genre, unsure=rec.unsure)
     else:
@@ -74,11 +77,12 @@ def recommendation(
     room = MAX_CHARACTERS - len(head) - sum(len(line) + 1 for line in (*above, *below))
     lines = [*above, *_track_lines(localizer, rec, room, links), *below]
     items: list[Item] = [ui.TextDisplay(head, id=HEAD_ID), text("\n".join(lines))]
-    details = button(details_id(source, key), localizer("button.details"))
     buttons = answer.answer_buttons(localizer, key, tracks=rec.tracks)
+    if source is not None:
+        buttons.insert(0, button(details_id(source, key), localizer("button.details")))
     if links.listen:  # without its label, so that a phone shows one row
         buttons.append(button(f"listen:{key}", emoji="🎧"))
-    return layout(colour, [*items, row(details, *buttons)])
+    return layout(colour, [*items, row(*buttons)])
 
 
 def shown_name(message: discord.Message | None) -> str:

@@ -39,6 +39,8 @@ from genrec.types import Track
 
 EVERYONE = (
     "recommend",
+    "mix",
+    "radio",
     "genre",
     "notagain list",
     "about",

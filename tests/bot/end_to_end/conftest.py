@@ -23,6 +23,8 @@ OPENAPI = Path(__file__).resolve().parents[4] / "shared" / "discord" / "openapi.
 WAV = b"RIFF" + bytes(2000)
 COMMANDS = (
     "recommend",
+    "mix",
+    "radio",
     "genre",
     "genres",
     "library",

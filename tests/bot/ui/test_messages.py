@@ -5,18 +5,25 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bot.i18n import ENGLISH, LANGUAGES, Localizer, Translations
 from bot.local_discord.message_components import BUTTON, FILE, MEDIA_GALLERY, walk
 from bot.local_discord.message_limits import MAX_COMPONENTS
 from bot.local_discord.schema import Schema
-from bot.ui import answer, compact, messages
+from bot.radio_station import RadioList
+from bot.ui import answer, compact, messages, mix_layouts
 from bot.ui.components import GENRE_COLOURS, UNSURE
 from bot.ui.custom_ids import DetailsSource
+from bot.ui.markdown import escape
 from bot.ui.messages import STAGES, Limits, ReindexState
+from bot.ui.mix_layouts import BasketLine, MixHead
+from bot.ui.radio_pages import RadioPages, head_text, page
 from bot.ui.reasons import CLOSENESS
+from bot.ui.track_links import SEARCH_LINKS
 from genrec import errors
+from genrec.questions import Seed
 from genrec.types import GenreScore, Neighbour
 from tests.bot.ui.visible import (
     HOSTILE,
@@ -64,6 +71,25 @@ def genre(first: float = 0.8, locale="en-US", *, unsure=False, **options):
     return answer.genre(localizer(locale), rec, **{**defaults, **options})
 
 
+def seed_layouts(locale: str, rec, name: str, tracks):
+    """Yield the layouts of /mix and /radio."""
+    notes = dict.fromkeys(range(1, 6), escape(name, 30))
+    head = MixHead(escape(name, 50), notes)
+    yield response(rec, locale, seed=head, key=KEY, count=10)
+    yield compact.recommendation(
+        localizer(locale), rec, source=None, key=KEY, name="", count=10, seed=head
+    )
+    lines = [BasketLine(number, name, number % 2 == 0) for number in range(5)]
+    yield mix_layouts.basket(localizer(locale), lines, minutes=15)
+    yield mix_layouts.basket(localizer(locale), (), minutes=15)
+    seeds = [Seed(np.ones(1), title=name, liked=number < 4) for number in range(5)]
+    songs = RadioList(tuple(each.track for each in tracks), 30, 1, 4, "similar", fallback=True)
+    above = head_text(localizer(locale), songs, seeds, playlist=False)
+    pages = RadioPages.of(above, range(10**9, 10**9 + 100), "radio.jspf")
+    shown = [each.track for each in tracks]
+    yield page(localizer(locale), pages, 3, shown, SEARCH_LINKS)
+
+
 def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
     """Yield every layout of answer.py and messages.py once."""
     tracks = tuple(
@@ -80,9 +106,11 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
     clip = {"source": DetailsSource(sha256="ab" * 32), "key": "1.2.3", "name": name, "count": 10}
     rec = recommendation(tracks=tracks, known=known, unsure=True)
     yield compact.recommendation(localizer(locale), rec, **clip)
-    like = clip | {"source": DetailsSource(track_id=99)}
-    yield compact.recommendation(localizer(locale), rec, **like, seed=known)
+    yield compact.recommendation(
+        localizer(locale), rec, **clip | {"source": DetailsSource(track_id=99)}, seed=known
+    )
     yield compact.recommendation(localizer(locale), recommendation(0, scores=()), **clip)
+    yield from seed_layouts(locale, rec, name, tracks)
     for stage in STAGES:
         yield messages.progress(localizer(locale), stage, place=3)
     for code in error_classes():
@@ -95,7 +123,7 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
             make = messages.decline if part == "refusals" else messages.notice
             untrusted = (
                 "title", "artist", "genre", "id", "server", "old_title", "old_artist", "model",
-                "song", "name", "near",
+                "song", "name", "near", "menu",
             )  # fmt: skip
             values = dict.fromkeys(untrusted, name)
             values |= {"channel": messages.Markup("#music"), "permissions": "Attach Files"}
