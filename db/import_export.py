@@ -28,7 +28,7 @@ from db.vectors import pack_vector, unpack_fingerprint, unpack_vector
 from genrec.errors import CatalogueError, ClipTooLarge, InputRefused, ModelMismatch
 from genrec.fingerprint import BANDS
 
-_NEEDED = frozenset(COLUMNS) - {"scope", "tagged"} - set(DETAILS) - set(MUSIC)
+LIST_COLUMNS = frozenset(COLUMNS) - {"scope", "tagged"} - set(DETAILS) - set(MUSIC)
 _TEXTS = ("title", "artist", "genre", "label")
 _MAX_SOURCE = 4096
 # Rows of one list that only name a track: each is looked up in four ways.
@@ -243,7 +243,7 @@ def _location(source: str, root: Path | None, public_source: Callable[[str], str
 def _tracks(text: str, model_id: str, dimension: int, suffix: str) -> ReadList:
     """Return the tracks of a list, the rows that only name a track, and the rejected rows."""
     read = ReadList([], [], [])
-    for number, row in enumerate(read_rows(text, _NEEDED, suffix=suffix), start=1):
+    for number, row in enumerate(read_rows(text, LIST_COLUMNS, suffix=suffix), start=1):
         same_model = row.get("model_id") == model_id
         if "embedding" not in row or (row.get("playlist") and not same_model):
             read.listed.append((number, row))
