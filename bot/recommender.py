@@ -158,6 +158,7 @@ class Recommender:
             description=analysis.description,
             genre="" if unsure else best.label,
             analysis=analysis,
+            sha256=clip.sha256,
         )
 
     async def track_seed(self, track: Track, *, liked: bool = True) -> Seed:

@@ -42,6 +42,8 @@ class Seed:
         Label of the preset; empty if unknown or unsure.
     analysis
         The analysis of a clip; None for a track.
+    sha256
+        Hex digest of a clip's bytes, or its first digits; empty for a track.
     """
 
     embedding: NDArray[np.float32]
@@ -53,6 +55,7 @@ class Seed:
     description: MusicDescription | None = None
     genre: str = ""
     analysis: Analysis | None = None
+    sha256: str = ""
 
     @property
     def artists(self) -> frozenset[str]:

@@ -17,7 +17,7 @@ from bot.jobs.options import scopes_of
 from bot.jobs.recovery import ReplyRecovery
 from bot.recommender import Recommender
 from bot.ui import messages
-from bot.ui.custom_ids import response_key, track_ids
+from bot.ui.custom_ids import packed_key, track_ids
 from bot.ui.track_files import has_location, track_file
 from db.list_writers import FORMATS, Format
 from genrec.types import Track
@@ -61,7 +61,7 @@ class Exports(commands.Cog):
         """Return the formats; a playlist only for tracks that a player can open."""
         playable = any(has_location(track.source, self._root) for track in tracks)
         forms = [form for form in _OFFERED if playable or form != "m3u8"]
-        return messages.formats(localizer, response_key([t.id for t in tracks]), forms)
+        return messages.formats(localizer, packed_key([t.id for t in tracks]), forms)
 
     async def _send(
         self, interaction: discord.Interaction, tracks: Sequence[Track], form: Format

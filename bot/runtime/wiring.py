@@ -21,6 +21,7 @@ from bot.cogs.library import Library
 from bot.cogs.listen import Listen
 from bot.cogs.mix import Mix
 from bot.cogs.not_again import NotAgainCog
+from bot.cogs.path import Path
 from bot.cogs.permission_watch import PermissionWatch
 from bot.cogs.privacy import Privacy
 from bot.cogs.radio import Radio
@@ -57,6 +58,7 @@ from bot.jobs.runner import RequestRunner
 from bot.jobs.teaching import Teacher
 from bot.jobs.track_names import TrackNames
 from bot.jobs.track_votes import TrackVotes
+from bot.jobs.way_handlers import WayHandlers
 from bot.library_map import LibraryMaps
 from bot.metrics import Metrics
 from bot.named_tracks import NamedTracks
@@ -206,11 +208,12 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
     names = TrackNames(named=named, options=options, translations=app.translations)
     lists = NotAgainLists(db)
     clips = ClipFinder(app.sources)
+    finder = SeedFinder(sources=app.sources, recommender=recommender, names=names)
     seeds = SeedServices(
         runner=app.runner,
         sources=app.sources,
         handlers=MixHandlers(
-            finder=SeedFinder(sources=app.sources, recommender=recommender, names=names),
+            finder=finder,
             recommender=recommender,
             layouts=layouts,
             errors=app.errors,
@@ -257,6 +260,15 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
         ),
         Mix(services=seeds, clips=clips),
         Radio(services=seeds),
+        Path(
+            runner=app.runner,
+            sources=app.sources,
+            handlers=WayHandlers(
+                finder=finder, recommender=recommender, layouts=layouts, errors=app.errors
+            ),
+            options=options,
+            names=names,
+        ),
         Uploads(
             client=client,
             runner=app.runner,

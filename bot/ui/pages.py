@@ -40,6 +40,7 @@ from genrec.types import Track
 EVERYONE = (
     "recommend",
     "mix",
+    "path",
     "radio",
     "genre",
     "notagain list",

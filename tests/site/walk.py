@@ -23,8 +23,9 @@ from bot.local_discord import LocalDiscord
 
 WAIT_MS = 60_000
 GENRE = "Night Drive"
+PATH_ENDS = ("Bob Marley - Is This Love", "Iron Maiden - Flight of Icarus")
 STEPS = (
-    "welcome", "help", "recommend-form", "answer", "details", "uploads-form", "uploads-on",
+    "welcome", "help", "recommend-form", "answer", "details", "path", "uploads-form", "uploads-on",
     "upload-answered", "menu", "access-form", "settings-panel", "library-form", "library-added",
     "library-list", "library-export", "library-import", "library-duplicates", "genres-form",
     "genres-taught", "genres-list", "genre-own", "privacy",
@@ -77,7 +78,7 @@ class AdminWalk:
     async def steps(self) -> AsyncIterator[Shown]:
         """Do each step of the guide."""
         parts = (
-            self._join, self._ask, self._uploads, self._settings, self._library, self._genres,
+            self._join, self._ask, self._path, self._uploads, self._settings, self._library, self._genres,
             self._privacy,
         )  # fmt: skip
         for part in parts:
@@ -116,6 +117,17 @@ class AdminWalk:
         await self._with_picture(full)
         yield "details", full
         await self._dismiss()
+
+    async def _path(self) -> AsyncIterator[tuple[str, Page | Locator]]:
+        await self._open("path")
+        for option, song in zip(("start", "goal"), PATH_ENDS, strict=True):
+            await self._fill("path", option, song)
+        await self._send()
+        start, goal = (song.partition(" - ")[2] for song in PATH_ENDS)
+        answer = await self._answer(self.text("way.heading", start=start, goal=goal))
+        await self._with_tracks(answer)
+        await self._with_picture(answer)
+        yield "path", answer
 
     async def _uploads(self) -> AsyncIterator[tuple[str, Page | Locator]]:
         await self._open("settings uploads")

@@ -24,6 +24,7 @@ WAV = b"RIFF" + bytes(2000)
 COMMANDS = (
     "recommend",
     "mix",
+    "path",
     "radio",
     "genre",
     "genres",
