@@ -78,8 +78,8 @@ class AdminWalk:
     async def steps(self) -> AsyncIterator[Shown]:
         """Do each step of the guide."""
         parts = (
-            self._join, self._ask, self._path, self._uploads, self._settings, self._library, self._genres,
-            self._privacy,
+            self._join, self._ask, self._path, self._uploads, self._settings, self._library,
+            self._genres, self._privacy,
         )  # fmt: skip
         for part in parts:
             async for name, what in part():
