@@ -276,7 +276,7 @@ class TrackSearch:
         # With a million tracks this takes long enough to block the event loop.
         allowed = await asyncio.to_thread(_allowed, rows, query)
         index = NeighbourIndex(rows.ids, rows.matrix)
-        places, scores = await asyncio.to_thread(index.best, query.scores, count, allowed=allowed)
+        places, scores = await asyncio.to_thread(query.scores.search, index, count, allowed=allowed)
         candidates = await self._candidates(rows, places, scores)
         lowest = float(scores[-1]) if len(places) == count else -np.inf
         return NearTracks(candidates, lowest, rows)

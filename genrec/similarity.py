@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Float = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
-# Values per block in `_largest`: the maxima stay in the cache, and a block has few of the top k.
+# Values per block in `largest`: the maxima stay in the cache, and a block has few of the top k.
 _BLOCK = 256
 _PAIR_CELLS = 1 << 24  # cosines of `near_pairs` that are computed at once
 
@@ -70,11 +70,11 @@ class NeighbourIndex:
         if allowed is not None:
             # Masking the scores and not the rows saves a copy of the matrix.
             np.copyto(scores, np.float32(-np.inf), where=~allowed)
-        nearest = _largest(scores, k)
+        nearest = largest(scores, k)
         return nearest, scores[nearest]
 
 
-def _largest(values: Float, k: int) -> NDArray[np.intp]:
+def largest(values: Float, k: int) -> NDArray[np.intp]:
     """Return the indices of the k largest finite values, largest first; ties keep their order.
 
     At least k values, and rarely many more, reach the k-th largest of the block maxima. So one pass
@@ -115,7 +115,7 @@ def near_pairs(matrix: Float, k: int, floor: float) -> Iterator[tuple[int, int]]
         cosines = matrix[start : start + block] @ matrix.T
         for i, row in enumerate(cosines, start):
             row[i] = -np.inf
-            for j in _largest(row, k)[: min(k, n - 1)].tolist():
+            for j in largest(row, k)[: min(k, n - 1)].tolist():
                 pair = (min(i, j), max(i, j))
                 if row[j] >= floor and pair not in seen:
                     seen.add(pair)

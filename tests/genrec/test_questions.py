@@ -10,7 +10,8 @@ import pytest
 from genrec import seed_scores
 from genrec.names import credited_artists
 from genrec.questions import REACHES, Question, Rules, Seed
-from genrec.seed_scores import SeedScores
+from genrec.seed_scores import SeedScores, shortest_mean
+from genrec.similarity import NeighbourIndex
 
 RNG = np.random.default_rng(3)
 
@@ -126,3 +127,46 @@ def test_blocks_have_no_seam(monkeypatch: pytest.MonkeyPatch) -> None:
 )  # fmt: skip
 def test_credited_artists(artist: str, title: str, keys: set[str]) -> None:
     assert credited_artists(artist, title) == keys
+
+
+@pytest.mark.parametrize("k", [1, 5, 48, 900, 40_000])
+@pytest.mark.parametrize(("liked", "disliked"), [(2, 0), (5, 0), (4, 1), (1, 2)])
+def test_bounded_search_equals_a_full_sort(
+    k: int, liked: int, disliked: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seed_scores, "_SMALL", 1)
+    monkeypatch.setattr(seed_scores, "_BOUND_SHARE", 16)
+    matrix, wanted = units(40_000, 8), units(liked, 8)
+    allowed = RNG.random(len(matrix)) < 0.3
+    question = scores(wanted, units(disliked, 8) if disliked else None)
+    index = NeighbourIndex(np.arange(len(matrix)), matrix)
+    for mask in (None, allowed, np.zeros(len(matrix), dtype=bool)):
+        everything = question(matrix)
+        if mask is not None:
+            everything[~mask] = -np.inf
+        expected = np.sort(everything[np.isfinite(everything)])[::-1][:k]
+        places, found = question.search(index, k, allowed=mask)
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        np.testing.assert_allclose(everything[places], found, atol=1e-5)
+
+
+def test_bounded_search_keeps_the_order_of_equal_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seed_scores, "_SMALL", 1)
+    monkeypatch.setattr(seed_scores, "_BOUND_SHARE", 16)
+    matrix = np.repeat(units(1000), 4, axis=0)
+    places, _ = scores(units(3)).search(NeighbourIndex(np.arange(4000), matrix), 12)
+    np.testing.assert_array_equal(places.reshape(3, 4) % 4, [[0, 1, 2, 3]] * 3)
+
+
+def test_shortest_mean_is_nearest_to_zero_and_of_the_hull() -> None:
+    for n in (1, 2, 5, 40):
+        seeds = units(n)
+        mean = shortest_mean(seeds)
+        weights = RNG.dirichlet(np.ones(n), 500)
+        assert np.linalg.norm(mean) <= np.linalg.norm(weights @ seeds, axis=1).min() + 1e-3
+    axes = np.eye(2, dtype=np.float32)
+    np.testing.assert_allclose(shortest_mean(axes), [0.5, 0.5], atol=1e-4)
+    angles = np.radians([0, 20, 40])
+    fan = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    # The middle seed is farther from zero than the line between the outer ones.
+    np.testing.assert_allclose(shortest_mean(fan), (fan[0] + fan[2]) / 2, atol=1e-3)
