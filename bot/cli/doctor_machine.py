@@ -43,9 +43,22 @@ def machine_findings(settings: Settings) -> Iterator[Finding]:
     yield _port(settings, "http", "http port")
     if settings.http_api_port:
         yield _port(settings, "http_api", "http api port")
+    yield from _subsonic(settings)
     if settings.token is None:
         yield _port(settings, "local_discord", "page port")
     yield _javascript(settings)
+
+
+def _subsonic(settings: Settings) -> Iterator[Finding]:
+    """Check that players with the password or the API key find a server."""
+    known = {"password": settings.subsonic_password, "API key": settings.subsonic_api_key}
+    ways = " and ".join(name for name, secret in known.items() if secret)
+    if not ways:
+        return
+    ok, note = bool(settings.http_api_port), f"user {settings.subsonic_user}, with {ways}"
+    if not ok:
+        note += f": set {PREFIX}HTTP_API_PORT, or run `genrec serve`"
+    yield Finding("opensubsonic", ok=ok, note=note, vital=False)
 
 
 def _versions() -> Finding:

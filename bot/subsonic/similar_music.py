@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bot.path_finder import PathFinder
 from bot.subsonic import entries
@@ -12,7 +12,7 @@ from bot.subsonic.library import SubsonicLibrary
 from bot.subsonic.parameters import ALBUM, MOST, Parameters, song_number
 from bot.subsonic.subsonic_responses import GENERIC, Body, SubsonicError
 from genrec.errors import SameSong
-from genrec.names import artist_key
+from genrec.names import artist_key, song_key
 from genrec.paths import MAX_SONGS, MIN_SONGS
 from genrec.questions import Question, Rules, Seed
 from genrec.selection import Candidate
@@ -35,14 +35,15 @@ class SimilarMusic:
         self._paths = PathFinder(library.recommender)
 
     async def sonic_similar(self, given: Parameters) -> Body:
-        """Answer ``getSonicSimilarTracks``: the nearest songs, most similar first."""
+        """Answer ``getSonicSimilarTracks``: the nearest songs, most similar first, none twice."""
         count = given.number("count", 10, most=MOST)
         track = await self._library.track(given.song("id"))
         if not count:
             return {"sonicMatch": []}
         seed = await self._recommender.track_seed(track)
-        found = await self._recommender.nearest(self._question([seed], count), count)
-        return {"sonicMatch": await self._matches(found)}
+        question = self._question([seed], count)
+        found = await self._recommender.nearest(question, 2 * count)
+        return {"sonicMatch": await self._matches(once(track, found)[:count])}
 
     async def sonic_path(self, given: Parameters) -> Body:
         """Answer ``findSonicPath``: a way of songs, each with its similarity to the start.
@@ -146,6 +147,18 @@ class SimilarMusic:
             {"entry": song, "similarity": bounded(calibration.similarity(each.cosine))}
             for song, each in zip(songs, found, strict=True)
         ]
+
+
+def once(seed: Track, found: Iterable[Candidate]) -> list[Candidate]:
+    """Return candidates without versions of the seed or of one before."""
+    seen = {(artist_key(seed.artist), song_key(seed.title))}
+    kept = []
+    for each in found:
+        song = each.artist_key, each.song_key
+        if not all(song) or song not in seen:
+            kept.append(each)
+            seen.add(song)
+    return kept
 
 
 def bounded(similarity: float) -> float:

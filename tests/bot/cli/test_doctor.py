@@ -112,6 +112,16 @@ def test_port_in_use_is_a_fault_unless_the_bot_runs(machine, tmp_path: Path) -> 
     assert machine(http_port=port)["http port"].note == f"{port} is free"
 
 
+def test_subsonic_password_without_a_port_is_reported(machine) -> None:
+    assert "opensubsonic" not in machine()
+    secret = {"subsonic_password": "0123456789abcdef"}
+    found = machine(**secret)["opensubsonic"]
+    assert (found.mark, found.note) == (
+        "no", "user genrec, with password: set GENREC_HTTP_API_PORT, or run `genrec serve`"
+    )  # fmt: skip
+    assert machine(**secret, http_api_port=1)["opensubsonic"].ok
+
+
 def test_token_that_others_can_read_is_reported(machine, tmp_path: Path) -> None:
     token = tmp_path / "token"
     token.write_text("not-a-token")

@@ -31,7 +31,7 @@ RECORDING = "99999999-2222-3333-4444-555555555555"
 
 
 # Of the songs, in radians: loose songs and "Four" lie between "One" and "Five".
-ANGLES = (0.0, 0.05, 0.6, 0.4, 0.5, 0.7, 0.1, 0.25, 0.65)
+ANGLES = (0.0, 0.05, 0.6, 0.4, 0.5, 0.7, 0.1, 0.25, 0.65, 0.66)
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def on_arc(angle: float) -> np.ndarray:
 
 
 def library_tracks() -> list[NewTrack]:
-    """Return nine songs: two albums of one artist, a release of two artists, and loose songs."""
+    """Return ten songs: two albums of one artist, a release of two artists, and loose songs."""
     songs = [
         ("Anna", "One", "First", 1999, "Rock", ""),
         ("Anna", "Two", "First", 1999, "Rock", ""),
@@ -109,6 +109,7 @@ def library_tracks() -> list[NewTrack]:
         ("", "07 track", "", 0, "", ""),
         ("3 Kings", 'Evil "<&>" \x01\ufffe', "First", 1980, "Pop", ""),
         ("Anna", "Six (Live)", "First", 1999, "Rock", ""),
+        ("Anna", "Six (2011 Remaster)", "First", 1999, "Rock", ""),
     ]
     return [
         NewTrack(

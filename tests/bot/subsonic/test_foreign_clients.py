@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
+import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -17,8 +19,11 @@ import pytest
 from libopensonic import AsyncConnection, Extensions
 from libopensonic.errors import CredentialError, DataNotFoundError
 
-from tests.bot.http_api.conftest import Interface
+from tests.bot.http_api.conftest import Interface, OpenServer
 from tests.bot.subsonic.conftest import KEY, PASSWORD, USER, Client
+from tests.site.subsonic_picture import page_program
+
+PROGRAM = page_program()
 
 
 @pytest.fixture(params=["token", "password", "key"])
@@ -47,12 +52,17 @@ async def test_py_opensonic_browses_and_searches(connection: Any) -> None:
     albums = (await connection.get_artist(anna.id)).album
     assert [album.name for album in albums] == ["First", "Second"]
     album = await connection.get_album(albums[0].id)
-    assert [song.title for song in album.song] == ["One", "Two", "Six (Live)"]
+    assert [song.title for song in album.song] == [
+        "One",
+        "Two",
+        "Six (Live)",
+        "Six (2011 Remaster)",
+    ]
     found = await connection.search3("音楽")
     assert [song.artist for song in found.song] == ["Çelik"]
     assert (await connection.get_song(found.song[0].id)).title == "音楽"
     genres = {genre.value: genre.song_count for genre in await connection.get_genres()}
-    assert (genres["Rock"], genres["Jazz"]) == (4, 3)
+    assert (genres["Rock"], genres["Jazz"]) == (5, 3)
     assert len(await connection.get_random_songs(size=3)) == 3
 
 
@@ -103,7 +113,7 @@ async def test_calls_of_audiomuse_read_the_whole_library(server: Interface) -> N
     assert [(folder["id"], folder["name"]) for folder in folders] == [(0, "Library")]
     given = {"query": "", "songCount": 500, "songOffset": 0}
     found = (await client.ok("search3.view", **given))["searchResult3"]["song"]
-    assert len(found) == 9
+    assert len(found) == 10
     given = {"type": "newest", "size": 500, "offset": 0, "musicFolderId": 0}
     albums = (await client.ok("getAlbumList2.view", **given))["albumList2"]["album"]
     songs = [
@@ -123,3 +133,19 @@ async def test_calls_of_a_navidrome_plugin_lead_to_names(client: Client) -> None
         entry = match["entry"]
         assert json.dumps(entry)
         assert {"id", "title", "artist", "album", "duration"} <= entry.keys()
+
+
+async def test_program_of_the_page_prints_similar_songs(serving: OpenServer) -> None:
+    given = {"subsonic_password": "0123456789abcdef", "subsonic_starter": True}
+    async with serving(**given) as running:
+        port = int(running.address.rpartition(":")[2])
+        program = PROGRAM.replace("gymnopedies", "Artist 3").replace("8090", str(port))
+        program = program.replace("PASSWORD", given["subsonic_password"])
+        done = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE
+        )
+        out, _ = await done.communicate()
+    lines = out.decode().splitlines()
+    assert lines[0] == "like Artist 3 - Song 3:"
+    assert len(lines) == 6
+    assert all(re.fullmatch(r"[01]\.\d\d  Artist \d+ - Song \d+", line) for line in lines[1:])
