@@ -74,7 +74,7 @@ docs: $(VENV)/dev ## build the site of the documentation in artefacts/docs (ARGS
 
 .PHONY: peers
 peers: $(VENV)/peers ## install the libraries that the benchmarks compare genrec with
-	@echo "Ready: make bench compares with faiss, usearch, sqlite-vec, OpenVINO, ONNX Runtime and bliss."
+	@echo "Ready: make bench compares with faiss, usearch, sqlite-vec, OpenVINO, ONNX Runtime, bliss, UMAP and PaCMAP."
 
 .PHONY: lock
 lock: $(VENV)/dev ## update the lock files (ARGS=--upgrade: newest versions)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from db.tracks import Catalogue
     from genrec.types import Track
 
+_TIMED = (10_000, 100_000)  # tracks
 _SUFFIXES = (".html", ".png")
 
 
@@ -38,9 +39,20 @@ def library_map(
         list[str] | None,
         typer.Option(metavar="TRACK", help="Mark a track, by its id or words of its name."),
     ] = None,
+    judge: Annotated[
+        bool,
+        typer.Option("--judge", help="Compare methods on the starter catalogue, and time them."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Draw the tracks as a map on which similar ones lie together."""
+    if judge:
+        report = _run(_judged())
+        if as_json:
+            _print_json(report)
+        else:
+            print(_table(report))
+        return
     file = output if output is not None or as_json else Path("map.html")
     if file is not None and file.suffix.lower() not in _SUFFIXES:
         raise typer.BadParameter(f"{file.name} is no page or picture: name a .html or .png file")
@@ -97,6 +109,54 @@ async def _draw(
                 )  # fmt: skip
             _write(file, content)
     return _as_json(model_id, found, tracks)
+
+
+async def _judged() -> dict[str, Any]:
+    """Return the figures of the methods on the preset's starter catalogue, and the times."""
+    import time
+    from dataclasses import asdict
+
+    import numpy as np
+
+    from bot.config import load_settings
+    from bot.locations import find_preset
+    from genrec.map_layout import lay_out
+    from genrec.preset import Preset
+    from genrec.training.evaluation.map_methods import compare_methods, many_tracks
+
+    preset = Preset.load(find_preset(load_settings().preset))
+    starter = preset.starter()
+    if starter is None:
+        raise DataError(f"The preset {preset.name} has no starter catalogue: name another one.")
+    genres = np.unique(starter.genres, return_inverse=True)[1].astype(np.int64)
+    figures = compare_methods(starter.embeddings, genres)
+    seconds = {}
+    for count in _TIMED:
+        matrix = many_tracks(starter.embeddings, count)
+        start = time.perf_counter()
+        await lay_out(np.arange(1, count + 1), matrix)
+        seconds[str(count)] = round(time.perf_counter() - start, 1)
+    rows = [
+        asdict(figure)
+        | {
+            "trustworthiness": round(figure.trustworthiness, 4),
+            "genres": round(figure.genres, 4),
+            "seconds": round(figure.seconds, 1),
+        }
+        for figure in figures
+    ]
+    return {"model_id": preset.model_id, "methods": rows, "seconds": seconds}
+
+
+def _table(report: Mapping[str, Any]) -> str:
+    lines = [f"Preset: {report['model_id']}", ""]
+    lines += ["| method | trustworthiness | genres | seconds |", "|---|---|---|---|"]
+    for row in report["methods"]:
+        figures = f"{row['trustworthiness']:.3f} | {row['genres']:.3f} | {row['seconds']:.1f}"
+        lines.append(f"| {row['method']} | {figures} |")
+    for count, seconds in report["seconds"].items():
+        lines.append(f"| t-SNE of {int(count):,} tracks | | | {seconds} |")
+    return "\n".join(lines)
 
 
 def _as_json(model_id: str, found: LibraryMap, tracks: Mapping[int, Track]) -> dict[str, Any]:
