@@ -82,6 +82,29 @@ class RecommendationBody(GenreBody):
     tracks: list[NeighbourBody]
 
 
+class PathSongBody(_AnswerBody):
+    """A song of a way; an end that is a clip has no id."""
+
+    id: int | None
+    title: str
+    artist: str
+    genre: str
+    source: str
+    link: str
+    scope: str
+    similarity: float | None = Field(description="To the song before; null for the first.")
+
+
+class PathBody(_AnswerBody):
+    """Answer of POST /v1/path."""
+
+    model_id: str
+    songs: list[PathSongBody]
+    steps: int = Field(description="Songs that were asked for.")
+    random_seed: int
+    note: str
+
+
 class ListedTrackBody(_AnswerBody):
     """A track of the catalogue."""
 
@@ -92,6 +115,17 @@ class ListedTrackBody(_AnswerBody):
     source: str
     link: str
     scope: str
+
+
+class RadioBody(_AnswerBody):
+    """Answer of POST /v1/radio."""
+
+    model_id: str
+    songs: list[ListedTrackBody]
+    count: int = Field(description="Songs that were asked for.")
+    apart: int
+    random_seed: int
+    note: str
 
 
 class TrackBody(ListedTrackBody):

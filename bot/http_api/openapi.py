@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Literal
 
+from aiohttp import web
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -23,13 +24,21 @@ _FORM_SEEDS = {
     "less_track": "As track, to be less like it", "less_name": "As name, to be less like it",
     "less_url": "As url, to be less like it",
 }  # fmt: skip
-_FORM_CLIPS = {"clip": "Sound file", "less": "Sound file, to be less like it"}
+_FORM_ENDS = {
+    f"{end}_{kind}": f"{why}, as an end"
+    for end in ("from", "to")
+    for kind, why in (("track", "Id of a track"), ("name", "Artist and title"), ("url", "Link"))
+}
+_FORM_CLIPS = {
+    "clip": "Sound file", "less": "Sound file, to be less like it",
+    "from": "Sound file, as an end", "to": "Sound file, as an end",
+}  # fmt: skip
 _FORM_NAMES = {"title": "Title of the only clip", "artist": "Artist of the only clip"}
 
 
 @dataclass(frozen=True, slots=True)
 class ApiRoute:
-    """A route: what it takes and returns. With ``clips`` it also takes a form or a clip's bytes."""
+    """A route: what it takes and returns. ``clips`` are the fields of its form that are files."""
 
     method: Literal["GET", "POST"]
     path: str
@@ -37,8 +46,16 @@ class ApiRoute:
     answer: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
-    clips: bool = False
+    clips: tuple[str, ...] = ()
     missing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServedRoute:
+    """A route with its handler."""
+
+    route: ApiRoute
+    handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 def describe(routes: Sequence[ApiRoute], *, version: str) -> dict[str, Any]:
@@ -136,13 +153,13 @@ def _content(route: ApiRoute, definitions: dict[str, Any]) -> dict[str, Any]:
     fields = {
         name: field
         for name, field in definitions[route.body.__name__]["properties"].items()
-        if name not in ("track", "name", "url", "seeds")
+        if name not in ("track", "name", "url", "seeds", "from", "to")
     }
     binary = {"type": "string", "contentMediaType": "application/octet-stream"}
     form = {
-        **{name: {**_list_of(binary), "description": why} for name, why in _FORM_CLIPS.items()},
+        **{name: {**_list_of(binary), "description": _FORM_CLIPS[name]} for name in route.clips},
         **{name: {**_list_of({"type": "string"}), "description": why}
-           for name, why in _FORM_SEEDS.items()},
+           for name, why in (_FORM_ENDS if "from" in route.clips else _FORM_SEEDS).items()},
         **{name: {"type": "string", "description": why} for name, why in _FORM_NAMES.items()},
         **fields,
     }  # fmt: skip

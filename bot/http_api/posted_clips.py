@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,6 +19,7 @@ from bot.sources.media import clean_name
 from genrec.errors import ClipTooLarge
 from genrec.types import Clip
 
+SEED_ROLES = ("clip", "less")
 OWNER = "http"  # of the share of the disk
 MAX_JSON_BYTES = 64 << 10
 MAX_FIELDS = 64
@@ -30,15 +31,19 @@ _CLIP_NAMES = ("title", "artist")  # of the only clip of a request
 
 @dataclass(slots=True)
 class PostedQuestion:
-    """Payload of a question, and its clips, each with whether it is liked."""
+    """Payload of a question, and its clips, each with its role: the name of its field."""
 
     payload: dict[str, Any] = field(default_factory=dict)
-    clips: list[tuple[Clip, bool]] = field(default_factory=list)
+    clips: list[tuple[str, Clip]] = field(default_factory=list)
 
 
 @asynccontextmanager
-async def posted_question(request: web.Request, sources: Sources) -> AsyncIterator[PostedQuestion]:
+async def posted_question(
+    request: web.Request, sources: Sources, *, roles: Sequence[str] = SEED_ROLES
+) -> AsyncIterator[PostedQuestion]:
     """Read the body of a request; its clips last as long as the ``async with``.
+
+    ``roles`` are the fields of a form that are clips; bytes without a form have the first.
 
     Raises
     ------
@@ -56,8 +61,8 @@ async def posted_question(request: web.Request, sources: Sources) -> AsyncIterat
             415,
             "content_type",
             f"The Content-Type is {kind[:60] or 'missing'!r}: send application/json,"
-            " multipart/form-data with a file 'clip', or the bytes of a clip as audio/mpeg or"
-            " application/octet-stream.",
+            f" multipart/form-data with a file {roles[0]!r}, or the bytes of a clip as audio/mpeg"
+            " or application/octet-stream.",
         )
     size = request.content_length or 0
     if size > sources.receivable:
@@ -69,9 +74,9 @@ async def posted_question(request: web.Request, sources: Sources) -> AsyncIterat
         try:
             async with asyncio.timeout(sources.policy.download_s):
                 if kind == "multipart/form-data":
-                    question = await _form_of(request, receiver, sources.policy.stall_s)
+                    question = await _form_of(request, receiver, sources.policy.stall_s, roles)
                 else:
-                    question = await _bytes_of(request, receiver, sources.policy.stall_s)
+                    question = await _bytes_of(request, receiver, sources.policy.stall_s, roles[0])
         except TimeoutError:
             raise HttpProblem(
                 408, "slow", "The body arrives too slowly. Send a smaller file."
@@ -101,7 +106,9 @@ async def _json_of(request: web.Request, stall_s: float) -> dict[str, Any]:
     return payload
 
 
-async def _bytes_of(request: web.Request, receiver: ClipReceiver, stall_s: float) -> PostedQuestion:
+async def _bytes_of(
+    request: web.Request, receiver: ClipReceiver, stall_s: float, role: str
+) -> PostedQuestion:
     async def chunks() -> AsyncIterator[bytes]:
         while chunk := await asyncio.wait_for(request.content.readany(), stall_s):
             yield chunk
@@ -109,12 +116,14 @@ async def _bytes_of(request: web.Request, receiver: ClipReceiver, stall_s: float
     fields = list(request.query.items())
     names = {name: value for name, value in fields if name in _CLIP_NAMES}
     payload = payload_of((name, value) for name, value in fields if name not in _CLIP_NAMES)
-    return PostedQuestion(payload, [(await receiver.receive(chunks(), **names), True)])
+    return PostedQuestion(payload, [(role, await receiver.receive(chunks(), **names))])
 
 
-async def _form_of(request: web.Request, receiver: ClipReceiver, stall_s: float) -> PostedQuestion:
+async def _form_of(
+    request: web.Request, receiver: ClipReceiver, stall_s: float, roles: Sequence[str]
+) -> PostedQuestion:
     fields: list[tuple[str, str]] = []
-    clips: list[tuple[Clip, bool]] = []
+    clips: list[tuple[str, Clip]] = []
     try:
         reader = await request.multipart()
         count = 0
@@ -127,35 +136,35 @@ async def _form_of(request: web.Request, receiver: ClipReceiver, stall_s: float)
             if part.filename is None:
                 fields.append((part.name or "", await _text_of(part, stall_s)))
             else:
-                clips.append(await _clip_of(part, receiver, stall_s, len(clips)))
+                if len(clips) >= MOST_SEEDS:
+                    raise HttpProblem(
+                        422, "wrong_value", f"There are more than {MOST_SEEDS} clips: send fewer."
+                    )
+                clips.append(await _clip_of(part, receiver, stall_s, roles))
     except (ValueError, AssertionError, web.RequestPayloadError) as error:
         raise HttpProblem(
             400, "form", "The form is malformed or was cut off: send it again."
         ) from error
     names = {name: value for name, value in fields if name in _CLIP_NAMES}
     if names and len(clips) == 1:
-        clip, liked = clips[0]
+        role, clip = clips[0]
         named = replace(
             clip,
             title=clean_name(names.get("title")) or clip.title,
             artist=clean_name(names.get("artist")),
         )
-        clips = [(named, liked)]
+        clips = [(role, named)]
     return PostedQuestion(payload_of(f for f in fields if f[0] not in _CLIP_NAMES), clips)
 
 
 async def _clip_of(
-    part: BodyPartReader, receiver: ClipReceiver, stall_s: float, before: int
-) -> tuple[Clip, bool]:
-    if part.name not in ("clip", "less"):
+    part: BodyPartReader, receiver: ClipReceiver, stall_s: float, roles: Sequence[str]
+) -> tuple[str, Clip]:
+    role = part.name or ""
+    if role not in roles:
+        named = " or ".join(map(repr, roles))
         raise HttpProblem(
-            422,
-            "wrong_value",
-            f"{(part.name or '')[:40]!r}: a file is no value of it; name it 'clip', or 'less'.",
-        )
-    if before >= MOST_SEEDS:
-        raise HttpProblem(
-            422, "wrong_value", f"There are more than {MOST_SEEDS} clips: send fewer."
+            422, "wrong_value", f"{role[:40]!r}: a file is no value of it; name the file {named}."
         )
 
     async def chunks() -> AsyncIterator[bytes]:
@@ -163,7 +172,7 @@ async def _clip_of(
             yield chunk
 
     clip = await receiver.receive(chunks(), file_name=part.filename or "")
-    return clip, part.name == "clip"
+    return role, clip
 
 
 async def _text_of(part: BodyPartReader, stall_s: float) -> str:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bot.http_api.problems import HttpProblem
+from bot.path_finder import DEFAULT_SONGS
 from bot.value_faults import plain_fault
+from genrec.paths import MAX_SONGS, MIN_SONGS
+from genrec.radio import FEWEST_SONGS, MOST_SONGS
 
 MOST_SEEDS = 5
 MOST_TRACKS = 50
 MOST_LISTED = 200
+MOST_RANDOM = 1_000_000
+DEFAULT_APART, MOST_APART = 4, 20
 _MOST_IDS = 1000
 _MOST_CHARS = 200
 TrackId = Annotated[int, Field(ge=1, le=2**63 - 1)]
@@ -28,19 +33,24 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
 
 
-class SeedBody(_Strict):
-    """A seed: a track by its id or its name, or a link."""
+class EndBody(_Strict):
+    """A song: a track by its id or its name, or a link."""
 
     track: TrackId | None = Field(None, description="Id of a track, as answers have it.")
     name: Text | None = Field(None, description="Artist and title of a track, in either order.")
     url: Link | None = Field(None, description="Link to a sound file or to a page of a song.")
-    liked: bool = Field(True, description="False for less of this.")
 
     @model_validator(mode="after")
-    def _one_kind(self) -> SeedBody:
+    def _one_kind(self) -> Self:
         if sum(each is not None for each in (self.track, self.name, self.url)) != 1:
             raise ValueError(_ONE_KIND)
         return self
+
+
+class SeedBody(EndBody):
+    """A seed of several: a song that the answer is like, or less like."""
+
+    liked: bool = Field(True, description="False for less of this.")
 
 
 class SeedsBody(_Strict):
@@ -69,20 +79,15 @@ class ScopesBody(_Strict):
     )
 
 
-class RulesBody(ScopesBody):
-    """Rules for the tracks of an answer."""
+class FilterBody(ScopesBody):
+    """Tracks that an answer may name."""
 
-    count: int = Field(5, ge=1, le=MOST_TRACKS, description="Most tracks.")
     genre: Text | None = Field(None, description="Only tracks of this genre.")
     tempo: Text | None = Field(None, description="Only tracks of this tempo: 122, or 118-126.")
     key: Text | None = Field(
         None, description="Only tracks in this key, such as Am, or in keys compatible with it."
     )
-    per_artist: int = Field(1, ge=1, le=MOST_TRACKS, description="Most tracks of one artist.")
     new_artists: bool = Field(True, description="Leave out the artists of the seeds.")
-    reach: Literal["near", "balanced", "adventurous"] = Field(
-        "near", description="How far afield the tracks may be."
-    )
     shown: list[TrackId] = Field([], max_length=_MOST_IDS, description="Ids already shown.")
     without_tracks: list[TrackId] = Field(
         [], max_length=_MOST_IDS, description="Ids that are never named."
@@ -92,12 +97,47 @@ class RulesBody(ScopesBody):
     )
 
 
+class RulesBody(FilterBody):
+    """Rules for the tracks of an answer."""
+
+    count: int = Field(5, ge=1, le=MOST_TRACKS, description="Most tracks.")
+    per_artist: int = Field(1, ge=1, le=MOST_TRACKS, description="Most tracks of one artist.")
+    reach: Literal["near", "balanced", "adventurous"] = Field(
+        "near", description="How far afield the tracks may be."
+    )
+
+
 class RecommendQuestion(SeedsBody, RulesBody):
     """Seeds and rules of POST /v1/recommend and POST /v1/mix."""
 
 
 class GenreQuestion(SeedsBody):
     """The seed of POST /v1/genre."""
+
+
+class PathQuestion(FilterBody):
+    """Ends and rules of POST /v1/path; an end may also be an uploaded clip."""
+
+    start: EndBody | None = Field(None, alias="from", description="The first song.")
+    goal: EndBody | None = Field(None, alias="to", description="The last song.")
+    steps: int = Field(
+        DEFAULT_SONGS, ge=MIN_SONGS, le=MAX_SONGS, description="Songs, both ends included."
+    )
+    random_seed: int = Field(
+        0, ge=0, le=MOST_RANDOM, description="0 for the best way; any other repeats another way."
+    )
+
+
+class RadioQuestion(SeedsBody, FilterBody):
+    """Seeds and rules of POST /v1/radio."""
+
+    count: int = Field(30, ge=FEWEST_SONGS, le=MOST_SONGS, description="Songs of the list.")
+    apart: int = Field(
+        DEFAULT_APART, ge=0, le=MOST_APART, description="Other songs between two by one artist."
+    )
+    random_seed: int | None = Field(
+        None, ge=0, le=MOST_RANDOM, description="Repeats a list; null for another one each time."
+    )
 
 
 class TrackListQuestion(ScopesBody):
@@ -132,19 +172,24 @@ def _fault(detail: Mapping[str, Any]) -> str:
 
 _LISTS = ("scopes", "shown", "without_tracks", "without_artists")
 _SEEDS = ("track", "name", "url")
+_ENDS = ("from", "to")
 
 
 def payload_of(fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """Return the JSON form of the fields of a form or of a query.
 
     A field that takes a list may be repeated or hold commas. ``track``, ``name`` and ``url`` may be
-    repeated too; ``less_track`` and the like are seeds to be less like.
+    repeated too; ``less_track`` and the like are seeds to be less like, ``from_track`` and
+    ``to_track`` the ends of a way.
     """
     payload: dict[str, Any] = {}
     seeds: list[dict[str, Any]] = []
     for name, value in fields:
         plain = name.removeprefix("less_")
-        if plain in _SEEDS:
+        end, _, kind = name.partition("_")
+        if end in _ENDS and kind in _SEEDS:
+            payload.setdefault(end, {})[kind] = value
+        elif plain in _SEEDS:
             seeds.append({plain: value, "liked": plain == name})
         elif name in _LISTS:
             given = [part.strip() for part in value.split(",") if part.strip()]

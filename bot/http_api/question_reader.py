@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.errors import RequestDeclined
-from bot.http_api.posted_clips import OWNER, PostedQuestion
+from bot.http_api.posted_clips import OWNER, SEED_ROLES, PostedQuestion
 from bot.http_api.problems import HttpProblem
-from bot.http_api.question_bodies import MOST_SEEDS, RulesBody, SeedBody
+from bot.http_api.question_bodies import (
+    MOST_SEEDS,
+    EndBody,
+    FilterBody,
+    RulesBody,
+    SeedBody,
+)
 from bot.http_api.services import ApiServices
 from bot.jobs.track_names import declined
 from bot.sources import SongLink, SongLookupError
@@ -20,6 +26,7 @@ from genrec.questions import Rules, Seed
 from genrec.types import Clip, Track
 
 GUILD = "guild:"
+LIKED = SEED_ROLES[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,28 +98,28 @@ class QuestionReader:
                 "wrong_value",
                 f"seeds: {count} are given; expected {wanted}: clips, tracks, names or links.",
             )
-        liked = [*(liked for _, liked in posted.clips), *(seed.liked for seed in given)]
+        liked = [*(role == LIKED for role, _ in posted.clips), *(seed.liked for seed in given)]
         if not any(liked):
             raise HttpProblem(422, "wrong_value", "seeds: none is liked; like one or more.")
-        found = [await self._of_clip(clip, liked=liked) for clip, liked in posted.clips]
-        found += [await self._of_body(seed, visible) for seed in given]
+        found = [await self._of_clip(clip, liked=role == LIKED) for role, clip in posted.clips]
+        found += [await self.seed(seed, visible, liked=seed.liked) for seed in given]
         return tuple(found)
 
-    def rules(self, body: RulesBody, visible: VisibleScopes) -> Rules:
+    def rules(self, body: FilterBody, visible: VisibleScopes) -> Rules:
         """Return the rules of a request; raise HttpProblem for a genre, tempo or key unknown."""
-        return Rules(
-            count=body.count,
+        rules = Rules(
             genre=self._genre(body.genre),
             music=music_wish(body.tempo, body.key),
             scopes=visible.scopes,
             fallback=visible.fallback,
-            per_artist=body.per_artist,
             new_artists=body.new_artists,
-            reach=body.reach,
             shown=frozenset(body.shown),
             without_tracks=frozenset(body.without_tracks),
             without_artists=frozenset(map(artist_key, body.without_artists)),
         )
+        if isinstance(body, RulesBody):
+            return replace(rules, count=body.count, per_artist=body.per_artist, reach=body.reach)
+        return rules
 
     async def track(self, track_id: int, visible: VisibleScopes) -> Track:
         """Return a track that the request may see; raise HttpProblem (404) for any other."""
@@ -147,14 +154,19 @@ class QuestionReader:
             analysis = await services.recommender.analyze(clip)
         return services.recommender.clip_seed(analysis, clip, liked=liked)
 
-    async def _of_body(self, seed: SeedBody, visible: VisibleScopes) -> Seed:
+    async def seed(
+        self, seed: EndBody | Clip, visible: VisibleScopes, *, liked: bool = True
+    ) -> Seed:
+        """Return the seed of a clip, a track, a name or a link."""
+        if isinstance(seed, Clip):
+            return await self._of_clip(seed, liked=liked)
         if seed.url is not None:
-            return await self._of_link(seed.url, visible, liked=seed.liked)
+            return await self._of_link(seed.url, visible, liked=liked)
         if seed.track is not None:
             track = await self.track(seed.track, visible)
         else:
             track = await self.named(seed.name or "", visible)
-        return await self._services.recommender.track_seed(track, liked=seed.liked)
+        return await self._services.recommender.track_seed(track, liked=liked)
 
     async def _of_link(self, url: str, visible: VisibleScopes, *, liked: bool) -> Seed:
         """Return the seed of a link: its sound, or else the track of its song's name."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
-from pydantic import BaseModel
 
-from bot.answer_json import as_json, description_json, source_of
+from bot.answer_json import as_json, description_json
 from bot.http_api import answer_bodies as answers
 from bot.http_api.gate import Gate
-from bot.http_api.openapi import ApiRoute, describe
-from bot.http_api.posted_clips import posted_question
+from bot.http_api.openapi import ApiRoute, ServedRoute, describe
+from bot.http_api.posted_clips import SEED_ROLES, posted_question
 from bot.http_api.problems import HttpProblem
 from bot.http_api.question_bodies import (
     MOST_SEEDS,
@@ -25,24 +23,16 @@ from bot.http_api.question_bodies import (
     read_body,
 )
 from bot.http_api.question_reader import QuestionReader, VisibleScopes
+from bot.http_api.replies import LONGEST_LINK, json_reply, links_of, track_json
 from bot.http_api.services import ApiServices
-from bot.ui.track_links import TrackLinks
+from bot.http_api.song_lists import SongLists
 from db.details import NO_DETAILS
 from db.track_pages import track_page
 from db.tracks import LIBRARY
 from genrec.questions import Question, Seed
-from genrec.types import Recommendation, Track
+from genrec.types import Recommendation
 
-_LONGEST_LINK = 300
 _MAX_ID = 2**63
-
-
-@dataclass(frozen=True, slots=True)
-class _Served:
-    """A route with its handler."""
-
-    route: ApiRoute
-    handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class V1:
@@ -67,42 +57,43 @@ class V1:
             add(path, served.handler, **options)
         return app
 
-    def _serve(self) -> Iterable[_Served]:
+    def _serve(self) -> Iterator[ServedRoute]:
         """Yield each route with its handler."""
-        yield _Served(
+        yield ServedRoute(
             ApiRoute("GET", "", "Version, model, genres, scopes and routes", answers.RootBody),
             self.root,
         )
-        yield _Served(ApiRoute("GET", "/openapi.json", "This description"), self.openapi)
-        yield _Served(
+        yield ServedRoute(ApiRoute("GET", "/openapi.json", "This description"), self.openapi)
+        yield ServedRoute(
             ApiRoute(
                 "POST", "/recommend", "Genre and similar tracks of one to five seeds",
-                answers.RecommendationBody, body=RecommendQuestion, clips=True,
+                answers.RecommendationBody, body=RecommendQuestion, clips=SEED_ROLES,
             ),
             self.recommend,
         )  # fmt: skip
-        yield _Served(
+        yield ServedRoute(
             ApiRoute(
                 "POST", "/mix", "Tracks that are near all of two to five seeds",
-                answers.RecommendationBody, body=RecommendQuestion, clips=True,
+                answers.RecommendationBody, body=RecommendQuestion, clips=SEED_ROLES,
             ),
             self.mix,
         )  # fmt: skip
-        yield _Served(
+        yield ServedRoute(
             ApiRoute(
                 "POST", "/genre", "Genre of one clip or track", answers.GenreBody,
-                body=GenreQuestion, clips=True,
+                body=GenreQuestion, clips=SEED_ROLES,
             ),
             self.genre,
         )  # fmt: skip
-        yield _Served(
+        yield from SongLists(self._services, self._reader).served()
+        yield ServedRoute(
             ApiRoute(
                 "GET", "/tracks", "Tracks by name, in pages", answers.TrackListBody,
                 query=TrackListQuestion,
             ),
             self.tracks,
         )  # fmt: skip
-        yield _Served(
+        yield ServedRoute(
             ApiRoute("GET", "/tracks/{id}", "One track", answers.TrackBody, missing=True),
             self.track,
         )
@@ -110,7 +101,7 @@ class V1:
     async def root(self, _: web.Request) -> web.Response:
         """Return version, model, scopes and routes."""
         services = self._services
-        return _reply(
+        return json_reply(
             {
                 "version": self._version,
                 "model_id": services.preset.model_id,
@@ -122,7 +113,7 @@ class V1:
 
     async def openapi(self, _: web.Request) -> web.Response:
         """Return the OpenAPI description of this interface."""
-        return _reply(self.description)
+        return json_reply(self.description)
 
     async def recommend(self, request: web.Request) -> web.Response:
         """Return genre and similar tracks of one to five seeds."""
@@ -150,7 +141,7 @@ class V1:
             raise HttpProblem(
                 422, "no_genre", "The catalogue has this track without a genre: send a clip."
             )
-        return _reply(as_json(result, tracks=False))
+        return json_reply(as_json(result, tracks=False))
 
     async def tracks(self, request: web.Request) -> web.Response:
         """Return a page of the tracks with every word of a query."""
@@ -166,9 +157,9 @@ class V1:
             raise HttpProblem(
                 422, "wrong_value", "after: no cursor of a page; take it from 'next'."
             ) from None
-        links = await self._links(page.tracks)
-        found = [_listed(track, links) for track in page.tracks]
-        return _reply({"tracks": found, "next": page.next})
+        links = await links_of(services, page.tracks)
+        found = [track_json(track, links) for track in page.tracks]
+        return json_reply({"tracks": found, "next": page.next})
 
     async def track(self, request: web.Request) -> web.Response:
         """Return one track with its album, published ids and music description."""
@@ -176,12 +167,12 @@ class V1:
         wanted = int(number) if number.isascii() and number.isdigit() and len(number) < 20 else 0
         visible = await self._reader.scopes(None, may_be_empty=True)
         track = await self._reader.track(wanted if wanted < _MAX_ID else 0, visible)
-        links = await self._links([track])
+        links = await links_of(services, [track])
         details = links.details.get(track.id, NO_DETAILS)
         description = await services.recommender.description(track.id)
-        return _reply(
+        return json_reply(
             {
-                **_listed(track, links),
+                **track_json(track, links),
                 "album": details.album,
                 "year": details.year,
                 "isrc": details.isrc,
@@ -201,12 +192,12 @@ class V1:
             result = await services.recommender.answer(Question(seeds, rules))
         if len(seeds) == 1:
             result = await self._with_words(result, seeds[0])
-        return _reply(await self._json(result, visible))
+        return json_reply(await self._json(result, visible))
 
     async def _json(self, result: Recommendation, visible: VisibleScopes) -> dict[str, Any]:
         tracks = [neighbour.track for neighbour in result.tracks]
-        links = await self._links(tracks)
-        places = {track.id: links.address(track, _LONGEST_LINK) for track in tracks}
+        links = await links_of(self._services, tracks)
+        places = {track.id: links.address(track, LONGEST_LINK) for track in tracks}
         if result.known is not None and result.known.scope not in visible.all:
             result = replace(result, known=None)
         return as_json(result, places=places, public=True)
@@ -217,26 +208,3 @@ class V1:
         if seed.analysis is None or not result.music or LIBRARY not in services.scopes:
             return result
         return replace(result, words=await services.own.words((LIBRARY,), seed.embedding))
-
-    async def _links(self, tracks: Iterable[Track]) -> TrackLinks:
-        ids = [track.id for track in tracks]
-        details = await self._services.recommender.catalogue.details(ids)
-        return TrackLinks(self._services.links, details)
-
-
-def _listed(track: Track, links: TrackLinks) -> dict[str, Any]:
-    return {
-        "id": track.id,
-        "title": track.title,
-        "artist": track.artist,
-        "genre": track.genre,
-        "source": source_of(track, public=True),
-        "link": links.address(track, _LONGEST_LINK),
-        "scope": track.scope,
-    }
-
-
-def _reply(body: dict[str, Any] | BaseModel) -> web.Response:
-    return web.Response(
-        body=json.dumps(body, ensure_ascii=False).encode(), content_type="application/json"
-    )

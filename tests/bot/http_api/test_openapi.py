@@ -16,6 +16,7 @@ from tests.bot.http_api.test_v1 import form
 
 JSON = "application/json"
 FORM = form(("clip", "a.wav", WAV), ("count", None, b"2"), ("scopes", None, b"starter,library"))
+WAY = b'{"from": {"track": 1}, "to": {"name": "Song 5"}, "steps": 5}'
 # Method, path of the description, path, body, its type, and the status of the answer.
 REQUESTS: tuple[tuple[str, str, str, bytes | None, str, int], ...] = (
     ("GET", "/v1", "/v1", None, "", 200),
@@ -33,6 +34,11 @@ REQUESTS: tuple[tuple[str, str, str, bytes | None, str, int], ...] = (
     ("POST", "/v1/recommend", "/v1/recommend", b'{"name": "' + b"x" * 66_000, JSON, 413),
     ("POST", "/v1/mix", "/v1/mix", b'{"seeds": [{"track": 1}, {"track": 2}]}', JSON, 200),
     ("POST", "/v1/mix", "/v1/mix", b'{"track": 1}', JSON, 422),
+    ("POST", "/v1/path", "/v1/path", WAY, JSON, 200),
+    ("POST", "/v1/path", "/v1/path?to_track=1", WAV, "audio/wav", 200),
+    ("POST", "/v1/path", "/v1/path", b'{"from": {"track": 1}}', JSON, 422),
+    ("POST", "/v1/radio", "/v1/radio", b'{"track": 1, "count": 10, "apart": 2}', JSON, 200),
+    ("POST", "/v1/radio", "/v1/radio", b'{"track": 1, "count": 9}', JSON, 422),
     ("POST", "/v1/genre", "/v1/genre", WAV, "application/octet-stream", 200),
     ("POST", "/v1/genre", "/v1/genre", b'{"track": 1}', JSON, 200),
     ("POST", "/v1/genre", "/v1/genre", b'{"track": 999}', JSON, 404),

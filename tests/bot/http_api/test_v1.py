@@ -240,6 +240,53 @@ async def test_genre_of_a_clip_and_of_a_track(interface) -> None:
     assert_problem(two, 422, "wrong_value", "expected 1")
 
 
+async def test_path_leads_from_one_song_to_another_and_repeats_by_its_seed(interface) -> None:
+    ids = await track_ids(interface)
+    ends = {"from": {"track": ids[0]}, "to": {"track": ids[5]}}
+    best = (await ask(interface, "/v1/path", {**ends, "steps": 6})).json
+    found = [song["id"] for song in best["songs"]]
+    assert (found[0], found[-1]) == (ids[0], ids[5])
+    assert len(set(found)) == len(found) == 6
+    assert best["songs"][0]["similarity"] is None
+    assert best["note"] == ""
+    other = {**ends, "steps": 6, "random_seed": 7}
+    ways = [(await ask(interface, "/v1/path", other)).json["songs"] for _ in range(2)]
+    assert ways[0] == ways[1]
+    assert ways[0] != best["songs"]
+
+
+async def test_radio_lists_each_song_once_and_repeats_by_its_seed(interface) -> None:
+    ids = await track_ids(interface)
+    question = {"track": ids[0], "count": 10, "random_seed": 5}
+    first, again = [(await ask(interface, "/v1/radio", question)).json for _ in range(2)]
+    assert first == again
+    found = [song["id"] for song in first["songs"]]
+    assert len(set(found)) == len(found) == 10
+    assert (first["random_seed"], first["note"]) == (5, "")
+    many = (await ask(interface, "/v1/radio", {"track": ids[0], "count": 100})).json
+    assert f"{len(many['songs'])} of 100 songs" in many["note"]
+    body, kind = form(("clip", "a.wav", WAV), ("count", None, b"10"))
+    assert len((await post(interface, "/v1/radio", body, kind)).json["songs"]) == 10
+
+
+async def test_path_between_clips_and_its_refusals(interface) -> None:
+    body, kind = form(("from", "a.wav", WAV), ("to_name", None, b"Song 4"), ("steps", None, b"4"))
+    songs = (await post(interface, "/v1/path", body, kind)).json["songs"]
+    assert (songs[0]["id"], songs[0]["title"], songs[-1]["title"]) == (None, "a", "Song 4")
+    one = {"track": 1}
+    for question, status, code, word in (
+        ({"from": one}, 422, "wrong_value", "to: 0 songs"),
+        ({"from": one, "to": one}, 422, "same_song", "Both ends"),
+        ({"from": one, "to": {"track": 2}, "steps": 21}, 422, "wrong_value", "at most 20"),
+        ({"from": one, "to": {"track": 2, "liked": True}}, 422, "wrong_value", "to.liked"),
+        ({"from": one, "to": {"track": 99}}, 404, "no_track", "99"),
+    ):
+        assert_problem(await ask(interface, "/v1/path", question), status, code, word)
+    short = (await ask(interface, "/v1/path", {"from": one, "to": {"track": 2}, "steps": 20})).json
+    assert len(short["songs"]) < 20
+    assert f"{len(short['songs'])} of 20 songs" in short["note"]
+
+
 async def test_name_of_no_track_lists_the_nearest(interface) -> None:
     reply = await ask(interface, "/v1/recommend", {"name": "Sonk 3 Artizt 3x"})
     assert reply.status in (200, 422)

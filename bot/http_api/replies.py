@@ -1,0 +1,41 @@
+"""JSON replies of the routes, and the links of the tracks in them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from aiohttp import web
+
+from bot.answer_json import source_of
+from bot.http_api.services import ApiServices
+from bot.ui.track_links import TrackLinks
+from genrec.types import Track
+
+LONGEST_LINK = 300
+
+
+def json_reply(body: dict[str, Any]) -> web.Response:
+    """Return a JSON object as a response."""
+    text = json.dumps(body, ensure_ascii=False).encode()
+    return web.Response(body=text, content_type="application/json")
+
+
+async def links_of(services: ApiServices, tracks: Iterable[Track]) -> TrackLinks:
+    """Return what the titles of tracks link to."""
+    details = await services.recommender.catalogue.details([track.id for track in tracks])
+    return TrackLinks(services.links, details)
+
+
+def track_json(track: Track, links: TrackLinks) -> dict[str, Any]:
+    """Return a track without the path of its file."""
+    return {
+        "id": track.id,
+        "title": track.title,
+        "artist": track.artist,
+        "genre": track.genre,
+        "source": source_of(track, public=True),
+        "link": links.address(track, LONGEST_LINK),
+        "scope": track.scope,
+    }
