@@ -21,7 +21,7 @@ from genrec.fingerprint import (
     RecordingMatcher,
 )
 from genrec.music_filter import ANY_MUSIC, MusicFilter
-from genrec.names import artist_key, credited_artists, song_key
+from genrec.names import artist_key, song_key
 from genrec.preset import Preset
 from genrec.questions import Question, Rules, Seed
 from genrec.seed_scores import SeedScores
@@ -140,7 +140,7 @@ class TrackSearch:
         fetched = count
         while True:
             near = await self._search(query, fetched)
-            found = [each for each in near.candidates if not rules.excludes(each)]
+            found = await asyncio.to_thread(rules.permitted, near.candidates)
             if len(found) >= count or near.lowest == -np.inf:
                 return found[:count]
             fetched *= 4
@@ -215,19 +215,17 @@ class TrackSearch:
         return select_spread(candidates, rules, checks, SPREADS[asked.reach])
 
     def _checks(self, question: Question, compared: NearTracks, copies: Copies) -> Checks:
-        ids = {candidate.track.id for candidate in compared.candidates}
         prints = [seed.fingerprint for seed in question.seeds if seed.fingerprint is not None]
 
         def is_clip(candidate: Candidate) -> bool:
-            if candidate.track.id in ids:
-                return False  # else it is one of the copies
             return any(self._matcher.same(each, candidate.fingerprint) for each in prints)
 
         return Checks(
-            same_recording=self._is_any,
+            same_recording=self._matcher.any_is_same,
             is_clip=is_clip,
             songs=[(artist_key(seed.artist), song_key(seed.title)) for seed in question.seeds],
             copies=frozenset(copy.track.id for copy, _ in copies),
+            compared=frozenset(candidate.track.id for candidate in compared.candidates),
         )
 
     def _neighbours(self, scores: SeedScores, chosen: Sequence[Candidate]) -> tuple[Neighbour, ...]:
@@ -236,9 +234,10 @@ class TrackSearch:
         cosines = [each.cosine for each in chosen]
         if chosen and not scores.plain:
             cosines = scores.worst(np.array([each.vector for each in chosen])).tolist()
+        similarities = calibration.similarities(cosines)
         return tuple(
-            Neighbour(each.track, calibration.similarity(cosine))
-            for each, cosine in zip(chosen, cosines, strict=True)
+            Neighbour(each.track, similarity)
+            for each, similarity in zip(chosen, similarities, strict=True)
         )
 
     async def _own_of_all(self, question: Question, near: NearTracks) -> Copies:
@@ -281,10 +280,6 @@ class TrackSearch:
         lowest = float(scores[-1]) if len(places) == count else -np.inf
         return NearTracks(candidates, lowest, rows)
 
-    def _is_any(self, fingerprint: Fingerprint, others: Sequence[Fingerprint]) -> bool:
-        """Return whether a fingerprint is of the recording of one of the others."""
-        return bool((self._matcher.match(fingerprint, others, SAME_SPEED) >= SAME_RECORDING).any())
-
     async def _candidates(
         self, rows: CatalogueRows, places: NDArray[np.intp], scores: NDArray[np.float32]
     ) -> list[Candidate]:
@@ -300,7 +295,6 @@ class TrackSearch:
                 song_key=song_key(tracks[i].title),
                 fingerprint=fingerprints.get(i, NO_FINGERPRINT),
                 vector=vector,
-                artists=credited_artists(tracks[i].artist, tracks[i].title),
             )
             for i, score, vector in found
             if i in tracks  # not removed since the index was loaded

@@ -117,6 +117,10 @@ class RecordingMatcher:
         """Return whether two fingerprints are of the same recording, in any coding or excerpt."""
         return bool(self.match(a, [b], speeds)[0] >= SAME_RECORDING)
 
+    def any_is_same(self, a: Fingerprint, others: Sequence[Fingerprint]) -> bool:
+        """Return whether a fingerprint is of the recording of one of the others, at its speed."""
+        return bool((self.match(a, others, SAME_SPEED) >= SAME_RECORDING).any())
+
     def match(
         self, query: Fingerprint, others: Sequence[Fingerprint], speeds: Sequence[float] = SPEEDS
     ) -> Float:

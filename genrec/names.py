@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _LETTERS = str.maketrans(
     {
@@ -93,6 +94,7 @@ def artist_key(artist: str) -> str:
     return "" if key in _PLACEHOLDERS else key
 
 
+@lru_cache(maxsize=8_192)
 def credited_artists(artist: str, title: str = "") -> frozenset[str]:
     """Return the keys of all artists that the names of a song credit, guests included.
 
@@ -111,6 +113,8 @@ def credited_artists(artist: str, title: str = "") -> frozenset[str]:
         Keys of `artist_key`; none for placeholders.
     """
     guests = [found for text in (artist, title) for found in _GUESTS.findall(text)]
+    if not guests and not SEVERAL_ARTISTS.search(artist):
+        return frozenset({artist_key(artist)}) - {""}
     joined = [_FEATURING.sub("", artist) or artist, *guests]
     parts = [part for text in joined for part in SEVERAL_ARTISTS.split(text) if len(part) > 1]
     return frozenset(map(artist_key, (*joined, *parts))) - {""}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,10 @@ class Calibration:
     def similarity(self, cosine: float) -> float:
         """Return the similarity of a cosine: 0 up to ``cosine_zero``, then linear to 1 at 1."""
         return float(np.clip((cosine - self.cosine_zero) / (1 - self.cosine_zero), 0.0, 1.0))
+
+    def similarities(self, cosines: Sequence[float]) -> list[float]:
+        """Return the `similarity` of each cosine."""
+        return [self.similarity(cosine) for cosine in cosines]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

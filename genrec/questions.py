@@ -121,6 +121,15 @@ class Rules:
 class Question:
     """Seeds, of which at least one is liked, and the rules for the answer.
 
+    Attributes
+    ----------
+    seeds, rules
+        What is asked.
+    liked, disliked
+        The liked seeds, and those that the tracks should be less like.
+    single
+        The only seed; None if there are several.
+
     Raises
     ------
     ValueError
@@ -129,27 +138,15 @@ class Question:
 
     seeds: tuple[Seed, ...]
     rules: Rules = field(default_factory=Rules)
+    liked: tuple[Seed, ...] = field(init=False)
+    disliked: tuple[Seed, ...] = field(init=False)
+    single: Seed | None = field(init=False)
 
     def __post_init__(self) -> None:
-        if not self.liked:
+        liked = tuple(seed for seed in self.seeds if seed.liked)
+        if not liked:
             raise ValueError(f"seeds: none of {len(self.seeds)} is liked; one or more is needed")
-
-    @property
-    def liked(self) -> tuple[Seed, ...]:
-        """The liked seeds."""
-        return tuple(seed for seed in self.seeds if seed.liked)
-
-    @property
-    def disliked(self) -> tuple[Seed, ...]:
-        """The seeds that the tracks should be less like."""
-        return tuple(seed for seed in self.seeds if not seed.liked)
-
-    @property
-    def single(self) -> Seed | None:
-        """The only seed; None if there are several."""
-        return self.seeds[0] if len(self.seeds) == 1 else None
-
-    @property
-    def songs(self) -> tuple[tuple[str, str], ...]:
-        """Artist and title of each seed."""
-        return tuple((seed.artist, seed.title) for seed in self.seeds)
+        disliked = tuple(seed for seed in self.seeds if not seed.liked)
+        single = self.seeds[0] if len(self.seeds) == 1 else None
+        for name, value in (("liked", liked), ("disliked", disliked), ("single", single)):
+            object.__setattr__(self, name, value)

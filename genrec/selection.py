@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from genrec.names import credited_artists
 from genrec.questions import Reach
 from genrec.types import Track
 
@@ -34,8 +35,6 @@ class Candidate:
         int8 (bands, columns), for ``same_recording``.
     vector
         float32 (d,), the track's embedding, of length 1.
-    artists
-        Keys of all credited artists, guests included.
     """
 
     track: Track
@@ -44,7 +43,11 @@ class Candidate:
     song_key: str
     fingerprint: Fingerprint
     vector: Float
-    artists: frozenset[str] = frozenset()
+
+    @property
+    def artists(self) -> frozenset[str]:
+        """Keys of all credited artists, guests included."""
+        return credited_artists(self.track.artist, self.track.title)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,11 +78,19 @@ class SelectionRules:
 
     def excludes(self, candidate: Candidate) -> str:
         """Return the reason why a candidate is left out by its artist or id, else ""."""
-        if candidate.track.id in self.without_tracks or candidate.artists & self.without_artists:
+        if candidate.track.id in self.without_tracks:
             return UNWANTED
-        if candidate.artists & self.artists:
-            return ARTIST
+        if self.artists or self.without_artists:
+            artists = candidate.artists
+            if artists & self.without_artists:
+                return UNWANTED
+            if artists & self.artists:
+                return ARTIST
         return SHOWN if candidate.track.id in self.shown else ""
+
+    def permitted(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        """Return the candidates that are not left out by their artist or id, in their order."""
+        return [each for each in candidates if not self.excludes(each)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,12 +107,15 @@ class Checks:
         Artist key and song key of each seed; empty texts if unknown.
     copies
         Ids of tracks that are known to be a seed's own recording.
+    compared
+        Ids of tracks for which ``copies`` says all, so that ``is_clip`` is not called.
     """
 
     same_recording: Callable[[Fingerprint, Sequence[Fingerprint]], bool]
     is_clip: Callable[[Candidate], bool] = lambda candidate: False
     songs: Iterable[tuple[str, str]] = ()
     copies: frozenset[int] = frozenset()
+    compared: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -151,7 +165,8 @@ class Selection:
         of_artist = self._artists[candidate.artist_key]
         if candidate.artist_key and of_artist >= self.rules.per_artist:
             return PER_ARTIST
-        own = self.checks.is_clip(candidate)
+        compared = candidate.track.id in self.checks.compared
+        own = not compared and self.checks.is_clip(candidate)
         taken = [each.fingerprint for each in self.chosen]
         if own or self.checks.same_recording(candidate.fingerprint, taken):
             self._songs.add(song)

@@ -14,10 +14,11 @@ from tests.trace_upload import Trace
 # the starter policy, descriptions and reasons, links and Listen button, own genres, the compact
 # layout, the user's turn. With them it was 67 files and 549 moves, until repeated steps were
 # removed. Then it was 63 and 395. The question with its rules and seeds, which all commands share,
-# brought five files. What a user does not want again is read in one file, with seven moves. The
-# answer is kept for a map to mark, in one file with two moves. Thumbs keep the reasons of the
-# tracks, in one file with three moves.
-FILES, MOVES = 71, 475
+# brought five files and thirty moves. What a user does not want again is read in one file, with
+# seven moves. The answer is kept for a map to mark, in one file with two moves. Thumbs keep the
+# reasons of the tracks, in one file with three moves. Now it is 71 and 437, and two more moves are
+# allowed.
+FILES, MOVES = 71, 439
 
 
 @pytest.mark.slow
