@@ -70,7 +70,7 @@ async def _draw(
 
     from bot.config import load_settings
     from bot.i18n import ENGLISH, Localizer, Translations
-    from bot.jobs.map_answers import dotted, map_tracks, places_of
+    from bot.jobs.map_answers import map_tracks, places_of, with_sign
     from bot.library_map import LibraryMaps
     from bot.runtime.resources import open_catalogue
     from bot.ui.map_message import drawn_marks, map_alt, map_picture
@@ -89,7 +89,7 @@ async def _draw(
         found = await maps.of(scopes, _say_that_it_computes)
         tracks = await catalogue.tracks(model_id, found.ids.tolist())
         shown = map_tracks(localizer, found, tracks, colour, _folders(tracks, settings.library))
-        marks = places_of(found, dotted(marked))
+        marks = places_of(found, with_sign(marked))
         if file is not None:
             alt, drawn = map_alt(localizer, shown, marks), drawn_marks(shown, marks)
             if file.suffix.lower() == ".png":

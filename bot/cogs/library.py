@@ -20,7 +20,7 @@ from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
 from bot.jobs.last_answers import LastAnswers
 from bot.jobs.library_import import import_handler
-from bot.jobs.map_answers import MapAnswers, dotted
+from bot.jobs.map_answers import MapAnswers, with_sign
 from bot.jobs.options import OptionsResolver, scopes_of
 from bot.jobs.recovery import ReplyRecovery
 from bot.jobs.runner import Handler, Progress, RequestRunner, Response
@@ -320,7 +320,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
                 progress,
                 localizer,
                 scopes=(own,) if server else scopes_of(guild_id),
-                marked=dotted(named),
+                marked=with_sign(named),
                 last=self._last.get((interaction.user.id, guild_id)),
                 heading=localizer("map.title" if server else "map.title_all"),
                 colour=colour,

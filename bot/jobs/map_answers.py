@@ -15,7 +15,7 @@ from bot.jobs.runner import Progress, Response
 from bot.library_map import LibraryMap, LibraryMaps
 from bot.recommender import Recommender
 from bot.ui.map_message import (
-    DOT,
+    SIGN,
     Colouring,
     MarkedTrack,
     artist_label,
@@ -137,11 +137,11 @@ def places_of_answer(found: LibraryMap, last: LastAnswer) -> list[MarkedTrack]:
         if track.id in on_map
     ]
     if isinstance(last.seed, Track):
-        return places_of(found, [(DOT, last.seed)] * (last.seed.id in on_map) + numbered)
+        return places_of(found, [(SIGN, last.seed)] * (last.seed.id in on_map) + numbered)
     x, y = found.place_of(last.seed)
-    return [MarkedTrack(x, y, DOT), *places_of(found, numbered)]
+    return [MarkedTrack(x, y, SIGN), *places_of(found, numbered)]
 
 
-def dotted(tracks: Sequence[Track]) -> list[tuple[str, Track]]:
-    """Return the tracks with a dot each."""
-    return [(DOT, track) for track in tracks]
+def with_sign(tracks: Sequence[Track]) -> list[tuple[str, Track]]:
+    """Return the tracks with the sign of a named track."""
+    return [(SIGN, track) for track in tracks]

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import Literal, get_args
 
 import discord
 import numpy as np
 from discord import ui
+from PIL import ImageFont
 
 from bot.i18n import Localizer
 from bot.ui.components import QUIET, Item, layout, small, text, track_names
-from bot.ui.map_drawing import POINT, MapMark, draw_map
+from bot.ui.map_drawing import POINT, MapMark, draw_map, styles
+from bot.ui.map_labels import drawable
 from bot.ui.map_page import FILE_NAME, MapTracks
 from bot.ui.markdown import clean
 from genrec.names import artist_key
@@ -27,7 +29,7 @@ PICTURE_NAME = "map.png"
 SIZE = (420, 380)  # of the picture, in points
 MAX_DRAWN = 40_000  # points of the picture; more would cover each other
 SMALLEST = 0.6  # radius of a point, in points
-DOT = "•"  # sign of a named track, which the font of pictures has
+SIGN = "+"  # of a named track or a seed; the font of pictures has few signs
 _FULL_SIZE_BELOW = 600  # points; more are drawn smaller
 _MAX_ALT, _ALT_GROUPS, _MAX_NAME = 1024, 6, 60
 
@@ -60,18 +62,36 @@ def drawn_marks(shown: MapTracks, marked: Sequence[MarkedTrack]) -> list[MapMark
 
 
 def map_picture(localizer: Localizer, shown: MapTracks, marks: Sequence[MapMark] = ()) -> bytes:
-    """Return the map as a PNG with a legend; it takes up to two seconds, so call it in a thread."""
+    """Return the map as a PNG with a legend; it takes up to two seconds, so call it in a thread.
+
+    A genre whose translated name the picture's font cannot draw has its English name.
+    """
+    names = _drawable_names(shown)
+    marks = [replace(mark, group=names.get(mark.group, "")) for mark in marks]
     ids = np.array([track.id for track in shown.tracks], dtype=np.int64)
     rows = landmarks(ids, MAX_DRAWN)
     radius = max(SMALLEST, POINT * min(1.0, (_FULL_SIZE_BELOW / max(len(rows), 1)) ** 0.5))
     return draw_map(
         shown.positions[rows].astype(np.float64),
-        [shown.first[row] for row in rows],
+        [names.get(shown.first[row], "") for row in rows],
         marks=marks,
         other=localizer("map.page.others", number=""),
         size=SIZE,
         radius=radius,
     )
+
+
+def _drawable_names(shown: MapTracks) -> dict[str, str]:
+    """Return the name of each group in the picture's legend."""
+    names = {group: group for group in shown.first}
+    font = ImageFont.load_default(10)
+    if next(iter(shown.groups)) != "genre" or not isinstance(font, ImageFont.FreeTypeFont):
+        return names
+    known = styles(shown.first)
+    for track, group in zip(shown.tracks, shown.first, strict=True):
+        if group in known and names[group] == group and drawable(group, font) != group:
+            names[group] = clean(track.genre.capitalize(), _MAX_NAME)
+    return names
 
 
 def map_alt(localizer: Localizer, shown: MapTracks, marked: Sequence[MarkedTrack] = ()) -> str:

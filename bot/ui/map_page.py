@@ -136,15 +136,16 @@ def _content(
         "search": "" if links.choice.template else SEARCH_PAGES.get(links.choice.site, ""),
         "plus": not searches_in_path(links.choice.site),
         "colourings": [
-            _colouring(localizer(f"map.colours.{name}"), groups)
+            _colouring(localizer(f"map.colours.{name}"), groups, [mark.group for mark in marks])
             for name, groups in shown.groups.items()
         ],
         "marks": [{"x": mark.x, "y": mark.y, "text": mark.text} for mark in marks],
     }
 
 
-def _colouring(name: str, groups: Sequence[str]) -> dict[str, Any]:
-    known = styles(groups)
+def _colouring(name: str, groups: Sequence[str], first: Sequence[str]) -> dict[str, Any]:
+    """Return a colouring with the styles of the picture, which gives ``first`` the first ones."""
+    known = styles(groups, [group for group in first if group in groups])
     code = {group: number for number, group in enumerate(known)}
     return {
         "name": name,

@@ -109,9 +109,9 @@ async def test_map_marks_a_named_track(world: World) -> None:
     choices = await world.you.autocomplete("library map", "track", "song 7")
     assert choices[0]["name"] == "Artist 7 - Song 7"
     message = await mapped(world, track=choices[0]["value"])
-    assert "Marked: • **Song 7** · Artist 7" in visible_text(message)
+    assert "Marked: + **Song 7** · Artist 7" in visible_text(message)
     (mark,) = content(attached(world, message)["map.html"])["marks"]
-    assert mark["text"] == "•"
+    assert mark["text"] == "+"
     world.discord.assert_clean()
 
 
@@ -124,9 +124,9 @@ async def test_map_of_other_tracks_refuses_to_mark_one(world: World) -> None:
 async def test_map_marks_the_clip_and_the_tracks_of_the_last_answer(world: World) -> None:
     await wait_response(await world.you.slash("recommend", {"clip": clip(), "count": 3}))
     message = await mapped(world)
-    assert "Marked: • your clip, 1 **Song" in visible_text(message)
+    assert "Marked: + your clip, 1 **Song" in visible_text(message)
     marks = content(attached(world, message)["map.html"])["marks"]
-    assert [mark["text"] for mark in marks] == ["•", "1", "2", "3"]
+    assert [mark["text"] for mark in marks] == ["+", "1", "2", "3"]
     ana = world.discord.person("ana", permissions=1 << 5 | 0x80000C00)
     used = await ana.slash("library map")
     other = await used.wait_until(lambda m: bool(m["attachments"]), SLOW_S)
