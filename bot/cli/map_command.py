@@ -70,13 +70,12 @@ async def _draw(
 
     from bot.config import load_settings
     from bot.i18n import ENGLISH, Localizer, Translations
-    from bot.jobs.map_answers import map_tracks, places_of, with_sign
+    from bot.jobs.map_answers import map_tracks, places_of, read_tracks, with_sign
     from bot.library_map import LibraryMaps
     from bot.runtime.resources import open_catalogue
     from bot.ui.map_message import drawn_marks, map_alt, map_picture
     from bot.ui.map_page import MAX_TRACKS, map_page
     from bot.ui.track_links import LinkChoice, TrackLinks
-    from db.details import load_details
     from db.index.live import LiveIndex
     from db.tracks import Catalogue
 
@@ -87,7 +86,7 @@ async def _draw(
         scopes = [scope] if scope else await catalogue.scopes(model_id)
         marked = [await _track(catalogue, model_id, scope, text) for text in wanted]
         found = await maps.of(scopes, _say_that_it_computes)
-        tracks = await catalogue.tracks(model_id, found.ids.tolist())
+        tracks, details = await read_tracks(catalogue, model_id, found)
         shown = map_tracks(localizer, found, tracks, colour, _folders(tracks, settings.library))
         marks = places_of(found, with_sign(marked))
         if file is not None:
@@ -101,7 +100,6 @@ async def _draw(
                 )
             else:
                 links = LinkChoice.of(settings.track_links, settings.path_root)
-                details = await load_details(db, found.ids.tolist())
                 title = localizer("map.title_all") if scope is None else f"Map of {scope}"
                 content = map_page(
                     localizer, shown, title=title, alt=alt, links=TrackLinks(links, details),

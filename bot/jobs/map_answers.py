@@ -28,8 +28,11 @@ from bot.ui.map_message import (
 from bot.ui.map_page import FILE_NAME, MAX_TRACKS, MapTracks, genre_label, map_page
 from bot.ui.track_files import MAX_BYTES
 from bot.ui.track_links import LinkChoice, TrackLinks
-from db.details import load_details
+from db.details import TrackDetails, load_details
+from db.tracks import Catalogue
 from genrec.types import Track
+
+_READ_AT_ONCE = 5_000  # tracks, in about 10 ms
 
 
 class MapAnswers:
@@ -64,15 +67,14 @@ class MapAnswers:
         """
         progress.now("comparing")
         found = await self._maps.of(scopes, lambda: progress.now("mapping"))
-        tracks = await self._recommender.catalogue.tracks(
-            self._recommender.preset.model_id, found.ids.tolist()
+        tracks, details = await read_tracks(
+            self._recommender.catalogue, self._recommender.preset.model_id, found
         )
         shown = await asyncio.to_thread(map_tracks, localizer, found, tracks, colour)
         marks = places_of(found, marked)
         if not marks and last is not None:
             marks = places_of_answer(found, last)
         alt = map_alt(localizer, shown, marks)
-        details = await load_details(self._recommender.catalogue.db, found.ids.tolist())
         drawn = drawn_marks(shown, marks)
         png = await asyncio.to_thread(map_picture, localizer, shown, drawn)
         page = b""
@@ -87,6 +89,20 @@ class MapAnswers:
         if fits:
             files.append(lambda: discord.File(BytesIO(page), FILE_NAME))
         return Response(view, files)
+
+
+async def read_tracks(
+    catalogue: Catalogue, model_id: str, found: LibraryMap
+) -> tuple[dict[int, Track], dict[int, TrackDetails]]:
+    """Return the tracks of a map and their details, by id, without blocking the event loop long."""
+    tracks: dict[int, Track] = {}
+    details: dict[int, TrackDetails] = {}
+    ids = found.ids.tolist()
+    for start in range(0, len(ids), _READ_AT_ONCE):
+        part = ids[start : start + _READ_AT_ONCE]
+        tracks |= await catalogue.tracks(model_id, part)
+        details |= await load_details(catalogue.db, part)
+    return tracks, details
 
 
 def map_tracks(

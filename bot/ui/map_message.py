@@ -31,6 +31,7 @@ MAX_DRAWN = 40_000  # points of the picture; more would cover each other
 SMALLEST = 0.6  # radius of a point, in points
 SIGN = "+"  # of a named track or a seed; the font of pictures has few signs
 _FULL_SIZE_BELOW = 600  # points; more are drawn smaller
+_OTHERS = "other"  # where the font lacks the letters of the translation
 _MAX_ALT, _ALT_GROUPS, _MAX_NAME = 1024, 6, 60
 
 
@@ -75,22 +76,28 @@ def map_picture(localizer: Localizer, shown: MapTracks, marks: Sequence[MapMark]
         shown.positions[rows].astype(np.float64),
         [names.get(shown.first[row], "") for row in rows],
         marks=marks,
-        other=localizer("map.page.others", number=""),
+        other=_drawable_name(localizer("map.page.others", number=""), _OTHERS),
         size=SIZE,
         radius=radius,
     )
 
 
+def _drawable_name(name: str, otherwise: str) -> str:
+    font = ImageFont.load_default(10)
+    fits = isinstance(font, ImageFont.FreeTypeFont) and drawable(name, font) == name
+    return name if fits else otherwise
+
+
 def _drawable_names(shown: MapTracks) -> dict[str, str]:
     """Return the name of each group in the picture's legend."""
     names = {group: group for group in shown.first}
-    font = ImageFont.load_default(10)
-    if next(iter(shown.groups)) != "genre" or not isinstance(font, ImageFont.FreeTypeFont):
+    if next(iter(shown.groups)) != "genre":
         return names
     known = styles(shown.first)
     for track, group in zip(shown.tracks, shown.first, strict=True):
-        if group in known and names[group] == group and drawable(group, font) != group:
-            names[group] = clean(track.genre.capitalize(), _MAX_NAME)
+        if group in known and names[group] == group:
+            del known[group]  # one look at each
+            names[group] = _drawable_name(group, clean(track.genre.capitalize(), _MAX_NAME))
     return names
 
 
