@@ -89,6 +89,7 @@ def draw_map(
     marks: Sequence[MapMark] = (),
     way: bool = False,
     other: str = "",
+    first: Sequence[str] = (),
     size: tuple[int, int] = (WIDTH, HEIGHT),
     radius: float = POINT,
 ) -> bytes:
@@ -109,6 +110,8 @@ def draw_map(
         True for an arrow from each mark to the next.
     other
         Legend of the points without a style; "" for none.
+    first
+        Groups that have their styles before the other ones, after those of the marks.
     size
         Width and height of the plot in points; the legend is added below.
     radius
@@ -125,7 +128,7 @@ def draw_map(
     spots = np.vstack([points, np.array([(m.x, m.y) for m in marks]).reshape(-1, 2)])
     if not np.isfinite(spots).all():
         raise ValueError("points: a place is not a finite number")
-    known = styles(groups, [mark.group for mark in marks])
+    known = styles(groups, [*(mark.group for mark in marks), *first])
     drawn = {name: style for name, style in known.items() if _shown(name, groups, marks)}
     rest = other if any(group not in known for group in groups) else ""
     scale = SCALE * SMOOTH

@@ -77,6 +77,7 @@ def map_picture(localizer: Localizer, shown: MapTracks, marks: Sequence[MapMark]
         [names.get(shown.first[row], "") for row in rows],
         marks=marks,
         other=_drawable_name(localizer("map.page.others", number=""), _OTHERS),
+        first=[names[group] for group in styles(shown.first)],  # as on the page
         size=SIZE,
         radius=radius,
     )

@@ -10,6 +10,7 @@ from PIL import Image
 
 from bot.i18n import LANGUAGES, Localizer, Translations
 from bot.local_discord import visible_text
+from bot.ui.map_drawing import PALETTE, styles
 from bot.ui.map_message import (
     SIGN,
     MarkedTrack,
@@ -41,6 +42,22 @@ def test_picture_has_the_colour_of_each_group() -> None:
         assert picture.size[1] > 760
         colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20) or ()}
     assert {(230, 159, 0), (86, 180, 233), (0, 158, 115)} <= colours
+
+
+def test_picture_of_a_sample_has_the_colours_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Of all tracks "Rock" is the most frequent group, of the drawn ones it is not.
+    tracks = shown().tracks[:3] + shown().tracks[1::3]
+    groups = [genre_label(Localizer(TRANSLATIONS, "en"), track.genre) for track in tracks]
+    places = np.zeros((len(tracks), 2), np.float32)
+    monkeypatch.setattr("bot.ui.map_message.MAX_DRAWN", 3)
+    monkeypatch.setattr("bot.ui.map_message.landmarks", lambda ids, count: np.arange(count))
+    sample = MapTracks(tracks, places, {"genre": groups})
+    png = map_picture(Localizer(TRANSLATIONS, "en"), sample)
+    colour_of = styles(groups)
+    assert (groups[0], colour_of["Rock"].colour) == ("Jazz", PALETTE[0])
+    with Image.open(BytesIO(png)) as picture:  # all points are in one place, and "Dub" on top
+        pixels = np.asarray(picture.convert("RGB"))
+    assert tuple(pixels[380, 420]) == colour_of["Dub"].colour
 
 
 def test_picture_names_genres_in_english_where_the_font_lacks_letters() -> None:
