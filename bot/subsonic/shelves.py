@@ -9,6 +9,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from bot.recommender import Recommender
 from bot.subsonic.parameters import album_id, artist_id
@@ -40,6 +41,8 @@ class ShelvedAlbum:
     genres: list[str] = field(default_factory=list)
     tracks: array[int] = field(default_factory=lambda: array("q"))
     folded: str = ""
+    order: tuple[str, str] = ("", "")  # by name, and by artist
+    newest: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -85,16 +88,22 @@ class Shelves:
             if group.genre not in names:
                 names[group.genre] = genre_names(group.genre)
             self._add(group, names[group.genre])
+        folded = lru_cache(maxsize=None)(fold)
         for artist in self._artists.values():
-            artist.folded = fold(artist.name)
-            artist.albums.sort(key=lambda album: (album.year, fold(album.name), album.id))
+            artist.folded = folded(artist.name)
         for album in self._albums.values():
-            album.folded = fold(f"{album.artist} {album.name}")
+            title, by = folded(album.name), folded(album.artist)
+            album.folded = f"{by} {title}"
+            album.order = _sort_name(title, album.name), _sort_name(by, album.artist)
+            album.newest = max(album.tracks)
+        for artist in self._artists.values():
+            artist.albums.sort(key=lambda album: (album.year, album.order, album.id))
         self.artists: Sequence[ShelvedArtist] = sorted(
-            self._artists.values(), key=lambda artist: (_sort_name(artist.name), artist.id)
+            self._artists.values(),
+            key=lambda artist: (_sort_name(artist.folded, artist.name), artist.id),
         )
         self.albums: Sequence[ShelvedAlbum] = sorted(
-            self._albums.values(), key=lambda album: (_sort_name(album.name), album.id)
+            self._albums.values(), key=lambda album: (album.order, album.id)
         )
         self.genres: Sequence[ShelvedGenre] = sorted(
             self._genres.values(),
@@ -149,8 +158,8 @@ class Shelves:
             return albums
         keys: dict[str, Callable[[ShelvedAlbum], tuple[str | int, ...]]] = {
             "alphabeticalByName": lambda album: (),
-            "alphabeticalByArtist": lambda album: (_sort_name(album.artist),),
-            "newest": lambda album: (-max(album.tracks),),
+            "alphabeticalByArtist": lambda album: (album.order[1],),
+            "newest": lambda album: (-album.newest,),
         }
         return sorted(albums, key=keys[order]) if order in keys else []
 
@@ -226,6 +235,6 @@ def _has(folded: str, words: Sequence[str]) -> bool:
     return all(word in folded for word in words)
 
 
-def _sort_name(name: str) -> str:
+def _sort_name(folded: str, name: str) -> str:
     """Return the name by which an artist or album is sorted, without a leading article."""
-    return fold(name).removeprefix("the ") or name.casefold()
+    return folded.removeprefix("the ") or name.casefold()

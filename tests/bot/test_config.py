@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from bot.config import (
     Settings,
     load_settings,
     open_secrets,
+    remove_token_from_environment,
     renamed_settings,
     unknown_settings,
 )
@@ -192,6 +194,23 @@ def test_secrets_are_the_token_and_the_password_of_the_proxy() -> None:
     assert Settings(_env_file=None, **given).secrets == [TOKEN, "hidden-word"]
     assert Settings(_env_file=None, link_proxy="http://proxy:3128").secrets == []
     assert Settings(_env_file=None, link_proxy="http://[proxy").secrets == []
+
+
+def test_secrets_of_music_players_are_read_from_files_and_hidden(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("GENREC_SUBSONIC_PASSWORD_FILE", str(secret(tmp_path, "a-long-password-1")))
+    monkeypatch.setenv("GENREC_SUBSONIC_API_KEY", "a-long-api-key-22")
+    settings = load_settings(env_file=None)
+    assert settings.secrets == ["a-long-password-1", "a-long-api-key-22"]
+    assert "a-long" not in f"{settings!r} {settings.model_dump()}"
+    remove_token_from_environment()
+    assert "GENREC_SUBSONIC_API_KEY" not in os.environ
+
+
+@pytest.mark.parametrize("name", ["GENREC_SUBSONIC_PASSWORD", "GENREC_SUBSONIC_API_KEY"])
+def test_short_secret_of_music_players_is_refused(monkeypatch, name: str) -> None:
+    monkeypatch.setenv(name, "sesame")
+    with pytest.raises(SettingsError, match=rf"{name}: has 6 characters; expected at least 16"):
+        load_settings(env_file=None)
 
 
 def test_secret_set_twice_is_refused(monkeypatch, tmp_path: Path) -> None:
