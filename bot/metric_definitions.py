@@ -51,7 +51,7 @@ METRICS = (
     _metric("genrec_repeated_events_total", "counter", "Events that Discord sent twice"),
     _metric("genrec_requests_total", "counter", "Requests that ended", command="`recommend`,"
             " `genre`, `more`, `reindex`, `library add`, `library import`, `library map`,"
-            " `genres teach`, `path`, `upload` or `watched upload`", outcome="`answered`,"
+            " `genres teach`, `path`, `foryou`, `upload` or `watched upload`", outcome="`answered`,"
             " `interrupted` (by a stop), `lost` (Discord did not take the answer), or a code"),
     _metric("genrec_requests_running", "gauge", "Requests that run or wait"),
     _metric("genrec_refusals_total", "counter", "Messages that refuse a request or report an"

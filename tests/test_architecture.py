@@ -234,6 +234,7 @@ SHARED_MODULE_NAMES = {
     "radio": "cogs/radio.py is named after its command; genrec/radio.py is its method",
     "reindex": "cogs/reindex.py is named after its command; bot/jobs/reindex.py runs it",
     "settings": "cogs/settings.py is named after its command; training has settings too",
+    "taste": "db/taste.py stores it; question_figures/taste.py measures what follows from it",
 }
 """Module names that may occur twice, with the reason."""
 

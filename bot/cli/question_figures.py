@@ -48,9 +48,9 @@ def as_table(report: Mapping[str, Any]) -> str:
 
 
 def _modules() -> dict[str, Figures]:
-    from bot.question_figures import artist, mix
+    from bot.question_figures import artist, mix, taste
 
-    return {"artist": artist.figures, "mix": mix.figures}
+    return {"artist": artist.figures, "mix": mix.figures, "taste": taste.figures}
 
 
 def _chosen(only: list[str]) -> dict[str, Figures]:

@@ -38,6 +38,8 @@ class Privacy(commands.GroupCog, name="privacy", description="Data stored about 
             clips=data.clips_taught,
             track_votes=data.track_votes,
             not_again=data.not_again,
+            taste=bool(data.taste),
+            taste_shown=data.taste_shown,
         )
         localizer = Localizer(self._translations, interaction.locale)
         await respond(interaction, pages.privacy(localizer, counts))

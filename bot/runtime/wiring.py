@@ -16,6 +16,7 @@ from bot.client.dedup import EventDedup
 from bot.client.error_handler import ErrorHandler
 from bot.cogs.about import About, BotInfo
 from bot.cogs.exports import Exports
+from bot.cogs.for_you import ForYouCog
 from bot.cogs.genres import Genres
 from bot.cogs.library import Library
 from bot.cogs.listen import Listen
@@ -39,6 +40,7 @@ from bot.jobs.admission import Admission, RequestLimits
 from bot.jobs.asked_seeds import SeedFinder
 from bot.jobs.departed_guilds import forget_departed_guilds
 from bot.jobs.excerpts import Excerpts
+from bot.jobs.for_you_answers import ForYouAnswers
 from bot.jobs.full_answer import DetailsHandler
 from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.handlers import RequestHandlers
@@ -69,6 +71,7 @@ from bot.runtime.resources import OpenPool, Resources, open_recommender
 from bot.runtime.sandbox_check import MeasureSandbox, report_sandbox, restrict_sources
 from bot.sources import SourcePolicy, Sources
 from bot.starter_policy import StarterPolicy
+from bot.taste_answers import ForYou
 from bot.ui.invites import invites
 from bot.ui.messages import Limits
 from bot.ui.spectrogram_image import draw_preview
@@ -206,7 +209,7 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
         db=db,
     )
     names = TrackNames(named=named, options=options, translations=app.translations)
-    lists = NotAgainLists(db)
+    lists, for_you = NotAgainLists(db), ForYou(recommender=recommender, db=db)
     clips = ClipFinder(app.sources)
     finder = SeedFinder(sources=app.sources, recommender=recommender, names=names)
     seeds = SeedServices(
@@ -347,6 +350,13 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             votes=TrackVotes(db=db, recommender=recommender, lists=lists, metrics=app.metrics),
             translations=app.translations,
             recovery=app.recovery,
+        ),
+        ForYouCog(
+            runner=app.runner,
+            answers=ForYouAnswers(for_you=for_you, recommender=recommender, excerpts=excerpts),
+            for_you=for_you,
+            options=options,
+            translations=app.translations,
         ),
         NotAgainCog(
             lists=lists,

@@ -19,6 +19,8 @@ Custom ids, all of at most 100 characters:
                                tracks, see `bot.ui.vote_ids`, and may be missing
 ``rate:up:MESSAGE``            string select of the good tracks of a response, ``rate:down:MESSAGE``
                                of the bad ones; MESSAGE is the id of the response
+``foryou:on:COUNT:GENRE``      use the user's ratings and answer /foryou; ``foryou:off`` stops it,
+                               and ``foryou:no`` refuses
 ``unwanted:me:MESSAGE``        string select of songs and artists for the user's not-again list,
                                ``unwanted:server:MESSAGE`` for the server's
 ``song:KIND:USER:COUNT:GENRE`` string select of songs that a link may name; KIND is "recommend" or

@@ -43,6 +43,7 @@ EVERYONE = (
     "path",
     "radio",
     "genre",
+    "foryou",
     "notagain list",
     "about",
     "privacy show",
@@ -107,6 +108,8 @@ class StoredCounts:
     clips: int = 0
     track_votes: int = 0
     not_again: int = 0
+    taste: bool = False
+    taste_shown: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +226,9 @@ def privacy(localizer: Localizer, stored: StoredCounts) -> ui.LayoutView:
     """Return the page of /privacy show: stored data in general, and counts for this user."""
     counts = {"votes": stored.votes, "tracks": stored.tracks, "jobs": stored.requests}
     counts |= {"taught": stored.clips, "track_votes": stored.track_votes}
-    counts["not_again"] = stored.not_again
+    counts |= {"not_again": stored.not_again, "taste_shown": stored.taste_shown}
     own = [localizer(f"privacy.{key}", count=count) for key, count in counts.items() if count]
+    own += [localizer("privacy.taste")] if stored.taste else []
     lines = [
         f"## {localizer('privacy.title')}",
         localizer("privacy.clips"),

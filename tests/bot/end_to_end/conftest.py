@@ -34,6 +34,7 @@ COMMANDS = (
     "about",
     "privacy",
     "notagain",
+    "foryou",
     "help",
 )
 
