@@ -80,8 +80,8 @@ def draw_songs(
     Parameters
     ----------
     candidates
-        Nearest first; the first ``NEIGHBOURHOOD * count`` songs are drawn from,
-        without further versions of a song and without the many songs of one artist.
+        Nearest first; the first ``NEIGHBOURHOOD * count`` different songs are drawn from, or
+        more if those are by too few artists.
     rules
         Count, separation and chance.
     same_recording
@@ -91,7 +91,19 @@ def draw_songs(
     -------
     At most ``rules.count`` songs.
     """
-    near = _neighbourhood(candidates, rules)
+    different = _different(candidates)
+    size = NEIGHBOURHOOD * rules.count
+    while True:
+        found = _drawn(different[:size], rules, same_recording)
+        if not found.too_few_artists or size >= len(different):
+            return found
+        size *= 2  # the nearest songs are by too few artists
+
+
+def _drawn(
+    near: Sequence[Candidate], rules: RadioRules, same_recording: SameRecording
+) -> DrawnSongs:
+    """Return a random sample of near songs."""
     # The key of a song is u ** (1 / weight); the weight halves with every `count` ranks.
     u = np.random.default_rng(rules.chance).random(len(near))
     keys = np.log(np.maximum(u, 1e-300)) * np.exp2(np.arange(len(near)) / rules.count)
@@ -109,6 +121,8 @@ def draw_songs(
 
 def order_songs(embeddings: Float, artists: Sequence[str], *, apart: int) -> list[int]:
     """Return the order of songs with small and even steps, from the first song on.
+
+    If the separation leaves no place for the first song there, another one begins.
 
     The sum of the squared angles between neighbours is made small by local search.
 
@@ -130,6 +144,8 @@ def order_songs(embeddings: Float, artists: Sequence[str], *, apart: int) -> lis
     angles = np.arccos(np.clip(embeddings @ embeddings.T, -1.0, 1.0)).astype(np.float64)
     costs = angles**2
     order = _greedy(costs, artists, apart)
+    if len(order) < len(artists):
+        order = max(order, _greedy(costs, artists, apart, cautious=True), key=len)
     # A list holds at most 100 songs, so the limit is only reached if numbers go wrong.
     for _ in range(20 * len(order)):
         better = _improved(order, costs, artists, apart)
@@ -149,28 +165,16 @@ def is_apart(artists: Sequence[str], apart: int) -> bool:
     return True
 
 
-def _neighbourhood(candidates: Sequence[Candidate], rules: RadioRules) -> list[Candidate]:
-    """Return the songs to draw from: no version of a song twice, no artist too often."""
-    most = NEIGHBOURHOOD * _most_of_artist(rules.count, rules.apart)
+def _different(candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Return the candidates without further versions of a song."""
     songs: set[tuple[str, str]] = set()
-    artists: Counter[str] = Counter()
     found: list[Candidate] = []
     for candidate in candidates:
         song = (candidate.artist_key, candidate.song_key)
-        known = all(song) and song in songs
-        if known or (candidate.artist_key and artists[candidate.artist_key] >= most):
-            continue
-        if len(found) == NEIGHBOURHOOD * rules.count:
-            break
-        songs.add(song)
-        artists[candidate.artist_key] += 1
-        found.append(candidate)
+        if not (all(song) and song in songs):
+            songs.add(song)
+            found.append(candidate)
     return found
-
-
-def _most_of_artist(count: int, apart: int) -> int:
-    """Return how many songs of one artist a list has room for."""
-    return (count + apart) // (apart + 1)
 
 
 def _draw(
@@ -181,7 +185,9 @@ def _draw(
     same_recording: SameRecording,
 ) -> tuple[list[int], bool]:
     """Return the places of the drawn candidates, and whether an artist had too many songs."""
-    most = _most_of_artist(wanted, apart)
+    most = (wanted + apart) // (apart + 1)
+    # So many artists may have as many songs: the last places of the list are theirs.
+    often = wanted - (most - 1) * (apart + 1)
     drawn: list[int] = []
     prints: list[Fingerprint] = []
     artists: Counter[str] = Counter()
@@ -190,7 +196,9 @@ def _draw(
         song = near[place]
         if len(drawn) == wanted:
             break
-        if song.artist_key and artists[song.artist_key] >= most:
+        of_artist = artists[song.artist_key] + 1 if song.artist_key else 0
+        full = sum(count == most for name, count in artists.items() if name)
+        if of_artist > most or (of_artist == most > 1 and full == often):
             limited = True
             continue
         if same_recording(song.fingerprint, prints):
@@ -201,13 +209,18 @@ def _draw(
     return drawn, limited and len(drawn) < wanted
 
 
-def _greedy(costs: NDArray[np.float64], artists: Sequence[str], apart: int) -> list[int]:
+def _greedy(
+    costs: NDArray[np.float64], artists: Sequence[str], apart: int, *, cautious: bool = False
+) -> list[int]:
     """Return an order in which each song is the nearest that the separation allows.
 
-    An artist whose songs would not fit later comes first.
+    An artist whose songs would not fit later comes first; if ``cautious``, always the artist with
+    the most songs left, also at the beginning.
     """
-    left = list(range(1, len(artists)))
-    order = [0]
+    left = list(range(len(artists)))
+    songs = Counter(filter(None, artists))
+    order = [max(left, key=lambda song: songs[artists[song]]) if cautious else 0]
+    left.remove(order[0])
     while left:
         recent = {artists[song] for song in order[-apart:]} if apart else set()
         allowed = [song for song in left if not artists[song] or artists[song] not in recent]
@@ -215,11 +228,12 @@ def _greedy(costs: NDArray[np.float64], artists: Sequence[str], apart: int) -> l
             break
         remaining = Counter(artists[song] for song in left if artists[song])
         most = max(remaining.values(), default=0)
-        urgent = [
-            song for song in allowed
-            if artists[song] and remaining[artists[song]] == most
-            and (most - 1) * (apart + 1) + list(remaining.values()).count(most) >= len(left)
-        ]  # fmt: skip
+        tight = (most - 1) * (apart + 1) + list(remaining.values()).count(most) >= len(left)
+        if cautious:
+            most = max(remaining[artists[song]] for song in allowed)
+        urgent = [song for song in allowed if remaining[artists[song]] == most]
+        if not cautious and not tight:
+            urgent = []
         chosen = min(urgent or allowed, key=lambda song: costs[order[-1], song])
         order.append(chosen)
         left.remove(chosen)

@@ -83,15 +83,17 @@ def replace_database(settings: Settings, database: Path) -> Settings:
     return settings.model_copy(update={"database": database})
 
 
-def as_text(result: Recommendation, places: Mapping[int, str] = NO_PLACES) -> str:
+def as_text(
+    result: Recommendation, places: Mapping[int, str] = NO_PLACES, *, heading: str = ""
+) -> str:
     """Return the result as terminal text: bars of the three top genres, and the tracks.
 
-    ``places`` are the paths or links of the tracks, by their ids.
+    ``places`` are the paths or links of the tracks, by their ids. ``heading`` replaces the genre.
     """
     console = Console(highlight=False)
     with console.capture() as capture:
         found = result.genre or "No music found"
-        heading = f"Unsure, perhaps {found}" if result.unsure else found
+        heading = heading or (f"Unsure, perhaps {found}" if result.unsure else found)
         console.print(f"[bold]{escape(heading)}[/bold]")
         for score in result.scores[:3]:
             filled = round(score.probability * BAR)

@@ -30,7 +30,7 @@ async def recommend_linked(
     LinkRefused
         No track has that name for sure; the sentence lists similar names.
     """
-    seed = await _track_of(recommender, song)
+    seed = await track_of_linked(recommender, song)
     found = await recommender.answer(Question((await recommender.track_seed(seed),), rules))
     note = f"{_found_by_name(seed)} {found.note}".strip()
     return replace(found, known=seed, note=note)
@@ -44,7 +44,7 @@ async def genre_of_linked(recommender: Recommender, song: PageSong) -> Recommend
     LinkRefused
         No track has that name for sure, or it has no genre.
     """
-    seed = await _track_of(recommender, song)
+    seed = await track_of_linked(recommender, song)
     if not seed.genre:
         raise LinkRefused(
             f"The catalogue has {_quoted(seed)} without a genre, and the link gives genrec no"
@@ -60,7 +60,14 @@ async def genre_of_linked(recommender: Recommender, song: PageSong) -> Recommend
     )
 
 
-async def _track_of(recommender: Recommender, song: PageSong) -> Track:
+async def track_of_linked(recommender: Recommender, song: PageSong) -> Track:
+    """Return the track of the catalogue that a link names.
+
+    Raises
+    ------
+    LinkRefused
+        No track has that name for sure; the sentence lists similar names.
+    """
     match = await recommender.find_song(song.names)
     if match.sure is not None:
         return match.sure

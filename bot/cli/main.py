@@ -22,6 +22,7 @@ from bot.cli import (
     music_training,
     paper,
     question_figures,
+    seed_commands,
     setup,
     starter,
     synth,
@@ -36,8 +37,8 @@ from genrec.errors import CatalogueError, DataError, GenrecError
 ASK, LIBRARY, BOT, TRAINING = "Ask", "Library", "Bot", "Training"
 # Commands that print unknown settings; `run` logs them and `doctor` lists them.
 WITH_SETTINGS = (
-    "recommend", "genre", "genres", "index", "library", "map", "backup", "restore", "demo", "sync",
-    "serve",
+    "recommend", "mix", "radio", "genre", "genres", "index", "library", "map", "backup", "restore",
+    "demo", "sync", "serve",
 )  # fmt: skip
 NO_WINDOWS = (
     "genrec runs on Linux and macOS, not on Windows: install it in the Windows Subsystem for Linux"
@@ -218,6 +219,8 @@ def genre(
     )
 
 
+app.command(rich_help_panel=ASK)(seed_commands.mix)
+app.command(rich_help_panel=ASK)(seed_commands.radio)
 app.command("index", rich_help_panel=LIBRARY)(library.index)
 app.add_typer(library_remove.library, name="library", rich_help_panel=LIBRARY)
 app.add_typer(genre_commands.genres, name="genres", rich_help_panel=LIBRARY)

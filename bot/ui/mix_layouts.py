@@ -9,7 +9,7 @@ from discord import ui
 
 from bot.i18n import Localizer
 from bot.ui.components import QUIET, Item, button, layout, row, small, text
-from bot.ui.markdown import escape
+from bot.ui.markdown import clean, escape
 from genrec.questions import Seed
 
 NAME_IN_HEADING, NAME_IN_LINE = 50, 30
@@ -36,10 +36,20 @@ class BasketLine:
     liked: bool
 
 
-def seed_names(localizer: Localizer, seeds: Sequence[Seed], *, key: str = "mix") -> str:
-    """Return "Mix of A and B, less of C" in the user's language; ``key`` is "mix" or "radio"."""
-    liked = [_name(localizer, seed, NAME_IN_HEADING) for seed in seeds if seed.liked]
-    less = [_name(localizer, seed, NAME_IN_HEADING) for seed in seeds if not seed.liked]
+def seed_names(
+    localizer: Localizer, seeds: Sequence[Seed], *, key: str = "mix", plain: bool = False
+) -> str:
+    """Return "Mix of A and B, less of C" in the user's language; ``key`` is "mix" or "radio".
+
+    Names are escaped for Discord, and not if ``plain``.
+    """
+    cleaned = clean if plain else escape
+    named = [
+        (seed, cleaned(seed.title, NAME_IN_HEADING) or localizer("answer.your_clip"))
+        for seed in seeds
+    ]
+    liked = [name for seed, name in named if seed.liked]
+    less = [name for seed, name in named if not seed.liked]
     heading = localizer(f"{key}.of", names=_joined(localizer, liked))
     if less:
         heading = localizer("mix.less", mix=heading, names=_joined(localizer, less))
@@ -48,7 +58,8 @@ def seed_names(localizer: Localizer, seeds: Sequence[Seed], *, key: str = "mix")
 
 def nearest_to(localizer: Localizer, seed: Seed) -> str:
     """Return the note of a track that is nearest to one of the seeds."""
-    return localizer("mix.nearest", name=_name(localizer, seed, NAME_IN_LINE))
+    name = escape(seed.title, NAME_IN_LINE) or localizer("answer.your_clip")
+    return localizer("mix.nearest", name=name)
 
 
 def basket(
@@ -83,10 +94,6 @@ def basket(
         )
     )
     return layout(QUIET, items)
-
-
-def _name(localizer: Localizer, seed: Seed, limit: int) -> str:
-    return escape(seed.title, limit) or localizer("answer.your_clip")
 
 
 def _joined(localizer: Localizer, names: Sequence[str]) -> str:

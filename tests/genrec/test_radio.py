@@ -101,6 +101,35 @@ def test_too_few_artists_give_a_shorter_list_and_are_told():
     assert (none.songs, none.too_few_artists) == ((), False)
 
 
+def test_nearest_songs_by_few_artists_are_followed_by_farther_ones():
+    """The nearest forty songs are by two artists, of which a list of 12 has room for 5 songs."""
+    candidates = [candidate(n, artist=f"artist {n % 2}") for n in range(40)]
+    candidates += [candidate(n) for n in range(40, 80)]
+    for chance in range(10):
+        rules = RadioRules(count=12, apart=4, chance=chance)
+        found = draw_songs(candidates, rules, same_recording=never_the_same)
+        artists = [song.artist_key for song in found.songs]
+        assert (len(artists), found.too_few_artists) == (12, False)
+        order = order_songs(points(12, chance), artists, apart=4)
+        assert len(order) == 12
+        assert is_apart([artists[place] for place in order], 4)
+
+
+@pytest.mark.parametrize("apart", [1, 2, 4, 8])
+def test_drawn_songs_always_have_an_order(apart):
+    """Few artists with many songs are the hardest: each list is as full as it can be."""
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        artists = rng.integers(0, rng.integers(2, 14), 60).astype(str).tolist()
+        candidates = [candidate(n, artist=artists[n]) for n in range(60)]
+        rules = RadioRules(count=20, apart=apart, chance=seed)
+        songs = draw_songs(candidates, rules, same_recording=never_the_same).songs
+        drawn = [song.artist_key for song in songs]
+        order = order_songs(points(len(songs), seed), drawn, apart=apart)
+        assert is_apart([drawn[place] for place in order], apart)
+        assert len(order) == len(songs), (seed, drawn)
+
+
 def test_songs_without_artist_are_not_limited():
     candidates = [candidate(n, artist="") for n in range(100)]
     assert len(draw(candidates, count=30)) == 30
