@@ -6,6 +6,7 @@ import asyncio
 import functools
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,29 @@ def test_output_of_an_unknown_suffix_is_refused_before_the_analysis(genrec, tmp_
     code, _, error = genrec("-o", tmp_path / "list.pls")
     assert code == 2
     assert ".m3u8" in error
+
+
+def test_tracks_by_the_clips_artist_are_an_option(
+    genrec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_file(tmp_path, "1.flac")
+    clip = ask.file_clip
+    monkeypatch.setattr(ask, "file_clip", lambda path: replace(clip(path), artist="The Band"))
+
+    def titles(*words: str) -> list[str]:
+        return [track["title"] for track in json.loads(genrec("--json", *words)[1])["tracks"]]
+
+    assert "Song" in titles("-n", "12", "--any-artist")
+    assert "Song" not in titles("-n", "12")
+
+
+def test_reach_is_an_option(genrec) -> None:
+    tracks = {
+        reach: json.loads(genrec("--json", "--reach", reach, "-n", "3")[1])["tracks"]
+        for reach in ("near", "balanced", "adventurous")
+    }
+    assert {len(each) for each in tracks.values()} == {3}
+    assert tracks["near"] != tracks["adventurous"]
+    code, _, error = genrec("--reach", "everywhere")
+    assert code == 2
+    assert "everywhere" in error
