@@ -40,6 +40,13 @@ EMPTY: Mapping[str, Mapping[str, Any]] = {
     "getStarred": {"starred": {"artist": [], "album": [], "song": []}},
     "getStarred2": {"starred2": {"artist": [], "album": [], "song": []}},
     "getNowPlaying": {"nowPlaying": {"entry": []}},
+    "getBookmarks": {"bookmarks": {"bookmark": []}},
+    "getShares": {"shares": {"share": []}},
+    "getPodcasts": {"podcasts": {"channel": []}},
+    "getNewestPodcasts": {"newestPodcasts": {"episode": []}},
+    "getVideos": {"videos": {"video": []}},
+    "getLyrics": {"lyrics": {"value": ""}},
+    "getLyricsBySongId": {"lyricsList": {"structuredLyrics": []}},
     "getInternetRadioStations": {"internetRadioStations": {"internetRadioStation": []}},
 }
 """Endpoints of lists that are always empty; clients ask for them at start."""
