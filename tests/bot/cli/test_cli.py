@@ -98,7 +98,7 @@ def test_recommend_json_has_the_documented_keys(genrec: Genrec, clip: Path) -> N
     assert answer["genre"] == max(answer["scores"], key=answer["scores"].get)
     assert sum(answer["scores"].values()) == pytest.approx(1, abs=1e-4)
     for track in answer["tracks"]:
-        keys = {"title", "artist", "genre", "similarity", "source", "scope", "link"}
+        keys = {"id", "title", "artist", "genre", "similarity", "source", "scope", "link"}
         keys |= {"description", "reasons"}
         assert set(track) == keys
         assert 0 <= track["similarity"] <= 1
@@ -121,10 +121,12 @@ def test_clip_of_a_known_recording_is_named(genrec: Genrec, clip: Path) -> None:
     copy = music / "Band - Song.wav"
     copy.write_bytes(clip.read_bytes())
     genrec.json("index", music)
+    known = genrec.json("library", "list", "--scope", "library")["tracks"][0]
     assert genrec.json("recommend", clip)["known"] == {
+        "id": known["id"],
         "title": "Song",
         "artist": "Band",
-        "genre": genrec.json("library", "list", "--scope", "library")["tracks"][0]["genre"],
+        "genre": known["genre"],
         "source": str(copy),
     }
     assert "I know this one: Band, Song" in genrec("recommend", clip)[1]
