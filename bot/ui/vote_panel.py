@@ -49,10 +49,13 @@ def vote_panel(
     items: list[Item] = [text(said)]
     if panel.tracks:
         items[0] = text(f"{said}\n{small(localizer('votes.each'))}")
-        items += [row(_rating(localizer, panel, name, sign)) for name, sign in _RATINGS]
-        items.append(row(_leaving_out(localizer, panel, "me", panel.listed)))
+        for name, sign in _RATINGS:
+            items += _named(localizer, name, _rating(localizer, panel, name, sign))
+        menu = _leaving_out(localizer, panel, "me", panel.listed)
+        items += _named(localizer, "never_me", menu)
         if panel.listed_server is not None:
-            items.append(row(_leaving_out(localizer, panel, "server", panel.listed_server)))
+            menu = _leaving_out(localizer, panel, "server", panel.listed_server)
+            items += _named(localizer, "never_server", menu)
     return layout(CAREFUL if failed else GOOD, items)
 
 
@@ -72,6 +75,11 @@ def unwanted_values(tracks: Sequence[Track]) -> Mapping[str, Track]:
             artists.add(key)
             found[f"a{track.id}"] = track
     return dict(list(found.items())[:MAX_OPTIONS])
+
+
+def _named(localizer: Localizer, name: str, menu: Item) -> list[Item]:
+    """Return a menu below its name, since Discord hides the placeholder once options are chosen."""
+    return [text(f"**{localizer(f'votes.{name}')}**"), row(menu)]
 
 
 def _rating(localizer: Localizer, panel: VotePanel, name: str, sign: int) -> Item:
