@@ -127,3 +127,20 @@ async def test_list_is_in_the_users_language(world: World, locale: str) -> None:
 )
 async def test_wrong_option_is_declined(world: World, options: dict, words: str) -> None:
     assert words in await wait_text(await world.you.slash("notagain add", options), words)
+
+
+@pytest.mark.parametrize("command", ["mix", "radio"])
+async def test_lists_hold_for_questions_of_several_songs(world: World, command: str) -> None:
+    options = {"track": "Song 3", "track2": "Song 8"}
+
+    async def songs() -> set[str]:
+        used = await world.you.slash(command, options)
+        found = await used.wait_until(lambda m: len(set(titles(m))) > 2 and buttons(m))
+        return set(titles(found)) - {"Song 3", "Song 8"}
+
+    before = await songs()
+    victim = min(before)
+    await add_song(world, world.you, victim)
+    after = await songs()
+    assert after
+    assert victim not in after

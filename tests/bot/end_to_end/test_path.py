@@ -185,3 +185,15 @@ async def test_old_button_is_gone(world: World) -> None:
     await resources.recommender.reload()
     pressed = await world.you.press(message, "Another way")
     assert "no longer" in await wait_text(pressed, "no longer")
+
+
+async def test_song_that_is_not_wanted_again_is_on_no_path(world: World) -> None:
+    options = {"from_": "Song 0", "to": f"Song {LAST}"}
+    before = numbers(await answer_of(world, **options))
+    unwanted = before[len(before) // 2]
+    used = await world.you.slash("notagain add", {"song": f"Song {unwanted}"})
+    await wait_text(used, "is not recommended to you again")
+    after = numbers(await answer_of(world, **options))
+    assert unwanted in before
+    assert unwanted not in after
+    assert (after[0], after[-1]) == (before[0], before[-1])
