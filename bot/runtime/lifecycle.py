@@ -68,7 +68,11 @@ async def run_until_stopped(app: App, token: str, *, stop: asyncio.Event) -> Non
     async with (
         health if settings.http_port else contextlib.nullcontext(),
         http_interface(app.resources, sources=app.sources, metrics=app.metrics),
-        service_manager(service_manager_address(), lambda: connection.status) as report_stopping,
+        service_manager(
+            service_manager_address(),
+            lambda: connection.status,
+            ready=lambda: not connection.missing,
+        ) as report_stopping,
     ):
         warming = asyncio.create_task(warm(app.resources.pool))
         running = asyncio.create_task(connection.run(token))

@@ -15,14 +15,19 @@ from bot.config import ServiceManagerAddress
 
 log = logging.getLogger(__name__)
 
-_STATUS_EVERY_S = 30.0
+_STATUS_EVERY_S, _READY_EVERY_S = 30.0, 0.1
 
 
 @asynccontextmanager
 async def service_manager(
-    address: ServiceManagerAddress, status: Callable[[], str]
+    address: ServiceManagerAddress,
+    status: Callable[[], str],
+    *,
+    ready: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[Callable[[], None]]:
     """Report to systemd for the block: ready, then the status and a sign of life, then stopping.
+
+    Until ``ready`` returns True only the status is sent.
 
     The block calls what is yielded when it begins to stop; its end reports that otherwise.
     ``status`` returns one line. A sign of life is sent twice in the time after which systemd would
@@ -32,8 +37,8 @@ async def service_manager(
         yield lambda: None
         return
     pause_s = min(_STATUS_EVERY_S, address.watchdog_s / 2 or _STATUS_EVERY_S)
-    _send(address, "READY=1", f"STATUS={status()}")
-    living = asyncio.create_task(_show_life(address, status, pause_s))
+    _send(address, *(["READY=1"] if ready() else []), f"STATUS={status()}")
+    living = asyncio.create_task(_show_life(address, status, pause_s, ready))
 
     def stopping() -> None:
         if not living.cancelling():
@@ -47,8 +52,15 @@ async def service_manager(
 
 
 async def _show_life(
-    address: ServiceManagerAddress, status: Callable[[], str], pause_s: float
+    address: ServiceManagerAddress,
+    status: Callable[[], str],
+    pause_s: float,
+    ready: Callable[[], bool],
 ) -> None:
+    if not ready():
+        while not ready():  # noqa: ASYNC110 - a connection has no event for it
+            await asyncio.sleep(_READY_EVERY_S)
+        _send(address, "READY=1", f"STATUS={status()}")
     while True:
         await asyncio.sleep(pause_s)
         _send(address, "WATCHDOG=1", f"STATUS={status()}")

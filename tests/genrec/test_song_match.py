@@ -151,8 +151,8 @@ def test_nothing_matches_nothing() -> None:
     ],
 )
 def test_hostile_long_names_cost_little(title: str, artist: str) -> None:
-    names = [SongName(title[:-1] + "z", artist), *readings(title)]
+    names = [SongName(title[:-1] + "z", artist)]
     tracks = [track(artist, f"{title}{number}", number) for number in range(200)]
     started = time.process_time()
     match_song(names, tracks)
-    assert time.process_time() - started < 4
+    assert time.process_time() - started < 2

@@ -44,6 +44,22 @@ async def test_block_is_ready_shows_life_and_stops(manager: socket.socket) -> No
     assert found == {"STOPPING": "1", "STATUS": "finishing requests"}
 
 
+async def test_ready_is_reported_once_it_is_true(manager: socket.socket) -> None:
+    address = ServiceManagerAddress(manager.getsockname(), watchdog_s=0.4)
+    connected: list[bool] = []
+    status = "not connected to Discord"
+    async with service_manager(address, lambda: status, ready=lambda: bool(connected)):
+        assert message(manager) == {"STATUS": "not connected to Discord"}
+        await asyncio.sleep(0.3)
+        manager.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            message(manager)
+        manager.settimeout(10)
+        connected.append(True)
+        assert (await asyncio.to_thread(message, manager))["READY"] == "1"
+        assert (await asyncio.to_thread(message, manager))["WATCHDOG"] == "1"
+
+
 async def test_abstract_socket_is_reached() -> None:
     name = f"genrec-test-{os.getpid()}"
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
@@ -82,9 +98,9 @@ def test_running_bot_reports_to_systemd_and_its_workers_do_not(
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     try:
-        assert message(manager)["READY"] == "1"
-        while (found := message(manager)).get("STATUS") != "serving 1 server":
-            assert found["WATCHDOG"] == "1"
+        assert message(manager) == {"STATUS": "not connected to Discord"}
+        found = message(manager)
+        assert found == {"READY": "1", "STATUS": "serving 1 server"}
         bot.send_signal(signal.SIGTERM)
         while "STOPPING" not in found:
             found = message(manager)
