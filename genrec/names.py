@@ -87,7 +87,8 @@ def artist_key(artist: str) -> str:
     str
         The key; empty for placeholders ("Unknown Artist", "Various Artists", "").
     """
-    name = _FEATURING.sub("", artist) or artist
+    # Of many spaces in a row, the pattern would try every division.
+    name = _FEATURING.sub("", " ".join(artist.split())) or artist
     folded = fold(name)
     if not folded:
         return name.strip().casefold()  # such as the artist "!!!"
@@ -121,7 +122,7 @@ def credited_artists(artist: str, title: str = "") -> frozenset[str]:
     guests = [found for text in (artist, title) for found in _GUESTS.findall(text)]
     if not guests and not SEVERAL_ARTISTS.search(artist):
         return frozenset({artist_key(artist)}) - {""}
-    joined = [_FEATURING.sub("", artist) or artist, *guests]
+    joined = [_FEATURING.sub("", " ".join(artist.split())) or artist, *guests]
     parts = [part for text in joined for part in SEVERAL_ARTISTS.split(text) if len(part) > 1]
     return frozenset(map(artist_key, (*joined, *parts))) - {""}
 
@@ -146,7 +147,7 @@ def song_key(title: str) -> str:
     parts = _DASH.split(shortened)
     while len(parts) > 1 and _is_suffix(parts[-1]):
         parts.pop()
-    shortened = _FEATURING.sub("", " ".join(parts))
+    shortened = _FEATURING.sub("", " ".join(" ".join(parts).split()))
     return fold(shortened) or fold(title) or title.strip().casefold()
 
 
