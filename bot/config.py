@@ -424,6 +424,14 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
+    def _paths_need_a_root(self) -> Settings:
+        """Refuse a template with paths that nothing could fill."""
+        template, paths = self.track_links, self.path_root is not None
+        if template not in SITES and template_fault(template, paths=paths) == "path":
+            raise ValueError(f"{PREFIX}TRACK_LINKS is {template!r}: {TEMPLATE_FAULTS['path']}")
+        return self
+
+    @model_validator(mode="after")
     def _network_needs_token(self) -> Settings:
         """Refuse an HTTP interface that the network may use without a token."""
         host = self.http_api_host

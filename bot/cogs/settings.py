@@ -192,11 +192,14 @@ class ServerSettings(
         """Handle /settings links: store the site or template; without both, the operator's."""
         require_manage_guild(interaction)
         template = template.strip() if template else None
-        if template and (fault := template_fault(template)):
+        paths = self._links.root is not None
+        if template and (fault := template_fault(template, paths=paths)):
+            usable = [name for name in PLACEHOLDERS if paths or name != "path"]
             raise RequestDeclined(
                 f"template_{fault}",
+                path=messages.Markup("`{path}`"),
                 example=messages.Markup(f"`{EXAMPLE}`"),
-                placeholders=messages.Markup(", ".join(f"`{{{name}}}`" for name in PLACEHOLDERS)),
+                placeholders=messages.Markup(", ".join(f"`{{{name}}}`" for name in usable)),
                 limit=MAX_TEMPLATE,
             )
         async with self._recovery.deferred(interaction):

@@ -57,6 +57,7 @@ TEMPLATE_FAULTS = {
     "host": "the address needs a host without placeholders, such as music.example",
     "characters": "the address has a space or another character that no address may have",
     "unknown": "a placeholder is none of {artist}, {title}, {isrc}, {mbid} and {path}",
+    "path": "{path} needs the folder that it is relative to: set GENREC_PATH_ROOT too",
     "none": "the address needs a placeholder, such as {title}",
     "long": f"the address has more than {MAX_TEMPLATE} characters",
 }
@@ -150,8 +151,11 @@ def title_link(
     return linked(title or localizer("answer.untitled"), links.address(track, link_limit))
 
 
-def template_fault(template: str) -> str | None:
-    """Return the code of what is wrong with a template, a key of ``TEMPLATE_FAULTS``; or None."""
+def template_fault(template: str, *, paths: bool = True) -> str | None:
+    """Return the code of what is wrong with a template, a key of ``TEMPLATE_FAULTS``; or None.
+
+    Without ``paths`` there is no folder that ``{path}`` is relative to.
+    """
     if len(template) > MAX_TEMPLATE:
         return "long"
     if not template.startswith(("https://", "http://")):
@@ -164,6 +168,8 @@ def template_fault(template: str) -> str | None:
     names = _placeholders(template)
     if names is None or not set(names) <= set(PLACEHOLDERS):
         return "unknown"
+    if "path" in names and not paths:
+        return "path"
     return None if names else "none"
 
 

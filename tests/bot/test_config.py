@@ -49,12 +49,21 @@ def test_default_settings_are_valid() -> None:
         ("GENREC_SUPPORT_URL", "javascript:alert(1)"),
         ("GENREC_TRACK_LINKS", "napster"),
         ("GENREC_TRACK_LINKS", "https://{title}.example/"),
+        ("GENREC_TRACK_LINKS", "https://x.example/{path}"),  # without GENREC_PATH_ROOT
     ],
 )
 def test_wrong_value_raises_an_error_with_the_variable(monkeypatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=name):
         load_settings(env_file=None)
+
+
+def test_template_with_a_path_needs_its_root(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GENREC_TRACK_LINKS", "https://x.example/{path}")
+    with pytest.raises(SettingsError, match="GENREC_PATH_ROOT"):
+        load_settings(env_file=None)
+    monkeypatch.setenv("GENREC_PATH_ROOT", str(tmp_path))
+    assert load_settings(env_file=None).track_links == "https://x.example/{path}"
 
 
 def test_token_is_hidden_in_reprs_and_errors(monkeypatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from bot.local_discord import LocalDiscord, visible_text
 from tests.bot.end_to_end.conftest import WAV, World, bot_on, clip, wait_response, wait_text
 
-NO_TRACKS = "There are no tracks yet"
+NO_TRACKS = "leave out the starter catalogue, and there are no other tracks yet"
 
 
 async def answer(world: World) -> str:

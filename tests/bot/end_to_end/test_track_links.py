@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,10 @@ async def test_template_of_a_server_is_checked_and_filled(world: World) -> None:
     world.you.locale = "de"
     refused = await world.you.slash("settings links", {"template": "https://a.example/{name}"})
     assert "`{title}`" in await wait_text(refused, "Platzhalter")
+    refused = await world.you.slash("settings links", {"template": "https://a.example/{path}"})
+    text = await wait_text(refused, "keinen Ordner")
+    assert text.count("{path}") == 1
+    assert "{title}" in text
     used = {"template": "https://a.example/{artist}/{title}"}
     await wait_text(await world.you.slash("settings links", used), "a.example")
     answer = await wait_response(await world.you.slash("recommend", {"clip": clip()}))
@@ -51,9 +56,14 @@ async def test_path_of_a_file_needs_the_operators_root(
 ) -> None:
     music = tmp_path / "secret"
     root = {"path_root": music} if with_root else {}
-    async with bot_on(
-        discord, tmp_path, songs=0, track_links="https://a.example/{path}", **root
-    ) as world:
+    async with bot_on(discord, tmp_path, songs=0, **root) as world:
+        # Stored while there was a root.
+        await world.app.guilds.save(
+            replace(
+                await world.app.guilds.settings(int(world.discord.guild.id)),
+                link_template="https://a.example/{path}",
+            )
+        )
         track = NewTrack(
             title="Song", artist="Band", genre="jazz", embedding=unit(1),
             source=str(music / "Band" / "1.flac"), content="0" * 64,
