@@ -198,6 +198,41 @@ class InteractionResponder:
         await message.edit(view=view, attachments=[make() for make in files])
 
 
+class PrivateFilesResponder(InteractionResponder):
+    """Responder of a public response whose files are for the user alone.
+
+    ``files_view`` makes the message of the files. It follows up privately, and is a direct message
+    once the interaction's token has expired.
+    """
+
+    def __init__(
+        self, interaction: discord.Interaction, *, files_view: Callable[[], LayoutView]
+    ) -> None:
+        super().__init__(interaction, private=False)
+        self._files_view = files_view
+
+    async def finish(self, view: LayoutView, files: Sequence[MakeFile] = ()) -> None:
+        """Edit the response, then send the files to the user."""
+        await super().finish(view)
+        if not files:
+            return
+        try:
+            await with_retry(lambda: self._send(files))
+        except (discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError) as error:
+            log.warning("private files not sent: user %s: %s", self.user_id, error)
+
+    async def _send(self, files: Sequence[MakeFile]) -> None:
+        view, attachments = self._files_view(), [make() for make in files]
+        if self._may_follow_up():
+            await self._interaction.followup.send(
+                view=view, files=attachments, ephemeral=True, wait=True
+            )
+            return
+        client = running(self._interaction.client)
+        user = client.get_user(self.user_id) or await client.fetch_user(self.user_id)
+        await user.send(view=view, files=attachments)
+
+
 class EditingResponder(InteractionResponder):
     """Responder of a control whose own message becomes the response."""
 

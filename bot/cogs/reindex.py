@@ -12,10 +12,10 @@ from discord.ext import commands
 
 from bot.client.buttons import OnPress
 from bot.client.checks import operator_ids, require_manage_guild
-from bot.client.responders import InteractionResponder, respond
+from bot.client.responders import PrivateFilesResponder, respond
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer, Translations
-from bot.jobs.reindex import Reindexing
+from bot.jobs.reindex import FAILURES, Reindexing
 from bot.jobs.runner import RequestRunner
 from bot.ui import messages
 
@@ -63,7 +63,9 @@ class Reindex(commands.Cog):
             "re-index started: scope %s, user %s, guild %s", scope, interaction.user.id, guild_id
         )
         localizer = Localizer(self._translations, interaction.locale)
-        responder = InteractionResponder(interaction, private=False)
+        responder = PrivateFilesResponder(
+            interaction, files_view=lambda: messages.reindex_failures(localizer, FAILURES)
+        )
         handler = self._reindexing.handler(target, localizer)
         await self._runner.run_background(responder, "reindex", handler)
 

@@ -228,16 +228,11 @@ async def _timed(body: Awaitable[None], run: _Run, started: float) -> None:
 
 
 def _report(run: _Run, localizer: Localizer) -> Response:
-    name = FAILURES if run.failures else None
-    view = messages.reindex_done(localizer, run.state, csv=name, cancelled=run.cancelled)
-    if name is None:
+    view = messages.reindex_done(localizer, run.state, cancelled=run.cancelled)
+    if not run.failures:
         return Response(view)
     data = csv_file(("file", "code", "reason"), run.failures[:_MAX_FAILURES])
-    return Response(
-        view,
-        (lambda: discord.File(io.BytesIO(data), FAILURES),),
-        without_files=lambda: messages.reindex_done(localizer, run.state, cancelled=run.cancelled),
-    )
+    return Response(view, (lambda: discord.File(io.BytesIO(data), FAILURES),))
 
 
 def _summed(state: ReindexState, report: IngestReport) -> ReindexState:

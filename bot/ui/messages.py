@@ -59,7 +59,6 @@ from bot.ui.components import (
     GOOD,
     MAX_OPTION,
     QUIET,
-    Item,
     bar,
     button,
     layout,
@@ -311,9 +310,9 @@ def reindex_progress(localizer: Localizer, state: ReindexState, *, key: str) -> 
 
 
 def reindex_done(
-    localizer: Localizer, state: ReindexState, *, csv: str | None = None, cancelled: bool = False
+    localizer: Localizer, state: ReindexState, *, cancelled: bool = False
 ) -> ui.LayoutView:
-    """Return the result of a /reindex; ``csv`` is the file name of the attached failures."""
+    """Return the result of a /reindex."""
     summary = localizer(
         "reindex.summary",
         added=state.added,
@@ -334,10 +333,12 @@ def reindex_done(
     if state.formats:
         named = list(state.formats.items())[:MAX_FORMATS]
         lines.append(small(" · ".join(f"{escape(kind, 40)}: {files}" for kind, files in named)))
-    items: list[Item] = [text("\n".join(lines))]
-    if csv:
-        items += [text(localizer("reindex.failures")), ui.File(f"attachment://{csv}")]
-    return layout(CAREFUL if cancelled else GOOD, items)
+    return layout(CAREFUL if cancelled else GOOD, [text("\n".join(lines))])
+
+
+def reindex_failures(localizer: Localizer, csv: str) -> ui.LayoutView:
+    """Return the message of the list of failures, which is for the admin alone."""
+    return layout(QUIET, [text(localizer("reindex.failures")), ui.File(f"attachment://{csv}")])
 
 
 def _escaped(values: dict[str, object]) -> dict[str, object]:

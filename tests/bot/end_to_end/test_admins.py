@@ -13,6 +13,7 @@ from bot.ui.custom_ids import DetailsSource, details_id, response_key
 from tests.bot.end_to_end.conftest import WAV, World, bot_on, clip, wait_response, wait_text
 
 MANAGE_SERVER = 1 << 5
+EPHEMERAL = 1 << 6
 
 
 async def test_library_add_list_export_and_remove(world: World) -> None:
@@ -214,7 +215,10 @@ async def test_reindex_shows_progress_and_lists_failures(
         world.pool.gate.set()
         done = await used.wait_until(lambda m: "up to date" in visible_text(m), 30)
         assert "5 added" in visible_text(done)
-        table = discord.cdn.read(done["attachments"][0]["url"]).decode("utf-8-sig")
+        assert not done["attachments"]
+        listed = await used.wait_followup()
+        assert listed["flags"] & EPHEMERAL
+        table = discord.cdn.read(listed["attachments"][0]["url"]).decode("utf-8-sig")
         assert "\nfile02.wav,unreadable_audio" in table
         assert "\nold.ape,unread_format,genrec does not read this format" in table
         assert "cover.jpg" not in table

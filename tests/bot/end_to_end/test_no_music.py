@@ -201,8 +201,8 @@ async def test_reindex_lists_files_without_music(discord: LocalDiscord, tmp_path
             await world.app.resources.recommender.catalogue.count(world.pool.model_id, "library")
             == 0
         )
-        assert used.original is not None
-        assert used.original["attachments"][0]["filename"] == "failures.csv"
+        listed = await used.wait_followup()
+        assert listed["attachments"][0]["filename"] == "failures.csv"
 
 
 async def test_reindex_keeps_files_without_music_with_the_setting(

@@ -67,7 +67,8 @@ async def test_reindex_shows_no_path_in_progress_result_and_failures(
         world.pool.on_analyze = fail
         used = await world.you.slash("reindex")
         done = await used.wait_until(lambda m: "up to date" in visible_text(m), 30)
-        shown = "\n".join(texts(discord, message) for message in [*used.history, done])
+        listed = await used.wait_followup()
+        shown = "\n".join(texts(discord, message) for message in [*used.history, done, listed])
         assert "file0.wav is damaged." in shown
         assert "linked/track.wav" in shown
         for private in (str(tmp_path), "secret", "outside/", "/proc"):

@@ -129,7 +129,7 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
             values |= {"channel": messages.Markup("#music"), "permissions": "Attach Files"}
             values |= {"site": "YouTube", "placeholders": "title", "limit": 200}
             values |= {"low": "20", "high": "400"}
-            values |= {"example": messages.Markup("`https://music.example/`")}
+            values |= {"example": messages.Markup("`https://music.example/`"), "path": "path"}
             yield make(localizer(locale), rest, count=3, done=1, total=2, **values)
     yield messages.apology(localizer(locale), name)
     yield messages.attached(localizer(locale), "tracks.m3u8", count=5)
@@ -138,7 +138,7 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
     state = ReindexState("library", 120, 1000, 3, 4, 5, 6, 60.0, 400.0, name)
     yield messages.reindex_progress(localizer(locale), state, key=KEY)
     yield messages.reindex_progress(localizer(locale), ReindexState("server"), key=KEY)
-    yield messages.reindex_done(localizer(locale), state, csv="failures.csv")
+    yield messages.reindex_failures(localizer(locale), "failures.csv")
     yield messages.reindex_done(localizer(locale), state, cancelled=True)
     yield messages.reindex_done(localizer(locale), ReindexState("server"), cancelled=True)
 
@@ -411,15 +411,16 @@ def test_reindex_progress_shows_percent_rate_time_left_file_and_cancel():
                   "2 files failed so far"):  # fmt: skip
         assert expected in text
     assert custom_ids(view) == ["cancel:library"]
-    done = messages.reindex_done(localizer("en-US"), state, csv="failures.csv")
-    assert components(done, FILE)[0]["file"]["url"] == "attachment://failures.csv"
-    assert custom_ids(done) == []
+    assert not components(messages.reindex_done(localizer("en-US"), state), FILE)
+    listed = messages.reindex_failures(localizer("en-US"), "failures.csv")
+    assert components(listed, FILE)[0]["file"]["url"] == "attachment://failures.csv"
+    assert custom_ids(listed) == []
 
 
 def test_reindex_result_counts_files_left_out_and_names_their_formats():
     formats = {"Monkey's Audio": 3, "MIDI": 1} | {f"Kind *{n}": 1 for n in range(20)}
     state = ReindexState("library", left_out=30, formats=formats)
-    text = seen(messages.reindex_done(localizer("en-US"), state, csv="failures.csv"))
+    text = seen(messages.reindex_done(localizer("en-US"), state))
     assert "30 files were left out; the table gives the reasons." in text
     assert "Monkey's Audio: 3 · MIDI: 1 · Kind \\*0: 1" in text
     assert "Kind \\*6" not in text
