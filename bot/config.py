@@ -435,7 +435,7 @@ class Settings(BaseSettings):
     def _network_needs_token(self) -> Settings:
         """Refuse an HTTP interface that the network may use without a token."""
         host = self.http_api_host
-        if self.http_api_port and not host.is_loopback and self.http_api_token is None:
+        if not host.is_loopback and self.http_api_token is None:
             raise ValueError(
                 f"{PREFIX}HTTP_API_HOST is {host}, which other machines reach: set"
                 f" {PREFIX}HTTP_API_TOKEN, or {PREFIX}HTTP_API_HOST to {LOOPBACK}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.multipart import MultipartReader
 
 from bot.http_api.problems import HttpProblem
@@ -25,6 +26,11 @@ MAX_JSON_BYTES = 64 << 10
 MAX_FIELDS = 64
 _MAX_FIELD_BYTES = 4096
 _CHUNK = 64 << 10
+# What aiohttp raises for forms that are none.
+_MALFORMED = (
+    AssertionError, HttpProcessingError, LookupError, RuntimeError, ValueError,
+    web.RequestPayloadError,
+)  # fmt: skip
 _BINARY = ("application/octet-stream", "application/ogg")
 _CLIP_NAMES = ("title", "artist")  # of the only clip of a request
 
@@ -141,7 +147,7 @@ async def _form_of(
                         422, "wrong_value", f"There are more than {MOST_SEEDS} clips: send fewer."
                     )
                 clips.append(await _clip_of(part, receiver, stall_s, roles))
-    except (ValueError, AssertionError, web.RequestPayloadError) as error:
+    except _MALFORMED as error:
         raise HttpProblem(
             400, "form", "The form is malformed or was cut off: send it again."
         ) from error

@@ -190,6 +190,23 @@ async def test_form_with_hostile_parts_is_refused(interface) -> None:
     assert_problem(await post(interface, "/v1/recommend", *twice), 422, "wrong_value", "twice")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"--edge\r\n[]--edge--\r\n",
+        b'--edge\r\nContent-Disposition: form-data; name="\xf3\xbd\x00"\r\n\r\nx\r\n--edge--\r\n',
+        b"--edge\r\n" + b"A: b\r\n" * 500 + b"\r\nx\r\n--edge--\r\n",
+        b"--edge\r\nContent-Length: -1\r\n\r\nx\r\n--edge--\r\n",
+        b"--edge\r\nContent-Transfer-Encoding: none\r\nContent-Length: 5\r\n\r\nx\r\n--edge--\r\n",
+        b"--edge",
+    ],
+)
+async def test_form_with_malformed_parts_is_refused(interface, body: bytes) -> None:
+    reply = await post(interface, "/v1/genre", body, "multipart/form-data; boundary=edge")
+    assert reply.status in (400, 422)
+    assert reply.json["code"] in ("form", "wrong_value")
+
+
 async def test_file_name_leaves_the_temporary_folder_alone(interface) -> None:
     body, kind = form(("clip", "../../../outside.wav", WAV))
     assert (await post(interface, "/v1/genre", body, kind)).status == 200
