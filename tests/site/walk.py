@@ -23,12 +23,13 @@ from bot.local_discord import LocalDiscord
 
 WAIT_MS = 60_000
 GENRE = "Night Drive"
+MIX_SEEDS = ("Bob Marley - Is This Love", "Dexter Gordon - Broadway")
 PATH_ENDS = ("Bob Marley - Is This Love", "Iron Maiden - Flight of Icarus")
 STEPS = (
-    "welcome", "help", "recommend-form", "answer", "details", "path", "uploads-form", "uploads-on",
-    "upload-answered", "menu", "access-form", "settings-panel", "library-form", "library-added",
-    "library-list", "library-export", "library-import", "library-duplicates", "genres-form",
-    "genres-taught", "genres-list", "genre-own", "privacy",
+    "welcome", "help", "recommend-form", "answer", "details", "path", "mix", "mix-basket", "radio",
+    "uploads-form", "uploads-on", "upload-answered", "menu", "access-form", "settings-panel",
+    "library-form", "library-added", "library-list", "library-export", "library-import",
+    "library-duplicates", "genres-form", "genres-taught", "genres-list", "genre-own", "privacy",
 )  # fmt: skip
 DESKTOP = {"viewport": {"width": 900, "height": 660}, "color_scheme": "dark"}
 PHONE = {
@@ -78,8 +79,8 @@ class AdminWalk:
     async def steps(self) -> AsyncIterator[Shown]:
         """Do each step of the guide."""
         parts = (
-            self._join, self._ask, self._path, self._uploads, self._settings, self._library,
-            self._genres, self._privacy,
+            self._join, self._ask, self._path, self._mix, self._radio, self._uploads,
+            self._settings, self._library, self._genres, self._privacy,
         )  # fmt: skip
         for part in parts:
             async for name, what in part():
@@ -128,6 +129,36 @@ class AdminWalk:
         await self._with_tracks(answer)
         await self._with_picture(answer)
         yield "path", answer
+
+    async def _mix(self) -> AsyncIterator[tuple[str, Page | Locator]]:
+        await self._open("mix")
+        for option, song in zip(("track", "track2"), MIX_SEEDS, strict=True):
+            await self._fill("mix", option, song)
+        await self._choose("mix", "private", "true")
+        await self._send()
+        titles = [song.partition(" - ")[2] for song in MIX_SEEDS]
+        answer = await self._answer(*titles)
+        await self._with_tracks(answer)
+        yield "mix", answer
+        await self._dismiss()
+        for number, name in enumerate(("morning loop.mp3", "evening loop.mp3"), start=11):
+            await self._page.set_input_files("#file", mp3(name, number))
+            await self._page.locator("#send").click()
+            upload = await self._answer(name)
+            await upload.get_by_role("button", name="Apps and more").click()
+            await self._page.get_by_role("menuitem", name=self.text("menus.mix.name")).click()
+            basket = await self._answer(self.text("mix.basket"), name)
+            if number == 12:
+                yield "mix-basket", basket
+            await self._dismiss()
+
+    async def _radio(self) -> AsyncIterator[tuple[str, Page | Locator]]:
+        await self._open("radio")
+        await self._fill("radio", "track", MIX_SEEDS[1])
+        await self._send()
+        answer = await self._answer(MIX_SEEDS[1].partition(" - ")[2], "radio.jspf")
+        await self._with_tracks(answer)
+        yield "radio", answer
 
     async def _uploads(self) -> AsyncIterator[tuple[str, Page | Locator]]:
         await self._open("settings uploads")
@@ -243,6 +274,12 @@ class AdminWalk:
         label_of_field = self._page.locator(".label", has_text=re.compile(rf"^{label}\b"))
         field = self._page.locator("#command .field").filter(has=label_of_field)
         await field.locator("input").fill(value)
+
+    async def _choose(self, command: str, option: str, value: str) -> None:
+        label = self.text(f"commands.{command}.options.{option}.name")
+        label_of_field = self._page.locator(".label", has_text=re.compile(rf"^{label}\b"))
+        field = self._page.locator("#command .field").filter(has=label_of_field)
+        await field.locator("select").select_option(value)
 
     async def _send(self) -> None:
         await self._page.locator("#command").get_by_role("button", name="Send").click()
