@@ -81,7 +81,7 @@ def head_text(
     if songs.fallback:
         lines.append(localizer("origin.fallback"))
     option = localizer("commands.radio.options.again.name")
-    again = localizer("radio.again", option=option, number=songs.chance)
+    again = localizer("radio.again", option=option, number=str(songs.chance))
     lines.append(small(f"{localizer('radio.songs', count=count)} · {again}"))
     if not playlist:
         lines.append(small(localizer("radio.no_file")))

@@ -22,9 +22,12 @@ def pictures_of(page: str) -> set[str]:
     return set(re.findall(r"!\[[^\]]+\]\(pictures/guides/([\w-]+)\.webp\)", text))
 
 
-def test_guide_shows_every_step_and_no_other_picture() -> None:
+PAGES = ("admins.md", "path.md", "mix.md", "radio.md")
+
+
+def test_guides_show_every_step_and_no_other_picture() -> None:
     names = {*STEPS, *(f"{name}-phone" for name in ON_PHONE)}
-    assert pictures_of("admins.md") == names
+    assert set().union(*map(pictures_of, PAGES)) == names
     assert pictures_of("operators.md") == set(operator_walk.STEPS)
     assert {path.stem for path in FOLDER.iterdir()} == names | set(operator_walk.STEPS)
 
