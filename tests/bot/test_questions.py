@@ -285,3 +285,10 @@ async def test_one_liked_seed_is_what_it_was_before_questions(
             artists.add(artist)
             expected.append(starter.titles[place])
         assert titles(rec) == expected
+
+
+async def test_nearest_searches_on_until_it_has_enough(recommender: Recommender) -> None:
+    ids = await serve(recommender, *(near(i) for i in range(1, 31)))
+    question = Question((clip_seed(recommender),), Rules(shown=frozenset(ids[:10])))
+    found = await recommender.nearest(question, 3)
+    assert [each.track.id for each in found] == ids[10:13]

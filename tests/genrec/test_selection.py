@@ -203,3 +203,25 @@ def test_a_farther_reach_falls_back_on_the_nearest_tracks(reach: str) -> None:
     assert numbers(selection) == numbers(
         select_neighbours(near, SelectionRules(count=8, floor=-1), NEVER)
     )
+
+
+@pytest.mark.parametrize("reach", ["balanced", "adventurous"])
+def test_a_farther_reach_keeps_the_floor(reach: str) -> None:
+    near = crowd()
+    floor = near[6].cosine
+    selection = select_spread(near, SelectionRules(count=10, floor=floor), NEVER, SPREADS[reach])
+    assert sorted(numbers(selection)) == numbers(
+        select_neighbours(near, SelectionRules(count=10, floor=floor), NEVER)
+    )
+    assert len(selection.chosen) == 7
+
+
+def test_a_candidate_that_is_left_out_does_not_push_others_away() -> None:
+    axes = np.eye(3, dtype=np.float32)
+    near = [
+        candidate(10, 0.9, vector=axes[0]),  # shown already
+        candidate(20, 0.8, vector=axes[0]),
+        candidate(30, 0.7, vector=axes[1]),
+    ]
+    rules = SelectionRules(count=1, shown=frozenset({10}))
+    assert numbers(select_spread(near, rules, NEVER, SPREADS["balanced"])) == [20]

@@ -33,11 +33,13 @@ from tests.repository import ROOT, tracked
 
 EXPLAINED = Path(__file__).with_name("explained.toml")
 TARGETS: dict[str, tuple[str, ...]] = {
-    "genrec/selection.py": ("tests/genrec/test_selection.py",),
     "genrec/similarity.py": ("tests/genrec/test_similarity.py",),
+    "genrec/selection.py": ("tests/genrec/test_selection.py",),
+    "genrec/seed_scores.py": ("tests/genrec/test_questions.py",),
     "genrec/pipeline.py": ("tests/genrec/test_pipeline.py", "tests/genrec/test_golden.py"),
     "genrec/fingerprint.py": ("tests/genrec/test_fingerprint.py",),
     "bot/recommender.py": ("tests/bot/test_recommender.py",),
+    "bot/track_search.py": ("tests/bot/test_recommender.py", "tests/bot/test_questions.py"),
     "bot/client/checks.py": ("tests/bot/client/test_checks.py",),
     "bot/cogs/library.py": (
         "tests/bot/end_to_end/test_admins.py", "tests/bot/end_to_end/test_export_import.py",
