@@ -25,7 +25,7 @@ Fingerprint = NDArray[np.int8]
 Plane = NDArray[np.float64]
 
 DEFAULT_SONGS = 8
-_COMPARED = 64  # tracks nearest to an end that are compared with its recording
+_COMPARED = 24  # tracks nearest to an end that are compared with its recording
 _ROUNDS = 12  # of songs that a way drops because they repeat another
 
 

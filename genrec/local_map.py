@@ -44,9 +44,8 @@ def local_plane(way: Float, around: Float) -> tuple[Plane, Plane]:
     """
     middle = way.mean(axis=0, dtype=np.float64)
     songs, others = way - middle, around - middle
-    _, _, axes = np.linalg.svd(np.vstack([songs, _WEIGHT * others]), full_matrices=False)
-    plane = np.zeros((way.shape[1], 2))
-    plane[:, : min(2, len(axes))] = axes[:2].T
+    spread = songs.T @ songs + _WEIGHT**2 * others.T @ others
+    plane = np.linalg.eigh(spread)[1][:, :-3:-1]
     songs, others = songs @ plane, others @ plane
     signs = np.where(songs[-1] - songs[0] >= 0, 1.0, -1.0)
     # The second axis has no direction of its own: most of the way is in its upper half.

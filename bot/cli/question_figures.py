@@ -28,7 +28,7 @@ def evaluate_questions(
     seed: Annotated[int, typer.Option(min=0, help="Number of the random choices.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Evaluate questions on the starter catalogue: artists, mixes and more."""
+    """Evaluate questions on the starter catalogue: artists, mixes, paths and more."""
     from genrec.preset import Preset
 
     chosen = _chosen(only or [])
@@ -48,9 +48,14 @@ def as_table(report: Mapping[str, Any]) -> str:
 
 
 def _modules() -> dict[str, Figures]:
-    from bot.question_figures import artist, mix, taste
+    from bot.question_figures import artist, mix, taste, way_steps
 
-    return {"artist": artist.figures, "mix": mix.figures, "taste": taste.figures}
+    return {
+        "artist": artist.figures,
+        "mix": mix.figures,
+        "path": way_steps.figures,
+        "taste": taste.figures,
+    }
 
 
 def _chosen(only: list[str]) -> dict[str, Figures]:
