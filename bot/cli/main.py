@@ -21,6 +21,7 @@ from bot.cli import (
     map_command,
     music_training,
     paper,
+    path_command,
     question_figures,
     seed_commands,
     setup,
@@ -37,8 +38,8 @@ from genrec.errors import CatalogueError, DataError, GenrecError
 ASK, LIBRARY, BOT, TRAINING = "Ask", "Library", "Bot", "Training"
 # Commands that print unknown settings; `run` logs them and `doctor` lists them.
 WITH_SETTINGS = (
-    "recommend", "mix", "radio", "genre", "genres", "index", "library", "map", "backup", "restore",
-    "demo", "sync", "serve",
+    "recommend", "mix", "path", "radio", "genre", "genres", "index", "library", "map", "backup",
+    "restore", "demo", "sync", "serve",
 )  # fmt: skip
 NO_WINDOWS = (
     "genrec runs on Linux and macOS, not on Windows: install it in the Windows Subsystem for Linux"
@@ -220,6 +221,7 @@ def genre(
 
 
 app.command(rich_help_panel=ASK)(seed_commands.mix)
+app.command(rich_help_panel=ASK)(path_command.path)
 app.command(rich_help_panel=ASK)(seed_commands.radio)
 app.command("index", rich_help_panel=LIBRARY)(library.index)
 app.add_typer(library_remove.library, name="library", rich_help_panel=LIBRARY)
