@@ -170,20 +170,15 @@ def recommend(
         result, places = named_song.recommend_named(
             track, rules, starter=starter, preset=preset, output=output
         )
-        found = (
-            answer_json.as_json(result, places=places) if as_json else ask.as_text(result, places)
-        )
-        _print(found, as_json=as_json)
-        return
-    source = _file_of(source)
-    if Path(source).is_dir():
+    elif Path(source := _file_of(source)).is_dir():
         if output is not None:
             raise DataError("--output is for one clip: name a file, not a folder.")
         answers = ask_folder.recommendations(Path(source), rules, preset=preset, starter=starter)
         found_all = ask_folder.as_json(answers, tracks=True)
         _print(found_all if as_json else ask_folder.as_text(answers), as_json=as_json)
         return
-    result, places = ask.recommend(source, rules, starter=starter, preset=preset, output=output)
+    else:
+        result, places = ask.recommend(source, rules, starter=starter, preset=preset, output=output)
     found = answer_json.as_json(result, places=places) if as_json else ask.as_text(result, places)
     _print(found, as_json=as_json)
 
@@ -203,17 +198,14 @@ def genre(
         from bot.cli import named_song
 
         _without_file(source)
-        named = named_song.genre_named(track, preset=preset)
-        found_genre = answer_json.as_json(named, tracks=False) if as_json else ask.as_text(named)
-        _print(found_genre, as_json=as_json)
-        return
-    source = _file_of(source)
-    if Path(source).is_dir():
+        result = named_song.genre_named(track, preset=preset)
+    elif Path(source := _file_of(source)).is_dir():
         answers = ask_folder.genres(Path(source), preset=preset)
         found = ask_folder.as_json(answers, tracks=False)
         _print(found if as_json else ask_folder.as_text(answers), as_json=as_json)
         return
-    result = ask.genre(source, preset=preset)
+    else:
+        result = ask.genre(source, preset=preset)
     _print(
         answer_json.as_json(result, tracks=False) if as_json else ask.as_text(result),
         as_json=as_json,
