@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import discord
 from discord import app_commands
@@ -11,6 +12,7 @@ from discord.ext import commands
 from bot.client.buttons import OnPress
 from bot.client.responders import respond
 from bot.client.retry import with_retry
+from bot.cogs.recommend import ARTISTS, REACH
 from bot.cogs.seed_options import SeedOptions, SeedServices
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer
@@ -21,6 +23,7 @@ from bot.jobs.mix_baskets import KEPT_S, MOST_SEEDS
 from bot.jobs.mix_handlers import FEWEST_SEEDS, check_liked
 from bot.sources import Attachment
 from bot.ui import mix_layouts as layouts
+from genrec.questions import Reach
 
 _ANOTHER = "Another track"
 _ANOTHER_CLIP = "Another audio or video file"
@@ -61,7 +64,10 @@ class Mix(commands.Cog):
         count="Number of tracks, 1 to 10",
         genre="Only tracks of this genre",
         private="Only you see the answer",
+        artists="Default: new artists only, without that of the clip",
+        reach="How far afield the tracks may be (default: the nearest)",
     )
+    @app_commands.choices(artists=ARTISTS, reach=REACH)
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
     async def mix(
@@ -86,6 +92,8 @@ class Mix(commands.Cog):
         count: app_commands.Range[int, 1, 10] | None = None,
         genre: str | None = None,
         private: bool | None = None,
+        artists: Literal["new_artists", "any_artist"] = "new_artists",
+        reach: Reach = "near",
     ) -> None:
         """Handle /mix: send tracks near all seeds; without seeds, those that were collected."""
         given = SeedOptions(
@@ -102,8 +110,9 @@ class Mix(commands.Cog):
         if not asked:
             raise RequestDeclined("mix_empty", menu=self._menu_name(interaction))
         options = await services.options.resolve(
-            interaction.user, interaction.guild_id, interaction.locale, count=count, genre=genre
-        )
+            interaction.user, interaction.guild_id, interaction.locale, count=count, genre=genre,
+            any_artist=artists == "any_artist", reach=reach,
+        )  # fmt: skip
         hidden = await services.options.private(interaction.guild_id, private)
         await self._mix(interaction, asked, options, private=hidden)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import discord
 from discord import app_commands
@@ -22,8 +22,11 @@ from db.privacy import count_user_data, delete_user_data
 class Privacy(commands.GroupCog, name="privacy", description="Data stored about you"):
     """The /privacy commands and their buttons."""
 
-    def __init__(self, *, db: Database, translations: Translations) -> None:
+    def __init__(
+        self, *, db: Database, translations: Translations, forget: Callable[[int], None]
+    ) -> None:
         self._db = db
+        self._forget = forget  # what memory holds of a user
         self._translations = translations
         self.buttons: Mapping[str, OnPress] = {"privacy": self.confirm}
 
@@ -56,6 +59,7 @@ class Privacy(commands.GroupCog, name="privacy", description="Data stored about 
         confirmed = parts[-1] == "yes"
         if confirmed:
             await delete_user_data(self._db, interaction.user.id)
+            self._forget(interaction.user.id)
         localizer = Localizer(self._translations, interaction.locale)
         key = "privacy_deleted" if confirmed else "privacy_kept"
         await respond(interaction, messages.notice(localizer, key))

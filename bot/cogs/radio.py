@@ -12,6 +12,7 @@ from discord.ext import commands
 
 from bot.client.buttons import OnPress, selected
 from bot.client.retry import with_retry
+from bot.cogs.recommend import ARTISTS
 from bot.cogs.seed_options import SeedOptions, SeedServices
 from bot.errors import RequestDeclined
 from bot.jobs.mix_handlers import check_liked
@@ -48,14 +49,16 @@ class Radio(commands.Cog):
         again="Number of an earlier list, to get the same one again",
         file="Format of the attached list",
         private="Only you see the answer",
+        artists="Default: new artists only, without that of the clip",
     )
     @app_commands.choices(
+        artists=ARTISTS,
         file=[
             app_commands.Choice(name="playlist (m3u8)", value="m3u8"),
             app_commands.Choice(name="playlist (JSPF)", value="jspf"),
             app_commands.Choice(name="table (CSV)", value="csv"),
             app_commands.Choice(name="plain text", value="txt"),
-        ]
+        ],
     )
     @app_commands.allowed_installs(guilds=True, users=True)
     @app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)
@@ -79,6 +82,7 @@ class Radio(commands.Cog):
         again: app_commands.Range[int, 0, CHANCES - 1] | None = None,
         file: Literal["m3u8", "jspf", "csv", "txt"] | None = None,
         private: bool | None = None,
+        artists: Literal["new_artists", "any_artist"] = "new_artists",
     ) -> None:
         """Handle /radio: send the first songs of a list, and the whole list as a file."""
         given = SeedOptions(
@@ -97,7 +101,7 @@ class Radio(commands.Cog):
         check_liked(asked)
         options = await services.options.resolve(
             interaction.user, interaction.guild_id, interaction.locale,
-            count=count or DEFAULT_SONGS, genre=genre,
+            count=count or DEFAULT_SONGS, genre=genre, any_artist=artists == "any_artist",
         )  # fmt: skip
         hidden = await services.options.private(interaction.guild_id, private)
         handler = services.handlers.radio(

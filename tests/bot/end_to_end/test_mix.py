@@ -211,6 +211,23 @@ async def test_basket_is_changed_by_its_buttons(world: World) -> None:
     await wait_text(await ask(world, "mix"), "Your mix is empty.")
 
 
+async def test_deleting_the_own_data_empties_the_basket(world: World) -> None:
+    await collect(world, FIRST)
+    asked = await (await ask(world, "privacy delete")).wait_edited()
+    pressed = await world.you.press(asked, "Delete my data")
+    await pressed.wait_until(lambda m: "Everything stored about you was deleted" in visible_text(m))
+    used = await ask(world, "mix")
+    assert "Apps › Add to my mix" in await wait_text(used, "Your mix is empty.")
+
+
+async def test_mix_may_name_the_artists_of_its_songs(world: World) -> None:
+    used = await ask(
+        world, "mix", track="Song 7", track2="Song 8", artists="any_artist", reach="adventurous",
+        private=True,
+    )  # fmt: skip
+    assert len(titles(await wait_response(used))) == 5
+
+
 async def test_collected_clips_join_options_only_if_wanted(world: World) -> None:
     await collect(world, FIRST)
     alone = await wait_response(await ask(world, "mix", track="Song 7", track2="Song 8"))
