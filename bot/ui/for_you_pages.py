@@ -12,6 +12,7 @@ from bot.ui.answer import answer_buttons
 from bot.ui.answer_lines import origin, tempo_and_key
 from bot.ui.components import (
     CAREFUL,
+    MAX_CHARACTERS,
     QUIET,
     Item,
     button,
@@ -27,8 +28,9 @@ from bot.ui.reasons import agreement_text
 from bot.ui.track_links import TrackLinks, title_link
 from genrec.types import Neighbour, Recommendation, Track
 
-# Most characters of a name and of a link; ten tracks of them fit into a message.
-_NAME, _LINK = 40, 120
+# Most characters of a name and of a link, tried in turn until the message fits.
+_LIMITS = ((40, 180), (40, 120), (28, 100), (20, 0))
+_OTHER = 500  # characters of the message that are of no track
 
 
 def ask(localizer: Localizer, count: int, genre: str) -> ui.LayoutView:
@@ -71,8 +73,8 @@ def for_you(
     if not rec.tracks:
         lines.append(localizer("for_you.nothing"))
     items: list[Item] = [text("\n".join(lines))]
-    for place, neighbour in enumerate(rec.tracks, 1):
-        content = _track(localizer, place, neighbour, because, links)
+    contents = _fitted(localizer, rec, because, links)
+    for neighbour, content in zip(rec.tracks, contents, strict=True):
         more = button(f"more:{neighbour.track.id}", localizer("button.more"))
         items.append(ui.Section(ui.TextDisplay(content), accessory=more))
     items.append(rule())
@@ -89,21 +91,37 @@ def for_you(
     return layout(QUIET, items)
 
 
+def _fitted(
+    localizer: Localizer, rec: Recommendation, because: Mapping[int, Track], links: TrackLinks
+) -> list[str]:
+    """Return the tracks' texts, with names and links shortened to fit into a message."""
+    contents: list[str] = []
+    for limits in _LIMITS:
+        contents = [
+            _track(localizer, place, neighbour, because, links, limits)
+            for place, neighbour in enumerate(rec.tracks, 1)
+        ]
+        if sum(map(len, contents)) <= MAX_CHARACTERS - _OTHER:
+            break
+    return contents
+
+
 def _track(
     localizer: Localizer,
     place: int,
     neighbour: Neighbour,
     because: Mapping[int, Track],
     links: TrackLinks,
+    limits: tuple[int, int],
 ) -> str:
-    track = neighbour.track
-    title = title_link(localizer, track, links, _NAME, _LINK)
-    parts = [track_names(localizer, track, _NAME, _NAME)[1]]
+    track, (most, link) = neighbour.track, limits
+    title = title_link(localizer, track, links, most, link)
+    parts = [track_names(localizer, track, most, most)[1]]
     parts += [genre_name(localizer, track.genre)] if track.genre else []
     parts += tempo_and_key(localizer, neighbour.description)
     reasons = [agreement_text(localizer, each) for each in neighbour.reasons]
     if liked := because.get(track.id):
-        name = track_names(localizer, liked, _NAME, _NAME)[0]
+        name = track_names(localizer, liked, most, most)[0]
         reasons.insert(0, localizer("for_you.because", title=name))
     below = f"\n{small(', '.join(reasons))}" if reasons else ""
     return f"**{place}. {title}**\n{' · '.join(parts)}{below}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,15 +14,19 @@ from bot.local_discord.message_components import BUTTON, FILE, MEDIA_GALLERY, wa
 from bot.local_discord.message_limits import MAX_COMPONENTS
 from bot.local_discord.schema import Schema
 from bot.radio_station import RadioList
-from bot.ui import answer, compact, messages, mix_layouts
+from bot.ui import answer, compact, for_you_pages, messages, mix_layouts
 from bot.ui.components import GENRE_COLOURS, UNSURE
 from bot.ui.custom_ids import DetailsSource
 from bot.ui.markdown import escape
 from bot.ui.messages import STAGES, Limits, ReindexState
 from bot.ui.mix_layouts import BasketLine, MixHead
+from bot.ui.not_again_pages import not_again_list
 from bot.ui.radio_pages import RadioPages, head_text, page
 from bot.ui.reasons import CLOSENESS
 from bot.ui.track_links import SEARCH_LINKS
+from bot.ui.vote_panel import RatedTrack, VotePanel, vote_panel
+from db.feedback import RankedTrack
+from db.not_again import NotAgain
 from genrec import errors
 from genrec.questions import Seed
 from genrec.types import GenreScore, Neighbour
@@ -71,8 +76,28 @@ def genre(first: float = 0.8, locale="en-US", *, unsure=False, **options):
     return answer.genre(localizer(locale), rec, **{**defaults, **options})
 
 
+def rating_layouts(locale: str, rec, name: str):
+    """Yield the layouts of ratings, /foryou and /notagain."""
+    tracks = [each.track for each in rec.tracks]
+    rated = [
+        RatedTrack(track, RankedTrack(track.id, rank, ("genre", "tempo")), 1 - rank % 3)
+        for rank, track in enumerate(tracks, 1)
+    ]
+    panel = VotePanel(2**63 - 1, rated, {f"s{tracks[0].id}"}, {f"a{tracks[0].id}"})
+    yield vote_panel(localizer(locale), panel, "Saved.")
+    yield vote_panel(localizer(locale), VotePanel(1, ()), "Saved.", failed=True)
+    because = {track.id: tracks[0] for track in tracks}
+    options = {"key": KEY, "groups": 3, "because": because, "links": SEARCH_LINKS}
+    yield for_you_pages.for_you(localizer(locale), rec, **options)
+    yield for_you_pages.for_you(localizer(locale), recommendation(0), **options, private=False)
+    yield for_you_pages.ask(localizer(locale), 10, "reggae")
+    yield for_you_pages.too_few(localizer(locale), 1, 3)
+    entries = [NotAgain(1, name or "x", track_id=1), NotAgain(2, name or "x", artist_key="x")]
+    yield not_again_list(localizer(locale), entries * 20, entries * 20)
+
+
 def seed_layouts(locale: str, rec, name: str, tracks):
-    """Yield the layouts of /mix and /radio."""
+    """Yield the layouts of /mix and /radio, and those of ratings."""
     notes = dict.fromkeys(range(1, 6), escape(name, 30))
     head = MixHead(escape(name, 50), notes)
     yield response(rec, locale, seed=head, key=KEY, count=10)
@@ -88,6 +113,7 @@ def seed_layouts(locale: str, rec, name: str, tracks):
     pages = RadioPages.of(above, range(10**9, 10**9 + 100), "radio.jspf")
     shown = [each.track for each in tracks]
     yield page(localizer(locale), pages, 3, shown, SEARCH_LINKS)
+    yield from rating_layouts(locale, rec, name)
 
 
 def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
@@ -167,6 +193,18 @@ def test_layouts_keep_discords_limits_and_are_harmless(code, name):
 @pytest.mark.parametrize("count", [1, 9, 10])
 def test_recommendation_of_any_length_keeps_discords_limits(code, name, count):
     assert body(next(all_layouts(code, name, count)))["components"]  # body checks the limits
+
+
+@pytest.mark.parametrize("name", [HOSTILE, LONG, "*" * 500, "曲" * 300])
+def test_ten_tracks_for_a_user_keep_discords_limits(name):
+    tracks = recommendation(10).tracks
+    named = tuple(
+        replace(each, track=replace(each.track, title=name, artist=name)) for each in tracks
+    )
+    rec = recommendation(tracks=named)
+    for locale in LANGUAGES:
+        for view in rating_layouts(locale, rec, name):
+            assert body(view)["components"]
 
 
 async def test_layouts_are_stopped():
