@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import discord
 from discord import app_commands
@@ -23,10 +23,11 @@ class Privacy(commands.GroupCog, name="privacy", description="Data stored about 
     """The /privacy commands and their buttons."""
 
     def __init__(
-        self, *, db: Database, translations: Translations, forget: Callable[[int], None]
-    ) -> None:
+        self, *, db: Database, translations: Translations,
+        forget: Sequence[Callable[[int], None]],
+    ) -> None:  # fmt: skip
         self._db = db
-        self._forget = forget  # what memory holds of a user
+        self._forget = tuple(forget)  # each clears something that memory holds of a user
         self._translations = translations
         self.buttons: Mapping[str, OnPress] = {"privacy": self.confirm}
 
@@ -59,7 +60,8 @@ class Privacy(commands.GroupCog, name="privacy", description="Data stored about 
         confirmed = parts[-1] == "yes"
         if confirmed:
             await delete_user_data(self._db, interaction.user.id)
-            self._forget(interaction.user.id)
+            for forget in self._forget:
+                forget(interaction.user.id)
         localizer = Localizer(self._translations, interaction.locale)
         key = "privacy_deleted" if confirmed else "privacy_kept"
         await respond(interaction, messages.notice(localizer, key))

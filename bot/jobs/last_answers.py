@@ -48,3 +48,8 @@ class LastAnswers:
             del self._kept[asker]
             return None
         return answer
+
+    def forget(self, user_id: int) -> None:
+        """Forget a person's answers on all servers."""
+        for asker in [asker for asker in self._kept if asker[0] == user_id]:
+            del self._kept[asker]

@@ -365,7 +365,7 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
             translations=app.translations,
             recovery=app.recovery,
         ),
-        Privacy(db=db, translations=app.translations, forget=seeds.baskets.clear),
+        Privacy(db=db, translations=app.translations, forget=(seeds.baskets.clear, last.forget)),
     )
 
 

@@ -35,3 +35,13 @@ def test_last_answers_of_many_people_are_bounded() -> None:
         last.put((user, None), LastAnswer(TRACK, ()))
     assert last.get((0, None)) is None
     assert last.get((2_000, None)) is not None
+
+
+def test_person_who_deletes_their_data_has_no_last_answer() -> None:
+    last = LastAnswers()
+    for asker in ((1, None), (1, 5), (2, 5)):
+        last.put(asker, LastAnswer(TRACK, ()))
+    last.forget(1)
+    assert last.get((1, None)) is None
+    assert last.get((1, 5)) is None
+    assert last.get((2, 5)) is not None
