@@ -43,7 +43,7 @@ async def listening(
     app.middlewares.insert(0, watch.mark)
     runner = web.AppRunner(
         app, access_log=None, handler_cancellation=cancel, shutdown_timeout=close_s,
-        keepalive_timeout=30.0,
+        keepalive_timeout=30.0, auto_decompress=False,
     )  # fmt: skip
     await runner.setup()
     try:
@@ -58,18 +58,28 @@ async def listening(
 
 
 class _Connections:
-    """Closes connections that send no request, and those above the limit."""
+    """Closes connections that send no request, and those above the limit.
+
+    Above it those without a request are closed first, then those that wait for their next one, the
+    oldest first; a running request is never cut off.
+    """
 
     def __init__(self, quiet_s: float) -> None:
         self._quiet_s = quiet_s
         self._since: dict[object, float] = {}
         self._spoke: set[object] = set()
+        self._running: set[object] = set()
 
     @web.middleware
     async def mark(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Note that a connection has sent a request."""
-        self._spoke.add(request.protocol)
-        return await handler(request)
+        """Note that a connection has sent a request, and while the request runs."""
+        connection = request.protocol
+        self._spoke.add(connection)
+        self._running.add(connection)
+        try:
+            return await handler(request)
+        finally:
+            self._running.discard(connection)
 
     async def run(self, runner: web.AppRunner) -> None:
         """Check the connections again and again."""
@@ -81,10 +91,15 @@ class _Connections:
             now, present = time.monotonic(), server.connections
             self._since = {each: self._since.get(each, now) for each in present}
             self._spoke.intersection_update(present)
-            silent = [each for each in present if each not in self._spoke]
-            late = {each for each in silent if now - self._since[each] > self._quiet_s}
-            left = [each for each in present if each not in late]
-            for connection in (*late, *left[MOST_CONNECTIONS:]):
+            idle = [each for each in present if each not in self._running]
+            idle.sort(key=lambda each: (each in self._spoke, self._since[each]))
+            late = [
+                each for each in idle
+                if each not in self._spoke and now - self._since[each] > self._quiet_s
+            ]  # fmt: skip
+            surplus = max(0, len(present) - MOST_CONNECTIONS)
+            # Both are beginnings of the same order.
+            for connection in max(late, idle[:surplus], key=len):
                 connection.force_close()
 
 

@@ -58,6 +58,37 @@ async def test_connections_above_the_limit_are_closed(monkeypatch: pytest.Monkey
         await asyncio.gather(*closing, return_exceptions=True)
 
 
+async def test_silent_connections_above_the_limit_are_closed_before_those_that_speak(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(web_listener, "MOST_CONNECTIONS", 3)
+    app = application()
+
+    async def slow(request: web.Request) -> web.Response:
+        return web.Response(text=f"{len(await request.read())} bytes")
+
+    app.router.add_post("/", slow)
+    async with listening(app, host=LOOPBACK, port=0, quiet_s=30.0) as address:
+        port = int(address.rsplit(":", 1)[1])
+        idle, idle_writer = await asyncio.open_connection("127.0.0.1", port)
+        idle_writer.write(REQUEST)
+        await idle.readuntil(b"hello")
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        busy, busy_writer = await asyncio.open_connection("127.0.0.1", port)
+        head = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n"
+        busy_writer.write(head + b"a")
+        closing = [asyncio.create_task(reader.read()) for reader, _ in silent]
+        await asyncio.sleep(1.5)
+        assert [task.done() for task in closing] == [True, True, False]
+        busy_writer.write(b"b")
+        assert b"200 OK" in await asyncio.wait_for(busy.readuntil(b"2 bytes"), 3)
+        idle_writer.write(REQUEST)
+        assert b"200 OK" in await asyncio.wait_for(idle.readuntil(b"hello"), 3)
+        for writer in (idle_writer, busy_writer, *(writer for _, writer in silent)):
+            writer.close()
+        await asyncio.gather(*closing, return_exceptions=True)
+
+
 def test_address_of_ipv6_has_brackets() -> None:
     assert base_address(str(IPv6Address("::1")), 80) == "http://[::1]:80"
     assert base_address("127.0.0.1", 80) == "http://127.0.0.1:80"
