@@ -554,8 +554,10 @@ def _faults(error: ValidationError) -> Iterator[str]:
 def open_secrets(settings: Settings, *, env_file: Path = Path(".env")) -> list[str]:
     """Return a warning for each file with a secret that other users of the machine can open."""
     files = {f"{PREFIX}{name.upper()}_FILE": getattr(settings, f"{name}_file") for name in SECRETS}
-    if settings.token and settings.discord_token_file is None:
-        files["the token's settings"] = env_file
+    secret = {name: getattr(settings, name) for name in SECRETS}
+    secret["link_proxy"] = _password(settings.link_proxy)
+    if any(value and not getattr(settings, f"{name}_file") for name, value in secret.items()):
+        files["the secrets' settings"] = env_file
     return list(open_files(files))
 
 

@@ -261,6 +261,23 @@ def test_secret_that_others_can_read_causes_a_warning(monkeypatch, tmp_path: Pat
     assert open_secrets(load_settings(env_file=env_file), env_file=env_file) == []
 
 
+@pytest.mark.parametrize(
+    ("line", "warned"),
+    [
+        ("GENREC_HTTP_API_TOKEN=0123456789abcdef", 1),
+        ("GENREC_SUBSONIC_PASSWORD=0123456789abcdef", 1),
+        ("GENREC_LINK_PROXY=http://me:secret@proxy.example:80", 1),
+        ("GENREC_LINK_PROXY=http://proxy.example:80", 0),
+        ("GENREC_HTTP_API_PORT=8090", 0),
+    ],
+)
+def test_any_secret_in_an_open_settings_file_causes_a_warning(
+    tmp_path: Path, line: str, warned: int
+) -> None:
+    env_file = secret(tmp_path, line, mode=0o644)
+    assert len(open_secrets(load_settings(env_file=env_file), env_file=env_file)) == warned
+
+
 def test_secret_that_the_container_engine_mounts_causes_no_warning(monkeypatch, tmp_path) -> None:
     file = secret(tmp_path, mode=0o444)
     monkeypatch.setattr("bot.secret_files.MOUNTED_SECRETS", tmp_path)
