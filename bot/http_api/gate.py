@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -59,8 +58,8 @@ class Gate:
         self._hosts = {*_LOCAL_NAMES, f"[{host}]" if ":" in host else host}
         self._rates = RequestRates(rules.per_minute, clock=clock)
         self._running = 0
-        self.wrong_logins = RequestRates(WRONG_LOGINS, clock=clock)
-        """Wrong secrets of each client, for all protocols together."""
+        # Wrong secrets of each client, for all protocols together.
+        self._wrong_logins = RequestRates(WRONG_LOGINS, clock=clock)
 
     def application(self, parts: Iterable[tuple[str, web.Application]]) -> web.Application:
         """Return the server's application: each part under its prefix, behind this gate."""
@@ -107,6 +106,7 @@ class Gate:
         """Refuse foreign pages, too many requests and those that take too long."""
         if self._rules.token is None:
             self._check_page(request)
+        _check_coding(request)
         wait_s = self._rates.count(client_of(request.remote))
         if wait_s:
             raise too_many(
@@ -148,7 +148,8 @@ class Gate:
                 " printed, or set GENREC_HTTP_API_TOKEN.",
             )
         origin = request.headers.get("Origin")
-        foreign = origin is not None and urlsplit(origin).netloc != request.host
+        own = [f"{scheme}://{request.host.lower()}" for scheme in ("http", "https")]
+        foreign = origin is not None and origin.lower() not in own
         if foreign or request.headers.get("Sec-Fetch-Site") in ("cross-site", "same-site"):
             raise HttpProblem(
                 403,
@@ -160,11 +161,9 @@ class Gate:
     async def _bearer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse a request without the token; compare it in constant time."""
         if self._rules.token is not None:
-            client = client_of(request.remote)
-            self.check_wrong_logins(client)
             scheme, _, given = request.headers.get("Authorization", "").partition(" ")
             if scheme.lower() != "bearer" or not same_secret(given.strip(), self._rules.token):
-                self.wrong_logins.count(client)
+                self.count_wrong_login(request)
                 raise HttpProblem(
                     401,
                     "token",
@@ -174,15 +173,30 @@ class Gate:
                 )
         return await handler(request)
 
-    def check_wrong_logins(self, client: str) -> None:
-        """Raise HttpProblem (429) for a client that sent too many wrong secrets."""
-        wait_s = self.wrong_logins.wait_s(client)
+    def count_wrong_login(self, request: web.Request) -> None:
+        """Count a wrong secret; raise HttpProblem (429) after too many of one client.
+
+        A right secret is never counted: behind a proxy all clients have its address, and a
+        stranger's wrong secrets must not keep the others out.
+        """
+        wait_s = self._wrong_logins.count(client_of(request.remote))
         if wait_s:
             raise too_many(
                 wait_s,
                 f"More than {WRONG_LOGINS} wrong secrets in a minute came from this address. Wait"
                 " as long as the Retry-After header says.",
             )
+
+
+def _check_coding(request: web.Request) -> None:
+    """Raise HttpProblem for a compressed body: clips are compressed as it is."""
+    coding = request.headers.get("Content-Encoding", "identity")
+    if coding.strip().lower() not in ("", "identity"):
+        raise HttpProblem(
+            415,
+            "content_encoding",
+            f"The Content-Encoding is {coding[:40]!r}: send the body uncompressed.",
+        )
 
 
 def same_secret(given: str, expected: str) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,11 +26,9 @@ MAX_JSON_BYTES = 64 << 10
 MAX_FIELDS = 64
 _MAX_FIELD_BYTES = 4096
 _CHUNK = 64 << 10
-# What aiohttp raises for forms that are none.
-_MALFORMED = (
-    AssertionError, HttpProcessingError, LookupError, RuntimeError, ValueError,
-    web.RequestPayloadError,
-)  # fmt: skip
+# What aiohttp raises for bodies that break HTTP, and for forms that are none.
+_BROKEN = (HttpProcessingError, web.RequestPayloadError)
+_MALFORMED = (AssertionError, LookupError, RuntimeError, ValueError, *_BROKEN)
 _BINARY = ("application/octet-stream", "application/ogg")
 _CLIP_NAMES = ("title", "artist")  # of the only clip of a request
 
@@ -60,7 +58,9 @@ async def posted_question(
     """
     kind = request.content_type if "Content-Type" in request.headers else ""
     if kind == "application/json":
-        yield PostedQuestion(await _json_of(request, sources.policy.stall_s))
+        with _cut_off():
+            question = PostedQuestion(await _json_of(request, sources.policy.stall_s))
+        yield question
         return
     if kind != "multipart/form-data" and not kind.startswith(("audio/", "video/", *_BINARY)):
         raise HttpProblem(
@@ -79,15 +79,29 @@ async def posted_question(
     async with sources.receiving(size, owner=OWNER) as receiver:
         try:
             async with asyncio.timeout(sources.policy.download_s):
-                if kind == "multipart/form-data":
-                    question = await _form_of(request, receiver, sources.policy.stall_s, roles)
-                else:
-                    question = await _bytes_of(request, receiver, sources.policy.stall_s, roles[0])
+                with _cut_off():
+                    if kind == "multipart/form-data":
+                        question = await _form_of(request, receiver, sources.policy.stall_s, roles)
+                    else:
+                        question = await _bytes_of(
+                            request, receiver, sources.policy.stall_s, roles[0]
+                        )
         except TimeoutError:
             raise HttpProblem(
                 408, "slow", "The body arrives too slowly. Send a smaller file."
             ) from None
         yield question
+
+
+@contextmanager
+def _cut_off() -> Iterator[None]:
+    """Raise HttpProblem for a body that breaks HTTP itself, such as chunks without their size."""
+    try:
+        yield
+    except _BROKEN as error:
+        raise HttpProblem(
+            400, "body", "The body is malformed or was cut off: send it again."
+        ) from error
 
 
 async def _json_of(request: web.Request, stall_s: float) -> dict[str, Any]:

@@ -70,7 +70,8 @@ class HttpProblem(Exception):
         }
         return web.Response(
             status=self.status,
-            body=json.dumps(body, ensure_ascii=False).encode(),
+            # A name in the sentence may hold half of a letter, which is no UTF-8.
+            body=json.dumps(body, ensure_ascii=False).encode(errors="replace"),
             headers={**self.headers, "Content-Type": CONTENT_TYPE},
         )
 

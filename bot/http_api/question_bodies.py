@@ -173,6 +173,7 @@ def _fault(detail: Mapping[str, Any]) -> str:
 _LISTS = ("scopes", "shown", "without_tracks", "without_artists")
 _SEEDS = ("track", "name", "url")
 _ENDS = ("from", "to")
+_TWICE = "given twice; give it once"
 
 
 def payload_of(fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
@@ -184,18 +185,27 @@ def payload_of(fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
     """
     payload: dict[str, Any] = {}
     seeds: list[dict[str, Any]] = []
+    ends: dict[str, dict[str, Any]] = {}
     for name, value in fields:
         plain = name.removeprefix("less_")
         end, _, kind = name.partition("_")
+        if name in _ENDS:
+            raise _wrong(name, f"a text is no end; use {name}_track, {name}_name or {name}_url")
         if end in _ENDS and kind in _SEEDS:
-            payload.setdefault(end, {})[kind] = value
+            if kind in ends.setdefault(end, {}):
+                raise _wrong(name, _TWICE)
+            ends[end][kind] = value
         elif plain in _SEEDS:
             seeds.append({plain: value, "liked": plain == name})
         elif name in _LISTS:
             given = [part.strip() for part in value.split(",") if part.strip()]
             payload[name] = payload.get(name, []) + given
         elif name in payload:
-            raise HttpProblem(422, "wrong_value", f"{name[:40]}: given twice; give it once.")
+            raise _wrong(name, _TWICE)
         else:
             payload[name] = value
-    return payload | ({"seeds": seeds} if seeds else {})
+    return payload | ends | ({"seeds": seeds} if seeds else {})
+
+
+def _wrong(name: str, fault: str) -> HttpProblem:
+    return HttpProblem(422, "wrong_value", f"{name[:40]}: {fault}.")

@@ -103,6 +103,12 @@ class QuestionReader:
             raise HttpProblem(422, "wrong_value", "seeds: none is liked; like one or more.")
         found = [await self._of_clip(clip, liked=role == LIKED) for role, clip in posted.clips]
         found += [await self.seed(seed, visible, liked=seed.liked) for seed in given]
+        tracks = [seed.track for seed in found if seed.track is not None]
+        for track in tracks:
+            if tracks.count(track) > 1:
+                raise HttpProblem(
+                    422, "wrong_value", f"seeds: track {track.id} is given twice; give it once."
+                )
         return tuple(found)
 
     def rules(self, body: FilterBody, visible: VisibleScopes) -> Rules:

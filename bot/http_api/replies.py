@@ -18,7 +18,8 @@ LONGEST_LINK = 300
 
 def json_reply(body: dict[str, Any]) -> web.Response:
     """Return a JSON object as a response."""
-    text = json.dumps(body, ensure_ascii=False).encode()
+    # A damaged tag may hold half of a letter, which is no UTF-8.
+    text = json.dumps(body, ensure_ascii=False).encode(errors="replace")
     return web.Response(body=text, content_type="application/json")
 
 

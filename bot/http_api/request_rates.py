@@ -22,13 +22,9 @@ class RequestRates:
         self._clock = clock
         self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()  # requests, and when
 
-    def wait_s(self, client: str) -> float:
-        """Return the seconds until the client may send its next request; 0 if it may now."""
-        return max(0.0, (1.0 - self._now_left(client)) / self._per_s)
-
     def count(self, client: str) -> float:
         """Count a request and return 0, or return the seconds to wait and count nothing."""
-        wait_s = self.wait_s(client)
+        wait_s = max(0.0, (1.0 - self._now_left(client)) / self._per_s)
         if not wait_s:
             self._left[client] = (self._now_left(client) - 1.0, self._clock())
             self._left.move_to_end(client)

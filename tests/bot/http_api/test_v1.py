@@ -7,11 +7,17 @@ import json
 import shutil
 import subprocess
 from typing import Any
+from unittest import mock
 
 import aiohttp
 import pytest
+from aiohttp import StreamReader, web
+from aiohttp.test_utils import make_mocked_request
 
+from bot.http_api.posted_clips import posted_question
+from bot.http_api.problems import HttpProblem
 from bot.http_api.worker_share import MAX_WAITING
+from bot.sources import SourcePolicy, Sources
 from genrec.errors import AnalysisTimeout, Busy, CatalogueError, SilentAudio, WorkerCrashed
 from tests.bot.http_api.conftest import WAV, Interface, Reply
 from tests.bot.http_api.tracks import add_tracks
@@ -205,6 +211,62 @@ async def test_form_with_malformed_parts_is_refused(interface, body: bytes) -> N
     reply = await post(interface, "/v1/genre", body, "multipart/form-data; boundary=edge")
     assert reply.status in (400, 422)
     assert reply.json["code"] in ("form", "wrong_value")
+
+
+@pytest.mark.parametrize(
+    ("fields", "word"),
+    [
+        ([("from", "x"), ("from_track", "1")], "from: a text is no end; use from_track"),
+        ([("to", "x")], "to: a text is no end; use to_track"),
+        ([("from_track", "1"), ("from_track", "2")], "from_track: given twice; give it once"),
+        ([("to_name", "a"), ("to_url", "b")], "to: give one of track, name and url"),
+    ],
+)
+async def test_ends_in_a_form_have_their_sentence(interface, fields, word) -> None:
+    body = form(*((name, None, value.encode()) for name, value in fields))
+    assert_problem(await post(interface, "/v1/path", *body), 422, "wrong_value", word)
+
+
+async def test_name_that_is_no_text_is_refused_in_a_sentence(interface) -> None:
+    part = b'--edge\r\nContent-Disposition: form-data; name="a\xff\xfe"\r\n\r\nx\r\n'
+    body = part * 2 + b"--edge--\r\n"
+    reply = await post(interface, "/v1/recommend", body, "multipart/form-data; boundary=edge")
+    assert_problem(reply, 422, "wrong_value", "twice")
+
+
+@pytest.mark.parametrize("coding", ["deflate", "gzip", "br", "x"])
+@pytest.mark.parametrize(
+    "kind", ["application/json", "audio/wav", "multipart/form-data; boundary=edge"]
+)
+async def test_compressed_body_is_refused(interface, caplog, coding: str, kind: str) -> None:
+    reply = await asyncio.to_thread(
+        interface.send, "POST", "/v1/recommend", b"garbage", Content_Type=kind,
+        Content_Encoding=coding,
+    )  # fmt: skip
+    assert_problem(reply, 415, "content_encoding", repr(coding))
+    assert "Traceback" not in caplog.text
+
+
+@pytest.mark.parametrize("kind", ["application/json", "audio/wav"])
+async def test_body_that_breaks_http_is_refused(interface, kind: str) -> None:
+    # What the parser of aiohttp without its C extension raises while a body is read.
+    body = StreamReader(mock.Mock(_reading_paused=False), 2**16, loop=asyncio.get_running_loop())
+    body.set_exception(web.RequestPayloadError("chunk without its size"))
+    request = make_mocked_request("POST", "/", headers={"Content-Type": kind}, payload=body)
+    policy = SourcePolicy(temp_root=interface.folder / "clips")
+    async with Sources(policy) as sources:
+        with pytest.raises(HttpProblem, match="malformed or was cut off") as caught:
+            async with posted_question(request, sources):
+                pass
+    assert caught.value.status == 400
+
+
+async def test_song_twice_among_the_seeds_is_refused(interface) -> None:
+    first, second, *_ = await track_ids(interface)
+    twice = [{"track": first}, {"track": second}, {"track": first, "liked": False}]
+    for seeds in (twice, [twice[0], twice[0]]):
+        reply = await ask(interface, "/v1/mix", {"seeds": seeds})
+        assert_problem(reply, 422, "wrong_value", f"seeds: track {first} is given twice")
 
 
 async def test_file_name_leaves_the_temporary_folder_alone(interface) -> None:
