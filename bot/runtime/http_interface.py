@@ -49,7 +49,9 @@ async def http_interface(
         return
     services = api_services(resources, sources=sources, alone=alone)
     gate = Gate(gate_rules(settings), metrics=metrics)
-    app = gate.application([*parts(services, gate), *subsonic_parts(resources, gate)])
+    app = gate.application(
+        [*parts(services, gate), *subsonic_parts(resources, gate, services.share)]
+    )
     host, port = settings.http_api_host, settings.http_api_port
     async with AsyncExitStack() as stack:
         try:
@@ -72,7 +74,9 @@ def parts(services: ApiServices, gate: Gate) -> Sequence[tuple[str, web.Applicat
     return [("/v1", V1(services, version=installed_version()).application(gate))]
 
 
-def subsonic_parts(resources: Resources, gate: Gate) -> Sequence[tuple[str, web.Application]]:
+def subsonic_parts(
+    resources: Resources, gate: Gate, share: WorkerShare
+) -> Sequence[tuple[str, web.Application]]:
     """Return the application of OpenSubsonic with its prefix; none without password and key."""
     settings = resources.settings
     credentials = subsonic_credentials(settings)
@@ -84,7 +88,11 @@ def subsonic_parts(resources: Resources, gate: Gate) -> Sequence[tuple[str, web.
         scopes=(LIBRARY, STARTER) if settings.subsonic_starter else (LIBRARY,),
     )
     routes = SubsonicRoutes(
-        library=library, credentials=credentials, gate=gate, version=installed_version()
+        library=library,
+        share=share,
+        credentials=credentials,
+        gate=gate,
+        version=installed_version(),
     )
     return [("/rest", routes.application())]
 

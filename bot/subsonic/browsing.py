@@ -64,7 +64,7 @@ class Browsing:
             return {"directory": {"id": id, "name": artist.name, "child": children}}
         if id.startswith(ALBUM):
             album = await self._library.album(id)
-            songs = await self._library.songs_of(sorted(album.tracks))
+            songs = await self._library.songs_in(album)
             head = {"id": id, "parent": album.artist_id, "name": album.name}
             return {"directory": {**head, "child": songs}}
         raise SubsonicError(NOT_FOUND, f"There is no folder {id[:40]!r}; getIndexes lists them.")
@@ -78,7 +78,7 @@ class Browsing:
     async def album(self, given: Parameters) -> Body:
         """Answer ``getAlbum``."""
         album = await self._library.album(given.required("id"))
-        songs = await self._library.songs_of(sorted(album.tracks))
+        songs = await self._library.songs_in(album)
         return {"album": {**entries.album(album), "song": songs}}
 
     async def song(self, given: Parameters) -> Body:

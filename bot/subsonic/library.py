@@ -22,6 +22,8 @@ from genrec.types import Track
 
 FOLDERS = {0: (LIBRARY, "Library"), 1: (STARTER, "Starter catalogue")}
 """Scopes and names of music folders, by their ids in the protocol."""
+MOST_OF_ALBUM = 2000
+"""Most songs of ``getAlbum`` and ``getMusicDirectory``, which have no pages."""
 
 
 class SubsonicLibrary:
@@ -38,6 +40,10 @@ class SubsonicLibrary:
     async def shelves(self) -> Shelves:
         """Return artists, albums and genres."""
         return await self._keeper.shelves()
+
+    async def songs_in(self, album: ShelvedAlbum) -> list[Entry]:
+        """Return the first `MOST_OF_ALBUM` songs of an album: without tags, all songs are one."""
+        return await self.songs_of(sorted(album.tracks)[:MOST_OF_ALBUM])
 
     def folders(self) -> list[Entry]:
         """Return the music folders: one for each scope."""
@@ -64,16 +70,20 @@ class SubsonicLibrary:
         details = await self.recommender.catalogue.details(ids)
         rows = await self.recommender.index.rows()
         lengths = await track_lengths(self._db, rows.model_id, ids)
-        described = await asyncio.to_thread(rows.described, ids)
-        return [
-            entries.song(
-                track,
-                details.get(track.id, NO_DETAILS),
-                lengths.get(track.id, 0.0),
-                described.get(track.id),
-            )
-            for track in tracks
-        ]
+
+        def made() -> list[Entry]:
+            described = rows.described(ids)
+            return [
+                entries.song(
+                    track,
+                    details.get(track.id, NO_DETAILS),
+                    lengths.get(track.id, 0.0),
+                    described.get(track.id),
+                )
+                for track in tracks
+            ]
+
+        return await asyncio.to_thread(made)
 
     async def songs_of(self, ids: Sequence[int]) -> list[Entry]:
         """Return the songs with these track ids that are still there, in their order."""

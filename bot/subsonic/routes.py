@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
@@ -9,7 +10,8 @@ from typing import Any, cast
 from aiohttp import web
 
 from bot.http_api.gate import Gate
-from bot.http_api.request_rates import client_of
+from bot.http_api.problems import problem_of
+from bot.http_api.worker_share import WorkerShare
 from bot.subsonic.authentication import Credentials, log_in
 from bot.subsonic.browsing import Browsing
 from bot.subsonic.library import SubsonicLibrary
@@ -46,12 +48,18 @@ class SubsonicRoutes:
     """
 
     def __init__(
-        self, *, library: SubsonicLibrary, credentials: Credentials, gate: Gate, version: str
+        self,
+        *,
+        library: SubsonicLibrary,
+        share: WorkerShare,
+        credentials: Credentials,
+        gate: Gate,
+        version: str,
     ) -> None:
         self._credentials = credentials
         self._gate = gate
         self._version = version
-        self._endpoints = endpoints(library, credentials.user or "genrec")
+        self._endpoints = endpoints(library, share, credentials.user or "genrec")
 
     def application(self) -> web.Application:
         """Return the application with a route for every endpoint."""
@@ -78,9 +86,10 @@ class SubsonicRoutes:
             except SubsonicError as error:
                 body = error
             except GenrecError as error:
-                log.info("subsonic request not answered: %s: %s", name, error.code)
-                body = SubsonicError(GENERIC, str(error))
-            return self._response(body, form)
+                # The log has the operator's own sentences, such as those with a path.
+                log.info("subsonic request not answered: %s: %s: %s", name, error.code, error)
+                body = SubsonicError(GENERIC, problem_of(error).sentence)
+            return await self._response(body, form)
 
         return handle
 
@@ -90,22 +99,21 @@ class SubsonicRoutes:
         error = SubsonicError(
             GENERIC, f"genrec has no endpoint {name!r}: see docs/opensubsonic.md."
         )
-        return self._response(error, form, status=404)
+        return await self._response(error, form, status=404)
 
     def _log_in(self, request: web.Request, given: Parameters) -> None:
-        client = client_of(request.remote)
-        self._gate.check_wrong_logins(client)
         try:
             log_in(given, self._credentials)
         except SubsonicError as error:
             if error.code in (WRONG_PASSWORD, WRONG_API_KEY):
-                self._gate.wrong_logins.count(client)
+                self._gate.count_wrong_login(request)
             raise
 
-    def _response(
+    async def _response(
         self, body: Body | SubsonicError, form: Format, *, status: int = 200
     ) -> web.Response:
-        content, kind = write(envelope(self._version, body), form)
+        # A long list takes some tenths of a second, in which other requests go on.
+        content, kind = await asyncio.to_thread(write, envelope(self._version, body), form)
         return web.Response(
             body=content,
             status=status,
@@ -115,8 +123,8 @@ class SubsonicRoutes:
         )
 
 
-def endpoints(library: SubsonicLibrary, user: str) -> Mapping[str, Endpoint]:
-    """Return the endpoints by name."""
+def endpoints(library: SubsonicLibrary, share: WorkerShare, user: str) -> Mapping[str, Endpoint]:
+    """Return the endpoints by name; those that search by sound wait for a turn of the share."""
     facts, browsing = ServerFacts(library, user), Browsing(library)
     similar = SimilarMusic(library)
     served: dict[str, Endpoint] = {
@@ -141,17 +149,28 @@ def endpoints(library: SubsonicLibrary, user: str) -> Mapping[str, Endpoint]:
         "search2": browsing.search2,
         "search3": browsing.search3,
         "getTopSongs": browsing.top_songs,
+        "getAlbumInfo": similar.album_info,
+        "getAlbumInfo2": similar.album_info,
+    }
+    searching: dict[str, Endpoint] = {
         "getSimilarSongs": similar.similar_songs,
         "getSimilarSongs2": similar.similar_songs2,
         "getArtistInfo": similar.artist_info,
         "getArtistInfo2": similar.artist_info2,
-        "getAlbumInfo": similar.album_info,
-        "getAlbumInfo2": similar.album_info,
         "getSonicSimilarTracks": similar.sonic_similar,
         "findSonicPath": similar.sonic_path,
     }
+    served |= {name: _in_turn(share, endpoint) for name, endpoint in searching.items()}
     served |= {name: _constant(body) for name, body in EMPTY.items()}
     return served | {name: _refusal(*error) for name, error in NOT_SERVED.items()}
+
+
+def _in_turn(share: WorkerShare, endpoint: Endpoint) -> Endpoint:
+    async def answer(given: Parameters) -> Body:
+        async with share.turn():
+            return await endpoint(given)
+
+    return answer
 
 
 def _constant(body: Body) -> Endpoint:

@@ -59,6 +59,16 @@ async def test_songs_and_paths_of_others_are_never_listed(client: Client) -> Non
         assert not [name for name in ("Private", "Members", "/nowhere") if name in text]
 
 
+async def test_album_has_songs_up_to_a_limit(client: Client, monkeypatch) -> None:
+    monkeypatch.setattr("bot.subsonic.library.MOST_OF_ALBUM", 2)
+    id = (await client.song("Anna Two"))["albumId"]
+    album = (await client.ok("getAlbum", id=id))["album"]
+    assert [song["title"] for song in album["song"]] == ["One", "Two"]
+    assert album["songCount"] == 4
+    folder = (await client.ok("getMusicDirectory", id=id))["directory"]
+    assert len(folder["child"]) == 2
+
+
 async def test_release_of_two_artists_is_one_album(client: Client) -> None:
     four, five = await client.song("Four"), await client.song("Five")
     assert four["albumId"] == five["albumId"]

@@ -6,10 +6,13 @@ import asyncio
 import logging
 import random
 import urllib.parse
+from unittest import mock
 
 import aiohttp
 import pytest
 
+from bot.recommender import Recommender
+from genrec.errors import CatalogueError
 from tests.bot.http_api.conftest import Interface
 from tests.bot.subsonic.conftest import KEY, PASSWORD, Client, token
 
@@ -105,6 +108,54 @@ async def test_strange_forms_are_refused(server: Interface, kind: str, body: byt
     reply = await send(server, "POST", "/rest/ping", body, Content_Type=kind)
     assert reply.status in (200, 413)
     assert b'status="ok"' not in reply.body
+
+
+async def test_compressed_form_is_refused(server: Interface, caplog) -> None:
+    kind = "application/x-www-form-urlencoded"
+    reply = await send(
+        server, "POST", "/rest/ping", b"garbage", Content_Type=kind, Content_Encoding="gzip"
+    )
+    assert reply.status == 415
+    assert "Traceback" not in caplog.text
+
+
+async def test_sentence_of_the_operator_stays_in_the_log(client: Client, caplog) -> None:
+    caplog.set_level(logging.INFO)
+    song = await client.song("Anna One")
+    private = CatalogueError("The database /srv/private/x.db is locked.")
+    with mock.patch.object(Recommender, "track_seed", side_effect=private):
+        reply = await client.reply("getSonicSimilarTracks", id=song["id"])
+    assert reply.json["subsonic-response"]["error"]["code"] == 0
+    assert b"/srv" not in reply.body
+    assert "/srv/private/x.db" in caplog.text
+
+
+async def test_searches_by_sound_take_turns_and_lists_do_not(client: Client) -> None:
+    song = await client.song("Anna One")
+    running, most, searching, waiting = 0, 0, asyncio.Event(), asyncio.Event()
+    search = Recommender.nearest
+
+    async def slow(*args, **kwargs):
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        searching.set()
+        await asyncio.wait_for(waiting.wait(), 10)
+        running -= 1
+        return await search(*args, **kwargs)
+
+    with mock.patch.object(Recommender, "nearest", slow):
+        asked = [
+            asyncio.create_task(client.call("getSonicSimilarTracks", id=song["id"]))
+            for _ in range(4)
+        ]
+        await asyncio.wait_for(searching.wait(), 10)
+        await client.ok("getArtists")
+        await asyncio.sleep(0.2)
+        waiting.set()
+        found = await asyncio.gather(*asked)
+    assert {response["status"] for response in found} == {"ok"}
+    assert most == client.interface.pool.size
 
 
 async def test_many_clients_at_once_are_all_answered(server: Interface) -> None:
