@@ -191,7 +191,7 @@ class Gate:
 def _check_coding(request: web.Request) -> None:
     """Raise HttpProblem for a compressed body: clips are compressed as it is."""
     coding = request.headers.get("Content-Encoding", "identity")
-    if coding.strip().lower() not in ("", "identity"):
+    if request.body_exists and coding.strip().lower() not in ("", "identity"):
         raise HttpProblem(
             415,
             "content_encoding",
