@@ -107,7 +107,11 @@ class Gate:
         if self._rules.token is None:
             self._check_page(request)
         _check_coding(request)
-        wait_s = self._rates.count(client_of(request.remote))
+        client = client_of(request.remote)
+        if self._rules.token is not None and self._has_token(request):
+            # Requests of strangers behind the same proxy do not count for those with the token.
+            client += " with token"
+        wait_s = self._rates.count(client)
         if wait_s:
             raise too_many(
                 wait_s,
@@ -160,18 +164,23 @@ class Gate:
     @web.middleware
     async def _bearer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Refuse a request without the token; compare it in constant time."""
-        if self._rules.token is not None:
-            scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-            if scheme.lower() != "bearer" or not same_secret(given.strip(), self._rules.token):
-                self.count_wrong_login(request)
-                raise HttpProblem(
-                    401,
-                    "token",
-                    "The token is missing or wrong: send the header"
-                    " 'Authorization: Bearer TOKEN' with GENREC_HTTP_API_TOKEN.",
-                    headers={"WWW-Authenticate": 'Bearer realm="genrec"'},
-                )
+        if not self._has_token(request):
+            self.count_wrong_login(request)
+            raise HttpProblem(
+                401,
+                "token",
+                "The token is missing or wrong: send the header"
+                " 'Authorization: Bearer TOKEN' with GENREC_HTTP_API_TOKEN.",
+                headers={"WWW-Authenticate": 'Bearer realm="genrec"'},
+            )
         return await handler(request)
+
+    def _has_token(self, request: web.Request) -> bool:
+        """Return whether a request has the token, or none is set."""
+        if self._rules.token is None:
+            return True
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and same_secret(given.strip(), self._rules.token)
 
     def count_wrong_login(self, request: web.Request) -> None:
         """Count a wrong secret; raise HttpProblem (429) after too many of one client.

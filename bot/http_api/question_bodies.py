@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from bot.http_api.problems import HttpProblem
 from bot.path_finder import DEFAULT_SONGS
+from bot.radio_station import CHANCES
 from bot.value_faults import plain_fault
 from genrec.paths import MAX_SONGS, MIN_SONGS
 from genrec.radio import FEWEST_SONGS, MOST_SONGS
@@ -16,7 +17,7 @@ from genrec.radio import FEWEST_SONGS, MOST_SONGS
 MOST_SEEDS = 5
 MOST_TRACKS = 50
 MOST_LISTED = 200
-MOST_RANDOM = 1_000_000
+MOST_RANDOM = CHANCES - 1  # as on Discord, where `again` repeats the same list
 DEFAULT_APART, MOST_APART = 4, 20
 _MOST_IDS = 1000
 _MOST_CHARS = 200

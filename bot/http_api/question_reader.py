@@ -121,7 +121,7 @@ class QuestionReader:
             new_artists=body.new_artists,
             shown=frozenset(body.shown),
             without_tracks=frozenset(body.without_tracks),
-            without_artists=frozenset(map(artist_key, body.without_artists)),
+            without_artists=_artist_keys(body.without_artists),
         )
         if isinstance(body, RulesBody):
             return replace(rules, count=body.count, per_artist=body.per_artist, reach=body.reach)
@@ -205,6 +205,16 @@ class QuestionReader:
                 " Send a clip instead."
             )
         return match.sure
+
+
+def _artist_keys(names: Collection[str]) -> frozenset[str]:
+    """Return the keys of artists; raise HttpProblem (422) for a placeholder such as "Unknown"."""
+    keys = {artist_key(name): name for name in names}
+    if "" in keys:
+        raise HttpProblem(
+            422, "wrong_value", f"without_artists: {keys['']!r} is no artist; leave it out."
+        )
+    return frozenset(keys)
 
 
 def music_wish(tempo: str | None, key: str | None) -> MusicWish:

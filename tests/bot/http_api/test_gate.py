@@ -57,6 +57,16 @@ async def test_requests_above_the_rate_get_429_with_the_time_to_wait(serving) ->
         assert statuses == [200, 200, 200, 429]
 
 
+async def test_strangers_do_not_use_up_the_requests_of_those_with_the_token(serving) -> None:
+    async with serving(http_api_per_minute=3, http_api_token=TOKEN) as interface:
+        for wrong, status in ((f"Bearer {TOKEN}x", [401] * 3 + [429]), (f"Bearer {TOKEN}", [200])):
+            asked = [
+                (await asyncio.to_thread(interface.send, "GET", "/v1", Authorization=wrong)).status
+                for _ in status
+            ]
+            assert asked == status
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [

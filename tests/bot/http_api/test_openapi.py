@@ -152,7 +152,7 @@ async def test_refusals_of_the_gate_are_documented(serving) -> None:
         )
         assert wrong.status == 401
         assert_described(document, "POST", "/v1/mix", wrong)
-        for _ in range(3):
+        for _ in range(4):
             last = await asyncio.to_thread(interface.send, "GET", "/v1")
         assert last.status == 429
         assert_described(document, "GET", "/v1", last)

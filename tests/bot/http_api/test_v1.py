@@ -155,6 +155,7 @@ async def test_wrong_numbers_of_seeds_have_their_sentence(
         ({"shown": [0]}, "shown.0: expected at least 1"),
         ({"without_tracks": list(range(1, 1002))}, "without_tracks"),
         ({"new_artists": "perhaps"}, "new_artists: expected on or off"),
+        ({"without_artists": ["Me", "Unknown Artist"]}, "without_artists: 'Unknown Artist' is no"),
     ],
 )
 async def test_wrong_rule_has_its_sentence(interface, rules: dict[str, Any], word: str) -> None:
@@ -346,6 +347,12 @@ async def test_radio_lists_each_song_once_and_repeats_by_its_seed(interface) -> 
     assert f"{len(many['songs'])} of 100 songs" in many["note"]
     body, kind = form(("clip", "a.wav", WAV), ("count", None, b"10"))
     assert len((await post(interface, "/v1/radio", body, kind)).json["songs"]) == 10
+
+
+@pytest.mark.parametrize("route", ["path", "radio"])
+async def test_number_that_discord_does_not_take_is_refused(interface, route: str) -> None:
+    reply = await ask(interface, f"/v1/{route}", {"random_seed": 10_000})
+    assert_problem(reply, 422, "wrong_value", "random_seed: expected at most 9999")
 
 
 async def test_path_between_clips_and_its_refusals(interface) -> None:
