@@ -26,8 +26,8 @@ MAX_JSON_BYTES = 64 << 10
 MAX_FIELDS = 64
 _MAX_FIELD_BYTES = 4096
 _CHUNK = 64 << 10
-# What aiohttp raises for bodies that break HTTP, and for forms that are none.
-_BROKEN = (HttpProcessingError, web.RequestPayloadError)
+# What aiohttp raises for bodies that break HTTP or end early, and for forms that are none.
+_BROKEN = (HttpProcessingError, web.RequestPayloadError, ConnectionError)
 _MALFORMED = (AssertionError, LookupError, RuntimeError, ValueError, *_BROKEN)
 _BINARY = ("application/octet-stream", "application/ogg")
 _CLIP_NAMES = ("title", "artist")  # of the only clip of a request
