@@ -37,6 +37,7 @@ Endpoint = Callable[[Parameters], Awaitable[Body]]
 WITHOUT_LOGIN = frozenset({"getOpenSubsonicExtensions"})
 _MOST_PARAMETERS = 200
 _MAX_FORM_BYTES = 1 << 16
+_FORM_S = 10.0  # it arrives before the login, so anybody can send one
 _FORM = "application/x-www-form-urlencoded"
 
 
@@ -192,7 +193,10 @@ async def _parameters(request: web.Request) -> Parameters:
     given = dict(_first(request.query))
     if request.method == "POST" and request.content_type == _FORM:
         try:
-            form = cast("Mapping[str, Any]", await request.post())
+            async with asyncio.timeout(_FORM_S):
+                form = cast("Mapping[str, Any]", await request.post())
+        except TimeoutError:
+            raise SubsonicError(GENERIC, "The form arrives too slowly: send it again.") from None
         except (LookupError, ValueError):
             raise SubsonicError(GENERIC, "The form cannot be read: send it as UTF-8.") from None
         given = {**_first(form), **given}

@@ -119,6 +119,18 @@ async def test_compressed_form_is_refused(server: Interface, caplog) -> None:
     assert "Traceback" not in caplog.text
 
 
+async def test_form_that_stalls_is_given_up(server: Interface, monkeypatch) -> None:
+    monkeypatch.setattr("bot.subsonic.routes._FORM_S", 0.2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(server.address.split(":")[2]))
+    writer.write(
+        b"POST /rest/ping HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\n\r\nu=a"
+    )
+    answer = await asyncio.wait_for(reader.readuntil(b"</subsonic-response>"), 5)
+    assert b"too slowly" in answer
+    writer.close()
+
+
 async def test_sentence_of_the_operator_stays_in_the_log(client: Client, caplog) -> None:
     caplog.set_level(logging.INFO)
     song = await client.song("Anna One")
