@@ -158,7 +158,7 @@ class Gate:
             raise HttpProblem(
                 403,
                 "origin",
-                "A page of another site sent this request: set GENREC_HTTP_API_TOKEN and send it.",
+                "A page of another site sent this request, which is refused: ask from a program.",
             )
 
     @web.middleware

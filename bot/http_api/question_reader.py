@@ -131,9 +131,7 @@ class QuestionReader:
         """Return a track that the request may see; raise HttpProblem (404) for any other."""
         found = await self._services.recommender.tracks([track_id], visible.all)
         if not found:
-            raise HttpProblem(
-                404, "no_track", f"There is no track {track_id}: GET /v1/tracks lists them."
-            )
+            raise no_track(str(track_id))
         return found[0]
 
     async def named(self, text: str, visible: VisibleScopes) -> Track:
@@ -205,6 +203,12 @@ class QuestionReader:
                 " Send a clip instead."
             )
         return match.sure
+
+
+def no_track(given: str) -> HttpProblem:
+    """Return the problem (404) of an id that no visible track has."""
+    shown = given if given.isdigit() and len(given) < 20 else repr(given[:40])
+    return HttpProblem(404, "no_track", f"There is no track {shown}: GET /v1/tracks lists them.")
 
 
 def _artist_keys(names: Collection[str]) -> frozenset[str]:

@@ -22,7 +22,7 @@ from bot.http_api.question_bodies import (
     payload_of,
     read_body,
 )
-from bot.http_api.question_reader import QuestionReader, VisibleScopes
+from bot.http_api.question_reader import QuestionReader, VisibleScopes, no_track
 from bot.http_api.replies import LONGEST_LINK, json_reply, links_of, track_json
 from bot.http_api.services import ApiServices
 from bot.http_api.song_lists import SongLists
@@ -164,9 +164,11 @@ class V1:
     async def track(self, request: web.Request) -> web.Response:
         """Return one track with its album, published ids and music description."""
         services, number = self._services, request.match_info["id"]
-        wanted = int(number) if number.isascii() and number.isdigit() and len(number) < 20 else 0
+        is_id = number.isascii() and number.isdigit() and len(number) < 20
+        if not is_id or not 0 < int(number) < _MAX_ID:
+            raise no_track(number)
         visible = await self._reader.scopes(None, may_be_empty=True)
-        track = await self._reader.track(wanted if wanted < _MAX_ID else 0, visible)
+        track = await self._reader.track(int(number), visible)
         links = await links_of(services, [track])
         details = links.details.get(track.id, NO_DETAILS)
         description = await services.recommender.description(track.id)

@@ -399,8 +399,12 @@ async def test_pages_of_tracks_hold_each_track_once(interface) -> None:
     assert one.json["id"] == seen[0]
     assert_problem(await get(interface, "/v1/tracks?after=nonsense"), 422, "wrong_value", "after")
     assert_problem(await get(interface, "/v1/tracks?limit=201"), 422, "wrong_value", "limit")
-    for wrong in ("999999", "0", "-1", "x", "9" * 30):
-        assert_problem(await get(interface, f"/v1/tracks/{wrong}"), 404, "no_track")
+    for wrong, shown in (
+        ("999999", "999999"), ("0", "0"), ("-1", "'-1'"), ("x", "'x'"), ("9" * 30, "'99999"),
+        (str(2**63), str(2**63)),
+    ):  # fmt: skip
+        reply = await get(interface, f"/v1/tracks/{wrong}")
+        assert_problem(reply, 404, "no_track", f"There is no track {shown}")
 
 
 async def test_tracks_of_a_server_are_seen_only_if_the_operator_names_it(serving, tmp_path) -> None:
