@@ -59,16 +59,16 @@ class ForYou:
         await taste.opt_out(self._db, user_id)
 
     async def answer(self, user_id: int, rules: Rules) -> TasteAnswer:
-        """Return tracks for a user that were not shown lately, and store that they are shown."""
+        """Return tracks for a user that were not shown lately; `record_shown` stores them."""
         votes = await taste.voted_tracks(self._db, user_id)
         shown = await taste.shown_lately(self._db, user_id)
-        found = await answer_votes(
+        return await answer_votes(
             self._recommender, votes, replace(rules, shown=rules.shown | shown)
         )
-        if found.recommendation is not None:
-            ids = [each.track.id for each in found.recommendation.tracks]
-            await taste.record_shown(self._db, user_id, ids)
-        return found
+
+    async def record_shown(self, user_id: int, tracks: Sequence[Track]) -> None:
+        """Store that tracks are shown to a user, who does not get them again soon."""
+        await taste.record_shown(self._db, user_id, [track.id for track in tracks])
 
 
 async def answer_votes(

@@ -57,6 +57,7 @@ class ForYouAnswers:
                 links=TrackLinks(chosen.links, details, self._excerpts.offered(tracks)),
                 private=private,
             )
+            await self._for_you.record_shown(user_id, tracks)
             return Response(view)
 
         return handle

@@ -60,11 +60,17 @@ def track_names(
 def layout(colour: int, items: Iterable[Item], *, unfinished: bool = False) -> ui.LayoutView:
     """Return the items in one container with an accent colour, as a stopped layout view.
 
+    Separators are left out if there are more components than a message may have.
     ``unfinished`` marks a message that waits for its final content, for `is_unfinished`.
     """
     view = ui.LayoutView(timeout=None)
-    id_ = UNFINISHED_ID if unfinished else None
-    view.add_item(ui.Container(*items, accent_colour=colour, id=id_))
+    container: ui.Container[Any] = ui.Container(
+        *items, accent_colour=colour, id=UNFINISHED_ID if unfinished else None
+    )
+    if len(list(container.walk_children())) >= MAX_COMPONENTS:
+        for item in [each for each in container.children if isinstance(each, ui.Separator)]:
+            container.remove_item(item)
+    view.add_item(container)
     view.stop()
     return view
 

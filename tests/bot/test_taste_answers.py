@@ -123,6 +123,10 @@ async def test_user_is_not_shown_the_same_tracks_soon_again(
         shown = {each.track.id for each in found.tracks}
         assert len(shown) == 2
         assert shown.isdisjoint(seen)
+        again = (await for_you.answer(ANN, rules)).recommendation
+        assert again is not None
+        assert {each.track.id for each in again.tracks} == shown  # until it is shown
+        await for_you.record_shown(ANN, [each.track for each in found.tracks])
         seen |= shown
     left = (await for_you.answer(ANN, rules)).recommendation
     assert left is not None

@@ -219,8 +219,17 @@ def test_layouts_match_discords_schema(shared: Path):
         assert faults == []
 
 
-def test_ten_tracks_stay_within_the_component_limit():
-    assert len(list(walk(body(response(recommendation(10)))["components"]))) <= MAX_COMPONENTS
+@pytest.mark.parametrize("seed", [None, track(9), MixHead("Mix", {1: "near"})])
+@pytest.mark.parametrize("listen", [False, True])
+def test_ten_tracks_stay_within_the_component_limit(seed, listen):
+    links = replace(SEARCH_LINKS, listen=listen)
+    rec = recommendation(10, timings_ms={"total": 900.0}, fallback=True, known=track(8))
+    view = response(rec, count=10, seed=seed, links=links)
+    assert len(list(walk(body(view)["components"]))) <= MAX_COMPONENTS
+    options = {"key": KEY, "groups": 3, "because": {1: track(7)}, "links": links}
+    view = for_you_pages.for_you(localizer("de"), rec, **options)
+    assert len(list(walk(body(view)["components"]))) <= MAX_COMPONENTS
+    assert ("listen" in str(body(view))) == listen
 
 
 def test_recommendation_shows_genre_tracks_similarity_and_reason():
