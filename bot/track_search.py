@@ -41,6 +41,7 @@ FIRST_CANDIDATES = 48  # fetched at first; four times as many each time the rule
 # Nearest tracks that are compared with a clip, at every speed and at its own.
 ANY_SPEED_CANDIDATES = 64
 NEAR_CANDIDATES = 256
+MOST_CANDIDATES = 20_000  # fetched where the rules leave out nearly all
 
 Copies = Sequence[tuple[Candidate, float]]
 """Tracks that are a seed's own recording, each with its correlation."""
@@ -137,13 +138,20 @@ class TrackSearch:
         """
         query = self._query(question)
         rules = self._rules(question, query.scores, ())
+        query = replace(
+            query,
+            without=query.without | rules.shown | rules.without_tracks,
+            without_artists=rules.artists | rules.without_artists,
+        )
         fetched = count
         while True:
             near = await self._search(query, fetched)
             found = await asyncio.to_thread(rules.permitted, near.candidates)
-            if len(found) >= count or near.lowest == -np.inf:
+            # The rules leave out songs with guests here; a row has the first artist alone.
+            enough = len(found) >= count or fetched >= MOST_CANDIDATES
+            if enough or near.lowest == -np.inf:
                 return found[:count]
-            fetched *= 4
+            fetched = min(4 * fetched, MOST_CANDIDATES)
 
     async def tracks(self, ids: Sequence[int]) -> dict[int, Track]:
         """Return the tracks with these ids by id, without those whose file was deleted."""
@@ -286,19 +294,24 @@ class TrackSearch:
         ids = rows.ids[places].tolist()
         tracks = await self.tracks(ids)
         fingerprints = await self._index.catalogue.fingerprints(self.preset.model_id, ids)
-        found = zip(ids, scores.tolist(), rows.matrix[places], strict=True)
-        return [
-            Candidate(
-                track=tracks[i],
-                cosine=score,
-                artist_key=artist_key(tracks[i].artist),
-                song_key=song_key(tracks[i].title),
-                fingerprint=fingerprints.get(i, NO_FINGERPRINT),
-                vector=vector,
-            )
-            for i, score, vector in found
-            if i in tracks  # not removed since the index was loaded
-        ]
+
+        def made() -> list[Candidate]:
+            found = zip(ids, scores.tolist(), rows.matrix[places], strict=True)
+            return [
+                Candidate(
+                    track=tracks[i],
+                    cosine=score,
+                    artist_key=artist_key(tracks[i].artist),
+                    song_key=song_key(tracks[i].title),
+                    fingerprint=fingerprints.get(i, NO_FINGERPRINT),
+                    vector=vector,
+                )
+                for i, score, vector in found
+                if i in tracks  # not removed since the index was loaded
+            ]
+
+        # The keys of thousands of names take long enough to block the event loop.
+        return await asyncio.to_thread(made)
 
 
 def music_filter(question: Question) -> MusicFilter:

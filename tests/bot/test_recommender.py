@@ -249,6 +249,31 @@ async def test_new_artists_only_leaves_out_the_seeds_artist_and_says_so(
     assert rec.note.endswith("further ones are by an artist that you asked with.")
 
 
+async def test_nearest_fetches_no_track_of_an_artist_that_is_left_out(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_one = [near(number, artist="Artist 1") for number in range(1, 300)]
+    unwanted = [near(number, artist="Artist 2") for number in range(300, 400)]
+    last, shown = near(400), near(401)
+    ids = await serve(recommender, *of_one, *unwanted, last, shown)
+    (first,) = await recommender.tracks(ids[:1])
+    fetched: list[int] = []
+    catalogue = type(recommender.catalogue)
+    tracks = catalogue.tracks
+
+    async def counted(self: Any, model_id: str, wanted: Any) -> dict[int, Track]:
+        fetched.extend(wanted)
+        return await tracks(self, model_id, wanted)
+
+    monkeypatch.setattr(catalogue, "tracks", counted)
+    rules = Rules(without_artists=frozenset({"artist 2"}), shown=frozenset(ids[-1:]))
+    question = Question((await recommender.track_seed(first),), rules)
+    fetched.clear()
+    found = await recommender.nearest(question, 10)
+    assert [each.track.title for each in found] == ["Song 400"]
+    assert fetched == [ids[-2]]
+
+
 async def test_like_starts_from_the_track_with_that_id(recommender: Recommender) -> None:
     tracks = (near(1), near(2, label="rock"), near(3, label="metal"))
     _, second, _ = await serve(recommender, *tracks)
