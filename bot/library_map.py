@@ -58,6 +58,8 @@ class LibraryMap:
 class LibraryMaps:
     """Maps by scopes; two requests for one map compute it once, and one map is computed at a time.
 
+    A map that is ready does not wait for another one's computation.
+
     Parameters
     ----------
     index
@@ -116,22 +118,42 @@ class LibraryMaps:
                 f"A map needs at least {MIN_TRACKS} tracks, and here are {len(ids)}: add music, or"
                 " choose all tracks."
             )
-        async with self._turn:
-            stored = await self._known(key)
-            sums = await asyncio.to_thread(checksums, matrix)
-            kept = _kept(ids, sums, stored) if stored is not None else np.full(len(ids), -1)
-            new = kept < 0
-            if stored is None or _changed(stored, kept) > CHANGED_MUCH:
-                stored = await self._laid_out(ids, matrix, sums, stored, kept)
-            elif new.any() or len(ids) != len(stored.ids):
-                stored = await asyncio.to_thread(_with_new, ids, matrix, sums, stored, kept)
-            else:
-                stored = await asyncio.to_thread(_in_order, ids, sums, stored, kept)
-                self._keep(key, stored)
-                return LibraryMap(ids, stored.positions, matrix)
-            self._keep(key, stored)
-            await self._write(key, stored)
-        return LibraryMap(ids, stored.positions, matrix)
+        sums = await asyncio.to_thread(checksums, matrix)
+        found = await self._unchanged(key, ids, sums)
+        if found is None:
+            async with self._turn:
+                found = await self._unchanged(key, ids, sums)
+                found = found or await self._made(key, ids, matrix, sums)
+        return LibraryMap(ids, found.positions, matrix)
+
+    async def _unchanged(
+        self, key: frozenset[str], ids: Ids, sums: NDArray[np.uint32]
+    ) -> StoredMap | None:
+        """Return the map if it has all of the tracks and no other, without waiting for a turn."""
+        stored = await self._known(key)
+        if stored is None or len(ids) != len(stored.ids):
+            return None
+        kept = await asyncio.to_thread(_kept, ids, sums, stored)
+        if (kept < 0).any() or _changed(stored, kept) > CHANGED_MUCH:
+            return None
+        stored = await asyncio.to_thread(_in_order, ids, sums, stored, kept)
+        self._keep(key, stored)
+        return stored
+
+    async def _made(
+        self, key: frozenset[str], ids: Ids, matrix: Float, sums: NDArray[np.uint32]
+    ) -> StoredMap:
+        """Return a map with new places, and keep it."""
+        stored, kept = await self._known(key), np.full(len(ids), -1)
+        if stored is not None:
+            kept = await asyncio.to_thread(_kept, ids, sums, stored)
+        if stored is None or _changed(stored, kept) > CHANGED_MUCH:
+            stored = await self._laid_out(ids, matrix, sums, stored, kept)
+        else:
+            stored = await asyncio.to_thread(_with_new, ids, matrix, sums, stored, kept)
+        self._keep(key, stored)
+        await self._write(key, stored)
+        return stored
 
     async def _known(self, key: frozenset[str]) -> StoredMap | None:
         if key in self._stored or self._database.in_memory:

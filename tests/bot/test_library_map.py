@@ -100,6 +100,22 @@ async def test_two_requests_for_one_map_compute_it_once(library: Library) -> Non
     assert library.layouts.starts == [None]
 
 
+async def test_ready_map_does_not_wait_for_another_one(library: Library) -> None:
+    await library.add(range(20))
+    await library.add(range(20), "guild:1")
+    before = await library.maps.of(LIBRARY)
+    library.layouts.go.clear()
+    computes = asyncio.Event()
+    other = asyncio.create_task(library.maps.of({"guild:1"}, computes.set))
+    async with asyncio.timeout(5):
+        await computes.wait()
+        ready = await library.maps.of(LIBRARY)
+    assert np.array_equal(ready.positions, before.positions)
+    assert not other.done()
+    library.layouts.go.set()
+    assert len((await other).ids) == 20
+
+
 async def test_few_new_tracks_are_placed_and_the_others_stay(library: Library) -> None:
     await library.add(range(20))
     before = await library.maps.of(LIBRARY)
