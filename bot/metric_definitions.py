@@ -51,8 +51,9 @@ METRICS = (
     _metric("genrec_repeated_events_total", "counter", "Events that Discord sent twice"),
     _metric("genrec_requests_total", "counter", "Requests that ended", command="`recommend`,"
             " `genre`, `more`, `reindex`, `library add`, `library import`, `library map`,"
-            " `genres teach`, `path`, `foryou`, `upload` or `watched upload`", outcome="`answered`,"
-            " `interrupted` (by a stop), `lost` (Discord did not take the answer), or a code"),
+            " `genres teach`, `mix`, `radio`, `path`, `foryou`, `upload` or `watched upload`",
+            outcome="`answered`, `interrupted` (by a stop), `lost` (Discord did not take the"
+            " answer), or a code"),
     _metric("genrec_requests_running", "gauge", "Requests that run or wait"),
     _metric("genrec_refusals_total", "counter", "Messages that refuse a request or report an"
             " error", code="`code` of an error, or why a request was declined; `failed` is a bug"),

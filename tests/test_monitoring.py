@@ -190,9 +190,9 @@ def test_alerts_fire_when_they_should(tmp_path: Path) -> None:
 
 def test_label_of_requests_lists_every_command_that_is_counted() -> None:
     sources = [path.read_text(encoding="utf-8") for path in (ROOT / "bot").rglob("*.py")]
-    call = r"_runner\.run(?:_\w+)?\(\s*responder, \"([^\"]+)\""
+    call = r"\b_?(?:runner|services)\.run(?:_\w+)?\(\s*\w+(?:\([^)]*\))?, \"([^\"]+)\""
     counted = {kind for source in sources for kind in re.findall(call, source)}
-    assert {"recommend", "genres teach", "reindex"} <= counted
+    assert {"recommend", "genres teach", "mix", "reindex"} <= counted
     (requests,) = (metric for metric in METRICS if metric.name == "genrec_requests_total")
     listed = set(re.findall("`([^`]+)`", requests.labels["command"]))
     assert counted | {"upload", WATCHED} == listed
