@@ -15,6 +15,7 @@ from genrec.types import Track
 
 MAX_COMPLETED = 25  # as many choices as Discord shows
 MAX_NEAR = 5
+_FEWEST_LETTERS = 3  # of a part of a name that means a song without asking
 _ID = "track:"
 _MAX_ID = 2**63
 
@@ -31,12 +32,15 @@ class NamedTrack:
 class NameMatch:
     """Track that a typed name means, or else several that it may mean, or near names.
 
-    ``unclear`` holds several songs that fit; ``near`` names that are similar, if none fits.
+    ``unclear`` holds the songs that fit: several, or one of which only a letter or two were typed.
+    ``near`` are names that are similar, if none fits, and ``known`` is the number of tracks in the
+    scopes.
     """
 
     track: Track | None = None
     unclear: tuple[Track, ...] = ()
     near: tuple[Track, ...] = ()
+    known: int = 0
 
 
 def choice_value(track: Track) -> str:
@@ -68,17 +72,22 @@ class NamedTracks:
         chosen = await self._chosen(text, scopes)
         if chosen is not None:
             return NameMatch(chosen)
-        if not typed_words(text):
-            return NameMatch()
+        words = typed_words(text)
+        if not words:
+            return NameMatch(known=self._recommender.count(scopes))
         ranked = await self._search.complete(text, scopes, limit=MAX_COMPLETED)
         tracks = await self._recommender.tracks([each.id for each in ranked], scopes)
         songs = await asyncio.to_thread(_best_songs, ranked, tracks)
-        if len(songs) == 1:
+        whole = bool(ranked) and ranked[0].fit <= NameFit.ARTIST
+        if len(songs) == 1 and (whole or len("".join(words)) >= _FEWEST_LETTERS):
             return NameMatch(songs[0])
         if songs:
             return NameMatch(unclear=tuple(songs[:MAX_COMPLETED]))
         near = await self._search.near(text, scopes, limit=MAX_NEAR)
-        return NameMatch(near=tuple(await self._recommender.tracks([e.id for e in near], scopes)))
+        return NameMatch(
+            near=tuple(await self._recommender.tracks([e.id for e in near], scopes)),
+            known=self._recommender.count(scopes),
+        )
 
     async def _chosen(self, text: str, scopes: Collection[str]) -> Track | None:
         number = text.strip().removeprefix(_ID)

@@ -83,8 +83,12 @@ class Recommender:
 
     def is_empty(self, scopes: Collection[str] = SCOPES) -> bool:
         """Return whether the scopes held no track when the index was last brought up to date."""
+        return not self.count(scopes)
+
+    def count(self, scopes: Collection[str]) -> int:
+        """Return the number of tracks of the scopes when the index was last brought up to date."""
         counts = self.index.count_by_scope()
-        return not any(counts.get(scope) for scope in scopes)
+        return sum(counts.get(scope, 0) for scope in set(scopes))
 
     async def analyze(self, clip: Clip) -> Analysis:
         """Analyse a clip, or return the cached analysis of the same bytes.

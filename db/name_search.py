@@ -30,6 +30,7 @@ from genrec.typed_names import (
 MAX_COMPARED = 1_500
 _ENOUGH = 10  # fits without typos; with fewer, words with typos are searched too
 _LEAST_LIKE = 55.0  # of a near name, 0..100
+_TELLING_LETTERS = 4  # shorter words, such as "of", make no two names near; numbers do
 _LAST = "\U0010ffff"
 _ENTRY = "SELECT e.track_id, e.title, e.artist, e.folded FROM"
 _OF_IDS = (
@@ -85,6 +86,8 @@ class NameSearch:
             return []
         similar = await self._words.similar(words, loosely=True)
         groups = [[word, *others] for word, others in zip(words, similar, strict=True)]
+        telling = [one for one in groups if len(one[0]) >= _TELLING_LETTERS or one[0].isdecimal()]
+        groups = telling or groups
         query = beginnings_query([[word for group in groups for word in group]])
         found: list[NamedEntry] = []
         async with self._catalogue.db.snapshot() as session:

@@ -90,7 +90,7 @@ class Recommend(commands.Cog):
             "song": self.choose_song,
         }
 
-    @app_commands.command(description="Find tracks that sound similar to a clip")
+    @app_commands.command(description="Find tracks that sound similar to a clip or a named track")
     @app_commands.describe(
         clip=_CLIP,
         link=_LINK_HELP,

@@ -10,7 +10,7 @@ import discord
 from bot.client.checks import as_source
 from bot.client.responders import InteractionResponder
 from bot.i18n import Translations
-from bot.jobs.asked_seeds import AskedSeed, asked_source, asked_track
+from bot.jobs.asked_seeds import AskedSeed, asked_list, asked_source, asked_track
 from bot.jobs.mix_baskets import MixBaskets
 from bot.jobs.mix_handlers import MixHandlers
 from bot.jobs.options import OptionsResolver
@@ -40,8 +40,10 @@ class SeedOptions:
             A file or a link is refused.
         """
         asked = [asked_track(text) for text in self.tracks if text and text.strip()]
-        files = [file for file in (*self.clips, self.list_file) if file is not None]
-        asked += [asked_source(sources, as_source(file)) for file in files]
+        files = [as_source(file) for file in self.clips if file is not None]
+        asked += [asked_source(sources, file) for file in files]
+        if self.list_file is not None:
+            asked.append(asked_list(sources, as_source(self.list_file)))
         asked += [asked_source(sources, link) for link in _links(self.links)]
         if self.less_track and self.less_track.strip():
             asked.append(asked_track(self.less_track, liked=False))

@@ -52,6 +52,15 @@ class AskedSeed:
         return self.source is not None and self.source.is_link
 
 
+@dataclass(frozen=True, slots=True)
+class PartlyKnown:
+    """A list of which genrec knows only some tracks, with their numbers."""
+
+    name: str
+    known: int
+    total: int
+
+
 class SeedRefused(Exception):
     """The error of one of several seeds, with the seed's name."""
 
@@ -64,6 +73,22 @@ class SeedRefused(Exception):
 def asked_track(text: str, *, liked: bool = True) -> AskedSeed:
     """Return the seed of a typed or chosen track."""
     return AskedSeed("track", clean(text, _NAME_CHARS), liked, text=text)
+
+
+def asked_list(sources: Sources, file: Attachment) -> AskedSeed:
+    """Return the seed of an uploaded list, accepted.
+
+    Raises
+    ------
+    RequestDeclined
+        The file is not named as a list.
+    GenrecError
+        The file is refused.
+    """
+    seed = asked_source(sources, file)
+    if seed.kind != "list":
+        raise RequestDeclined("list_unreadable", name=seed.name)
+    return seed
 
 
 def asked_source(sources: Sources, source: Attachment | str, *, liked: bool = True) -> AskedSeed:
@@ -90,14 +115,21 @@ class SeedFinder:
         self._names = names
 
     async def seeds(
-        self, asked: Sequence[AskedSeed], scopes: Sequence[str], progress: Progress
+        self,
+        asked: Sequence[AskedSeed],
+        scopes: Sequence[str],
+        progress: Progress,
+        partly: list[PartlyKnown] | None = None,
     ) -> tuple[Seed, ...]:
         """Return the seeds, each track once; long lists share the places that are left.
+
+        Lists of which only some tracks are known are appended to ``partly``.
 
         Raises
         ------
         RequestDeclined
-            A track, a song or all tracks of a list are unknown.
+            A track, a song or all tracks of a list are unknown, or a track is liked and one to
+            have less of.
         SeedRefused
             A clip cannot be used.
         """
@@ -108,11 +140,16 @@ class SeedFinder:
             if each.kind == "track":
                 seeds.append(await self._of_track(await self._named(each, scopes), each))
             elif each.kind == "list":
-                found = await self._of_list(each, scopes, progress, max(1, room // lists))
+                places = max(1, room // lists)
+                found = await self._of_list(each, scopes, progress, places, partly)
                 room, lists = room - len(found), lists - 1
                 seeds += found
             else:
                 seeds.append(await self._of_clip(each, scopes, progress))
+        liked: dict[int, bool] = {}
+        for seed in seeds:
+            if seed.track and liked.setdefault(seed.track.id, seed.liked) != seed.liked:
+                raise RequestDeclined("seed_both", name=clean(seed.track.title, _NAME_CHARS))
         ids: set[int] = set()
         return tuple(seed for seed in seeds if seed.track is None or _is_new(ids, seed.track.id))
 
@@ -169,7 +206,12 @@ class SeedFinder:
         return await self._of_track(match.sure, each)
 
     async def _of_list(
-        self, each: AskedSeed, scopes: Sequence[str], progress: Progress, room: int
+        self,
+        each: AskedSeed,
+        scopes: Sequence[str],
+        progress: Progress,
+        room: int,
+        partly: list[PartlyKnown] | None,
     ) -> list[Seed]:
         """Return the seeds of a list: its tracks, or the medoids of a longer one."""
         source = _source(each)
@@ -182,9 +224,11 @@ class SeedFinder:
         progress.now("comparing")
         catalogue, model_id = self._recommender.catalogue, self._recommender.preset.model_id
         try:
-            tracks, _ = await tracks_of_list(catalogue, model_id, text, each.name, scopes)
+            tracks, unknown = await tracks_of_list(catalogue, model_id, text, each.name, scopes)
         except InputRefused as error:
             raise RequestDeclined("list_unreadable", name=each.name) from error
+        if tracks and unknown and partly is not None:
+            partly.append(PartlyKnown(each.name, len(tracks), len(tracks) + len(unknown)))
         tracks = await condensed(self._recommender, tracks, room)
         if not tracks:
             raise RequestDeclined("list_unknown", name=each.name)

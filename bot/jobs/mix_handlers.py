@@ -14,14 +14,16 @@ import discord
 from bot.client.error_handler import ErrorHandler, outcome_of
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer
-from bot.jobs.asked_seeds import AskedSeed, SeedFinder, SeedRefused
+from bot.jobs.asked_seeds import AskedSeed, PartlyKnown, SeedFinder, SeedRefused
 from bot.jobs.empty_catalogue import require_tracks
 from bot.jobs.layouts import Layouts, RequestOptions
 from bot.jobs.mix_baskets import MOST_SEEDS
 from bot.jobs.runner import Handler, Progress, Response
 from bot.radio_station import RadioList, RadioStation
 from bot.recommender import Recommender
+from bot.ui.components import small
 from bot.ui.custom_ids import track_ids
+from bot.ui.markdown import escape
 from bot.ui.mix_layouts import MixHead, nearest_to, seed_names
 from bot.ui.radio_pages import SONGS_PER_PAGE, RadioPages, head_text, page
 from bot.ui.track_files import TrackFile, has_location, track_file
@@ -31,6 +33,7 @@ from genrec.questions import Question, Seed
 from genrec.types import Recommendation, Track
 
 FEWEST_SEEDS = 2
+_NAME_CHARS = 80
 RadioFormat = Literal["m3u8", "jspf", "csv", "txt"]
 
 
@@ -59,8 +62,14 @@ class MixHandlers:
 
         async def answer(chosen: RequestOptions, progress: Progress) -> Response:
             started = time.monotonic()
-            seeds = await self._finder.seeds(asked, _visible(chosen), progress)
+            partly: list[PartlyKnown] = []
+            seeds = await self._finder.seeds(asked, _visible(chosen), progress, partly)
             if len(seeds) < FEWEST_SEEDS:
+                for each in partly[:1]:
+                    raise RequestDeclined(
+                        "list_too_few", low=FEWEST_SEEDS, high=MOST_SEEDS,
+                        name=each.name, known=each.known, total=each.total,
+                    )  # fmt: skip
                 raise RequestDeclined(
                     "mix_too_few", low=FEWEST_SEEDS, high=MOST_SEEDS, count=len(seeds)
                 )
@@ -69,6 +78,7 @@ class MixHandlers:
             total_ms = round(1000 * (time.monotonic() - started), 3)
             rec = replace(rec, timings_ms={**rec.timings_ms, "total": total_ms})
             head = await self._head(options.localizer, seeds, rec, chosen.visible)
+            head = replace(head, heading=head.heading + _notes(options.localizer, partly))
             return await self._layouts.mix(rec, chosen, head)
 
         return self._handler(answer, options)
@@ -89,13 +99,14 @@ class MixHandlers:
         check_liked(asked)
 
         async def answer(chosen: RequestOptions, progress: Progress) -> Response:
-            seeds = await self._finder.seeds(asked, _visible(chosen), progress)
+            partly: list[PartlyKnown] = []
+            seeds = await self._finder.seeds(asked, _visible(chosen), progress, partly)
             progress.now("comparing")
             question = Question(seeds, chosen.rules)
             songs = await self._station.play(question, chance=chance, apart=apart)
             if not songs.tracks:
                 raise RequestDeclined("radio_empty")
-            return await self._radio(songs, seeds, chosen, form)
+            return await self._radio(songs, seeds, chosen, form, partly)
 
         return self._handler(answer, options)
 
@@ -146,11 +157,13 @@ class MixHandlers:
         seeds: Sequence[Seed],
         options: RequestOptions,
         form: RadioFormat | None,
+        partly: Sequence[PartlyKnown],
     ) -> Response:
         localizer, ids = options.localizer, [track.id for track in songs.tracks]
         file = await self._file(songs.tracks, form)
         wanted_form = form in (None, file.name.rpartition(".")[2])
         head = head_text(localizer, songs, seeds, playlist=wanted_form)
+        head += _notes(localizer, partly)
         pages = RadioPages.of(head, ids, file.name)
         first = songs.tracks[:SONGS_PER_PAGE]
         links = await self._layouts.links(first, options)
@@ -190,6 +203,16 @@ def check_liked(asked: Sequence[AskedSeed]) -> None:
         raise RequestDeclined("seeds_too_many", high=MOST_SEEDS, count=len(asked))
     if not any(each.liked for each in asked):
         raise RequestDeclined("only_less")
+
+
+def _notes(localizer: Localizer, partly: Sequence[PartlyKnown]) -> str:
+    """Return a small line for each list of which only some tracks are known."""
+    lines = []
+    for each in partly:
+        counts = {"known": each.known, "total": each.total}
+        line = localizer("mix.list_partly", name=escape(each.name, _NAME_CHARS), **counts)
+        lines.append(f"\n{small(line)}")
+    return "".join(lines)
 
 
 def _visible(options: RequestOptions) -> tuple[str, ...]:

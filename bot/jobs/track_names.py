@@ -85,11 +85,11 @@ class TrackNames:
 
 def declined(text: str, match: NameMatch) -> RequestDeclined:
     """Return the refusal of a name that fits several songs or none."""
-    if match.unclear:
+    if len(match.unclear) > 1:
         return RequestDeclined("name_unclear", name=text, near=_sentence(match.unclear))
-    if match.near:
-        return RequestDeclined("name_unknown_near", name=text, near=_sentence(match.near))
-    return RequestDeclined("name_unknown", name=text)
+    if near := match.unclear or match.near:
+        return RequestDeclined("name_unknown_near", name=text, near=_sentence(near))
+    return RequestDeclined("name_unknown", name=text, known=match.known)
 
 
 def choice_labels(localizer: Localizer, found: Sequence[NamedTrack]) -> list[str]:

@@ -87,17 +87,16 @@ def recommendation(
     for neighbour, content in zip(rec.tracks, contents, strict=True):
         accessory = button(more_id(neighbour.track.id, shown), more)
         items.append(ui.Section(ui.TextDisplay(content), accessory=accessory))
-    items.append(rule())
-    if footer:
-        items.append(text(footer))
-    items.append(
-        row(
-            *answer_buttons(
-                localizer, key, export=bool(rec.tracks), listen=links.listen, tracks=rec.tracks
+    below: list[Item] = [text(footer)] if footer else []
+    if seed is None or rec.tracks:  # otherwise neither a genre nor a track to rate
+        below.append(
+            row(
+                *answer_buttons(
+                    localizer, key, export=bool(rec.tracks), listen=links.listen, tracks=rec.tracks
+                )
             )
         )
-    )
-    return layout(colour, items)
+    return layout(colour, [*items, *([rule()] if below else []), *below])
 
 
 def genre(

@@ -58,7 +58,8 @@ def recommendation(
 ) -> ui.LayoutView:
     """Return the compact response to /recommend or, with ``seed``, to More like this or /mix.
 
-    ``source`` is what the Details button needs to show the rest; without it there is no button.
+    ``source`` is what the Details button needs to show the rest; without it there is Export in its
+    place. Without tracks, a response to More like this or /mix has no buttons.
     The other parameters are those of `bot.ui.answer.recommendation`.
     """
     if isinstance(seed, MixHead):
@@ -77,7 +78,10 @@ def recommendation(
     room = MAX_CHARACTERS - len(head) - sum(len(line) + 1 for line in (*above, *below))
     lines = [*above, *_track_lines(localizer, rec, room, links), *below]
     items: list[Item] = [ui.TextDisplay(head, id=HEAD_ID), text("\n".join(lines))]
-    buttons = answer.answer_buttons(localizer, key, tracks=rec.tracks)
+    if seed is not None and not rec.tracks:  # neither a genre nor a track to rate
+        return layout(colour, items)
+    export = source is None  # otherwise below Details
+    buttons = answer.answer_buttons(localizer, key, export=export, tracks=rec.tracks)
     if source is not None:
         buttons.insert(0, button(details_id(source, key), localizer("button.details")))
     if links.listen:  # without its label, so that a phone shows one row

@@ -44,6 +44,7 @@ EVERYONE = (
     "radio",
     "genre",
     "foryou",
+    "notagain add",
     "notagain list",
     "about",
     "privacy show",
@@ -54,6 +55,7 @@ ADMINS = (
     "library add",
     "library remove",
     "library list",
+    "library map",
     "library export",
     "library import",
     "library duplicates",
@@ -165,7 +167,9 @@ def help(  # noqa: A001 - the command's name
 
     ``invites`` are shown to admins and to the operator.
     """
-    menus = {f"menu_{name}": localizer(f"menus.{name}.name") for name in ("recommend", "genre")}
+    menus = {
+        f"menu_{name}": localizer(f"menus.{name}.name") for name in ("recommend", "genre", "mix")
+    }
     items: list[Item] = [
         text(f"## {localizer('help.title')}\n{localizer('help.intro')}"),
         text("\n".join(_command(localizer, name) for name in EVERYONE)),

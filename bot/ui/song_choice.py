@@ -106,8 +106,9 @@ def choices(
 def typed_choices(
     localizer: Localizer, tracks: Sequence[Track], *, typed: str, custom_id: str
 ) -> ui.LayoutView:
-    """Return the list of tracks that fit a typed name."""
-    found = localizer("songs.typed", name=escape(typed, _NAME_CHARS))
+    """Return the list of tracks that fit a typed name, or of the one that part of a name fits."""
+    key = "songs.typed" if len(tracks) > 1 else "songs.typed_one"
+    found = localizer(key, name=escape(typed, _NAME_CHARS))
     return _list(localizer, tracks[:_MAX_SONGS], found, custom_id)
 
 

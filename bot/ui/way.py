@@ -90,7 +90,7 @@ def way_answer(
         few = localizer("way.few", count=len(way.songs), wanted=way.wanted)
         head += f"\n{few if inner else localizer('way.none')}"
     option = localizer("commands.path.options.again.name")
-    again = localizer("way.again", option=option, number=way.chance_seed)
+    again = localizer("way.again", option=option, number=str(way.chance_seed))
     foot = small(f"{localizer('way.percentages')} \u00b7 {again}")
     room = MAX_CHARACTERS - len(head) - len(foot) - 20
     items: list[Item] = [text(head)]
@@ -100,10 +100,9 @@ def way_answer(
     items += [text(_lines(localizer, way, links, room)), text(foot)]
     key = packed_key([track.id for track in way.tracks])
     buttons = answer_buttons(localizer, key, export=bool(way.tracks), listen=links.listen)
-    items.append(row(*buttons))
     if again_id:
-        items.append(row(button(again_id, localizer("button.another_way"))))
-    return layout(QUIET, items)
+        buttons.append(button(again_id, localizer("button.another_way")))
+    return layout(QUIET, [*items, row(*buttons)])
 
 
 def plain_genre(localizer: Localizer, label: str) -> str:

@@ -45,7 +45,7 @@ def test_name_of_several_songs_or_of_none_is_refused(genrec: Genrec, command: st
     assert "Jethro Tull - Life Is A Long Song" in error
     code, out, error = genrec(command, "--track", "jethro tull long song forever")
     assert (code, out) == (3, "")
-    assert "nearest names" in error
+    assert "Similar names" in error
     refused = genrec.json(command, "--track", "zzyzx", code=3)
     assert refused["error"]["code"] == "song_unknown"
     assert "zzyzx" in refused["error"]["message"]

@@ -77,7 +77,7 @@ async def test_mix_takes_every_kind_of_seed_in_one_request(world: World) -> None
         list=playlist,
         less_track="Artist 9 - Song 9",
     )
-    text = visible_text(await wait_response(used))
+    text = await wait_text(used, "less of Song 9")
     heading = text.splitlines()[0]
     assert heading.startswith("## Mix of first, Song 3, Song 4 and linked")
     assert heading.endswith("less of Song 9")
@@ -114,6 +114,8 @@ async def test_compact_mix_has_a_line_for_each_track_and_no_details(world: World
     assert "Mix of Song 7 and Song 8" in text
     assert "5. " in text
     assert "Details" not in {button.get("label") for button in buttons(message)}
+    exported = await world.you.press(message, "Export")
+    await wait_text(exported, "Choose a format for this list")
 
 
 @pytest.mark.parametrize(
@@ -138,8 +140,18 @@ async def test_compact_mix_has_a_line_for_each_track_and_no_details(world: World
             {"track": "Song 7", "list": Upload("odd.jspf", b"{not a list")},
             "**odd.jspf** isn't a list that genrec can read.",
         ),
+        (
+            {"track": "Song 7", "less_track": "Artist 7 - Song 7"},
+            "**Song 7** is both a song that you like and one that you want less of.",
+        ),
+        ({"track": "Song 7", "list": FIRST}, "**first.wav** isn't a list that genrec can read."),
+        (
+            {"list": Upload("some.csv", b"title,artist\nSong 3,Artist 3\nYesterday,Beatles\n")},
+            "and genrec knows 1 of the 2 tracks in **some.csv**.",
+        ),
     ],
-    ids=["one", "twice", "only less", "none", "unknown", "gone", "six", "unknown list", "no list"],
+    ids=["one", "twice", "only less", "none", "unknown", "gone", "six", "unknown list", "no list",
+         "both", "clip as list", "short list"],
 )  # fmt: skip
 async def test_mix_that_cannot_be_made_has_its_sentence(
     world: World, options: dict, sentence: str
@@ -168,6 +180,17 @@ async def test_list_alone_is_a_mix_and_a_long_one_is_condensed(world: World) -> 
     message = await wait_response(await ask(world, "mix", list=playlist))
     heading = visible_text(message).splitlines()[0]
     assert heading.count("Song ") == 5
+
+
+async def test_unknown_tracks_of_a_list_are_counted(world: World) -> None:
+    world.you.locale = "de"
+    rows = b"title,artist\nSong 3,Artist 3\nSong 4,Artist 4\nYesterday,Beatles\n"
+    for command in ("mix", "radio"):
+        used = await ask(world, command, list=Upload("some.csv", rows))
+        text = visible_text(await wait_response(used))
+        assert "genrec kennt 2 der 3 Titel in **some.csv**." in text
+    used = await ask(world, "mix", track="Song 7", less_track="Song 7")
+    await wait_text(used, "**Song 7** ist ein Titel, den du magst, und zugleich einer")
 
 
 # Add to my mix

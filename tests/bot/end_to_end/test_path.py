@@ -104,6 +104,8 @@ async def test_another_way_differs_and_its_number_repeats_it(world: World) -> No
     assert numbers(again) == numbers(other)
     third = await wait_response(await world.you.press(other, "Another way"))
     assert "again:2" in visible_text(third)
+    large = await answer_of(world, from_="Song 0", to=f"Song {LAST}", steps=10, again=1234)
+    assert "again:1234`" in visible_text(large)  # as the option takes it, without separators
 
 
 async def test_twenty_songs_are_all_exported(world: World) -> None:

@@ -83,11 +83,20 @@ async def test_unclear_name_leads_to_a_list_whose_choice_becomes_the_answer(worl
     assert "gives genrec no sound" not in visible_text(answer)
 
 
+async def test_letter_of_a_name_is_asked_about(world: World) -> None:
+    await add(world, own_scope(world), ("Gabrieli", "Canzon XIII"))
+    for locale, sentence in (("en-US", "“x” is part of one track's name."), ("de", "„x“ kommt im")):
+        world.you.locale = locale
+        shown = await (await world.you.slash("recommend", {"track": "x"})).wait_until(options_of)
+        assert sentence in visible_text(shown)
+        assert options_of(shown)[0]["label"] == "Canzon XIII"
+
+
 @pytest.mark.parametrize(
     ("locale", "unknown", "near", "both"),
     [
-        ("en-US", "No track is named", "nearest names", "not several"),
-        ("de", "Kein Titel heißt", "ähnlichsten Namen", "Gib nur eines"),
+        ("en-US", "No track is named", "Similar names", "not several"),
+        ("de", "heißt keiner", "Ähnliche Namen", "Gib nur eines"),
         ("ja", "という名前の曲はありません", "近い名前", "一つだけ"),
     ],
 )

@@ -85,6 +85,7 @@ async def test_user_without_the_role_gets_no_choice() -> None:
     ("match", "key"),
     [
         (NameMatch(unclear=(track(1, "One"), track(2, "Only"))), "name_unclear"),
+        (NameMatch(unclear=(track(1, "One"),)), "name_unknown_near"),
         (NameMatch(near=(track(1, "*One*"),)), "name_unknown_near"),
         (NameMatch(), "name_unknown"),
     ],

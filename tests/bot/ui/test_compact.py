@@ -9,10 +9,11 @@ import discord
 import pytest
 
 from bot.i18n import Localizer, Translations
-from bot.ui import compact
+from bot.ui import answer, compact
 from bot.ui.components import GENRE_COLOURS, UNSURE
 from bot.ui.custom_ids import DetailsSource, details_id, details_source, response_key
 from bot.ui.markdown import escape_width, width
+from bot.ui.mix_layouts import MixHead
 from bot.ui.track_links import TrackLinks
 from genrec.types import Neighbour
 from tests.bot.ui.visible import (
@@ -113,6 +114,24 @@ def test_no_tracks_are_said():
     view = response(recommendation(0))
     assert "No track is similar enough." in seen(response(recommendation(0), count=5))
     assert [i.split(":")[0] for i in custom_ids(view)] == ["details", "thumb", "thumb"]
+
+
+@pytest.mark.parametrize("seed", [track(1), MixHead("Mix of A and B", {})], ids=["track", "mix"])
+def test_seed_without_tracks_has_nothing_to_rate_or_export(seed):
+    empty = recommendation(0)
+    assert custom_ids(response(empty, source=None, key="1", seed=seed)) == []
+    full = answer.recommendation(
+        Localizer(TRANSLATIONS, "de"), empty, key="1", name="", count=5, seed=seed
+    )
+    assert custom_ids(full) == []
+    assert any("thumb" in each for each in custom_ids(response(empty)))  # a clip's genre
+
+
+def test_response_without_details_has_export():
+    head = MixHead("Mix of A and B", {})
+    kinds = [each.partition(":")[0] for each in custom_ids(response(source=None, seed=head))]
+    assert kinds == ["thumb", "thumb", "export"]
+    assert not any("export" in each for each in custom_ids(response()))
 
 
 def test_more_like_this_shows_its_seed():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import discord
@@ -124,10 +125,17 @@ def schema_form(view) -> dict:
 
 def test_help_lists_localised_commands_and_support_link():
     everyone = seen(pages.help(localizer("de"), LIMITS))
-    assert "`/empfehlen` Titel finden, die ähnlich wie ein Clip klingen" in everyone
+    described = "Titel finden, die ähnlich wie ein Clip oder ein genannter Titel klingen"
+    assert f"`/empfehlen` {described}" in everyone
+    assert "`/nichtmehr" in everyone
+    assert "Zu meinem Mix hinzufügen" in everyone
     assert "Daraus Musik empfehlen" in everyone
     assert "/bibliothek" not in everyone
     assert "`/bibliothek aufnehmen`" in seen(pages.help(localizer("de"), LIMITS, admin=True))
+    english = seen(pages.help(localizer("en-US"), LIMITS, admin=True))
+    assert {"`/notagain add`", "`/library map`", "`/library list`"} <= set(
+        re.findall(r"`/[a-z ]+`", english)
+    )
     assert "Report a problem" not in seen(pages.help(localizer("en-US"), LIMITS))
     linked = seen(pages.help(localizer("en-US"), LIMITS, support_url="https://x.example/issues"))
     assert "[Report a problem](https://x.example/issues)" in linked
