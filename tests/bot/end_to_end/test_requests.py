@@ -257,7 +257,7 @@ async def test_same_bytes_are_analyzed_once(world: World) -> None:
 async def test_response_is_in_the_users_language(world: World) -> None:
     world.you.locale = "de"
     used = await world.you.slash("recommend")
-    assert world.app.translations.text("refusals.no_clip", "de") in visible_text(
+    assert world.app.translations.text("refusals.no_source", "de") in visible_text(
         await used.wait_edited()
     )
 

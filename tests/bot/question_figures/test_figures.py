@@ -53,7 +53,7 @@ async def test_no_default_answer_names_the_seeds_artist(world: StarterWorld) -> 
 async def test_the_artist_figure_misses_where_the_rule_is_off(
     world: StarterWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("genrec.questions", "bot.track_search"):
+    for module in ("genrec.questions", "genrec.selection"):
         monkeypatch.setattr(f"{module}.credited_artists", lambda *_: frozenset())
     found = await artist.figures(world)
     assert found[0].reached is False
