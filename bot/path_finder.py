@@ -100,11 +100,12 @@ class _Node:
 
 
 class PathFinder:
-    """Finds ways of songs between two seeds in the catalogue of a recommender."""
+    """Finds ways of songs between two seeds in the catalogue of a recommender, one at a time."""
 
     def __init__(self, recommender: Recommender) -> None:
         self._recommender = recommender
         self._matcher = RecordingMatcher(recommender.preset.spectrogram)
+        self._turn = asyncio.Lock()
 
     async def find(
         self, start: Seed, goal: Seed, rules: Rules, *, songs: int = DEFAULT_SONGS,
@@ -149,7 +150,8 @@ class PathFinder:
         self, question: Question, ends: tuple[_Node, _Node], songs: int, chance_seed: int
     ) -> Way:
         nodes = await self._candidates(question, ends)
-        return await asyncio.to_thread(self._way, ends, nodes, songs, chance_seed)
+        async with self._turn:  # a way of few artists takes long
+            return await asyncio.to_thread(self._way, ends, nodes, songs, chance_seed)
 
     async def _candidates(self, question: Question, ends: tuple[_Node, _Node]) -> list[_Node]:
         """Return the tracks near the arc between the ends that the rules allow."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +17,7 @@ from bot.recommender import Recommender
 from db.connection import Database, open_db
 from db.generations import NewTrack
 from genrec.errors import NoMusic, SameSong
+from genrec.paths import find_way
 from genrec.questions import Rules, Seed
 from genrec.types import Clip, Track
 from tests.bot.test_recommender import PRESET, FakePool, analysis, toward, track
@@ -76,6 +80,28 @@ async def test_way_leads_from_track_to_track_in_even_steps(recommender: Recommen
     assert way.places.shape == (6, 2)
     assert way.places[0, 0] < way.places[-1, 0]
     assert way.around.shape == (len(way.around_genres), 2) == (LAST + 1 - 6, 2)
+
+
+async def test_ways_are_searched_one_at_a_time(
+    recommender: Recommender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = await filled(recommender, [between(n) for n in range(LAST + 1)])
+    start, goal = await seeds(recommender, named["Song 0"], named[f"Song {LAST}"])
+    finder = PathFinder(recommender)
+    running, most = 0, 0
+
+    def slow(*args: Any, **options: Any) -> list[int]:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        time.sleep(0.02)
+        running -= 1
+        return find_way(*args, **options)
+
+    monkeypatch.setattr("bot.path_finder.find_way", slow)
+    ways = await asyncio.gather(*(finder.find(start, goal, Rules()) for _ in range(4)))
+    assert len({tuple(song.title for song in way.songs) for way in ways}) == 1
+    assert most == 1
 
 
 async def test_no_artist_twice_and_none_of_the_ends(recommender: Recommender) -> None:
