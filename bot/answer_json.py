@@ -58,16 +58,23 @@ def neighbour_json(
     """Return a recommended track with its similarity and the reasons for it."""
     track = neighbour.track
     return {
+        **track_json(track, places.get(track.id, ""), public=public),
+        "similarity": round(neighbour.similarity, 4),
+        "description": description_json(neighbour.description),
+        "reasons": [reason_json(each) for each in neighbour.reasons],
+    }
+
+
+def track_json(track: Track, link: str, *, public: bool = False) -> dict[str, Any]:
+    """Return a track with its link; with ``public`` without the path of its file."""
+    return {
         "id": track.id,
         "title": track.title,
         "artist": track.artist,
         "genre": track.genre,
-        "similarity": round(neighbour.similarity, 4),
         "source": source_of(track, public=public),
-        "link": places.get(track.id, ""),
+        "link": link,
         "scope": track.scope,
-        "description": description_json(neighbour.description),
-        "reasons": [reason_json(each) for each in neighbour.reasons],
     }
 
 

@@ -13,7 +13,7 @@ from bot.cli.library import AsJson, _print_json
 from genrec.errors import DataError
 
 if TYPE_CHECKING:
-    from bot.path_finder import Way
+    from bot.path_finder import Way, WaySong
     from bot.runtime.resources import Resources
     from bot.starter_policy import Policy
     from genrec.questions import Seed
@@ -79,13 +79,8 @@ def way_json(way: Way, places: Mapping[int, str]) -> dict[str, Any]:
         "random_seed": way.chance_seed,
         "songs": [
             {
-                "title": song.title,
-                "artist": song.artist,
-                "genre": song.genre,
+                **_song_json(song, places),
                 "similarity": None if song.similarity is None else round(song.similarity, 4),
-                "source": song.track.source if song.track is not None else "",
-                "link": places.get(song.track.id, "") if song.track is not None else "",
-                "scope": song.track.scope if song.track is not None else "",
                 "x": round(float(x), 4),
                 "y": round(float(y), 4),
             }
@@ -93,6 +88,16 @@ def way_json(way: Way, places: Mapping[int, str]) -> dict[str, Any]:
         ],
         "note": shortage(way),
     }
+
+
+def _song_json(song: WaySong, places: Mapping[int, str]) -> dict[str, Any]:
+    """Return a song of a way; an end that is a file has no id, source, link and scope."""
+    from bot.answer_json import track_json
+
+    if song.track is not None:
+        return track_json(song.track, places.get(song.track.id, ""))
+    names = {"title": song.title, "artist": song.artist, "genre": song.genre}
+    return {"id": None, **names, "source": "", "link": "", "scope": ""}
 
 
 def shortage(way: Way) -> str:

@@ -264,21 +264,12 @@ def _note(songs: RadioList) -> str:
 
 
 def _radio_json(songs: RadioList, places: dict[int, str]) -> dict[str, Any]:
+    from bot.answer_json import track_json
+
     return {
         "wanted": songs.wanted,
         "apart": songs.apart,
         "random_seed": songs.chance,
-        "tracks": [
-            {
-                "id": track.id,
-                "title": track.title,
-                "artist": track.artist,
-                "genre": track.genre,
-                "source": track.source,
-                "link": places.get(track.id, ""),
-                "scope": track.scope,
-            }
-            for track in songs.tracks
-        ],
+        "tracks": [track_json(track, places.get(track.id, "")) for track in songs.tracks],
         "note": _note(songs),
     }

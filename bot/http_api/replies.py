@@ -8,7 +8,7 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.answer_json import source_of
+from bot import answer_json
 from bot.http_api.services import ApiServices
 from bot.ui.track_links import TrackLinks
 from genrec.types import Track
@@ -31,12 +31,4 @@ async def links_of(services: ApiServices, tracks: Iterable[Track]) -> TrackLinks
 
 def track_json(track: Track, links: TrackLinks) -> dict[str, Any]:
     """Return a track without the path of its file."""
-    return {
-        "id": track.id,
-        "title": track.title,
-        "artist": track.artist,
-        "genre": track.genre,
-        "source": source_of(track, public=True),
-        "link": links.address(track, LONGEST_LINK),
-        "scope": track.scope,
-    }
+    return answer_json.track_json(track, links.address(track, LONGEST_LINK), public=True)

@@ -64,9 +64,10 @@ def test_json_repeats_a_path_by_its_number(filled: Run) -> None:
     assert (best["steps"], best["random_seed"], other["random_seed"]) == (8, 0, 5)
     first, *rest = best["songs"]
     assert first["similarity"] is None
+    assert len({song["id"] for song in best["songs"]} - {None}) == 8
     assert all(0 < song["similarity"] <= 1 for song in rest)
     assert set(first) == {
-        "title", "artist", "genre", "similarity", "source", "link", "scope", "x", "y",
+        "id", "title", "artist", "genre", "similarity", "source", "link", "scope", "x", "y",
     }  # fmt: skip
 
 
