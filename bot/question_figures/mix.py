@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from bot.question_figures.starter_world import Float, QuestionFigure, StarterWorld
+from genrec.errors import DataError
 from genrec.questions import Question, Rules, Seed
 from genrec.types import Recommendation
 
@@ -70,8 +71,13 @@ def _share(hits: list[bool]) -> str:
 
 
 def _pairs(world: StarterWorld) -> list[tuple[int, int]]:
-    """Return pairs of rows of two genres."""
+    """Return pairs of rows of two genres; raise DataError if all tracks have one."""
     rng = world.rng
+    if len({track.genre for track in world.tracks}) < 2:
+        raise DataError(
+            "The starter catalogue has tracks of one genre, and this figure needs two: leave it out"
+            " with --only."
+        )
     pairs: list[tuple[int, int]] = []
     while len(pairs) < PAIRS:
         one, other = rng.choice(len(world.tracks), size=2, replace=False).tolist()

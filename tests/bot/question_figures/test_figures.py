@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from typer.testing import CliRunner
 from bot.cli.main import app
 from bot.question_figures import artist, mix
 from bot.question_figures.starter_world import NoAnalyzer, StarterWorld, open_starter_world
-from genrec.errors import UnsupportedFormat
+from genrec.errors import DataError, UnsupportedFormat
 from genrec.preset import Preset
 from genrec.seed_scores import SeedScores
 from genrec.types import Neighbour, Recommendation, Track
@@ -41,6 +42,12 @@ async def test_world_holds_the_starter_tracks(world: StarterWorld) -> None:
     assert world.sample(5) == world.sample(5)
     with pytest.raises(UnsupportedFormat):
         await NoAnalyzer().analyze(PRESET)
+
+
+async def test_mix_figure_says_that_it_needs_two_genres(world: StarterWorld) -> None:
+    one = [replace(track, genre="jazz") for track in world.tracks]
+    with pytest.raises(DataError, match="needs two"):
+        await mix.figures(replace(world, tracks=one))
 
 
 async def test_no_default_answer_names_the_seeds_artist(world: StarterWorld) -> None:
