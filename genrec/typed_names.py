@@ -19,6 +19,7 @@ MAX_WORDS = 12
 _LETTERS_OF_ONE_EDIT, _LETTERS_OF_TWO_EDITS = 3, 8
 _MAX_ALTERNATIVES = 8
 _MAX_LETTERS = 40
+_LEAST_SIMILAR = 75.0  # of two names, 0..100
 _SAME = fuzz.token_sort_ratio
 _DISTANCE: Any = OSA.distance  # its type hints do not fit those of process.extract
 
@@ -130,6 +131,11 @@ def edits_allowed(word: str) -> int:
     if not _LETTERS_OF_ONE_EDIT <= len(word) <= _MAX_LETTERS:
         return 0
     return 2 if len(word) >= _LETTERS_OF_TWO_EDITS else 1
+
+
+def are_similar(one: str, other: str) -> bool:
+    """Return whether two names are so alike that one may be the other with typos."""
+    return bool(_SAME(fold(one), fold(other)) >= _LEAST_SIMILAR)
 
 
 def likeness(words: Sequence[str], entry: NamedEntry) -> float:

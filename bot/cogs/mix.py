@@ -154,6 +154,7 @@ class Mix(commands.Cog):
         localizer = self._localizer(interaction)
         left_out = added.left_out + found.left_out
         notes = [localizer("mix.basket_full", count=left_out, limit=MOST_SEEDS)] if left_out else []
+        notes += [localizer("mix.basket_known")] if added.known else []
         await respond(interaction, self._basket(interaction, notes))
 
     async def change_basket(self, interaction: discord.Interaction, parts: tuple[str, ...]) -> None:

@@ -78,14 +78,22 @@ class NotAgainCog(commands.GroupCog, name="notagain", description="Never recomme
             interaction.user, interaction.guild_id, interaction.locale
         )
         async with self._recovery.deferred(interaction):
+            near: str | None = ""
             if song:
                 track = await self._names.resolve(song, options.visible)
                 name = await self._lists.add_song(owner, track)
             else:
                 name = await self._lists.add_artist(owner, artist or "")
+                near = await self._names.artists_like(name, options.visible)
             localizer = Localizer(self._translations, interaction.locale)
-            key = "not_again_server" if server else "not_again"
-            await respond(interaction, messages.notice(localizer, key, name=name))
+            if near is None:
+                view = messages.notice(localizer, "not_again_unheard", name=name)
+            elif near:
+                view = messages.notice(localizer, "not_again_unheard_near", name=name, near=near)
+            else:
+                key = "not_again_server" if server else "not_again"
+                view = messages.notice(localizer, key, name=name)
+            await respond(interaction, view)
 
     @add.autocomplete("song")
     async def complete_song(

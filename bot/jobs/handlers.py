@@ -137,6 +137,8 @@ class RequestHandlers:
                 options.count,
                 options.genre,
                 options.music,
+                any_artist=not options.new_artists,
+                reach=options.reach,
             )
             view = song_choice.typed_choices(
                 options.localizer, match.unclear, typed=text, custom_id=custom_id

@@ -15,7 +15,8 @@ from bot.named_tracks import NamedTrack, NamedTracks, NameMatch, choice_value
 from bot.ui.components import MAX_OPTION, genre_name
 from bot.ui.markdown import clean
 from db.tracks import LIBRARY, STARTER
-from genrec.names import artist_key
+from genrec.names import artist_key, credited_artists
+from genrec.typed_names import are_similar
 from genrec.types import Track
 
 _MAX_SUFFIX = 40
@@ -68,6 +69,21 @@ class TrackNames:
     async def match(self, text: str, scopes: Collection[str]) -> NameMatch:
         """Return what a text means: a track, several songs, or near names."""
         return await self._named.match(text, scopes)
+
+    async def artists_like(self, artist: str, scopes: Collection[str]) -> str | None:
+        """Return "" if the scopes have a track by an artist, else similar names, None without.
+
+        Guests count as artists, too.
+        """
+        tracks = [each.track for each in await self._named.complete(artist, scopes)]
+        if any(artist_key(artist) in credited_artists(each.artist, each.title) for each in tracks):
+            return ""
+        near = {
+            artist_key(each.artist): clean(each.artist, _NEAR_CHARS)
+            for each in tracks
+            if artist_key(each.artist) and are_similar(artist, each.artist)
+        }
+        return "; ".join(list(near.values())[:_NAMES_IN_SENTENCE]) or None
 
     async def resolve(self, text: str, scopes: Collection[str]) -> Track:
         """Return the track that a choice's value or a typed name means.

@@ -80,15 +80,14 @@ def for_you(
     items.append(rule())
     if shown := origin(localizer, rec):
         items.append(text(small(shown)))
+    buttons: list[Item] = []
     if rec.tracks:
-        items.append(
-            row(
-                *answer_buttons(localizer, key, export=True, listen=links.listen, tracks=rec.tracks)
-            )
+        buttons = answer_buttons(
+            localizer, key, export=True, listen=links.listen, tracks=rec.tracks
         )
     if private:
-        items.append(row(button("foryou:off", localizer("for_you.stop"))))
-    return layout(QUIET, items)
+        buttons.append(button("foryou:off", localizer("for_you.stop")))
+    return layout(QUIET, [*items, row(*buttons)] if buttons else items)
 
 
 def _fitted(

@@ -89,7 +89,7 @@ def basket(
         )
     items.append(
         row(
-            button("basket:mix:0", localizer("button.mix_now")),
+            button("basket:mix:0", localizer("button.mix_now"), disabled=len(lines) < 2),
             button("basket:clear:0", localizer("button.clear_mix")),
         )
     )

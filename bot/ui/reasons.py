@@ -8,7 +8,7 @@ from genrec.types import Agreement, Neighbour, Recommendation, Track
 
 GENRES_SHOWN = 3
 # Text keys for ranges of similarity, each with the lowest similarity of its range.
-CLOSENESS = ((0.75, "very_close"), (0.5, "close"), (-1.0, "related"))
+CLOSENESS = ((0.75, "very_close"), (0.5, "close"), (0.25, "related"), (-1.0, "distant"))
 # A less probable genre is not called another genre of the clip.
 MIN_PROBABILITY = 0.1
 _KEYS = {

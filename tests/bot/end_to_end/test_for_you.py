@@ -70,19 +70,19 @@ async def test_answer_may_be_public_and_then_has_no_button_to_stop(world: World)
 async def test_too_few_ratings_are_told_with_the_way_to_give_more(world: World) -> None:
     await rate(world, world.you, good=[0, 1], bad=[])
     told = await wait_text(await allowed(world.you), "needs 3 good tracks")
-    assert "you have rated 2 so far" in told
+    assert "you have 2 so far" in told
     assert "choose the good tracks" in told
     shown = await panel(world.you, await answer(world), "down")
     await choose(world.you, shown, "rate:up", [0, 1])
     pressed = await world.you.slash("foryou")
-    assert "rated 2 so far" in await wait_text(pressed, "needs 3"), "the same tracks count once"
+    assert "you have 2 so far" in await wait_text(pressed, "needs 3"), "the same tracks count once"
 
 
 async def test_refusal_and_stop_leave_the_ratings(world: World) -> None:
     you, db = world.you, world.app.resources.db
     await rate(world, you, good=[0, 1, 2], bad=[])
     asked = await (await you.slash("foryou")).wait_until(buttons)
-    await wait_text(await you.press(asked, "foryou:no"), "only count for all answers")
+    await wait_text(await you.press(asked, "foryou:no"), "doesn't use your ratings")
     assert not await opted_in(db, int(you.id))
     found = await wait_response(await allowed(you))
     await wait_text(await you.press(found, "foryou:off"), "no longer uses your ratings")
@@ -95,7 +95,7 @@ async def test_privacy_shows_and_deletes_all_of_it_while_an_answer_waits(world: 
     you, db = world.you, world.app.resources.db
     await rate(world, you, good=[0, 1, 2], bad=[])
     await wait_response(await allowed(you))
-    await wait_text(await you.slash("notagain add", {"artist": "Nina"}), "not recommended")
+    await wait_text(await you.slash("notagain add", {"artist": "Nina"}), "on the list")
     shown = await wait_text(await you.slash("privacy show"), "What genrec stores")
     for words in ("Tracks you rated", "one entry, see", "uses your ratings", "showed you"):
         assert words in shown

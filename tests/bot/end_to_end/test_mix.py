@@ -272,6 +272,8 @@ async def test_same_clip_is_collected_once(world: World) -> None:
     await (await world.you.menu(MENU, message)).wait_edited()
     basket = await (await world.you.menu(MENU, message)).wait_edited()
     assert visible_text(basket).count("first.wav") == 1
+    assert "Already in your mix." in visible_text(basket)
+    assert next(b for b in buttons(basket) if b.get("label") == "Mix now")["disabled"]
 
 
 # /radio

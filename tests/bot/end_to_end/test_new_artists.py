@@ -72,7 +72,7 @@ async def test_more_like_this_is_by_other_artists(crowded: World) -> None:
     ("locale", "sentence"),
     [
         ("en-US", "by an artist that you asked with"),
-        ("de", "andere sind ausgelassen: vom selben Künstler wie deine Frage"),
+        ("de", "andere sind ausgelassen: von einem Interpreten, mit dem du gefragt hast"),
         ("ja", "質問と同じアーティスト"),
     ],
 )

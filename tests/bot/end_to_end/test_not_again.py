@@ -110,11 +110,18 @@ async def details_of(world: World, message: dict[str, Any]) -> dict[str, Any]:
 async def test_list_is_in_the_users_language(world: World, locale: str) -> None:
     world.you.locale = locale
     used = await world.you.slash("notagain add", {"artist": "Nina"})
-    await wait_text(used, TEXTS.text("notices.not_again", locale, name="Nina")[:12])
+    await wait_text(used, TEXTS.text("notices.not_again_unheard", locale, name="Nina")[:12])
     listed = await wait_text(
         await world.you.slash("notagain list"), TEXTS.text("not_again.title", locale)
     )
     assert f"- **Nina** · {TEXTS.text('not_again.artist', locale)}" in listed
+
+
+async def test_artist_without_a_track_is_told_with_similar_names(world: World) -> None:
+    misspelt = await world.you.slash("notagain add", {"artist": "Artits 7"})
+    assert "Artist 7" in await wait_text(misspelt, "has no track by that artist. Similar names")
+    known = await world.you.slash("notagain add", {"artist": "artist 7"})
+    await wait_text(known, "artist 7** is not recommended to you again")
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,9 @@ async def test_unclear_name_leads_to_a_list_whose_choice_becomes_the_answer(worl
     pressed = await you.select(shown, list_id(shown), [options_of(shown)[1]["value"]])
     answer = await pressed.wait_until(lambda m: not options_of(m) and "1. " in visible_text(m))
     assert answer["id"] == shown["id"]
+    far = {"track": "same song", "artists": "any_artist", "reach": "adventurous"}
+    shown = await (await you.slash("recommend", far)).wait_until(options_of)
+    assert list_id(shown).endswith(":any:a"), "the list keeps the options"
     assert "gives genrec no sound" not in visible_text(answer)
 
 

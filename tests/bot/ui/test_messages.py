@@ -178,6 +178,14 @@ def error_classes() -> list[type[errors.GenrecError]]:
 
 
 @pytest.mark.parametrize("code", LANGUAGES)
+def test_full_lists_of_long_names_end_with_the_way_to_change_them(code):
+    entries = [NotAgain(1, "W*" * 60, track_id=1)] * 30
+    shown = seen(not_again_list(localizer(code), entries, entries))
+    assert len(shown) <= 4000
+    assert localizer(code)("not_again.how") in shown
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
 @pytest.mark.parametrize("name", ["", HOSTILE, LONG], ids=["none", "hostile", "long"])
 def test_layouts_keep_discords_limits_and_are_harmless(code, name):
     layouts = [body(view) for view in all_layouts(code, name)]
@@ -311,7 +319,7 @@ def test_reason_depends_on_the_genres(genre, expected):
 
 def test_reason_without_genre_names_the_sound_only():
     rec = recommendation(tracks=(Neighbour(track(1, genre=""), 0.1),))
-    assert "similarity 0.10 · somewhat similar sound" in seen(response(rec, count=1))
+    assert "similarity 0.10 · only slightly similar sound" in seen(response(rec, count=1))
 
 
 def test_closeness_covers_every_similarity():
