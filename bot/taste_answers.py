@@ -78,7 +78,8 @@ async def answer_votes(
 
     Each cluster of likes is a question of its own, with the disliked tracks as *less of this*. The
     answer takes tracks of all clusters, in proportion to their weights, and none that was voted
-    for. Votes for tracks that are no longer in the catalogue count for nothing.
+    for. Votes for tracks that are no longer in the catalogue count for nothing, and likes of what
+    the rules leave out neither.
     """
     rows = await recommender.index.rows()
     ids = np.array(list(votes), dtype=rows.ids.dtype)
@@ -87,6 +88,10 @@ async def answer_votes(
     places = places[order]
     weights = np.array([votes[int(i)] for i in rows.ids[places]], dtype=np.float32)
     liked, disliked = weights > 0, weights <= _LESS_FROM
+    # Nobody likes what is not to come again, whatever the ratings were before.
+    liked &= ~np.isin(rows.ids[places], list(rules.without_tracks))
+    if rules.without_artists:
+        liked &= ~rows.artists.mask(rules.without_artists)[places]
     likes = float(weights[liked].sum())
     if likes < LEAST_LIKES - 1e-4:
         return TasteAnswer(None, likes)

@@ -239,7 +239,7 @@ def privacy(localizer: Localizer, stored: StoredCounts) -> ui.LayoutView:
         localizer("privacy.analyses"),
     ]
     lines += own or [localizer("privacy.nothing")]
-    lines += [small(localizer("privacy.how")), small(localizer("privacy.lasting"))]
+    lines += [small(localizer(f"privacy.{key}")) for key in ("memory", "how", "lasting")]
     return layout(QUIET, [text("\n".join(lines))])
 
 

@@ -15,6 +15,7 @@ from bot.taste_answers import ForYou, answer_votes, interleave
 from db.connection import open_db
 from db.feedback import RankedTrack, Vote, vote, vote_for_tracks
 from db.generations import NewTrack
+from genrec.names import artist_key
 from genrec.preset import Preset
 from genrec.questions import Rules
 from genrec.types import Neighbour, Track
@@ -69,6 +70,22 @@ async def test_each_cluster_of_likes_has_its_part(world: tuple[Recommender, list
     for track in tracks:
         liked = (found.because or {})[track.id]
         assert group_of(ids, liked) == group_of(ids, track)
+
+
+async def test_unwanted_tracks_and_artists_are_not_liked(
+    world: tuple[Recommender, list[int]],
+) -> None:
+    recommender, ids = world
+    votes = dict.fromkeys([ids[0], ids[1], ids[2], ids[8], ids[16]], 1.0)
+    unwanted = replace(
+        RULES,
+        without_tracks=frozenset({ids[8]}),
+        without_artists=frozenset({artist_key("Band 16")}),
+    )
+    found = await answer_votes(recommender, votes, unwanted)
+    assert (found.likes, found.groups) == (3.0, 1)
+    because = (found.because or {}).values()
+    assert {group_of(ids, track) for track in because} == {0}
 
 
 async def test_too_few_likes_give_no_recommendation(world: tuple[Recommender, list[int]]) -> None:

@@ -156,6 +156,7 @@ def test_privacy_shows_counts_of_stored_data():
     assert "Nothing is stored" in seen(pages.privacy(localizer("en-US"), StoredCounts()))
     text = seen(pages.privacy(localizer("en-US"), StoredCounts(votes=1, tracks=2)))
     assert "Your ratings**: one." in text
+    assert "For 15 minutes, in memory only: the clips of your mix" in text
     assert "on a server: 2" in text
     assert "Nothing is stored" not in text
     assert custom_ids(pages.confirm_delete(localizer("en-US"))) == [
