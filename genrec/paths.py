@@ -17,13 +17,17 @@ Mask = NDArray[np.bool_]
 
 MIN_SONGS, MAX_SONGS = 3, 20  # of a way, both ends included
 CANDIDATES = 400  # tracks near the arc that a way is made of
-SHARE_OF_STEP = 0.1  # smallest progress of a step, as a share of an even step
 CHANCE = 1 / 3  # largest lengthening of the steps to a track by chance
+SMALL_STEP = np.radians(30)  # steps up to it count as equally small
+LONGER = 1.05  # ratio by which the largest step may grow for a way with more songs
 _PARTS = 8  # points of the arc that candidates are searched near
 _BLOCK = 1024  # rows: they and their cosines stay in the cache, and BLAS starts no threads
 _POWER = 6  # of the steps in the sum that makes them even
 _TIES = 1e-6  # radians; steps of tracks that are equal in float32
-_REPAIRS = 12  # artists that are reduced to one track, one after the other
+_TRIES = 24  # searches with one track of an artist that comes twice
+_FEWER = (12, 8, 5, 3)  # songs of the shorter ways that are tried
+
+_Cost = tuple[float, int, float]  # largest step, negative number of steps, sum of powers
 
 
 def arc_points(start: Float, goal: Float, count: int) -> Float:
@@ -104,10 +108,11 @@ def find_way(
 ) -> list[int]:
     """Return the way from the first row to the last with the smallest largest step.
 
-    Among the ways whose largest step is the smallest, it is the one with the smallest sum of
-    sixth powers of the steps, so that the second largest and the next are small too. A step is the
-    angle between two tracks. Each song is nearer to the goal than the one before, by a tenth of an
-    even step where that is possible.
+    A step is the angle between two tracks, and each song is nearer to the goal than the one before.
+    Among the ways whose largest step is the smallest, up to a twentieth, it is the longest: songs
+    that need larger steps are not in it. Among ways of that length it is the one with the smallest
+    largest step, and then with the smallest sum of sixth powers of the steps, so that the second
+    largest and the next are small too. Steps up to ``SMALL_STEP`` count as equally small.
     Without the groups, dynamic programming over the number of songs finds both (the bottleneck
     shortest path: M. Pollack, "The maximum capacity through a network", Operations Research 8,
     1960). Of a group that a way uses twice, one track is kept, whichever gives the better way.
@@ -134,7 +139,8 @@ def find_way(
 
     Returns
     -------
-    Row numbers from 0 to n - 1; fewer than ``songs`` if no way has so many.
+    Row numbers from 0 to n - 1; fewer than ``songs`` if no way has so many, or if such a way has
+    larger steps.
     """
     used = np.ones(len(rows), dtype=np.bool_)
     used[1:-1] = (groups[1:-1] < 0) | ~np.isin(groups[1:-1], groups[[0, -1]])
@@ -146,11 +152,14 @@ def find_way(
     order = np.concatenate([[0], order[(order > 0) & (order < len(rows) - 1)], [len(rows) - 1]])
     rows, groups, to_goal = rows[order], groups[order], to_goal[order]
     steps = _angles(rows, rows)
-    way = _nearer_each_time(steps, to_goal, groups, songs)
+    # Each song is nearer to the goal than the one before.
+    steps[to_goal[:, None] - to_goal[None] < _TIES] = np.inf
+    steps[:-1, -1] = to_goal[:-1]
+    way = _without_repeats(steps, groups, songs)
     if chance_seed:
         longer = chance(order if ids is None else ids[order], chance_seed)
         longer[way[1:-1]] = 1.0
-        way = _nearer_each_time(steps * (1 + CHANCE * longer), to_goal, groups, songs)
+        way = _without_repeats(steps * (1 + CHANCE * longer), groups, songs)
     return [int(row) for row in order[way]]
 
 
@@ -177,79 +186,91 @@ def _angles(a: Float, b: Float) -> Double:
     return angles
 
 
-def _nearer_each_time(steps: Double, to_goal: Double, groups: Ids, songs: int) -> list[int]:
-    """Return the longest way, with a smallest progress of each song where that shortens none."""
-    best: list[int] = []
-    for share in (SHARE_OF_STEP, 0.0):
-        least = max(share * to_goal[0] / (songs - 1), _TIES)
-        nearer = to_goal[:, None] - to_goal[None] >= least
-        nearer[:, -1] = True
-        nearer[-1] = False
-        way = _without_repeats(np.where(nearer, steps, np.inf), groups, songs)
-        if len(way) > len(best):
-            best = way
-        if len(best) == songs:
-            break
-    return best
-
-
 def _without_repeats(steps: Double, groups: Ids, songs: int) -> list[int]:
-    """Return the best way that uses no group twice; each repeated group keeps one track."""
-    way, _ = _solve(steps, songs)
-    for left in reversed(range(_REPAIRS)):
-        counts = Counter(groups[i] for i in way[1:-1] if groups[i] >= 0)
+    """Return the best way that uses no group twice.
+
+    Where the groups make the largest step larger, ways of fewer songs are searched too, because
+    they repeat fewer groups.
+    """
+    inner = groups[1:-1]
+    songs = min(songs, 2 + len(np.unique(inner[inner >= 0])) + int((inner < 0).sum()))
+    lowest, _ = _largest(steps, songs)
+    ways = [_repaired(steps, groups, songs)]
+    if ways[0][1][0] > LONGER * lowest + _TIES:
+        ways += [_repaired(steps, groups, fewer) for fewer in _FEWER if fewer < songs]
+    limit = LONGER * min(cost[0] for _, cost in ways) + _TIES
+    return next(way for way, cost in ways if cost[0] <= limit)
+
+
+def _repaired(steps: Double, groups: Ids, songs: int) -> tuple[list[int], _Cost]:
+    """Return a way whose repeated groups keep one track each, one group after the other.
+
+    Each of the group's tracks on the way is tried. Once `_TRIES` searches are made, the one with
+    the smaller steps is kept, which takes one search.
+    """
+    left = np.arange(len(groups))
+    way, cost = _solve(steps, songs)
+    tries = 0
+    while True:
+        counts = Counter(groups[left[i]] for i in way[1:-1] if groups[left[i]] >= 0)
         group, times = max(counts.items(), key=lambda each: each[1], default=(-1, 0))
         if times < 2:
-            break
-        if not left:
-            steps = _first_of_each_group(steps, groups)
-            way, _ = _solve(steps, songs)
-            break
+            return [int(left[i]) for i in way], cost
+        found = [place for place in range(1, len(way) - 1) if groups[left[way[place]]] == group]
+        if tries + len(found) > _TRIES:
+            found = [min(found, key=lambda at: max(_beside(steps, way, at)))]
+        tries += len(found)
         tried = []
-        for kept in [i for i in way[1:-1] if groups[i] == group]:
-            fewer = steps.copy()
-            dropped = groups == group
-            dropped[[0, kept, -1]] = False
-            fewer[:, dropped] = np.inf
-            tried.append((*_solve(fewer, songs), fewer))
-        way, _, steps = min(tried, key=lambda each: (-len(each[0]), each[1]))
-    return way
+        for kept in (way[place] for place in found):
+            rows = groups[left] != group
+            rows[[0, kept, -1]] = True
+            fewer = steps[np.ix_(rows, rows)]
+            tried.append((*_solve(fewer, songs), fewer, left[rows]))
+        way, cost, steps, left = min(tried, key=lambda each: each[1])
 
 
-def _first_of_each_group(steps: Double, groups: Ids) -> Double:
-    """Return the steps without those to a second track of a group."""
-    _, first = np.unique(groups[1:-1], return_index=True)
-    dropped = groups >= 0
-    dropped[first + 1] = False
-    dropped[[0, -1]] = False
-    return np.where(dropped[None], np.inf, steps)
+def _beside(steps: Double, way: list[int], place: int) -> tuple[float, float]:
+    """Return the steps to a song of a way and from it."""
+    return steps[way[place - 1], way[place]], steps[way[place], way[place + 1]]
 
 
-def _solve(steps: Double, songs: int) -> tuple[list[int], tuple[float, float]]:
-    """Return the longest way of at most ``songs`` songs, its largest step and sum of powers."""
-    largest, _ = _layers(steps, songs, np.maximum)
-    reached = [k for k, costs in enumerate(largest) if np.isfinite(costs[-1])]
-    if not reached:
-        return [], (np.inf, np.inf)
-    last, bound = reached[-1], largest[reached[-1]][-1]
-    short = np.where(steps <= bound + _TIES, steps**_POWER, np.inf)
-    sums, parents = _layers(short, last + 1, np.add)
+def _largest(steps: Double, songs: int) -> tuple[float, Double]:
+    """Return the smallest largest step, and that of the best way with 1, 2 ... ``songs`` songs.
+
+    The direct step from start to goal counts only if there is no other way.
+    """
+    largest = np.array([costs[-1] for costs in _layers(steps, songs, np.maximum)])
+    if np.isfinite(largest[2:]).any():
+        largest[1] = np.inf
+    largest = np.maximum(largest, SMALL_STEP)
+    return float(largest.min()), largest
+
+
+def _solve(steps: Double, songs: int) -> tuple[list[int], _Cost]:
+    """Return the longest way of at most ``songs`` songs with a smallest largest step, and its cost.
+
+    Of ways with as many songs it is the one with the smallest sum of powers.
+    """
+    lowest, largest = _largest(steps, songs)
+    last = int(np.flatnonzero(largest <= LONGER * lowest + _TIES)[-1])
+    bound = float(largest[last])
+    powers = np.where(steps <= bound + _TIES, steps**_POWER, np.inf)
+    sums = _layers(powers, last + 1, np.add)
     way = [len(steps) - 1]
-    for layer in reversed(parents[:last]):
-        way.append(int(layer[way[-1]]))
-    return way[::-1], (float(bound), float(sums[last][-1]))
+    for before in reversed(sums[:last]):
+        way.append(int((before + powers[:, way[-1]]).argmin()))
+    return way[::-1], (bound, -last, float(sums[last][-1]))
 
 
-def _layers(costs: Double, songs: int, join: np.ufunc) -> tuple[list[Double], list[Places]]:
-    """Return the cost of the best way to each row with 1, 2 ... songs, and the rows before.
+def _layers(costs: Double, songs: int, join: np.ufunc) -> list[Double]:
+    """Return the cost of the best way to each row with 1, 2 ... songs.
 
     The rows are in the order of a way, so that only steps to later rows are finite.
     """
     found = [np.full(len(costs), np.inf)]
     found[0][0] = 0.0
-    parents: list[Places] = []
+    joined = np.empty_like(costs)
     for _ in range(songs - 1):
-        joined = join(found[-1][:, None], costs)
-        parents.append(joined.argmin(axis=0))
-        found.append(joined[parents[-1], np.arange(len(costs))])
-    return found, parents
+        join(found[-1][:, None], costs, out=joined)
+        found.append(joined.min(axis=0))
+    return found

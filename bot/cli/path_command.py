@@ -107,8 +107,8 @@ def shortage(way: Way) -> str:
     if len(way.songs) == 2:
         return "No song lies between these two: choose songs that differ more, or add more music."
     return (
-        f"Only {len(way.songs)} of {way.wanted} songs: no others lie between these two, each nearer"
-        " to the last song and by another artist."
+        f"Only {len(way.songs)} of {way.wanted} songs: the others between these two need"
+        " larger steps or are by the same artists."
     )
 
 

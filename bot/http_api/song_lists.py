@@ -137,6 +137,6 @@ def _few(found: RadioList) -> str:
 
 def _short(found: int, wanted: int) -> str:
     return (
-        f"The way has {found} of {wanted} songs, because no further song lies between them: ask"
-        " for fewer steps, or index more music."
+        f"The way has {found} of {wanted} songs, because the others between them need larger"
+        " steps or are by the same artists: ask for fewer steps, or index more music."
     )

@@ -1,4 +1,4 @@
-"""Figure: ways of eight songs, their ends, artists and largest steps, beside other ways."""
+"""Figure: ways of eight and twenty songs: ends, artists, largest steps, beside other ways."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from bot.path_finder import PathFinder
 from bot.question_figures.starter_world import Float, QuestionFigure, StarterWorld
 from genrec.errors import SameSong
 from genrec.names import credited_artists
-from genrec.paths import arc_points, largest_step
+from genrec.paths import LONGER, arc_points, largest_step
 from genrec.questions import Rules
 
 PAIRS = 300
 SONGS = 8
+MANY = 20  # songs of a long way
 RANDOM_WAYS = 1000
 REACH = 0.95
 _TIE = 1e-5  # radians
@@ -34,6 +35,8 @@ class _Counts:
     largest: list[float] = field(default_factory=list)
     line_largest: list[float] = field(default_factory=list)
     other: list[bool] = field(default_factory=list)
+    many: list[int] = field(default_factory=list)
+    many_largest: list[float] = field(default_factory=list)
 
 
 async def figures(world: StarterWorld) -> list[QuestionFigure]:
@@ -51,6 +54,7 @@ async def figures(world: StarterWorld) -> list[QuestionFigure]:
         try:
             way = await finder.find(seeds[0], seeds[1], Rules(), songs=SONGS)
             second = await finder.find(seeds[0], seeds[1], Rules(), songs=SONGS, chance_seed=1)
+            long = await finder.find(seeds[0], seeds[1], Rules(), songs=MANY)
         except SameSong:
             continue
         rows = [world.row[track.id] for track in way.tracks]
@@ -62,6 +66,9 @@ async def figures(world: StarterWorld) -> list[QuestionFigure]:
         counts.other.append([song.title for song in second.songs] != [s.title for s in way.songs])
         step = largest_step(world.matrix, rows)
         counts.largest.append(step)
+        many = [world.row[track.id] for track in long.tracks]
+        counts.many.append(len(many))
+        counts.many_largest.append(largest_step(world.matrix, many))
         ways = [_random_way(world, rng, start, goal) for _ in range(RANDOM_WAYS)]
         counts.random.append(float(np.mean([largest_step(world.matrix, w) > step for w in ways])))
         by_rules = largest_step(world.matrix, _line(world.matrix, start, goal, artists))
@@ -74,6 +81,7 @@ async def figures(world: StarterWorld) -> list[QuestionFigure]:
 
 def _rows(counts: _Counts) -> list[QuestionFigure]:
     pairs, below = f"{PAIRS} random pairs", float(np.mean(np.array(counts.random) >= REACH))
+    kept = np.mean(np.array(counts.many_largest) <= LONGER * np.array(counts.largest) + _TIE)
     ends, line = float(np.mean(counts.ends)), float(np.mean(counts.line))
     return [
         QuestionFigure(f"ways of {SONGS} with the right ends, {pairs}", f"{ends:.1%}", "100%",
@@ -95,6 +103,14 @@ def _rows(counts: _Counts) -> list[QuestionFigure]:
         QuestionFigure("the same where the straight line may repeat artists",
                        f"{np.mean(counts.any_line):.1%}"),
         QuestionFigure(f"ways with all {SONGS} songs", f"{np.mean(counts.whole):.1%}"),
+        QuestionFigure(
+            f"ways of {MANY} whose largest step is at most {LONGER - 1:.0%} above that of {SONGS}",
+            f"{kept:.1%}, {_degrees(counts.many_largest)} against {_degrees(counts.largest)}",
+            "100%", bool(kept == 1),
+        ),
+        QuestionFigure(f"ways of {MANY} with all songs",
+                       f"{np.mean(np.array(counts.many) == MANY):.1%}, in the middle"
+                       f" {np.median(counts.many):.0f} songs"),
         QuestionFigure("second ways that differ from the first", f"{np.mean(counts.other):.1%}"),
     ]  # fmt: skip
 
