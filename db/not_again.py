@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -44,10 +46,12 @@ class LeftOut:
     artists: frozenset[str] = frozenset()
 
 
-async def left_out(db: Database, user_id: int, guild_id: int | None) -> LeftOut:
+async def left_out(
+    db: Database, user_id: int, guild_id: int | None, scopes: Collection[str]
+) -> LeftOut:
     """Return what is not recommended to a user in a guild; None means a direct message.
 
-    A song also stands for the active tracks of the same artist and title.
+    A song also stands for the active tracks of the scopes with the same artist and title.
     """
     rows = await db.all(
         "WITH listed AS (SELECT track_id, artist_key FROM not_again"
@@ -56,9 +60,10 @@ async def left_out(db: Database, user_id: int, guild_id: int | None) -> LeftOut:
         " SELECT same.track_id, NULL FROM listed"
         " JOIN entry AS own ON own.track_id = listed.track_id"
         " JOIN generation AS g ON g.state = 'active'"
+        " AND g.scope IN (SELECT value FROM json_each(?3))"
         " JOIN entry AS same ON same.generation_id = g.id AND same.folded = own.folded"
         " WHERE own.folded <> ''",
-        (user_id, guild_id),
+        (user_id, guild_id, json.dumps(sorted(scopes))),
     )
     return LeftOut(
         frozenset(track_id for track_id, _ in rows if track_id is not None),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -30,7 +30,7 @@ from genrec.types import Analysis, Neighbour, Recommendation, Track
 DrawPicture = Callable[[Analysis, Analysis | None], Picture | None]
 """Draws a clip's analysis, and below it that of the nearest track if there is one."""
 ChooseScopes = Callable[[], Awaitable[ScopeChoice]]
-ReadLeftOut = Callable[[], Awaitable[LeftOut]]
+ReadLeftOut = Callable[[Collection[str]], Awaitable[LeftOut]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +77,21 @@ class RequestOptions:
             without_artists=self.without_artists,
         )
 
+    async def with_choice(self) -> RequestOptions:
+        """Return the options with the scopes of the policy, without what is not wanted again."""
+        if self.choose is None:
+            return self
+        choice = await self.choose()
+        return replace(self, scopes=choice.scopes, fallback=choice.fallback, choose=None)
+
     async def with_scopes(self) -> RequestOptions:
         """Return the options with the scopes of the policy, for the handler of a request.
 
         They have what is not wanted again, too.
         """
-        options = self
-        if self.choose is not None:
-            choice = await self.choose()
-            options = replace(options, scopes=choice.scopes, fallback=choice.fallback, choose=None)
+        options = await self.with_choice()
         if self.left_out is not None:
-            unwanted = await self.left_out()
+            unwanted = await self.left_out((*options.scopes, *options.fallback))
             options = replace(
                 options,
                 left_out=None,

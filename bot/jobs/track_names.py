@@ -51,7 +51,7 @@ class TrackNames:
             )
         except RequestDeclined:
             return []
-        chosen = await options.with_scopes()
+        chosen = await options.with_choice()
         scopes = (*chosen.scopes, *chosen.fallback)
         return await self.complete(typed, scopes, interaction.locale)
 

@@ -127,15 +127,18 @@ async def test_acceptance_counts_single_votes_by_rank_and_reason(db: Database) -
     assert (await acceptance(db, model_id="other")).by_rank == {}
 
 
+SCOPES = ("library", "guild:7")
+
+
 async def test_list_of_a_user_holds_in_every_guild_and_that_of_a_guild_for_all(
     db: Database,
 ) -> None:
     await add_song(db, OF_ANN, 1, "Song")
     await add_artist(db, OF_GUILD, "The Band")
-    assert await left_out(db, ANN, None) == LeftOut(frozenset({1}), frozenset())
-    assert await left_out(db, ANN, GUILD) == LeftOut(frozenset({1}), frozenset({"band"}))
-    assert await left_out(db, BEN, GUILD) == LeftOut(frozenset(), frozenset({"band"}))
-    assert await left_out(db, BEN, 8) == LeftOut()
+    assert await left_out(db, ANN, None, SCOPES) == LeftOut(frozenset({1}), frozenset())
+    assert await left_out(db, ANN, GUILD, SCOPES) == LeftOut(frozenset({1}), frozenset({"band"}))
+    assert await left_out(db, BEN, GUILD, SCOPES) == LeftOut(frozenset(), frozenset({"band"}))
+    assert await left_out(db, BEN, 8, SCOPES) == LeftOut()
 
 
 async def test_song_stands_for_tracks_of_the_same_name(db: Database) -> None:
@@ -145,10 +148,11 @@ async def test_song_stands_for_tracks_of_the_same_name(db: Database) -> None:
     )
     (same,) = await catalogue.add("guild:7", MODEL, [new_track(3, title="blue", artist="ANN")])
     await add_song(db, OF_ANN, first, "Ann – Blue")
-    assert (await left_out(db, ANN, None)).tracks == {first, same}
+    assert (await left_out(db, ANN, None, SCOPES)).tracks == {first, same}
+    assert (await left_out(db, ANN, None, {"library", "guild:8"})).tracks == {first}
     await catalogue.remove("library", [first])
-    assert (await left_out(db, ANN, None)).tracks == {first}
-    assert other not in (await left_out(db, ANN, None)).tracks
+    assert (await left_out(db, ANN, None, SCOPES)).tracks == {first}
+    assert other not in (await left_out(db, ANN, None, SCOPES)).tracks
 
 
 async def test_entries_are_listed_once_and_removed_by_their_owner_only(db: Database) -> None:

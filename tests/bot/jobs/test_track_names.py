@@ -103,3 +103,11 @@ async def test_name_that_fits_no_track_is_declined(match: NameMatch, key: str, l
 async def test_track_that_is_meant_is_returned() -> None:
     one = track(1, "One")
     assert await names(NameMatch(one)).resolve("one", ()) is one
+
+
+async def test_choices_do_not_read_what_is_not_recommended() -> None:
+    offered, read = names(found=(NamedTrack(track(1, "One")),)), AsyncMock()
+    offered._options.resolve.return_value = RequestOptions(ENGLISH, left_out=read)
+    interaction: Any = SimpleNamespace(user=None, guild_id=None, locale="de")
+    assert len(await offered.choices(interaction, "o")) == 1
+    read.assert_not_awaited()
