@@ -12,6 +12,7 @@ from db.connection import Database
 from db.deletions import DELETE_GUILD, SEEN, record_deletion
 from db.index.snapshot import snapshot_path
 from db.key_values import get_value, set_value
+from db.map_cache import remove_maps
 from db.tracks import Catalogue, guild_scope
 from genrec.errors import CatalogueError
 
@@ -98,7 +99,7 @@ async def upload_channels(db: Database) -> dict[int, int]:
 
 
 async def forget_guild(db: Database, guild_id: int) -> None:
-    """Delete a guild's settings, votes, list, pending replies, taught genres and tracks."""
+    """Delete a guild's settings, votes, list, pending replies, taught genres, tracks and maps."""
     async with db.transaction() as tx:
         if listed := await record_deletion(db.path, "guild", guild_id):
             await tx.run(SEEN, listed)
@@ -107,6 +108,8 @@ async def forget_guild(db: Database, guild_id: int) -> None:
     if await Catalogue(db).remove_scope(guild_scope(guild_id)) and not db.in_memory:
         # It holds the tracks too, and is only a cache.
         await asyncio.to_thread(snapshot_path(db.path).unlink, missing_ok=True)
+    if not db.in_memory:
+        await asyncio.to_thread(remove_maps, db.path, guild_scope(guild_id))
 
 
 async def departed_guilds(

@@ -6,6 +6,7 @@ names. One that is damaged, or of another model or other scopes, is ignored.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import zipfile
@@ -93,6 +94,19 @@ def read_map(path: Path, model_id: str, scopes: Collection[str]) -> StoredMap | 
     except _DAMAGED:
         return None
     return stored if _is_sound(stored) else None
+
+
+def remove_maps(database: str, scope: str) -> None:
+    """Delete the files beside a database that have tracks of a scope, and damaged ones."""
+    path = Path(database)
+    for file in path.parent.glob(f"{glob.escape(path.name)}-map-*.npz"):
+        try:
+            with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
+                scopes = json.loads(str(stored["key"]))[1:]
+        except _DAMAGED:
+            scopes = [scope]
+        if scope in scopes:
+            file.unlink(missing_ok=True)
 
 
 def _is_sound(stored: StoredMap) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from bot.library_map import LibraryMaps
 from db.connection import Database, open_db
 from db.generations import NewTrack
+from db.guild_settings import forget_guild
 from db.index.live import LiveIndex
 from db.map_cache import map_path
 from genrec.errors import MapFailed, MapTooSmall
@@ -171,6 +172,19 @@ async def test_map_of_a_server_has_no_tracks_of_others(library: Library) -> None
     assert len(found.ids) == 15
     rows = await library.index.rows()
     assert set(found.ids.tolist()) == set(rows.ids[rows.allowed({"guild:1"})].tolist())
+
+
+async def test_guild_that_left_has_no_file_of_a_map(library: Library) -> None:
+    await library.add(range(20))
+    await library.add(range(20), "guild:1")
+    await library.maps.of(LIBRARY)
+    await library.maps.of({"guild:1"})
+    await library.maps.of({"guild:1", *LIBRARY})
+    folder = Path(library.db.path).parent
+    assert len(list(folder.glob("*-map-*"))) == 3
+    await forget_guild(library.db, 1)
+    left = map_path(library.db.path, MODEL, LIBRARY)
+    assert list(folder.glob("*-map-*")) == [left]
 
 
 async def test_map_of_too_few_tracks_says_how_many_are_needed(library: Library) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from db.map_cache import StoredMap, checksums, map_path, read_map, write_map
+from db.map_cache import StoredMap, checksums, map_path, read_map, remove_maps, write_map
 
 SCOPES = {"library", "starter"}
 
@@ -39,6 +39,19 @@ def test_map_is_read_as_it_was_written(path: Path) -> None:
         assert np.array_equal(getattr(found, name), getattr(one, name))
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_maps_with_a_scope_are_removed(path: Path) -> None:
+    kept, other = path.parent / "other.db-map-0.npz", path.parent / "genrec.db"
+    for each in (kept, other):
+        each.write_bytes(b"x")
+    write_map(path, stored(), "model", SCOPES)
+    for scopes in ({"guild:7"}, {"guild:7", "library"}, {"guild:77"}):
+        write_map(map_path(str(other), "model", scopes), stored(), "model", scopes)
+    path.with_name("genrec.db-map-1.npz").write_bytes(b"damaged")
+    remove_maps(str(other), "guild:7")
+    stays = map_path(str(other), "model", {"guild:77"})
+    assert set(path.parent.iterdir()) == {path, kept, other, stays}
 
 
 def test_map_of_another_model_or_of_other_scopes_is_ignored(path: Path) -> None:
