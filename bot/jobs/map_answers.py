@@ -70,25 +70,28 @@ class MapAnswers:
         tracks, details = await read_tracks(
             self._recommender.catalogue, self._recommender.preset.model_id, found
         )
-        shown = await asyncio.to_thread(map_tracks, localizer, found, tracks, colour)
-        marks = places_of(found, marked)
-        if not marks and last is not None:
-            marks = places_of_answer(found, last)
-        alt = map_alt(localizer, shown, marks)
-        drawn = drawn_marks(shown, marks)
-        png = await asyncio.to_thread(map_picture, localizer, shown, drawn)
-        page = b""
-        if len(shown.tracks) <= MAX_TRACKS:
-            page = await asyncio.to_thread(
-                map_page, localizer, shown, title=heading, alt=alt,
-                links=TrackLinks(links, details), marks=drawn,
-            )  # fmt: skip
-        fits = 0 < len(page) <= MAX_BYTES
-        view = map_message(localizer, shown, heading=heading, marked=marks, alt=alt, page=fits)
-        files = [lambda: map_file(png, alt)]
-        if fits:
-            files.append(lambda: discord.File(BytesIO(page), FILE_NAME))
-        return Response(view, files)
+
+        def made() -> Response:
+            shown = map_tracks(localizer, found, tracks, colour)
+            marks = places_of(found, marked)
+            if not marks and last is not None:
+                marks = places_of_answer(found, last)
+            alt, drawn = map_alt(localizer, shown, marks), drawn_marks(shown, marks)
+            png, page = map_picture(localizer, shown, drawn), b""
+            if len(shown.tracks) <= MAX_TRACKS:
+                addresses = TrackLinks(links, details)
+                page = map_page(
+                    localizer, shown, title=heading, alt=alt, links=addresses, marks=drawn
+                )
+            fits = 0 < len(page) <= MAX_BYTES
+            view = map_message(localizer, shown, heading=heading, marked=marks, alt=alt, page=fits)
+            files = [lambda: map_file(png, alt)]
+            if fits:
+                files.append(lambda: discord.File(BytesIO(page), FILE_NAME))
+            return Response(view, files)
+
+        # With a million tracks even the ids take long enough to block the event loop.
+        return await asyncio.to_thread(made)
 
 
 async def read_tracks(
