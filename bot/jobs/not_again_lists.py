@@ -87,15 +87,25 @@ class NotAgainLists:
                     await self.add_song(owner, each.track)
 
     async def remove(self, owners: Sequence[ListOwner], typed: str) -> str:
-        """Remove the entry that a choice's value or a typed name stands for; return its name."""
+        """Remove the entry that a choice's value or a typed name stands for; return its name.
+
+        Words of a name are enough if only one entry has them.
+        """
         listed = await self.entries(owners)
         wanted = [each for each in listed if typed == each.value]
         wanted = wanted or [each for each in listed if fold(each.entry.name) == fold(typed)]
+        wanted = wanted or _only_with(listed, fold(typed).split())
         if wanted:
             name = await not_again.remove(self._db, wanted[0].owner, wanted[0].entry.id)
             if name is not None:
                 return name
         raise RequestDeclined("not_again_unknown", name=typed)
+
+
+def _only_with(listed: Sequence[OwnedEntry], words: Sequence[str]) -> list[OwnedEntry]:
+    """Return the entries of the only name that has all of the folded words."""
+    found = [each for each in listed if set(words) <= set(fold(each.entry.name).split())]
+    return found if words and len({each.entry.name for each in found}) == 1 else []
 
 
 def song_name(track: Track) -> str:

@@ -23,7 +23,8 @@ from bot.local_discord import LocalDiscord
 
 WAIT_MS = 60_000
 GENRE = "Night Drive"
-MIX_SEEDS = ("Bob Marley - Is This Love", "Dexter Gordon - Broadway")
+MIX_SEEDS = ("Iron Maiden - Flight of Icarus", "Jethro Tull - Bungle In The Jungle")
+RADIO_SEED = "Dexter Gordon - Broadway"
 PATH_ENDS = ("Bob Marley - Is This Love", "Iron Maiden - Flight of Icarus")
 STEPS = (
     "welcome", "help", "recommend-form", "answer", "details", "path", "mix", "mix-basket", "radio",
@@ -154,9 +155,9 @@ class AdminWalk:
 
     async def _radio(self) -> AsyncIterator[tuple[str, Page | Locator]]:
         await self._open("radio")
-        await self._fill("radio", "track", MIX_SEEDS[1])
+        await self._fill("radio", "track", RADIO_SEED)
         await self._send()
-        answer = await self._answer(MIX_SEEDS[1].partition(" - ")[2], "radio.jspf")
+        answer = await self._answer(RADIO_SEED.partition(" - ")[2], "radio.jspf")
         await self._with_tracks(answer)
         yield "radio", answer
 

@@ -117,6 +117,18 @@ async def test_list_is_in_the_users_language(world: World, locale: str) -> None:
     assert f"- **Nina** · {TEXTS.text('not_again.artist', locale)}" in listed
 
 
+async def test_part_of_a_name_takes_off_the_only_entry_with_it(world: World) -> None:
+    for artist in ("Artist 7", "Artist 8"):
+        await wait_text(await world.you.slash("notagain add", {"artist": artist}), artist)
+    for words in ("artist", "9"):  # of both entries, and of none
+        used = await world.you.slash("notagain remove", {"entry": words})
+        await wait_text(used, "isn't on a list")
+    used = await world.you.slash("notagain remove", {"entry": "8"})
+    await wait_text(used, "**Artist 8** may be recommended again")
+    listed = await wait_text(await world.you.slash("notagain list"), "Artist 7")
+    assert "Artist 8" not in listed
+
+
 async def test_artist_without_a_track_is_told_with_similar_names(world: World) -> None:
     misspelt = await world.you.slash("notagain add", {"artist": "Artits 7"})
     assert "Artist 7" in await wait_text(misspelt, "has no track by that artist. Similar names")
