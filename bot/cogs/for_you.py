@@ -94,6 +94,5 @@ class ForYouCog(commands.Cog, name="ForYou"):
             count=wanted if 1 <= wanted <= MOST_TRACKS else None,
             genre=genre or None,
         )
-        await self._for_you.opt_in(interaction.user.id)
-        handler = self._answers.handler(interaction.user.id, options, private=True)
+        handler = self._answers.handler(interaction.user.id, options, private=True, opt_in=True)
         await self._runner.run(EditingResponder(interaction), "foryou", handler, quick=True)

@@ -26,11 +26,15 @@ class ForYouAnswers:
         self._recommender = recommender
         self._excerpts = excerpts
 
-    def handler(self, user_id: int, options: RequestOptions, *, private: bool) -> Handler:
-        """Return the handler of /foryou for a user who has opted in."""
+    def handler(
+        self, user_id: int, options: RequestOptions, *, private: bool, opt_in: bool = False
+    ) -> Handler:
+        """Return the handler of /foryou for a user who has opted in, or now does."""
 
         async def handle(progress: Progress) -> Response:
             progress.now("comparing")
+            if opt_in:  # here, since writing may take longer than Discord waits for a first reply
+                await self._for_you.opt_in(user_id)
             chosen = await options.with_scopes()
             if self._recommender.is_empty((*chosen.scopes, *chosen.fallback)):
                 raise RequestDeclined("library_empty")
