@@ -16,7 +16,7 @@ from genrec.errors import SameSong
 from genrec.fingerprint import NO_FINGERPRINT, SAME_RECORDING, SAME_SPEED, SPEEDS, RecordingMatcher
 from genrec.local_map import local_plane, nearest_around
 from genrec.names import artist_key, credited_artists, song_key
-from genrec.paths import MAX_SONGS, MIN_SONGS, find_way, near_arc
+from genrec.paths import LONGER, MAX_SONGS, MIN_SONGS, find_way, largest_step, near_arc
 from genrec.questions import Question, Rules, Seed
 from genrec.types import Track
 
@@ -197,7 +197,20 @@ class PathFinder:
         around = around.reshape(len(nodes), len(ends[0].embedding))
         own = {id(node) for end in ends for node in self._copies(end, nodes)}
         left = [node for node in nodes if id(node) not in own]
+        chosen, repeats = self._chosen(ends, left, songs, chance_seed)
+        if repeats and songs > DEFAULT_SONGS:
+            # Songs that were dropped may have left larger steps than a shorter way has.
+            fewer, _ = self._chosen(ends, left, DEFAULT_SONGS, chance_seed)
+            if _largest(chosen) > LONGER * _largest(fewer):
+                chosen = fewer
+        return self._drawn(chosen, nodes, around, songs, chance_seed)
+
+    def _chosen(
+        self, ends: tuple[_Node, _Node], left: list[_Node], songs: int, chance_seed: int
+    ) -> tuple[list[_Node], bool]:
+        """Return the songs of a way, and whether others were dropped because they repeat one."""
         chosen: list[_Node] = list(ends)
+        repeats = False
         for _ in range(_ROUNDS):
             all_nodes = [ends[0], *left, ends[1]]
             rows = np.array([node.embedding for node in all_nodes], dtype=np.float32)
@@ -207,11 +220,12 @@ class PathFinder:
             repeated = self._repeated(chosen)
             if not repeated:
                 break
+            repeats = True
             left = [node for node in left if id(node) not in repeated]
         else:
             repeated = self._repeated(chosen)
             chosen = [node for node in chosen if id(node) not in repeated]
-        return self._drawn(chosen, nodes, around, songs, chance_seed)
+        return chosen, repeats
 
     def _drawn(
         self, chosen: Sequence[_Node], nodes: Sequence[_Node], around: Float, songs: int,
@@ -280,6 +294,11 @@ def _end(seed: Seed) -> _Node:
         embedding=seed.embedding,
         fingerprint=NO_FINGERPRINT if seed.fingerprint is None else seed.fingerprint,
     )
+
+
+def _largest(nodes: Sequence[_Node]) -> float:
+    rows = np.array([node.embedding for node in nodes], dtype=np.float32)
+    return largest_step(rows, list(range(len(nodes))))
 
 
 def _groups(nodes: Sequence[_Node]) -> NDArray[np.int64]:

@@ -20,8 +20,16 @@ from bot.recommender import Recommender
 from bot.sources import Attachment, CheckedSource, SongLink, SongLookupError, Sources
 from bot.ui import song_choice
 from bot.ui.markdown import clean
+from db.import_export import MAX_LISTED
 from db.list_seeds import tracks_of_list
-from genrec.errors import CatalogueError, GenrecError, InputRefused, LinkRefused, UnsupportedSource
+from genrec.errors import (
+    CatalogueError,
+    ClipTooLarge,
+    GenrecError,
+    InputRefused,
+    LinkRefused,
+    UnsupportedSource,
+)
 from genrec.medoids import medoids
 from genrec.questions import Seed
 from genrec.types import Track
@@ -225,6 +233,8 @@ class SeedFinder:
         catalogue, model_id = self._recommender.catalogue, self._recommender.preset.model_id
         try:
             tracks, unknown = await tracks_of_list(catalogue, model_id, text, each.name, scopes)
+        except ClipTooLarge as error:
+            raise RequestDeclined("import_too_long", limit=MAX_LISTED) from error
         except InputRefused as error:
             raise RequestDeclined("list_unreadable", name=each.name) from error
         if tracks and unknown and partly is not None:

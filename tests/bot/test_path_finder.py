@@ -17,7 +17,7 @@ from bot.recommender import Recommender
 from db.connection import Database, open_db
 from db.generations import NewTrack
 from genrec.errors import NoMusic, SameSong
-from genrec.paths import find_way
+from genrec.paths import LONGER, find_way, largest_step
 from genrec.questions import Rules, Seed
 from genrec.types import Clip, Track
 from tests.bot.test_recommender import PRESET, FakePool, analysis, toward, track
@@ -233,3 +233,27 @@ async def test_number_of_songs_out_of_range_is_an_error(
 ) -> None:
     with pytest.raises(ValueError, match=f"songs={songs}: expected 3..20"):
         await between_ends(recommender, [between(0), between(LAST)], songs=songs)
+
+
+@pytest.mark.parametrize("number", range(6))
+async def test_long_way_has_no_larger_step_than_a_short_one(
+    recommender: Recommender, number: int
+) -> None:
+    """Guests make songs repeat an artist, so that songs are dropped after the search."""
+    rng = np.random.default_rng(number)
+    tracks = []
+    for place in range(60):
+        vector = toward(0) + rng.normal(size=len(toward(0))).astype(np.float32)
+        artist = f"Band {rng.integers(30)} feat. Guest {rng.integers(4)}"
+        tracks.append(track(place, vector / np.linalg.norm(vector), artist=artist))
+    tracks[0] = track(0, toward(0), artist="Start")
+    tracks[-1] = track(59, toward(1), artist="Goal")
+    named = await filled(recommender, tracks)
+    ends = await seeds(recommender, named["Song 0"], named["Song 59"])
+    vectors = {each.title: each.embedding for each in tracks}
+    finder, steps = PathFinder(recommender), []
+    for songs in (8, 20):
+        way = await finder.find(ends[0], ends[1], Rules(), songs=songs)
+        rows = np.array([vectors[song.title] for song in way.songs])
+        steps.append(largest_step(rows, list(range(len(rows)))))
+    assert steps[1] <= LONGER * steps[0] + 1e-5

@@ -144,6 +144,10 @@ async def test_compact_mix_has_a_line_for_each_track_and_no_details(world: World
             {"track": "Song 7", "less_track": "Artist 7 - Song 7"},
             "**Song 7** is both a song that you like and one that you want less of.",
         ),
+        (
+            {"list": Upload("long.txt", b"Band - Song\n" * 20_001)},
+            "genrec looks up at most 20,000 at a time.",
+        ),
         ({"track": "Song 7", "list": FIRST}, "**first.wav** isn't a list that genrec can read."),
         (
             {"list": Upload("some.csv", b"title,artist\nSong 3,Artist 3\nYesterday,Beatles\n")},
@@ -151,7 +155,7 @@ async def test_compact_mix_has_a_line_for_each_track_and_no_details(world: World
         ),
     ],
     ids=["one", "twice", "only less", "none", "unknown", "gone", "six", "unknown list", "no list",
-         "both", "clip as list", "short list"],
+         "both", "long list", "clip as list", "short list"],
 )  # fmt: skip
 async def test_mix_that_cannot_be_made_has_its_sentence(
     world: World, options: dict, sentence: str
