@@ -3,6 +3,7 @@
 // tracks are in the page, deflated. Titles only ever become text, never markup.
 
 const POINT = 3.2, CLOSE = 14, MOST_RESULTS = 50, MOST_NAMES = 30, MAX_ZOOM = 400, STEP = 60;
+const MARK = 11, APART = 24, ROUNDS = 200;
 const $ = (id) => document.getElementById(id);
 const canvas = $("map"), context = canvas.getContext("2d");
 const view = { x: 0, y: 0, zoom: 1 };
@@ -67,7 +68,7 @@ function draw() {
   context.textBaseline = "middle";
   const taken = [];
   if (seen.length <= MOST_NAMES) seen.forEach((i) => name(i, across(i), down(i), radius, taken));
-  for (const mark of data.marks) drawMark(mark);
+  drawMarks();
   if (chosen >= 0) ring(across(chosen), down(chosen), radius + 6);
 }
 
@@ -92,17 +93,59 @@ function ring(x, y, radius) {
   context.stroke();
 }
 
-function drawMark(mark) {
-  const x = size.width / 2 + (mark.x - view.x) * scale(), y = size.height / 2 - (mark.y - view.y) * scale();
-  if (!inside(x, y)) return;
-  context.fillStyle = css("--edge");
-  context.beginPath();
-  context.arc(x, y, 11, 0, 7);
-  context.fill();
-  context.fillStyle = css("--back");
+// Places of the marks in view, moved so that none covers another, as `spread` of the picture does.
+function spreadMarks() {
+  const seen = data.marks.map((mark) => ({
+    text: mark.text,
+    from: [size.width / 2 + (mark.x - view.x) * scale(), size.height / 2 - (mark.y - view.y) * scale()],
+  })).filter((mark) => inside(...mark.from, 0));
+  // Marks at one place have no direction to move in, so each gets its own.
+  seen.forEach((mark, i) => { mark.at = [mark.from[0] + .03 * Math.cos(2.4 * i), mark.from[1] + .03 * Math.sin(2.4 * i)]; });
+  for (let round = 0, moved = true; moved && round < ROUNDS; round++) {
+    moved = false;
+    seen.forEach((one, i) => seen.slice(i + 1).forEach((other) => {
+      const dx = one.at[0] - other.at[0], dy = one.at[1] - other.at[1], far = Math.hypot(dx, dy);
+      if (far >= APART) return;
+      const push = (1.02 * APART - far) / 2 / Math.max(far, 1e-9);
+      one.at = within(one.at[0] + dx * push, one.at[1] + dy * push, i);
+      other.at = within(other.at[0] - dx * push, other.at[1] - dy * push, i + 1);
+      moved = true;
+    }));
+  }
+  return seen;
+}
+
+function within(x, y, i) {
+  const held = (value, length) => Math.min(length - MARK, Math.max(MARK, value));
+  const place = [held(x, size.width), held(y, size.height)];
+  // Marks in one corner move along the edge.
+  return place[0] === x && place[1] === y ? place : [place[0] + .03 * Math.cos(2.4 * i), place[1] + .03 * Math.sin(2.4 * i)];
+}
+
+function drawMarks() {
+  const marks = spreadMarks().reverse(); // the first, the asked song, is on top
+  for (const { from: [x, y], at } of marks) {
+    if (Math.hypot(at[0] - x, at[1] - y) <= MARK) continue;
+    context.lineWidth = 1.5;
+    context.strokeStyle = context.fillStyle = css("--edge");
+    context.beginPath();
+    context.moveTo(x, y);
+    context.lineTo(...at);
+    context.stroke();
+    context.beginPath();
+    context.arc(x, y, 2.5, 0, 7);
+    context.fill();
+  }
   context.font = "bold 13px system-ui, sans-serif";
   context.textAlign = "center";
-  context.fillText(mark.text, x, y + .5);
+  for (const { text, at: [x, y] } of marks) {
+    context.fillStyle = css("--edge");
+    context.beginPath();
+    context.arc(x, y, MARK, 0, 7);
+    context.fill();
+    context.fillStyle = css("--back");
+    context.fillText(text, x, y + .5);
+  }
   context.textAlign = "start";
 }
 

@@ -51,14 +51,19 @@ def tracks(titles: Sequence[str]) -> MapTracks:
     )
 
 
-def page_of(shown: MapTracks, language: str = "en", links: TrackLinks | None = None) -> bytes:
+def page_of(
+    shown: MapTracks,
+    language: str = "en",
+    links: TrackLinks | None = None,
+    marks: Sequence[MapMark] = (MapMark(0.5, 0.5, "", "1"),),
+) -> bytes:
     return map_page(
         Localizer(TRANSLATIONS, language),
         shown,
         title="Map </title><script>alert(2)</script>",
         alt="Map of tracks",
         links=links or TrackLinks(),
-        marks=[MapMark(0.5, 0.5, "", "1")],
+        marks=marks,
     )
 
 
@@ -144,6 +149,29 @@ async def test_page_is_moved_zoomed_and_searched_by_mouse(tmp_path: Path, chromi
         assert (await view(page))["x"] == pytest.approx(2 * 31 / 39 - 1, abs=0.01)
         await page.fill("#search", "nothing like this")
         await expect(page.locator("#count")).to_have_text("No tracks found.")
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("options", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("corner", [(0.2, 0.1), (1.0, 1.0)], ids=["middle", "corner"])
+async def test_marks_at_one_place_can_all_be_read(
+    tmp_path: Path, chromium: Path, options: dict[str, object], corner: tuple[float, float]
+) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    marks = [MapMark(*corner, "", text) for text in "+123456789"]
+    content = page_of(tracks([f"Song {n}" for n in range(40)]), marks=marks)
+    async with opened(content, tmp_path, chromium, options) as page:
+        assert await painted(page) > 500
+        kind = "phone" if options is PHONE else "desktop"
+        await page.screenshot(path=str(PICTURES / f"marks-{kind}.png"))
+        shown = await page.evaluate("spreadMarks()")
+        width, height = await page.evaluate("[size.width, size.height]")
+    assert "".join(mark["text"] for mark in shown) == "+123456789"
+    places = np.array([mark["at"] for mark in shown])
+    away = np.linalg.norm(places[:, None] - places[None], axis=2)
+    assert away[~np.eye(10, dtype=bool)].min() >= 22  # a mark is 22 wide
+    assert (places >= 10).all()
+    assert (places <= np.array([width, height]) - 10).all()
 
 
 @pytest.mark.browser
