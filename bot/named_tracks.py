@@ -33,6 +33,7 @@ class NameMatch:
     """Track that a typed name means, or else several that it may mean, or near names.
 
     ``unclear`` holds the songs that fit: several, or one of which only a letter or two were typed.
+    With ``cut`` there may be more.
     ``near`` are names that are similar, if none fits, and ``known`` is the number of tracks in the
     scopes.
     """
@@ -41,6 +42,7 @@ class NameMatch:
     unclear: tuple[Track, ...] = ()
     near: tuple[Track, ...] = ()
     known: int = 0
+    cut: bool = False
 
 
 def choice_value(track: Track) -> str:
@@ -82,7 +84,7 @@ class NamedTracks:
         if len(songs) == 1 and (whole or len("".join(words)) >= _FEWEST_LETTERS):
             return NameMatch(songs[0])
         if songs:
-            return NameMatch(unclear=tuple(songs[:MAX_COMPLETED]))
+            return NameMatch(unclear=tuple(songs), cut=len(ranked) == MAX_COMPLETED)
         near = await self._search.near(text, scopes, limit=MAX_NEAR)
         return NameMatch(
             near=tuple(await self._recommender.tracks([e.id for e in near], scopes)),

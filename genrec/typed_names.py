@@ -29,10 +29,12 @@ class NameFit(IntEnum):
 
     WHOLE = 0  # the title, or artist and title, is the text
     ARTIST = 1  # the artist is the text
-    BEGINS = 2  # title or artist begins with the text
-    WORDS = 3  # each word of the text begins a word of the name
-    PARTS = 4  # each word of the text is in the name
-    TYPOS = 5  # words of the text are similar to words of the name
+    BEGINS = 2  # title or artist begins with the text, in whole words
+    WHOLE_WORDS = 3  # each word of the text is a word of the name
+    BEGINS_LONGER = 4  # title or artist begins with the text, whose last word goes on
+    WORDS = 5  # each word of the text begins a word of the name
+    PARTS = 6  # each word of the text is in the name
+    TYPOS = 7  # words of the text are similar to words of the name
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,8 @@ def _rank(
 
 def _fit(words: Sequence[str], entry: NamedEntry) -> NameFit | None:
     text, folded = " ".join(words), entry.folded
+    spaced = f" {folded} "
+    whole = all(f" {word} " in spaced for word in words)
     if f" {words[0]}" in folded or folded.startswith((text, f"the {text}")):
         title, artist = _title(entry), _artist(entry.artist)
         if text in (title, folded, f"{title} {artist}", f"{title} by {artist}"):
@@ -171,8 +175,9 @@ def _fit(words: Sequence[str], entry: NamedEntry) -> NameFit | None:
             name.startswith(text)
             for name in (folded, f"{title} {artist}", f"{short} {title}", f"{title} {short}")
         ):
-            return NameFit.BEGINS
-    spaced = f" {folded}"
+            return NameFit.BEGINS if whole else NameFit.BEGINS_LONGER
+    if whole:
+        return NameFit.WHOLE_WORDS
     if all(f" {word}" in spaced for word in words):
         return NameFit.WORDS
     return NameFit.PARTS if all(word in folded for word in words) else None

@@ -101,10 +101,14 @@ class TrackNames:
 
 def declined(text: str, match: NameMatch) -> RequestDeclined:
     """Return the refusal of a name that fits several songs or none."""
+    if more := len(match.unclear[_NAMES_IN_SENTENCE:]):
+        number = f"{more}+" if match.cut else str(more)
+        near = _sentence(match.unclear)
+        return RequestDeclined("name_unclear_more", name=text, near=near, more=number)
     if len(match.unclear) > 1:
         return RequestDeclined("name_unclear", name=text, near=_sentence(match.unclear))
-    if near := match.unclear or match.near:
-        return RequestDeclined("name_unknown_near", name=text, near=_sentence(near))
+    if tracks := match.unclear or match.near:
+        return RequestDeclined("name_unknown_near", name=text, near=_sentence(tracks))
     return RequestDeclined("name_unknown", name=text, known=match.known)
 
 

@@ -95,6 +95,14 @@ async def test_removed_and_new_tracks(catalogue: Catalogue) -> None:
     assert await _titles(search, "zanizbar") == ["Zanzibar Nights"]
 
 
+async def test_whole_word_comes_before_longer_words(catalogue: Catalogue) -> None:
+    names = [("New Bomb Turks", "Bachelor's High"), ("Burt Bacharach", "A"), ("JS Bach", "Trio")]
+    tracks = [new_track(n, artist=a, title=t, source=str(n)) for n, (a, t) in enumerate(names)]
+    await catalogue.add("library", MODEL, tracks)
+    found = await NameSearch(catalogue, MODEL).complete("bach", ["library"])
+    assert [each.entry.artist for each in found] == ["JS Bach", "New Bomb Turks", "Burt Bacharach"]
+
+
 async def test_names_without_typos_come_first(catalogue: Catalogue) -> None:
     names = [("Lowe", "First"), ("Artist", "Love"), ("Other", "My Love"), ("Glovers", "Last")]
     tracks = [new_track(n, artist=a, title=t, source=str(n)) for n, (a, t) in enumerate(names)]
@@ -102,7 +110,7 @@ async def test_names_without_typos_come_first(catalogue: Catalogue) -> None:
     found = await NameSearch(catalogue, MODEL).complete("love", ["library"])
     assert [(each.fit, each.entry.artist) for each in found] == [
         (NameFit.WHOLE, "Artist"),
-        (NameFit.WORDS, "Other"),
+        (NameFit.WHOLE_WORDS, "Other"),
         (NameFit.PARTS, "Glovers"),
         (NameFit.TYPOS, "Lowe"),
     ]

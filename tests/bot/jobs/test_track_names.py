@@ -85,6 +85,7 @@ async def test_user_without_the_role_gets_no_choice() -> None:
     ("match", "key"),
     [
         (NameMatch(unclear=(track(1, "One"), track(2, "Only"))), "name_unclear"),
+        (NameMatch(unclear=tuple(track(n, "One") for n in range(5))), "name_unclear_more"),
         (NameMatch(unclear=(track(1, "One"),)), "name_unknown_near"),
         (NameMatch(near=(track(1, "*One*"),)), "name_unknown_near"),
         (NameMatch(), "name_unknown"),
@@ -98,6 +99,15 @@ async def test_name_that_fits_no_track_is_declined(match: NameMatch, key: str, l
     shown = str(view.to_components())
     assert ("One" in shown) == bool(match.unclear or match.near)
     assert "*One*" not in shown.replace("\\\\*", "")
+
+
+@pytest.mark.parametrize(("cut", "more"), [(False, "2"), (True, "2+")])
+async def test_sentence_counts_the_songs_that_it_does_not_name(cut: bool, more: str) -> None:
+    unclear = tuple(track(n, f"One {n}") for n in range(5))
+    with pytest.raises(RequestDeclined) as declined:
+        await names(NameMatch(unclear=unclear, cut=cut)).resolve("one", ())
+    assert declined.value.values["more"] == more
+    assert declined.value.values["near"].count("One") == 3
 
 
 async def test_track_that_is_meant_is_returned() -> None:
