@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -51,6 +51,10 @@ def path(
     genre: Annotated[
         str | None, typer.Option(help="Only tracks of this genre between the ends.")
     ] = None,
+    starter: Annotated[
+        Literal["auto", "always", "never"] | None,
+        typer.Option(help="Whether to use the starter catalogue; default: GENREC_STARTER."),
+    ] = None,
     preset: Annotated[
         Path | None, typer.Option("--preset", help="Preset folder; default: GENREC_PRESET.")
     ] = None,
@@ -63,7 +67,9 @@ def path(
         library_lists.format_of(output, None)
     if picture is not None and picture.suffix.lower() != ".png":
         raise typer.BadParameter(f"{picture.name} is no picture: name a .png file")
-    way, places = asyncio.run(_find((start, goal), steps, random_seed, genre, output, preset))
+    way, places = asyncio.run(
+        _find((start, goal), steps, random_seed, genre, output, starter, preset)
+    )
     if picture is not None:
         _draw(way, picture)
     if as_json:
@@ -144,6 +150,7 @@ async def _find(
     chance_seed: int,
     genre: str | None,
     output: Path | None,
+    starter: Policy | None,
     preset: Path | None,
 ) -> tuple[Way, dict[int, str]]:
     from bot.cli.ask import complete_rules, settings_of
@@ -153,9 +160,10 @@ async def _find(
     from genrec.questions import Rules
 
     settings = settings_of(preset)
+    policy = starter or settings.starter
     async with open_recommender(settings, workers=1) as opened:
-        rules = await complete_rules(opened, Rules(genre=genre), settings.starter)
-        start, goal = [await _end(opened, text, settings.starter) for text in ends]
+        rules = await complete_rules(opened, Rules(genre=genre), policy)
+        start, goal = [await _end(opened, text, policy) for text in ends]
         finder = PathFinder(opened.recommender)
         way = await finder.find(start, goal, rules, songs=steps, chance_seed=chance_seed)
         catalogue = opened.recommender.catalogue

@@ -57,3 +57,11 @@ def test_one_of_file_and_name_is_needed(genrec: Genrec, command: str) -> None:
         code, _, error = genrec(command, *arguments)
         assert code == 2
         assert "--track" in error
+
+
+def test_path_uses_the_starter_catalogue_as_it_is_told(genrec: Genrec) -> None:
+    ends = ("path", "one love marley", "Enter Sandman", "--steps", "3", "--starter")
+    assert len(genrec.json(*ends, "always")["songs"]) == 3
+    code, out, error = genrec(*ends, "never")
+    assert (code, out) == (2, "")
+    assert "There are no tracks yet" in error
