@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from db.details import TrackDetails
 from db.generations import BATCH, CONTENT_SOURCE, NewTrack
 from db.import_rows import read_rows
-from db.list_writers import COLUMNS, DETAILS, LOCATION, WRITERS, Format, Row, end
+from db.list_writers import ANALYSIS, COLUMNS, DETAILS, LOCATION, WRITERS, Format, Row, end
 from db.listed_tracks import Places, describe, find_listed
 from db.music_columns import MUSIC, music_cells, music_of
 from db.sections import fragment, path_below, split_source
@@ -84,12 +84,14 @@ async def export_tracks(
     ids: Sequence[int] | None = None,
     public_source: Callable[[str], str] | None = None,
     fingerprints: bool = True,
+    analyses: bool = True,
     only: Callable[[str], bool] | None = None,
     root: Path | None = None,
 ) -> AsyncGenerator[str]:
     """Yield an export file in pieces: all active tracks, one scope's, or ``ids`` in their order.
 
-    CSV, JSON and JSPF contain embeddings and fingerprints. ``import_tracks`` reads every format.
+    CSV, JSON and JSPF contain embeddings and fingerprints, without ``analyses`` only names and
+    details. ``import_tracks`` reads every format.
     For a file that leaves the operator's hands, ``public_source`` maps each source to a public
     address or "". Tracks for whose source ``only`` returns False are left out. The paths of m3u8
     and JSPF are relative to ``root``, for files below it.
@@ -103,6 +105,9 @@ async def export_tracks(
             if only is None or only(values[_SOURCE])
         ]
         for row in rows:
+            if not analyses:
+                for column in ANALYSIS:
+                    del row[column]
             row[LOCATION] = _location(row["source"], root, public_source)
             if public_source is not None:
                 row["source"] = public_source(row["source"])

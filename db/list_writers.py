@@ -27,6 +27,9 @@ LOCATION = "location"
 DETAILS = ("album", "year", "isrc", "recording_id", "release_id", "artist_id", "page")
 """Columns that exports of earlier versions lack."""
 
+ANALYSIS = ("model_id", "embedding", "fingerprint")
+"""Columns that only an import of genrec can use; a list to listen to lacks them."""
+
 COLUMNS = (
     "model_id", "title", "artist", "genre", "label", "source", "scope", "duration_s",
     "embedding", "fingerprint", *DETAILS, *MUSIC, "tagged",
@@ -57,7 +60,9 @@ def m3u8(rows: Iterable[Row], _model_id: str, first: bool) -> str:
 
 def csv_rows(rows: Iterable[Row], _model_id: str, first: bool) -> str:
     """Return a CSV table of the rows, with formula cells escaped."""
-    return csv_text(COLUMNS if first else None, ([row[key] for key in COLUMNS] for row in rows))
+    listed = list(rows)
+    columns = [key for key in COLUMNS if not listed or key in listed[0]]
+    return csv_text(columns if first else None, ([row[key] for key in columns] for row in listed))
 
 
 def csv_text(head: Sequence[str] | None, rows: Iterable[Iterable[object]]) -> str:

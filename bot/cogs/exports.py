@@ -67,8 +67,9 @@ class Exports(commands.Cog):
         self, interaction: discord.Interaction, tracks: Sequence[Track], form: Format
     ) -> None:
         preset, ids = self._recommender.preset, [track.id for track in tracks]
+        catalogue = self._recommender.catalogue
         file = await track_file(
-            self._recommender.catalogue, preset.model_id, form, ids, root=self._root
+            catalogue, preset.model_id, form, ids, root=self._root, analyses=False
         )
         if form == "m3u8" and not file.count:
             raise RequestDeclined("playlist_empty")

@@ -180,10 +180,8 @@ class MixHandlers:
         if chosen == "m3u8" and not playable:
             chosen = "jspf"
         ids = [track.id for track in tracks]
-        recommender = self._recommender
-        file = await track_file(
-            recommender.catalogue, recommender.preset.model_id, chosen, ids, root=self._root
-        )
+        catalogue, model_id = self._recommender.catalogue, self._recommender.preset.model_id
+        file = await track_file(catalogue, model_id, chosen, ids, root=self._root, analyses=False)
         return replace(file, name=f"radio.{chosen}")
 
     async def radio_page(

@@ -6,6 +6,7 @@ from codecs import BOM_UTF8
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bot.ui.markdown import clean, web_address
@@ -35,6 +36,7 @@ async def track_file(
     ids: Sequence[int],
     *,
     root: Path | None = None,
+    analyses: bool = True,
 ) -> TrackFile:
     """Return active tracks as a file of at most ``MAX_BYTES``, in the order of their ids.
 
@@ -42,10 +44,12 @@ async def track_file(
     paths of the operator's disk, or content hashes of members' uploads. Only m3u8 and JSPF have
     paths, and only those below ``root``, relative to it. A playlist counts the tracks with a path
     or an address. A file that is too large is written without fingerprints, then with fewer tracks.
+    A list to listen to needs no ``analyses``: embeddings and fingerprints.
     """
-    data = await _export(catalogue, model_id, form, ids, root, fingerprints=True)
+    export = partial(_export, catalogue, model_id, form, root=root, analyses=analyses)
+    data = await export(ids, fingerprints=True)
     while data is None:
-        data = await _export(catalogue, model_id, form, ids, root, fingerprints=False)
+        data = await export(ids, fingerprints=False)
         if data is None:
             ids = ids[: len(ids) * 9 // 10]
     count = data.count(b"\n#EXTINF:") if form == "m3u8" else len(ids)
@@ -64,8 +68,9 @@ async def _export(
     model_id: str,
     form: Format,
     ids: Sequence[int],
-    root: Path | None,
     *,
+    root: Path | None,
+    analyses: bool,
     fingerprints: bool,
 ) -> bytes | None:
     """Return the file, or None as soon as it exceeds ``MAX_BYTES``."""
@@ -77,6 +82,7 @@ async def _export(
         ids=ids,
         public_source=public_source,
         fingerprints=fingerprints,
+        analyses=analyses,
         root=root,
     )
     async with aclosing(pieces):

@@ -130,6 +130,21 @@ async def test_paths_are_relative_to_the_operators_root(catalogue: Catalogue, fo
     assert "/srv" not in other.data.decode("utf-8")
 
 
+@pytest.mark.parametrize("form", ["csv", "json", "jspf"])
+async def test_list_to_listen_to_has_no_analyses_and_names_its_tracks(
+    catalogue: Catalogue, form: Format
+) -> None:
+    tracks = [new_track(n, title=f"Song {n}", artist="Band") for n in (8, 9)]
+    ids = await catalogue.add(SCOPE, MODEL, tracks)
+    file = await track_file(catalogue, MODEL, form, ids, analyses=False)
+    text = file.data.decode("utf-8-sig")
+    assert "embedding" not in text
+    assert "fingerprint" not in text
+    assert len(file.data) < 3_000
+    if form != "json":
+        assert (await _imported(catalogue, file.data, SCOPE)).ids == tuple(ids)
+
+
 async def test_large_export_leaves_out_fingerprints_then_tracks(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
