@@ -197,20 +197,19 @@ class PathFinder:
         around = around.reshape(len(nodes), len(ends[0].embedding))
         own = {id(node) for end in ends for node in self._copies(end, nodes)}
         left = [node for node in nodes if id(node) not in own]
-        chosen, repeats = self._chosen(ends, left, songs, chance_seed)
-        if repeats and songs > DEFAULT_SONGS:
+        chosen = self._chosen(ends, left, songs, chance_seed)
+        if songs > DEFAULT_SONGS:
             # Songs that were dropped may have left larger steps than a shorter way has.
-            fewer, _ = self._chosen(ends, left, DEFAULT_SONGS, chance_seed)
+            fewer = self._chosen(ends, left, DEFAULT_SONGS, chance_seed)
             if _largest(chosen) > LONGER * _largest(fewer):
                 chosen = fewer
         return self._drawn(chosen, nodes, around, songs, chance_seed)
 
     def _chosen(
         self, ends: tuple[_Node, _Node], left: list[_Node], songs: int, chance_seed: int
-    ) -> tuple[list[_Node], bool]:
-        """Return the songs of a way, and whether others were dropped because they repeat one."""
+    ) -> list[_Node]:
+        """Return the songs of a way; those that repeat another are dropped in turn."""
         chosen: list[_Node] = list(ends)
-        repeats = False
         for _ in range(_ROUNDS):
             all_nodes = [ends[0], *left, ends[1]]
             rows = np.array([node.embedding for node in all_nodes], dtype=np.float32)
@@ -220,12 +219,11 @@ class PathFinder:
             repeated = self._repeated(chosen)
             if not repeated:
                 break
-            repeats = True
             left = [node for node in left if id(node) not in repeated]
         else:
             repeated = self._repeated(chosen)
             chosen = [node for node in chosen if id(node) not in repeated]
-        return chosen, repeats
+        return chosen
 
     def _drawn(
         self, chosen: Sequence[_Node], nodes: Sequence[_Node], around: Float, songs: int,
