@@ -52,7 +52,8 @@ async def figures(world: StarterWorld) -> list[QuestionFigure]:
         votes: dict[int, float] = {}
         for row in songs.tolist():
             votes |= await _votes(world, listener, int(row), voted_half)
-        rules = Rules(count=COUNT, without_tracks=_ids(world, voted_half))
+        # Not `without_tracks`: a like of what is not to come again counts for nothing.
+        rules = Rules(count=COUNT, shown=_ids(world, voted_half))
         answer = await answer_votes(world.recommender, votes, rules)
         chance = rng.choice(held_out, size=COUNT, replace=False)
         if answer.recommendation is None:

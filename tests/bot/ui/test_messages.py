@@ -154,7 +154,7 @@ def all_layouts(locale: str, name: str = "song.mp3", count: int = 5):
             values = dict.fromkeys(untrusted, name)
             values |= {"channel": messages.Markup("#music"), "permissions": "Attach Files"}
             values |= {"site": "YouTube", "placeholders": "title", "limit": 200}
-            values |= {"low": "20", "high": "400", "known": 801}
+            values |= {"low": "20", "high": "400", "known": 801, "more": 3}
             values |= {"example": messages.Markup("`https://music.example/`"), "path": "path"}
             yield make(localizer(locale), rest, count=3, done=1, total=2, **values)
     yield messages.apology(localizer(locale), name)
