@@ -32,7 +32,7 @@ ON_PHONE = ("answer", "details", "uploads-on")
 def webp(png: bytes) -> bytes:
     """Return a picture in WebP, in the largest size and best quality that fit."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
-    for scale, quality in product((1, 0.75, 0.5, 0.4), (90, 75, 60)):
+    for scale, quality in product((1, 0.75, 0.5, 0.4), (90, 75, 60, 45)):
         size = round(picture.width * scale), round(picture.height * scale)
         file = io.BytesIO()
         picture.resize(size, Image.Resampling.LANCZOS).save(file, "WEBP", quality=quality, method=6)
