@@ -145,7 +145,9 @@ class AdminWalk:
         for number, name in enumerate(("morning loop.mp3", "evening loop.mp3"), start=11):
             await self._page.set_input_files("#file", mp3(name, number))
             await self._page.locator("#send").click()
-            upload = await self._answer(name)
+            # The answer to the upload comes first, or it would follow the basket as last message.
+            await self._with_tracks(await self._answer(name))
+            upload = self._page.locator(".message", has_text=f"♪ {name}")
             await upload.get_by_role("button", name="Apps and more").click()
             await self._page.get_by_role("menuitem", name=self.text("menus.mix.name")).click()
             basket = await self._answer(self.text("mix.basket"), name)

@@ -189,6 +189,7 @@ async def test_log_holds_no_password_key_or_token(
     server: Interface, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.DEBUG, logger="aiosqlite")  # a test before may have silenced it
     given = token()
     for login in (given, {"u": "x", "p": PASSWORD}, {"apiKey": KEY}, {"u": "x", "p": "wrong-one"}):
         await Client(server, {"v": "1.16.1", "c": "x", "f": "json"} | login).call("getArtists")
