@@ -41,8 +41,12 @@ schema=None, ack_deadline_s=3.0, token_lifetime_s=900.0, heartbeat_s=41.25)``
       ``lost_response``, ``late_response`` and ``delay``, each ``(method, path_regex, ...)``;
       ``gateway.reconnect()`` (op 7), ``gateway.invalidate(resumable=)`` (op 9),
       ``gateway.abort()``, ``gateway.close(code)``, ``gateway.repeat_last()``,
-      ``with gateway.losing():``, ``gateway.refuse = True``; ``gateway.shards`` and
+      ``with gateway.losing():``, ``gateway.refuse = True``; ``gateway.shards``,
+      ``gateway.identify_limit = IdentifyLimit(max_concurrency=1, interval_s=5)`` and
       ``gateway.compression`` may be set before the bot connects
+    - shards: several processes may connect, each with shards of its own. A guild's events go to
+      shard ``(id >> 22) % shards``, and those of direct messages to shard 0;
+      ``gateway.connected_shards`` lists the shards that are online
 
 ``Person``: ``slash("library add", {option: value}, channel="music", force=False)``,
 ``menu(name, message)``, ``autocomplete(name, option, typed, options)``, ``say(text,

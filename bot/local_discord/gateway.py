@@ -18,6 +18,7 @@ from bot.local_discord.gateway_session import (
     GatewaySession,
     zstandard,
 )
+from bot.local_discord.identify_limit import IdentifyLimit
 from bot.local_discord.permissions import VIEW_CHANNEL
 
 if TYPE_CHECKING:
@@ -57,6 +58,8 @@ class Gateway:
         self.compression = True
         self._lossy = False
         self.shards = 1
+        """Number of shards that ``GET /gateway/bot`` recommends."""
+        self.identify_limit = IdentifyLimit()
         self.url = ""
         self.refuse = False
         """Refuse new websockets with 503."""
@@ -76,6 +79,12 @@ class Gateway:
     def online(self) -> bool:
         """True if a bot is connected and identified."""
         return any(session.connection for session in self.sessions.values())
+
+    @property
+    def connected_shards(self) -> list[int]:
+        """The shards with a connected session, in order; twice if two sessions have one."""
+        connected = (session for session in self.sessions.values() if session.connection)
+        return sorted(session.shard[0] for session in connected)
 
     def dispatch(self, event: str, data: Json, channel: Channel | None = None) -> None:
         """Send an event to every session whose shard has this channel."""
@@ -225,15 +234,23 @@ class Gateway:
         if data["intents"] & self._refused_intents:
             await connection.socket.close(code=4014, message=b"Disallowed intent(s).")
             return
-        session = GatewaySession(data["intents"], data.get("shard") or [0, 1])
+        index, count = shard = data.get("shard") or [0, 1]
+        if not 0 <= index < count:
+            await connection.socket.close(code=4010, message=b"Invalid shard.")
+            return
+        allowed = self.identify_limit.take(index)
+        self.log.append({"event": "identify", "shard": shard, "allowed": allowed})
+        if not allowed:
+            connection.send({"op": INVALID_SESSION, "d": False})
+            return
+        session = GatewaySession(data["intents"], shard)
         self.sessions[session.id] = session
         for old in list(self.sessions.values())[:-KEPT_SESSIONS]:
             if old.connection is None:
                 del self.sessions[old.id]
         connection.session, session.connection = session, connection
-        index, count = session.shard
         joined = [guild for guild in self._state.guilds.values() if guild.with_bot]
-        guilds = [guild for guild in joined if (int(guild.id) >> 22) % count == index]
+        guilds = [guild for guild in joined if _shard_of(guild, count) == index]
         ready = {
             "v": 10,
             "user": payloads.user(self._state.bot),
@@ -273,4 +290,5 @@ class Gateway:
 
 
 def _shard_of(guild: Guild | None, count: int) -> int:
+    """Return the shard of a guild's events; those without a guild are on shard 0."""
     return (int(guild.id) >> 22) % count if guild else 0

@@ -88,9 +88,10 @@ async def gateway(call: Call) -> object:
 
 @table.on("GET", "/gateway/bot")
 async def gateway_bot(call: Call) -> object:
-    """Return the gateway's URL and the recommended number of shards."""
-    limit = {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": 16}
+    """Return the gateway's URL, the recommended number of shards and the limit of Identify."""
     about = call.context.gateway
+    buckets = about.identify_limit.max_concurrency
+    limit = {"total": 1000, "remaining": 999, "reset_after": 0, "max_concurrency": buckets}
     return {"url": about.url, "shards": about.shards, "session_start_limit": limit}
 
 
