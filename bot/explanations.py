@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from db.catalogue_rows import CatalogueRows
-from genrec.agreement import Described, choose_reasons, common_agreements
+from genrec.agreement import (
+    CatalogueStatistics,
+    Described,
+    choose_reasons,
+    common_agreements,
+)
 from genrec.music_filter import ANY_MUSIC, MusicFilter
-from genrec.types import Recommendation
+from genrec.types import MusicDescription, Recommendation
 
 # Rules that an answer with too few tracks names, and how the sentence ends.
 LEFT_OUT = {
@@ -21,17 +25,15 @@ LEFT_OUT = {
 
 def explained(
     rec: Recommendation,
-    rows: CatalogueRows,
-    scopes: Collection[str],
+    described: Mapping[int, MusicDescription],
+    statistics: CatalogueStatistics,
     seeds: Sequence[Described] = (),
 ) -> Recommendation:
     """Return a recommendation with the tracks' descriptions and the reasons for each track.
 
     A reason is what a track has in common with all of the liked ``seeds``: by default with the clip
-    or track that the recommendation describes.
+    or track that the recommendation describes. ``described`` has descriptions by track id.
     """
-    described = rows.described([each.track.id for each in rec.tracks])
-    statistics = rows.statistics(scopes)
     seeds = seeds or (Described(rec.description, "" if rec.unsure else rec.genre or ""),)
     tracks = [replace(each, description=described.get(each.track.id)) for each in rec.tracks]
     found = [

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db.connection import Database
-from db.index.live import LiveIndex
 from db.map_cache import StoredMap, checksums, map_path, read_map, write_map
+from db.neighbours import Neighbours
 from genrec.errors import MapTooSmall
 from genrec.map_layout import lay_out
 from genrec.track_map import MIN_TRACKS, Float, Ids, aligned, normalised, place
@@ -73,7 +73,7 @@ class LibraryMaps:
     """
 
     def __init__(
-        self, *, index: LiveIndex, database: Database, model_id: str, compute: LayOut = lay_out
+        self, *, index: Neighbours, database: Database, model_id: str, compute: LayOut = lay_out
     ) -> None:
         self._index = index
         self._database = database
@@ -96,7 +96,7 @@ class LibraryMaps:
             The layout cannot be computed.
         """
         key = frozenset(scopes)
-        rows = await self._index.rows()
+        rows = await self._index.rows(key)
         running = self._running.get((key, rows.revision))
         if running is None:
             mask = await asyncio.to_thread(rows.allowed, key)

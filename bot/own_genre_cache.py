@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from db.catalogue_rows import CatalogueRows
 from db.connection import Database
-from db.index.live import LiveIndex
+from db.neighbours import IndexedTracks, Neighbours
 from db.tagging.genre_names import genre_key, genre_names, usual_spelling
 from db.taught_genres import tagged_tracks, taught_clips, taught_version, taught_versions
 from db.tracks import STARTER
@@ -55,7 +55,7 @@ class OwnGenreCache:
     """
 
     def __init__(
-        self, *, index: LiveIndex, db: Database, labels: Sequence[str], dimension: int
+        self, *, index: Neighbours, db: Database, labels: Sequence[str], dimension: int
     ) -> None:
         self._index = index
         self._db = db
@@ -74,7 +74,7 @@ class OwnGenreCache:
         """
         own = [scope for scope in scopes if scope != STARTER]
         try:
-            revision = (await self._index.rows()).revision
+            revision = await self._index.refresh()
             taught = await taught_versions(self._db, own)
         except GenrecError as error:
             log.warning("own genres not read: %s", error)
@@ -103,7 +103,7 @@ class OwnGenreCache:
         if patient and scope in self._learning:
             # It may have begun before the latest change, so it counts only if nothing has changed.
             await asyncio.wait([self._learning[scope]])
-        revision = (await self._index.rows()).revision
+        revision = await self._index.refresh()
         taught = await taught_version(self._db, scope)
         return await self._learned(scope, revision, taught, patient=patient)
 
@@ -146,21 +146,35 @@ class OwnGenreCache:
 
     async def _learn(self, scope: str) -> _Learned:
         taught = await taught_version(self._db, scope)
-        rows = await self._index.rows()
-        tags = await tagged_tracks(self._db, scope, rows.model_id)
-        clips = await taught_clips(self._db, scope, rows.model_id, self._dimension)
-        learned = await asyncio.to_thread(_fit, rows, tags, clips, self._labels, self._dimension)
-        return _Learned(learned, rows.revision, taught, time.monotonic())
+        revision = await self._index.refresh()
+        model_id = self._index.model_id
+        tags = await tagged_tracks(self._db, scope, model_id)
+        clips = await taught_clips(self._db, scope, model_id, self._dimension)
+        chosen = await asyncio.to_thread(_choose, tags, clips, self._labels)
+        tracks = await self._index.vectors(chosen.ids)
+        starter = await self._index.rows((STARTER,))
+        learned = await asyncio.to_thread(_fit, chosen, tracks, clips, starter, self._dimension)
+        return _Learned(learned, revision, taught, time.monotonic())
 
 
-def _fit(
-    rows: CatalogueRows,
-    tags: Sequence[tuple[int, str]],
-    clips: Sequence[tuple[str, Float]],
-    labels: frozenset[str],
-    dimension: int,
-) -> OwnGenres:
-    """Learn the genres of tags and clips; genres that the preset has itself are left out."""
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """Genres to learn: usual spelling by key, chosen track ids by key, and keys of taught ones."""
+
+    names: Mapping[str, str]
+    tracks: Mapping[str, Sequence[int]]
+    taught: Collection[str]
+
+    @property
+    def ids(self) -> list[int]:
+        """The ids of all chosen tracks, sorted."""
+        return sorted({i for group in self.tracks.values() for i in group})
+
+
+def _choose(
+    tags: Sequence[tuple[int, str]], clips: Sequence[tuple[str, Float]], labels: frozenset[str]
+) -> _Chosen:
+    """Choose the genres of tags and clips to learn, without those that the preset has itself."""
     taught = {genre_key(name): name for name, _ in clips}
     tracks, names = _tracks_by_genre(tags, labels)
     names |= taught
@@ -168,31 +182,39 @@ def _fit(
     counts = {key: len(tracks.get(key, ())) for key in {**tracks, **taught}}
     by_size = sorted(counts, key=lambda key: (key not in taught, -counts[key], key))
     keys = by_size[:MAX_GENRES]
-    place = {key: g for g, key in enumerate(keys)}
-    chosen = {key: _spread(tracks.get(key, []), MAX_TRACKS) for key in keys}
-    ids = np.array(sorted({i for group in chosen.values() for i in group}), dtype=np.int64)
-    order = np.argsort(rows.ids, kind="stable")
-    found = np.searchsorted(rows.ids[order], ids)
-    there = found < len(order)
-    there[there] = rows.ids[order][found[there]] == ids[there]
-    ids, at = ids[there], order[found[there]]
-    members = np.zeros((len(ids) + len(clips), len(keys)), dtype=bool)
-    for key, group in chosen.items():
-        members[: len(ids), place[key]] = np.isin(ids, group)
-    for number, (name, _) in enumerate(clips, len(ids)):
+    return _Chosen(
+        {key: names[key] for key in keys},
+        {key: _spread(tracks.get(key, []), MAX_TRACKS) for key in keys},
+        taught,
+    )
+
+
+def _fit(
+    chosen: _Chosen,
+    tracks: IndexedTracks,
+    clips: Sequence[tuple[str, Float]],
+    starter: CatalogueRows,
+    dimension: int,
+) -> OwnGenres:
+    """Learn the chosen genres of their tracks and clips."""
+    place = {key: g for g, key in enumerate(chosen.names)}
+    count = len(tracks.ids)
+    members = np.zeros((count + len(clips), len(place)), dtype=bool)
+    for key, group in chosen.tracks.items():
+        members[:count, place[key]] = np.isin(tracks.ids, group)
+    for number, (name, _) in enumerate(clips, count):
         if genre_key(name) in place:
             members[number, place[genre_key(name)]] = True
     vectors = [vector for _, vector in clips]
     taught_rows = np.array(vectors, dtype=np.float32).reshape(len(clips), dimension)
-    library = rows.matrix[at].reshape(len(at), dimension)
     return fit_genres(
         GenreExamples(
-            names=[names[key] for key in keys],
-            matrix=np.concatenate([library, taught_rows]),
+            names=list(chosen.names.values()),
+            matrix=np.concatenate([tracks.vectors.reshape(count, dimension), taught_rows]),
             members=members,
-            artists=_artists(rows, at, len(clips)),
-            taught=np.array([key in taught for key in keys], dtype=bool),
-            others=rows.matrix[rows.allowed((STARTER,))].reshape(-1, dimension),
+            artists=_artists(tracks.artists, len(clips)),
+            taught=np.array([key in chosen.taught for key in place], dtype=bool),
+            others=starter.matrix[starter.allowed((STARTER,))].reshape(-1, dimension),
         )
     )
 
@@ -236,12 +258,10 @@ def _spread(ids: Sequence[int], most: int) -> Sequence[int]:
     return [ids[i * len(ids) // most] for i in range(most)]
 
 
-def _artists(rows: CatalogueRows, at: NDArray[np.intp], clips: int) -> NDArray[np.int64]:
+def _artists(keys: Sequence[str], clips: int) -> NDArray[np.int64]:
     """Return a number for each artist; unknown artists and clips have numbers of their own."""
-    codes = rows.artists.codes[at].astype(np.int64)
-    unknown = np.array([not name for name in rows.artists.names], dtype=bool)
-    if unknown.any():
-        alone = unknown[codes]
-        codes[alone] = -1 - np.arange(int(alone.sum()))
-    first = len(rows.artists.names)
-    return np.concatenate([codes, np.arange(first, first + clips)])
+    known: dict[str, int] = {}
+    numbers = [
+        known.setdefault(key, len(known)) if key else -1 - row for row, key in enumerate(keys)
+    ]
+    return np.array([*numbers, *range(len(keys), len(keys) + clips)], dtype=np.int64)

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from bot.recommender import Recommender
 from bot.track_search import music_filter
+from db.neighbours import TrackFilter
 from genrec.errors import SameSong
 from genrec.fingerprint import NO_FINGERPRINT, SAME_RECORDING, SAME_SPEED, SPEEDS, RecordingMatcher
 from genrec.local_map import local_plane, nearest_around
 from genrec.names import artist_key, credited_artists, song_key
-from genrec.paths import LONGER, MAX_SONGS, MIN_SONGS, find_way, largest_step, near_arc
+from genrec.paths import LONGER, MAX_SONGS, MIN_SONGS, find_way, largest_step
 from genrec.questions import Question, Rules, Seed
 from genrec.types import Track
 
@@ -155,23 +156,18 @@ class PathFinder:
 
     async def _candidates(self, question: Question, ends: tuple[_Node, _Node]) -> list[_Node]:
         """Return the tracks near the arc between the ends that the rules allow."""
-        rows = await self._recommender.index.rows()
         rules = question.rules
-        music = music_filter(question)
         artists = frozenset().union(rules.without_artists, *(end.artists for end in ends))
-        ids = {end.track.id for end in ends if end.track is not None}
-        ids |= rules.without_tracks | rules.shown
-
-        def search() -> NDArray[np.intp]:
-            allowed = rows.allowed(rules.scopes, rules.genre, None, music)
-            if artists:
-                allowed &= ~rows.artists.mask(artists)
-            if ids:
-                allowed &= ~np.isin(rows.ids, sorted(ids))
-            return near_arc(rows.matrix, ends[0].embedding, ends[1].embedding, allowed)
-
-        places = await asyncio.to_thread(search)
-        found = rows.ids[places].tolist()
+        ids = frozenset(end.track.id for end in ends if end.track is not None)
+        among = TrackFilter(
+            rules.scopes,
+            rules.genre,
+            music_filter(question),
+            without=ids | rules.without_tracks | rules.shown,
+            without_artists=artists,
+        )
+        near = await self._recommender.index.near_arc(ends[0].embedding, ends[1].embedding, among)
+        found = near.ids.tolist()
         tracks = {track.id: track for track in await self._recommender.tracks(found, rules.scopes)}
         model_id = self._recommender.preset.model_id
         prints = await self._recommender.catalogue.fingerprints(model_id, found)
@@ -181,10 +177,10 @@ class PathFinder:
                 title=tracks[i].title,
                 artist=tracks[i].artist,
                 genre=tracks[i].genre,
-                embedding=rows.matrix[place],
+                embedding=vector,
                 fingerprint=prints.get(i, NO_FINGERPRINT),
             )
-            for i, place in zip(found, places.tolist(), strict=True)
+            for i, vector in zip(found, near.vectors, strict=True)
             if i in tracks
         ]
         return [node for node in nodes if not node.artists & artists]

@@ -16,7 +16,8 @@ from bot.track_search import FoundTracks, TrackSearch
 from db.analyses import AnalysisCache
 from db.connection import Database
 from db.gone_files import GoneFiles
-from db.index.live import LiveIndex
+from db.matrix import MatrixNeighbours
+from db.neighbours import Neighbours
 from db.similar_names import similar_names
 from db.starter_scope import replace_starter
 from genrec.agreement import Described
@@ -48,7 +49,7 @@ _NAMED_RULES = ("artist", "per_artist", "shown", "unwanted")
 
 
 class Recommender:
-    """Recommends tracks from an index in memory.
+    """Recommends tracks from the catalogue.
 
     Parameters
     ----------
@@ -58,17 +59,28 @@ class Recommender:
         Holds tracks and cached analyses.
     preset
         The model and its starter catalogue.
+    index
+        Finds neighbours; by default in memory.
     """
 
-    def __init__(self, *, pool: Analyzer, database: Database, preset: Preset) -> None:
+    def __init__(
+        self,
+        *,
+        pool: Analyzer,
+        database: Database,
+        preset: Preset,
+        index: Neighbours | None = None,
+    ) -> None:
         self.preset = preset
-        self.index = LiveIndex(database, preset.model_id)
+        self.index = index or MatrixNeighbours(database, preset.model_id)
         self.catalogue = self.index.catalogue
         self._database = database
         self._pool = pool
         self._cache = AnalysisCache(database)
         self._gone_files = GoneFiles(database)
-        self._search = TrackSearch(index=self.index, gone_files=self._gone_files, preset=preset)
+        self._search = TrackSearch(
+            neighbours=self.index, gone_files=self._gone_files, preset=preset
+        )
 
     async def open(self) -> None:
         """Add the starter catalogue to the database where it is missing, and load the index."""
@@ -79,7 +91,7 @@ class Recommender:
 
     async def reload(self) -> None:
         """Bring the index up to date; searches that run keep the rows they started with."""
-        await self.index.rows()
+        await self.index.refresh()
 
     def is_empty(self, scopes: Collection[str] = SCOPES) -> bool:
         """Return whether the scopes held no track when the index was last brought up to date."""
@@ -173,21 +185,19 @@ class Recommender:
         CatalogueError
             The track is no longer in the catalogue.
         """
-        rows = await self.index.rows()
-        places = np.flatnonzero(rows.ids == track.id)
-        if not len(places):
+        found = await self.index.vectors([track.id])
+        if not len(found.ids):
             raise CatalogueError("That track is no longer in the catalogue. Send a clip instead.")
-        place = int(places[0])
         fingerprints = await self.catalogue.fingerprints(self.preset.model_id, [track.id])
         return Seed(
-            rows.matrix[place],
+            found.vectors[0],
             liked=liked,
             track=track,
             title=track.title,
             artist=track.artist,
             fingerprint=fingerprints.get(track.id),
-            description=rows.described([track.id]).get(track.id),
-            genre=rows.genres[place],
+            description=await self.description(track.id),
+            genre=found.genres[0],
         )
 
     async def answer(self, question: Question) -> Recommendation:
@@ -219,7 +229,7 @@ class Recommender:
                 question, found = again, replace(other, known=first.known or other.known)
         rec = replace(self._recommendation(question, found), fallback=found is not first)
         seeds = [Described(seed.description, seed.genre) for seed in question.liked]
-        rec = await asyncio.to_thread(explained, rec, found.rows, question.rules.scopes, seeds)
+        rec = await self.explain(rec, question.rules.scopes, seeds)
         if alone is None:
             return replace(rec, timings_ms={"total": _ms(start)})
         return replace(rec, timings_ms={**alone.timings_ms, "search": _ms(start)})
@@ -238,10 +248,18 @@ class Recommender:
         return await self._search.nearest(question, count)
 
     async def explain(
-        self, rec: Recommendation, scopes: Collection[str] = SCOPES
+        self,
+        rec: Recommendation,
+        scopes: Collection[str] = SCOPES,
+        seeds: Sequence[Described] = (),
     ) -> Recommendation:
-        """Return a recommendation with the description of each track and the reasons for it."""
-        return await asyncio.to_thread(explained, rec, await self.index.rows(), scopes)
+        """Return a recommendation with the description of each track and the reasons for it.
+
+        ``seeds`` are the liked ones: by default what the recommendation describes.
+        """
+        described = await self.index.described([each.track.id for each in rec.tracks])
+        statistics = await self.index.statistics(scopes)
+        return await asyncio.to_thread(explained, rec, described, statistics, seeds)
 
     async def tracks(self, ids: Sequence[int], scopes: Collection[str] = SCOPES) -> list[Track]:
         """Return the tracks with these ids that the scopes hold, in the order of ``ids``.
@@ -266,22 +284,19 @@ class Recommender:
 
     async def embedding(self, track_id: int) -> Float | None:
         """Return the embedding of a track in the index, or None."""
-        rows = await self.index.rows()
-        places = np.flatnonzero(rows.ids == track_id)
-        return rows.matrix[places[0]] if len(places) else None
+        found = await self.index.vectors([track_id])
+        return found.vectors[0] if len(found.ids) else None
 
     async def description(self, track_id: int) -> MusicDescription | None:
         """Return the music description of a track in the index, or None."""
-        rows = await self.index.rows()
-        return rows.described([track_id]).get(track_id)
+        return (await self.index.described([track_id])).get(track_id)
 
     async def compare(
         self, embedding: Float, ids: Sequence[int], scopes: Collection[str] = SCOPES
     ) -> tuple[Neighbour, ...]:
         """Return those of the tracks that the scopes hold, each with its similarity."""
-        rows = await self.index.rows()
-        places = await asyncio.to_thread(lambda: np.flatnonzero(np.isin(rows.ids, list(ids))))
-        cosines = dict(zip(rows.ids[places].tolist(), rows.matrix[places] @ embedding, strict=True))
+        found = await self.index.vectors(ids)
+        cosines = dict(zip(found.ids.tolist(), found.vectors @ embedding, strict=True))
         return tuple(
             Neighbour(track, self.preset.calibration.similarity(float(cosines[track.id])))
             for track in await self.tracks(ids, scopes)

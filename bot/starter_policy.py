@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import numpy as np
-
-from db.catalogue_rows import CatalogueRows
 from db.connection import Database
-from db.index.live import LiveIndex
 from db.key_values import get_value, set_value
+from db.neighbours import Neighbours
 from db.tracks import LIBRARY, OWN_TRACKS_ONLY, STARTER, guild_scope
 from genrec.errors import CatalogueError
 
@@ -70,7 +66,7 @@ class StarterPolicy:
     Which of the two holds is stored, so a restart changes nothing.
     """
 
-    def __init__(self, *, index: LiveIndex, db: Database, policy: Policy = "auto") -> None:
+    def __init__(self, *, index: Neighbours, db: Database, policy: Policy = "auto") -> None:
         self._index = index
         self._db = db
         self._policy: Policy = policy
@@ -93,11 +89,11 @@ class StarterPolicy:
         return ScopeChoice(chosen, (STARTER, *own), (), tracks, artists)
 
     async def _count(self, scopes: tuple[str, ...]) -> _OwnTracks:
-        rows = await self._index.rows()
+        revision = await self._index.refresh()
         known = self._counts.get(scopes)
-        if known is None or known.revision != rows.revision:
-            counts = await asyncio.to_thread(count_artists, rows, scopes)
-            known = self._counts[scopes] = _OwnTracks(rows.revision, *counts)
+        if known is None or known.revision != revision:
+            counts = await self._index.count_artists(scopes)
+            known = self._counts[scopes] = _OwnTracks(revision, *counts)
             while len(self._counts) > _MAX_CACHED:
                 self._counts.popitem(last=False)
         return known
@@ -125,14 +121,3 @@ def policy_sentence(choice: ScopeChoice) -> str:
         limit = f"{ENOUGH_TRACKS} by {ENOUGH_ARTISTS}"
         return f"auto: included, because {own} are fewer than {limit}"
     return f"auto: left out, because {own} are enough"
-
-
-def count_artists(rows: CatalogueRows, scopes: tuple[str, ...]) -> tuple[int, int]:
-    """Return the numbers of tracks and artists; a track of unknown artist counts as an artist."""
-    codes = rows.artists.codes[rows.allowed(scopes)]
-    tracks = np.bincount(codes, minlength=len(rows.artists.names))
-    unknown = sum(
-        int(count) for name, count in zip(rows.artists.names, tracks, strict=True) if not name
-    )
-    known = int(np.count_nonzero(tracks)) - (1 if unknown else 0)
-    return len(codes), known + unknown

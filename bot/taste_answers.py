@@ -81,27 +81,22 @@ async def answer_votes(
     for. Votes for tracks that are no longer in the catalogue count for nothing, and likes of what
     the rules leave out neither.
     """
-    rows = await recommender.index.rows()
-    ids = np.array(list(votes), dtype=rows.ids.dtype)
-    places = await asyncio.to_thread(lambda: np.flatnonzero(np.isin(rows.ids, ids)))
-    order = np.argsort(rows.ids[places], kind="stable")
-    places = places[order]
-    weights = np.array([votes[int(i)] for i in rows.ids[places]], dtype=np.float32)
+    found = await recommender.index.vectors(list(votes))
+    ids, embeddings = found.ids.tolist(), found.vectors
+    weights = np.array([votes[i] for i in ids], dtype=np.float32)
     liked, disliked = weights > 0, weights <= _LESS_FROM
     # Nobody likes what is not to come again, whatever the ratings were before.
-    liked &= ~np.isin(rows.ids[places], list(rules.without_tracks))
+    liked &= ~np.isin(found.ids, list(rules.without_tracks))
     if rules.without_artists:
-        liked &= ~rows.artists.mask(rules.without_artists)[places]
+        unwanted = [artist in rules.without_artists for artist in found.artists]
+        liked &= ~np.array(unwanted, dtype=np.bool_)
     likes = float(weights[liked].sum())
     if likes < LEAST_LIKES - 1e-4:
         return TasteAnswer(None, likes)
-    embeddings = rows.matrix[places]
     clusters = await asyncio.to_thread(taste_clusters, embeddings[liked], weights[liked])
-    named = await recommender.catalogue.tracks(
-        recommender.preset.model_id, rows.ids[places].tolist()
-    )
-    liked_tracks = [named.get(int(i)) for i in rows.ids[places][liked]]
-    rules = replace(rules, shown=rules.shown | frozenset(int(i) for i in rows.ids[places]))
+    named = await recommender.catalogue.tracks(recommender.preset.model_id, ids)
+    liked_tracks = [named.get(i) for i in found.ids[liked].tolist()]
+    rules = replace(rules, shown=rules.shown | frozenset(ids))
     answers: list[tuple[Track | None, Recommendation]] = []
     for cluster in clusters:
         medoid = liked_tracks[int(cluster.members[0])]

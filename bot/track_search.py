@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from db.catalogue_rows import CatalogueRows
 from db.gone_files import GoneFiles
-from db.index.live import LiveIndex
+from db.neighbours import NearRows, Neighbours, TrackFilter
 from genrec.fingerprint import (
     NO_FINGERPRINT,
     SAME_RECORDING,
@@ -34,7 +32,6 @@ from genrec.selection import (
     select_neighbours,
     select_spread,
 )
-from genrec.similarity import NeighbourIndex
 from genrec.types import Neighbour, Track
 
 FIRST_CANDIDATES = 48  # fetched at first; four times as many each time the rules use them up
@@ -49,34 +46,26 @@ Copies = Sequence[tuple[Candidate, float]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackQuery:
-    """Scores and filters of one search of the matrix.
-
-    ``without`` are ids of tracks, and ``without_artists`` artist keys, that are not searched.
-    """
+    """Scores and filter of one search."""
 
     scores: SeedScores
-    scopes: Collection[str]
-    genre: str | None = None
-    music: MusicFilter = ANY_MUSIC
-    without: frozenset[int] = frozenset()
-    without_artists: frozenset[str] = frozenset()
+    among: TrackFilter
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NearTracks:
-    """The tracks with the highest scores, and the rows that were searched.
+    """The tracks with the highest scores.
 
     ``lowest`` is the smallest score, or minus infinity if the scopes hold no further track.
     """
 
     candidates: Sequence[Candidate]
     lowest: float
-    rows: CatalogueRows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundTracks:
-    """Neighbours for a question, and the rows that they were found in.
+    """Neighbours for a question.
 
     ``known`` is the track that is the only clip's own recording. ``left_out`` names the rules that
     similar tracks break.
@@ -84,17 +73,16 @@ class FoundTracks:
 
     tracks: tuple[Neighbour, ...]
     music: MusicFilter
-    rows: CatalogueRows
     known: Track | None = None
     left_out: tuple[str, ...] = ()
 
 
 class TrackSearch:
-    """Finds tracks in an index in memory by the rules of a question."""
+    """Finds tracks among the neighbours by the rules of a question."""
 
-    def __init__(self, *, index: LiveIndex, gone_files: GoneFiles, preset: Preset) -> None:
+    def __init__(self, *, neighbours: Neighbours, gone_files: GoneFiles, preset: Preset) -> None:
         self.preset = preset
-        self._index = index
+        self._neighbours = neighbours
         self._gone_files = gone_files
         self._matcher = RecordingMatcher(preset.spectrogram)
 
@@ -110,10 +98,10 @@ class TrackSearch:
         count = max(FIRST_CANDIDATES, SPREADS[rules.reach].pool * rules.count)
         if question.single is not None and question.single.track is None:
             # A clip's own recording may have another genre than the wanted one.
-            whole = replace(query, genre=None, music=ANY_MUSIC)
+            whole = replace(query, among=query.among.whole)
             near = await self._search(whole, max(count, NEAR_CANDIDATES))
             copies = await self._own(question.single, near.candidates)
-            if (query.genre, query.music) != (None, ANY_MUSIC):
+            if (query.among.genre, query.among.music) != (None, ANY_MUSIC):
                 compared = near
                 near = await self._search(query, max(count, 4 * rules.count))
             else:
@@ -122,11 +110,10 @@ class TrackSearch:
             near = compared = await self._search(query, count)
             copies = await self._own_of_all(question, near)
         known = best_named(copies) if _is_clip(question) else None
-        selection, rows = await self._select(question, query, near, compared, copies)
+        selection = await self._select(question, query, near, compared, copies)
         return FoundTracks(
-            tracks=self._neighbours(query.scores, selection.chosen),
-            music=query.music,
-            rows=rows,
+            tracks=self._chosen(query.scores, selection.chosen),
+            music=query.among.music,
             known=known,
             left_out=tuple(sorted(selection.left_out)),
         )
@@ -138,11 +125,12 @@ class TrackSearch:
         """
         query = self._query(question)
         rules = self._rules(question, query.scores, ())
-        query = replace(
-            query,
-            without=query.without | rules.shown | rules.without_tracks,
+        among = replace(
+            query.among,
+            without=query.among.without | rules.shown | rules.without_tracks,
             without_artists=rules.artists | rules.without_artists,
         )
+        query = replace(query, among=among)
         fetched = count
         while True:
             near = await self._search(query, fetched)
@@ -155,7 +143,7 @@ class TrackSearch:
 
     async def tracks(self, ids: Sequence[int]) -> dict[int, Track]:
         """Return the tracks with these ids by id, without those whose file was deleted."""
-        found = await self._index.catalogue.tracks(self.preset.model_id, ids)
+        found = await self._neighbours.catalogue.tracks(self.preset.model_id, ids)
         gone = await self._gone_files.among(found.values())
         return {track_id: track for track_id, track in found.items() if track_id not in gone}
 
@@ -163,10 +151,12 @@ class TrackSearch:
         rules = question.rules
         return TrackQuery(
             SeedScores.of(question, self.preset.calibration.cosine_floor),
-            rules.scopes,
-            rules.genre,
-            music_filter(question),
-            frozenset(seed.track.id for seed in question.seeds if seed.track is not None),
+            TrackFilter(
+                rules.scopes,
+                rules.genre,
+                music_filter(question),
+                frozenset(seed.track.id for seed in question.seeds if seed.track is not None),
+            ),
         )
 
     def _rules(self, question: Question, scores: SeedScores, copies: Copies) -> SelectionRules:
@@ -193,7 +183,7 @@ class TrackSearch:
         near: NearTracks,
         compared: NearTracks,
         copies: Copies,
-    ) -> tuple[Selection, CatalogueRows]:
+    ) -> Selection:
         """Return the selection among the near tracks; search further while there are too few.
 
         ``copies`` are those of the ``compared`` tracks that are a seed's recording. Tracks found
@@ -203,7 +193,8 @@ class TrackSearch:
         checks = self._checks(question, compared, copies)
         count = max(FIRST_CANDIDATES, 4 * rules.count)
         left_out: set[str] = set()
-        excluded = replace(query, without_artists=rules.artists | rules.without_artists)
+        without = rules.artists | rules.without_artists
+        excluded = replace(query, among=replace(query.among, without_artists=without))
         while True:
             selection = await asyncio.to_thread(
                 self._of_reach, near.candidates, rules, checks, question.rules
@@ -211,7 +202,7 @@ class TrackSearch:
             left_out |= selection.left_out
             if selection.full or near.lowest < rules.floor:
                 selection.left_out = left_out
-                return selection, near.rows
+                return selection
             count = 4 * max(count, len(near.candidates))
             near = await self._search(excluded, count)
 
@@ -236,7 +227,7 @@ class TrackSearch:
             compared=frozenset(candidate.track.id for candidate in compared.candidates),
         )
 
-    def _neighbours(self, scores: SeedScores, chosen: Sequence[Candidate]) -> tuple[Neighbour, ...]:
+    def _chosen(self, scores: SeedScores, chosen: Sequence[Candidate]) -> tuple[Neighbour, ...]:
         """Return the neighbours with the similarity to the liked seed that they are least like."""
         calibration = self.preset.calibration
         cosines = [each.cosine for each in chosen]
@@ -255,7 +246,7 @@ class TrackSearch:
             copies += await self._own(seed, near.candidates)
             if seed.track is None:
                 alone = SeedScores.of(Question((replace(seed, liked=True),)))
-                query = TrackQuery(alone, question.rules.scopes)
+                query = TrackQuery(alone, TrackFilter(question.rules.scopes))
                 found = await self._search(query, ANY_SPEED_CANDIDATES)
                 copies += await self._own(seed, found.candidates)
         return copies
@@ -279,35 +270,28 @@ class TrackSearch:
 
     async def _search(self, query: TrackQuery, count: int) -> NearTracks:
         """Return the tracks with the highest scores that a query allows."""
-        rows = await self._index.rows()
-        # With a million tracks this takes long enough to block the event loop.
-        allowed = await asyncio.to_thread(_allowed, rows, query)
-        index = NeighbourIndex(rows.ids, rows.matrix)
-        places, scores = await asyncio.to_thread(query.scores.search, index, count, allowed=allowed)
-        candidates = await self._candidates(rows, places, scores)
-        lowest = float(scores[-1]) if len(places) == count else -np.inf
-        return NearTracks(candidates, lowest, rows)
+        near = await self._neighbours.search(query.scores, query.among, count)
+        lowest = float(near.scores[-1]) if len(near.ids) == count else -np.inf
+        return NearTracks(await self._candidates(near), lowest)
 
-    async def _candidates(
-        self, rows: CatalogueRows, places: NDArray[np.intp], scores: NDArray[np.float32]
-    ) -> list[Candidate]:
-        ids = rows.ids[places].tolist()
+    async def _candidates(self, near: NearRows) -> list[Candidate]:
+        ids = near.ids.tolist()
         tracks = await self.tracks(ids)
-        fingerprints = await self._index.catalogue.fingerprints(self.preset.model_id, ids)
+        prints = await self._neighbours.catalogue.fingerprints(self.preset.model_id, ids)
 
         def made() -> list[Candidate]:
-            found = zip(ids, scores.tolist(), rows.matrix[places], strict=True)
+            found = zip(ids, near.scores.tolist(), near.vectors, strict=True)
             return [
                 Candidate(
                     track=tracks[i],
                     cosine=score,
                     artist_key=artist_key(tracks[i].artist),
                     song_key=song_key(tracks[i].title),
-                    fingerprint=fingerprints.get(i, NO_FINGERPRINT),
+                    fingerprint=prints.get(i, NO_FINGERPRINT),
                     vector=vector,
                 )
                 for i, score, vector in found
-                if i in tracks  # not removed since the index was loaded
+                if i in tracks  # not removed since the search
             ]
 
         # The keys of thousands of names take long enough to block the event loop.
@@ -335,15 +319,3 @@ def best_named(copies: Iterable[tuple[Candidate, float]]) -> Track | None:
 
 def _is_clip(question: Question) -> bool:
     return question.single is not None and question.single.track is None
-
-
-def _allowed(rows: CatalogueRows, query: TrackQuery) -> NDArray[np.bool_]:
-    """Return bool (n,), True for the rows that a query allows."""
-    allowed = rows.allowed(query.scopes, query.genre, None, query.music)
-    if len(query.without) == 1:
-        allowed &= rows.ids != next(iter(query.without))
-    elif query.without:
-        allowed &= ~np.isin(rows.ids, sorted(query.without))
-    if query.without_artists:
-        allowed &= ~rows.artists.mask(query.without_artists)
-    return allowed

@@ -271,7 +271,7 @@ class Library(commands.GroupCog, name="library", description="This server's trac
         wanted = guild_scope(require_manage_guild(interaction)) if server else LIBRARY
         async with self._recovery.deferred(interaction):
             matcher = RecordingMatcher(self._recommender.preset.spectrogram)
-            rows = await self._recommender.index.rows()
+            rows = await self._recommender.index.rows((wanted,))
             async with self._comparing:
                 groups = await find_duplicates(self._catalogue, rows, wanted, matcher)
             localizer = Localizer(self._translations, interaction.locale)

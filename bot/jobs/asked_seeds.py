@@ -247,15 +247,15 @@ class SeedFinder:
 
 async def condensed(recommender: Recommender, tracks: Sequence[Track], room: int) -> list[Track]:
     """Return up to ``room`` of the tracks that stand for the groups of similar ones among them."""
-    rows = await recommender.index.rows()
     by_id = {track.id: track for track in tracks}
 
+    found = await recommender.index.vectors(list(by_id))
+
     def choose() -> list[Track]:
-        places = np.flatnonzero(np.isin(rows.ids, list(by_id)))
         order = {track_id: place for place, track_id in enumerate(by_id)}
-        places = places[np.argsort([order[int(rows.ids[place])] for place in places])]
-        chosen = medoids(rows.matrix[places], room)
-        return [by_id[int(rows.ids[places[place]])] for place in chosen]
+        places = np.argsort([order[track_id] for track_id in found.ids.tolist()])
+        chosen = medoids(found.vectors[places], room)
+        return [by_id[int(found.ids[places[place]])] for place in chosen]
 
     return await asyncio.to_thread(choose)
 

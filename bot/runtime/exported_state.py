@@ -19,7 +19,7 @@ from bot.runtime.resources import Resources
 from bot.sources import SourcePolicy
 from bot.sources.ytdlp_version import ytdlp_version
 from db.connection import Database
-from db.index.live import LiveIndex
+from db.neighbours import Neighbours
 from db.tracks import LIBRARY, STARTER
 from genrec.workers.pool import AnalysisPool
 
@@ -110,7 +110,7 @@ def latencies(client: Client | None) -> dict[str, float]:
     return {str(shard): seconds for shard, seconds in client.latencies}
 
 
-def report_connected(client: Client, *, metrics: Metrics, index: LiveIndex) -> None:
+def report_connected(client: Client, *, metrics: Metrics, index: Neighbours) -> None:
     """Log and count that Discord opened a session."""
     metrics.connected()
     guilds = len(client.guilds)

@@ -76,7 +76,7 @@ async def open_recommender(
         if outdated := outdated_sentence(await outdated_tracks(db, preset.model_id)):
             log.warning("tracks of another model: %s", outdated)
         await stack.enter_async_context(model_in_use(db, preset.model_id))
-        await stack.enter_async_context(recommender.index.saving_snapshots())
+        await stack.enter_async_context(recommender.index.maintained())
         yield Resources(settings=settings, preset=preset, db=db, pool=pool, recommender=recommender)
 
 

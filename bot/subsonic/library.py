@@ -6,8 +6,6 @@ import asyncio
 import random
 from collections.abc import Collection, Sequence
 
-import numpy as np
-
 from bot.recommender import Recommender
 from bot.subsonic import entries
 from bot.subsonic.entries import Entry
@@ -68,11 +66,10 @@ class SubsonicLibrary:
         """Return tracks as songs, with album, length and tempo."""
         ids = [track.id for track in tracks]
         details = await self.recommender.catalogue.details(ids)
-        rows = await self.recommender.index.rows()
-        lengths = await track_lengths(self._db, rows.model_id, ids)
+        lengths = await track_lengths(self._db, self.recommender.preset.model_id, ids)
+        described = await self.recommender.index.described(ids)
 
         def made() -> list[Entry]:
-            described = rows.described(ids)
             return [
                 entries.song(
                     track,
@@ -137,24 +134,22 @@ class SubsonicLibrary:
 
     async def ids_of(self, artist: ShelvedArtist, scopes: Collection[str]) -> list[int]:
         """Return the ids of an artist's tracks in the scopes."""
-        rows = await self.recommender.index.rows()
-        mask = await asyncio.to_thread(rows.allowed, scopes, None, artist.key)
-        return [int(track_id) for track_id in rows.ids[mask]]
+        return await self.recommender.index.ids_of(scopes, artist.key)
 
     async def find_songs(
         self, text: str, scopes: Collection[str], count: int, offset: int
     ) -> list[Entry]:
         """Return a page of the songs with every word of ``text``; without words, of all songs."""
-        rows = await self.recommender.index.rows()
+        model_id = self.recommender.preset.model_id
         found: list[Track] = []
         for scope in scopes:
             if len(found) == count:
                 break
             found += await self.recommender.catalogue.browse(
-                rows.model_id, scope, text=text, limit=count - len(found), offset=offset
+                model_id, scope, text=text, limit=count - len(found), offset=offset
             )
             if not found:
-                total = await self.recommender.catalogue.count(rows.model_id, scope, text=text)
+                total = await self.recommender.catalogue.count(model_id, scope, text=text)
                 offset = max(0, offset - total)
             else:
                 offset = 0
@@ -182,8 +177,5 @@ class SubsonicLibrary:
             shelf = (await self.shelves()).genre(genre)
             ids = shelf.ids(scopes) if shelf else []
         else:
-            rows = await self.recommender.index.rows()
-            places = np.flatnonzero(await asyncio.to_thread(rows.allowed, scopes))
-            chosen = random.sample(range(len(places)), min(count, len(places)))
-            return await self.songs_of(rows.ids[places[chosen]].tolist() if chosen else [])
+            return await self.songs_of(await self.recommender.index.sample(scopes, count))
         return await self.songs_of(random.sample(ids, min(count, len(ids))))

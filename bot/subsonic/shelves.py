@@ -218,15 +218,15 @@ class ShelfKeeper:
     async def shelves(self) -> Shelves:
         """Return the shelves; after a change those of a moment before, if they take long."""
         async with self._lock:
-            rows = await self._recommender.index.rows()
+            revision = await self._recommender.index.refresh()
             current = self._shelves
-            fresh = rows.revision == self._revision or time.monotonic() < self._next_at
+            fresh = revision == self._revision or time.monotonic() < self._next_at
             if current is not None and fresh:
                 return current
             began = time.monotonic()
-            groups = await album_groups(self._db, rows.model_id, self._scopes)
+            groups = await album_groups(self._db, self._recommender.preset.model_id, self._scopes)
             self._shelves = current = await asyncio.to_thread(Shelves, groups)
-            self._revision = rows.revision
+            self._revision = revision
             self._next_at = time.monotonic() + _PATIENCE * (time.monotonic() - began)
             return current
 

@@ -99,6 +99,7 @@ class ServerFacts:
 
     async def scan_status(self, _: Parameters) -> Body:
         """Answer ``getScanStatus``: nothing is scanned on request, and so many songs are there."""
-        rows = await self._library.recommender.index.rows()
-        count = sum(rows.count_by_scope.get(scope, 0) for scope in self._library.scopes)
+        recommender = self._library.recommender
+        await recommender.reload()
+        count = recommender.count(self._library.scopes)
         return {"scanStatus": {"scanning": False, "count": count}}

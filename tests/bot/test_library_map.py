@@ -13,8 +13,8 @@ from bot.library_map import LibraryMaps
 from db.connection import Database, open_db
 from db.generations import NewTrack
 from db.guild_settings import forget_guild
-from db.index.live import LiveIndex
 from db.map_cache import map_path
+from db.matrix import MatrixNeighbours
 from genrec.errors import MapFailed, MapTooSmall
 
 MODEL = "model"
@@ -55,7 +55,7 @@ class Library:
 
     def __init__(self, db: Database) -> None:
         self.db, self.layouts = db, Layouts()
-        self.index = LiveIndex(db, MODEL)
+        self.index = MatrixNeighbours(db, MODEL)
         self.maps = self.opened()
 
     def opened(self) -> LibraryMaps:

@@ -15,7 +15,7 @@ from bot import own_genre_cache
 from bot.own_genre_cache import MOST_SHOWN, OwnGenreCache
 from db.connection import Database, open_db
 from db.generations import NewTrack
-from db.index.live import LiveIndex
+from db.matrix import MatrixNeighbours
 from db.taught_genres import TaughtClip, forget_genre, teach
 from genrec.errors import CatalogueError
 
@@ -47,7 +47,7 @@ def tracks(axis: int, genre: str, count: int, *, tagged: bool = True) -> list[Ne
 @pytest.fixture
 async def db(tmp_path: Path) -> AsyncIterator[Database]:
     async with open_db(tmp_path / "genrec.db") as opened:
-        index = LiveIndex(opened, MODEL)
+        index = MatrixNeighbours(opened, MODEL)
         starter = [track for axis in range(8, 16) for track in tracks(axis, "pop", 5)]
         await index.catalogue.add("starter", MODEL, starter)
         yield opened
@@ -55,7 +55,7 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def own(db: Database) -> OwnGenreCache:
-    return OwnGenreCache(index=LiveIndex(db, MODEL), db=db, labels=LABELS, dimension=D)
+    return OwnGenreCache(index=MatrixNeighbours(db, MODEL), db=db, labels=LABELS, dimension=D)
 
 
 async def words(own: OwnGenreCache, axis: int, *scopes: str) -> list[str]:

@@ -18,7 +18,7 @@ from bot.starter_policy import (
 from db.connection import Database, open_db
 from db.generations import NewTrack
 from db.guild_settings import forget_guild
-from db.index.live import LiveIndex
+from db.matrix import MatrixNeighbours as Index
 
 MODEL = "m@1"
 
@@ -30,8 +30,8 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def index(db: Database) -> LiveIndex:
-    return LiveIndex(db, MODEL)
+def index(db: Database) -> Index:
+    return Index(db, MODEL)
 
 
 def track(number: int, artist: str) -> NewTrack:
@@ -46,18 +46,23 @@ def track(number: int, artist: str) -> NewTrack:
 
 
 async def fill(
-    index: LiveIndex, count: int, *, artists: int = 1000, scope: str = "library", first: int = 0
+    index: Index,
+    count: int,
+    *,
+    artists: int = 1000,
+    scope: str = "library",
+    first: int = 0,
 ) -> list[int]:
     tracks = [track(n, f"Artist {n % artists}") for n in range(first, first + count)]
     return await index.catalogue.add(scope, MODEL, tracks)
 
 
-async def uses_starter(index: LiveIndex, db: Database, guild_id: int | None = None) -> bool:
+async def uses_starter(index: Index, db: Database, guild_id: int | None = None) -> bool:
     return (await StarterPolicy(index=index, db=db).choose(guild_id)).starter
 
 
 async def test_auto_leaves_the_starter_out_from_enough_tracks_on(
-    index: LiveIndex, db: Database
+    index: Index, db: Database
 ) -> None:
     policy = StarterPolicy(index=index, db=db)
     await fill(index, ENOUGH_TRACKS - 1)
@@ -70,14 +75,14 @@ async def test_auto_leaves_the_starter_out_from_enough_tracks_on(
     assert enough.fallback == ("starter",)
 
 
-async def test_auto_needs_enough_artists_too(index: LiveIndex, db: Database) -> None:
+async def test_auto_needs_enough_artists_too(index: Index, db: Database) -> None:
     await fill(index, 2 * ENOUGH_TRACKS, artists=ENOUGH_ARTISTS - 1)
     assert await uses_starter(index, db)
     await fill(index, 1, first=10_500)
     assert not await uses_starter(index, db)
 
 
-async def test_tracks_of_unknown_artist_count_as_artists(index: LiveIndex, db: Database) -> None:
+async def test_tracks_of_unknown_artist_count_as_artists(index: Index, db: Database) -> None:
     tracks = [track(n, "") for n in range(ENOUGH_TRACKS)]
     await index.catalogue.add("library", MODEL, tracks)
     choice = await StarterPolicy(index=index, db=db).choose(None)
@@ -86,7 +91,7 @@ async def test_tracks_of_unknown_artist_count_as_artists(index: LiveIndex, db: D
 
 
 async def test_a_few_removed_tracks_do_not_bring_the_starter_back_even_after_a_restart(
-    index: LiveIndex, db: Database
+    index: Index, db: Database
 ) -> None:
     ids = await fill(index, ENOUGH_TRACKS)
     assert not await uses_starter(index, db)
@@ -98,7 +103,7 @@ async def test_a_few_removed_tracks_do_not_bring_the_starter_back_even_after_a_r
     assert await uses_starter(index, db)
 
 
-async def test_a_servers_tracks_count_on_that_server_only(index: LiveIndex, db: Database) -> None:
+async def test_a_servers_tracks_count_on_that_server_only(index: Index, db: Database) -> None:
     await fill(index, ENOUGH_TRACKS, scope="guild:7")
     policy = StarterPolicy(index=index, db=db)
     assert (await policy.choose(7)).scopes == ("library", "guild:7")
@@ -106,7 +111,7 @@ async def test_a_servers_tracks_count_on_that_server_only(index: LiveIndex, db: 
     assert (await policy.choose(None)).scopes == ("starter", "library")
 
 
-async def test_server_policy_replaces_the_operators(index: LiveIndex, db: Database) -> None:
+async def test_server_policy_replaces_the_operators(index: Index, db: Database) -> None:
     policy = StarterPolicy(index=index, db=db, policy="never")
     assert (await policy.choose(7)).scopes == ("library", "guild:7")
     assert (await policy.choose(7, "always")).scopes == ("starter", "library", "guild:7")
@@ -116,7 +121,7 @@ async def test_server_policy_replaces_the_operators(index: LiveIndex, db: Databa
     assert (await policy.choose(7)).fallback == ()
 
 
-async def test_forgotten_guild_leaves_no_stored_choice(index: LiveIndex, db: Database) -> None:
+async def test_forgotten_guild_leaves_no_stored_choice(index: Index, db: Database) -> None:
     await fill(index, ENOUGH_TRACKS, scope="guild:7")
     assert not await uses_starter(index, db, 7)
     stored = "SELECT count(*) FROM kept_value WHERE name LIKE 'own_tracks_only:%'"
@@ -135,7 +140,7 @@ async def test_forgotten_guild_leaves_no_stored_choice(index: LiveIndex, db: Dat
     ],
 )
 async def test_sentence_names_rule_and_counts(
-    index: LiveIndex, db: Database, policy: str, tracks: int, sentence: str
+    index: Index, db: Database, policy: str, tracks: int, sentence: str
 ) -> None:
     await fill(index, tracks)
     assert policy_sentence(await StarterPolicy(index=index, db=db).choose(None, policy)) == sentence
