@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 
 from bot.cli import (
     backup,
+    evaluation,
     genre_commands,
     library,
     library_lists,
@@ -283,7 +284,7 @@ def sync() -> None:
 
 for command in (
     training.train,
-    training.evaluate,
+    evaluation.evaluate,
     library_training.evaluate_library,
     question_figures.evaluate_questions,
     training.export,

@@ -1,8 +1,7 @@
-"""``genrec train``, ``evaluate`` and ``export``; they need the extra ``train``."""
+"""``genrec train`` and ``export``; they need the extra ``train``."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -16,19 +15,18 @@ from bot.cli.stopped import says_what_is_kept
 from bot.cli.training_report import print_report
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from genrec.pipeline import PresetAnalyzer
     from genrec.spectrogram import SpectrogramConfig
-    from genrec.training.data.dataset import Dataset, ExcerptTable, Parts
+    from genrec.training.data.dataset import ExcerptTable, Parts
 
 Data = Annotated[
     Path,
     typer.Option(help="Folder with logmel.npz, or with a folder of audio or pictures per genre."),
 ]
 Split = Annotated[
-    str, typer.Option(help="paper, filtered, filtered-wide, or a CSV file: excerpt,part.")
+    str,
+    typer.Option(
+        help="paper, filtered, filtered-wide, filtered-fold-1 to -5, or a CSV file: excerpt,part."
+    ),
 ]
 Cache = Annotated[Path, typer.Option(help="Folder for spectrograms of audio folders.")]
 
@@ -182,127 +180,6 @@ def export(
     write_card(exported, report, settings, read_history(run) if run else [])
     print_report(report)
     print(f"Written: {out} ({exported.preset.model_id}, {exported.precision})")
-
-
-def evaluate(
-    preset: Annotated[Path, typer.Option(help="Preset folder.")],
-    data: Data,
-    split: Annotated[
-        str,
-        typer.Option(
-            help="paper, filtered, filtered-wide, all (every excerpt is test), or a CSV file."
-        ),
-    ] = "paper",
-    part: Annotated[Literal["test", "valid", "train"], typer.Option()] = "test",
-    no_audio: Annotated[
-        bool, typer.Option("--no-audio", help="Skip the end-to-end evaluation of audio files.")
-    ] = False,
-    robustness: Annotated[
-        bool,
-        typer.Option(
-            "--robustness",
-            help="Also measure robustness to coding, noise, silence, late starts and more"
-            " (takes minutes).",
-        ),
-    ] = False,
-    changes: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME,...",
-            help="With --robustness, only these changes to audio files; * stands for any text.",
-        ),
-    ] = None,
-    first_per_genre: Annotated[
-        int | None,
-        typer.Option(
-            min=1, help="With --robustness, only so many excerpts with audio of each genre."
-        ),
-    ] = None,
-    write_card: Annotated[
-        bool,
-        typer.Option(
-            "--write-card",
-            help="Write robustness and music detection into the preset's metrics and model card.",
-        ),
-    ] = False,
-    music: Annotated[
-        list[Path] | None,
-        typer.Option(help="Also judge the music detector on this folder of music (repeatable)."),
-    ] = None,
-    other: Annotated[
-        list[Path] | None,
-        typer.Option(help="The same for a folder of speech, noise or effects (repeatable)."),
-    ] = None,
-    plots: Annotated[Path | None, typer.Option(help="Folder for the plots.")] = None,
-    cache: Cache = CACHE,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = (False),
-) -> None:
-    """Evaluate a preset on a part of a data set."""
-    with training_extra():
-        from genrec.errors import DataError
-        from genrec.pipeline import PresetAnalyzer
-        from genrec.preset import Preset
-        from genrec.training.data.dataset import Dataset
-        from genrec.training.evaluation.clip_changes import select_changes
-        from genrec.training.evaluation.evaluate import evaluate as evaluate_preset
-        from genrec.training.evaluation.music_detection import music_detection
-        from genrec.training.export.model_card import add_to_card
-    select_changes(changes)  # a wrong name is an error before the evaluation
-    analyzer = PresetAnalyzer(Preset.load(preset))
-    dataset, parts = load_dataset(data, split, analyzer.preset.spectrogram, cache)
-    with progress_bar("Predicting") as progress:
-        report = evaluate_preset(
-            analyzer, dataset, parts, part=part, audio=not no_audio, progress=progress
-        )
-    report = {"data": str(data), "split": split, **report}
-    if robustness:
-        if not isinstance(dataset, Dataset):
-            raise DataError("--robustness changes sound: leave it out for pictures.")
-        report |= _robustness(analyzer, dataset, parts[part], changes, first_per_genre)
-    if music or other:
-        with progress_bar("Music detector") as progress:
-            report["music_detection"] = music_detection(
-                analyzer, music or (), other or (), progress
-            )
-    if write_card:
-        measured = ("robustness", "music_detection")
-        add_to_card(analyzer.preset, {key: report[key] for key in measured if key in report})
-    if plots is not None:
-        from genrec.training.evaluation.plots import (
-            plot_confusion,
-            plot_reliability,
-            plot_similarity,
-        )
-
-        plot_confusion(report, plots / "confusion.png")
-        plot_reliability(report, plots / "reliability.png")
-        plot_similarity(report, plots / "similarity.png")
-    if as_json:
-        print(json.dumps(report, ensure_ascii=False, indent=2))
-    else:
-        print_report(report)
-
-
-def _robustness(
-    analyzer: PresetAnalyzer,
-    dataset: Dataset,
-    indices: NDArray[np.int64],
-    changes: str | None,
-    per_genre: int | None,
-) -> dict[str, Any]:
-    """Return the report's tables of robustness; that of spectrograms only without ``changes``."""
-    from genrec.training.evaluation import robustness as clips
-    from genrec.training.evaluation.clip_changes import select_changes
-    from genrec.training.evaluation.robustness_arrays import robustness_arrays
-
-    chosen = clips.with_audio(dataset, indices, per_genre)
-    with progress_bar("Robustness, audio files") as progress:
-        rows = clips.robustness(analyzer, dataset, chosen, progress, select_changes(changes))
-    if changes is not None:
-        return {"robustness": rows}
-    with progress_bar("Robustness, spectrograms") as progress:
-        arrays = robustness_arrays(analyzer, dataset, indices, progress)
-    return {"robustness": rows, "robustness_arrays": arrays}
 
 
 def load_dataset(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 WIDTH = 110  # characters of the robustness table
 
@@ -28,6 +31,7 @@ def print_report(report: dict[str, Any]) -> None:
         f"accuracy {report['accuracy']:.3f} on {report['tracks']} tracks,"
         f" macro F1 {report['macro_f1']:.3f}"
     )
+    _print_further(console, report)
     for group in ("calibration", "neighbours", "audio"):
         if report[group]:
             figures = ", ".join(f"{name} {_short(v)}" for name, v in report[group].items())
@@ -43,6 +47,20 @@ def print_report(report: dict[str, Any]) -> None:
         _print_robustness_arrays(report["robustness_arrays"])
     if report.get("music_detection"):
         _print_music_detection(report["music_detection"])
+
+
+def _print_further(console: Console, report: dict[str, Any]) -> None:
+    """Print the accuracy without twins and the neighbours of the own album."""
+    if twins := report.get("without_twins"):
+        console.print(
+            f"accuracy {twins['accuracy']:.3f} on the {twins['tracks']} tracks without a duplicate"
+            " in another part"
+        )
+    if albums := report.get("albums"):
+        console.print(
+            f"neighbours of the own album: {albums['same_album']:.3f} ({albums['chance']:.3f} by"
+            f" chance), {albums['tracks']} tracks of {albums['albums']} albums"
+        )
 
 
 def _print_robustness(rows: list[dict[str, Any]]) -> None:

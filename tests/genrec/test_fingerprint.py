@@ -18,9 +18,9 @@ from genrec.fingerprint import (
     unpack,
 )
 from genrec.spectrogram import SpectrogramConfig, log_mel
+from genrec.training.data.artist_folds import duplicate_pairs
 from genrec.training.data.dataset import load_archive
 from genrec.training.filterbank import mel_basis
-from tests.genrec.training.small import duplicate_pairs
 from tests.synth import music
 
 CONFIG = SpectrogramConfig()

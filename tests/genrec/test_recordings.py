@@ -21,9 +21,9 @@ from scipy.signal import butter, sosfilt
 from genrec.audio.decode import decode
 from genrec.fingerprint import SAME_RECORDING, RecordingMatcher, fingerprint
 from genrec.spectrogram import SpectrogramConfig, log_mel
+from genrec.training.data.artist_folds import duplicate_pairs
 from genrec.training.data.dataset import Dataset, load_archive
 from genrec.training.filterbank import mel_basis
-from tests.genrec.training.small import duplicate_pairs
 from tests.synth import mux_sound
 
 log = logging.getLogger(__name__)

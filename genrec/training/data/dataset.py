@@ -17,6 +17,15 @@ from genrec.images import ImageConfig
 from genrec.names import artist_key
 from genrec.pictures import picture_image, read_picture
 from genrec.spectrogram import SpectrogramConfig
+from genrec.training.data.artist_folds import (
+    FOLD_SPLITS,
+    SPLIT_SEED,
+    artist_groups,
+    duplicate_pairs,
+    fold_of,
+    fold_parts,
+    wide_parts,
+)
 
 Float = NDArray[np.float32]
 Parts = dict[str, NDArray[np.int64]]
@@ -24,9 +33,7 @@ Progress = Callable[[int, int], object]
 """Progress callback, called with (done, total)."""
 
 ARCHIVE = "logmel.npz"
-SPLITS = ("paper", "filtered", "filtered-wide", "all")
-SPLIT_SEED = 1  # of random splits; independent of a run's seed
-WIDE_VALID_EVERY = 10  # filtered-wide: one artist in 10 is for validation
+SPLITS = ("paper", "filtered", "filtered-wide", *FOLD_SPLITS, "all")
 
 
 def no_progress(done: int, total: int) -> None:
@@ -46,6 +53,8 @@ class ExcerptTable:
         Audio files by excerpt name, for excerpts that have one.
     own_parts
         The part of each excerpt by the folders of the data set; empty if it has no such folders.
+    duplicates
+        Pairs of names of excerpts that are the same audio.
     """
 
     names: Sequence[str]
@@ -55,6 +64,7 @@ class ExcerptTable:
     artist_keys: Sequence[str]
     audio: Mapping[str, Path] = field(default_factory=dict)
     own_parts: Sequence[str] = ()
+    duplicates: Sequence[tuple[str, str]] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -134,7 +144,9 @@ def encode_levels(S_db: Float) -> tuple[NDArray[np.uint8], float]:
 
 
 def load_archive(folder: Path) -> Dataset:
-    """Return the data set in a folder: ``logmel.npz``, optional ``tracks.csv`` and ``audio/``.
+    """Return the data set of a folder with ``logmel.npz``.
+
+    ``tracks.csv``, ``duplicates.json`` and ``audio/`` are optional.
 
     Raises
     ------
@@ -182,6 +194,7 @@ def load_archive(folder: Path) -> Dataset:
         n_columns=n_columns,
         ref_db=ref_db,
         audio={p.stem: p for p in sorted((folder / "audio").glob("*.*"))},
+        duplicates=duplicate_pairs(folder),
     )
 
 
@@ -239,6 +252,9 @@ def split(dataset: ExcerptTable, folder: Path, name: str) -> Parts:
         ``filtered``: the fault-filtered, artist-aware split in ``tracks.csv``.
         ``filtered-wide``: the same test part; the validation part is one in ten of the other
         artists.
+        ``filtered-fold-K``, K 1 to 5: train and valid of the filtered split in five folds with
+        artists apart; fold K is the test part, and one in ten of the other artists is for
+        validation.
         ``all``: every excerpt is in the test part.
         Otherwise the path of a CSV file with the columns ``excerpt`` and ``part``.
 
@@ -249,7 +265,8 @@ def split(dataset: ExcerptTable, folder: Path, name: str) -> Parts:
     """
     if name == "all":
         return _parts(["test"] * len(dataset))
-    if name in ("filtered", "filtered-wide"):
+    fold = fold_of(name)
+    if fold is not None or name in ("filtered", "filtered-wide"):
         tracks = read_tracks(folder / "tracks.csv")
         chosen = {key: row.get("split_filtered", "") for key, row in tracks.items()}
         where = str(folder / "tracks.csv")
@@ -263,8 +280,14 @@ def split(dataset: ExcerptTable, folder: Path, name: str) -> Parts:
             )
         chosen = {key: row.get("part", "") for key, row in read_tracks(path).items()}
         where = str(path)
-    if name == "filtered-wide":
-        chosen = _widen_training_part(dataset, chosen)
+    merged = [n for n in dataset.names if chosen.get(n) in ("train", "valid")]
+    if fold is not None and merged:
+        groups = artist_groups(dataset.names, dataset.artist_keys, dataset.duplicates)
+        genre_of = dict(zip(dataset.names, dataset.genres, strict=True))
+        chosen = fold_parts(genre_of, groups, merged, fold)
+    elif name == "filtered-wide":
+        artist = {n: k or n for n, k in zip(dataset.names, dataset.artist_keys, strict=True)}
+        chosen = chosen | wide_parts(artist, merged)
     parts = _parts([chosen.get(excerpt, "") for excerpt in dataset.names])
     if not any(len(indices) for indices in parts.values()):
         raise DataError(
@@ -278,18 +301,6 @@ def split(dataset: ExcerptTable, folder: Path, name: str) -> Parts:
 def _parts(part_of_each: Sequence[str]) -> Parts:
     array = np.array(part_of_each)
     return {part: np.flatnonzero(array == part) for part in ("train", "valid", "test")}
-
-
-def _widen_training_part(dataset: ExcerptTable, chosen: dict[str, str]) -> dict[str, str]:
-    """Return a split whose validation part is a random tenth of the artists in train and valid.
-
-    A track of unknown artist counts as an artist of its own.
-    """
-    artist = {n: key or n for n, key in zip(dataset.names, dataset.artist_keys, strict=True)}
-    merged = [n for n in dataset.names if chosen.get(n) in ("train", "valid")]
-    artists = np.random.default_rng(SPLIT_SEED).permutation(sorted({artist[n] for n in merged}))
-    valid = set(artists[::WIDE_VALID_EVERY].tolist())
-    return chosen | {n: "valid" if artist[n] in valid else "train" for n in merged}
 
 
 def random_split(dataset: ExcerptTable) -> list[str]:

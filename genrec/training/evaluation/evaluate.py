@@ -129,6 +129,7 @@ def evaluate(
         "part": part,
         "tracks": len(indices),
         **accuracy(truth, queries.logits.argmax(axis=1), preset.labels),
+        "without_twins": without_twins(data, indices, truth == queries.logits.argmax(axis=1)),
         "calibration": calibration(truth, scaled, preset),
         "reliability": reliability(truth, softmax(scaled)),
         "neighbours": neighbours(data, queries, catalogue),
@@ -163,6 +164,32 @@ def accuracy(truth: Ints, predicted: Ints, labels: tuple[str, ...]) -> dict[str,
         "weighted_avg": _report_row(np.average(rows, axis=0, weights=support), support.sum()),
         "confusion_matrix": confusion_matrix(truth, predicted, labels=indices).tolist(),
     }
+
+
+def without_twins(
+    data: ExcerptTable, indices: Ints, right: NDArray[np.bool_]
+) -> dict[str, float] | None:
+    """Return the accuracy on tracks without a duplicate in another part.
+
+    A track whose duplicate is in another part may have been trained on, so its genre says little.
+
+    Parameters
+    ----------
+    data, indices
+        The data set, and its tracks of one part.
+    right
+        bool (n,), whether the genre of each track is correct.
+
+    Returns
+    -------
+    ``tracks`` and ``accuracy``; None if no track has a duplicate in another part, or all have
+    """
+    inside = {data.names[i] for i in indices}
+    twins = {one for pair in data.duplicates for one in pair if len(inside & set(pair)) == 1}
+    alone = np.array([data.names[i] not in twins for i in indices])
+    if alone.all() or not alone.any():
+        return None
+    return {"tracks": int(alone.sum()), "accuracy": float(right[alone].mean())}
 
 
 def _report_row(row: NDArray[Any], support: Any) -> dict[str, float]:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from genrec.errors import DataError
 from genrec.preset import METRICS, Preset
+from genrec.training.data.artist_folds import FOLD_SPLITS
 from genrec.training.evaluation.plots import (
     plot_confusion,
     plot_history,
     plot_reliability,
     plot_similarity,
 )
+from genrec.training.evaluation.preset_figures import figures_table
 from genrec.training.evaluation.robustness_table import music_detection_table, robustness_table
 from genrec.training.settings import TrainingSettings
 
@@ -84,6 +86,14 @@ describes the changes and the command.
 
 {table}"""
 
+FIGURES = """
+## Figures
+
+On the test part of the {split} split, measured together.
+[Training](../../docs/training.md#figures) says what each figure means and has the command.
+
+{table}"""
+
 DETECTION = """
 ## Music or not
 
@@ -109,7 +119,15 @@ so the figures are optimistic."""
 BY_ARTIST = """\
 The {split} split leaves faulty excerpts out and separates artists, with few exceptions (Kereliuk,
 Sturm and Larsen 2015)."""
-SPLIT_NOTES = {"paper": BY_TRACK, "filtered": BY_ARTIST, "filtered-wide": BY_ARTIST}
+BY_FOLD = """\
+The {split} split is one of five folds of the training and validation part of the filtered split,
+with artists apart; the filtered test part is in none of them."""
+SPLIT_NOTES = {
+    "paper": BY_TRACK,
+    "filtered": BY_ARTIST,
+    "filtered-wide": BY_ARTIST,
+    **dict.fromkeys(FOLD_SPLITS, BY_FOLD),
+}
 WITHOUT_DETECTOR = "Speech and noise get a genre too; only silence is rejected."
 WITH_DETECTOR = """\
 Speech, noise and effects get no genre, as far as the music detector recognises them."""
@@ -181,7 +199,8 @@ def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
         table=_genre_table(metrics["per_class"]),
         speech=WITHOUT_DETECTOR if preset.music_detector is None else WITH_DETECTOR,
         robustness=_robustness_section(preset.name, metrics.get("robustness"))
-        + _detection_section(metrics.get("music_detection")),
+        + _detection_section(metrics.get("music_detection"))
+        + _figures_section(preset.name, split, metrics.get("figures")),
     )
 
 
@@ -199,9 +218,10 @@ def add_to_card(preset: Preset, figures: Mapping[str, Any]) -> None:
     preset
         A preset with metrics.json.
     figures
-        ``robustness``, the rows of :func:`genrec.training.evaluation.robustness.robustness`, and
+        ``robustness``, the rows of :func:`genrec.training.evaluation.robustness.robustness`;
         ``music_detection``, those of
-        :func:`genrec.training.evaluation.music_detection.music_detection`; or one of them.
+        :func:`genrec.training.evaluation.music_detection.music_detection`; ``figures``, those of
+        :func:`genrec.training.evaluation.preset_figures.figures`, and ``albums``; or some of them.
 
     Raises
     ------
@@ -247,6 +267,10 @@ def _robustness_section(name: str, rows: Sequence[Mapping[str, Any]] | None) -> 
 
 def _detection_section(rows: Sequence[Mapping[str, Any]] | None) -> str:
     return DETECTION.format(table=music_detection_table(rows)) if rows else ""
+
+
+def _figures_section(name: str, split: str, rows: Sequence[Mapping[str, Any]] | None) -> str:
+    return FIGURES.format(split=split, table=figures_table({name: rows})) if rows else ""
 
 
 def _genre_table(per_class: Mapping[str, Any]) -> str:

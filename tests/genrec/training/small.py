@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -80,10 +79,3 @@ def write_archive(folder: Path, data: Dataset, **changed: np.ndarray) -> Path:
 def noise_images(count: int, seed: int = 0) -> np.ndarray:
     """Return noise as float32 (count, *SHAPE)."""
     return np.random.default_rng(seed).normal(0, 1, (count, *SHAPE)).astype(np.float32)
-
-
-def duplicate_pairs(folder: Path) -> list[tuple[str, str]]:
-    """Return the pairs of excerpts that are the same audio; none without ``duplicates.json``."""
-    path = folder / "duplicates.json"
-    pairs = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
-    return [(a, b) for a, b in pairs]

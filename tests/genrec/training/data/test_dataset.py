@@ -12,6 +12,7 @@ import pytest
 from genrec.errors import DataError
 from genrec.images import ImageConfig
 from genrec.spectrogram import SpectrogramConfig, log_mel
+from genrec.training.data.artist_folds import duplicate_pairs
 from genrec.training.data.dataset import (
     Parts,
     check_front_end,
@@ -22,7 +23,7 @@ from genrec.training.data.dataset import (
     split,
 )
 from genrec.training.filterbank import band_centres, mel_basis
-from tests.genrec.training.small import blank_data, duplicate_pairs, played_data, write_archive
+from tests.genrec.training.small import blank_data, played_data, write_archive
 
 GENRES = ["jazz"] * 20 + ["rock"] * 30
 DATA = blank_data(GENRES)
@@ -230,7 +231,8 @@ def test_split_reads_a_csv_file_with_or_without_bom(tmp_path: Path, encoding: st
 
 def test_split_that_does_not_exist_or_match_raises(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"no split file .*nothing\.csv; .*paper, filtered, filtered-wide, all\.$"
+        DataError,
+        match=r"no split file .*nothing\.csv; .*paper, filtered, .*-fold-5, all\.$",
     ):
         split(DATA, tmp_path, str(tmp_path / "nothing.csv"))
     with pytest.raises(

@@ -241,6 +241,16 @@ def test_evaluate_split_all_uses_the_part_as_catalogue() -> None:
     assert report["audio"] is None
 
 
+def test_evaluate_without_twins_leaves_duplicates_of_other_parts_out() -> None:
+    names = DATA.names
+    assert evaluate(KNOWN, DATA, PARTS)["without_twins"] is None
+    within = replace(DATA, duplicates=[(names[2], names[3]), (names[0], names[1])])
+    assert evaluate(KNOWN, within, PARTS)["without_twins"] is None
+    across = replace(DATA, duplicates=[(names[4], names[0]), (names[2], names[3])])
+    found = evaluate(KNOWN, across, PARTS)["without_twins"]
+    assert found == {"tracks": 2, "accuracy": 1.0}  # the wrong one, track 4, is left out
+
+
 def test_evaluate_of_unusable_data_raises() -> None:
     with pytest.raises(DataError, match="no valid part"):
         evaluate(KNOWN, DATA, PARTS, part="valid")
