@@ -156,9 +156,10 @@ class LibraryMaps:
         return stored
 
     async def _known(self, key: frozenset[str]) -> StoredMap | None:
-        if key in self._stored or self._database.in_memory:
+        file = self._database.file
+        if key in self._stored or file is None:
             return self._stored.get(key)
-        path = map_path(self._database.path, self._model_id, key)
+        path = map_path(file, self._model_id, key)
         return await asyncio.to_thread(read_map, path, self._model_id, key)
 
     def _keep(self, key: frozenset[str], stored: StoredMap) -> None:
@@ -168,9 +169,10 @@ class LibraryMaps:
             self._stored.popitem(last=False)
 
     async def _write(self, key: frozenset[str], stored: StoredMap) -> None:
-        if self._database.in_memory:
+        file = self._database.file
+        if file is None:
             return
-        path = map_path(self._database.path, self._model_id, key)
+        path = map_path(file, self._model_id, key)
         try:
             await asyncio.to_thread(write_map, path, stored, self._model_id, key)
         except OSError as error:

@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 import aiosqlite
 
-from db.connection import Database, translate_errors, without_links
+from db.connection import Database
 from db.migrate import APPLICATION_ID, check_schema, migrate
+from db.sqlite import translate_errors, without_links
 from genrec.errors import CatalogueError, FileMissing
 from genrec.files import atomic_write, remove_leftovers
 

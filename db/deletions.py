@@ -91,20 +91,20 @@ class _DeletionList:
         return hmac.new(bytes.fromhex(self.salt), message, hashlib.sha256).hexdigest()
 
 
-def deletions_path(database: str) -> Path:
+def deletions_path(database: Path | str) -> Path:
     """Return the path of a database's deletion list."""
     path = Path(database)
     return path.with_name(path.name + "-deleted")
 
 
-async def record_deletion(database: str, kind: Kind, number: int) -> tuple[str, str] | None:
+async def record_deletion(database: Path | None, kind: Kind, number: int) -> tuple[str, str] | None:
     """Append a deletion to the list and return the row that marks it as applied.
 
     Call it inside the transaction that deletes, and store the row with ``SEEN``: after a kill in
-    between, the next start deletes. None if the database is in memory or the list cannot be
-    written, which is logged, because the deletion must not wait.
+    between, the next start deletes. None if the database has no file (in memory, PostgreSQL) or the
+    list cannot be written, which is logged, because the deletion must not wait.
     """
-    if database == ":memory:":
+    if database is None:
         return None
     try:
         listed = await asyncio.to_thread(_append, deletions_path(database), kind, number)

@@ -101,15 +101,15 @@ async def upload_channels(db: Database) -> dict[int, int]:
 async def forget_guild(db: Database, guild_id: int) -> None:
     """Delete a guild's settings, votes, list, pending replies, taught genres, tracks and maps."""
     async with db.transaction() as tx:
-        if listed := await record_deletion(db.path, "guild", guild_id):
+        if listed := await record_deletion(db.file, "guild", guild_id):
             await tx.run(SEEN, listed)
         for statement in DELETE_GUILD:
             await tx.run(statement, (guild_id,))
-    if await Catalogue(db).remove_scope(guild_scope(guild_id)) and not db.in_memory:
+    if await Catalogue(db).remove_scope(guild_scope(guild_id)) and db.file is not None:
         # It holds the tracks too, and is only a cache.
-        await asyncio.to_thread(snapshot_path(db.path).unlink, missing_ok=True)
-    if not db.in_memory:
-        await asyncio.to_thread(remove_maps, db.path, guild_scope(guild_id))
+        await asyncio.to_thread(snapshot_path(db.file).unlink, missing_ok=True)
+    if db.file is not None:
+        await asyncio.to_thread(remove_maps, db.file, guild_scope(guild_id))
 
 
 async def departed_guilds(

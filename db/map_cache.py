@@ -54,7 +54,7 @@ def checksums(matrix: NDArray[np.float32]) -> NDArray[np.uint32]:
     return np.asarray((bits * factors).sum(axis=1, dtype=np.uint32))
 
 
-def map_path(database: str, model_id: str, scopes: Collection[str]) -> Path:
+def map_path(database: Path | str, model_id: str, scopes: Collection[str]) -> Path:
     """Return the path of the file for the scopes, beside the database."""
     path = Path(database)
     digest = hashlib.sha256(_key(model_id, scopes).encode()).hexdigest()
@@ -96,7 +96,7 @@ def read_map(path: Path, model_id: str, scopes: Collection[str]) -> StoredMap | 
     return stored if _is_sound(stored) else None
 
 
-def remove_maps(database: str, scope: str) -> None:
+def remove_maps(database: Path | str, scope: str) -> None:
     """Delete the files beside a database that have tracks of a scope, and damaged ones."""
     path = Path(database)
     for file in path.parent.glob(f"{glob.escape(path.name)}-map-*.npz"):

@@ -15,7 +15,7 @@ import aiosqlite
 from db.search_text import register_functions, register_functions_sync
 from genrec.errors import CatalogueError
 
-MIGRATIONS = Path(__file__).with_name("migrations")
+MIGRATIONS = Path(__file__).with_name("migrations") / "sqlite"
 # "gnrc": distinguishes a genrec database from other SQLite files.
 APPLICATION_ID = 0x676E7263
 _COLUMNS = (
@@ -34,8 +34,8 @@ class Migration:
     sql: str
 
 
-def load_migrations(folder: Path = MIGRATIONS) -> tuple[Migration, ...]:
-    """Read the migrations in order; a missing or duplicate number is an error."""
+def load_migrations(folder: Path = MIGRATIONS, *, first: int = 1) -> tuple[Migration, ...]:
+    """Read the migrations in order from ``first``; a missing or duplicate number is an error."""
     found = []
     for path in sorted(folder.glob("*.sql")):
         match = _NAME.fullmatch(path.name)
@@ -44,10 +44,11 @@ def load_migrations(folder: Path = MIGRATIONS) -> tuple[Migration, ...]:
                 f"The migration {path.name} must be named NNNN_name.sql: rename it."
             )
         found.append(Migration(int(match[1]), path.stem, path.read_text(encoding="utf-8")))
-    if [migration.version for migration in found] != list(range(1, len(found) + 1)):
+    if [migration.version for migration in found] != list(range(first, len(found) + first)):
         names = ", ".join(migration.name for migration in found) or "none"
         raise CatalogueError(
-            f"The migrations must be numbered 1, 2, 3, ... without gaps, not: {names}."
+            f"The migrations must be numbered {first}, {first + 1}, {first + 2}, ... without gaps,"
+            f" not: {names}."
         )
     return tuple(found)
 

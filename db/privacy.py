@@ -64,7 +64,7 @@ async def delete_user_data(db: Database, user_id: int) -> None:
     them. The deletion list makes it last when a backup is restored.
     """
     async with db.transaction() as tx:
-        if listed := await record_deletion(db.path, "user", user_id):
+        if listed := await record_deletion(db.file, "user", user_id):
             await tx.run(SEEN, listed)
         for statement in DELETE_USER:
             await tx.run(statement, (user_id,))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.db.postgres_server import PostgresServer, running_server
 from tests.repository import ROOT
 
 SHARED = ROOT.parent / "shared"
@@ -51,3 +53,16 @@ def shared() -> Path:
     """Return the data folder for tests marked ``shared``."""
     assert SHARED.is_dir(), "mark this test with pytest.mark.shared"
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """Start a PostgreSQL server for all tests of the run."""
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_address(postgres_server: PostgresServer) -> str:
+    """Return the address of an empty schema of its own."""
+    return postgres_server.new_schema()

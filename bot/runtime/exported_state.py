@@ -86,9 +86,9 @@ def tracks_by_scope(counts: dict[str, int]) -> dict[str, float]:
 
 
 def _export_disk(metrics: Metrics, db: Database) -> None:
-    if db.in_memory:
+    database = db.file
+    if database is None:
         return
-    database = Path(db.path)
     log = database.with_name(f"{database.name}-wal")
 
     def free() -> float:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from db.connection import without_links
+from db.sqlite import without_links
 from genrec.errors import CatalogueError
 
 

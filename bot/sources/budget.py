@@ -27,14 +27,14 @@ class Limit(NamedTuple):
 class _Waiter:
     """A reservation that waits for its turn."""
 
-    lease: Lease
+    lease: BudgetLease
     size: int
     granted: asyncio.Future[None] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
 
-class Lease:
+class BudgetLease:
     """The part of a budget that one fetch holds; it grows with the fetch."""
 
     def __init__(self, budget: Budget, owner: Hashable, *, upload: bool) -> None:
@@ -76,7 +76,7 @@ class Budget:
     """
 
     def __init__(self, *, uploads: Limit, links: Limit, max_waiting: int) -> None:
-        self._limits = {True: uploads, False: links}  # by Lease.upload
+        self._limits = {True: uploads, False: links}  # by BudgetLease.upload
         self._max_waiting = max_waiting
         self._waiters: list[_Waiter] = []
         self._held: Counter[bool] = Counter()
@@ -88,15 +88,15 @@ class Budget:
         return len(self._waiters)
 
     @contextmanager
-    def lease(self, owner: Hashable, *, upload: bool = False) -> Iterator[Lease]:
+    def lease(self, owner: Hashable, *, upload: bool = False) -> Iterator[BudgetLease]:
         """Return an empty lease for the block, and take back all that it holds after it."""
-        lease = Lease(self, owner, upload=upload)
+        lease = BudgetLease(self, owner, upload=upload)
         try:
             yield lease
         finally:
             self.give_back(lease, lease.held)
 
-    async def wait(self, lease: Lease, size: int) -> None:
+    async def wait(self, lease: BudgetLease, size: int) -> None:
         """Take ``size`` for ``lease`` as soon as there is room."""
         if sum(w.lease.upload == lease.upload for w in self._waiters) >= self._max_waiting:
             raise Busy(_BUSY)
@@ -110,7 +110,7 @@ class Budget:
                 self._waiters.remove(waiter)
                 self._grant()
 
-    def take(self, lease: Lease, size: int) -> bool:
+    def take(self, lease: BudgetLease, size: int) -> bool:
         """Take ``size`` for ``lease`` and return True, or return False if there is no room."""
         if not (self._owner_has_room(lease, size) and self._kind_has_room(lease, size)):
             return False
@@ -119,7 +119,7 @@ class Budget:
         self._of_owner[lease.upload, lease.owner] += size
         return True
 
-    def give_back(self, lease: Lease, size: int) -> None:
+    def give_back(self, lease: BudgetLease, size: int) -> None:
         """Take back ``size`` of ``lease`` and grant it to those that wait."""
         lease.held -= size
         self._held[lease.upload] -= size
@@ -143,11 +143,11 @@ class Budget:
             if not waiter.granted.done():
                 waiter.granted.set_result(None)
 
-    def _owner_has_room(self, lease: Lease, size: int) -> bool:
+    def _owner_has_room(self, lease: BudgetLease, size: int) -> bool:
         held = self._of_owner[lease.upload, lease.owner]
         return held + size <= self._limits[lease.upload].per_owner
 
-    def _kind_has_room(self, lease: Lease, size: int) -> bool:
+    def _kind_has_room(self, lease: BudgetLease, size: int) -> bool:
         if not lease.upload and self._held[False] + size > self._limits[False].total:
             return False
         return self._held.total() + size <= self._limits[True].total

@@ -28,7 +28,7 @@ from genrec.errors import Busy, ClipTooLarge, GenrecError, LinkRefused
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from bot.sources.budget import Lease
+    from bot.sources.budget import BudgetLease
     from bot.sources.sites import Site
 
 CheckHop = Callable[[str], URL]
@@ -164,7 +164,7 @@ async def download(
     policy: SourcePolicy,
     resolve: Resolve,
     check_hop: CheckHop,
-    disk: Lease,
+    disk: BudgetLease,
     sound_only: bool = True,
 ) -> Downloaded:
     """Download ``url`` into ``folder``; ``check_hop`` checks the target of each redirect.
@@ -209,7 +209,7 @@ async def _receive(
     response: aiohttp.ClientResponse,
     folder: Path,
     policy: SourcePolicy,
-    disk: Lease,
+    disk: BudgetLease,
     sound_only: bool,
 ) -> Downloaded:
     _check_head(response, policy)

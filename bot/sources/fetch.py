@@ -15,7 +15,7 @@ from bot.sources.attachment import (
     check_attachment_url,
     sniff_attachment,
 )
-from bot.sources.budget import Budget, Lease, Limit
+from bot.sources.budget import Budget, BudgetLease, Limit
 from bot.sources.download import LeadsToPageError, download
 from bot.sources.links import LinkKind, check_sound, link_kind
 from bot.sources.media import title_of
@@ -207,7 +207,9 @@ class Sources:
                     self._limited[site.name] = time.monotonic() + self._policy.lookup_pause_s
                 raise
 
-    async def _upload(self, attachment: Attachment, url: URL, folder: Path, disk: Lease) -> Clip:
+    async def _upload(
+        self, attachment: Attachment, url: URL, folder: Path, disk: BudgetLease
+    ) -> Clip:
         """Download an upload; the clip has no ``source``, because the signed link expires."""
         policy = self._policy
         got = await download(
@@ -221,7 +223,7 @@ class Sources:
         )
         return Clip(path=got.path, sha256=got.sha256, title=title_of(attachment.filename))
 
-    async def _link(self, url: URL, site: Site | None, folder: Path, disk: Lease) -> Clip:
+    async def _link(self, url: URL, site: Site | None, folder: Path, disk: BudgetLease) -> Clip:
         policy = self._policy
         try:
             if site is not None:
@@ -233,7 +235,7 @@ class Sources:
             return await self._page(page, folder, disk)
         return Clip(path=got.path, sha256=got.sha256, title=title_of(got.url.path), source=str(url))
 
-    async def _page(self, page: LeadsToPageError, folder: Path, disk: Lease) -> Clip:
+    async def _page(self, page: LeadsToPageError, folder: Path, disk: BudgetLease) -> Clip:
         with self._pages.lease(disk.owner) as process:
             await process.reserve(1)
             await disk.reserve(self._policy.page_bytes)

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from bot.sources.budget import Lease
+from bot.sources.budget import BudgetLease
 from bot.sources.download import LeastRate, file_suffix
 from bot.sources.media import clean_name, title_of
 from bot.sources.policy import SourcePolicy
@@ -24,7 +24,7 @@ _SLOW = (
 class ClipReceiver:
     """Writes the clips of one request into one temporary folder."""
 
-    def __init__(self, folder: Path, disk: Lease, policy: SourcePolicy) -> None:
+    def __init__(self, folder: Path, disk: BudgetLease, policy: SourcePolicy) -> None:
         self._folder, self._disk, self._policy = folder, disk, policy
         self._received = self._clips = 0
 

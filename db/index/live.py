@@ -66,9 +66,9 @@ class LiveIndex:
 
         A failed write is logged: it only makes the next start slower.
         """
-        if self._index is None or self._db.in_memory:
+        if self._index is None or self._db.file is None:
             return False
-        rows, path, token = self._index.rows, snapshot_path(self._db.path), secrets.token_hex(16)
+        rows, path, token = self._index.rows, snapshot_path(self._db.file), secrets.token_hex(16)
         written_at = self._snapshot_revision
         if written_at is not None and self._revision - written_at < _REWRITE_AFTER_CHANGES:
             return False
@@ -122,10 +122,12 @@ class LiveIndex:
 
     async def _from_snapshot(self) -> GrowableIndex | None:
         # A restored or different database has another token.
-        token = None if self._db.in_memory else await get_value(self._db, _SNAPSHOT_KEY)
+        if self._db.file is None:
+            return None
+        token = await get_value(self._db, _SNAPSHOT_KEY)
         if token is None:
             return None
-        path = snapshot_path(self._db.path)
+        path = snapshot_path(self._db.file)
         index = await asyncio.to_thread(read_snapshot, path, model_id=self._model_id, token=token)
         if index is not None:
             self._revision = self._snapshot_revision = index.rows.revision

@@ -36,7 +36,7 @@ _COLUMNS = {
 _LABEL_COLUMNS = ("artists", "genres", "scopes")
 
 
-def snapshot_path(database: str) -> Path:
+def snapshot_path(database: Path | str) -> Path:
     """Return the path of a database's snapshot; a new snapshot replaces the old one."""
     path = Path(database)
     return path.with_name(path.name + "-tracks")

@@ -8,14 +8,21 @@ from pathlib import Path
 import pytest
 
 from db.connection import MEMORY, Database, open_db
+from db.postgres_migrate import POSTGRES_MIGRATIONS
 from db.tracks import Catalogue
 
+# Without a schema of PostgreSQL there is nothing to test yet.
+_ENGINES = ["memory", "file", *(["postgres"] if any(POSTGRES_MIGRATIONS.glob("*.sql")) else [])]
 
-@pytest.fixture(params=["memory", "file"])
+
+@pytest.fixture(params=_ENGINES)
 async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """Open an empty database, in memory and in a file."""
-    path = MEMORY if request.param == "memory" else tmp_path / "catalogue.db"
-    async with open_db(path) as database:
+    """Open an empty database, in memory, in a file and on PostgreSQL."""
+    if request.param == "postgres":
+        location: Path | str = request.getfixturevalue("postgres_address")
+    else:
+        location = MEMORY if request.param == "memory" else tmp_path / "catalogue.db"
+    async with open_db(location) as database:
         yield database
 
 

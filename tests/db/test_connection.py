@@ -172,7 +172,7 @@ async def test_damage_is_found_on_opening(tmp_path: Path) -> None:
 async def test_damage_in_a_large_file_ends_the_block(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("db.connection._MAX_BYTES_CHECKED_FIRST", 0)
+    monkeypatch.setattr("db.sqlite._MAX_BYTES_CHECKED_FIRST", 0)
     path = tmp_path / "a.db"
     await _filled(path)
     async with open_db(path) as db:

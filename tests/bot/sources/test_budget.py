@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from bot.sources.budget import Budget, Lease, Limit
+from bot.sources.budget import Budget, BudgetLease, Limit
 from genrec.errors import Busy
 
 
@@ -142,7 +142,7 @@ async def test_reservation_ends_after_its_waiting_time():
 async def test_grant_to_a_task_cancelled_at_once_is_given_back():
     of = budget()
 
-    async def hold(lease: Lease) -> None:
+    async def hold(lease: BudgetLease) -> None:
         with of.lease(2) as mine:
             await mine.reserve(4)
 

@@ -1,0 +1,84 @@
+"""Address of a PostgreSQL database, which never shows its password."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from genrec.errors import CatalogueError
+
+_SCHEMES = ("postgresql", "postgres")
+# Values of libpq's sslmode with which the connection may be plain text.
+_PLAIN = ("disable", "allow", "prefer")
+
+
+def is_address(text: str) -> bool:
+    """Return whether a location is a PostgreSQL address and not a path."""
+    return text.lower().startswith(tuple(f"{scheme}:/" for scheme in _SCHEMES))
+
+
+class PostgresAddress:
+    """A libpq address, ``postgresql://user:password@host:port/database?sslmode=verify-full``.
+
+    Its string and its repr name user, host, port and database alone. ``secret`` is the whole text;
+    it goes to the connection and nowhere else.
+
+    Raises
+    ------
+    CatalogueError
+        If the text is no such address.
+    """
+
+    def __init__(self, text: str) -> None:
+        try:
+            parts = urlsplit(text)
+            port = f":{parts.port}" if parts.port else ""
+        except ValueError:
+            raise _broken() from None  # its words may repeat the password
+        self._query = dict(parse_qsl(parts.query))
+        self.database = unquote(parts.path.lstrip("/")) or self._query.get("dbname", "")
+        if parts.scheme.lower() not in _SCHEMES or not self.database:
+            raise _broken()
+        self._text = text
+        self.host = parts.hostname or self._query.get("host", "")
+        user = f"{parts.username}@" if parts.username else ""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        self.name = f"postgresql://{user}{host}{port}/{self.database}"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def __repr__(self) -> str:
+        return f"PostgresAddress({self.name!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PostgresAddress) and self._text == other.secret()
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+    def secret(self) -> str:
+        """Return the whole address, which may have a password."""
+        return self._text
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server is on this machine: a socket or a loopback address."""
+        if not self.host or self.host.startswith("/") or self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def may_be_plain(self) -> bool:
+        """Whether the connection may cross a network without TLS."""
+        return not self.is_local and self._query.get("sslmode", "prefer") in _PLAIN
+
+
+def _broken() -> CatalogueError:
+    return CatalogueError(
+        "The address of the database is not postgresql://user:password@host:port/database: correct"
+        " GENREC_DATABASE, and write special characters of the password as %XX."
+    )

