@@ -20,6 +20,7 @@ from bot.cli import (
     library_remove,
     library_training,
     map_command,
+    move_database,
     music_training,
     paper,
     path_command,
@@ -40,7 +41,7 @@ ASK, LIBRARY, BOT, TRAINING = "Ask", "Library", "Bot", "Training"
 # Commands that print unknown settings; `run` logs them and `doctor` lists them.
 WITH_SETTINGS = (
     "recommend", "mix", "path", "radio", "genre", "genres", "index", "library", "map", "backup",
-    "restore", "demo", "sync", "serve",
+    "restore", "move", "demo", "sync", "serve",
 )  # fmt: skip
 NO_WINDOWS = (
     "genrec runs on Linux and macOS, not on Windows: install it in the Windows Subsystem for Linux"
@@ -222,6 +223,7 @@ app.add_typer(genre_commands.genres, name="genres", rich_help_panel=LIBRARY)
 app.command("map", rich_help_panel=LIBRARY)(map_command.library_map)
 app.command(rich_help_panel=LIBRARY)(backup.backup)
 app.command(rich_help_panel=LIBRARY)(backup.restore)
+app.command(rich_help_panel=LIBRARY)(move_database.move)
 
 
 app.command(rich_help_panel=BOT)(setup.setup)

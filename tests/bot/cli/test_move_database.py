@@ -1,0 +1,73 @@
+"""``genrec move`` at the command line: what it prints, and when it is refused."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from bot.runtime.instance_lock import instance_lock
+from tests.bot.cli.test_library import Run, genrec
+from tests.bot.cli.test_library_folders import Index, index
+from tests.db.fakes import fill
+
+__all__ = ["genrec", "index"]  # fixtures
+
+
+@pytest.fixture
+def library(genrec: Run, index: Index, tmp_path: Path) -> Path:
+    """Return the path of a database with three tracks of a folder, and the starter catalogue."""
+    fill(tmp_path / "music", 3)
+    index(tmp_path / "music")
+    return tmp_path / "genrec.db"
+
+
+def listed(genrec: Run) -> list[object]:
+    return list(json.loads(genrec("library", "list", "--json")[1])["tracks"])
+
+
+def test_moved_database_has_the_same_tracks_under_their_ids(
+    genrec: Run, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = listed(genrec)
+    moved = tmp_path / "moved.db"
+    code, out, error = genrec("move", moved)
+    assert (code, error) == (0, "")
+    assert f"{library} is moved to {moved}: 15 tracks," in out
+    assert f"Now set GENREC_DATABASE={moved} and start the bot." in out
+    monkeypatch.setenv("GENREC_DATABASE", str(moved))
+    assert listed(genrec) == before
+    assert len(before) == 15
+
+
+def test_destination_may_come_from_standard_input(
+    genrec: Run, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{tmp_path / 'moved.db'}\n"))
+    code, out, _ = genrec("move", "-", "--json")
+    report = json.loads(out)
+    assert (code, report["destination"]) == (0, str(tmp_path / "moved.db"))
+    assert report["tables"]["entry"]["rows"] == report["tracks"] == 3
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
+    assert genrec("move", "-")[0] == 2
+
+
+def test_move_is_refused_while_a_bot_runs(genrec: Run, library: Path, tmp_path: Path) -> None:
+    with instance_lock(library):
+        code, out, error = genrec("move", tmp_path / "moved.db")
+    assert (code, out) == (1, "")
+    assert error.startswith("Another bot is running with the database")
+    assert not (tmp_path / "moved.db").exists()
+
+
+def test_address_without_a_server_is_a_sentence_without_the_password(
+    genrec: Run, library: Path
+) -> None:
+    code, out, error = genrec("move", "postgresql://genrec:s3cret@127.0.0.1:1/genrec")
+    assert (code, out) == (1, "")
+    assert "postgresql://genrec@127.0.0.1:1/genrec" in error
+    assert error.count("\n") == 1
+    assert "s3cret" not in error
