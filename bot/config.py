@@ -210,7 +210,14 @@ class Settings(BaseSettings):
         1,
         ge=0,
         le=1000,
-        description="Gateway connections; 0 uses Discord's recommendation.",
+        description="Gateway connections in all; 0 uses Discord's recommendation.",
+    )
+    shards_here: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Most shards that this process takes of those in all; 0 means all. Only with"
+        " PostgreSQL, where several processes share them.",
     )
     development_server: int | None = Field(
         None,

@@ -44,6 +44,8 @@ METRICS = (
             model="id of the preset: name and content hash"),
     _metric("genrec_ready", "gauge", "1 if the bot is connected to Discord and serves"),
     _metric("genrec_guilds", "gauge", "Servers of the bot"),
+    _metric("genrec_shards", "gauge", "Shards that this process serves",
+            shards="their numbers, such as `0-3,7`; empty before the first connection"),
     _metric("genrec_gateway_latency_seconds", "gauge",
             "Seconds from the last heartbeat to its acknowledgement", shard="gateway connection"),
     _metric("genrec_gateway_connections_total", "counter",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,8 +123,21 @@ async def departed_guilds(
     return frozenset(json.loads(value) if value else ()) - frozenset(present)
 
 
-async def record_guilds(db: Database, application_id: int, present: Collection[int]) -> None:
-    """Store the ids of the guilds that an application is a member of."""
-    name, value = _PRESENT.format(application_id), json.dumps(sorted(present))
-    if await get_value(db, name) != value:
-        await set_value(db, name, value)
+async def record_guilds(
+    db: Database,
+    application_id: int,
+    present: Collection[int],
+    *,
+    served: Callable[[int], bool] = lambda _: True,
+) -> None:
+    """Store the ids of the guilds that an application is a member of.
+
+    Stored guilds that ``served`` rejects stay: another process serves them.
+    """
+    name = _PRESENT.format(application_id)
+    async with db.transaction(lock=name) as tx:
+        stored = await get_value(tx, name)
+        others = {guild for guild in json.loads(stored or "[]") if not served(guild)}
+        value = json.dumps(sorted(others | set(present)))
+        if stored != value:
+            await set_value(tx, name, value)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from db.connection import Database
+from db.connection import Database, SqlSession
 
 
-async def get_value(db: Database, name: str) -> str | None:
+async def get_value(db: Database | SqlSession, name: str) -> str | None:
     """Return the value stored under ``name``, or None."""
     row = await db.one("SELECT value FROM kept_value WHERE name = ?", (name,))
     return None if row is None else str(row[0])
 
 
-async def set_value(db: Database, name: str, value: str) -> None:
+async def set_value(db: Database | SqlSession, name: str, value: str) -> None:
     """Store a value under ``name``, in place of the old one."""
     await db.run("INSERT OR REPLACE INTO kept_value VALUES (?, ?)", (name, value))

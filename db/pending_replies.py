@@ -89,6 +89,24 @@ async def save_reply_changes(db: Database, changes: ReplyChanges) -> None:
             await tx.many("DELETE FROM job WHERE id = ?", [(id_,) for id_ in changes.deleted])
 
 
+async def other_runs(db: Database, run_id: str) -> list[str]:
+    """Return the ids of the other processes that have pending replies, oldest first."""
+    rows = await db.all(
+        "SELECT run_id FROM job WHERE run_id <> ? GROUP BY run_id ORDER BY min(created_at)",
+        (run_id,),
+    )
+    return [row[0] for row in rows]
+
+
+async def replies_of_run(db: Database, run_id: str) -> list[PendingReply]:
+    """Return the pending replies of one process, oldest first."""
+    rows = await db.all(
+        f"SELECT {', '.join(_COLUMNS)} FROM job WHERE run_id = ? ORDER BY created_at, id",
+        (run_id,),
+    )
+    return [PendingReply(**dict(zip(_COLUMNS, row, strict=True))) for row in rows]
+
+
 async def interrupted_replies(db: Database, run_id: str) -> list[PendingReply]:
     """Return the pending replies of other processes, oldest first."""
     rows = await db.all(

@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from bot.cli.doctor_discord import discord_findings
 from bot.cli.doctor_machine import machine_findings
-from bot.cli.findings import Finding, check
+from bot.cli.findings import Finding, check, skip
 from bot.config import Settings, load_settings, renamed_settings, unknown_settings
 from bot.demo.clip_audio import clip_file
 from bot.errors import SettingsError
@@ -24,6 +24,7 @@ from bot.locations import find_preset
 from bot.runtime.resources import open_catalogue, outdated_sentence
 from bot.runtime.sandbox_check import sandbox_gap
 from bot.runtime.source_policy import source_policy
+from bot.sharding import shard_states, spans
 from bot.sources.page import measure_page_sandbox
 from bot.sources.policy import accepted_sources
 from bot.sources.song_sites import SONG_SITES
@@ -58,6 +59,7 @@ def examine(preset: Path | None = None) -> list[Finding]:
         *_outdated(settings),
         *_starter(settings),
         *machine_findings(settings),
+        *_shards(settings),
         *discord_findings(settings),
         *_renamed(settings),
         *_ytdlp(settings),
@@ -134,6 +136,30 @@ def _starter(settings: Settings) -> Iterator[Finding]:
 
     try:
         yield Finding("starter", ok=True, note=asyncio.run(sentence()), vital=False)
+    except GenrecError:  # the checks of preset and database report it
+        return
+
+
+def _shards(settings: Settings) -> Iterator[Finding]:
+    """Report which shards running bots hold, where several share a database."""
+
+    async def state() -> Finding | None:
+        async with open_catalogue(settings) as (_, db):
+            if db.engine == "sqlite":
+                return None
+            total, held = await shard_states(db)
+        if not held:
+            return skip("shards", "no bot runs with this database")
+        free = sorted(set(range(total)) - set(held))
+        note = f"{spans(held)} of {total} are served"
+        if free:
+            note += f", and nobody serves {spans(free)}: start another bot process, or raise"
+            note += " GENREC_SHARDS_HERE"
+        return Finding("shards", ok=not free, note=note, vital=False)
+
+    try:
+        if finding := asyncio.run(state()):
+            yield finding
     except GenrecError:  # the checks of preset and database report it
         return
 

@@ -14,6 +14,7 @@ import aiohttp
 import discord
 from discord import app_commands
 from discord.ext import commands
+from discord.gateway import DiscordWebSocket
 
 from bot.client.buttons import OnPress, control_class
 from bot.client.dedup import EventDedup
@@ -87,6 +88,7 @@ class Client(commands.AutoShardedBot):
         *,
         message_content: bool,
         shards: int,
+        take_turn: Callable[[int], Awaitable[None]] | None = None,
         dedup: EventDedup,
         errors: ErrorHandler,
         set_up: Callable[[Client], Awaitable[None]],
@@ -114,6 +116,7 @@ class Client(commands.AutoShardedBot):
             tree_cls=lambda client: Tree(client, dedup=dedup, errors=errors),  # type: ignore[arg-type]
         )
         self._set_up = set_up
+        self._take_turn = take_turn
         self._on_connected = on_connected
         self._forget_guild = forget_guild
         self.successor: Client | None = None
@@ -124,6 +127,21 @@ class Client(commands.AutoShardedBot):
     async def setup_hook(self) -> None:
         """Add cogs and sync commands, between login and connection."""
         await self._set_up(self)
+
+    async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
+        """Wait for the shard's turn among all processes, or alone as discord.py does."""
+        if self._take_turn is None:
+            await super().before_identify_hook(shard_id, initial=initial)
+        else:
+            await self._take_turn(shard_id or 0)
+
+    async def launch_more(self, shards: Sequence[int]) -> None:
+        """Connect more shards of a running client that was given its shards."""
+        assert self.shard_ids is not None, "all shards are connected"
+        for shard in shards:
+            self.shard_ids.append(shard)
+            await self.launch_shard(DiscordWebSocket.DEFAULT_GATEWAY, shard)
+        self.run_in_background(partial(self._compare_guilds, self))
 
     def run_in_background(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run work until it ends or the client is closed; an error is logged."""

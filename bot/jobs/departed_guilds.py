@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import aiohttp
 import discord
@@ -24,21 +25,31 @@ async def forget_departed_guilds(
 ) -> None:
     """Compare the guilds of READY with those of the last time, and forget the missing ones.
 
-    READY also lists guilds of an outage, as unavailable. A missing guild, perhaps of another shard,
-    is requested once more, and only Discord's answer that it is not ours deletes its data.
+    READY also lists guilds of an outage, as unavailable. A missing guild is requested once more,
+    and only Discord's answer that it is not ours deletes its data. Guilds of shards that another
+    process has are not compared.
     """
+    served = partial(_is_served, client)
     assert client.application_id is not None, "READY comes after the login"
     present = {guild.id for guild in client.guilds}
     try:
         for guild_id in await departed_guilds(db, client.application_id, present):
+            if not served(guild_id):
+                continue
             if await _has_left(client, guild_id):
                 await guilds.forget(guild_id)
                 log.info("removed from guild %s while offline: its data is deleted", guild_id)
             else:
                 present.add(guild_id)
-        await record_guilds(db, client.application_id, present)
+        await record_guilds(db, client.application_id, present, served=served)
     except CatalogueError as error:
         log.warning("departed guilds not deleted, next try at the next start: %s", error)
+
+
+def _is_served(client: discord.Client, guild_id: int) -> bool:
+    """Return whether a guild is on a shard of this process."""
+    shards = getattr(client, "shard_ids", None)
+    return shards is None or (guild_id >> 22) % (client.shard_count or 1) in shards
 
 
 async def _has_left(client: discord.Client, guild_id: int) -> bool:

@@ -30,6 +30,11 @@ class GuildSettingsCache:
         """Return a cache with all upload channels, because every message is compared with them."""
         return cls(db=db, channels=await upload_channels(db))
 
+    async def reload(self) -> None:
+        """Forget what was read: another process served these guilds until now."""
+        self._channels = await upload_channels(self._db)
+        self._cache.clear()
+
     def is_upload_channel(self, channel_id: int) -> bool:
         """Return True if the bot responds to every clip in this channel."""
         return channel_id in self._channels

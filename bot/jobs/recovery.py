@@ -1,8 +1,13 @@
-"""Pending replies: saved before a request is acknowledged, corrected by the next start."""
+"""Pending replies: saved before a request is acknowledged, corrected after a crash.
+
+A restart corrects those of the killed process. Of several processes on one database, any other one
+does: each holds the lease ``run:ID``, and who can take it knows that its process is dead.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
@@ -16,13 +21,17 @@ from discord.ui import LayoutView
 from bot.client.responders import ORIGINAL, InteractionResponder, Responder
 from bot.client.retry import with_retry
 from bot.i18n import Localizer, Translations
+from bot.sharding import GRACE_S, run_lease
 from bot.ui import messages
 from bot.ui.components import is_unfinished
 from db.connection import Database
+from db.leases import Lease, Leases
 from db.pending_replies import (
     PendingReply,
     ReplyChanges,
     interrupted_replies,
+    other_runs,
+    replies_of_run,
     save_reply_changes,
 )
 from genrec.errors import CatalogueError
@@ -37,6 +46,7 @@ _LATER_S = 5.0
 # Discord remembers nonces for some minutes.
 _NONCE_S = 120.0
 _MESSAGES_SEARCHED = 100
+REPAIR_EVERY_S = 30.0
 WATCHED = "watched upload"
 """Kind of a request about an upload that may be no question."""
 
@@ -52,7 +62,7 @@ class ReplyRecovery:
     def __init__(self, *, db: Database, translations: Translations) -> None:
         self._db = db
         self._translations = translations
-        self._run_id = secrets.token_hex(8)
+        self.run_id = secrets.token_hex(8)
         self._waiting = ReplyChanges()
         self._saving: asyncio.Task[None] | None = None
         self._next: asyncio.Task[None] | None = None
@@ -63,7 +73,7 @@ class ReplyRecovery:
         """Save a pending reply and return its id; a slow database delays this by 1 s at most."""
         target = responder.target
         reply = PendingReply(
-            run_id=self._run_id,
+            run_id=self.run_id,
             kind=f"{kind} {responder.locale}",  # the correction is in the user's language
             user_id=responder.user_id,
             created_at=time.time(),
@@ -154,7 +164,33 @@ class ReplyRecovery:
 
     async def repair(self, client: discord.Client) -> int:
         """Correct every message that an earlier process left unfinished; return how many."""
-        replies = await interrupted_replies(self._db, self._run_id)
+        return await self._repair_all(client, await interrupted_replies(self._db, self.run_id))
+
+    async def keep_repairing(self, client: discord.Client, leases: Leases) -> None:
+        """Correct the messages of every other process that has died, at once and each 30 s.
+
+        A process that lost its connection to the database stops within ``GRACE_S``, so its messages
+        are corrected only after that time.
+        """
+        while True:
+            try:
+                for run_id in await other_runs(self._db, self.run_id):
+                    if (lease := await leases.take(run_lease(run_id))) is not None:
+                        await self._repair_run(client, run_id, lease)
+            except CatalogueError as error:
+                log.warning("interrupted replies not read: %s", error)
+            await asyncio.sleep(REPAIR_EVERY_S)
+
+    async def _repair_run(self, client: discord.Client, run_id: str, lease: Lease) -> None:
+        try:
+            await asyncio.sleep(GRACE_S)
+            if not lease.lost.is_set():  # another process may have taken it since
+                await self._repair_all(client, await replies_of_run(self._db, run_id))
+        finally:
+            with contextlib.suppress(CatalogueError):
+                await lease.release()
+
+    async def _repair_all(self, client: discord.Client, replies: list[PendingReply]) -> int:
         repaired = await asyncio.gather(*(self._repair_one(client, reply) for reply in replies))
         if replies:
             log.info("interrupted replies corrected: %d of %d", sum(repaired), len(replies))

@@ -7,6 +7,8 @@ import contextlib
 import logging
 import signal
 import time
+from collections.abc import Collection
+from functools import partial
 
 import aiohttp
 import discord
@@ -20,6 +22,7 @@ from bot.runtime.health import serve_health
 from bot.runtime.http_interface import http_interface
 from bot.runtime.service_manager import service_manager
 from bot.runtime.wiring import App, make_client
+from bot.sharding import POLL_S, ShardClaims, spans
 from genrec.errors import GenrecError, PoolError, PresetError
 from genrec.workers.pool import AnalysisPool
 
@@ -27,9 +30,14 @@ log = logging.getLogger(__name__)
 
 # The sum stays under the 20 s that a stop may take.
 FINISH_S, CORRECT_S, CLOSE_S = 10.0, 5.0, 3.0
+CORRECT_AT_ONCE_S = 1.0  # with RETAKE_S less than GRACE_S
 LOGIN_REFUSED = (
     "Discord refuses the token in GENREC_DISCORD_TOKEN: copy it anew from"
     " https://discord.com/developers/applications, page Bot."
+)
+_LEASES_LOST = (
+    "The database was out of reach for too long, so another bot process may have taken over: start"
+    " this one again when the database can be reached."
 )
 _UNREACHABLE = (
     discord.GatewayNotFound, discord.HTTPException, aiohttp.ClientError, OSError, TimeoutError,
@@ -77,21 +85,35 @@ async def run_until_stopped(app: App, token: str, *, stop: asyncio.Event) -> Non
         warming = asyncio.create_task(warm(app.resources.pool))
         running = asyncio.create_task(connection.run(token))
         stopping = asyncio.create_task(stop.wait())
+        lost = app.sharing.keeper.lost if app.sharing else asyncio.Event()
+        losing = asyncio.create_task(lost.wait())
         try:
-            await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait((running, stopping, losing), return_when=asyncio.FIRST_COMPLETED)
             report_stopping()
-            await app.admission.close(finish_s=FINISH_S, correct_s=CORRECT_S)
-            await app.recovery.flush()
+            await _finish(app, at_once=lost.is_set())
         finally:
             stopping.cancel()
+            losing.cancel()
             warming.cancel()
             await connection.leave()
             # A shard that cannot connect retries for ever, even after the client is closed.
             running.cancel()
             await asyncio.wait((running, warming))
-            _log_stop(app, _reason(running, stop), seconds=time.monotonic() - started)
+            reason = "leases lost" if lost.is_set() else _reason(running, stop)
+            _log_stop(app, reason, seconds=time.monotonic() - started)
+        if lost.is_set():
+            raise GenrecError(_LEASES_LOST)
         if not running.cancelled():
             running.result()
+
+
+async def _finish(app: App, *, at_once: bool) -> None:
+    """Finish or correct running requests; ``at_once`` if another process may have them soon."""
+    if not at_once:
+        await app.admission.close(finish_s=FINISH_S, correct_s=CORRECT_S)
+        await app.recovery.flush()
+        return
+    await app.admission.close(finish_s=0, correct_s=CORRECT_AT_ONCE_S)
 
 
 def _reason(running: asyncio.Task[None], stop: asyncio.Event) -> str:
@@ -120,17 +142,36 @@ class _Connection:
         """Export the state of the connection."""
         metrics.export("genrec_ready", lambda: not self.missing)
         metrics.export("genrec_guilds", lambda: len(self._client.guilds) if self._client else 0)
+        metrics.export("genrec_shards", lambda: {spans(self._shards): len(self._shards)})
         metrics.export("genrec_gateway_latency_seconds", lambda: latencies(self._client))
+
+    @property
+    def _shards(self) -> Collection[int]:
+        """The shards of this process."""
+        if self._app.sharing is not None:
+            return self._app.sharing.claims.held
+        return range((self._client and self._client.shard_count) or 0)
+
+    @property
+    def _spare(self) -> bool:
+        return self._app.sharing is not None and self._app.sharing.claims.spare
 
     @property
     def status(self) -> str:
         """What the bot does, in one line."""
+        if self._spare:
+            return "spare: all shards are taken"
         guilds = len(self._client.guilds) if self._client else 0
         return self.missing or f"serving {guilds} server{'' if guilds == 1 else 's'}"
 
     @property
     def missing(self) -> str:
-        """The reason why the bot is not ready; "" if it is."""
+        """The reason why the bot is not ready; "" if it is.
+
+        A spare process is ready: it serves as soon as a shard is free.
+        """
+        if self._spare:
+            return ""
         ready = (
             self._client is not None and self._client.is_ready() and not self._client.is_closed()
         )
@@ -172,6 +213,7 @@ class _Connection:
                     if previous is not None:
                         previous.successor = client
                     previous = client
+                    await self._take_shards(client)
                     await client.connect()
                 except discord.LoginFailure:
                     raise
@@ -182,6 +224,35 @@ class _Connection:
                     return
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    async def _take_shards(self, client: Client) -> None:
+        """Give the client the shards of this process, if there are others; wait for free ones."""
+        sharing = self._app.sharing
+        if sharing is None:
+            return
+        claims = sharing.claims
+        recommended, _, limits = await client.http.get_bot_gateway()
+        sharing.turns.max_concurrency = limits["max_concurrency"]
+        if not claims.held:
+            await claims.wait(recommended)
+            await self._app.guilds.reload()
+        client.shard_count, client.shard_ids = claims.total, list(claims.held)
+        client.run_in_background(partial(self._take_more, client, claims))
+
+    async def _take_more(self, client: Client, claims: ShardClaims) -> None:
+        """Take shards that fall free, as long as the process wants more."""
+        while claims.wanted > 0:
+            await asyncio.sleep(POLL_S)
+            if not client.is_ready():
+                continue
+            try:
+                new = await claims.claim(claims.total)
+            except GenrecError as error:
+                log.warning("shards not taken: %s", error)
+                continue
+            if new:
+                await self._app.guilds.reload()
+                await client.launch_more(new)
 
     async def leave(self) -> None:
         """Close the client within CLOSE_S."""

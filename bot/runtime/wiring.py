@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import pathlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -69,6 +70,7 @@ from bot.runtime.exported_state import export_state, report_connected
 from bot.runtime.instance_lock import instance_lock
 from bot.runtime.resources import OpenPool, Resources, open_recommender
 from bot.runtime.sandbox_check import MeasureSandbox, report_sandbox, restrict_sources
+from bot.sharding import Sharing, check_shards_here, one_at_a_time, open_sharing
 from bot.sources import SourcePolicy, Sources
 from bot.starter_policy import StarterPolicy
 from bot.taste_answers import ForYou
@@ -76,6 +78,7 @@ from bot.ui.invites import invites
 from bot.ui.messages import Limits
 from bot.ui.spectrogram_image import draw_preview
 from bot.ui.track_links import LinkChoice
+from db.leases import Leases
 from genrec.workers import sandbox
 
 log = logging.getLogger(__name__)
@@ -99,6 +102,8 @@ class App:
     dedup: EventDedup
     draw: DrawPicture
     force_sync: bool
+    sharing: Sharing | None
+    """Leases of several processes; None if this one serves the bot alone (SQLite)."""
 
 
 @asynccontextmanager
@@ -111,14 +116,19 @@ async def open_app(
     measure_sandbox: MeasureSandbox | None = sandbox.report,
     force_sync: bool = False,
     progress_every_s: float = 3.0,
+    leases: Leases | None = None,
 ) -> AsyncIterator[App]:
     """Open the services and yield them; tests replace ``open_pool`` and ``draw``.
 
     ``measure_sandbox`` tests the workers' sandbox. None skips the test and refuses no source.
+    ``leases`` lets several bots share a SQLite file in tests; on PostgreSQL they always share it.
     ``force_sync`` registers the commands at every start, for a Discord that keeps none.
     """
     async with AsyncExitStack() as stack:
-        stack.enter_context(instance_lock(settings.database))
+        shared = leases is not None or not isinstance(settings.database, pathlib.Path)
+        if not shared:
+            check_shards_here(settings.shards, settings.shards_here)
+            stack.enter_context(instance_lock(settings.database))
         measuring = (
             asyncio.ensure_future(asyncio.to_thread(measure_sandbox)) if measure_sandbox else None
         )
@@ -139,6 +149,17 @@ async def open_app(
             on_refusal=metrics.refusal,
         )
         recovery = ReplyRecovery(db=db, translations=translations)
+        sharing = None
+        if shared:
+            sharing = await stack.enter_async_context(
+                open_sharing(
+                    db,
+                    leases or db.leases,
+                    run_id=recovery.run_id,
+                    shards=settings.shards,
+                    here=settings.shards_here,
+                )
+            )
         admission = Admission(
             cooldown_s=settings.cooldown_s,
             limits=RequestLimits(
@@ -176,6 +197,7 @@ async def open_app(
             dedup=EventDedup(on_repeat=metrics.repeated_event),
             draw=draw or partial(draw_preview, preset=resources.preset),
             force_sync=force_sync,
+            sharing=sharing,
         )
 
 
@@ -382,10 +404,15 @@ def make_client(app: App, *, message_content: bool, only_sync: bool = False) -> 
         if not only_sync:
             if settings.token:  # the local Discord's addresses lead nowhere
                 _log_invites(client)
-            await app.recovery.repair(client)
+            if app.sharing is None:
+                await app.recovery.repair(client)
+            else:
+                leases = app.sharing.keeper.leases
+                client.run_in_background(partial(app.recovery.keep_repairing, client, leases))
         db, guild_id, force = app.resources.db, settings.development_server, app.force_sync
         try:
-            await sync_commands(client, db=db, guild_id=guild_id, force=only_sync or force)
+            async with one_at_a_time(app.sharing):
+                await sync_commands(client, db=db, guild_id=guild_id, force=only_sync or force)
         except SYNC_ERRORS as error:
             if only_sync:
                 raise
@@ -395,6 +422,7 @@ def make_client(app: App, *, message_content: bool, only_sync: bool = False) -> 
     return Client(
         message_content=message_content,
         shards=settings.shards,
+        take_turn=None if app.sharing is None else app.sharing.turns.take,
         dedup=app.dedup,
         errors=app.errors,
         set_up=set_up,
