@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -105,6 +105,12 @@ class Settings(BaseSettings):
         le=300,
         description="Seconds analysed of a longer clip or file, from its middle. A change does not "
         "affect stored analyses.",
+    )
+    cluster: str = Field(
+        "",
+        description="Address of a Dask scheduler whose workers `genrec index` and /reindex use,"
+        " tls://host:8786, see docs/cluster.md; plain tcp:// only on this machine. Empty: the local"
+        " worker processes.",
     )
     analysis_timeout_s: float = Field(
         30.0,
@@ -392,6 +398,14 @@ class Settings(BaseSettings):
             raise ValueError(f"is {value!r} and must start with https://")
         return value
 
+    @field_validator("cluster")
+    @classmethod
+    def _encrypted_or_local(cls, value: str) -> str:
+        value = value.strip()
+        if value and (fault := cluster_fault(value)):
+            raise ValueError(f"is {value!r}: {fault}")
+        return value
+
     @field_validator("track_links")
     @classmethod
     def _site_or_template(cls, value: str) -> str:
@@ -516,6 +530,34 @@ def load_settings(
     if "database" in settings.model_fields_set:
         return settings
     return settings.model_copy(update={"database": default_database()})
+
+
+def dask_environment() -> dict[str, str]:
+    """Return Dask's variables of the environment, for the programs of a cluster."""
+    return {name: value for name, value in os.environ.items() if name.startswith("DASK_")}
+
+
+def cluster_fault(address: str) -> str:
+    """Return why a scheduler's address cannot be used, or ""."""
+    try:
+        parts = urlsplit(address)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host, port, parts = None, None, urlsplit("")
+    if parts.scheme not in ("tls", "tcp") or not host or not port or parts.path or parts.query:
+        return "expected tls://host:port, such as tls://scheduler.example:8786"
+    if parts.username is not None:
+        return "expected no user or password: TLS certificates protect a cluster"
+    if parts.scheme == "tcp" and not _is_loopback(host):
+        return f"tcp:// is not encrypted; use tls://{host}:{port}, or a scheduler on 127.0.0.1"
+    return ""
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def remove_token_from_environment() -> None:

@@ -184,6 +184,12 @@ class WorkerUnavailable(PoolError):
     code = "worker_unavailable"
 
 
+class ClusterLost(PoolError):
+    """The Dask cluster that analyses files cannot be reached, or has no workers."""
+
+    code = "cluster_lost"
+
+
 class PoolClosed(PoolError):
     """The pool is shutting down."""
 

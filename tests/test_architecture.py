@@ -21,7 +21,7 @@ TRAINING_ONLY = {"keras", "librosa", "matplotlib", "numba", "sklearn", "tensorfl
 HEAVY = {"ai_edge_litert", "aiohttp", "av", "discord", "numpy", "soundfile", "soxr", "yt_dlp"}
 TESTING_ONLY = {"bot.local_discord.schema"}  # validates bodies against Discord's OpenAPI file
 # Programs that the bot starts as processes of their own and never imports.
-OWN_PROCESS = {"genrec.map_process"}
+OWN_PROCESS = {"db.cluster_worker", "genrec.cluster_process", "genrec.map_process"}
 TYPER = ("app.add_typer(", "app.command(")  # these statements assemble the command line
 
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))

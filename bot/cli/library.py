@@ -177,6 +177,7 @@ async def _index(
     )
 
     from bot.config import load_settings
+    from bot.runtime.indexing_cluster import cluster_of
     from bot.runtime.resources import open_recommender
     from db.ingest.run import IngestJob, IngestProgress, ingest
 
@@ -188,7 +189,8 @@ async def _index(
         disable=quiet or not sys.stderr.isatty(),
         console=_stderr(),
     )
-    async with open_recommender(load_settings()) as opened:
+    settings = load_settings()
+    async with open_recommender(settings) as opened, cluster_of(settings)() as cluster:
         job = IngestJob(
             folder=folder,
             model_id=opened.preset.model_id,
@@ -210,7 +212,7 @@ async def _index(
                     description=f"{now.rate:.1f} files/s  {Path(now.current).name[:40]}",
                 )
 
-            return await ingest(opened.db, opened.pool, job, show)
+            return await ingest(opened.db, opened.pool, job, show, cluster=cluster)
 
 
 async def _list(search: str, scope: str | None, limit: int) -> Any:

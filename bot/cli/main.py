@@ -30,6 +30,7 @@ from bot.cli import (
     starter,
     synth,
     training,
+    worker_command,
 )
 from bot.cli.exit_codes import ExitCode, exit_code
 from bot.cli.stopped import Stopped
@@ -251,6 +252,9 @@ def serve(
 
     settings = load_settings(http_api_port=port)
     serve_alone(settings)
+
+
+app.command(rich_help_panel=BOT)(worker_command.worker)
 
 
 @app.command(rich_help_panel=BOT)

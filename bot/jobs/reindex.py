@@ -7,7 +7,8 @@ import io
 import logging
 import re
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from db.connection import Database
 from db.damaged import damaged_tracks
 from db.generations import NewTrack
 from db.ingest.analyze import require_music
+from db.ingest.cluster_files import ClusterTasks
 from db.ingest.file_kinds import LeftOutReason
 from db.ingest.report import FileResult, count_files, file_rows
 from db.ingest.run import IngestJob, IngestProgress, IngestReport, ingest
@@ -34,6 +36,8 @@ from db.tracks import LIBRARY, guild_scope
 from genrec.errors import GenrecError, InputRefused
 from genrec.types import Track
 from genrec.workers.pool import AnalysisPool
+
+OpenCluster = Callable[[], AbstractAsyncContextManager[ClusterTasks | None]]
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +69,7 @@ class Reindexing:
         sources: Sources,
         library: Path | None,
         music_below: float = 0.0,
+        open_cluster: OpenCluster = nullcontext,
     ) -> None:
         self._db = db
         self._pool = pool
@@ -74,6 +79,7 @@ class Reindexing:
         self._sources = sources
         self._library = library
         self._music_below = music_below
+        self._open_cluster = open_cluster
         self._runs: dict[str, _Run] = {}
 
     def check(self, guild_id: int | None) -> None:
@@ -146,7 +152,8 @@ class Reindexing:
             music_below=self._music_below,
         )
         try:
-            report = await ingest(self._db, self._pool, job, update)
+            async with self._open_cluster() as cluster:
+                report = await ingest(self._db, self._pool, job, update, cluster=cluster)
         except InputRefused as error:
             # Its sentence names the folder, which only the operator may read.
             log.warning("music folder refused: %s", error)

@@ -67,6 +67,7 @@ from bot.metrics import Metrics
 from bot.named_tracks import NamedTracks
 from bot.own_genre_cache import OwnGenreCache
 from bot.runtime.exported_state import export_state, report_connected
+from bot.runtime.indexing_cluster import cluster_of
 from bot.runtime.instance_lock import instance_lock
 from bot.runtime.resources import OpenPool, Resources, open_recommender
 from bot.runtime.sandbox_check import MeasureSandbox, report_sandbox, restrict_sources
@@ -256,6 +257,7 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
         sources=app.sources,
         library=settings.library,
         music_below=app.resources.music_below,
+        open_cluster=cluster_of(settings),
     )
     server_settings = ServerSettings(
         guilds=app.guilds,

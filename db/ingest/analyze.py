@@ -1,42 +1,23 @@
-"""Analyse one file of a music folder: the outcome is a new track, a known track or a failure."""
+"""Analyse the files of a music folder: each is a new track, a known track or a failure."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol
 
 from db.connection import Database
 from db.generations import KnownTrack, NewTrack
 from db.ingest.cue import CueSong
 from db.ingest.failures import Failure
-from db.ingest.scan import FileStamp, file_sha256, file_stamp, song_stamp
-from db.quality import file_quality
-from db.sections import fragment
-from db.tags import Tags, match_label, read_tags, song_tags
+from db.ingest.file_facts import FactsReader, FileFacts, FileOrder
+from db.ingest.scan import FileStamp
+from db.tags import match_label
 from db.vectors import is_sound_vector
-from genrec.errors import (
-    Busy,
-    CatalogueError,
-    DataError,
-    FileMissing,
-    GenrecError,
-    InputRefused,
-    ModelMismatch,
-    NoMusic,
-    PoolClosed,
-    PresetError,
-    WorkerCrashed,
-    WorkerUnavailable,
-)
+from genrec.errors import GenrecError, ModelMismatch, NoMusic
 from genrec.types import Analysis, Analyzer
-
-# Not caused by the file: these end the run, and the next run resumes it.
-_FATAL = (PoolClosed, WorkerUnavailable, PresetError, CatalogueError, DataError)
-# Caused by the file: stored until the file changes. A timeout may be the machine's fault.
-_LASTING = (InputRefused, WorkerCrashed)
-_MAX_PAUSE_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,153 +29,161 @@ class FileOutcome:
     result: NewTrack | KnownTrack | Failure
 
 
-class FileAnalyzer:
-    """Analyses the files of one run; the caller stores the outcomes and then calls ``release``."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRules:
+    """Requirements of a run on its files, as `db.ingest.run.IngestJob` explains.
+
+    ``songs`` are those of album files by source, ``contents`` the SHA-256 of unchanged files by
+    path and stamp, and ``stamps`` those of the scan by path.
+    """
+
+    folder: Path
+    model_id: str
+    labels: Sequence[str]
+    dimension: int
+    music_below: float = 0.0
+    describe: bool = False
+    songs: Mapping[str, CueSong] = field(default_factory=dict)
+    contents: Mapping[tuple[str, FileStamp], str] = field(default_factory=dict)
+    stamps: Mapping[str, FileStamp] = field(default_factory=dict)
+
+    def order(self, path: str) -> FileOrder:
+        """Return what is to be read of a file."""
+        stamp = self.stamps.get(path)
+        content = "" if stamp is None else self.contents.get((path, stamp), "")
+        return FileOrder(path=path, song=self.songs.get(path), stamp=stamp, content=content)
+
+
+class FileAnalyzer(Protocol):
+    """Analyses the files of one run: in the local pool, or on a cluster.
+
+    The caller stores the outcomes and then calls ``release``.
+    """
+
+    @property
+    def batch(self) -> int:
+        """Number of files in a task."""
+
+    @property
+    def concurrency(self) -> int:
+        """Number of tasks in work at once."""
+
+    async def analyze(self, paths: Sequence[str]) -> list[FileOutcome]:
+        """Return the outcomes for some files; errors that no file causes are raised."""
+
+    def release(self, outcomes: Iterable[FileOutcome], lost: Iterable[KnownTrack]) -> None:
+        """Note that outcomes are stored; the embeddings of ``lost`` tracks are gone meanwhile."""
+
+
+class PoolFileAnalyzer:
+    """Analyses files in the pool of this process, one a task."""
+
+    batch = 1
 
     def __init__(
-        self,
-        db: Database,
-        analyzer: Analyzer,
-        folder: Path,
-        model_id: str,
-        labels: Sequence[str],
-        dimension: int,
-        *,
-        songs: Mapping[str, CueSong] | None = None,
-        contents: Mapping[tuple[str, FileStamp], str] | None = None,
-        music_below: float = 0.0,
-        describe: bool = False,
+        self, db: Database, analyzer: Analyzer, rules: FileRules, *, concurrency: int
     ) -> None:
-        self._db = db
-        self._analyzer = analyzer
-        self._folder = folder
-        self._model_id = model_id
-        self._labels = labels
-        self._dimension = dimension
-        self._songs = songs or {}
-        # SHA-256 of unchanged files, by path and stamp.
-        self._contents = contents or {}
-        # SHA-256 of album files, each read once for all its songs.
-        self._albums: dict[tuple[str, FileStamp], asyncio.Task[str]] = {}
-        self._music_below = music_below
-        self._describe = describe
+        self._db, self._rules = db, rules
+        self._reader = FactsReader(analyzer, rules.folder, rules.labels)
+        self.concurrency = concurrency
         # Contents in work. The second of two copies waits until the first is stored.
         self._in_work: dict[str, asyncio.Event] = {}
+        self._predicted: dict[str, str] = {}
 
-    async def analyze(self, path: str) -> FileOutcome:
-        """Return the outcome for a file; errors that are not caused by the file are raised."""
-        before, content = FileStamp(0, 0), ""
-        try:
-            before = await self._stamp(path)
-            content = await self._content(path, before)
-            return FileOutcome(path, content, await self._track(path, before, content))
-        except _FATAL:
-            raise
-        except GenrecError as error:
-            lasting = isinstance(error, _LASTING)
-            failure = Failure(path, before, error.code, str(error), lasting=lasting)
-            return FileOutcome(path, content, failure)
-        except OSError as error:
-            reason = f"The file cannot be read ({error.strerror})."
-            failure = Failure(path, before, FileMissing.code, reason, lasting=False)
-            return FileOutcome(path, content, failure)
+    async def analyze(self, paths: Sequence[str]) -> list[FileOutcome]:
+        """Return the outcomes for some files; errors that no file causes are raised."""
+        outcomes = []
+        for path in paths:
+            facts = await self._reader.read(self._rules.order(path), self._is_known)
+            predicted = self._predicted.get(facts.content, "")
+            outcomes.append(outcome_of(facts, self._rules, predicted=predicted))
+        return outcomes
 
-    def release(self, outcomes: Iterable[FileOutcome]) -> None:
+    def release(self, outcomes: Iterable[FileOutcome], lost: Iterable[KnownTrack]) -> None:  # noqa: ARG002 - the next look reads the database
         """Resume copies of these files, because their outcomes are stored."""
         for outcome in outcomes:
+            self._predicted.pop(outcome.content, None)
             if (event := self._in_work.pop(outcome.content, None)) is not None:
                 event.set()
 
-    async def _track(self, path: str, before: FileStamp, content: str) -> NewTrack | KnownTrack:
+    async def _is_known(self, content: str) -> bool:
         while (first := self._in_work.get(content)) is not None:
             await first.wait()
         self._in_work[content] = asyncio.Event()
-        tags = await asyncio.to_thread(self._tags, path)
-        # A genre tag takes precedence over the predicted genre.
-        tagged = match_label(tags.genre, self._labels)
-        genre = tagged or tags.genre
         row = await self._db.one(
             "SELECT heard, vector, description IS NULL FROM embedding"
             " WHERE content = ? AND model_id = ?",
-            (content, self._model_id),
+            (content, self._rules.model_id),
         )
-        is_known = row is not None and is_sound_vector(row[1], self._dimension)
-        if row is not None and is_known and not (self._describe and row[2]):
-            predicted = row[0]
-            return KnownTrack(
-                title=tags.title,
-                artist=tags.artist,
-                genre=genre or predicted,
-                label=tagged or predicted,
-                source=path,
-                content=content,
-                size=before.size,
-                mtime_ns=before.mtime_ns,
-                tagged=bool(genre),
-                details=tags.details,
-            )
-        analysis = await self._analyze(path)
-        if await self._stamp(path) != before:
-            raise GenrecError(f"The file {path} changed while it was read: index the folder again.")
-        require_music(analysis, self._music_below)
-        track = NewTrack.of(
-            analysis,
+        if row is None or not is_sound_vector(row[1], self._rules.dimension):
+            return False
+        if self._rules.describe and row[2]:
+            return False
+        self._predicted[content] = row[0]
+        return True
+
+
+def outcome_of(facts: FileFacts, rules: FileRules, *, predicted: str) -> FileOutcome:
+    """Return the outcome for a file.
+
+    ``predicted`` is the predicted genre of a content that is known. ModelMismatch is raised if the
+    workers have another model.
+    """
+    path, content, stamp, error = facts.path, facts.content, facts.stamp, facts.error
+    lasting = facts.lasting
+    if error is None and facts.analysis is not None:
+        _check_model(facts.analysis, rules.model_id)
+        try:
+            require_music(facts.analysis, rules.music_below)
+        except NoMusic as no_music:
+            error, lasting = no_music, True
+    if error is not None:
+        failure = Failure(path, stamp, error.code, str(error), lasting=lasting)
+        return FileOutcome(path, content, failure)
+    if facts.tags is None:
+        raise GenrecError(f"facts.tags=None: expected the tags of {path}")
+    return FileOutcome(path, content, _track(facts, rules, predicted))
+
+
+def _track(facts: FileFacts, rules: FileRules, predicted: str) -> NewTrack | KnownTrack:
+    assert facts.tags is not None
+    tags, stamp = facts.tags, facts.stamp
+    # A genre tag takes precedence over the predicted genre.
+    tagged = match_label(tags.genre, rules.labels)
+    genre = tagged or tags.genre
+    if facts.analysis is None:
+        return KnownTrack(
             title=tags.title,
             artist=tags.artist,
-            genre=genre,
-            label=tagged,
-            source=path,
-            content=content,
-            size=before.size,
-            mtime_ns=before.mtime_ns,
+            genre=genre or predicted,
+            label=tagged or predicted,
+            source=facts.path,
+            content=facts.content,
+            size=stamp.size,
+            mtime_ns=stamp.mtime_ns,
+            tagged=bool(genre),
+            details=tags.details,
         )
-        quality = await asyncio.to_thread(file_quality, Path(path), analysis.duration_s)
-        return replace(track, details=tags.details, quality=quality)
+    track = NewTrack.of(
+        facts.analysis,
+        title=tags.title,
+        artist=tags.artist,
+        genre=genre,
+        label=tagged,
+        source=facts.path,
+        content=facts.content,
+        size=stamp.size,
+        mtime_ns=stamp.mtime_ns,
+    )
+    return replace(track, details=tags.details, quality=facts.quality)
 
-    async def _stamp(self, path: str) -> FileStamp:
-        song = self._songs.get(path)
-        if song is not None:
-            return await asyncio.to_thread(song_stamp, song)
-        return await asyncio.to_thread(file_stamp, path)
 
-    async def _content(self, path: str, stamp: FileStamp) -> str:
-        """Return the SHA-256 of a file; for a song of an album file, with the section."""
-        if (known := self._contents.get((path, stamp))) is not None:
-            return known
-        song = self._songs.get(path)
-        if song is None:
-            return await asyncio.to_thread(file_sha256, path)
-        key = (song.path, stamp)
-        if key not in self._albums:
-            hashing = asyncio.to_thread(file_sha256, song.path)
-            self._albums[key] = asyncio.create_task(hashing)
-        return await asyncio.shield(self._albums[key]) + fragment(song.section)
-
-    def _tags(self, path: str) -> Tags:
-        song = self._songs.get(path)
-        if song is None:
-            return read_tags(Path(path), self._folder, self._labels)
-        return song_tags(Path(song.path), self._folder, song.fields, self._labels)
-
-    async def _analyze(self, path: str) -> Analysis:
-        """Analyse a file; while the queue is full, retry with growing pauses."""
-        pause_s = 0.05
-        analysis: Analysis | None = None
-        while analysis is None:
-            try:
-                if (song := self._songs.get(path)) is not None:
-                    analysis = await self._analyzer.analyze(Path(song.path), song.section)
-                else:
-                    analysis = await self._analyzer.analyze(Path(path))
-            except Busy:
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, _MAX_PAUSE_S)
-        if analysis.model_id != self._model_id:
-            raise ModelMismatch(
-                f"The workers run the model {analysis.model_id} and not {self._model_id}: restart"
-                " genrec with the preset you want."
-            )
-        return analysis
+def _check_model(analysis: Analysis, model_id: str) -> None:
+    if analysis.model_id != model_id:
+        raise ModelMismatch(
+            f"The workers run the model {analysis.model_id} and not {model_id}: restart"
+            " genrec with the preset you want."
+        )
 
 
 def require_music(analysis: Analysis, music_below: float) -> None:

@@ -13,7 +13,8 @@ from db import folders, generations
 from db.connection import Database, SqlSession
 from db.damaged import damaged_of_generation
 from db.generations import BATCH, Generation, KnownTrack, NewTrack
-from db.ingest.analyze import FileAnalyzer, FileOutcome
+from db.ingest.analyze import FileAnalyzer, FileOutcome, FileRules, PoolFileAnalyzer
+from db.ingest.cluster_files import ClusterFileAnalyzer, ClusterTasks
 from db.ingest.failures import Failure, delete_failures, load_failures, save_failures
 from db.ingest.moved import adopt_moved
 from db.ingest.plan import IndexedTrack, IngestPlan, KnownFiles, make_plan, refuse_sudden_emptiness
@@ -96,8 +97,12 @@ async def ingest(
     analyzer: Analyzer,
     job: IngestJob,
     progress: Callable[[IngestProgress], None] | None = None,
+    *,
+    cluster: ClusterTasks | None = None,
 ) -> IngestReport:
     """Index a folder: store the differences in a building generation, and activate them at the end.
+
+    With a ``cluster`` its workers read and analyse the files, and ``analyzer`` has nothing to do.
 
     A file that moved, from anywhere in the scope, keeps its track. A track whose file is gone is
     kept for 30 days, without being served; in a folder that is missing or empty it is kept until
@@ -111,7 +116,7 @@ async def ingest(
         found = await asyncio.to_thread(scan_folder, folder)
         run = _IngestRun(db, job, folder, found)
         if await run.prepare():
-            await run.work(analyzer, progress)
+            await run.work(await run.files(analyzer, cluster), progress)
             await run.activate()
             await generations.sweep(db)
             await folders.drop_empty(db, job.scope, str(folder))
@@ -207,23 +212,29 @@ class _IngestRun:
         paths = [*known.active, *known.failed]
         return await asyncio.to_thread(find_missing, paths, self.folder, self.found, roots)
 
+    async def files(self, analyzer: Analyzer, cluster: ClusterTasks | None) -> FileAnalyzer:
+        """Return what analyses the files of this run: a cluster if there is one, or the pool."""
+        job = self.job
+        rules = FileRules(
+            folder=self.folder, model_id=job.model_id, labels=job.labels,
+            dimension=job.dimension, music_below=job.music_below, describe=job.describe,
+            songs=self.found.songs, contents=self.contents, stamps=self.found.files,
+        )  # fmt: skip
+        if cluster is not None:
+            return await ClusterFileAnalyzer.open(self.db, cluster, rules, self.todo)
+        return PoolFileAnalyzer(self.db, analyzer, rules, concurrency=max(1, job.concurrency))
+
     async def work(
-        self, analyzer: Analyzer, progress: Callable[[IngestProgress], None] | None
+        self, files: FileAnalyzer, progress: Callable[[IngestProgress], None] | None
     ) -> None:
         """Analyse the remaining files concurrently, and store each outcome at once."""
         started, rest = time.monotonic(), len(self.todo)
         worked = 0
-        pending: set[asyncio.Task[FileOutcome]] = set()
-        job = self.job
-        files = FileAnalyzer(
-            self.db, analyzer, self.folder, job.model_id, job.labels, job.dimension,
-            songs=self.found.songs, contents=self.contents, music_below=job.music_below,
-            describe=job.describe,
-        )  # fmt: skip
+        pending: set[asyncio.Task[list[FileOutcome]]] = set()
         try:
             while True:
-                while self.todo and len(pending) < max(1, self.job.concurrency):
-                    pending.add(asyncio.create_task(files.analyze(self.todo.popleft())))
+                while self.todo and len(pending) < files.concurrency:
+                    pending.add(asyncio.create_task(files.analyze(self._batch(files))))
                 if progress is not None:
                     rate = worked / max(time.monotonic() - started, 1e-6)
                     left = (rest - worked) / rate if rate else None
@@ -233,9 +244,9 @@ class _IngestRun:
                 if not pending:
                     break
                 done_now, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                again = await self._store(files, done_now)
+                stored, again = await self._store(files, done_now)
                 self.todo.extend(again)
-                worked += len(done_now) - len(again)
+                worked += stored - len(again)
         finally:
             for task in pending:
                 task.cancel()
@@ -265,10 +276,18 @@ class _IngestRun:
         self._count_absent({*plan.expired, *moved, *copied})
         report.switched = True
 
-    async def _store(self, files: FileAnalyzer, tasks: set[asyncio.Task[FileOutcome]]) -> list[str]:
-        """Store outcomes and return the paths that must be analysed again."""
+    def _batch(self, files: FileAnalyzer) -> list[str]:
+        """Return the paths of the next task; at the end tasks are small, for all to have some."""
+        share = -(-len(self.todo) // files.concurrency)
+        return [self.todo.popleft() for _ in range(max(1, min(files.batch, share)))]
+
+    async def _store(
+        self, files: FileAnalyzer, tasks: set[asyncio.Task[list[FileOutcome]]]
+    ) -> tuple[int, list[str]]:
+        """Store outcomes, return their number and the paths that must be analysed again."""
         fatal = [error for task in tasks if (error := task.exception()) is not None]
-        outcomes = [task.result() for task in tasks if task.exception() is None]
+        done = [task for task in tasks if task.exception() is None]
+        outcomes = [outcome for task in done for outcome in task.result()]
         results = [outcome.result for outcome in outcomes]
         new = [result for result in results if isinstance(result, NewTrack)]
         known = [result for result in results if isinstance(result, KnownTrack)]
@@ -279,7 +298,7 @@ class _IngestRun:
             lost = await generations.put_known(tx, self.new, known)
             await delete_failures(tx, scope, model_id, [outcome.path for outcome in outcomes])
             await save_failures(tx, scope, model_id, failed)
-        files.release(outcomes)
+        files.release(outcomes, lost)
         self.report.analyzed += len(new)
         self.report.music_s += sum(track.duration_s for track in new)
         self.report.reused += len(known) - len(lost)
@@ -287,7 +306,7 @@ class _IngestRun:
         if fatal:
             raise fatal[0]
         self.current = outcomes[-1].path
-        return [track.source for track in lost]
+        return len(outcomes), [track.source for track in lost]
 
     async def _in_batches(
         self, track_ids: list[int], step: Callable[[SqlSession, list[int]], Awaitable[None]]

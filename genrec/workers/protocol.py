@@ -91,6 +91,32 @@ async def receive(reader: StreamReader) -> tuple[Head, bytes]:
     return _parse(text), await reader.readexactly(blob_length)
 
 
+def unpack_frames(data: bytes, most: int) -> list[tuple[Head, bytes]]:
+    """Return the frames in bytes that came as a whole, such as the reply of a cluster's worker.
+
+    Raises
+    ------
+    ProtocolError
+        A frame exceeds the size limits, is not a JSON object or is cut, or there are more than
+        ``most`` of them.
+    """
+    frames: list[tuple[Head, bytes]] = []
+    at = 0
+    while at < len(data):
+        if len(frames) == most:
+            raise _wrong("frames", f"more than {most}", f"0..{most}")
+        if len(data) < at + _LENGTHS.size:
+            raise _wrong("frame.bytes", len(data) - at, f"{_LENGTHS.size} or more")
+        text_length, blob_length = _lengths(data[at : at + _LENGTHS.size])
+        text = at + _LENGTHS.size
+        blob, end = text + text_length, text + text_length + blob_length
+        if len(data) < end:
+            raise _wrong("frame.bytes", len(data) - at, f"{end - at}")
+        frames.append((_parse(data[text:blob]), data[blob:end]))
+        at = end
+    return frames
+
+
 def receive_clip(channel: socket.socket) -> tuple[Head, int] | None:
     """Read one frame with a clip in the worker.
 

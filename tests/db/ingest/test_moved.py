@@ -330,7 +330,9 @@ async def test_move_command_renames_without_reading(
     moved = library.disk / "Songs"
     library.music.rename(moved)
     (moved / "One" / "Artist 0 - Song 0.mp3").unlink()
-    monkeypatch.setattr("db.ingest.analyze.file_sha256", lambda _: pytest.fail("a file was read"))
+    monkeypatch.setattr(
+        "db.ingest.file_facts.file_sha256", lambda _: pytest.fail("a file was read")
+    )
     result = await folders.move_folder(library.db, LIBRARY, str(library.music), str(moved))
     assert (result.moved, result.gone) == (11, 1)
     assert (_at(before, library.music, moved)).items() >= (await library.ids()).items()

@@ -110,7 +110,9 @@ async def test_unchanged_files_are_not_read(
     analyzer = FakeAnalyzer()
     await _index(db, analyzer, music)
     revision = await Catalogue(db).revision()
-    monkeypatch.setattr("db.ingest.analyze.file_sha256", lambda _: pytest.fail("a file was read"))
+    monkeypatch.setattr(
+        "db.ingest.file_facts.file_sha256", lambda _: pytest.fail("a file was read")
+    )
     report = await _index(db, analyzer, music)
     assert (report.unchanged, report.analyzed, report.tracks) == (12, 0, 12)
     assert not report.switched
@@ -480,14 +482,16 @@ async def test_tags_of_unchanged_files_are_read_again_on_demand(
     fill(folder, 2)
     analyzer = FakeAnalyzer()
     monkeypatch.setattr(
-        "db.ingest.analyze.read_tags", lambda path, *_: Tags(path.stem, "Wrong", "")
+        "db.ingest.file_facts.read_tags", lambda path, *_: Tags(path.stem, "Wrong", "")
     )
     await _index(db, analyzer, folder)
     ids = {track.source: track.id for track in await Catalogue(db).browse(MODEL)}
     monkeypatch.undo()
     assert (await _index(db, analyzer, folder)).unchanged == 2
     assert {track.artist for track in await Catalogue(db).browse(MODEL)} == {"Wrong"}
-    monkeypatch.setattr("db.ingest.analyze.file_sha256", lambda _: pytest.fail("a file was read"))
+    monkeypatch.setattr(
+        "db.ingest.file_facts.file_sha256", lambda _: pytest.fail("a file was read")
+    )
     report = await _index(db, analyzer, folder, reread_tags=True)
     assert (report.reused, report.tracks, analyzer.calls) == (2, 2, [])
     tracks = await Catalogue(db).browse(MODEL)
