@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     Field,
+    InstanceOf,
     IPvAnyAddress,
     SecretStr,
     ValidationError,
@@ -35,14 +36,18 @@ from bot.secret_files import open_files, with_secrets
 from bot.setting_names import unknown_names
 from bot.ui.track_links import DEFAULT_SITE, SITES, TEMPLATE_FAULTS, template_fault
 from bot.value_faults import plain_fault
+from db.address import PostgresAddress, is_address
+from genrec.errors import CatalogueError
 from genrec.types import MAX_ANALYZED_S
 
 PREFIX = "GENREC_"
 # Variables that are removed from the environment once they are read.
 _TOKEN_VARIABLES = tuple(
     f"{PREFIX}{name}"
-    for name in ("DISCORD_TOKEN", "HTTP_API_TOKEN", "SUBSONIC_PASSWORD", "SUBSONIC_API_KEY")
-)
+    for name in (
+        "DATABASE", "DISCORD_TOKEN", "HTTP_API_TOKEN", "SUBSONIC_PASSWORD", "SUBSONIC_API_KEY",
+    )
+)  # fmt: skip
 # Each may also be in the file of NAME_file.
 SECRETS = ("discord_token", "link_proxy", "http_api_token", "subsonic_password", "subsonic_api_key")
 LOOPBACK = IPv4Address("127.0.0.1")
@@ -68,10 +73,11 @@ class Settings(BaseSettings):
         " be able to read it.",
     )
     preset: Path = Field(Path("models/resnet50"), description="Folder of the preset.")
-    database: Path = Field(
+    database: Path | InstanceOf[PostgresAddress] = Field(
         IN_CLONE,
         description="SQLite file for tracks, guild settings and votes; an installed package keeps"
-        " it in the user's data folder.",
+        " it in the user's data folder. Or the address of a PostgreSQL database, which several bots"
+        " may share: postgresql://user:password@host/database?sslmode=verify-full.",
     )
     library: Path | None = Field(
         None,
@@ -391,6 +397,18 @@ class Settings(BaseSettings):
             return value
         return [part.strip() for part in value.split(",") if part.strip()]
 
+    @field_validator("database", mode="before")
+    @classmethod
+    def _path_or_address(cls, value: object) -> object:
+        if not isinstance(value, str) or "://" not in value:
+            return value
+        if not is_address(value):
+            raise ValueError("is an address and must start with postgresql://")
+        try:
+            return PostgresAddress(value)
+        except CatalogueError as error:
+            raise ValueError(str(error)) from None
+
     @field_validator("support_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
@@ -464,6 +482,11 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def database_file(self) -> Path | None:
+        """The SQLite file; None if the database is on a PostgreSQL server."""
+        return self.database if isinstance(self.database, Path) else None
+
+    @property
     def api_token(self) -> str | None:
         """The token of the HTTP interface in plain text."""
         return plain(self.http_api_token) or None
@@ -475,9 +498,10 @@ class Settings(BaseSettings):
 
     @property
     def secrets(self) -> list[str]:
-        """The secrets that no log line may show: the tokens, and the password of the proxy."""
+        """The secrets that no log line may show: tokens, and passwords of proxy and database."""
         subsonic = (plain(self.subsonic_password), plain(self.subsonic_api_key))
-        found = (self.token, self.api_token, _password(self.link_proxy), *subsonic)
+        database = self.database.secrets if isinstance(self.database, PostgresAddress) else ()
+        found = (self.token, self.api_token, _password(self.link_proxy), *subsonic, *database)
         return [secret for secret in found if secret]
 
     @property
@@ -566,13 +590,18 @@ def remove_token_from_environment() -> None:
     The strings behind /proc/PID/environ are those that the process started with, so each token
     is also overwritten there.
     """
-    names = [name for name in os.environ if name.upper() in _TOKEN_VARIABLES]
+    names = [
+        name
+        for name, value in os.environ.items()
+        if name.upper() in _TOKEN_VARIABLES
+        and (name.upper() != f"{PREFIX}DATABASE" or is_address(value))
+    ]
     if names and sys.platform == "linux":
         environ = ctypes.POINTER(ctypes.c_void_p).in_dll(ctypes.CDLL(None), "environ")
         index = 0
         while address := environ[index]:
             name, _, value = ctypes.string_at(address).partition(b"=")
-            if name.decode(errors="replace").upper() in _TOKEN_VARIABLES:
+            if name.decode(errors="replace") in names:
                 ctypes.memset(address + len(name) + 1, 0, len(value))
             index += 1
     for variable in names:
@@ -605,7 +634,10 @@ def open_secrets(settings: Settings, *, env_file: Path = Path(".env")) -> list[s
     files = {f"{PREFIX}{name.upper()}_FILE": getattr(settings, f"{name}_file") for name in SECRETS}
     secret = {name: getattr(settings, name) for name in SECRETS}
     secret["link_proxy"] = _password(settings.link_proxy)
-    if any(value and not getattr(settings, f"{name}_file") for name, value in secret.items()):
+    database = settings.database
+    if (isinstance(database, PostgresAddress) and database.secrets) or any(
+        value and not getattr(settings, f"{name}_file") for name, value in secret.items()
+    ):
         files["the secrets' settings"] = env_file
     return list(open_files(files))
 

@@ -62,6 +62,13 @@ class PostgresAddress:
         return self._text
 
     @property
+    def secrets(self) -> tuple[str, ...]:
+        """The password, as it stands in the address and as it is sent; empty without one."""
+        parts = urlsplit(self._text)
+        found = (parts.password or "", self._query.get("password", ""))
+        return tuple({form for one in found if one for form in (one, unquote(one))})
+
+    @property
     def is_local(self) -> bool:
         """Whether the server is on this machine: a socket or a loopback address."""
         if not self.host or self.host.startswith("/") or self.host == "localhost":

@@ -9,6 +9,7 @@ from pathlib import Path
 from db.address import PostgresAddress, is_address
 from db.session import Database, SqlSession
 from db.sqlite import MEMORY, backup_path, open_sqlite
+from genrec.errors import CatalogueError
 
 __all__ = ["MEMORY", "Database", "SqlSession", "backup_path", "open_db"]
 
@@ -27,7 +28,13 @@ async def open_db(
         location = PostgresAddress(location)
     if isinstance(location, PostgresAddress):
         # Imported here: without PostgreSQL nothing of it is loaded, and asyncpg may be missing.
-        from db.postgres import open_postgres  # noqa: PLC0415
+        try:
+            from db.postgres import open_postgres  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise CatalogueError(
+                f"The catalogue {location} needs the library {error.name}: install it (pip install"
+                ' "genrec[postgres]"), or set GENREC_DATABASE to a file.'
+            ) from error
 
         async with open_postgres(location) as server:
             yield server

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from db.connection import Database
 
 _MOST_ERRORS = 3
+_PINGS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,31 @@ async def database_health(db: Database) -> DatabaseHealth:
         faults.append(f"{len(broken)} rows of {tables} refer to rows that are gone")
     size, log_bytes = await asyncio.to_thread(_sizes, db.file)
     return DatabaseHealth(tuple(faults), size, log_bytes)
+
+
+async def server_facts(db: Database) -> str:
+    """Return versions, schema, encryption and latency of a PostgreSQL server; "" of SQLite."""
+    if db.engine == "sqlite":
+        return ""
+    facts = await db.all(
+        "SELECT current_setting('server_version'),"
+        " (SELECT extversion FROM pg_extension WHERE extname = 'vector'),"
+        " (SELECT max(version) FROM schema_migration),"
+        " (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid())"
+    )
+    server, vector, schema, encrypted = facts[0]
+    took = []
+    for _ in range(_PINGS):
+        begun = time.perf_counter()
+        await db.number("SELECT 1")
+        took.append(time.perf_counter() - begun)
+    return ", ".join((
+        f"PostgreSQL {server.split()[0]}",
+        f"pgvector {vector}" if vector else "no pgvector: the matrix in memory serves",
+        f"schema {schema}",
+        "TLS" if encrypted else "no TLS",
+        f"{min(took) * 1000:.1f} ms for a query",
+    ))  # fmt: skip
 
 
 def _sizes(path: Path | None) -> tuple[int, int]:

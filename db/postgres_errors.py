@@ -48,6 +48,7 @@ GONE = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # the state of a connection that broke in a statement
     ConnectionError,
 )
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import asyncpg
 
-from db.postgres_errors import translate_postgres_errors
+from db.postgres_errors import GONE, translate_postgres_errors
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +110,7 @@ class PostgresLeases:
             await asyncio.wait([self._heartbeat])
         self._held.clear()
         if self._connection is not None:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with suppress(*GONE, TimeoutError):
                 await self._connection.close(timeout=_TIMEOUT_S)
 
     async def _ask(self, sql: str, name: str) -> Any:
@@ -141,7 +141,7 @@ class PostgresLeases:
                     continue
                 try:
                     await connection.fetchval("SELECT 1", timeout=_TIMEOUT_S)
-                except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                except (*GONE, OSError, asyncpg.PostgresError) as error:
                     log.warning("leases lost: the connection of %s broke: %s", self._name, error)
                     self._drop()
 

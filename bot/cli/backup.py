@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from bot.config import Settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -20,7 +23,7 @@ def backup(
     from bot.config import load_settings
     from db.backups import write_backup
 
-    database = load_settings().database
+    database = _file(load_settings(), "back it up with pg_dump --format=custom")
     written = asyncio.run(write_backup(database, file))
     size = written.stat().st_size
     if as_json:
@@ -36,13 +39,13 @@ def restore(
     """Replace the database by a backup; the old database is kept beside it."""
     from bot.config import load_settings
 
-    settings = load_settings()
-    kept, tracks = asyncio.run(_restore(file, settings.database))
+    database = _file(load_settings(), "restore it with pg_restore --clean, while no bot runs")
+    kept, tracks = asyncio.run(_restore(file, database))
     if as_json:
         kept_name = None if kept is None else str(kept)
-        _print_json({"database": str(settings.database), "kept": kept_name, "tracks": tracks})
+        _print_json({"database": str(database), "kept": kept_name, "tracks": tracks})
         return
-    print(f"{settings.database} is restored from {file}: {tracks} tracks.")
+    print(f"{database} is restored from {file}: {tracks} tracks.")
     if kept is not None:
         print(f"The old database is {kept}: delete it when you no longer need it.")
 
@@ -57,6 +60,17 @@ async def _restore(file: Path, database: Path) -> tuple[Path | None, int]:
         kept = await restore_backup(file, database)
         async with open_db(database) as db:  # this also applies the deletion list
             return kept, await active_tracks(db)
+
+
+def _file(settings: Settings, instead: str) -> Path:
+    """Return the file of the database; raise CatalogueError where PostgreSQL's tools copy it."""
+    from genrec.errors import CatalogueError
+
+    if settings.database_file is None:
+        raise CatalogueError(
+            f"The database {settings.database} is on a PostgreSQL server: {instead}."
+        )
+    return settings.database_file
 
 
 def _print_json(value: Any) -> None:

@@ -30,6 +30,7 @@ from bot.sources.policy import accepted_sources
 from bot.sources.song_sites import SONG_SITES
 from bot.sources.ytdlp_version import NO_YTDLP, stale_ytdlp, ytdlp_version
 from bot.starter_policy import StarterPolicy, policy_sentence
+from db.database_health import server_facts
 from db.matrix import MatrixNeighbours
 from db.tracks import Catalogue, outdated_tracks
 from genrec.errors import GenrecError
@@ -106,7 +107,8 @@ def _database(settings: Settings) -> str:
     async def count() -> str:
         async with open_catalogue(settings) as (preset, db):
             tracks = await Catalogue(db).count(preset.model_id)
-            return f"{settings.database} holds {tracks} tracks"
+            facts = await server_facts(db)
+            return f"{settings.database} holds {tracks} tracks{facts and f'; {facts}'}"
 
     return asyncio.run(count())
 
@@ -210,7 +212,9 @@ def _page_sandbox(settings: Settings) -> Iterator[Finding]:
     except SettingsError:  # the links check reports it
         return
     if policy.enabled_sites:
-        private, strict = (Path(".env"), settings.database), settings.without_sandbox != "allow"
+        files = (Path(".env"), settings.database_file)
+        private = tuple(file for file in files if file is not None)
+        strict = settings.without_sandbox != "allow"
         for measure in asyncio.run(measure_page_sandbox(policy, private=private)):
             yield _measure(f"pages: {measure.name}", measure, vital=strict and measure.vital)
 

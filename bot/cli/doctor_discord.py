@@ -117,7 +117,8 @@ def _servers(found: Mapping[str, tuple[str, ...]]) -> Finding:
 
 async def _upload_channels(settings: Settings) -> Mapping[int, int]:
     """Return the server of each upload channel; none if the database does not exist yet."""
-    if not settings.database.exists():
+    file = settings.database_file
+    if file is not None and not file.exists():
         return {}
     async with open_db(settings.database, check=False) as db:
         return await upload_channels(db)

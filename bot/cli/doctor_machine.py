@@ -129,9 +129,10 @@ def _folders(settings: Settings) -> Iterator[Finding]:
 
 def _disk(settings: Settings) -> Iterator[Finding]:
     """Check the free space for the database and its backup, and for clips."""
-    database = settings.database
-    size = database.stat().st_size if database.is_file() else 0
-    yield _space("disk", _existing(database), max(_LEAST_FREE, 2 * size), "the database")
+    database = settings.database_file
+    if database is not None:  # the server has its own disk
+        size = database.stat().st_size if database.is_file() else 0
+        yield _space("disk", _existing(database), max(_LEAST_FREE, 2 * size), "the database")
     temporary = Path(tempfile.gettempdir())
     yield _space("clip disk", temporary, settings.clip_disk_bytes, "GENREC_CLIP_DISK_MB")
 

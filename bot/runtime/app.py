@@ -17,7 +17,7 @@ from bot.client.client import SYNC_ERRORS
 from bot.config import Settings, open_secrets, renamed_settings, unknown_settings
 from bot.errors import SettingsError
 from bot.local_discord import LocalDiscord
-from bot.locations import command_name
+from bot.locations import command_name, default_database
 from bot.logs import set_up_logs
 from bot.runtime.lifecycle import LOGIN_REFUSED, StopEvent, run_until_stopped
 from bot.runtime.page_address import page_key, with_free_port
@@ -58,7 +58,7 @@ async def _serve_locally(settings: Settings, stop: asyncio.Event) -> None:
             f"Port {asked} is in use, so the page has another address this time. To choose one, set"
             " GENREC_LOCAL_DISCORD_PORT."
         )
-    key = page_key(settings.database)
+    key = page_key(settings.database_file or default_database())
     async with open_local(settings, page_key=key) as (local, app):
         _say(f"The local Discord is ready. Open {local.page_url}")
         if key and settings.local_discord_port:

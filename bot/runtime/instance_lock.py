@@ -8,19 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from db.address import PostgresAddress
 from db.sqlite import without_links
 from genrec.errors import CatalogueError
 
 
 @contextmanager
-def instance_lock(database: Path) -> Iterator[None]:
+def instance_lock(database: Path | PostgresAddress) -> Iterator[None]:
     """Lock the database for the block; raise CatalogueError if another bot has locked it.
 
     The lock file lies beside the file that symbolic links lead to, so all names share it. A file
     with hard links is refused: its other names may lie anywhere, and SQLite damages such a file.
-    The kernel releases the lock of a killed bot.
+    The kernel releases the lock of a killed bot. Several bots may share a PostgreSQL database, and
+    each has a lease there, so nothing is locked here.
     """
-    if str(database) == ":memory:":
+    if isinstance(database, PostgresAddress) or str(database) == ":memory:":
         yield
         return
     resolved = without_links(database)

@@ -205,6 +205,36 @@ def test_secrets_are_the_token_and_the_password_of_the_proxy() -> None:
     assert Settings(_env_file=None, link_proxy="http://[proxy").secrets == []
 
 
+def test_database_is_a_path_or_a_postgres_address(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GENREC_DATABASE", str(tmp_path / "a.db"))
+    assert load_settings(env_file=None).database_file == tmp_path / "a.db"
+    remove_token_from_environment()
+    assert os.environ["GENREC_DATABASE"] == str(tmp_path / "a.db")  # a path is no secret
+    monkeypatch.setenv("GENREC_DATABASE", "postgresql://bot:hidden-word@db:5433/genrec")
+    settings = load_settings(env_file=None)
+    assert settings.database_file is None
+    assert str(settings.database) == "postgresql://bot@db:5433/genrec"
+    assert settings.secrets == ["hidden-word"]
+    assert "hidden-word" not in f"{settings!r} {settings.model_dump()}"
+    remove_token_from_environment()
+    assert "GENREC_DATABASE" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("address", "sentence"),
+    [
+        ("mysql://bot:hidden-word@db/genrec", "must start with postgresql://"),
+        ("postgresql+asyncpg://bot:hidden-word@db/genrec", "must start with postgresql://"),
+        ("postgresql://bot:hidden-word@db:port/genrec", "is not postgresql://user"),
+    ],
+)
+def test_unusable_address_of_the_database_is_refused(monkeypatch, address, sentence) -> None:
+    monkeypatch.setenv("GENREC_DATABASE", address)
+    with pytest.raises(SettingsError, match=f"GENREC_DATABASE: .*{sentence}") as error:
+        load_settings(env_file=None)
+    assert "hidden-word" not in str(error.value)
+
+
 def test_secrets_of_music_players_are_read_from_files_and_hidden(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("GENREC_SUBSONIC_PASSWORD_FILE", str(secret(tmp_path, "a-long-password-1")))
     monkeypatch.setenv("GENREC_SUBSONIC_API_KEY", "a-long-api-key-22")

@@ -48,6 +48,11 @@ class PostgresServer:
         """What the server wrote."""
         return (self.folder / "log").read_text(errors="replace")
 
+    @property
+    def runs(self) -> bool:
+        """Whether the server was started and not ended."""
+        return self._process is not None
+
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
         end = time.monotonic() + _START_S

@@ -1,0 +1,366 @@
+"""Tests of the PostgreSQL engine: parameters, locks, errors as sentences, a killed server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from db import postgres, postgres_leases
+from db.connection import Database, open_db
+from db.migrate import Migration
+from db.postgres import numbered
+from db.postgres_migrate import migrate_postgres
+from genrec.errors import CatalogueError
+from tests.db.postgres_server import PostgresServer, running_server
+
+
+@pytest.fixture
+async def address(postgres_address: str) -> str:
+    """Return the address of an empty schema with one table."""
+    async with open_db(postgres_address) as db:
+        await db.run("CREATE TABLE number (n bigint PRIMARY KEY, word text)")
+    return postgres_address
+
+
+@pytest.fixture(scope="module")
+def own_server(postgres_server: PostgresServer) -> Iterator[PostgresServer]:
+    """Start a server that tests may kill; it syncs, so what is committed survives."""
+    with running_server(options=()) as server:
+        yield server
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition of other tasks holds."""
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - several tasks change it
+            await asyncio.sleep(0.01)
+
+
+def fill(db: Database, count: int):
+    return db.run("INSERT INTO number SELECT i, 'w' FROM generate_series(1, ?::int) AS i", (count,))
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ("SELECT ?, ?", "SELECT $1, $2"),
+        ("SELECT ?2, ?1, ?1", "SELECT $2, $1, $1"),
+        ("SELECT ?3, ?", "SELECT $3, $4"),
+        ("SELECT '?', 'it''s ?', ?", "SELECT '?', 'it''s ?', $1"),
+    ],
+)
+def test_parameters_are_numbered_outside_of_quotes(ours: str, theirs: str) -> None:
+    assert numbered(ours) == theirs
+
+
+async def test_session_runs_copies_and_counts(address: str) -> None:
+    async with open_db(address) as db:
+        async with db.transaction() as tx:
+            await tx.copy("number", ("n", "word"), [(1, "a"), (2, None)])
+            await tx.many("INSERT INTO number VALUES (?, ?)", [(3, "c"), (4, "d")])
+            assert await tx.run("UPDATE number SET word = ? WHERE n > ?", ("x", 1)) == 3
+            assert await tx.one("SELECT word FROM number WHERE n = ?", (9,)) is None
+        assert await db.all("SELECT n, word FROM number ORDER BY n LIMIT 2") == [(1, "a"), (2, "x")]
+        assert await db.number("SELECT count(*) FROM number") == 4
+
+
+async def test_failed_block_leaves_nothing(address: str) -> None:
+    async with open_db(address) as db:
+
+        async def fail() -> None:
+            async with db.transaction() as tx:
+                await tx.run("INSERT INTO number VALUES (1, 'a')")
+                raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            await fail()
+        assert await db.number("SELECT count(*) FROM number") == 0
+
+
+async def test_errors_of_the_block_itself_pass_unchanged(address: str) -> None:
+    async with open_db(address) as db:
+        with pytest.raises(FileNotFoundError):
+            async with db.transaction():
+                raise FileNotFoundError
+        with pytest.raises(asyncpg.UniqueViolationError):
+            async with db.transaction() as tx:
+                await tx.many("INSERT INTO number VALUES (?, ?)", [(1, "a"), (1, "b")])
+
+
+async def test_snapshot_shows_one_state_and_refuses_writes(address: str) -> None:
+    async with open_db(address) as db:
+        async with db.snapshot() as session:
+            assert await session.number("SELECT count(*) FROM number") == 0
+            await fill(db, 1)
+            assert await session.number("SELECT count(*) FROM number") == 0
+        with pytest.raises(CatalogueError, match="is read-only: name the primary"):
+            async with db.snapshot() as session:
+                await session.run("DELETE FROM number")
+
+
+async def test_lock_by_name_excludes_across_connections(address: str) -> None:
+    order: list[str] = []
+
+    async def write(db: Database, name: str, lock: str, wait: asyncio.Event | None = None) -> None:
+        async with db.transaction(lock=lock):
+            order.append(f"{name} begins")
+            if wait is not None:
+                await wait.wait()
+            order.append(f"{name} ends")
+
+    async with open_db(address) as one, open_db(address) as other, asyncio.TaskGroup() as group:
+        go_on = asyncio.Event()
+        group.create_task(write(one, "first", "catalogue:a", go_on))
+        await until(lambda: bool(order))
+        second = group.create_task(write(other, "second", "catalogue:a"))
+        await write(other, "free", "catalogue:b")
+        await asyncio.sleep(0.1)
+        assert not second.done()
+        go_on.set()
+    assert order == [
+        "first begins", "free begins", "free ends", "first ends", "second begins", "second ends",
+    ]  # fmt: skip
+
+
+async def test_deadlock_of_single_statements_runs_again(address: str) -> None:
+    """Two transactions wait for each other; the server undoes one, whose statement runs again."""
+    async with open_db(address) as db, open_db(address) as other:
+        await fill(db, 2)
+        async with db.transaction() as tx:
+            await tx.run("SET LOCAL deadlock_timeout = '1h'")  # so the other is the one undone
+            await tx.run("UPDATE number SET word = 'tx' WHERE n = 2")
+            waiting = asyncio.create_task(other.run("UPDATE number SET word = word || '!'"))
+            await asyncio.sleep(0.5)  # it has locked row 1, and waits for row 2
+            await tx.run("UPDATE number SET word = 'tx' WHERE n = 1")
+        assert await waiting == 2
+        assert await db.all("SELECT word FROM number ORDER BY n") == [("tx!",), ("tx!",)]
+
+
+async def test_slow_read_is_a_sentence_and_the_pool_lives_on(address: str, monkeypatch) -> None:
+    monkeypatch.setattr(postgres, "_READ_S", 0.1)
+    async with open_db(address) as db:
+        with pytest.raises(CatalogueError, match="did not respond in time"):
+            await db.all("SELECT pg_sleep(5)")
+        assert await db.number("SELECT 1") == 1
+
+
+async def test_cancelled_transaction_is_undone(address: str) -> None:
+    async with open_db(address) as db:
+
+        async def write() -> None:
+            async with db.transaction() as tx:
+                await tx.run("INSERT INTO number VALUES (1, 'a')")
+                await tx.run("SELECT pg_sleep(5)")
+
+        task = asyncio.create_task(write())
+        await asyncio.sleep(0.2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await db.number("SELECT count(*) FROM number") == 0
+
+
+async def test_nul_character_is_a_sentence(address: str) -> None:
+    async with open_db(address) as db:
+        with pytest.raises(CatalogueError, match="cannot store a text with a NUL"):
+            await db.run("INSERT INTO number VALUES (1, ?)", ("a\0b",))
+
+
+async def test_backup_names_pg_dump(address: str) -> None:
+    async with open_db(address) as db:
+        with pytest.raises(CatalogueError, match="back it up with pg_dump"):
+            await db.backup()
+
+
+def changed(address: str, old: str, new: str) -> str:
+    assert old in address
+    return address.replace(old, new, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("/postgres?", "/absent?", "does not exist: create it"),
+        ("postgres@", "stranger@", "refuses the user or the password"),
+        ("sslmode=disable", "sslmode=require", "cannot be reached|by TLS"),
+        ("sslmode=disable", "sslmode=nonsense", "correct the options after the question mark"),
+        ("sslmode=disable", "sslmode=disable&no_such_option=1", "cannot be opened"),
+    ],
+)
+async def test_wrong_part_of_the_address_is_a_sentence(
+    postgres_address: str, old: str, new: str, sentence: str
+) -> None:
+    with pytest.raises(CatalogueError, match=sentence):
+        async with open_db(changed(postgres_address, old, new)):
+            pass
+
+
+async def test_missing_schema_is_a_sentence(postgres_server: PostgresServer) -> None:
+    address = changed(postgres_server.address("nowhere"), "%2Cpublic", "")
+    with pytest.raises(CatalogueError, match="no schema in its search_path: create it"):
+        async with open_db(address):
+            pass
+
+
+async def test_tables_of_another_program_are_refused(postgres_server: PostgresServer) -> None:
+    address = postgres_server.new_schema()
+    schema = address.partition("search_path=")[2].partition("%2C")[0]
+    postgres_server.execute(f"CREATE TABLE {schema}.customer (id int)")
+    with pytest.raises(CatalogueError, match="has tables of another program"):
+        async with open_db(address):
+            pass
+
+
+async def test_newer_schema_is_refused(address: str) -> None:
+    async with open_db(address) as db:
+        await db.run("INSERT INTO schema_migration (version, name) VALUES (9999, 'future')")
+    with pytest.raises(CatalogueError, match="schema version 9999, and this genrec supports at"):
+        async with open_db(address):
+            pass
+
+
+async def test_failed_migration_leaves_nothing(postgres_address: str) -> None:
+    connection = await asyncpg.connect(postgres_address)
+    broken = (Migration(16, "good", "CREATE TABLE a (b int)"), Migration(17, "bad", "CREATE TABLE"))
+    try:
+        with pytest.raises(asyncpg.PostgresSyntaxError):
+            await migrate_postgres(connection, "any", broken)
+        assert await connection.fetchval("SELECT to_regclass('a')") is None
+        assert await connection.fetchval("SELECT to_regclass('schema_migration')") is None
+        assert await migrate_postgres(connection, "any", broken[:1]) == 16
+        assert await migrate_postgres(connection, "any", broken[:1]) == 16
+    finally:
+        await connection.close()
+
+
+async def test_two_processes_migrate_a_new_database_at_once(postgres_address: str) -> None:
+    async def opened() -> int:
+        async with open_db(postgres_address) as db:
+            return await db.number("SELECT count(*) FROM schema_migration")
+
+    counts = await asyncio.gather(*(opened() for _ in range(4)))
+    assert len(set(counts)) == 1
+
+
+async def test_too_many_connections_are_a_sentence(own_server: PostgresServer) -> None:
+    own_server.execute("DROP ROLE IF EXISTS crowd", "CREATE ROLE crowd LOGIN CONNECTION LIMIT 1")
+    own_server.execute("GRANT ALL ON SCHEMA public TO crowd")
+    held = await asyncpg.connect(own_server.address(user="crowd"))
+    try:
+        with pytest.raises(CatalogueError, match="has too many connections: raise"):
+            async with open_db(own_server.address(user="crowd")):
+                pass
+    finally:
+        await held.close()
+
+
+async def test_network_without_tls_is_logged_without_the_password(caplog, monkeypatch) -> None:
+    async def refuse(*arguments, **options):
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(asyncpg, "create_pool", refuse)
+    caplog.set_level(logging.WARNING)
+    with pytest.raises(CatalogueError):
+        async with open_db("postgresql://bot:hidden-word@192.0.2.1/genrec"):
+            pass
+    assert "database without TLS: postgresql://bot@192.0.2.1/genrec" in caplog.text
+    assert "hidden-word" not in caplog.text
+
+
+async def test_killed_server_gives_sentences_and_nothing_committed_is_lost(
+    own_server: PostgresServer, monkeypatch
+) -> None:
+    await kill_rounds(own_server, monkeypatch, rounds=2)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_server_killed_many_times_loses_nothing_committed(
+    own_server: PostgresServer, monkeypatch
+) -> None:
+    await kill_rounds(own_server, monkeypatch, rounds=20)
+
+
+class Writer:
+    """Writes pairs of rows until it is stopped; the two of a pair belong to one transaction."""
+
+    def __init__(self, db: Database, first: int) -> None:
+        self.committed: set[int] = set()
+        self.sentences: list[str] = []
+        self._db, self._next = db, first
+        self._stop = asyncio.Event()
+        self.task = asyncio.create_task(self._write())
+
+    async def stop(self) -> None:
+        self._stop.set()
+        await self.task
+
+    async def _write(self) -> None:
+        while not self._stop.is_set():
+            n, self._next = self._next, self._next + 2
+            try:
+                async with self._db.transaction(lock="catalogue:a") as tx:
+                    await tx.run("INSERT INTO number VALUES (?, 'a')", (n,))
+                    await tx.run("INSERT INTO number VALUES (?, 'b')", (-n,))
+                self.committed.add(n)
+            except CatalogueError as error:
+                self.sentences.append(str(error))
+                await asyncio.sleep(0.05)
+
+
+async def kill_rounds(server: PostgresServer, monkeypatch, rounds: int) -> None:
+    """Kill the server while two writers write; everything that they committed is there after."""
+    monkeypatch.setattr(postgres_leases, "HEARTBEAT_S", 0.2)
+    address = server.new_schema()
+    async with open_db(address) as db, open_db(address) as other:
+        await db.run("CREATE TABLE number (n bigint PRIMARY KEY, word text)")
+        one, two = Writer(db, 1), Writer(other, 2)
+        try:
+            for _ in range(rounds):
+                lease = await db.leases.take("run:1")
+                assert lease is not None
+                goal = len(one.committed) + 10
+                await until(lambda goal=goal: len(one.committed) > goal)
+                await asyncio.to_thread(server.kill)
+                async with asyncio.timeout(10):
+                    await lease.lost.wait()
+                with pytest.raises(CatalogueError, match="cannot be reached"):
+                    await other.number("SELECT 1")
+                await asyncio.to_thread(server.start)
+                assert await other.number("SELECT 1") == 1
+        finally:
+            if not server.runs:
+                await asyncio.to_thread(server.start)
+            await asyncio.gather(one.stop(), two.stop())
+        rows = {n for (n,) in await db.all("SELECT n FROM number")}
+    committed, sentences = one.committed | two.committed, one.sentences + two.sentences
+    assert sentences
+    assert all("cannot be reached" in one or "in time" in one for one in sentences), set(sentences)
+    assert committed <= rows
+    assert {-n for n in rows} == rows  # each transaction wholly or not at all
+    # A commit whose answer was lost may be there: at most one for each writer and round.
+    assert len({n for n in rows if n > 0} - committed) <= 2 * rounds
+
+
+async def test_without_an_address_nothing_of_postgres_is_imported(tmp_path: Path) -> None:
+    from tests.test_architecture import in_fresh_process
+
+    code = f"""
+import asyncio, sys
+import bot.runtime.app, bot.cli.main
+from db.connection import open_db
+
+async def use():
+    async with open_db({str(tmp_path / "a.db")!r}) as db:
+        lease = await db.leases.take("run:1")
+        await lease.release()
+
+asyncio.run(use())
+print(sorted({{"asyncpg", "pgvector", "distributed", "dask"}} & sys.modules.keys()))
+"""
+    assert in_fresh_process(code) == "[]\n"
