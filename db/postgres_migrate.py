@@ -19,7 +19,11 @@ _TABLE = (
     "CREATE TABLE IF NOT EXISTS schema_migration (version bigint PRIMARY KEY,"
     " name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
 )
-_TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()"
+# One statement, because another process may create all tables meanwhile.
+_TABLES = (
+    "SELECT count(*) FILTER (WHERE tablename = 'schema_migration'), count(*) FROM pg_tables"
+    " WHERE schemaname = current_schema()"
+)
 
 
 def load_postgres_migrations(folder: Path = POSTGRES_MIGRATIONS) -> tuple[Migration, ...]:
@@ -59,8 +63,9 @@ async def migrate_postgres(
 
 async def _newer(connection: Any, known: tuple[Migration, ...]) -> tuple[Migration, ...]:
     """Return the migrations that the schema lacks."""
-    if not await connection.fetchval("SELECT to_regclass('schema_migration') IS NOT NULL"):
-        if await connection.fetchval(_TABLES):
+    ours, tables = await connection.fetchrow(_TABLES)
+    if not ours:
+        if tables:
             raise CatalogueError(
                 "The PostgreSQL database has tables of another program: create a database for"
                 " genrec alone, or name a schema of its own (?search_path=genrec,public)."
