@@ -25,6 +25,7 @@ from bot.cli import (
     paper,
     path_command,
     question_figures,
+    recipe_choice,
     seed_commands,
     setup,
     starter,
@@ -291,6 +292,8 @@ def sync() -> None:
 for command in (
     training.train,
     evaluation.evaluate,
+    recipe_choice.evaluate_folds,
+    recipe_choice.evaluate_projection,
     library_training.evaluate_library,
     question_figures.evaluate_questions,
     training.export,

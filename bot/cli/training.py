@@ -136,6 +136,10 @@ def export(
         Path | None,
         typer.Option(help="File of `train-detector`; without it every clip counts as music."),
     ] = None,
+    temperature: Annotated[
+        float | None,
+        typer.Option(min=0.05, max=20, help="That of `evaluate-folds` (default: fitted on valid)."),
+    ] = None,
     cache: Cache = CACHE,
 ) -> None:
     """Export a training run as a preset with calibration, starter catalogue and model card."""
@@ -151,7 +155,15 @@ def export(
     if preset is not None and run is None:
         settings, _, _ = read_training(preset)
         dataset, parts = load_dataset(data, settings.split, settings.spectrogram, cache)
-        exported = recalibrate(preset, dataset, parts, out, music_detector=detector, log=print)
+        exported = recalibrate(
+            preset,
+            dataset,
+            parts,
+            out,
+            music_detector=detector,
+            temperature=temperature,
+            log=print,
+        )
     elif run is not None and preset is None:
         with training_extra():
             from genrec.training.export.export import export as export_preset
@@ -165,6 +177,7 @@ def export(
             name=out.name,
             precision=precision,
             music_detector=detector,
+            temperature=temperature,
             log=print,
         )
     else:

@@ -12,6 +12,7 @@ from genrec.pipeline import PresetAnalyzer
 from genrec.preset import Preset
 from tests import synth
 from tests.benchmarks.figures import FIGURES, LEFT_OUT, Figure, LeaveOut, RecordFigure, table
+from tests.benchmarks.processor import information, processor_line
 from tests.repository import ROOT
 
 
@@ -69,9 +70,11 @@ def leave_out(pytestconfig: pytest.Config) -> LeaveOut:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
-    """Print the table of figures and one line for each peer left out, where times are taken."""
+    """Print processor, figures and one line for each peer left out, where times are taken."""
     if not config.getoption("benchmark_enable"):
         return
+    terminalreporter.section("processor")
+    terminalreporter.write_line(processor_line(information()))
     if figures := config.stash.get(FIGURES, []):
         terminalreporter.section("target and measured")
         for line in table(figures):

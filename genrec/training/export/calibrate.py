@@ -27,12 +27,15 @@ class UncalibratedPreset:
     """Name, training settings and labels of a preset whose calibration is not fitted yet.
 
     ``music_detector`` becomes part of the preset; with None, every clip holds music.
+    ``temperature`` is that of the logits, for example from folds; with None, it is fitted on the
+    validation tracks.
     """
 
     name: str
     settings: TrainingSettings
     labels: list[str]
     music_detector: MusicDetector | None = None
+    temperature: float | None = None
 
     def save(
         self,
@@ -96,7 +99,8 @@ def calibrate(
     cosines = unit((valid.features - centre) @ axes) @ unit((train.features - centre) @ axes).T
     unrelated = cosines[genres[valid.indices][:, None] != genres[train.indices][None, :]]
     calibration = Calibration(
-        temperature=temperature(valid.logits, truth_of(data, valid.indices, uncalibrated.labels)),
+        temperature=uncalibrated.temperature
+        or temperature(valid.logits, truth_of(data, valid.indices, uncalibrated.labels)),
         cosine_zero=float(unrelated.mean()),
         cosine_floor=float(np.quantile(unrelated, 0.95)),
         music_below=MUSIC_BELOW if uncalibrated.music_detector else 0.0,

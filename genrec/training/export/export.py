@@ -47,6 +47,7 @@ def export(
     name: str,
     precision: str = "int8",
     music_detector: MusicDetector | None = None,
+    temperature: float | None = None,
     log: Log = lambda line: None,
 ) -> Exported:
     """Export a run's checkpoint as a preset folder and return the result.
@@ -64,6 +65,8 @@ def export(
         ``int8``, ``fp16`` or ``fp32``.
     music_detector
         Becomes part of the preset; with None, every clip holds music.
+    temperature
+        Divisor of the logits; with None, it is fitted on the validation tracks.
     log
         Called with a line per step.
 
@@ -81,7 +84,11 @@ def export(
     check_data(run, settings, labels, data, parts)
     network = serving_model(load_trained(run, settings, len(labels)), settings)
     uncalibrated = UncalibratedPreset(
-        name=name, settings=settings, labels=labels, music_detector=music_detector
+        name=name,
+        settings=settings,
+        labels=labels,
+        music_detector=music_detector,
+        temperature=temperature,
     )
     precision, accuracies, valid = write_network(
         network, uncalibrated, data, parts, out, precision, log

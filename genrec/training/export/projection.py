@@ -28,10 +28,10 @@ WITHIN = 10.0  # weight of within-genre variance against degradation variance
 RIDGE = 0.3  # relative to the mean degradation variance; 76 tracks do not span all directions
 
 
-def degradation_shifts(
+def degraded_features(
     analyzer: PresetAnalyzer, data: ExcerptTable, indices: NDArray[np.int64]
 ) -> Float:
-    """Return the feature shifts that `COMMON_CHANGES` cause, for excerpts that have audio.
+    """Return the features of excerpts that have audio, unchanged and after `COMMON_CHANGES`.
 
     Parameters
     ----------
@@ -42,7 +42,8 @@ def degradation_shifts(
 
     Returns
     -------
-    float32 (shifts, features); no rows if no excerpt has audio
+    float32 (excerpts with audio, 1 + changes, features), in the order of the indices; the first is
+    unchanged
     """
     sr, size = analyzer.preset.spectrogram.sr, analyzer.embedder.dimension
     names = (data.names[int(i)] for i in indices)
@@ -51,11 +52,29 @@ def degradation_shifts(
         analyzer.predict(listen(decode(path, sr=sr, limits=analyzer.limits).y, sr).y).features
         for _, _, path in changed_clips(analyzer, data, names, changes)
     ]
-    features = np.array(rows, dtype=np.float32).reshape(-1, len(changes), size)
-    return (features[:, 1:] - features[:, :1]).reshape(-1, size)
+    return np.array(rows, dtype=np.float32).reshape(-1, len(changes), size)
 
 
-def projection(features: Float, genres: Sequence[str], shifts: Float) -> Float:
+def degradation_shifts(
+    analyzer: PresetAnalyzer, data: ExcerptTable, indices: NDArray[np.int64]
+) -> Float:
+    """Return the feature shifts that `COMMON_CHANGES` cause, for excerpts that have audio.
+
+    Returns
+    -------
+    float32 (shifts, features); no rows if no excerpt has audio
+    """
+    return shifts_of(degraded_features(analyzer, data, indices))
+
+
+def shifts_of(features: Float) -> Float:
+    """Return differences to the first row of each excerpt: (n, 1 + c, d) -> (n * c, d)."""
+    return (features[:, 1:] - features[:, :1]).reshape(-1, features.shape[2])
+
+
+def projection(
+    features: Float, genres: Sequence[str], shifts: Float, dimension: int = DIMENSION
+) -> Float:
     """Return the leading generalised eigenvectors of track variance against nuisance variance.
 
     Nuisance variance is the sum of the degradation shifts' second moments, ten times the
@@ -72,16 +91,18 @@ def projection(features: Float, genres: Sequence[str], shifts: Float) -> Float:
     shifts
         float32 (any, features), from :func:`degradation_shifts`. Without rows the identity takes
         the place of their second moments.
+    dimension
+        Largest number of axes.
 
     Returns
     -------
-    float32 (features, d), best first; d is 64, or less with fewer features or tracks
+    float32 (features, d), best first; d is ``dimension``, or less with fewer features or tracks
     """
     size = features.shape[1]
     x = features.astype(np.float64)
     nuisance = _scaled_moments(shifts.astype(np.float64)) if len(shifts) else np.eye(size)
     nuisance += WITHIN * _scaled_moments(_within_genre(x, genres)) + RIDGE * np.eye(size)
-    d = min(DIMENSION, size, len(x) - 1)
+    d = min(dimension, size, len(x) - 1)
     _, axes = eigh(np.cov(x.T), nuisance, subset_by_index=(size - d, size - 1))
     return np.asarray(axes[:, ::-1], dtype=np.float32)
 

@@ -49,6 +49,7 @@ def recalibrate(
     out: Path,
     *,
     music_detector: MusicDetector | None = None,
+    temperature: float | None = None,
     log: Log = lambda line: None,
 ) -> Exported:
     """Write a preset with the network of another one and return the result.
@@ -66,6 +67,8 @@ def recalibrate(
         Folder of the new preset, which may be the same. The preset gets the folder's name.
     music_detector
         Becomes part of the preset; with None, every clip holds music.
+    temperature
+        Divisor of the logits; with None, it is fitted on the validation tracks.
     log
         Called with a line per step.
 
@@ -80,7 +83,11 @@ def recalibrate(
     if out.resolve() != preset.resolve():
         shutil.copy2(preset / NETWORK, out / NETWORK)
     uncalibrated = UncalibratedPreset(
-        name=out.name, settings=settings, labels=labels, music_detector=music_detector
+        name=out.name,
+        settings=settings,
+        labels=labels,
+        music_detector=music_detector,
+        temperature=temperature,
     )
     analyzer = PresetAnalyzer(uncalibrated.save(out))
     valid = predict_all(analyzer, data, parts["valid"])

@@ -1,0 +1,45 @@
+"""Sizes of the embedding, with the shipped network and synthetic music."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from bot.cli.recipe_choice import sizes_table
+from genrec.pipeline import PresetAnalyzer
+from genrec.preset import Preset
+from genrec.training.evaluation import albums as album_module
+from genrec.training.export.projection_sizes import projection_sizes
+from tests.genrec.training.small import played_data
+from tests.repository import ROOT
+from tests.synth import music
+
+
+def test_rows_have_every_figure_that_can_be_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(album_module, "MIN_BYTES", 1000)
+    analyzer = PresetAnalyzer(Preset.load(ROOT / "models" / "resnet50"))
+    data = played_data(range(16), seconds=3)
+    parts = {"train": np.arange(12), "valid": np.arange(12, 16), "test": np.arange(0)}
+    plain = projection_sizes(analyzer, data, parts, sizes=(2, 4, 64))
+    assert [row["size"] for row in plain] == [2, 4]  # twelve tracks span eleven axes
+    assert {row["same_album"] for row in plain} == {row["four_of_five"] for row in plain} == {None}
+    assert "| 2 | 0." in sizes_table(plain)
+
+    files = {}
+    for i in range(3):
+        path = tmp_path / f"album{i % 2}" / f"{i}.wav"
+        path.parent.mkdir(exist_ok=True)
+        soundfile.write(path, music(i, 3, 22050), 22050)
+        files[data.names[i]] = path
+    heard = projection_sizes(
+        analyzer, replace(data, audio=files), parts, sizes=(4,), albums=tmp_path
+    )
+    assert 0 <= heard[0]["same_album"] <= 1
+    assert 0 <= heard[0]["four_of_five"] <= 1
+    assert 0.5 < heard[0]["cosine"] <= 1
