@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from db.connection import Database
+from db.upsert import upsert
 from db.vectors import (
     pack_fingerprint,
     pack_preview,
@@ -27,6 +29,8 @@ MIN_PREFIX = 32  # hex digits of a digest that name one file
 _COLUMNS = (
     "embedding, scores, fingerprint, duration_s, analyzed_s, preview, music, description, parts"
 )
+
+_PUT = upsert("analysis", ("sha256", "model_id"), (*_COLUMNS.split(", "), "used"))
 
 
 class AnalysisCache:
@@ -48,9 +52,8 @@ class AnalysisCache:
         # A database that cannot be written, as on a full disk, still returns what it has.
         with contextlib.suppress(CatalogueError):
             await self.db.run(
-                "UPDATE analysis SET used = (SELECT max(used) + 1 FROM analysis)"
-                " WHERE sha256 = ? AND model_id = ?",
-                (sha256, model_id),
+                "UPDATE analysis SET used = ? WHERE sha256 = ? AND model_id = ?",
+                (time.time_ns(), sha256, model_id),
             )
         return analysis
 
@@ -74,9 +77,7 @@ class AnalysisCache:
         scores = json.dumps([(score.label, score.probability) for score in analysis.scores])
         async with self.db.transaction() as tx:
             await tx.run(
-                "INSERT OR REPLACE INTO analysis (sha256, model_id, embedding, scores, fingerprint,"
-                " duration_s, analyzed_s, preview, music, description, parts, used)"
-                f" SELECT {', '.join('?' * 11)}, coalesce(max(used), 0) + 1 FROM analysis",
+                _PUT,
                 (
                     sha256,
                     analysis.model_id,
@@ -89,13 +90,14 @@ class AnalysisCache:
                     analysis.music,
                     None if described is None else pack_description(described),
                     json.dumps(analysis.parts) if analysis.parts else None,
+                    time.time_ns(),
                 ),
             )
             surplus = await tx.number("SELECT count(*) FROM analysis") - self.max_rows
             if surplus > 0:
                 await tx.run(
-                    "DELETE FROM analysis WHERE used IN"
-                    " (SELECT used FROM analysis ORDER BY used LIMIT ?)",
+                    "DELETE FROM analysis WHERE (sha256, model_id) IN"
+                    " (SELECT sha256, model_id FROM analysis ORDER BY used LIMIT ?)",
                     (surplus,),
                 )
 

@@ -15,20 +15,20 @@ from typing import Any
 
 from db.connection import SqlSession
 from db.search_text import like_filter, match_query
+from db.word_index import matching_ids
 from genrec.types import Track
 
 # Most matches that are read and sorted; above, a twentieth of 100,000 tracks matches.
 MAX_SORTED = 5_000
-_ID_BITS = 40
 _COLUMNS = "SELECT e.folded, t.id, t.id, e.title, e.artist, e.genre, t.source, t.scope"
 _TRACK = " JOIN track AS t ON t.id = e.track_id"
 # CROSS JOIN: SQLite would rather read all entries in sorted order than sort the matches.
 _OF_IDS = (
-    f"{_COLUMNS} FROM json_each(?) AS matched CROSS JOIN entry AS e"
-    f" ON e.generation_id = ? AND e.track_id = matched.value{_TRACK} WHERE e.gone_at IS NULL"
+    f"{_COLUMNS} FROM json_each(?) AS matched CROSS JOIN entry AS e{_TRACK}"
+    " WHERE e.generation_id = ? AND e.track_id = CAST(matched.value AS bigint)"
+    " AND e.gone_at IS NULL"
 )
 _IN_ORDER = f"{_COLUMNS} FROM entry AS e{_TRACK} WHERE e.generation_id = ? AND e.gone_at IS NULL"
-_MATCH = "entry_words MATCH ? AND rowid BETWEEN ? AND ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +61,6 @@ async def browse_generations(
     return [Track(*row[2:]) for row in rows]
 
 
-async def count_generation(session: SqlSession, generation_id: int, words: list[str]) -> int:
-    """Return the number of a generation's tracks with all of the folded words."""
-    return await session.number(
-        "SELECT count(*) FROM entry_words AS w CROSS JOIN entry AS e ON e.generation_id = ?"
-        f" AND e.track_id = w.rowid & {(1 << _ID_BITS) - 1}"
-        f" WHERE e.gone_at IS NULL AND {_MATCH}",
-        (generation_id, match_query(words), *words_bounds(generation_id)),
-    )
-
-
 async def _rows(
     session: SqlSession, generation_id: int, words: list[str], page: Page
 ) -> list[tuple[Any, ...]]:
@@ -79,27 +69,8 @@ async def _rows(
     order = f"{beside} ORDER BY e.folded{down}, e.track_id{down} LIMIT ? OFFSET ?"
     end = (*(page.beside or ()), page.limit, page.offset)
     if words:
-        matches = await session.all(
-            f"SELECT rowid FROM entry_words WHERE {_MATCH} LIMIT ?",
-            (match_query(words), *words_bounds(generation_id), MAX_SORTED + 1),
-        )
-        if len(matches) <= MAX_SORTED:
-            ids = [track_of_rowid(rowid) for (rowid,) in matches]
+        ids = await matching_ids(session, generation_id, match_query(words), MAX_SORTED + 1)
+        if len(ids) <= MAX_SORTED:
             return await session.all(f"{_OF_IDS}{order}", (json.dumps(ids), generation_id, *end))
     condition, parameters = like_filter(words)
     return await session.all(f"{_IN_ORDER}{condition}{order}", (generation_id, *parameters, *end))
-
-
-def words_rowid(generation_id: int, track_id: int) -> int:
-    """Return the row of the full-text index that belongs to an entry."""
-    return generation_id << _ID_BITS | track_id
-
-
-def track_of_rowid(rowid: int) -> int:
-    """Return the track's id of a row of the full-text index."""
-    return rowid & ((1 << _ID_BITS) - 1)
-
-
-def words_bounds(generation_id: int) -> tuple[int, int]:
-    """Return the first and last row of the full-text index that may belong to a generation."""
-    return words_rowid(generation_id, 0), words_rowid(generation_id + 1, 0) - 1

@@ -17,8 +17,9 @@ async def damaged_tracks(db: Database, model_id: str, scope: str | None = None) 
     while rows := await db.all(
         "SELECT e.track_id, g.dimension, m.vector FROM generation AS g"
         " JOIN entry AS e ON e.generation_id = g.id JOIN embedding AS m ON m.id = e.embedding_id"
-        " WHERE g.state = 'active' AND g.model_id = ?1 AND (?2 IS NULL OR g.scope = ?2)"
-        " AND e.track_id > ?3 ORDER BY e.track_id LIMIT ?4",
+        " WHERE g.state = 'active' AND g.model_id = ?1"
+        " AND (CAST(?2 AS text) IS NULL OR g.scope = ?2) AND e.track_id > ?3"
+        " ORDER BY e.track_id LIMIT ?4",
         (model_id, scope, last, _PAGE),
     ):
         last = rows[-1][0]

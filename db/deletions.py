@@ -21,13 +21,15 @@ from typing import Literal
 
 import aiosqlite
 
+from db.upsert import upsert
+
 Kind = Literal["user", "guild"]
 
 log = logging.getLogger(__name__)
 
 _HEAD = re.compile(r"genrec deletions 1 ([0-9a-f]{64})")
 _KEY = "deletions"
-SEEN = "INSERT OR REPLACE INTO kept_value VALUES (?, ?)"
+SEEN = upsert("kept_value", ("name",), ("value",))
 """Statement that stores the row of `record_deletion`."""
 
 _USERS = (
@@ -56,24 +58,25 @@ DELETE_USER = (
     "UPDATE entry SET added_by = NULL WHERE added_by = ?1",
     "UPDATE taught_clip SET added_by = NULL WHERE added_by = ?1",
 )
+_NUMBER = "CAST(CAST(?1 AS bigint) AS text)"  # of a guild, in a text
 DELETE_GUILD = (
     "DELETE FROM guild WHERE guild_id = ?1",
     "DELETE FROM feedback WHERE guild_id = ?1",
     "DELETE FROM track_vote WHERE guild_id = ?1",
     "DELETE FROM not_again WHERE guild_id = ?1",
     "DELETE FROM job WHERE guild_id = ?1",
-    "DELETE FROM taught_genre WHERE scope = 'guild:' || ?1",
+    f"DELETE FROM taught_genre WHERE scope = 'guild:' || {_NUMBER}",
     (
-        "DELETE FROM kept_value WHERE name IN ('unanswered:' || ?1, 'welcomed:' || ?1,"
-        " 'own_tracks_only:guild:' || ?1)"
+        f"DELETE FROM kept_value WHERE name IN ('unanswered:' || {_NUMBER},"
+        f" 'welcomed:' || {_NUMBER}, 'own_tracks_only:guild:' || {_NUMBER})"
     ),
 )
 _RETIRE = (
     (
         "INSERT INTO change (model_id, kind) SELECT model_id, 'switch' FROM generation"
-        " WHERE scope = 'guild:' || ?1 AND state = 'active'"
+        f" WHERE scope = 'guild:' || {_NUMBER} AND state = 'active'"
     ),
-    "UPDATE generation SET state = 'retired' WHERE scope = 'guild:' || ?1",
+    f"UPDATE generation SET state = 'retired' WHERE scope = 'guild:' || {_NUMBER}",
 )
 
 

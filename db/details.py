@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 
 from db.connection import Database, SqlSession
+from db.upsert import upsert
 
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
 # ISO 3901: country, registrant, year, number.
@@ -15,6 +16,13 @@ _ISRC = re.compile(r"[A-Z]{2}[A-Z0-9]{3}[0-9]{7}")
 _YEAR = re.compile(r"(?<!\d)(1[4-9]\d\d|20\d\d)(?!\d)")
 _COLUMNS = "album, year, isrc, recording_id, release_id, artist_id, page"
 _PAGE = re.compile(r"https?://[^\s<>\"]{1,290}", re.I)
+
+_PUT = upsert(
+    "detail",
+    ("track_id",),
+    _COLUMNS.split(", "),
+    rows="SELECT id, ?, ?, ?, ?, ?, ?, ? FROM track WHERE scope = ? AND source = ?",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +77,7 @@ async def put_details(
         [(scope, source) for source, each in given if not each],
     )
     await tx.many(
-        f"INSERT OR REPLACE INTO detail (track_id, {_COLUMNS})"
-        " SELECT id, ?, ?, ?, ?, ?, ?, ? FROM track WHERE scope = ? AND source = ?",
+        _PUT,
         [(*astuple(each), scope, source) for source, each in given if each],
     )
 
@@ -81,7 +88,7 @@ async def load_details(
     """Return the details of the tracks that have some, by track id."""
     rows = await session.all(
         f"SELECT track_id, {_COLUMNS} FROM detail"
-        " WHERE track_id IN (SELECT value FROM json_each(?))",
+        " WHERE track_id IN (SELECT CAST(value AS bigint) FROM json_each(?))",
         (json.dumps(list(ids)),),
     )
     return {row[0]: TrackDetails(*row[1:]) for row in rows}

@@ -12,8 +12,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from db.connection import Database, SqlSession
+from db.upsert import insert_new, upsert
 
 Verdict = Literal[1, -1]
+_PUT_VOTE = upsert("feedback", ("message_id", "user_id"), ("guild_id", "model_id", "verdict"))
+_TRACK_KEY = ("message_id", "user_id", "track_id")
+_TRACK_COLUMNS = ("guild_id", "model_id", "verdict", "shared", "rank", "reasons", "cast_at")
+_PUT_TRACKS = upsert("track_vote", _TRACK_KEY, _TRACK_COLUMNS)
+_ADD_TRACKS = insert_new("track_vote", (*_TRACK_KEY, *_TRACK_COLUMNS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ async def vote(db: Database, cast: Vote) -> bool:
     response that the user has not voted for one by one get the same verdict.
     """
     key = (cast.message_id, cast.user_id)
-    async with db.transaction() as tx:
+    async with db.transaction(lock=f"votes:{cast.user_id}") as tx:
         deleted = await tx.run(
             "DELETE FROM feedback WHERE message_id = ? AND user_id = ? AND verdict = ?",
             (*key, cast.verdict),
@@ -78,10 +84,10 @@ async def vote(db: Database, cast: Vote) -> bool:
         )
         if not deleted:
             await tx.run(
-                "INSERT OR REPLACE INTO feedback VALUES (?, ?, ?, ?, ?)",
+                _PUT_VOTE,
                 (*key, cast.guild_id, cast.model_id, cast.verdict),
             )
-            await _insert(tx, cast, shared=len(cast.tracks), conflict="IGNORE")
+            await _insert(tx, cast, shared=len(cast.tracks))
     return not deleted
 
 
@@ -94,7 +100,7 @@ async def vote_for_tracks(
     track replaces that for the whole response, and comes back to it when it is withdrawn.
     """
     key = (cast.message_id, cast.user_id)
-    async with db.transaction() as tx:
+    async with db.transaction(lock=f"votes:{cast.user_id}") as tx:
         single = await _singles(tx, *key)
         tracks = {track.track_id: track for track in cast.tracks}
         withdrawn = [
@@ -111,15 +117,13 @@ async def vote_for_tracks(
             for track in cast.tracks
             if track.track_id in chosen and single.get(track.track_id) != cast.verdict
         )
-        await _insert(tx, cast, new, shared=0, conflict="REPLACE")
+        await _insert(tx, cast, new, shared=0, replace=True)
         whole = await tx.one(
             "SELECT verdict FROM feedback WHERE message_id = ? AND user_id = ?", key
         )
         if whole is not None and withdrawn:
             again = [tracks[track_id] for track_id in withdrawn]
-            await _insert(
-                tx, cast, again, shared=len(cast.tracks), conflict="IGNORE", verdict=whole[0]
-            )
+            await _insert(tx, cast, again, shared=len(cast.tracks), verdict=whole[0])
     return new
 
 
@@ -132,7 +136,8 @@ async def votes_for_tracks(db: Database, message_id: int, user_id: int) -> dict[
 async def count_votes(db: Database, *, model_id: str | None = None) -> VoteCounts:
     """Return the numbers of thumbs up and down for one model, or for all."""
     rows = await db.all(
-        "SELECT verdict, count(*) FROM feedback WHERE ?1 IS NULL OR model_id = ?1 GROUP BY verdict",
+        "SELECT verdict, count(*) FROM feedback"
+        " WHERE CAST(?1 AS text) IS NULL OR model_id = ?1 GROUP BY verdict",
         (model_id,),
     )
     counts = dict(rows)
@@ -177,11 +182,11 @@ async def _insert(
     tracks: Sequence[RankedTrack] | None = None,
     *,
     shared: int,
-    conflict: Literal["IGNORE", "REPLACE"],
+    replace: bool = False,
     verdict: Verdict | None = None,
 ) -> None:
     await tx.many(
-        f"INSERT OR {conflict} INTO track_vote VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        _PUT_TRACKS if replace else _ADD_TRACKS,
         [
             (
                 cast.message_id, cast.user_id, track.track_id, cast.guild_id, cast.model_id,

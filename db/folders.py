@@ -13,15 +13,18 @@ from typing import Literal
 
 from db import generations
 from db.connection import Database, SqlSession
+from db.generations import CATALOGUE
 from db.sections import file_of
+from db.upsert import PUT_FAILURE, upsert
 from genrec.errors import InputRefused
 
 # Names between these two are in the folder; the index of (scope, source) finds them.
 _FILES = "scope = ?1 AND source >= ?2 AND source < ?3"
 _FAILED = _FILES.replace("source", "path")
 # First character of sources while they are renamed, so that none meets one that is still to come.
-_MOVING = "\x01"
+_MOVING, _AFTER_MOVING = "\x01", "\x02"
 
+_REGISTER = upsert("folder", ("scope", "path"), ("indexed_at",))
 
 FolderState = Literal["there", "empty", "missing"]
 
@@ -62,7 +65,7 @@ async def register(tx: SqlSession, scope: str, path: str) -> None:
             return
         if within(known, path):
             await tx.run("DELETE FROM folder WHERE scope = ? AND path = ?", (scope, known))
-    await tx.run("INSERT INTO folder VALUES (?, ?, ?)", (scope, path, time.time()))
+    await tx.run(_REGISTER, (scope, path, time.time()))
 
 
 async def drop_empty(db: Database, scope: str, indexed: str) -> None:
@@ -130,7 +133,7 @@ async def forget_folder(db: Database, scope: str, path: str) -> int:
             f"The catalogue has no tracks of {path}: name a folder that `genrec library folders`"
             " lists, or one inside it."
         )
-    async with db.transaction() as tx:
+    async with db.transaction(lock=CATALOGUE) as tx:
         rows = await tx.all(f"SELECT id FROM track WHERE {_FILES}", bounds)
         changed = await _generations_of(tx, bounds)
         await tx.many("DELETE FROM entry WHERE track_id = ?", rows)
@@ -170,14 +173,14 @@ async def move_folder(db: Database, scope: str, old: str, new: str) -> FolderMov
             f"None of the {len(rows)} files of {old} is in {new}: name the folder to which the"
             " music moved, or run `genrec index` with it."
         )
-    async with db.transaction(durable=True) as tx:
+    async with db.transaction(durable=True, lock=CATALOGUE) as tx:
         changed = await _generations_of(tx, bounds)
         await _rename(tx, scope, targets)
         now = time.time()
         await tx.many(
-            "UPDATE entry SET gone_at = CASE WHEN ?1 THEN NULL ELSE coalesce(gone_at, ?2) END"
+            "UPDATE entry SET gone_at = CASE WHEN ?1 = 1 THEN NULL ELSE coalesce(gone_at, ?2) END"
             " WHERE track_id = ?3",
-            [(track_id in there, now, track_id) for track_id in targets],
+            [(int(track_id in there), now, track_id) for track_id in targets],
         )
         await _move_failures(tx, bounds, old, new)
         await _record_switches(tx, changed)
@@ -239,16 +242,16 @@ async def _rename(tx: SqlSession, scope: str, targets: dict[int, str]) -> None:
     renamed = [(_MOVING + path, track_id) for track_id, path in targets.items()]
     await tx.many("UPDATE track SET source = ? WHERE id = ?", renamed)
     taken = await tx.all(
-        "SELECT id FROM track WHERE scope = ?1 AND source >= ?2 AND source < char(2) AND EXISTS"
+        "SELECT id FROM track WHERE scope = ?1 AND source >= ?2 AND source < ?3 AND EXISTS"
         " (SELECT 1 FROM track AS t WHERE t.scope = ?1 AND t.source = substr(track.source, 2))",
-        (scope, _MOVING),
+        (scope, _MOVING, _AFTER_MOVING),
     )
     await tx.many("DELETE FROM entry WHERE track_id = ?", taken)
     await tx.many("DELETE FROM track WHERE id = ?", taken)
     await tx.run(
         "UPDATE track SET source = substr(source, 2)"
-        " WHERE scope = ? AND source >= ? AND source < char(2)",
-        (scope, _MOVING),
+        " WHERE scope = ? AND source >= ? AND source < ?",
+        (scope, _MOVING, _AFTER_MOVING),
     )
 
 
@@ -258,8 +261,7 @@ async def _move_failures(tx: SqlSession, bounds: tuple[str, ...], old: str, new:
     )
     await tx.run(f"DELETE FROM failure WHERE {_FAILED}", bounds)
     await tx.many(
-        "INSERT OR REPLACE INTO failure (scope, model_id, path, size, mtime_ns, code, reason)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        PUT_FAILURE,
         [(bounds[0], model_id, _moved(path, old, new), *rest) for model_id, path, *rest in rows],
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from db.details import TrackDetails, put_details
 from db.quality import UNKNOWN_QUALITY, FileQuality
 from db.search_text import search_text
 from db.vectors import is_sound_vector, pack_fingerprint, pack_vector
+from db.word_index import put_words
 from genrec.description_codec import pack_description
 from genrec.errors import CatalogueError, ModelMismatch
 from genrec.names import artist_key, fold
@@ -23,6 +24,8 @@ from genrec.types import Analysis, MusicDescription
 # Most rows for one transaction, so that other writers do not wait long for the lock.
 BATCH = 500
 _MAX_CHANGES = 10_000
+CATALOGUE = "catalogue"
+"""Lock of each transaction that writes tracks: revisions are seen in the order they are given."""
 UNKNOWN_ARTIST = "Unknown artist"
 # Content, model id, vector, predicted genre, duration in s, lossless, bits per second, description.
 _Embedding = tuple[str, str, bytes, str, float, bool | None, int | None, bytes | None]
@@ -151,7 +154,8 @@ async def ensure(
     generation = await find(tx, scope, model_id, state)
     if generation is None:
         await tx.run(
-            "INSERT INTO generation (scope, model_id, dimension, state) VALUES (?, ?, ?, ?)",
+            "INSERT INTO generation (scope, model_id, dimension, state) VALUES (?, ?, ?, ?)"
+            " ON CONFLICT DO NOTHING",
             (scope, model_id, dimension, state),
         )
         generation = await find(tx, scope, model_id, state)
@@ -195,13 +199,13 @@ async def put(tx: SqlSession, generation: Generation, tracks: Sequence[NewTrack]
     await tx.many(
         "INSERT INTO embedding (content, model_id, vector, heard, duration_s, lossless, bit_rate,"
         " description) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (content, model_id)"
-        " DO UPDATE SET description = excluded.description WHERE description IS NULL"
+        " DO UPDATE SET description = excluded.description WHERE embedding.description IS NULL"
         " AND excluded.description IS NOT NULL",
         embeddings,
     )
     await tx.many(
-        "INSERT OR IGNORE INTO fingerprint (embedding_id, print)"
-        " SELECT id, ? FROM embedding WHERE content = ? AND model_id = ?",
+        "INSERT INTO fingerprint (embedding_id, print)"
+        " SELECT id, ? FROM embedding WHERE content = ? AND model_id = ? ON CONFLICT DO NOTHING",
         fingerprints,
     )
     await put_known(tx, generation, known)
@@ -242,7 +246,7 @@ async def put_known(
         (generation.model_id, json.dumps([track.content for track in tracks])),
     )
     stored = {content for (content,) in rows}
-    known = [track for track in tracks if track.content in stored]
+    known = [_storable(track) for track in tracks if track.content in stored]
     await tx.many(
         "INSERT INTO track (scope, source) VALUES (?, ?) ON CONFLICT DO NOTHING",
         [(generation.scope, track.source) for track in known],
@@ -252,18 +256,12 @@ async def put_known(
         " folded, artist_key, size, mtime_ns, added_by, tagged)"
         " SELECT ?, t.id, m.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM track AS t, embedding AS m"
         " WHERE t.scope = ? AND t.source = ? AND m.content = ? AND m.model_id = ?"
-        f" ON CONFLICT DO UPDATE SET {_REPLACED}, gone_at = NULL",
+        f" ON CONFLICT (generation_id, track_id) DO UPDATE SET {_REPLACED}, gone_at = NULL",
         [_entry(generation, track) for track in known],
     )
     await put_details(tx, generation.scope, [(track.source, track.details) for track in known])
-    await tx.many(
-        "INSERT OR REPLACE INTO entry_words (rowid, words)"
-        " SELECT ? << 40 | id, ? FROM track WHERE scope = ? AND source = ?",
-        [
-            (generation.id, search_text(_folded(track)), generation.scope, track.source)
-            for track in known
-        ],
-    )
+    words = [(track.source, search_text(_folded(track))) for track in known]
+    await put_words(tx, generation.id, generation.scope, words)
     return [track for track in tracks if track.content not in stored]
 
 
@@ -297,6 +295,18 @@ def _entry(generation: Generation, track: KnownTrack) -> tuple[object, ...]:
     )  # fmt: skip
 
 
+def _storable(track: KnownTrack) -> KnownTrack:
+    """Return a track without NUL in its names; PostgreSQL stores none, so both engines do."""
+    if "\0" in track.source:
+        raise CatalogueError(
+            f"The source {track.source!r} has a NUL character: rename the file, or leave it out."
+        )
+    names = {name: getattr(track, name) for name in ("title", "artist", "genre", "label")}
+    if not any("\0" in text for text in names.values()):
+        return track
+    return replace(track, **{name: text.replace("\0", " ") for name, text in names.items()})
+
+
 def _folded(track: KnownTrack) -> str:
     return fold(f"{track.artist.strip() or UNKNOWN_ARTIST} {track.title}")
 
@@ -321,7 +331,11 @@ async def merge(tx: SqlSession, new: Generation, active: Generation) -> Generati
     rows = await tx.all(ids, (new.id,))
     move = "UPDATE entry SET generation_id = ? WHERE generation_id = ?"
     if 2 * len(rows) > active.tracks:
-        await tx.run(f"{move} AND track_id NOT IN ({ids})", (new.id, active.id, new.id))
+        await tx.run(
+            f"{move} AND NOT EXISTS (SELECT 1 FROM entry AS n WHERE n.generation_id = ?"
+            " AND n.track_id = entry.track_id)",
+            (new.id, active.id, new.id),
+        )
         await activate(tx, new)
         return new
     await tx.run(
@@ -398,7 +412,7 @@ async def sweep(db: Database) -> None:
     It works in small transactions, and its cost depends on what was removed since the last sweep.
     """
     while True:
-        async with db.transaction() as tx:
+        async with db.transaction(lock=CATALOGUE) as tx:
             gone = await tx.run(
                 "DELETE FROM entry WHERE (generation_id, track_id) IN (SELECT generation_id,"
                 " track_id FROM entry WHERE generation_id IN"
@@ -411,11 +425,11 @@ async def sweep(db: Database) -> None:
     while rows := await db.all(
         "SELECT id, track_id, embedding_id FROM maybe_unused ORDER BY id LIMIT ?", (BATCH,)
     ):
-        async with db.transaction() as tx:
+        async with db.transaction(lock=CATALOGUE) as tx:
             for table, place in (("track", 1), ("embedding", 2)):
                 await tx.many(
                     f"DELETE FROM {table} WHERE id = ? AND NOT EXISTS"
                     f" (SELECT 1 FROM entry WHERE {table}_id = {table}.id)",
-                    {(row[place],) for row in rows},
+                    sorted({(row[place],) for row in rows}),
                 )
-            await tx.run("DELETE FROM maybe_unused WHERE id <= ?", (rows[-1][0],))
+            await tx.many("DELETE FROM maybe_unused WHERE id = ?", [row[:1] for row in rows])

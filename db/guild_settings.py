@@ -14,6 +14,7 @@ from db.index.snapshot import snapshot_path
 from db.key_values import get_value, set_value
 from db.map_cache import remove_maps
 from db.tracks import Catalogue, guild_scope
+from db.upsert import upsert
 from genrec.errors import CatalogueError
 
 MOST_TRACKS = 10
@@ -49,11 +50,8 @@ _COLUMNS = (
 )  # fmt: skip
 _BOOLEANS = frozenset({"private", "compact"})
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM guild WHERE guild_id = ?"
-_UPSERT = (
-    f"INSERT INTO guild (guild_id, {', '.join(_COLUMNS)})"
-    f" VALUES ({', '.join('?' * (1 + len(_COLUMNS)))}) ON CONFLICT (guild_id) DO UPDATE SET "
-    + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS)
-)
+_UPSERT = upsert("guild", ("guild_id",), _COLUMNS)
+_PUT_CHANNEL = upsert("upload_channel", ("channel_id",), ("guild_id",))
 
 
 async def load_settings(db: Database, guild_id: int) -> GuildSettings:
@@ -88,7 +86,7 @@ async def save_settings(db: Database, settings: GuildSettings) -> None:
         await tx.run(_UPSERT, (guild_id, *(getattr(settings, name) for name in _COLUMNS)))
         await tx.run("DELETE FROM upload_channel WHERE guild_id = ?", (guild_id,))
         await tx.many(
-            "INSERT OR REPLACE INTO upload_channel (channel_id, guild_id) VALUES (?, ?)",
+            _PUT_CHANNEL,
             [(channel_id, guild_id) for channel_id in settings.upload_channels],
         )
 

@@ -199,7 +199,7 @@ async def _pages(
 ) -> AsyncIterator[list[tuple[Any, ...]]]:
     last = 0
     while rows := await catalogue.db.all(
-        f"{_SELECT} AND (?2 IS NULL OR g.scope = ?2) AND e.track_id > ?3"
+        f"{_SELECT} AND (CAST(?2 AS text) IS NULL OR g.scope = ?2) AND e.track_id > ?3"
         " ORDER BY e.track_id LIMIT ?4",
         (model_id, scope, last, BATCH),
     ):
@@ -213,7 +213,7 @@ async def _chosen(
     for start in range(0, len(ids), BATCH):
         wanted = ids[start : start + BATCH]
         rows = await catalogue.db.all(
-            f"{_SELECT} AND e.track_id IN (SELECT value FROM json_each(?2))",
+            f"{_SELECT} AND e.track_id IN (SELECT CAST(value AS bigint) FROM json_each(?2))",
             (model_id, json.dumps(wanted)),
         )
         by_id = {row[0]: row for row in rows}

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from db.connection import Database, SqlSession
+from db.upsert import upsert
+
+SET_VALUE = upsert("kept_value", ("name",), ("value",))
+"""Statement that stores a name and its value."""
 
 
 async def get_value(db: Database | SqlSession, name: str) -> str | None:
@@ -13,4 +17,4 @@ async def get_value(db: Database | SqlSession, name: str) -> str | None:
 
 async def set_value(db: Database | SqlSession, name: str, value: str) -> None:
     """Store a value under ``name``, in place of the old one."""
-    await db.run("INSERT OR REPLACE INTO kept_value VALUES (?, ?)", (name, value))
+    await db.run(SET_VALUE, (name, value))

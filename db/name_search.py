@@ -12,11 +12,11 @@ import json
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from dataclasses import replace
 
-from db.browse import track_of_rowid, words_bounds
 from db.connection import SqlSession
 from db.name_words import NameWords
-from db.search_text import beginnings_query, match_query
+from db.search_text import WordQuery, beginnings_query, match_query
 from db.tracks import Catalogue
+from db.word_index import matching_ids
 from genrec.typed_names import (
     NamedEntry,
     NameFit,
@@ -34,15 +34,12 @@ _TELLING_LETTERS = 4  # shorter words, such as "of", make no two names near; num
 _LAST = "\U0010ffff"
 _ENTRY = "SELECT e.track_id, e.title, e.artist, e.folded FROM"
 _OF_IDS = (
-    f"{_ENTRY} json_each(?) AS matched CROSS JOIN entry AS e"
-    " ON e.generation_id = ? AND e.track_id = matched.value WHERE e.gone_at IS NULL"
+    f"{_ENTRY} json_each(?) AS matched CROSS JOIN entry AS e WHERE e.generation_id = ?"
+    " AND e.track_id = CAST(matched.value AS bigint) AND e.gone_at IS NULL"
 )
 _BEGINNING = (
     f"{_ENTRY} entry AS e WHERE e.generation_id = ? AND e.folded >= ? AND e.folded < ?"
-    " AND e.gone_at IS NULL ORDER BY e.folded LIMIT ?"
-)
-_MATCHES = (
-    "SELECT rowid FROM entry_words WHERE entry_words MATCH ? AND rowid BETWEEN ? AND ? LIMIT ?"
+    " AND e.gone_at IS NULL ORDER BY e.folded, e.track_id LIMIT ?"
 )
 
 
@@ -156,10 +153,9 @@ async def _with_words(
             yield entry
 
 
-async def _matching(session: SqlSession, generation_id: int, query: str) -> list[NamedEntry]:
-    rows = await session.all(_MATCHES, (query, *words_bounds(generation_id), MAX_COMPARED))
-    if not rows:
+async def _matching(session: SqlSession, generation_id: int, query: WordQuery) -> list[NamedEntry]:
+    ids = await matching_ids(session, generation_id, query, MAX_COMPARED)
+    if not ids:
         return []
-    ids = [track_of_rowid(rowid) for (rowid,) in rows]
     found = await session.all(_OF_IDS, (json.dumps(ids), generation_id))
     return [NamedEntry(*row) for row in found]

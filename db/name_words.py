@@ -19,7 +19,7 @@ _PAGE_OF = (
 _OF_TRACKS = (
     "SELECT e.track_id, e.folded FROM generation AS g JOIN entry AS e ON e.generation_id = g.id"
     " WHERE g.state = 'active' AND g.model_id = ?"
-    " AND e.track_id IN (SELECT value FROM json_each(?))"
+    " AND e.track_id IN (SELECT CAST(value AS bigint) FROM json_each(?))"
 )
 _MIN_PART, _MAX_SPLITS = 2, 4
 _MAX_LETTERS = 40  # longer ones are no words that somebody types

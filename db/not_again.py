@@ -120,11 +120,12 @@ async def _add(
 ) -> bool:
     user_id = owner.number if owner.kind == "user" else None
     guild_id = owner.number if owner.kind == "guild" else None
-    async with db.transaction() as tx:
+    async with db.transaction(lock=f"not_again:{owner.kind}:{owner.number}") as tx:
         await tx.run(
-            "INSERT OR IGNORE INTO not_again (user_id, guild_id, track_id, artist_key, name)"
-            f" SELECT ?2, ?3, ?4, ?5, ?6 WHERE"
-            f" (SELECT count(*) FROM not_again WHERE {_OF[owner.kind]}) < {MOST_ENTRIES}",
+            "INSERT INTO not_again (user_id, guild_id, track_id, artist_key, name)"
+            " SELECT ?2, ?3, ?4, ?5, ?6 WHERE"
+            f" (SELECT count(*) FROM not_again WHERE {_OF[owner.kind]}) < {MOST_ENTRIES}"
+            " ON CONFLICT DO NOTHING",
             (owner.number, user_id, guild_id, track_id, artist, name),
         )
         found = await tx.number(

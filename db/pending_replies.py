@@ -6,6 +6,7 @@ import secrets
 from dataclasses import astuple, dataclass, field, fields
 
 from db.connection import Database
+from db.upsert import upsert
 
 
 def new_reply_id() -> int:
@@ -37,9 +38,7 @@ class PendingReply:
 
 
 _COLUMNS = tuple(column.name for column in fields(PendingReply))
-_INSERT = (
-    f"INSERT OR REPLACE INTO job ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"
-)
+_INSERT = upsert("job", ("id",), _COLUMNS[:-1])  # the last one is the id
 
 
 @dataclass(slots=True)
@@ -81,7 +80,8 @@ async def save_reply_changes(db: Database, changes: ReplyChanges) -> None:
     """Write all changes in one transaction."""
     async with db.transaction() as tx:
         if changes.added:
-            await tx.many(_INSERT, [astuple(reply) for reply in changes.added.values()])
+            rows = [astuple(reply) for reply in changes.added.values()]
+            await tx.many(_INSERT, [(row[-1], *row[:-1]) for row in rows])
         if changes.posted:
             posted = [(message_id, reply_id) for reply_id, message_id in changes.posted.items()]
             await tx.many("UPDATE job SET message_id = ? WHERE id = ?", posted)

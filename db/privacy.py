@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from db.connection import Database
 from db.deletions import DELETE_USER, SEEN, record_deletion
+from db.generations import CATALOGUE
 
 _TASTE = {
     "track_votes": "track_vote",
@@ -63,7 +64,7 @@ async def delete_user_data(db: Database, user_id: int) -> None:
     The tracks and taught genres stay, because they belong to the guild, whose admins can remove
     them. The deletion list makes it last when a backup is restored.
     """
-    async with db.transaction() as tx:
+    async with db.transaction(lock=CATALOGUE) as tx:
         if listed := await record_deletion(db.file, "user", user_id):
             await tx.run(SEEN, listed)
         for statement in DELETE_USER:

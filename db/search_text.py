@@ -21,6 +21,8 @@ _WITHOUT_SPACES = re.compile(
     "\U00020000-\U0003ffff])"
 )
 _MIN_SUBSTRING = 3
+WordQuery = tuple[tuple[str, ...], ...]
+"""Parts of indexed texts: a text is found that has one part of each group."""
 
 
 def search_text(folded: str) -> str:
@@ -29,24 +31,24 @@ def search_text(folded: str) -> str:
     return " ".join(word.rstrip() for word in words)
 
 
-def match_query(words: list[str]) -> str:
-    """Return the FTS5 query for texts with all of these folded words."""
-    return " AND ".join(f'"{_phrase(word)}"' for word in words)
+def match_query(words: Iterable[str]) -> WordQuery:
+    """Return the query for texts with all of these folded words."""
+    return tuple((_phrase(word),) for word in words)
 
 
-def beginnings_query(words: Iterable[Iterable[str]]) -> str:
-    """Return the FTS5 query for texts in which a word begins with one of each group's words."""
-    return " AND ".join(f"({' OR '.join(map(_beginning, group))})" for group in words)
+def beginnings_query(words: Iterable[Iterable[str]]) -> WordQuery:
+    """Return the query for texts in which a word begins with one of each group's words."""
+    return tuple(tuple(map(_beginning, group)) for group in words)
 
 
-def typo_query(words: list[str]) -> str:
-    """Return the FTS5 query for texts with similar words: each shares a part with its word.
+def typo_query(words: list[str]) -> WordQuery:
+    """Return the query for texts with similar words: each shares a part with its word.
 
     A word's first two letters and its halves count as parts, so one typo in each word is found.
     Short words say little and are left out, if there is a longer one.
     """
     longer = [word for word in words if not _is_prefix(word)] or words
-    return " AND ".join(f"({' OR '.join(_parts(word))})" for word in longer)
+    return tuple(map(_parts, longer))
 
 
 def like_filter(words: list[str]) -> tuple[str, list[str]]:
@@ -54,10 +56,10 @@ def like_filter(words: list[str]) -> tuple[str, list[str]]:
     condition, parameters = "", []
     for word in words:
         if _is_prefix(word):
-            condition += " AND instr(' ' || e.folded, ?)"
+            condition += " AND instr(' ' || e.folded, ?) > 0"
             parameters.append(f" {word}")
         else:
-            condition += " AND instr(e.folded, ?)"
+            condition += " AND instr(e.folded, ?) > 0"
             parameters.append(word)
     return condition, parameters
 
@@ -76,16 +78,15 @@ def register_functions_sync(connection: sqlite3.Connection) -> None:
 
 def _phrase(word: str) -> str:
     spaced = _WITHOUT_SPACES.sub(r"  \1", word)
-    return (f"  {spaced}" if _is_prefix(word) else spaced).replace('"', '""')
+    return f"  {spaced}" if _is_prefix(word) else spaced
 
 
 def _beginning(word: str) -> str:
     spaced = _WITHOUT_SPACES.sub(r"  \1", word)
-    anchored = spaced if spaced.startswith(" ") else f"  {spaced}"
-    return '"' + anchored.replace('"', '""') + '"'
+    return spaced if spaced.startswith(" ") else f"  {spaced}"
 
 
-def _parts(word: str) -> list[str]:
+def _parts(word: str) -> tuple[str, ...]:
     half = len(word) // 2
     if _WITHOUT_SPACES.search(word):
         parts = [word] if half < 1 else [word[:half], word[half:]]
@@ -95,7 +96,7 @@ def _parts(word: str) -> list[str]:
             parts += [word[:half], word[half:]]
         elif len(word) > _MIN_SUBSTRING:
             parts.append(word[-_MIN_SUBSTRING:])
-    return [f'"{_phrase(part)}"' for part in parts]
+    return tuple(map(_phrase, parts))
 
 
 def _is_prefix(word: str) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Collection, Iterable, Iterator, Sequence
 
-from db.browse import words_rowid
 from db.connection import Database, SqlSession
-from db.search_text import match_query, typo_query
+from db.search_text import WordQuery, match_query, typo_query
+from db.word_index import matching_ids
 from genrec.names import artist_key, fold, song_key
 from genrec.page_titles import SongName
 from genrec.types import Track
@@ -15,14 +15,10 @@ from genrec.types import Track
 MAX_MATCHES = 200  # of one query, whose best match is then found by comparing names
 _MAX_WORDS = 12
 _MAX_SIMILAR = 4  # readings that are searched with typos
-_ID_BITS = 40
-_MATCHES = (
-    "SELECT rowid FROM entry_words WHERE entry_words MATCH ? AND rowid BETWEEN ? AND ? LIMIT ?"
-)
 _TRACKS = (
     "SELECT t.id, e.title, e.artist, e.genre, t.source, t.scope FROM json_each(?) AS matched"
-    " CROSS JOIN entry AS e ON e.generation_id = ? AND e.track_id = matched.value"
-    " JOIN track AS t ON t.id = e.track_id WHERE e.gone_at IS NULL"
+    " CROSS JOIN entry AS e JOIN track AS t ON t.id = e.track_id WHERE e.generation_id = ?"
+    " AND e.track_id = CAST(matched.value AS bigint) AND e.gone_at IS NULL"
 )
 
 
@@ -48,26 +44,26 @@ async def similar_names(
             yield found
 
 
-def _exact(names: Iterable[SongName]) -> Iterator[str]:
+def _exact(names: Iterable[SongName]) -> Iterator[WordQuery]:
     for name in names:
         if words := _words(artist_key(name.artist), song_key(name.title)):
             yield match_query(words)
 
 
-def _with_typos(names: Sequence[SongName]) -> Iterator[str]:
+def _with_typos(names: Sequence[SongName]) -> Iterator[WordQuery]:
     for name in names[:_MAX_SIMILAR]:
         if words := _words(artist_key(name.artist), song_key(name.title)):
             yield typo_query(words)
 
 
-def _titles(names: Sequence[SongName]) -> Iterator[str]:
+def _titles(names: Sequence[SongName]) -> Iterator[WordQuery]:
     for name in names[:_MAX_SIMILAR]:
         if title := _words(song_key(name.title)):
             yield match_query(title)
             yield typo_query(title)
 
 
-def _with_fewer_words(names: Sequence[SongName]) -> Iterator[str]:
+def _with_fewer_words(names: Sequence[SongName]) -> Iterator[WordQuery]:
     """Yield queries without one word: a page may add one, or misspell a short one."""
     for name in names[:_MAX_SIMILAR]:
         artist, title = _words(artist_key(name.artist)), _words(song_key(name.title))
@@ -81,16 +77,14 @@ def _words(*texts: str) -> list[str]:
 
 
 async def _matching(
-    session: SqlSession, generations: Iterable[int], queries: Iterable[str]
+    session: SqlSession, generations: Iterable[int], queries: Iterable[WordQuery]
 ) -> list[Track]:
     wanted = list(dict.fromkeys(queries))
     found: dict[int, Track] = {}
     for generation_id in generations:
-        first, last = words_rowid(generation_id, 0), words_rowid(generation_id + 1, 0) - 1
         ids: dict[int, None] = {}
         for query in wanted:
-            rows = await session.all(_MATCHES, (query, first, last, MAX_MATCHES))
-            ids |= dict.fromkeys(rowid & ((1 << _ID_BITS) - 1) for (rowid,) in rows)
+            ids |= dict.fromkeys(await matching_ids(session, generation_id, query, MAX_MATCHES))
         if ids:
             tracks = await session.all(_TRACKS, (json.dumps(list(ids)), generation_id))
             found |= {row[0]: Track(*row) for row in tracks}

@@ -13,7 +13,7 @@ from db import generations
 from db.connection import Database
 from db.damaged import damaged_tracks
 from db.details import TrackDetails
-from db.generations import NewTrack
+from db.generations import CATALOGUE, NewTrack
 from db.tracks import STARTER
 from genrec.errors import CatalogueError
 from genrec.preset import StarterCatalogue
@@ -50,7 +50,7 @@ async def replace_starter(db: Database, model_id: str, starter: StarterCatalogue
 
 async def _write(db: Database, model_id: str, starter: StarterCatalogue, digest: str) -> None:
     dimension = int(starter.embeddings.shape[-1])
-    async with db.transaction(durable=True) as tx:
+    async with db.transaction(durable=True, lock=CATALOGUE) as tx:
         generation = await generations.ensure(tx, STARTER, model_id, dimension, "building")
         await generations.put(tx, generation, _tracks(starter))
         await generations.activate(tx, generation, digest)

@@ -6,16 +6,24 @@ import time
 from collections.abc import Iterable
 
 from db.connection import Database
+from db.upsert import upsert
 
 MOST_VOTES = 1_000  # the newest tracks that a user has voted for
 SHOWN_DAYS = 30.0  # so long a track is not shown again
 _DAY_S = 86_400.0
+_SHOW = upsert(
+    "taste_shown",
+    ("user_id", "track_id"),
+    ("shown_at",),
+    rows="SELECT user_id, CAST(?2 AS bigint), CAST(?3 AS double precision) FROM taste"
+    " WHERE user_id = ?1",
+)
 
 
 async def opt_in(db: Database, user_id: int) -> None:
     """Store that a user wants recommendations from the own votes."""
     async with db.transaction() as tx:
-        await tx.run("INSERT OR IGNORE INTO taste VALUES (?)", (user_id,))
+        await tx.run("INSERT INTO taste VALUES (?) ON CONFLICT DO NOTHING", (user_id,))
 
 
 async def opt_out(db: Database, user_id: int) -> bool:
@@ -76,7 +84,6 @@ async def record_shown(
             (user_id, at - SHOWN_DAYS * _DAY_S),
         )
         await tx.many(
-            "INSERT OR REPLACE INTO taste_shown SELECT ?1, ?2, ?3"
-            " WHERE EXISTS (SELECT 1 FROM taste WHERE user_id = ?1)",
+            _SHOW,
             [(user_id, track_id, at) for track_id in tracks],
         )

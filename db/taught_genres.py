@@ -67,7 +67,7 @@ async def teach(
         The scope has `MAX_TAUGHT` genres.
     """
     folded = genre_key(name)
-    async with db.transaction() as tx:
+    async with db.transaction(lock=f"taught:{scope}") as tx:
         row = await _find(tx, scope, folded)
         if row is None:
             count = await tx.number("SELECT count(*) FROM taught_genre WHERE scope = ?", (scope,))
@@ -110,9 +110,10 @@ async def forget_genre(db: Database, scope: str, name: str) -> str | None:
 async def taught_genres(db: Database, scope: str, model_id: str) -> list[TaughtGenre]:
     """Return the taught genres of a scope, sorted by name."""
     rows = await db.all(
-        "SELECT g.name, total(c.model_id = ?2), total(c.model_id <> ?2) FROM taught_genre AS g"
+        "SELECT g.name, count(CASE WHEN c.model_id = ?2 THEN 1 END),"
+        " count(CASE WHEN c.model_id <> ?2 THEN 1 END) FROM taught_genre AS g"
         " LEFT JOIN taught_clip AS c ON c.genre_id = g.id WHERE g.scope = ?1"
-        " GROUP BY g.id ORDER BY g.folded",
+        " GROUP BY g.id, g.name, g.folded ORDER BY g.folded",
         (scope, model_id),
     )
     return [TaughtGenre(name, int(clips), int(others)) for name, clips, others in rows]

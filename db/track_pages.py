@@ -56,7 +56,7 @@ async def track_page(
         last = tracks[limit - 1]
         row = await session.one(
             "SELECT folded FROM entry WHERE track_id = ?"
-            " AND generation_id IN (SELECT value FROM json_each(?))",
+            " AND generation_id IN (SELECT CAST(value AS bigint) FROM json_each(?))",
             (last.id, json.dumps(active)),
         )
     return TrackPage(tuple(tracks[:limit]), _cursor(row[0] if row else "", last.id))

@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from db import generations
-from db.browse import Page, browse_generations, count_generation
+from db.browse import Page, browse_generations
 from db.catalogue_rows import CatalogueChanges, CatalogueRows, CatalogueStats, build_rows
 from db.connection import Database, SqlSession
 from db.details import TrackDetails, load_details
-from db.generations import NewTrack
+from db.generations import CATALOGUE, NewTrack
+from db.search_text import match_query
 from db.vectors import unpack_fingerprint
+from db.word_index import count_matching
 from genrec.errors import CatalogueError
 from genrec.names import fold
 from genrec.types import Track
@@ -53,7 +55,11 @@ class Catalogue:
 
     async def load(self, model_id: str, ids: Sequence[int] | None = None) -> CatalogueRows:
         """Read all active tracks of a model, or those with the given ids."""
-        only = "" if ids is None else " AND e.track_id IN (SELECT value FROM json_each(?))"
+        only = (
+            ""
+            if ids is None
+            else " AND e.track_id IN (SELECT CAST(value AS bigint) FROM json_each(?))"
+        )
         parameters = (model_id,) if ids is None else (model_id, json.dumps(list(ids)))
         async with self.db.snapshot() as session:
             revision = await session.number("SELECT coalesce(max(revision), 0) FROM change")
@@ -118,7 +124,7 @@ class Catalogue:
     async def tracks(self, model_id: str, ids: Iterable[int]) -> dict[int, Track]:
         """Return a map from id to track, without ids that are in no active generation."""
         rows = await self.db.all(
-            f"{_TRACK}{_ACTIVE} AND t.id IN (SELECT value FROM json_each(?))",
+            f"{_TRACK}{_ACTIVE} AND t.id IN (SELECT CAST(value AS bigint) FROM json_each(?))",
             (model_id, json.dumps([int(track_id) for track_id in ids])),
         )
         return {row[0]: Track(*row) for row in rows}
@@ -152,7 +158,7 @@ class Catalogue:
             "SELECT e.track_id, f.print FROM generation AS g JOIN entry AS e"
             " ON e.generation_id = g.id JOIN fingerprint AS f ON f.embedding_id = e.embedding_id"
             " WHERE g.state = 'active' AND g.model_id = ?"
-            " AND e.track_id IN (SELECT value FROM json_each(?))",
+            " AND e.track_id IN (SELECT CAST(value AS bigint) FROM json_each(?))",
             (model_id, json.dumps([int(track_id) for track_id in ids])),
         )
         found = {}
@@ -178,7 +184,7 @@ class Catalogue:
             if beside is not None:
                 row = await session.one(
                     "SELECT folded, track_id FROM entry WHERE track_id = ?"
-                    " AND generation_id IN (SELECT value FROM json_each(?))",
+                    " AND generation_id IN (SELECT CAST(value AS bigint) FROM json_each(?))",
                     (beside, json.dumps(active)),
                 )
                 if row is None:
@@ -193,13 +199,15 @@ class Catalogue:
             active = await _active(session, model_id, scope)
             if not words:
                 return sum(tracks for _, tracks in active)
-            return sum([await count_generation(session, one, words) for one, _ in active])
+            return sum(
+                [await count_matching(session, one, match_query(words)) for one, _ in active]
+            )
 
     async def add(self, scope: str, model_id: str, tracks: Sequence[NewTrack]) -> list[int]:
         """Add tracks and return their ids; a track replaces one with the same source."""
         if not tracks:
             return []
-        async with self.db.transaction() as tx:
+        async with self.db.transaction(lock=CATALOGUE) as tx:
             dimension = int(tracks[0].embedding.shape[-1])
             generation = await generations.ensure(tx, scope, model_id, dimension, "active")
             ids = await generations.put(tx, generation, tracks)
@@ -209,8 +217,8 @@ class Catalogue:
     async def known(self, scope: str, ids: Iterable[int]) -> frozenset[int]:
         """Return those of the ids that are tracks of a scope."""
         rows = await self.db.all(
-            "SELECT t.id FROM json_each(?) AS given JOIN track AS t ON t.id = given.value"
-            " WHERE t.scope = ?",
+            "SELECT id FROM track WHERE id IN (SELECT CAST(value AS bigint) FROM json_each(?))"
+            " AND scope = ?",
             (json.dumps(list(ids)), scope),
         )
         return frozenset(track_id for (track_id,) in rows)
@@ -219,7 +227,7 @@ class Catalogue:
         """Remove tracks of every model from a scope and return the number of tracks."""
         wanted = [(int(track_id), scope) for track_id in ids]
         removed = 0
-        async with self.db.transaction() as tx:
+        async with self.db.transaction(lock=CATALOGUE) as tx:
             for track_id, _ in wanted:
                 rows = await tx.all(
                     "DELETE FROM entry WHERE track_id = ? AND generation_id IN"
@@ -254,7 +262,7 @@ class Catalogue:
         also has in an active generation of another model.
         """
         unused = json.dumps(models)
-        async with self.db.transaction() as tx:
+        async with self.db.transaction(lock=CATALOGUE) as tx:
             await tx.run(
                 "DELETE FROM entry WHERE generation_id IN (SELECT id FROM generation"
                 f" WHERE {_OF_GUILDS} AND model_id IN (SELECT value FROM json_each(?1)))"
@@ -274,7 +282,7 @@ class Catalogue:
         return await self._retire("scope = ?", scope)
 
     async def _retire(self, where: str, parameter: str) -> bool:
-        async with self.db.transaction() as tx:
+        async with self.db.transaction(lock=CATALOGUE) as tx:
             rows = await tx.all(
                 f"UPDATE generation SET state = 'retired' WHERE {where} RETURNING model_id",
                 (parameter,),
@@ -293,7 +301,7 @@ class Catalogue:
                 (model_id,),
             )
             others = await session.all(
-                "SELECT model_id, sum(tracks) FROM generation"
+                "SELECT model_id, CAST(sum(tracks) AS bigint) FROM generation"
                 " WHERE state = 'active' AND model_id <> ? GROUP BY model_id",
                 (model_id,),
             )
@@ -339,7 +347,7 @@ async def _active(session: SqlSession, model_id: str, scope: str | None) -> list
     """Return ids and track counts of the active generations of a model, all or a scope's."""
     rows = await session.all(
         "SELECT id, tracks FROM generation"
-        " WHERE state = 'active' AND model_id = ?1 AND (?2 IS NULL OR scope = ?2)",
+        " WHERE state = 'active' AND model_id = ?1 AND (CAST(?2 AS text) IS NULL OR scope = ?2)",
         (model_id, scope),
     )
     return [(generation_id, tracks) for generation_id, tracks in rows]

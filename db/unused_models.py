@@ -13,6 +13,7 @@ from db import generations
 from db.analyses import AnalysisCache
 from db.connection import Database, SqlSession
 from db.ingest.failures import delete_models_failures
+from db.key_values import SET_VALUE
 from db.tracks import Catalogue
 from genrec.errors import CatalogueError
 
@@ -46,15 +47,13 @@ async def delete_unused_models(db: Database, model_id: str, *, now: float | None
     tests.
     """
     now = time.time() if now is None else now
-    async with db.transaction() as tx:
+    async with db.transaction(lock=_KEY) as tx:
         last_used = await _load(tx)
         # A time in the future comes from a wrong clock.
         last_used = {model: min(last_used.get(model, now), now) for model in await _models(tx)} | {
             model_id: now
         }
-        await tx.run(
-            "INSERT OR REPLACE INTO kept_value VALUES (?, ?)", (_KEY, json.dumps(last_used))
-        )
+        await tx.run(SET_VALUE, (_KEY, json.dumps(last_used)))
     unused = [model for model, used in last_used.items() if now - used > UNUSED_AFTER_S]
     if unused:
         log.info("deleting rows of unused models: %s", ", ".join(unused))

@@ -112,7 +112,7 @@ async def _known_contents(
         rows = await db.all(
             "SELECT e.size, m.content, m.heard, m.vector, m.description IS NULL FROM entry AS e"
             " JOIN embedding AS m ON m.id = e.embedding_id WHERE m.model_id = ?"
-            " AND e.size IN (SELECT value FROM json_each(?))",
+            " AND e.size IN (SELECT CAST(value AS bigint) FROM json_each(?))",
             (rules.model_id, json.dumps(sizes[start : start + _SIZES])),
         )
         for size, content, predicted, vector, undescribed in rows:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from db.connection import Database, SqlSession
 from db.ingest.scan import FileStamp
+from db.upsert import PUT_FAILURE
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,7 @@ async def save_failures(
 ) -> None:
     """Store those of the failures that are lasting, in place of earlier ones of the same files."""
     await tx.many(
-        "INSERT OR REPLACE INTO failure (scope, model_id, path, size, mtime_ns, code, reason)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        PUT_FAILURE,
         [
             (
                 scope, model_id, failure.path, failure.stamp.size, failure.stamp.mtime_ns,

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from db.connection import Database, SqlSession
-from db.generations import BATCH, Generation
+from db.generations import BATCH, CATALOGUE, Generation
 
 
 async def adopt_moved(db: Database, new: Generation, lost: Collection[int]) -> set[int]:
@@ -20,7 +20,7 @@ async def adopt_moved(db: Database, new: Generation, lost: Collection[int]) -> s
     """
     pairs, adopted = await _pairs(db, new, lost), set[int]()
     for start in range(0, len(pairs), BATCH):
-        async with db.transaction() as tx:
+        async with db.transaction(lock=CATALOGUE) as tx:
             adopted |= await _adopt(tx, new, pairs[start : start + BATCH])
     return adopted
 
@@ -29,7 +29,8 @@ async def _adopt(tx: SqlSession, new: Generation, pairs: list[tuple[int, int, st
     """Give the paths of new tracks to lost tracks, but for those removed during the run."""
     wanted = json.dumps([track_id for pair in pairs for track_id in pair[:2]])
     rows = await tx.all(
-        "SELECT id FROM track WHERE id IN (SELECT value FROM json_each(?))", (wanted,)
+        "SELECT id FROM track WHERE id IN (SELECT CAST(value AS bigint) FROM json_each(?))",
+        (wanted,),
     )
     there = {track_id for (track_id,) in rows}
     pairs = [pair for pair in pairs if there.issuperset(pair[:2])]
@@ -38,7 +39,12 @@ async def _adopt(tx: SqlSession, new: Generation, pairs: list[tuple[int, int, st
         "UPDATE entry SET track_id = ?1 WHERE generation_id = ?3 AND track_id = ?2",
         [(*pair, new.id) for pair in ids],
     )
-    await tx.many("UPDATE OR REPLACE detail SET track_id = ? WHERE track_id = ?", ids)
+    await tx.many(
+        "DELETE FROM detail WHERE track_id = ?1"
+        " AND EXISTS (SELECT 1 FROM detail AS d WHERE d.track_id = ?2)",
+        ids,
+    )
+    await tx.many("UPDATE detail SET track_id = ? WHERE track_id = ?", ids)
     await tx.many("DELETE FROM track WHERE id = ?", [(new_id,) for _, new_id in ids])
     await tx.many(
         "UPDATE track SET source = ? WHERE id = ?", [(path, old_id) for old_id, _, path in pairs]
@@ -76,9 +82,10 @@ async def _lost_tracks(
     """Return ids and paths of the lost tracks by the id of their embedding."""
     rows = await session.all(
         "SELECT e.embedding_id, e.track_id, t.source FROM json_each(?) AS lost"
-        " CROSS JOIN entry AS e ON e.track_id = lost.value"
+        " CROSS JOIN entry AS e"
         " JOIN generation AS g ON g.id = e.generation_id JOIN track AS t ON t.id = e.track_id"
-        " WHERE g.state = 'active' AND g.scope = ? AND g.model_id = ?",
+        " WHERE e.track_id = CAST(lost.value AS bigint) AND g.state = 'active'"
+        " AND g.scope = ? AND g.model_id = ?",
         (json.dumps(list(lost)), new.scope, new.model_id),
     )
     found: dict[int, dict[int, str]] = defaultdict(dict)

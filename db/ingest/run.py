@@ -12,7 +12,7 @@ from pathlib import Path
 from db import folders, generations
 from db.connection import Database, SqlSession
 from db.damaged import damaged_of_generation
-from db.generations import BATCH, Generation, KnownTrack, NewTrack
+from db.generations import BATCH, CATALOGUE, Generation, KnownTrack, NewTrack
 from db.ingest.analyze import FileAnalyzer, FileOutcome, FileRules, PoolFileAnalyzer
 from db.ingest.cluster_files import ClusterFileAnalyzer, ClusterTasks
 from db.ingest.failures import Failure, delete_failures, load_failures, save_failures
@@ -144,7 +144,7 @@ class _IngestRun:
     async def prepare(self) -> bool:
         """Plan the run; return False if the active generation is up to date."""
         job, report = self.job, self.report
-        async with self.db.transaction() as tx:
+        async with self.db.transaction(lock=CATALOGUE) as tx:
             old = await generations.find(tx, job.scope, job.model_id, "active")
             self.new = await generations.ensure(
                 tx, job.scope, job.model_id, job.dimension, "building"
@@ -192,7 +192,7 @@ class _IngestRun:
             path for path, track in known.active.items() if track.track_id in unchanged
         )
         report.failures = [*plan.failed, *self._unreadable()]
-        async with self.db.transaction() as tx:
+        async with self.db.transaction(lock=CATALOGUE) as tx:
             await delete_failures(tx, job.scope, job.model_id, plan.obsolete)
             await save_failures(tx, job.scope, job.model_id, plan.failed)
             if old is not None and plan.is_idle:
@@ -257,7 +257,7 @@ class _IngestRun:
         plan, report, job = self.plan, self.report, self.job
         moved = await adopt_moved(self.db, self.new, plan.lost)
         hidden = [track_id for track_id in plan.hidden if track_id not in moved]
-        async with self.db.transaction(durable=True) as tx:
+        async with self.db.transaction(durable=True, lock=CATALOGUE) as tx:
             old = await generations.find(tx, job.scope, job.model_id, "active")
             if old is None:
                 await generations.activate(tx, self.new)
@@ -293,7 +293,7 @@ class _IngestRun:
         known = [result for result in results if isinstance(result, KnownTrack)]
         failed = [result for result in results if isinstance(result, Failure)]
         scope, model_id = self.job.scope, self.job.model_id
-        async with self.db.transaction() as tx:
+        async with self.db.transaction(lock=CATALOGUE) as tx:
             await generations.put(tx, self.new, new)
             lost = await generations.put_known(tx, self.new, known)
             await delete_failures(tx, scope, model_id, [outcome.path for outcome in outcomes])
@@ -312,7 +312,7 @@ class _IngestRun:
         self, track_ids: list[int], step: Callable[[SqlSession, list[int]], Awaitable[None]]
     ) -> None:
         for start in range(0, len(track_ids), BATCH):
-            async with self.db.transaction() as tx:
+            async with self.db.transaction(lock=CATALOGUE) as tx:
                 await step(tx, track_ids[start : start + BATCH])
 
     def _count_absent(self, without: set[int]) -> None:

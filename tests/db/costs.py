@@ -1,10 +1,13 @@
-"""Counts of what SQLite does for an operation, and a catalogue of any size."""
+"""Counts of what a database does for an operation, and a catalogue of any size."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
 
 import numpy as np
+import pytest
 
 from db.connection import Database
 from db.generations import NewTrack
@@ -15,8 +18,52 @@ _BATCH = 2_000
 RARE = "zanzibar"
 
 
+_READS = ("blocks_fetched", "tuples_returned", "tuples_fetched")
+_CHANGES = ("tuples_inserted", "tuples_updated", "tuples_deleted")
+
+
 async def count_steps(db: Database, operation: Callable[[], Awaitable[object]]) -> int:
-    """Return the number of virtual-machine instructions that SQLite runs for an operation."""
+    """Return what an operation costs the engine.
+
+    On SQLite these are the instructions of its virtual machine, on PostgreSQL pages and rows.
+    """
+    if db.engine == "postgres":
+        return await _count_work(db, operation, (*_READS, *_CHANGES))
+    return await _count_instructions(db, operation)
+
+
+async def _count_work(
+    db: Any, operation: Callable[[], Awaitable[object]], kinds: Sequence[str]
+) -> int:
+    """Return pages that are looked at, and rows that are read and changed, of these kinds."""
+    work = 0
+    counters = " + ".join(f"pg_stat_get_xact_{kind}(c.oid)" for kind in kinds)
+    count = (
+        f"SELECT coalesce(CAST(sum({counters}) AS bigint), 0) FROM pg_class AS c"
+        " WHERE c.relnamespace = CAST(CAST(current_schema() AS text) AS regnamespace)"
+    )
+    begun = type(db)._begun
+
+    @asynccontextmanager
+    async def counted(self: Any, **options: Any) -> AsyncIterator[Any]:
+        nonlocal work
+        async with begun(self, **options) as session:
+            before = await session.number(count)
+            yield session
+            work += await session.number(count) - before
+
+    async def read(self: Any, sql: str, parameters: Sequence[Any]) -> Any:
+        async with self._begun() as session:
+            return await session.all(sql, parameters)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(db), "_begun", counted)
+        patch.setattr(type(db), "_read", read)
+        await operation()
+    return work
+
+
+async def _count_instructions(db: Any, operation: Callable[[], Awaitable[object]]) -> int:
     steps = 0
 
     def step() -> int:
@@ -35,6 +82,15 @@ async def count_steps(db: Database, operation: Callable[[], Awaitable[object]]) 
     return steps
 
 
+async def count_changes(db: Any, operation: Callable[[], Awaitable[object]]) -> int:
+    """Return the number of rows that an operation inserts, updates and deletes."""
+    if db.engine == "postgres":
+        return await _count_work(db, operation, _CHANGES)
+    before = db._writer.total_changes
+    await operation()
+    return int(db._writer.total_changes - before)
+
+
 def invented(number: int, count: int, vector: np.ndarray) -> NewTrack:
     """Return a track; three of each catalogue have a rare word, and all have a common one."""
     rare = f" {RARE}" if number in (1, count // 2, count - 1) else ""
@@ -48,7 +104,7 @@ def invented(number: int, count: int, vector: np.ndarray) -> NewTrack:
     )
 
 
-async def fill_catalogue(db: Database, count: int) -> None:
+async def fill_catalogue(db: Any, count: int) -> None:
     """Add tracks to the library, and five to a guild."""
     vectors = np.random.default_rng(0).standard_normal((count, DIMENSION)).astype(np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -59,3 +115,5 @@ async def fill_catalogue(db: Database, count: int) -> None:
         await catalogue.add("library", MODEL, tracks)
     own = [invented(number, count, vectors[number]) for number in range(5)]
     await catalogue.add("guild:1", MODEL, own)
+    if db.engine == "postgres":
+        await db._pool.execute("VACUUM ANALYZE")  # as its autovacuum does sooner or later

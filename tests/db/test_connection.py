@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from db.connection import MEMORY, Database, backup_path, open_db
+from db.key_values import SET_VALUE
 from db.tracks import Catalogue
 from genrec.errors import CatalogueError
 from tests.db.fakes import MODEL, new_track, until
@@ -79,7 +80,7 @@ async def test_cancelled_transactions_are_rolled_back_and_release_the_lock(db: D
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         async with db.transaction() as tx:
-            await tx.run("INSERT OR REPLACE INTO kept_value VALUES ('after', ?)", (str(steps),))
+            await tx.run(SET_VALUE, ("after", str(steps)))
     names = {name for (name,) in await db.all("SELECT name FROM kept_value")}
     halves = {name.split()[1] for name in names if name.startswith("half")}
     assert halves == {name.split()[1] for name in names if name.startswith("whole")}
@@ -90,7 +91,7 @@ async def test_concurrent_transactions_are_serialised(db: Database) -> None:
     await db.run("INSERT INTO kept_value VALUES ('n', '0')")
 
     async def count_up() -> None:
-        async with db.transaction() as tx:
+        async with db.transaction(lock="n") as tx:
             number = await tx.number("SELECT value FROM kept_value")
             await asyncio.sleep(0)
             await tx.run("UPDATE kept_value SET value = ?", (str(number + 1),))

@@ -39,7 +39,8 @@ async def _check(db: Database) -> None:
         assert stats.by_genre == Counter(row[4] for row in mine)
         assert stats.artists == len({artist_key(row[5]) for row in mine} - {""})
         await Catalogue(db).load(model_id)
-    words = await db.all("SELECT rowid FROM entry_words")
+    column = {"sqlite": "rowid", "postgres": "generation_id << 40 | track_id"}[db.engine]
+    words = await db.all(f"SELECT {column} FROM entry_words")
     assert sorted(words) == sorted((row[0] << 40 | row[3],) for row in rows)
     for table in ("track", "embedding"):
         unused = f"SELECT count(*) FROM {table} WHERE id NOT IN (SELECT {table}_id FROM entry)"

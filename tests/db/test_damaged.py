@@ -209,7 +209,7 @@ async def test_starter_that_cannot_be_repaired_is_served_without_the_damaged_tra
 async def test_damaged_fingerprint_is_as_good_as_none(db: Database) -> None:
     catalogue = Catalogue(db)
     ids = await catalogue.add("library", MODEL, [new_track(1), new_track(2)])
-    await db.run("UPDATE fingerprint SET print = x'ffff' WHERE embedding_id = 1")
+    await db.run("UPDATE fingerprint SET print = ? WHERE embedding_id = 1", (b"\xff\xff",))
     assert list(await catalogue.fingerprints(MODEL, ids)) == [ids[1]]
 
 

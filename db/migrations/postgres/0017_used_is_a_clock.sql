@@ -1,0 +1,1 @@
+-- Nothing to change: 0016 of PostgreSQL already has an index of analysis.used that is not unique.
