@@ -31,6 +31,7 @@ from bot.cli import (
     starter,
     synth,
     training,
+    unlabelled_music,
     worker_command,
 )
 from bot.cli.exit_codes import ExitCode, exit_code
@@ -300,6 +301,9 @@ for command in (
     paper.spectrograms,
     paper.reproduce,
     synth.synth,
+    unlabelled_music.archive,
+    unlabelled_music.teacher_answers,
+    unlabelled_music.published_answers,
     music_training.gather_sounds,
     music_training.train_detector,
     starter.starter,

@@ -68,6 +68,22 @@ def train(
         list[str] | None,
         typer.Option(help="Run or preset folder to distil from (repeatable)."),
     ] = None,
+    answers: Annotated[
+        Path | None, typer.Option(help="File of a tagger's answers to the training part.")
+    ] = None,
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of `genrec archive`, also to learn from (repeatable)."),
+    ] = None,
+    unlabelled_batch: Annotated[
+        int | None, typer.Option(min=2, help="Windows of unlabelled music per batch.")
+    ] = None,
+    answer_weight: Annotated[
+        float | None, typer.Option(min=0, help="Weight of the tagger's answers; the genre has 1.")
+    ] = None,
+    contrast_weight: Annotated[
+        float | None, typer.Option(min=0, help="Weight of the contrast of unlabelled songs.")
+    ] = None,
     mixup: Annotated[
         float | None,
         typer.Option(min=0, help="Mixup alpha; 0 turns mixup off."),
@@ -102,6 +118,11 @@ def train(
         "learning_rate": learning_rate,
         "patience": patience,
         "teachers": tuple(teacher) if teacher else None,
+        "answers": str(answers) if answers else None,
+        "unlabelled": tuple(map(str, unlabelled)) if unlabelled else None,
+        "unlabelled_batch": unlabelled_batch,
+        "answer_weight": answer_weight,
+        "contrast_weight": contrast_weight,
     }
     settings = TrainingSettings(arch=arch, weights=weights, seed=seed, precision=precision)
     settings = replace(settings, trainable=trainable or "all", split=split, keep=keep)
@@ -147,6 +168,8 @@ def export(
         from genrec.errors import DataError
         from genrec.music_detector import MusicDetector
         from genrec.pipeline import PresetAnalyzer
+        from genrec.preset import Preset
+        from genrec.training.data.songs import read_run_sources
         from genrec.training.evaluation.evaluate import evaluate as evaluate_preset
         from genrec.training.export.model_card import write_card
         from genrec.training.export.recalibrate import read_training, recalibrate
@@ -154,6 +177,7 @@ def export(
     detector = MusicDetector.load(music_detector) if music_detector else None
     if preset is not None and run is None:
         settings, _, _ = read_training(preset)
+        sources = Preset.load(preset).metrics().get("sources", {})
         dataset, parts = load_dataset(data, settings.split, settings.spectrogram, cache)
         exported = recalibrate(
             preset,
@@ -168,6 +192,7 @@ def export(
         with training_extra():
             from genrec.training.export.export import export as export_preset
         settings, _ = read_settings(run)
+        sources = read_run_sources(run)
         dataset, parts = load_dataset(data, settings.split, settings.spectrogram, cache)
         exported = export_preset(
             run,
@@ -190,7 +215,7 @@ def export(
             progress=progress,
             others=exported.predictions,
         )
-    write_card(exported, report, settings, read_history(run) if run else [])
+    write_card(exported, report, settings, read_history(run) if run else [], sources)
     print_report(report)
     print(f"Written: {out} ({exported.preset.model_id}, {exported.precision})")
 

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.images import images, windows
-from genrec.training.data.augment import NONE, augment_window, mixup, random_crop
+from genrec.training.data.augment import NONE, augment_window, mixup, random_crop_and_span
 from genrec.training.data.dataset import Dataset, ExcerptTable, PictureDataset
 from genrec.training.filterbank import band_centres
+from genrec.training.further_outputs import Batch, join
 from genrec.training.settings import TrainingSettings
+from genrec.training.unlabelled import FurtherTargets, Span, WindowAnswers
 
 Float = NDArray[np.float32]
 
@@ -28,6 +30,9 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         The run's settings.
     soft_targets
         Function from images to the mean probabilities of the teachers; None without teachers.
+    further
+        A tagger's answers and unlabelled music; None without both. With it, targets and sample
+        weights of a batch are dictionaries by output.
 
     Attributes
     ----------
@@ -41,10 +46,11 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         indices: NDArray[np.int64],
         settings: TrainingSettings,
         soft_targets: Callable[[Float], Float] | None = None,
+        further: FurtherTargets | None = None,
     ) -> None:
         super().__init__(workers=1)
         self.data, self.indices, self.settings = data, indices, settings
-        self.soft_targets = soft_targets
+        self.soft_targets, self.further = soft_targets, further
         self.targets = one_hot(data, indices, data.labels)
         self.band_hz = band_centres(settings.spectrogram)
         self.epoch = 0
@@ -52,16 +58,28 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __len__(self) -> int:
         return max(1, len(self.indices) * self.settings.crops // self.settings.batch)
 
-    def __getitem__(self, number: int) -> tuple[Float, Float]:
+    def __getitem__(self, number: int) -> tuple[Float, Float] | Batch:
         s = self.settings
         rows = self.rows(number)
         rng = np.random.default_rng((s.seed, self.epoch, number))
         # One by one: whole excerpts (columns 0) have different lengths until they are images.
-        x = np.concatenate([self._image(int(self.indices[i]), rng) for i in rows])
-        x, y = mixup(x, self.targets[rows], s.augment, rng)
-        if self.soft_targets is not None:
-            y = s.distill_weight * self.soft_targets(x) + (1 - s.distill_weight) * y
-        return x, y
+        drawn = [self._image(self.data, int(self.indices[i]), rng) for i in rows]
+        x, y = np.concatenate([image for image, _ in drawn]), self.targets[rows]
+        if self.further is None:
+            x, y = mixup(x, y, s.augment, rng)
+            return x, self._taught(x, y)
+        names = [self.data.names[self.indices[i]] for i in rows]
+        answers = self.further.labelled_answers(names, [span for _, span in drawn])
+        x, y, answers = mixup_with_answers(x, y, answers, lambda a, b: mixup(a, b, s.augment, rng))
+        more = self.further.draw(rng, self._image) if self.further.songs else None
+        return join((x, self._taught(x, y), answers), more, self.further.outputs)
+
+    def _taught(self, x: Float, y: Float) -> Float:
+        """Return the targets of images, blended with the teachers' soft targets."""
+        if self.soft_targets is None:
+            return y
+        weight = self.settings.distill_weight
+        return weight * self.soft_targets(x) + (1 - weight) * y
 
     def rows(self, number: int) -> NDArray[np.int64]:
         """Return the positions in ``indices`` of batch ``number`` in the current epoch."""
@@ -71,25 +89,51 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         )
         return order[number * s.batch : (number + 1) * s.batch]
 
-    def _image(self, index: int, rng: np.random.Generator) -> Float:
-        """Return the image of an excerpt's random, augmented window; of a picture, the whole.
+    def _image(
+        self, data: ExcerptTable, index: int, rng: np.random.Generator
+    ) -> tuple[Float, Span]:
+        """Return the image of an excerpt's random, augmented window, and the window's span.
 
-        float32 (1, height, width, 3)
+        Of a picture, the whole. float32 (1, height, width, 3)
         """
         s = self.settings
-        if isinstance(self.data, PictureDataset):
-            return self.data.image(index, s.image)
-        window = self._window(_spectrograms(self.data).spectrogram(index), rng)
-        return images(window[np.newaxis], s.image, top_db=s.spectrogram.top_db)
+        if isinstance(data, PictureDataset):
+            return data.image(index, s.image), (0.0, 0.0)
+        window, (first, end) = self._window(_spectrograms(data).spectrogram(index), rng)
+        column_s = s.spectrogram.hop_length / s.spectrogram.sr
+        x = images(window[np.newaxis], s.image, top_db=s.spectrogram.top_db)
+        return x, (first * column_s, end * column_s)
 
-    def _window(self, S_db: Float, rng: np.random.Generator) -> Float:
-        """Return a random window of a spectrogram, augmented, float32 (n_mels, columns)."""
+    def _window(self, S_db: Float, rng: np.random.Generator) -> tuple[Float, tuple[int, int]]:
+        """Return a random window of a spectrogram, augmented, and the columns it was cut from.
+
+        float32 (n_mels, columns)
+        """
         s = self.settings
         if s.augment == NONE:
             S_windows = windows(S_db, s.image)
-            return np.asarray(S_windows[int(rng.integers(len(S_windows)))])
-        window = random_crop(S_db, s.image.columns, s.augment, rng)
-        return augment_window(window, self.band_hz, s.spectrogram.top_db, s.augment, rng)
+            chosen = np.asarray(S_windows[int(rng.integers(len(S_windows)))])
+            return chosen, (0, S_db.shape[1])
+        window, span = random_crop_and_span(S_db, s.image.columns, s.augment, rng)
+        return augment_window(window, self.band_hz, s.spectrogram.top_db, s.augment, rng), span
+
+
+def mixup_with_answers(
+    x: Float,
+    y: Float,
+    answers: WindowAnswers,
+    blend: Callable[[Float, Float], tuple[Float, Float]],
+) -> tuple[Float, Float, WindowAnswers]:
+    """Return images, targets and a teacher's answers, blended in the same proportions.
+
+    A blend has answers if both of its windows have them.
+    """
+    has = np.stack([answers.has_tags, answers.has_layer], axis=1)
+    x, every = blend(x, np.concatenate([y, answers.tags, answers.layer, has], axis=1))
+    ends = np.cumsum([y.shape[1], answers.tags.shape[1], answers.layer.shape[1]])
+    y, tags, layer, has = np.split(every, ends, axis=1)
+    known = (has > 1 - 1e-4).astype(np.float32)
+    return x, y, WindowAnswers(tags, layer, known[:, 0], known[:, 1])
 
 
 def excerpt_images(data: ExcerptTable, index: int, settings: TrainingSettings) -> Float:

@@ -107,10 +107,14 @@ class TrackValidation(keras.callbacks.Callback):  # type: ignore[misc]
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
         """Add ``val_accuracy`` and ``val_loss`` to the metrics of the epoch."""
         batch = None if isinstance(self.x, WholeExcerpts) else 32
-        logits = np.asarray(self.model.predict(self.x, batch_size=batch, verbose=0))
+        predicted = self.model.predict(self.x, batch_size=batch, verbose=0)
+        # A network with further outputs has a dictionary of them.
+        logits = np.asarray(predicted["logits"] if isinstance(predicted, dict) else predicted)
         scores = np.stack([logits[self.owner == i].mean(axis=0) for i in range(len(self.targets))])
         log_p = log_softmax(scores, axis=1)
         if logs is not None:
+            if "logits_accuracy" in logs:
+                logs["accuracy"] = logs.pop("logits_accuracy")
             logs["val_accuracy"] = float((scores.argmax(1) == self.targets.argmax(1)).mean())
             logs["val_loss"] = float(-(log_p * self.targets).sum(axis=1).mean())
 

@@ -54,6 +54,12 @@ class TrainingSettings:
     teachers, distill_weight
         Run and preset folders to distil from, and the weight of their soft targets; the labels have
         the weight ``1 - distill_weight``.
+    answers, unlabelled
+        File of a tagger's answers to the data set, and folders of archives of unlabelled music.
+    answer_weight, contrast_weight
+        Weights of the tagger's answers, and of the contrast of songs; that of the genre is 1.
+    unlabelled_batch
+        Windows of unlabelled music that each batch has beside ``batch``.
     """
 
     arch: str = "vgg16"
@@ -77,6 +83,11 @@ class TrainingSettings:
     split: str = "paper"
     teachers: tuple[str, ...] = ()
     distill_weight: float = 0.8
+    answers: str = ""
+    unlabelled: tuple[str, ...] = ()
+    answer_weight: float = 1.0
+    contrast_weight: float = 0.0
+    unlabelled_batch: int = 16
     spectrogram: SpectrogramConfig = field(default_factory=SpectrogramConfig)
     image: ImageConfig = field(default_factory=ImageConfig)
     augment: Augmentation = field(default_factory=Augmentation)
@@ -200,6 +211,7 @@ def settings_from(values: Mapping[str, Any]) -> TrainingSettings:
         "image": ImageConfig(**values.pop("image")),
         "augment": Augmentation(**values.pop("augment")),
         "teachers": tuple(values.pop("teachers", ())),
+        "unlabelled": tuple(values.pop("unlabelled", ())),
     }
     return TrainingSettings(**values, **parts)
 

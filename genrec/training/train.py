@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -23,6 +24,7 @@ from genrec.training.callbacks import (
 )
 from genrec.training.data.dataset import ExcerptTable, Parts, check_front_end, require_parts
 from genrec.training.distillation import load_teachers
+from genrec.training.further_outputs import losses, with_further_outputs
 from genrec.training.milestones import Milestones
 from genrec.training.settings import (
     TrainingSettings,
@@ -30,6 +32,7 @@ from genrec.training.settings import (
     read_history,
     write_or_check_settings,
 )
+from genrec.training.unlabelled import further_targets
 
 
 def train(
@@ -66,7 +69,8 @@ def train(
     ------
     DataError
         The split has no training or validation part, or the data have another front end. The folder
-        has a run with other settings. A teacher or the initial weights do not fit.
+        has a run with other settings. A teacher, its answers, unlabelled music or the initial
+        weights do not fit.
     PresetError
         A teacher preset cannot be read.
     """
@@ -76,13 +80,17 @@ def train(
     if init_run is not None:
         check_init_run(init_run, settings, data.labels)
     soft_targets = load_teachers(settings, data.labels)
+    judging = [data.names[i] for part in ("valid", "test") for i in parts[part]]
+    further = further_targets(settings, data, judging)
     write_or_check_settings(run, settings, data.labels, resume=resume)
     history = read_history(run)
     if settings.keep == "best" and out_of_patience(history, settings.patience):
         return run
 
     keras.utils.set_random_seed(settings.seed)
-    batches = TrainingBatches(data, parts["train"], settings, soft_targets)
+    if further is not None:
+        further.write_sources(run)
+    batches = TrainingBatches(data, parts["train"], settings, soft_targets, further)
     model, _ = build(settings, len(data.labels))
     if init_run is not None:
         init_from(model, init_run, settings, data.labels)
@@ -91,13 +99,19 @@ def train(
     fitted, inputs, frozen = model, batches, None
     if can_cache_bottleneck(settings, model, len(data)):
         frozen, fitted, inputs = with_bottleneck(model, batches, validation)
-    fitted.compile(
-        optimizer(settings, settings.epochs * len(batches)),
-        keras.losses.CategoricalCrossentropy(
+    how: dict[str, Any] = {
+        "loss": keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=settings.label_smoothing
         ),
-        metrics=["accuracy"],
+        "metrics": ["accuracy"],
+    }
+    if further is not None:
+        fitted = with_further_outputs(model, further)
+        how = losses(fitted, settings)
+    fitted.compile(
+        optimizer(settings, settings.epochs * len(batches)),
         jit_compile=jit_compile(settings),
+        **how,
     )
     callbacks = [EpochSeed(batches), validation]
     if milestones:

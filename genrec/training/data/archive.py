@@ -20,6 +20,7 @@ from tinytag import TinyTag, TinyTagException
 
 from genrec.audio.decode import decode
 from genrec.audio.kinds import SOUND_SUFFIXES
+from genrec.audio.limits import DecodeLimits
 from genrec.errors import DataError, InputRefused
 from genrec.files import atomic_write
 from genrec.listening import listen
@@ -120,9 +121,24 @@ def archive_folder(folder: Path, config: SpectrogramConfig, cache: Path) -> Path
 
 
 def make_archive(
-    excerpts: Sequence[Excerpt], config: SpectrogramConfig, out: Path, progress: Progress
+    excerpts: Sequence[Excerpt],
+    config: SpectrogramConfig,
+    out: Path,
+    progress: Progress,
+    limits: DecodeLimits | None = None,
 ) -> tuple[Dataset, Refused]:
     """Decode excerpts without a shard, write the archive; return its data set and refused files.
+
+    Parameters
+    ----------
+    excerpts, config
+        The audio files, and the front end.
+    out
+        Folder of the archive, and of its shards.
+    progress
+        Called with (done, total).
+    limits
+        Of the decoded part of each file; None for a clip's. Shards do not record them.
 
     Raises
     ------
@@ -136,7 +152,7 @@ def make_archive(
     refused: Refused = []
     done = len(excerpts) - len(todo)
     progress(done, len(excerpts))
-    with closing(_decode_all(todo, shards, config)) as results:
+    with closing(_decode_all(todo, shards, config, limits)) as results:
         for excerpt, reason in results:
             if reason:
                 refused.append((excerpt.path, reason))
@@ -154,7 +170,10 @@ def make_archive(
 
 
 def _decode_all(
-    excerpts: Sequence[Excerpt], shards: Mapping[str, Path], config: SpectrogramConfig
+    excerpts: Sequence[Excerpt],
+    shards: Mapping[str, Path],
+    config: SpectrogramConfig,
+    limits: DecodeLimits | None,
 ) -> Generator[tuple[Excerpt, str], None, None]:
     """Decode excerpts on all cores; yield each with the reason why it was refused, or ""."""
     if not excerpts:
@@ -166,18 +185,23 @@ def _decode_all(
     with process_pool(crash_message) as workers:
         basis = mel_basis(config)
         jobs = {
-            workers.submit(_write_shard, e.path, shards[e.name], config, basis): e for e in excerpts
+            workers.submit(_write_shard, e.path, shards[e.name], config, basis, limits): e
+            for e in excerpts
         }
         for job in as_completed(jobs):
             yield jobs[job], job.result()
 
 
 def _write_shard(
-    path: Path, shard: Path, config: SpectrogramConfig, basis: NDArray[np.float32]
+    path: Path,
+    shard: Path,
+    config: SpectrogramConfig,
+    basis: NDArray[np.float32],
+    limits: DecodeLimits | None,
 ) -> str:
     """Write a file's log-mel levels to a shard; return the reason why it was refused, or ""."""
     try:
-        y = listen(decode(path, sr=config.sr).y, config.sr).y
+        y = listen(decode(path, sr=config.sr, limits=limits).y, config.sr).y
     except InputRefused as error:
         return str(error)
     levels, range_db = encode_levels(log_mel(y, config, basis))

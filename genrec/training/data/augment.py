@@ -64,9 +64,16 @@ def random_crop(S_db: Float, columns: int, config: Augmentation, rng: np.random.
     A shorter crop is repeated until it fills the window. With ``columns`` 0 the whole spectrogram
     is returned.
     """
-    if columns == 0:
-        return S_db
+    return random_crop_and_span(S_db, columns, config, rng)[0]
+
+
+def random_crop_and_span(
+    S_db: Float, columns: int, config: Augmentation, rng: np.random.Generator
+) -> tuple[Float, tuple[int, int]]:
+    """Return a window as :func:`random_crop`, and the columns that it was cut from: start, end."""
     total = S_db.shape[1]
+    if columns == 0:
+        return S_db, (0, total)
     width = columns
     if rng.random() < config.stretch:
         width = round(columns * rng.uniform(0.85, 1.15))
@@ -74,15 +81,16 @@ def random_crop(S_db: Float, columns: int, config: Augmentation, rng: np.random.
         width = int(rng.integers(columns // 6, columns))
         start = int(rng.integers(0, max(1, total - width + 1)))
         piece = S_db[:, start : start + width]
-        return piece[:, np.arange(columns) % piece.shape[1]]
+        return piece[:, np.arange(columns) % piece.shape[1]], (start, start + piece.shape[1])
     start = int(rng.integers(0, max(1, total - width + 1)))
     piece = S_db[:, np.arange(start, start + width) % total]
+    span = start, min(total, start + width)
     if width == columns:
-        return piece
+        return piece, span
     at = np.linspace(0, width - 1, columns)
     left = np.minimum(at.astype(int), width - 2)
     weight = (at - left).astype(np.float32)
-    return np.asarray(piece[:, left] * (1 - weight) + piece[:, left + 1] * weight)
+    return np.asarray(piece[:, left] * (1 - weight) + piece[:, left + 1] * weight), span
 
 
 def augment_window(

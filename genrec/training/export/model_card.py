@@ -69,7 +69,7 @@ Accuracy per confidence bin, and similarities of nearest and unrelated tracks:
 
 {data} {split_note} If the preset has a starter catalogue, it has artists, titles, embeddings and
 coarse fingerprints of training and validation tracks, and no audio.
-
+{sources}
 ## Limits
 
 {genres}. Music of other places and times gets the nearest of the {count}. {speech}
@@ -139,6 +139,7 @@ def write_card(
     report: Mapping[str, Any],
     settings: TrainingSettings,
     history: Sequence[Mapping[str, float]],
+    sources: Mapping[str, Any] | None = None,
 ) -> None:
     """Write metrics.json, README.md and the plots of a preset.
 
@@ -148,6 +149,8 @@ def write_card(
         The exported preset, and its evaluation on the test part.
     settings, history
         Settings of its training run, and its epochs; no epochs if they are unknown.
+    sources
+        The taggers and packages of music that the run learned from, as in its sources.json.
     """
     folder = exported.preset.folder
     # Names only: the folders of the training machine mean nothing elsewhere.
@@ -161,6 +164,12 @@ def write_card(
         "validation_accuracy": exported.accuracy,
         "training": {**asdict(settings), "split": split, "weights": weights, "teachers": teachers},
     }
+    metrics["training"] |= {
+        "answers": Path(settings.answers).name,
+        "unlabelled": [Path(folder).name for folder in settings.unlabelled],
+    }
+    if sources:
+        metrics["sources"] = sources
     (folder / METRICS).write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(card(exported.preset, metrics), encoding="utf-8")
     plot_confusion(report, folder / "confusion.png")
@@ -188,6 +197,7 @@ def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
         split=split,
         data=_data(preset, gtzan=gtzan),
         split_note=SPLIT_NOTES.get(split, FILE_NOTE).format(split=split),
+        sources=_sources(metrics.get("sources")),
         genres=GTZAN_GENRES if gtzan else OTHER_GENRES,
         tracks=metrics["tracks"],
         accuracy=metrics["accuracy"],
@@ -208,6 +218,24 @@ def _data(preset: Preset, *, gtzan: bool) -> str:
     if preset.image.source == "picture":
         return PICTURE_DATA
     return GTZAN_DATA if gtzan else OTHER_DATA
+
+
+def _sources(sources: Mapping[str, Any] | None) -> str:
+    """Return the paragraphs that name a run's taggers and unlabelled music, with licences."""
+    if not sources:
+        return ""
+    text = ""
+    if sources["teachers"]:
+        text += f"\nIt also learned the answers of the tagger {', '.join(sources['teachers'])}.\n"
+    if rows := sources["packages"]:
+        text += "\nMusic without genres, which this preset does not contain:\n\n"
+        text += "| package | songs | hours | licences of the package |\n|---|---|---|---|\n"
+        text += "".join(
+            f"| {row['name']} | {row['songs']} | {row['hours']} |"
+            f" {', '.join(row['licences']) or 'not stated'} |\n"
+            for row in rows
+        )
+    return text
 
 
 def add_to_card(preset: Preset, figures: Mapping[str, Any]) -> None:

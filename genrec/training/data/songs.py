@@ -1,0 +1,128 @@
+"""Folders of unlabelled music: whole songs, and the licences of the packages they came in."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from genrec.audio.kinds import SOUND_SUFFIXES
+from genrec.errors import DataError
+from genrec.files import atomic_write
+from genrec.training.data.archive import Excerpt
+from genrec.training.data.dataset import Dataset
+
+SOURCES = "sources.json"
+KEPT_FOR_JUDGING = (
+    "asterisk-moh", "fretsonfire-songs-muldjord", "fretsonfire-songs-sectoid", "hyperrogue-music",
+    "singularity-music", "supertux-data", "warzone2100-music", "wesnoth-1.16-music",
+)  # fmt: skip
+"""Packages whose music only judges networks; asterisk-moh is the beginning of several names."""
+
+
+def find_songs(folder: Path) -> list[Excerpt]:
+    """Return the sound files at any depth in the folders of a folder, with unique names.
+
+    Each folder directly inside is a package; its name stands for the genre. The packages in
+    :data:`KEPT_FOR_JUDGING` are refused.
+
+    Raises
+    ------
+    DataError
+        There is no sound file, or a package is kept for judging.
+    """
+    packages = sorted(path for path in folder.glob("*") if path.is_dir())
+    if kept := [path.name for path in packages if path.name.startswith(KEPT_FOR_JUDGING)]:
+        raise DataError(
+            f"{folder} has {kept[0]}, whose music only judges networks. Move it to another folder."
+        )
+    songs = [
+        Excerpt(
+            name=f"{package.name}/{path.relative_to(package).as_posix()}",
+            genre=package.name,
+            path=path,
+        )
+        for package in packages
+        for path in sorted(package.rglob("*"))
+        if path.suffix.lower() in SOUND_SUFFIXES and path.is_file()
+    ]
+    if not songs:
+        raise DataError(
+            f"{folder} has no folder with sound files. Put each package into a folder of its name."
+        )
+    return songs
+
+
+def write_sources(folder: Path, data: Dataset, seconds: Sequence[float], out: Path) -> None:
+    """Write the packages of an archive as sources.json: name, songs, hours and licences.
+
+    Parameters
+    ----------
+    folder
+        The folder of packages, for their Debian copyright files.
+    data, seconds
+        The archive, and the length of each of its songs.
+    out
+        Folder of the archive.
+    """
+    rows: dict[str, dict[str, Any]] = {}
+    for package, length in zip(data.genres, seconds, strict=True):
+        row = rows.setdefault(package, {"name": package, "songs": 0, "hours": 0.0})
+        row["songs"] += 1
+        row["hours"] += length / 3600
+    for name, row in rows.items():
+        row["hours"] = round(row["hours"], 2)
+        row["licences"] = licences(folder / name)
+    with atomic_write(out / SOURCES) as part:
+        text = json.dumps({"packages": list(rows.values())}, indent=2)
+        part.write_text(text + "\n", encoding="utf-8")
+
+
+def licences(package: Path) -> list[str]:
+    """Return the licences that a package's Debian copyright file names, without repetition.
+
+    They are those of all files of the package: its music has one or more of them.
+    """
+    names: list[str] = []
+    for path in sorted(package.rglob("copyright")):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        names += re.findall(r"^License:[ \t]*(\S.*?)\s*$", text, re.MULTILINE)
+    return sorted(set(names))
+
+
+def read_sources(folder: Path) -> list[dict[str, Any]]:
+    """Return the packages in an archive's sources.json; nothing if it has none.
+
+    Raises
+    ------
+    DataError
+        The file is damaged.
+    """
+    path = folder / SOURCES
+    if not path.is_file():
+        return []
+    try:
+        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["packages"]
+    except (ValueError, LookupError, TypeError) as error:
+        raise DataError(f"{path} is damaged: {error}. Write it with `genrec archive`.") from error
+    return rows
+
+
+def read_run_sources(run: Path) -> dict[str, Any]:
+    """Return the ``teachers`` and ``packages`` in a run's sources.json; nothing without the file.
+
+    Raises
+    ------
+    DataError
+        The file is damaged.
+    """
+    path = run / SOURCES
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {key: list(found[key]) for key in ("teachers", "packages")}
+    except (ValueError, LookupError, TypeError) as error:
+        raise DataError(f"{path} is damaged: {error}. Resume the run to write it again.") from error

@@ -1,0 +1,1 @@
+"""Published music taggers whose answers are training targets: network, answers, files."""

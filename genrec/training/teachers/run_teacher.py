@@ -1,0 +1,149 @@
+"""Archives of unlabelled music, and a teacher's answers to audio files; both resume."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genrec.audio.decode import decode
+from genrec.audio.limits import DecodeLimits
+from genrec.errors import DataError, InputRefused
+from genrec.files import atomic_write
+from genrec.listening import listen
+from genrec.spectrogram import SpectrogramConfig
+from genrec.training.data.archive import Excerpt, Refused, make_archive
+from genrec.training.data.dataset import Dataset, Progress, load_archive
+from genrec.training.data.songs import find_songs, write_sources
+from genrec.training.teachers.answers import ANSWERS, TeacherAnswers
+
+Float = NDArray[np.float32]
+Tagger = Callable[..., tuple[Float, Float, Float]]
+"""As :class:`genrec.training.teachers.musicnn.MusicTagger`."""
+
+MAX_SONG_S = 600.0
+
+
+def archive_songs(
+    folder: Path, out: Path, config: SpectrogramConfig, progress: Progress
+) -> tuple[Dataset, Refused]:
+    """Write the archive of a folder of packages of music, with at most 600 s of each song.
+
+    Parameters
+    ----------
+    folder
+        Folder with a folder for each package, see :func:`genrec.training.data.songs.find_songs`.
+    out
+        Folder of the archive: logmel.npz, tracks.csv and sources.json.
+    config, progress
+        The front end, and a callback of (done, total).
+
+    Returns
+    -------
+    The archive, and the files that could not be decoded, with reasons
+
+    Raises
+    ------
+    DataError
+        There is no music, a package is kept for judging, or no file could be decoded.
+    """
+    songs = find_songs(folder)
+    data, refused = make_archive(songs, config, out, progress, song_limits())
+    write_sources(folder, data, (data.n_columns * config.hop_length / config.sr).tolist(), out)
+    return data, refused
+
+
+def song_limits() -> DecodeLimits:
+    """Return the limits of songs: at least 30 s, and the first 600 s at most."""
+    return DecodeLimits(min_seconds=30.0, max_seconds=MAX_SONG_S, start="start")
+
+
+def write_answers(
+    folder: Path,
+    out: Path,
+    tagger: Tagger,
+    *,
+    teacher: str,
+    tags: Sequence[str],
+    patch_s: float,
+    hop_s: float,
+    sr: int,
+    progress: Progress,
+) -> TeacherAnswers:
+    """Write a tagger's answers to the songs of an archive, as teacher.npz beside it.
+
+    The tagger gets the samples that the archive's spectrograms were computed from, so the times of
+    patches and columns agree.
+
+    Parameters
+    ----------
+    folder, out
+        The folder of packages, and the folder of its archive.
+    tagger, teacher, tags, patch_s
+        The tagger, its name and licence, the names of its tags, and the length of its patches.
+    hop_s
+        Seconds between the starts of two patches.
+    sr
+        Sample rate of the front end in Hz.
+    progress
+        Called with (done, total).
+
+    Raises
+    ------
+    DataError
+        There is no archive, or none of its songs lies in the folder.
+    """
+    names = set(load_archive(out).names)
+    songs = [song for song in find_songs(folder) if song.name in names]
+    if not songs:
+        raise DataError(
+            f"{out} has none of the songs of {folder}; write it with"
+            f" `genrec archive {folder} {out}`."
+        )
+    shards = out / "teacher"
+    shards.mkdir(exist_ok=True)
+    found = []
+    for number, song in enumerate(songs):
+        progress(number, len(songs))
+        shard = shards / f"{_shard_name(song, teacher, hop_s)}.npz"
+        if not shard.exists():
+            start_s, probabilities, layer = _run(song, tagger, hop_s, sr)
+            with atomic_write(shard) as part, part.open("wb") as file:
+                np.savez(file, start_s=start_s, tags=probabilities, layer=layer)
+        with np.load(shard) as stored:
+            found.append((stored["start_s"], stored["tags"], stored["layer"]))
+    progress(len(songs), len(songs))
+    kept = [(song, each) for song, each in zip(songs, found, strict=True) if len(each[0])]
+    answers = TeacherAnswers(
+        teacher=teacher,
+        tags=tags,
+        excerpts=np.repeat([song.name for song, _ in kept], [len(each[0]) for _, each in kept]),
+        start_s=np.concatenate([each[0] for _, each in kept]),
+        patch_s=patch_s,
+        probabilities=np.concatenate([each[1] for _, each in kept]),
+        layer=np.concatenate([each[2] for _, each in kept]),
+    )
+    answers.save(out / ANSWERS)
+    return answers
+
+
+def _run(
+    song: Excerpt, tagger: Tagger, hop_s: float, sr: int
+) -> tuple[Float, NDArray[np.float16], NDArray[np.float16]]:
+    """Return starts, probabilities and layer of a song's patches; none if it is refused."""
+    try:
+        y = listen(decode(song.path, sr=sr, limits=song_limits()).y, sr).y
+    except InputRefused:
+        y = np.zeros(0, dtype=np.float32)
+    start_s, tags, layer = tagger(y, sr, hop_s=hop_s)
+    return start_s, tags.astype(np.float16), layer.astype(np.float16)
+
+
+def _shard_name(song: Excerpt, teacher: str, hop_s: float) -> str:
+    """Return the name of a song's shard: a hash of file, teacher and hop."""
+    stat = song.path.stat()
+    key = f"{song.path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{teacher}|{hop_s}"
+    return hashlib.sha256(key.encode()).hexdigest()[:24]
