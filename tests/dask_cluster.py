@@ -24,9 +24,18 @@ START_S = 60.0
 class DaskCluster:
     """Starts a scheduler at once, and workers on demand; ends all of them by their ids."""
 
-    def __init__(self, folder: Path, *, environment: Mapping[str, str] | None = None) -> None:
-        self.folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        environment: Mapping[str, str] | None = None,
+        protocol: str = "tcp",
+        model_id: str = MODEL,
+    ) -> None:
+        self.folder, self.protocol = folder, protocol
         folder.mkdir(parents=True, exist_ok=True)
+        self.model_id = model_id
+        (folder / "model_id").write_text(model_id)  # the fake analyzer reads it
         self.environment = {
             "PATH": os.defpath,
             "PYTHONPATH": f"{ROOT}{os.pathsep}{FAKES}",
@@ -53,17 +62,18 @@ class DaskCluster:
                     os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
 
-    def start_scheduler(self, port: int = 0, protocol: str = "tcp") -> None:
+    def start_scheduler(self, port: int = 0) -> None:
         """Start the scheduler, and wait until it has written its address."""
         file = self.folder / "scheduler.json"
         file.unlink(missing_ok=True)
         self.scheduler = self._start(
-            "-m", "dask", "scheduler", "--host", f"{protocol}://127.0.0.1", "--port", str(port),
+            "-m", "dask", "scheduler", "--host", f"{self.protocol}://127.0.0.1",
+            "--port", str(port),
             "--dashboard-address", "127.0.0.1:0", "--scheduler-file", str(file),
             name="scheduler",
         )  # fmt: skip
         deadline = time.monotonic() + START_S
-        while not file.exists():
+        while not (file.exists() and file.read_text().endswith("}")):
             assert self.scheduler.poll() is None, self.log()
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.05)
@@ -73,8 +83,7 @@ class DaskCluster:
         """Start a worker with two processes and return its place in ``workers``."""
         place = len(self.workers)
         options = ("--workers", "2", "--timeout-s", "3", *options)
-        if analyzer:
-            options = (*options, "--analyzer", analyzer, "--model-id", MODEL)
+        options = (*options, "--analyzer", analyzer, "--model-id", self.model_id)
         process = self._start(
             "-m", "db.cluster_worker", self.address, str(self.folder), *options,
             name=f"worker-{place}",
@@ -82,13 +91,28 @@ class DaskCluster:
         self.workers.append(process)
         return place
 
-    def wait_for(self, place: int) -> None:
-        """Wait until a worker is connected."""
+    def wait_for(self, place: int, connections: int = 1) -> None:
+        """Wait until a worker is connected, for the ``connections``-th time."""
         deadline = time.monotonic() + START_S
-        while b"worker connected" not in (self.folder / f"worker-{place}.log").read_bytes():
+        log = self.folder / f"worker-{place}.log"
+        while log.read_bytes().count(b"worker connected") < connections:
             assert self.workers[place].poll() is None, self.log()
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.05)
+
+    def kill_worker(self, place: int) -> None:
+        """Kill a worker with its pool, as a machine that loses its power."""
+        self._kill(self.workers[place])
+
+    def kill_scheduler(self) -> None:
+        """Kill the scheduler."""
+        assert self.scheduler is not None
+        self._kill(self.scheduler)
+
+    @staticmethod
+    def _kill(process: subprocess.Popen[bytes]) -> None:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
 
     def log(self) -> str:
         """Return what the processes have written."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from db.connection import Database
 from db.generations import KnownTrack, NewTrack
@@ -16,11 +16,17 @@ from db.vectors import is_sound_vector
 from genrec.errors import WorkerUnavailable
 from genrec.workers.protocol import ProtocolError
 
+T = TypeVar("T")
+
 BATCH = 16
 """Files of a task: the cost of a task is then small beside its analyses."""
 
 _TASKS_PER_THREAD = 2  # one in work, one that waits, so that no worker waits for this process
-_SIZES = 500  # of one statement
+_VALUES = 500  # of one statement
+_STORED = (
+    "m.content, m.heard, m.vector, m.description IS NULL FROM entry AS e"
+    " JOIN embedding AS m ON m.id = e.embedding_id"
+)
 _MAX_KNOWN = 4_000  # contents of a task: sounds of one length may all have one size
 
 
@@ -55,8 +61,7 @@ class ClusterFileAnalyzer:
         cls, db: Database, tasks: ClusterTasks, rules: FileRules, paths: Iterable[str]
     ) -> ClusterFileAnalyzer:
         """Return the analyzer of the files at these paths, with what the database has of them."""
-        sizes = {stamp.size for path in paths if (stamp := rules.stamps.get(path)) is not None}
-        return cls(tasks, rules, await _known_contents(db, rules, sorted(sizes)))
+        return cls(tasks, rules, await _known_contents(db, rules, list(paths)))
 
     @property
     def concurrency(self) -> int:
@@ -104,20 +109,38 @@ class ClusterFileAnalyzer:
 
 
 async def _known_contents(
-    db: Database, rules: FileRules, sizes: Sequence[int]
+    db: Database, rules: FileRules, paths: Sequence[str]
 ) -> dict[int, dict[str, str]]:
-    """Return predicted genres by content, by size of the file, of sound stored analyses."""
+    """Return predicted genres by content, by size of the file, of sound stored analyses.
+
+    The size of a song of an album includes its CUE sheet, which may change: these are found by
+    their paths too.
+    """
+    stamps = {path: stamp for path in paths if (stamp := rules.stamps.get(path)) is not None}
     known: dict[int, dict[str, str]] = defaultdict(dict)
-    for start in range(0, len(sizes), _SIZES):
+    for some in _parts(sorted({stamp.size for stamp in stamps.values()})):
         rows = await db.all(
-            "SELECT e.size, m.content, m.heard, m.vector, m.description IS NULL FROM entry AS e"
-            " JOIN embedding AS m ON m.id = e.embedding_id WHERE m.model_id = ?"
+            f"SELECT e.size, {_STORED} WHERE m.model_id = ?"
             " AND e.size IN (SELECT CAST(value AS bigint) FROM json_each(?))",
-            (rules.model_id, json.dumps(sizes[start : start + _SIZES])),
+            (rules.model_id, json.dumps(some)),
         )
-        for size, content, predicted, vector, undescribed in rows:
-            if rules.describe and undescribed:
-                continue
-            if is_sound_vector(vector, rules.dimension):
-                known[size][content] = predicted
+        _add(known, rules, rows)
+    for some in _parts(sorted(stamps.keys() & rules.songs.keys())):
+        rows = await db.all(
+            f"SELECT t.source, {_STORED} JOIN track AS t ON t.id = e.track_id"
+            " WHERE m.model_id = ? AND t.source IN (SELECT value FROM json_each(?))",
+            (rules.model_id, json.dumps(some)),
+        )
+        _add(known, rules, ((stamps[source].size, *stored) for source, *stored in rows))
     return known
+
+
+def _add(known: dict[int, dict[str, str]], rules: FileRules, rows: Iterable[Sequence[Any]]) -> None:
+    for size, content, predicted, vector, undescribed in rows:
+        if not (rules.describe and undescribed) and is_sound_vector(vector, rules.dimension):
+            known[size][content] = predicted
+
+
+def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(values), _VALUES):
+        yield values[start : start + _VALUES]

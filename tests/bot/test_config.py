@@ -40,6 +40,15 @@ def test_default_settings_are_valid() -> None:
 
 
 @pytest.mark.parametrize(
+    "address",
+    ["tls://scheduler.example:8786", "tcp://127.0.0.1:8786", "tcp://localhost:1", "tcp://[::1]:1"],
+)
+def test_cluster_is_encrypted_or_local(monkeypatch, address: str) -> None:
+    monkeypatch.setenv("GENREC_CLUSTER", address)
+    assert load_settings(env_file=None).cluster == address
+
+
+@pytest.mark.parametrize(
     ("name", "value"),
     [
         ("GENREC_WORKERS", "many"),
@@ -48,6 +57,11 @@ def test_default_settings_are_valid() -> None:
         ("GENREC_ADMIN_SERVERS", "here"),
         ("GENREC_SUPPORT_URL", "javascript:alert(1)"),
         ("GENREC_TRACK_LINKS", "napster"),
+        ("GENREC_CLUSTER", "tcp://10.0.0.5:8786"),  # not encrypted
+        ("GENREC_CLUSTER", "tls://10.0.0.5"),
+        ("GENREC_CLUSTER", "tls://user:secret@10.0.0.5:8786"),
+        ("GENREC_CLUSTER", "http://10.0.0.5:8786"),
+        ("GENREC_CLUSTER", "tls://10.0.0.5:99999"),
         ("GENREC_TRACK_LINKS", "https://{title}.example/"),
         ("GENREC_TRACK_LINKS", "https://x.example/{path}"),  # without GENREC_PATH_ROOT
     ],

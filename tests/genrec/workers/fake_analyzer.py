@@ -56,7 +56,7 @@ class FakeAnalyzer:
     def __init__(self, model_id: str) -> None:
         self.model_id = model_id
 
-    def analyze(self, path: Path) -> Analysis:
+    def analyze(self, path: Path, section: Section | None = None) -> Analysis:
         self.path = path
         with path.open("rb") as file:
             command, *arguments = file.read().decode().split()
