@@ -125,11 +125,11 @@ async def _known_contents(
             (rules.model_id, json.dumps(some)),
         )
         _add(known, rules, rows)
-    for some in _parts(sorted(stamps.keys() & rules.songs.keys())):
+    for songs in _parts(sorted(stamps.keys() & rules.songs.keys())):
         rows = await db.all(
             f"SELECT t.source, {_STORED} JOIN track AS t ON t.id = e.track_id"
             " WHERE m.model_id = ? AND t.source IN (SELECT value FROM json_each(?))",
-            (rules.model_id, json.dumps(some)),
+            (rules.model_id, json.dumps(songs)),
         )
         _add(known, rules, ((stamps[source].size, *stored) for source, *stored in rows))
     return known
