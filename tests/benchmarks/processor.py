@@ -31,11 +31,6 @@ def extensions(info: Mapping[str, Any]) -> list[str]:
     return [name for name, any_of in EXTENSIONS.items() if flags & set(any_of)]
 
 
-def multiplies_bytes(info: Mapping[str, Any]) -> bool:
-    """Return whether the processor sums products of bytes in 32 bits, so that none saturates."""
-    return not {"VNNI", "dot product", "I8MM"}.isdisjoint(extensions(info))
-
-
 def processor_line(info: Mapping[str, Any]) -> str:
     """Return the processor in one line: model and extensions."""
     model = info.get("brand_raw") or info.get("arch_string_raw") or "unknown processor"

@@ -19,7 +19,7 @@ from tests import synth
 from tests.benchmarks.figures import LeaveOut
 from tests.benchmarks.peer import LeftOutError, python, run_peer
 from tests.benchmarks.process import one_core
-from tests.benchmarks.processor import information, multiplies_bytes, processor_line
+from tests.benchmarks.processor import information, processor_line
 from tests.repository import ROOT
 
 
@@ -92,9 +92,9 @@ def test_runtimes(
     benchmark.pedantic(each, rounds=1)
     assert "litert" in found
     reference = np.array(found["litert"].pop("logits"))
-    info = information()
+    processor = processor_line(information())
     lines = [
-        processor_line(info),
+        processor,
         f"{arch}, {len(reference)} images: {work:.1f} thousand million multiplications",
     ]
     for name, figures in found.items():
@@ -102,14 +102,15 @@ def test_runtimes(
         figures["logit_difference"] = float(np.abs(logits - reference).max())
         other = int((logits.argmax(axis=1) != reference.argmax(axis=1)).sum())
         figures["windows_of_another_genre"] = other
-        # Without VNNI, runtimes sum two products of bytes in 16 bits, and each clips differently.
-        assert other == 0 or not multiplies_bytes(info)
+        # Rounding differs between runtimes, so a window of two nearly equal genres may change.
+        assert figures["logit_difference"] < 0.4
+        assert logits.mean(axis=0).argmax() == reference.mean(axis=0).argmax()
         lines.append(
             f"{arch} in {name}: {figures['ms']:.1f} ms a clip"
             f" ({1000 * work / figures['ms']:.0f} thousand million a second), first answer after"
             f" {figures['first_s']:.2f} s, {figures['mb']:.0f} MB at the peak,"
             f" logits within {figures['logit_difference']:.2f}, {other} windows of another genre"
         )
-    benchmark.extra_info |= found | {"processor": processor_line(info)}
+    benchmark.extra_info |= found | {"processor": processor}
     with capsys.disabled():
         sys.stdout.write("\n" + "\n".join(lines) + "\n" if timed else "")

@@ -15,8 +15,8 @@ def figures(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     Parameters
     ----------
     report
-        Of :func:`genrec.training.evaluation.evaluate.evaluate`, with ``robustness_arrays``,
-        ``albums`` and ``tags`` where they were measured.
+        Of :func:`genrec.training.evaluation.evaluate.evaluate`, with ``robustness_arrays``
+        and ``albums`` where they were measured.
 
     Returns
     -------
@@ -45,9 +45,6 @@ def figures(report: Mapping[str, Any]) -> list[dict[str, Any]]:
         if found["change"] in CHANGES:
             name, beside = f"accuracy after: {found['change']}", f"{found['difference']:+.3f}"
             rows.append(_row(name, found["accuracy"], found["tracks"], beside))
-    if found := report.get("tags"):
-        name, beside = "correlation of tags with the teacher", f"{found['shown']} tags"
-        rows.append(_row(name, found["mean"], found["tracks"], beside))
     return rows
 
 

@@ -20,18 +20,16 @@ MEASURED: dict[str, Any] = {
         {"change": "none", "accuracy": 0.844, "difference": 0.0, "tracks": 90},
         {"change": "10 s", "accuracy": 0.811, "difference": -0.033, "tracks": 90},
     ],
-    "tags": {"mean": 0.61, "shown": 12, "tracks": 275},
 }
 
 
 def test_figures_are_those_that_were_measured() -> None:
     assert [row["value"] for row in figures(REPORT)] == [0.844, 0.818, 0.046]
     rows = {row["figure"]: row for row in figures(REPORT | MEASURED)}
-    assert len(rows) == 8
+    assert len(rows) == 7
     assert rows["accuracy without tracks that have a twin"]["tracks"] == 81
     assert rows["accuracy after: 10 s"]["beside"] == "-0.033"
     assert "accuracy after: none" not in rows
-    assert rows["correlation of tags with the teacher"]["value"] == 0.61
 
 
 def test_table_has_a_column_for_each_preset() -> None:
