@@ -258,16 +258,16 @@ class Sharing:
 
 @asynccontextmanager
 async def open_sharing(
-    db: Database, leases: Leases, *, run_id: str, shards: int, here: int
+    db: Database, *, run_id: str, shards: int, here: int
 ) -> AsyncIterator[Sharing]:
     """Hold the lease of this process for the block, and at its end give back all leases."""
-    keeper = LeaseKeeper(leases)
+    keeper = LeaseKeeper(db.leases)
     await keeper.take(run_lease(run_id))  # the id is random, so nobody else holds it
     try:
         yield Sharing(
             keeper=keeper,
             claims=ShardClaims(db=db, keeper=keeper, shards=shards, here=here),
-            turns=IdentifyTurns(leases),
+            turns=IdentifyTurns(db.leases),
         )
     finally:
         await keeper.release()

@@ -79,7 +79,6 @@ from bot.ui.invites import invites
 from bot.ui.messages import Limits
 from bot.ui.spectrogram_image import draw_preview
 from bot.ui.track_links import LinkChoice
-from db.leases import Leases
 from genrec.workers import sandbox
 
 log = logging.getLogger(__name__)
@@ -117,16 +116,14 @@ async def open_app(
     measure_sandbox: MeasureSandbox | None = sandbox.report,
     force_sync: bool = False,
     progress_every_s: float = 3.0,
-    leases: Leases | None = None,
 ) -> AsyncIterator[App]:
     """Open the services and yield them; tests replace ``open_pool`` and ``draw``.
 
     ``measure_sandbox`` tests the workers' sandbox. None skips the test and refuses no source.
-    ``leases`` lets several bots share a SQLite file in tests; on PostgreSQL they always share it.
     ``force_sync`` registers the commands at every start, for a Discord that keeps none.
     """
     async with AsyncExitStack() as stack:
-        shared = leases is not None or not isinstance(settings.database, pathlib.Path)
+        shared = not isinstance(settings.database, pathlib.Path)
         if not shared:
             check_shards_here(settings.shards, settings.shards_here)
             stack.enter_context(instance_lock(settings.database))
@@ -155,7 +152,6 @@ async def open_app(
             sharing = await stack.enter_async_context(
                 open_sharing(
                     db,
-                    leases or db.leases,
                     run_id=recovery.run_id,
                     shards=settings.shards,
                     here=settings.shards_here,

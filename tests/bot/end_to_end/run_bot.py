@@ -1,6 +1,7 @@
-"""The bot as a process that tests kill: python run_bot.py URL TOKEN FOLDER DELAY_S [SHARDS HERE].
+"""The bot as a process that tests kill.
 
-With SHARDS several bots share the database of the folder; each takes HERE shards at most.
+python run_bot.py URL TOKEN FOLDER DELAY_S [SHARDS HERE ADDRESS]: several bots share the PostgreSQL
+database at ADDRESS; each takes HERE shards at most.
 """
 
 from __future__ import annotations
@@ -20,21 +21,32 @@ from bot.logs import set_up_logs
 from bot.runtime.lifecycle import run_until_stopped
 from bot.runtime.source_policy import source_policy
 from bot.runtime.wiring import open_app
-from db.leases import FileLeases
+from db.address import PostgresAddress
 from tests.bot.end_to_end.fakes import FakePool, opener
 
 
 async def main(
-    url: str, token: str, folder: Path, delay_s: float, shards: int = 0, here: int = 0
+    url: str,
+    token: str,
+    folder: str,
+    delay_s: str,
+    shards: str = "1",
+    here: str = "0",
+    address: str = "",
 ) -> None:
     stop, pool = asyncio.Event(), FakePool()
-    pool.delay_s = delay_s
+    pool.delay_s = float(delay_s)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    database = folder / "genrec.db"
     settings = Settings(
-        _env_file=None, http_port=0, database=database, preset=folder / "preset",
-        shards=shards or 1, shards_here=here,
-    )  # fmt: skip
+        _env_file=None,
+        http_port=0,
+        database=Path(folder) / "genrec.db",
+        preset=Path(folder) / "preset",
+        shards=int(shards),
+        shards_here=int(here),
+    )
+    if address:
+        settings = settings.model_copy(update={"database": PostgresAddress(address)})
     host, port = urlsplit(url).hostname or "", urlsplit(url).port or 0
     policy = replace(
         source_policy(settings),
@@ -48,13 +60,10 @@ async def main(
             policy=policy,
             open_pool=opener(pool),
             measure_sandbox=None,
-            leases=FileLeases(database) if shards else None,
         ) as app:
             await run_until_stopped(app, token, stop=stop)
 
 
 if __name__ == "__main__":
     set_up_logs(form="json", level="INFO", secrets=[sys.argv[2]])
-    asyncio.run(
-        main(*sys.argv[1:3], Path(sys.argv[3]), float(sys.argv[4]), *map(int, sys.argv[5:]))
-    )
+    asyncio.run(main(*sys.argv[1:]))

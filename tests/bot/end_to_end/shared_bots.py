@@ -40,10 +40,10 @@ class Bots:
 
     discord: LocalDiscord
     folder: Path
+    address: str
     shards: int
     here: int = 0
     delay_s: float = 0.2
-    address: str = ""
     running: list[Process] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
     logs: list[str] = field(default_factory=list)
@@ -55,7 +55,7 @@ class Bots:
             make_preset(self.folder / "preset")
         process = await asyncio.create_subprocess_exec(
             sys.executable, str(RUN_BOT), self.discord.url, self.discord.token, str(self.folder),
-            str(self.delay_s), str(self.shards), str(self.here), *filter(None, [self.address]),
+            str(self.delay_s), str(self.shards), str(self.here), self.address,
             stderr=PIPE,
         )  # fmt: skip
         self.running.append(process)
@@ -90,10 +90,10 @@ class Bots:
 
 @asynccontextmanager
 async def bots(
-    discord: LocalDiscord, folder: Path, count: int, **options: Any
+    discord: LocalDiscord, folder: Path, address: str, count: int, **options: Any
 ) -> AsyncIterator[Bots]:
-    """Start ``count`` processes, yield them once all shards are connected, and end them."""
-    made = Bots(discord, folder, **options)
+    """Start processes on a PostgreSQL database, yield them once connected, and end them."""
+    made = Bots(discord, folder, address, **options)
     try:
         for _ in range(count):
             await made.start()

@@ -27,11 +27,13 @@ async def busy_discord() -> AsyncIterator[LocalDiscord]:
         yield local
 
 
-async def test_two_bots_serve_a_shard_each(busy_discord: LocalDiscord, tmp_path: Path) -> None:
+async def test_two_bots_serve_a_shard_each(
+    busy_discord: LocalDiscord, tmp_path: Path, postgres_address: str
+) -> None:
     discord = busy_discord
     discord.gateway.identify_limit = IdentifyLimit(max_concurrency=1, interval_s=5.0)
     guilds = guilds_on_all_shards(discord, 2)
-    async with bots(discord, tmp_path, 2, shards=2, here=1) as two:
+    async with bots(discord, tmp_path, postgres_address, 2, shards=2, here=1) as two:
         assert [e["allowed"] for e in discord.gateway.log if e["event"] == "identify"] == [True] * 2
         for guild in guilds:
             used = await discord.you.slash(
@@ -46,11 +48,11 @@ async def test_two_bots_serve_a_shard_each(busy_discord: LocalDiscord, tmp_path:
 
 
 async def test_dead_bots_owed_answer_is_corrected_once_by_the_other(
-    busy_discord: LocalDiscord, tmp_path: Path
+    busy_discord: LocalDiscord, tmp_path: Path, postgres_address: str
 ) -> None:
     discord = busy_discord
     guilds = guilds_on_all_shards(discord, 2)
-    async with bots(discord, tmp_path, 2, shards=2, here=1, delay_s=3600) as two:
+    async with bots(discord, tmp_path, postgres_address, 2, shards=2, here=1, delay_s=3600) as two:
         asked = [
             await discord.you.slash("genre", {"clip": clip()}, channel=guild.channel("music"))
             for guild in guilds
@@ -73,11 +75,11 @@ async def test_dead_bots_owed_answer_is_corrected_once_by_the_other(
 
 
 async def test_spare_takes_over_the_shards_of_a_killed_bot(
-    busy_discord: LocalDiscord, tmp_path: Path
+    busy_discord: LocalDiscord, tmp_path: Path, postgres_address: str
 ) -> None:
     discord = busy_discord
     guilds = guilds_on_all_shards(discord, 2)
-    async with bots(discord, tmp_path, 1, shards=2, delay_s=0) as two:
+    async with bots(discord, tmp_path, postgres_address, 1, shards=2, delay_s=0) as two:
         await two.start()
         await discord.wait_for(lambda: any("spare" in line for line in two.logs), 60)
         channel = guilds[1].channel("music")
@@ -109,12 +111,12 @@ async def kill_at_random(group: Bots, every_s: float) -> None:
 
 
 async def rounds(
-    discord: LocalDiscord, folder: Path, *, processes: int, questions: int, people: int,
+    discord: LocalDiscord, folder: Path, address: str, *, processes: int, questions: int, people: int,
     every_s: float,
 ) -> tuple[Outcome, Bots]:  # fmt: skip
     guilds = guilds_on_all_shards(discord, 4)
     crowd = [discord.person(f"p{n}") for n in range(people)]
-    async with bots(discord, folder, processes, shards=4) as group:
+    async with bots(discord, folder, address, processes, shards=4) as group:
         killing = asyncio.create_task(kill_at_random(group, every_s))
         try:
             outcome = await Crowd(group, guilds, crowd).ask(questions)
@@ -130,10 +132,10 @@ async def rounds(
 
 
 async def test_short_round_of_kills_loses_no_question(
-    busy_discord: LocalDiscord, tmp_path: Path
+    busy_discord: LocalDiscord, tmp_path: Path, postgres_address: str
 ) -> None:
     outcome, group = await rounds(
-        busy_discord, tmp_path, processes=2, questions=60, people=8, every_s=8
+        busy_discord, tmp_path, postgres_address, processes=2, questions=60, people=8, every_s=8
     )
     assert not outcome.faults, "\n".join(outcome.faults)
     assert outcome.answered + outcome.corrected == 60
@@ -145,10 +147,16 @@ async def test_short_round_of_kills_loses_no_question(
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("processes", [2, 3])
 async def test_kills_every_few_seconds_lose_none_of_2000_questions(
-    busy_discord: LocalDiscord, tmp_path: Path, processes: int
+    busy_discord: LocalDiscord, tmp_path: Path, postgres_address: str, processes: int
 ) -> None:
     outcome, group = await rounds(
-        busy_discord, tmp_path, processes=processes, questions=2000, people=40, every_s=8
+        busy_discord,
+        tmp_path,
+        postgres_address,
+        processes=processes,
+        questions=2000,
+        people=40,
+        every_s=8,
     )
     assert not outcome.faults, "\n".join(outcome.faults)
     assert outcome.answered + outcome.corrected == 2000
