@@ -14,6 +14,7 @@ from db.connection import Database, SqlSession
 from db.details import TrackDetails, put_details
 from db.quality import UNKNOWN_QUALITY, FileQuality
 from db.search_text import search_text
+from db.served import follow_changes
 from db.vectors import is_sound_vector, pack_fingerprint, pack_vector
 from db.word_index import put_words
 from genrec.description_codec import pack_description
@@ -392,6 +393,7 @@ async def record_changes(
 ) -> None:
     """Record changes for the indexes in memory; ``kind`` is ``put``, ``remove`` or ``switch``.
 
+    On PostgreSQL the table of served tracks follows in the same transaction.
     More changes than are kept become one ``switch``, after which the indexes are loaded again.
     """
     if len(track_ids) > _MAX_CHANGES // 2:
@@ -404,6 +406,9 @@ async def record_changes(
         "DELETE FROM change WHERE revision <= (SELECT max(revision) FROM change) - ?",
         (_MAX_CHANGES,),
     )
+    if tx.engine == "postgres":
+        ids = [track_id for track_id in track_ids if track_id is not None]
+        await follow_changes(tx, model_id, ids if kind != "switch" else None)
 
 
 async def sweep(db: Database) -> None:

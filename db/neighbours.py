@@ -48,6 +48,11 @@ class TrackFilter:
     without_artists: frozenset[str] = frozenset()
 
     @property
+    def is_narrow(self) -> bool:
+        """Whether tracks are left out for what they are like, and not for their id or artist."""
+        return self.genre is not None or self.music != ANY_MUSIC
+
+    @property
     def whole(self) -> TrackFilter:
         """The same filter with tracks of every genre, tempo and key."""
         return replace(self, genre=None, music=ANY_MUSIC)

@@ -15,6 +15,7 @@ import asyncpg
 
 from db.address import PostgresAddress
 from db.leases import Leases
+from db.pgvector_settings import SEARCH_SETTINGS
 from db.postgres_errors import GONE, UNDONE, translate_postgres_errors
 from db.postgres_leases import LEASE_SETTINGS, PostgresLeases, lock_number
 from db.postgres_migrate import migrate_postgres
@@ -38,6 +39,7 @@ _SETTINGS = {
     # How common a word is decides how it is searched, so each statement is planned with its values.
     "plan_cache_mode": "force_custom_plan",
     "random_page_cost": "1.1",  # of an SSD; rows by id are then looked up in the index
+    **SEARCH_SETTINGS,
 }
 _PARAMETER = re.compile(r"'[^']*'|\?(\d*)")
 
@@ -178,6 +180,17 @@ class PostgresDatabase:
                 return changed
             await asyncio.sleep(0.05 * attempt)
             attempt += 1
+
+    async def alone(self, sql: str, *, memory_mb: int = 0) -> None:
+        """Run one statement outside of a transaction and without a time limit.
+
+        CONCURRENTLY needs that. ``memory_mb`` raises ``maintenance_work_mem`` for it.
+        """
+        async with self._acquired() as connection:
+            with translate_postgres_errors(self.name):
+                if memory_mb:
+                    await connection.execute(f"SET maintenance_work_mem = '{memory_mb:d}MB'")
+                await connection.execute(sql, timeout=None)
 
     async def backup(self) -> Path:
         """Raise CatalogueError: PostgreSQL's own tools back it up."""

@@ -30,8 +30,8 @@ from bot.sources.policy import accepted_sources
 from bot.sources.song_sites import SONG_SITES
 from bot.sources.ytdlp_version import NO_YTDLP, stale_ytdlp, ytdlp_version
 from bot.starter_policy import StarterPolicy, policy_sentence
+from db.choose_neighbours import choose_neighbours
 from db.database_health import server_facts
-from db.matrix import MatrixNeighbours
 from db.tracks import Catalogue, outdated_tracks
 from genrec.errors import GenrecError
 from genrec.preset import Preset
@@ -132,7 +132,7 @@ def _starter(settings: Settings) -> Iterator[Finding]:
 
     async def sentence() -> str:
         async with open_catalogue(settings) as (preset, db):
-            index = MatrixNeighbours(db, preset.model_id)
+            index = await choose_neighbours(db, preset.model_id)
             policy = StarterPolicy(index=index, db=db, policy=settings.starter)
             return policy_sentence(await policy.choose(None))
 

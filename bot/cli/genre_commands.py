@@ -148,12 +148,12 @@ def _show(checks: tuple[GenreCheck, ...]) -> None:
 async def _list(scope: str) -> tuple[OwnGenres, list[TaughtGenre]]:
     from bot.own_genre_cache import OwnGenreCache
     from bot.runtime.resources import open_catalogue
-    from db.matrix import MatrixNeighbours
+    from db.choose_neighbours import choose_neighbours
     from db.taught_genres import taught_genres
 
     async with open_catalogue(_settings()) as (preset, db):
         own = OwnGenreCache(
-            index=MatrixNeighbours(db, preset.model_id),
+            index=await choose_neighbours(db, preset.model_id),
             db=db,
             labels=preset.labels,
             dimension=preset.dimension,

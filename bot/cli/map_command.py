@@ -76,13 +76,15 @@ async def _draw(
     from bot.ui.map_message import drawn_marks, map_alt, map_picture
     from bot.ui.map_page import MAX_TRACKS, map_page
     from bot.ui.track_links import LinkChoice, TrackLinks
-    from db.matrix import MatrixNeighbours
+    from db.choose_neighbours import choose_neighbours
     from db.tracks import Catalogue
 
     settings, localizer = load_settings(), Localizer(Translations.load((ENGLISH,)), ENGLISH)
     async with open_catalogue(settings) as (preset, db):
         catalogue, model_id = Catalogue(db), preset.model_id
-        maps = LibraryMaps(index=MatrixNeighbours(db, model_id), database=db, model_id=model_id)
+        maps = LibraryMaps(
+            index=await choose_neighbours(db, model_id), database=db, model_id=model_id
+        )
         scopes = [scope] if scope else await catalogue.scopes(model_id)
         marked = [await _track(catalogue, model_id, scope, text) for text in wanted]
         found = await maps.of(scopes, _say_that_it_computes)

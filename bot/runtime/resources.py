@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from bot.config import Settings
 from bot.locations import find_preset
 from bot.recommender import Recommender
+from db.choose_neighbours import choose_neighbours
 from db.connection import Database, open_db
 from db.starter_scope import replace_starter
 from db.tracks import LIBRARY, outdated_tracks
@@ -71,7 +72,8 @@ async def open_recommender(
             await stack.enter_async_context(pool)
         else:
             pool = await stack.enter_async_context(open_pool(settings, preset))
-        recommender = Recommender(pool=pool, database=db, preset=preset)
+        index = await choose_neighbours(db, preset.model_id)
+        recommender = Recommender(pool=pool, database=db, preset=preset, index=index)
         await recommender.open()
         if outdated := outdated_sentence(await outdated_tracks(db, preset.model_id)):
             log.warning("tracks of another model: %s", outdated)

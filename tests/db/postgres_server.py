@@ -53,6 +53,12 @@ class PostgresServer:
         """Whether the server was started and not ended."""
         return self._process is not None
 
+    @property
+    def pid(self) -> int:
+        """The id of the server's first process."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start the server and wait until it takes connections."""
         end = time.monotonic() + _START_S

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from db.choose_neighbours import choose_neighbours
 from db.connection import Database
 from db.generations import NewTrack
-from db.matrix import MatrixNeighbours
 from db.neighbours import Neighbours, TrackFilter
 from genrec.seed_scores import SeedScores
 
@@ -29,7 +29,7 @@ def new_track(number: int, artist: str, genre: str) -> NewTrack:
 
 @pytest.fixture
 async def neighbours(db: Database) -> Neighbours:
-    index: Neighbours = MatrixNeighbours(db, MODEL)
+    index = await choose_neighbours(db, MODEL)
     genres = ("rock", "jazz")
     library = [new_track(n, f"Artist {n % 7}", genres[n % 2]) for n in range(60)]
     await index.catalogue.add("library", MODEL, library)
@@ -81,7 +81,7 @@ async def test_sample_draws_different_tracks_of_the_scopes(neighbours: Neighbour
 
 async def test_change_is_seen_by_the_next_search(neighbours: Neighbours, db: Database) -> None:
     before = await neighbours.refresh()
-    other = MatrixNeighbours(db, MODEL)
+    other = await choose_neighbours(db, MODEL)
     await other.catalogue.add("guild:7", MODEL, [new_track(99, "New", "rock")])
     near = await neighbours.search(scores(99), TrackFilter(("guild:7",)), 1)
     assert near.scores[0] == pytest.approx(1)

@@ -1,0 +1,164 @@
+"""The table ``served`` of PostgreSQL: one narrow row for each active track, for pgvector.
+
+It is derived from the catalogue, so no migration and no move has to know it: a bot that finds the
+extension `vector` makes and fills it. From then on `follow_changes` keeps it, in the transaction
+that changes what is served. An embedding is stored as halfvec, half the size of float32, which
+moves a cosine by at most 0.0004; whoever searches compares the stored embeddings at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from db.connection import Database, SqlSession
+from db.vectors import sound_vectors
+from genrec.description_codec import FIELDS, description_matrix
+from genrec.errors import CatalogueError
+from genrec.types import SURE_KEY, SURE_TEMPO
+
+log = logging.getLogger(__name__)
+
+_PAGE = 4_096
+_BPM, _BPM_SURE, _KEY, _KEY_SURE = (
+    FIELDS.index(name) for name in ("bpm", "bpm_confidence", "key", "key_confidence")
+)
+_ACTIVE = (
+    " FROM generation AS g JOIN entry AS e ON e.generation_id = g.id"
+    " JOIN embedding AS m ON m.id = e.embedding_id"
+    " WHERE g.state = 'active' AND g.model_id = ? AND e.gone_at IS NULL"
+)
+_ROW = (
+    "SELECT e.track_id, e.embedding_id, g.scope, e.label, e.artist_key, m.vector, m.description,"
+    " g.dimension"
+)
+_INSERT = (
+    "INSERT INTO served (model_id, track_id, embedding_id, scope, label, artist_key, bpm, key, e)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(CAST(? AS real[]) AS {schema}.halfvec))"
+)
+_TABLE = """
+CREATE TABLE served (
+    model_id text COLLATE "C" NOT NULL, track_id bigint NOT NULL, embedding_id bigint NOT NULL,
+    scope text COLLATE "C" NOT NULL, label text COLLATE "C" NOT NULL,
+    artist_key text COLLATE "C" NOT NULL,
+    bpm real, key smallint, e {schema}.halfvec NOT NULL, PRIMARY KEY (model_id, track_id))
+"""
+_INDEXES = (
+    "CREATE INDEX served_label ON served (model_id, scope, label)",
+    "CREATE INDEX served_artist ON served (model_id, scope, artist_key)",
+)
+
+
+async def vector_schema(session: SqlSession | Database) -> str | None:
+    """Return the schema of the extension `vector`, for names in statements; None without it."""
+    row = await session.one(
+        "SELECT quote_ident(n.nspname) FROM pg_extension AS x"
+        " JOIN pg_namespace AS n ON n.oid = x.extnamespace WHERE x.extname = 'vector'"
+    )
+    return None if row is None else str(row[0])
+
+
+async def open_served(db: Database, model_id: str) -> str | None:
+    """Make and fill the table of served tracks where it is missing; return `vector_schema`.
+
+    None if the server has no extension `vector`, or if the bot's role may not create it.
+    """
+    if await vector_schema(db) is None:
+        try:
+            async with db.transaction(lock="vector") as tx:
+                await tx.run("CREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public")
+        except CatalogueError as error:
+            log.info("pgvector not used: %s", error)
+            return None
+    async with db.transaction(lock="served") as tx:
+        if not await _exists(tx):
+            # Writers of changes wait here, and find the table after the commit.
+            await tx.run("LOCK TABLE change IN SHARE ROW EXCLUSIVE MODE")
+            await tx.run(_TABLE.format(schema=await vector_schema(tx)))
+            models = await tx.all("SELECT DISTINCT model_id FROM generation WHERE state = 'active'")
+            for (each,) in models:
+                await _fill(tx, each)
+            for index in _INDEXES:
+                await tx.run(index)
+            await tx.run("ANALYZE served")
+    log.debug("pgvector used for %s", model_id)
+    return await vector_schema(db)
+
+
+async def follow_changes(
+    tx: SqlSession, model_id: str, track_ids: Collection[int] | None = None
+) -> None:
+    """Bring the served rows of some tracks up to date, or without ids those of a whole model.
+
+    Rows that are as they should be are not written.
+    """
+    if not await _exists(tx):
+        return
+    if track_ids is not None:
+        ids = sorted(track_ids)
+        await tx.run("DELETE FROM served WHERE model_id = ? AND track_id = ANY(?)", (model_id, ids))
+        for start in range(0, len(ids), _PAGE):
+            part = ids[start : start + _PAGE]
+            await _insert(tx, model_id, f"{_ROW}{_ACTIVE} AND e.track_id = ANY(?)", part)
+        return
+    await tx.run(
+        "DELETE FROM served AS s WHERE s.model_id = ? AND NOT EXISTS (SELECT 1"
+        f"{_ACTIVE} AND e.track_id = s.track_id AND e.embedding_id = s.embedding_id"
+        " AND e.label = s.label AND e.artist_key = s.artist_key AND g.scope = s.scope)",
+        (model_id, model_id),
+    )
+    await _fill(tx, model_id)
+
+
+async def _exists(session: SqlSession) -> bool:
+    return bool((await session.all("SELECT to_regclass('served') IS NOT NULL"))[0][0])
+
+
+async def _fill(tx: SqlSession, model_id: str) -> None:
+    """Insert the active tracks of a model that are not served yet, page by page."""
+    rows = await tx.all(
+        f"SELECT e.track_id{_ACTIVE} AND NOT EXISTS (SELECT 1 FROM served AS s"
+        " WHERE s.model_id = g.model_id AND s.track_id = e.track_id) ORDER BY e.track_id",
+        (model_id,),
+    )
+    ids = [track_id for (track_id,) in rows]
+    for start in range(0, len(ids), _PAGE):
+        await _insert(
+            tx, model_id, f"{_ROW}{_ACTIVE} AND e.track_id = ANY(?)", ids[start : start + _PAGE]
+        )
+
+
+async def _insert(tx: SqlSession, model_id: str, sql: str, ids: Sequence[int]) -> None:
+    rows = await tx.all(sql, (model_id, list(ids)))
+    schema = await vector_schema(tx)
+    for dimension in {row[7] for row in rows}:
+        same = [row for row in rows if row[7] == dimension]
+        values = await asyncio.to_thread(_values, model_id, same, dimension)
+        await tx.many(_INSERT.format(schema=schema), values)
+
+
+def _values(
+    model_id: str, rows: Sequence[tuple[Any, ...]], dimension: int
+) -> Iterable[tuple[Any, ...]]:
+    """Return the parameters of `_INSERT`; damaged embeddings are left out."""
+    matrix, sound = sound_vectors([row[5] for row in rows], dimension)
+    rows = [row for row, good in zip(rows, sound, strict=True) if good]
+    described = description_matrix([row[6] for row in rows])
+    with np.errstate(invalid="ignore"):
+        sure_bpm = described[:, _BPM_SURE] >= np.float32(SURE_TEMPO)
+        sure_key = described[:, _KEY_SURE] >= np.float32(SURE_KEY)
+    return [
+        (
+            model_id, *row[:5],
+            float(values[_BPM]) if has_bpm else None,
+            int(values[_KEY]) if has_key else None,
+            vector,
+        )
+        for row, values, has_bpm, has_key, vector in zip(
+            rows, described, sure_bpm, sure_key, matrix.tolist(), strict=True
+        )
+    ]  # fmt: skip

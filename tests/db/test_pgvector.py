@@ -1,0 +1,221 @@
+"""pgvector against exact search: the graph, mixes, served rows after any changes, no extension."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Collection
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from db import choose_neighbours
+from db.catalogue_rows import REMOVED, CatalogueRows
+from db.connection import open_db
+from db.generations import NewTrack
+from db.index.live import LiveIndex
+from db.matrix import MatrixNeighbours
+from db.neighbours import Neighbours, TrackFilter
+from db.pgvector import PgNeighbours
+from db.pgvector_index import build_index, index_name
+from db.pgvector_sql import Look
+from db.postgres import PostgresDatabase
+from db.postgres_migrate import POSTGRES_MIGRATIONS
+from db.served import open_served
+from db.tracks import Catalogue
+from genrec.errors import InputRefused
+from genrec.music_filter import MusicFilter
+from genrec.seed_scores import SeedScores
+from genrec.types import MusicDescription
+
+pytestmark = pytest.mark.skipif(
+    not any(POSTGRES_MIGRATIONS.glob("*.sql")), reason="PostgreSQL has no schema yet"
+)
+MODEL, D = "toy-1", 24
+SCOPES = ("library", "guild:7")
+GENRES = ("rock", "jazz", "pop", "folk")
+
+
+def vectors(count: int, seed: int = 0) -> np.ndarray:
+    """Return unit vectors (count, D) in clusters."""
+    rng = np.random.default_rng(seed)
+    centres = rng.standard_normal((12, D))
+    rows = centres[rng.integers(0, 12, count)] + 0.7 * rng.standard_normal((count, D))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def described(number: int) -> MusicDescription:
+    return MusicDescription(
+        bpm=80.0 + number % 60, bpm_confidence=number % 3 / 2, key=number % 24, key_confidence=0.9,
+        loudness_lufs=-10.0, dynamics_lu=5.0, brightness_hz=2_000.0, bass=0.4, onsets_per_s=3.0,
+    )  # fmt: skip
+
+
+def tracks(embeddings: np.ndarray, first: int) -> list[NewTrack]:
+    return [
+        NewTrack(
+            title=f"Song {n}",
+            artist=f"Artist {n % 40}",
+            genre=GENRES[n % 4],
+            embedding=vector,
+            content=f"{n:064d}",
+            description=described(n),
+        )
+        for n, vector in enumerate(embeddings, first)
+    ]
+
+
+@pytest.fixture
+async def db(postgres_address: str) -> AsyncIterator[PostgresDatabase]:
+    """Open an empty database on PostgreSQL."""
+    async with open_db(postgres_address) as opened:
+        assert isinstance(opened, PostgresDatabase)
+        yield opened
+
+
+@pytest.fixture
+async def both(db: PostgresDatabase) -> tuple[PgNeighbours, MatrixNeighbours]:
+    """Return pgvector with a graph, and the matrix, over the same 1,500 tracks."""
+    schema = await open_served(db, MODEL)
+    assert schema is not None, "the server of the tests has pgvector"
+    catalogue = Catalogue(db)
+    await catalogue.add("library", MODEL, tracks(vectors(1_400), 0))
+    await catalogue.add("guild:7", MODEL, tracks(vectors(100, 1), 5_000))
+    await catalogue.add("guild:8", MODEL, tracks(vectors(50, 1), 9_000))
+    assert await build_index(db, MODEL, schema, least=1_000)
+    return PgNeighbours(db, MODEL, schema), MatrixNeighbours(db, MODEL)
+
+
+def seeds(liked: Collection[int], disliked: Collection[int] = ()) -> SeedScores:
+    rows = vectors(1_400)
+    return SeedScores(rows[list(liked)], rows[list(disliked)].reshape(-1, D), 0.3)
+
+
+async def recall(
+    pair: tuple[Neighbours, Neighbours], asked: SeedScores, among: TrackFilter
+) -> float:
+    found, exact = [await each.search(asked, among, 48) for each in pair]
+    assert len(found.ids) == len(exact.ids)
+    assert (np.diff(found.scores) <= 0).all()
+    np.testing.assert_allclose(found.scores, asked(found.vectors), atol=1e-5)
+    return len({*found.ids[:5].tolist()} & {*exact.ids[:5].tolist()}) / 5
+
+
+@pytest.mark.parametrize(
+    "among",
+    [
+        TrackFilter(SCOPES),
+        TrackFilter(SCOPES, "jazz"),
+        TrackFilter(("library",), music=MusicFilter(tempo=(85.0, 110.0))),
+        TrackFilter(SCOPES, music=MusicFilter(keys=frozenset({3, 4, 8}))),
+        TrackFilter(SCOPES, without=frozenset(range(1, 300))),
+        TrackFilter(SCOPES, without_artists=frozenset({"artist 3", "artist 5"})),
+        TrackFilter(("guild:7",)),
+        TrackFilter(("starter", "guild:7")),
+    ],
+    ids=["all", "genre", "tempo", "key", "ids", "artists", "server", "starter and server"],
+)
+async def test_graph_finds_what_the_matrix_finds(
+    both: tuple[PgNeighbours, MatrixNeighbours], among: TrackFilter
+) -> None:
+    assert np.mean([await recall(both, seeds([n]), among) for n in range(0, 1_400, 70)]) >= 0.99
+
+
+async def test_mixes_and_less_of_this_find_what_the_matrix_finds(
+    both: tuple[PgNeighbours, MatrixNeighbours],
+) -> None:
+    mixes = [seeds([n, n + 1, n + 2]) for n in range(0, 1_000, 100)]
+    less = [seeds([n], [n + 3, n + 4]) for n in range(0, 1_000, 100)]
+    found = [await recall(both, each, TrackFilter(SCOPES)) for each in (*mixes, *less)]
+    assert np.mean(found) >= 0.99
+
+
+async def test_near_arc_finds_what_the_matrix_finds(
+    both: tuple[PgNeighbours, MatrixNeighbours],
+) -> None:
+    rows = vectors(1_400)
+    pg, matrix = both
+    found = await pg.near_arc(rows[0], rows[9], TrackFilter(SCOPES))
+    exact = await matrix.near_arc(rows[0], rows[9], TrackFilter(SCOPES))
+    shared = {*found.ids.tolist()} & {*exact.ids.tolist()}
+    assert len(shared) >= 0.97 * len(exact.ids) > 100
+
+
+async def test_shared_scopes_are_searched_by_the_graph(
+    both: tuple[PgNeighbours, MatrixNeighbours], db: PostgresDatabase
+) -> None:
+    schema = await open_served(db, MODEL)
+    assert schema is not None
+    look = Look(MODEL, schema, TrackFilter(SCOPES), D)
+    async with db.transaction() as tx:
+        await tx.run("SET LOCAL enable_seqscan = off")
+        await tx.run("SET LOCAL enable_sort = off")
+        plan = await tx.all(f"EXPLAIN {look.sql(5, 5)}", [vectors(1)[0].tolist()])
+    assert index_name(MODEL) in str(plan)
+    del both
+
+
+async def test_counts_descriptions_and_samples_are_those_of_the_matrix(
+    both: tuple[PgNeighbours, MatrixNeighbours],
+) -> None:
+    pg, matrix = both
+    await matrix.refresh()
+    for scopes in (SCOPES, ("guild:8",)):
+        assert await pg.count_artists(scopes) == await matrix.count_artists(scopes)
+        ids = sorted(await matrix.ids_of(scopes))
+        assert await pg.ids_of(scopes) == ids
+        assert {*await pg.sample(scopes, 30)} <= {*ids}
+        assert await pg.described(ids[:50]) == await matrix.described(ids[:50])
+        ours, theirs = await pg.statistics(scopes), await matrix.statistics(scopes)
+        assert ours.genres == pytest.approx(theirs.genres)
+        assert ours.quartiles == theirs.quartiles
+    assert pg.count_by_scope() == matrix.count_by_scope()
+
+
+def content(rows: CatalogueRows) -> dict[int, tuple[str, ...]]:
+    return {
+        int(track_id): (
+            rows.matrix[row].tobytes().hex(), rows.artists[row], rows.genres[row], rows.scopes[row]
+        )
+        for row, track_id in enumerate(rows.ids)
+        if track_id != REMOVED
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_served_rows_follow_any_changes(
+    db: PostgresDatabase, tmp_path: Path, seed: int
+) -> None:
+    from tests.db.test_counts import MODEL as CHANGED
+    from tests.db.test_counts import _Changes
+
+    schema = await open_served(db, CHANGED)
+    assert schema is not None
+    changes, pg = _Changes(db, tmp_path, seed), PgNeighbours(db, CHANGED, schema)
+    for _ in range(25):
+        with suppress(InputRefused):
+            await changes.step()
+        assert content(await pg.rows()) == content(await Catalogue(db).load(CHANGED))
+
+
+async def test_table_is_filled_from_the_tracks_that_are_there(db: PostgresDatabase) -> None:
+    await Catalogue(db).add("library", MODEL, tracks(vectors(60), 0))
+    index = await choose_neighbours.choose_neighbours(db, MODEL)
+    assert isinstance(index, PgNeighbours)
+    assert await index.ids_of(("library",)) == sorted(content(await Catalogue(db).load(MODEL)))
+
+
+async def test_server_without_pgvector_uses_the_matrix_and_warns(
+    db: PostgresDatabase, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def without(*_: object) -> None:
+        """Return what a server without the extension gives."""
+
+    monkeypatch.setattr(choose_neighbours, "open_served", without)
+    monkeypatch.setattr(choose_neighbours, "MANY_TRACKS", 10)
+    await Catalogue(db).add("library", MODEL, tracks(vectors(20), 0))
+    with caplog.at_level(logging.WARNING):
+        index = await choose_neighbours.choose_neighbours(db, MODEL)
+    assert isinstance(index, LiveIndex)
+    assert "no pgvector" in caplog.text
