@@ -16,6 +16,8 @@ from bot.local_discord import LocalDiscord, visible_text
 from bot.local_discord.identify_limit import IdentifyLimit
 from tests.bot.end_to_end.conftest import clip, wait_text
 from tests.bot.end_to_end.shared_bots import Bots, Crowd, Outcome, bots, guilds_on_all_shards
+from tests.bot.end_to_end.test_killed import fresh_clip, is_final
+from tests.db.postgres_server import running_server
 
 log = logging.getLogger(__name__)
 
@@ -111,9 +113,15 @@ async def kill_at_random(group: Bots, every_s: float) -> None:
 
 
 async def rounds(
-    discord: LocalDiscord, folder: Path, address: str, *, processes: int, questions: int, people: int,
+    discord: LocalDiscord,
+    folder: Path,
+    address: str,
+    *,
+    processes: int,
+    questions: int,
+    people: int,
     every_s: float,
-) -> tuple[Outcome, Bots]:  # fmt: skip
+) -> tuple[Outcome, Bots]:
     guilds = guilds_on_all_shards(discord, 4)
     crowd = [discord.person(f"p{n}") for n in range(people)]
     async with bots(discord, folder, address, processes, shards=4) as group:
@@ -162,3 +170,31 @@ async def test_kills_every_few_seconds_lose_none_of_2000_questions(
     assert outcome.answered + outcome.corrected == 2000
     assert len(group.kills) >= 10
     busy_discord.assert_clean()
+
+
+async def test_bots_serve_on_after_postgresql_was_killed(
+    busy_discord: LocalDiscord, tmp_path: Path
+) -> None:
+    discord = busy_discord
+    guilds = guilds_on_all_shards(discord, 2)
+    with running_server() as server:
+        async with bots(discord, tmp_path, server.new_schema(), 2, shards=2, here=1) as two:
+            sessions = set(discord.gateway.sessions)
+            server.kill()
+            await asyncio.sleep(3)
+            channel = guilds[0].channel("music")
+            used = await discord.you.slash("genre", {"clip": clip()}, channel=channel)
+            await used.wait_ack()  # users read an answer or a sentence meanwhile
+            await asyncio.to_thread(server.start)
+            await used.wait_until(is_final, 60)
+            log.info("while the server was down: %s", visible_text(used.original or {}))
+            await asyncio.sleep(5)
+            for guild in guilds:
+                used = await discord.you.slash(
+                    "genre", {"clip": fresh_clip()}, channel=guild.channel("music")
+                )
+                await wait_text(used, "Jazz", 60)
+            assert len(two.running) == 2
+            assert all(process.returncode is None for process in two.running)
+            assert set(discord.gateway.sessions) == sessions, "no shard changed its process"
+    discord.assert_clean()
