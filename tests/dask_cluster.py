@@ -31,10 +31,11 @@ class DaskCluster:
         environment: Mapping[str, str] | None = None,
         protocol: str = "tcp",
         model_id: str = MODEL,
+        preset: Path | None = None,
     ) -> None:
         self.folder, self.protocol = folder, protocol
         folder.mkdir(parents=True, exist_ok=True)
-        self.model_id = model_id
+        self.model_id, self.preset = model_id, preset or folder
         (folder / "model_id").write_text(model_id)  # the fake analyzer reads it
         self.environment = {
             "PATH": os.defpath,
@@ -83,9 +84,10 @@ class DaskCluster:
         """Start a worker with two processes and return its place in ``workers``."""
         place = len(self.workers)
         options = ("--workers", "2", "--timeout-s", "3", *options)
-        options = (*options, "--analyzer", analyzer, "--model-id", self.model_id)
+        if analyzer:
+            options = (*options, "--analyzer", analyzer, "--model-id", self.model_id)
         process = self._start(
-            "-m", "db.cluster_worker", self.address, str(self.folder), *options,
+            "-m", "db.cluster_worker", self.address, str(self.preset), *options,
             name=f"worker-{place}",
         )  # fmt: skip
         self.workers.append(process)
