@@ -48,7 +48,11 @@ class DaskCluster:
         self.address = ""
 
     def __enter__(self) -> Self:
-        self.start_scheduler()
+        try:
+            self.start_scheduler()
+        except BaseException:
+            self._end_all()
+            raise
         return self
 
     def __exit__(
@@ -57,6 +61,9 @@ class DaskCluster:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._end_all()
+
+    def _end_all(self) -> None:
         for process in (*self.workers, self.scheduler):
             if process is not None:
                 with contextlib.suppress(ProcessLookupError):
