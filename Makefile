@@ -40,6 +40,10 @@ run: $(VENV)/runtime ## start the bot (settings from the environment or .env)
 demo: $(VENV)/runtime ## show a conversation on a local Discord: an upload, /recommend, Details
 	@$(VENV)/bin/genrec demo $(ARGS)
 
+.PHONY: bots
+bots: $(VENV)/dev ## start two bots and a spare on PostgreSQL and a local Discord (docs/scale.md)
+	@$(PY) -m tests.shared_bots $(ARGS)
+
 .PHONY: check
 check: $(VENV)/dev ## run linter, formatter, type checker and import rules
 	$(PY) -m ruff check .

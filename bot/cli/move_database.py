@@ -98,7 +98,7 @@ def setting_line(destination: object) -> str:
     """Return what to set; a password is not repeated."""
     if isinstance(destination, Path):
         return f"GENREC_DATABASE={destination.resolve()}"
-    return "GENREC_DATABASE (or the file of GENREC_DATABASE_FILE) to the address that you gave"
+    return "GENREC_DATABASE to the address that you gave"
 
 
 def _as_json(report: MoveReport, source: object, destination: object) -> dict[str, Any]:

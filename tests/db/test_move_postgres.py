@@ -14,16 +14,11 @@ from db import move as moving
 from db.address import PostgresAddress
 from db.connection import open_db
 from db.move import copy_database, database_content, move
-from db.postgres_migrate import POSTGRES_MIGRATIONS
 from db.session import SqlSession
 from db.tracks import Catalogue
 from genrec.errors import CatalogueError
 from tests.db.every_table import fill_every_table
 from tests.db.fakes import MODEL, new_track
-
-pytestmark = pytest.mark.skipif(
-    not any(POSTGRES_MIGRATIONS.glob("*.sql")), reason="PostgreSQL has no schema yet"
-)
 
 
 @pytest.fixture
