@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from db.postgres_migrate import POSTGRES_MIGRATIONS
-from tests.db.postgres_server import PostgresServer, running_server
+from tests.db.postgres_server import SHARED_SERVER, PostgresServer, running_server
 from tests.repository import ROOT
 
 SHARED = ROOT.parent / "shared"
@@ -19,6 +19,10 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of `make attack`; without them each attack takes some seconds."""
     parser.addoption("--minutes", type=float, default=0.1, help="time of each attack")
+    parser.addoption(
+        "--engine", choices=("sqlite", "postgres"), default="sqlite",
+        help="database of the tests of the running bot",
+    )  # fmt: skip
     parser.addoption("--seed", type=int, default=0, help="seed of the attacks; 0: a random one")
 
 
@@ -29,6 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         reasons["shared"] = f"no data folder {SHARED.name} beside the repository"
     if browser() is None:
         reasons["browser"] = "no Chromium on this machine"
+    if items and items[0].config.getoption("--engine") == "postgres":
+        reasons["sqlite"] = "it is about a file of SQLite"
     for item in items:
         for marker, reason in reasons.items():
             if item.get_closest_marker(marker):
@@ -63,6 +69,13 @@ def postgres_server() -> Iterator[PostgresServer]:
         pytest.skip("PostgreSQL has no schema yet")
     with running_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine_of_the_bot(request: pytest.FixtureRequest) -> None:
+    """Start the server that ``database_in`` uses with ``--engine postgres``."""
+    if request.config.getoption("--engine") == "postgres":
+        SHARED_SERVER.append(request.getfixturevalue("postgres_server"))
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from genrec.errors import CatalogueError, NoMusic
 from genrec.preset import Preset
 from genrec.questions import SCOPES, Question, Rules
 from genrec.types import Analysis, Clip, GenreScore, Recommendation, Track
+from tests.db.postgres_server import database_in
 from tests.repository import ROOT
 
 PRESET = Preset.load(ROOT / "models" / "resnet50")
@@ -84,8 +85,8 @@ def pool() -> FakePool:
 
 
 @pytest.fixture
-async def db() -> AsyncIterator[Database]:
-    async with open_db(":memory:") as opened:
+async def db(tmp_path: Path) -> AsyncIterator[Database]:
+    async with open_db(database_in(tmp_path)) as opened:
         yield opened
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import hashlib
 import os
 import shutil
 import signal
@@ -19,11 +20,26 @@ from pathlib import Path
 
 import asyncpg
 
+from db.address import PostgresAddress
+
 _SCHEMAS = count(1)
 _START_S = 60
 # Nothing here outlives the test run, so nothing needs to reach the disk.
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 _SMALL = ("shared_buffers=64MB", "max_connections=60", "autovacuum_naptime=5min")
+
+
+# The server of a run with `--engine postgres`; empty otherwise.
+SHARED_SERVER: list[PostgresServer] = []
+
+
+def database_in(folder: Path) -> Path | PostgresAddress:
+    """Return the database of a bot whose files are in ``folder``, which it finds again there."""
+    if not SHARED_SERVER:
+        return folder / "genrec.db"
+    schema = f"bot_{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
+    SHARED_SERVER[0].execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    return PostgresAddress(SHARED_SERVER[0].address(schema))
 
 
 class PostgresServer:

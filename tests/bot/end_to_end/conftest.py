@@ -18,6 +18,7 @@ from bot.runtime.app import local_policy
 from bot.runtime.lifecycle import run_until_stopped
 from bot.runtime.wiring import App, open_app
 from tests.bot.end_to_end.fakes import FakePool, make_preset, opener
+from tests.db.postgres_server import database_in
 
 OPENAPI = Path(__file__).resolve().parents[4] / "shared" / "discord" / "openapi.json"
 WAV = b"RIFF" + bytes(2000)
@@ -97,7 +98,7 @@ async def bot_on(
     **settings: object,
 ) -> AsyncIterator[World]:  # fmt: skip
     pool = pool or FakePool()
-    given = {"cooldown_s": 0, "http_port": 0, "database": folder / "genrec.db"}
+    given = {"cooldown_s": 0, "http_port": 0, "database": database_in(folder)}
     given |= {"link_lookup": False} | settings  # no test asks a site
     preset = folder / "preset"
     if not preset.exists():
