@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from db.postgres_migrate import POSTGRES_MIGRATIONS
 from tests.db.postgres_server import SHARED_SERVER, PostgresServer, running_server
 from tests.repository import ROOT
 
@@ -65,8 +64,6 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """Start a PostgreSQL server for all tests of the run."""
-    if not any(POSTGRES_MIGRATIONS.glob("*.sql")):
-        pytest.skip("PostgreSQL has no schema yet")
     with running_server() as server:
         yield server
 

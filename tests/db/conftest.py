@@ -8,14 +8,10 @@ from pathlib import Path
 import pytest
 
 from db.connection import MEMORY, Database, open_db
-from db.postgres_migrate import POSTGRES_MIGRATIONS
 from db.tracks import Catalogue
 
-# Without a schema of PostgreSQL there is nothing to test yet.
-_ENGINES = ["memory", "file", *(["postgres"] if any(POSTGRES_MIGRATIONS.glob("*.sql")) else [])]
 
-
-@pytest.fixture(params=_ENGINES)
+@pytest.fixture(params=["memory", "file", "postgres"])
 async def db(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
     """Open an empty database, in memory, in a file and on PostgreSQL."""
     if request.param == "postgres":
