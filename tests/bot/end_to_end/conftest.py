@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bot import sharding
 from bot.config import Settings
 from bot.local_discord import Interaction, LocalDiscord, Person, Upload, buttons, visible_text
 from bot.local_discord.schema import Schema
@@ -127,6 +128,12 @@ async def bot_on(
                 yield world
             finally:
                 await world.end()
+
+
+@pytest.fixture(autouse=True)
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take free shards at once: each of these bots has its database for itself."""
+    monkeypatch.setattr(sharding, "GRACE_S", 0.0)
 
 
 @pytest.fixture(scope="session")
