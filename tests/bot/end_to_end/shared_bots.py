@@ -23,6 +23,7 @@ from tests.bot.end_to_end.fakes import make_preset
 from tests.bot.end_to_end.test_killed import fresh_clip, is_final
 
 RUN_BOT = Path(__file__).parent / "run_bot.py"
+OFFLINE_S = 60  # the longest time after a kill until its shards are served again
 MENTION = "<@{}> what is this?"
 
 
@@ -170,7 +171,7 @@ class Crowd:
             if used.acked_at is not None:
                 break
             self.outcome.unacknowledged += 1
-            if not self._killed(asked - 30, shard):
+            if not self._killed(asked - OFFLINE_S, shard):
                 self.outcome.faults.append(f"no acknowledgement of shard {shard}, without a kill")
             await asyncio.sleep(0.5)
         try:
@@ -199,7 +200,7 @@ class Crowd:
                 break
             except TimeoutError:  # Discord sends nothing again to a bot that was offline
                 self.outcome.unacknowledged += 1
-                if not self._killed(asked - 30, shard):
+                if not self._killed(asked - OFFLINE_S, shard):
                     self.outcome.faults.append(f"no reply of shard {shard}, without a kill")
         try:
             await self._bots.discord.wait_for(lambda: any(map(is_final, replies())), 90)
