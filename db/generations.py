@@ -15,6 +15,7 @@ from db.details import TrackDetails, put_details
 from db.quality import UNKNOWN_QUALITY, FileQuality
 from db.search_text import search_text
 from db.served import follow_changes
+from db.set_rows import run_for_rows
 from db.vectors import is_sound_vector, pack_fingerprint, pack_vector
 from db.word_index import put_words
 from genrec.description_codec import pack_description
@@ -27,6 +28,8 @@ BATCH = 500
 _MAX_CHANGES = 10_000
 CATALOGUE = "catalogue"
 """Lock of each transaction that writes tracks: revisions are seen in the order they are given."""
+MAX_SOURCE_BYTES = 2_500
+"""Most bytes of a track's source on PostgreSQL, whose B-trees have entries of 2,704 at most."""
 UNKNOWN_ARTIST = "Unknown artist"
 # Content, model id, vector, predicted genre, duration in s, lossless, bits per second, description.
 _Embedding = tuple[str, str, bytes, str, float, bool | None, int | None, bytes | None]
@@ -39,6 +42,23 @@ _REPLACED = ", ".join(
         "mtime_ns", "added_by", "tagged",
     )
 )  # fmt: skip
+
+_SOURCES = (("scope", "text"), ("source", "text"))
+_ENTRY = (
+    ("generation_id", "bigint"), ("title", "text"), ("artist", "text"), ("genre", "text"),
+    ("label", "text"), ("folded", "text"), ("artist_key", "text"), ("size", "bigint"),
+    ("mtime_ns", "bigint"), ("added_by", "bigint"), ("tagged", "bigint"), *_SOURCES,
+    ("content", "text"), ("model_id", "text"),
+)  # fmt: skip
+_PUT_ENTRY = (
+    "INSERT INTO entry (generation_id, track_id, embedding_id, title, artist, genre, label,"
+    " folded, artist_key, size, mtime_ns, added_by, tagged)"
+    " SELECT r.generation_id, t.id, m.id, r.title, r.artist, r.genre, r.label, r.folded,"
+    " r.artist_key, r.size, r.mtime_ns, r.added_by, r.tagged"
+    " FROM {rows} CROSS JOIN track AS t CROSS JOIN embedding AS m WHERE t.scope = r.scope"
+    " AND t.source = r.source AND m.content = r.content AND m.model_id = r.model_id"
+    f" ON CONFLICT (generation_id, track_id) DO UPDATE SET {_REPLACED}, gone_at = NULL"
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -247,19 +267,18 @@ async def put_known(
         (generation.model_id, json.dumps([track.content for track in tracks])),
     )
     stored = {content for (content,) in rows}
-    known = [_storable(track) for track in tracks if track.content in stored]
-    await tx.many(
-        "INSERT INTO track (scope, source) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    # The last one of a source is stored.
+    known = list(
+        {track.source: _storable(tx, track) for track in tracks if track.content in stored}.values()
+    )
+    await run_for_rows(
+        tx,
+        "INSERT INTO track (scope, source) SELECT r.scope, r.source FROM {rows} WHERE true"
+        " ON CONFLICT DO NOTHING",
+        _SOURCES,
         [(generation.scope, track.source) for track in known],
     )
-    await tx.many(
-        "INSERT INTO entry (generation_id, track_id, embedding_id, title, artist, genre, label,"
-        " folded, artist_key, size, mtime_ns, added_by, tagged)"
-        " SELECT ?, t.id, m.id, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM track AS t, embedding AS m"
-        " WHERE t.scope = ? AND t.source = ? AND m.content = ? AND m.model_id = ?"
-        f" ON CONFLICT (generation_id, track_id) DO UPDATE SET {_REPLACED}, gone_at = NULL",
-        [_entry(generation, track) for track in known],
-    )
+    await run_for_rows(tx, _PUT_ENTRY, _ENTRY, [_entry(generation, track) for track in known])
     await put_details(tx, generation.scope, [(track.source, track.details) for track in known])
     words = [(track.source, search_text(_folded(track))) for track in known]
     await put_words(tx, generation.id, generation.scope, words)
@@ -296,8 +315,14 @@ def _entry(generation: Generation, track: KnownTrack) -> tuple[object, ...]:
     )  # fmt: skip
 
 
-def _storable(track: KnownTrack) -> KnownTrack:
+def _storable(tx: SqlSession, track: KnownTrack) -> KnownTrack:
     """Return a track without NUL in its names; PostgreSQL stores none, so both engines do."""
+    length = len(track.source.encode())
+    if tx.engine == "postgres" and length > MAX_SOURCE_BYTES:
+        raise CatalogueError(
+            f"The source {track.source[:60]}... has {length:,} bytes, and PostgreSQL stores"
+            f" {MAX_SOURCE_BYTES:,} at most: shorten the path or the link."
+        )
     if "\0" in track.source:
         raise CatalogueError(
             f"The source {track.source!r} has a NUL character: rename the file, or leave it out."

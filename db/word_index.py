@@ -12,16 +12,21 @@ from collections.abc import Iterable
 
 from db.connection import SqlSession
 from db.search_text import WordQuery
+from db.set_rows import run_for_rows
 
 _ID_BITS = 40  # of the rowid of a text on SQLite: generation_id << 40 | track_id
 _SQLITE = "entry_words MATCH ? AND w.rowid BETWEEN ? AND ?"
+_COLUMNS = (
+    ("generation_id", "bigint"), ("text", "text"), ("scope", "text"), ("source", "text"),
+)  # fmt: skip
 _PUT_SQLITE = (
     "INSERT OR REPLACE INTO entry_words (rowid, words)"
-    f" SELECT ? << {_ID_BITS} | id, ? FROM track WHERE scope = ? AND source = ?"
+    f" SELECT r.generation_id << {_ID_BITS} | t.id, r.text"
+    " FROM {rows} CROSS JOIN track AS t WHERE t.scope = r.scope AND t.source = r.source"
 )
 _PUT_POSTGRES = (
-    "INSERT INTO entry_words (generation_id, track_id, words)"
-    " SELECT ?, id, ? FROM track WHERE scope = ? AND source = ?"
+    "INSERT INTO entry_words (generation_id, track_id, words) SELECT r.generation_id, t.id, r.text"
+    " FROM {rows} CROSS JOIN track AS t WHERE t.scope = r.scope AND t.source = r.source"
     " ON CONFLICT (generation_id, track_id) DO UPDATE SET words = excluded.words"
     " WHERE entry_words.words <> excluded.words"
 )
@@ -32,7 +37,8 @@ async def put_words(
 ) -> None:
     """Store the texts (``search_text``) of entries by the source of their track."""
     statement = _PUT_SQLITE if tx.engine == "sqlite" else _PUT_POSTGRES
-    await tx.many(statement, [(generation_id, text, scope, source) for source, text in texts])
+    rows = [(generation_id, text, scope, source) for source, text in texts]
+    await run_for_rows(tx, statement, _COLUMNS, rows)
 
 
 async def matching_ids(

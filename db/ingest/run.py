@@ -19,7 +19,7 @@ from db.ingest.failures import Failure, delete_failures, load_failures, save_fai
 from db.ingest.moved import adopt_moved
 from db.ingest.plan import IndexedTrack, IngestPlan, KnownFiles, make_plan, refuse_sudden_emptiness
 from db.ingest.presence import MissingFiles, find_missing
-from db.ingest.scan import FileStamp, FolderScan, open_folder, scan_folder
+from db.ingest.scan import FileStamp, FolderScan, open_folder, refuse_long_paths, scan_folder
 from db.ingest.scope_lock import scope_lock
 from db.ingest.undescribed import mark_undescribed
 from db.tracks import LIBRARY
@@ -114,6 +114,8 @@ async def ingest(
     async with scope_lock(db, job.scope):
         await generations.sweep(db)
         found = await asyncio.to_thread(scan_folder, folder)
+        if db.engine == "postgres":
+            refuse_long_paths(found, generations.MAX_SOURCE_BYTES)
         run = _IngestRun(db, job, folder, found)
         if await run.prepare():
             await run.work(await run.files(analyzer, cluster), progress)

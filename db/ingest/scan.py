@@ -84,6 +84,16 @@ def scan_folder(root: Path) -> FolderScan:
     return found
 
 
+def refuse_long_paths(found: FolderScan, limit: int) -> None:
+    """Move the files whose path has more than ``limit`` bytes to the unreadable ones."""
+    for path in [path for path in found.files if len(path.encode()) > limit]:
+        del found.files[path]
+        found.unreadable[path] = (
+            f"The path has {len(path.encode()):,} bytes, and PostgreSQL stores {limit:,} at most:"
+            " shorten the names of its folders, or set GENREC_DATABASE to a file."
+        )
+
+
 def file_stamp(path: str) -> FileStamp:
     """Return the size and modification time of a file; raises OSError."""
     status = Path(path).stat()
