@@ -42,14 +42,18 @@ FORMS: dict[str, tuple[Form, float]] = {
 }
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def starter(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[tuple[Database, str]]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["file", "postgres"])
+async def starter(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[tuple[Database, str]]:
     """Return a database with the shipped starter catalogue, and its model's id."""
     preset = Preset.load(PRESET)
     tracks = preset.starter()
     assert tracks is not None
-    folder: Path = tmp_path_factory.mktemp("starter")
-    async with open_db(folder / "genrec.db") as db:
+    location: Path | str = tmp_path_factory.mktemp("starter") / "genrec.db"
+    if request.param == "postgres":
+        location = request.getfixturevalue("postgres_server").new_schema()
+    async with open_db(location) as db:
         await replace_starter(db, preset.model_id, tracks)
         yield db, preset.model_id
 
@@ -82,7 +86,7 @@ async def test_songs_of_the_starter_catalogue_are_found(
                 outcome = "sure" if same else "offered" if offered else "wrong"
                 break
         counts[outcome] += 1
-    print(form, dict(counts))  # noqa: T201 - pytest -s shows the figures
+    print(db.engine, form, dict(counts))  # noqa: T201 - pytest -s shows the figures
     assert counts["wrong"] == 0
     assert counts["sure"] >= least * len(songs)
     assert counts["sure"] + counts["offered"] >= 0.9 * len(songs)
