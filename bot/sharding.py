@@ -55,12 +55,13 @@ class LeaseKeeper:
         self._watches[name] = asyncio.create_task(self._watch(name))
         return True
 
-    async def release(self) -> None:
-        """Give back all leases."""
-        for watch in self._watches.values():
-            watch.cancel()
-        held, self._held, self._watches = self._held, {}, {}
-        for lease in held.values():
+    async def release(self, names: Iterable[str] | None = None) -> None:
+        """Give back the leases of these names, by default all."""
+        given_back = []
+        for name in list(self._held if names is None else names):
+            self._watches.pop(name).cancel()
+            given_back.append(self._held.pop(name))
+        for lease in given_back:
             with contextlib.suppress(CatalogueError):  # a lost connection has released it
                 await lease.release()
 
@@ -169,15 +170,21 @@ class ShardClaims:
             If another process runs with another number of shards.
         """
         new: list[int] = []
-        async with exclusive(self._keeper.leases, _TOTAL, wait_s=_SYNC_WAIT_S):
-            self.total = await self._agree(recommended)
-            for shard in range(self.total):
-                if self.wanted <= len(new):
-                    break
-                if shard not in self.held and await self._keeper.take(_lease(shard, self.total)):
-                    new.append(shard)
+        try:
+            async with exclusive(self._keeper.leases, _TOTAL, wait_s=_SYNC_WAIT_S):
+                self.total = await self._agree(recommended)
+                for shard in range(self.total):
+                    if self.wanted <= len(new):
+                        break
+                    name = _lease(shard, self.total)
+                    if shard not in self.held and await self._keeper.take(name):
+                        new.append(shard)
+            if new:
+                await asyncio.sleep(GRACE_S)
+        except BaseException:  # otherwise nobody serves a shard whose lease is held
+            await self._keeper.release(_lease(shard, self.total) for shard in new)
+            raise
         if new:
-            await asyncio.sleep(GRACE_S)
             self.held.extend(new)
             log.info("shards taken: %s of %d", spans(new), self.total)
         return new

@@ -135,6 +135,10 @@ class Client(commands.AutoShardedBot):
         else:
             await self._take_turn(shard_id or 0)
 
+    def not_launched(self, shards: Iterable[int]) -> list[int]:
+        """Return those of ``shards`` that this client does not have."""
+        return [shard for shard in shards if shard not in (self.shard_ids or ())]
+
     async def launch_more(self, shards: Sequence[int]) -> None:
         """Connect more shards of a running client that was given its shards."""
         assert self.shard_ids is not None, "all shards are connected"

@@ -240,19 +240,18 @@ class _Connection:
         client.run_in_background(partial(self._take_more, client, claims))
 
     async def _take_more(self, client: Client, claims: ShardClaims) -> None:
-        """Take shards that fall free, as long as the process wants more."""
-        while claims.wanted > 0:
+        """Take shards that fall free, as long as the process wants more, and connect them."""
+        while claims.wanted > 0 or client.not_launched(claims.held):
             await asyncio.sleep(POLL_S)
             if not client.is_ready():
                 continue
             try:
-                new = await claims.claim(claims.total)
+                await claims.claim(claims.total)
+                if new := client.not_launched(claims.held):
+                    await self._app.guilds.reload()
+                    await client.launch_more(new)
             except GenrecError as error:
                 log.warning("shards not taken: %s", error)
-                continue
-            if new:
-                await self._app.guilds.reload()
-                await client.launch_more(new)
 
     async def leave(self) -> None:
         """Close the client within CLOSE_S."""

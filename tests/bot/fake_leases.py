@@ -13,6 +13,7 @@ class FakeServer:
     def __init__(self) -> None:
         self.holders: dict[str, FakeLeases] = {}
         self.error: BaseException | None = None
+        self.refused = ""  # the name of one lease that cannot be taken
 
 
 class FakeLease:
@@ -38,6 +39,8 @@ class FakeLeases:
     async def take(self, name: str) -> FakeLease | None:
         if self.server.error is not None:
             raise CatalogueError("The database cannot be reached.") from self.server.error
+        if name == self.server.refused:
+            raise CatalogueError("The database did not respond in time.")
         if name in self.server.holders:
             return None
         self.server.holders[name] = self

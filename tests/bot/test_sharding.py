@@ -21,7 +21,7 @@ from bot.sharding import (
     spans,
 )
 from db.connection import Database, open_db
-from genrec.errors import GenrecError
+from genrec.errors import CatalogueError, GenrecError
 from tests.bot.fake_leases import FakeLeases, FakeServer
 
 
@@ -91,6 +91,29 @@ async def test_spare_takes_the_shard_that_falls_free(db, server) -> None:
     await one._keeper.release()
     assert await asyncio.wait_for(waiting, 5) == [0]
     assert not spare.spare
+
+
+async def test_shard_whose_claim_was_cancelled_is_free_again(db, server, monkeypatch) -> None:
+    monkeypatch.setattr(sharding, "GRACE_S", 60)
+    one = claims(db, server, shards=2)
+    claiming = asyncio.create_task(one.claim(1))
+    await asyncio.sleep(0.1)
+    assert sorted(server.holders) == ["shard:0/2", "shard:1/2"]
+    claiming.cancel()
+    await asyncio.gather(claiming, return_exceptions=True)
+    assert not server.holders
+    monkeypatch.setattr(sharding, "GRACE_S", 0)
+    assert await one.claim(1) == [0, 1]
+
+
+async def test_shards_of_a_claim_that_failed_half_way_are_free_again(db, server) -> None:
+    one = claims(db, server, shards=3)
+    server.refused = "shard:1/3"
+    with pytest.raises(CatalogueError):
+        await one.claim(1)
+    assert not server.holders
+    server.refused = ""
+    assert await one.claim(1) == [0, 1, 2]
 
 
 async def test_shards_are_used_after_the_grace_of_a_lost_connection(
