@@ -66,13 +66,20 @@ class LeaseKeeper:
                 await lease.release()
 
     async def _watch(self, name: str) -> None:
+        try:
+            await self._keep(name)
+        except Exception:
+            log.exception("lease no longer watched: %s", name)
+        log.error("lease lost for good: %s", name)
+        self.lost.set()
+
+    async def _keep(self, name: str) -> None:
+        """Take a lease again each time that it is lost; return once that fails."""
         while True:
             await self._held[name].lost.wait()
             log.warning("lease lost: %s, taking it again", name)
             again = await self._retake(name)
             if again is None:
-                log.error("lease lost for good: %s", name)
-                self.lost.set()
                 return
             self._held[name] = again
 
@@ -205,21 +212,30 @@ class ShardClaims:
             await asyncio.sleep(POLL_S)
 
     async def _agree(self, recommended: int) -> int:
-        """Return the number of shards, which is that of the processes that run."""
-        if self.total:
-            return self.total
-        asked = self._asked or recommended
+        """Return the number of shards, which is that of the processes that run.
+
+        It is read at each claim, because a spare holds no shard that keeps others from changing it.
+        """
+        asked = self.total if self.held else self._asked or recommended
         running = int(await get_value(self._db, _TOTAL) or 0)
-        if running and running != asked and await held_shards(self._keeper.leases, running):
-            if not self._asked:
+        if running == asked:
+            return asked
+        if running and await self._is_used(running):
+            if not self._asked and not self.held:
                 return running
             raise SettingsError(
                 f"GENREC_SHARDS={asked}: another bot process with this database runs with"
                 f" {running}. Set the same number for all processes; to change it, stop them all."
             )
-        if running != asked:
-            await set_value(self._db, _TOTAL, str(asked))
+        await set_value(self._db, _TOTAL, str(asked))
         return asked
+
+    async def _is_used(self, total: int) -> bool:
+        """Return whether a process has shards of ``total``, or takes lost ones again."""
+        if await held_shards(self._keeper.leases, total):
+            return True
+        await asyncio.sleep(GRACE_S)
+        return bool(await held_shards(self._keeper.leases, total))
 
 
 class IdentifyTurns:

@@ -35,8 +35,11 @@ class FakeLeases:
     def __init__(self, server: FakeServer) -> None:
         self.server = server
         self.held: dict[str, FakeLease] = {}
+        self.fault: Exception | None = None  # of this process alone
 
     async def take(self, name: str) -> FakeLease | None:
+        if self.fault is not None:
+            raise self.fault
         if self.server.error is not None:
             raise CatalogueError("The database cannot be reached.") from self.server.error
         if name == self.server.refused:

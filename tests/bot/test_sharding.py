@@ -81,6 +81,45 @@ async def test_number_of_shards_changes_once_no_process_runs(db, server) -> None
     assert await claims(db, server, shards=4).claim(1) == [0, 1, 2, 3]
 
 
+async def test_spare_with_an_old_number_of_shards_takes_none(db, server) -> None:
+    first, spare, new = (claims(db, server, shards=n) for n in (2, 2, 4))
+    assert (await first.claim(1), await spare.claim(1)) == ([0, 1], [])
+    await first._keeper.release()
+    assert await new.claim(1) == [0, 1, 2, 3]
+    with pytest.raises(SettingsError, match=r"GENREC_SHARDS=2: another bot process .* with 4"):
+        await spare.claim(1)
+    assert sorted(server.holders) == [f"shard:{shard}/4" for shard in range(4)]
+
+
+async def test_spare_without_a_number_of_its_own_follows_a_new_one(db, server) -> None:
+    first, spare = claims(db, server, shards=2), claims(db, server, shards=0)
+    new = claims(db, server, shards=4, here=3)
+    assert (await first.claim(1), await spare.claim(1)) == ([0, 1], [])
+    await first._keeper.release()
+    assert await new.claim(1) == [0, 1, 2]
+    assert await spare.claim(1) == [3]
+    assert spare.total == 4
+
+
+async def test_number_of_shards_stays_while_a_process_takes_its_lost_shard_again(
+    db, server, monkeypatch
+) -> None:
+    monkeypatch.setattr(sharding, "GRACE_S", 0.3)
+    leases = FakeLeases(server)
+    one = ShardClaims(db=db, keeper=LeaseKeeper(leases), shards=2, here=0)
+    await one.claim(1)
+    leases.fault = CatalogueError("The database cannot be reached.")
+    leases.lose()
+    other = asyncio.create_task(claims(db, server, shards=4).claim(1))
+    await asyncio.sleep(0.1)
+    assert not server.holders.keys() & {"shard:0/2", "shard:1/2"}
+    leases.fault = None
+    with pytest.raises(SettingsError, match="with 2"):
+        await other
+    assert sorted(server.holders) == ["shard:0/2", "shard:1/2"]
+    await one._keeper.release()
+
+
 async def test_spare_takes_the_shard_that_falls_free(db, server) -> None:
     one, spare = claims(db, server, shards=1), claims(db, server, shards=1)
     await one.claim(1)
@@ -151,6 +190,16 @@ async def test_lease_that_another_process_took_is_lost(server) -> None:
     began = time.monotonic()
     await asyncio.wait_for(keeper.lost.wait(), 5)
     assert time.monotonic() - began < 1.0
+    await keeper.release()
+
+
+async def test_lease_whose_watch_fails_is_lost(server) -> None:
+    leases = FakeLeases(server)
+    keeper = LeaseKeeper(leases)
+    await keeper.take("shard:0/1")
+    leases.fault = RuntimeError("an error of the driver that has no sentence")
+    leases.lose()
+    assert await asyncio.wait_for(keeper.lost.wait(), 5)
     await keeper.release()
 
 
