@@ -23,8 +23,8 @@ from genrec.errors import CatalogueError, GenrecError
 
 log = logging.getLogger(__name__)
 
-RETAKE_S, GRACE_S = 2.0, 4.0
-# While the server refuses connections it runs no sessions, so nobody holds a lease.
+RETAKE_S, GRACE_S = 2.0, 5.0  # a process also takes time to leave Discord: bot.runtime.lifecycle
+# While a server on this machine refuses connections it does not run, so nobody holds a lease.
 REFUSED_S = 30.0
 POLL_S = 2.0
 IDENTIFY_S = 5.0  # https://docs.discord.com/developers/events/gateway#session-start-limit-object
@@ -38,10 +38,17 @@ class LeaseKeeper:
     """Holds leases of this process, and takes them again if the database was out of reach.
 
     ``lost`` is set as soon as one could not be taken again in time: the process must stop.
+
+    Parameters
+    ----------
+    local
+        Whether the database server is on this machine. Elsewhere a refused connection does not
+        prove that no server runs: a firewall or a stopped proxy refuses this process alone.
     """
 
-    def __init__(self, leases: Leases) -> None:
+    def __init__(self, leases: Leases, *, local: bool = False) -> None:
         self.leases = leases
+        self._local = local
         self.lost = asyncio.Event()
         self._held: dict[str, Lease] = {}
         self._watches: dict[str, asyncio.Task[None]] = {}
@@ -91,7 +98,7 @@ class LeaseKeeper:
                 async with asyncio.timeout(last + RETAKE_S - now):
                     lease = await self.leases.take(name)
             except CatalogueError as error:
-                if _refused(error):
+                if self._local and _refused(error):
                     last = time.monotonic()
             except TimeoutError:
                 return None
@@ -281,10 +288,10 @@ class Sharing:
 
 @asynccontextmanager
 async def open_sharing(
-    db: Database, *, run_id: str, shards: int, here: int
+    db: Database, *, run_id: str, shards: int, here: int, local: bool
 ) -> AsyncIterator[Sharing]:
     """Hold the lease of this process for the block, and at its end give back all leases."""
-    keeper = LeaseKeeper(db.leases)
+    keeper = LeaseKeeper(db.leases, local=local)
     await keeper.take(run_lease(run_id))  # the id is random, so nobody else holds it
     try:
         yield Sharing(

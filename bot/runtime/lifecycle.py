@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 
 # The sum stays under the 20 s that a stop may take.
 FINISH_S, CORRECT_S, CLOSE_S = 10.0, 5.0, 3.0
-CORRECT_AT_ONCE_S = 1.0  # with RETAKE_S less than GRACE_S
+# Once leases are lost; with RETAKE_S less than GRACE_S, after which another process answers.
+CORRECT_AT_ONCE_S, CLOSE_AT_ONCE_S = 1.0, 0.5
 LOGIN_REFUSED = (
     "Discord refuses the token in GENREC_DISCORD_TOKEN: copy it anew from"
     " https://discord.com/developers/applications, page Bot."
@@ -95,7 +96,7 @@ async def run_until_stopped(app: App, token: str, *, stop: asyncio.Event) -> Non
             stopping.cancel()
             losing.cancel()
             warming.cancel()
-            await connection.leave()
+            await connection.leave(CLOSE_AT_ONCE_S if lost.is_set() else CLOSE_S)
             # A shard that cannot connect retries for ever, even after the client is closed.
             running.cancel()
             await asyncio.wait((running, warming))
@@ -253,11 +254,11 @@ class _Connection:
             except GenrecError as error:
                 log.warning("shards not taken: %s", error)
 
-    async def leave(self) -> None:
-        """Close the client within CLOSE_S."""
+    async def leave(self, within_s: float) -> None:
+        """Close the client; it dispatches no event from the beginning of that."""
         if self._client is not None:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(CLOSE_S):
+                async with asyncio.timeout(within_s):
                     await self._client.close()
 
 

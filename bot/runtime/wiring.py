@@ -123,8 +123,7 @@ async def open_app(
     ``force_sync`` registers the commands at every start, for a Discord that keeps none.
     """
     async with AsyncExitStack() as stack:
-        shared = not isinstance(settings.database, pathlib.Path)
-        if not shared:
+        if isinstance(settings.database, pathlib.Path):
             check_shards_here(settings.shards, settings.shards_here)
             stack.enter_context(instance_lock(settings.database))
         measuring = (
@@ -148,13 +147,14 @@ async def open_app(
         )
         recovery = ReplyRecovery(db=db, translations=translations)
         sharing = None
-        if shared:
+        if not isinstance(settings.database, pathlib.Path):
             sharing = await stack.enter_async_context(
                 open_sharing(
                     db,
                     run_id=recovery.run_id,
                     shards=settings.shards,
                     here=settings.shards_here,
+                    local=settings.database.is_local,
                 )
             )
         admission = Admission(
