@@ -140,7 +140,10 @@ class Outcome:
 class Crowd:
     """People who ask one question after the other, on all shards and in direct messages."""
 
-    def __init__(self, bots: Bots, guilds: list[Guild], people: list[Person]) -> None:
+    def __init__(
+        self, bots: Bots, guilds: list[Guild], people: list[Person], *, pause_s: float
+    ) -> None:
+        self._pause_s = pause_s
         self._bots = bots
         self._guilds = guilds
         self._people = people
@@ -162,6 +165,7 @@ class Crowd:
                 await self._upload(who, place, shard)
             else:
                 await self._slash(who, place, shard)
+            await asyncio.sleep(self._pause_s * dice.uniform(0.5, 1.5))
 
     async def _slash(self, who: Person, place: Channel | str, shard: int) -> None:
         while True:

@@ -128,7 +128,7 @@ async def rounds(
     async with bots(discord, folder, address, processes, shards=4) as group:
         killing = asyncio.create_task(kill_at_random(group, every_s))
         try:
-            outcome = await Crowd(group, guilds, crowd).ask(questions)
+            outcome = await Crowd(group, guilds, crowd, pause_s=4).ask(questions)
         finally:
             killing.cancel()
             await asyncio.wait([killing])
