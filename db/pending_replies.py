@@ -46,12 +46,14 @@ class ReplyChanges:
     """Changes of pending replies for one transaction.
 
     ``posted`` maps the id of a reply to the id of its message, and ``deleted`` has the ids of
-    replies whose messages are final.
+    replies whose messages are final. ``tried`` has the ids of the added replies that a failed
+    transaction may have written all the same: the server can commit and its answer be lost.
     """
 
     added: dict[int, PendingReply] = field(default_factory=dict)
     posted: dict[int, int] = field(default_factory=dict)
     deleted: set[int] = field(default_factory=set)
+    tried: set[int] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         return bool(self.added or self.posted or self.deleted)
@@ -61,13 +63,14 @@ class ReplyChanges:
         self.added[reply.id] = reply
 
     def delete(self, reply_id: int) -> None:
-        """Record the deletion of a reply; one that was not saved yet is never written."""
+        """Record the deletion of a reply; one that was surely not saved is never written."""
         self.posted.pop(reply_id, None)
-        if self.added.pop(reply_id, None) is None:
+        if self.added.pop(reply_id, None) is None or reply_id in self.tried:
             self.deleted.add(reply_id)
 
-    def then(self, later: ReplyChanges) -> ReplyChanges:
-        """Append later changes to these in place, and return the result."""
+    def failed_before(self, later: ReplyChanges) -> ReplyChanges:
+        """Append later changes to these, whose transaction failed, and return the result."""
+        self.tried |= self.added.keys()
         for reply in later.added.values():
             self.add(reply)
         self.posted |= later.posted

@@ -46,7 +46,7 @@ _LATER_S = 5.0
 # Discord remembers nonces for some minutes.
 _NONCE_S = 120.0
 _MESSAGES_SEARCHED = 100
-REPAIR_EVERY_S = 30.0
+REPAIR_EVERY_S = 10.0
 WATCHED = "watched upload"
 """Kind of a request about an upload that may be no question."""
 
@@ -147,7 +147,7 @@ class ReplyRecovery:
         try:
             await save_reply_changes(self._db, changes)
         except CatalogueError as error:
-            self._waiting = changes.then(self._waiting)
+            self._waiting = changes.failed_before(self._waiting)
             if self.writable:
                 log.error("database not writable: requests go on without it: %s", error)
             self.writable = False
@@ -167,21 +167,35 @@ class ReplyRecovery:
         return await self._repair_all(client, await interrupted_replies(self._db, self.run_id))
 
     async def keep_repairing(self, client: discord.Client, leases: Leases) -> None:
-        """Correct the messages of every other process that has died, at once and each 30 s.
+        """Correct the messages of every other process that has died, at once and each 10 s.
 
         A process that lost its connection to the database stops within ``GRACE_S``, so its messages
-        are corrected only after that time.
+        are corrected only after that time. Dead processes are handled at the same time, and an
+        error with one of them delays no other.
         """
         while True:
             try:
-                for run_id in await other_runs(self._db, self.run_id):
-                    if (lease := await leases.take(run_lease(run_id))) is not None:
-                        await self._repair_run(client, run_id, lease)
+                runs = await other_runs(self._db, self.run_id)
+                await asyncio.gather(*(self._repair_run(client, leases, run) for run in runs))
             except CatalogueError as error:
                 log.warning("interrupted replies not read: %s", error)
+            except Exception:
+                log.exception("interrupted replies not read")
             await asyncio.sleep(REPAIR_EVERY_S)
 
-    async def _repair_run(self, client: discord.Client, run_id: str, lease: Lease) -> None:
+    async def _repair_run(self, client: discord.Client, leases: Leases, run_id: str) -> None:
+        """Correct the messages of one process if it is dead; an error is only logged."""
+        try:
+            lease = await leases.take(run_lease(run_id))
+            if lease is None:
+                return
+            await self._repair_dead_run(client, lease, run_id)
+        except CatalogueError as error:
+            log.warning("interrupted replies not read: %s", error)
+        except Exception:
+            log.exception("interrupted replies of process %s not corrected", run_id)
+
+    async def _repair_dead_run(self, client: discord.Client, lease: Lease, run_id: str) -> None:
         try:
             await asyncio.sleep(GRACE_S)
             if not lease.lost.is_set():  # another process may have taken it since

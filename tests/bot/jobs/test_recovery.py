@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock
 
@@ -27,6 +27,7 @@ from db.pending_replies import (
     save_reply_changes,
 )
 from genrec.errors import CatalogueError
+from tests.bot.fake_leases import FakeLeases, FakeServer
 from tests.bot.ui.visible import seen
 
 MINUTE_S = 60.0
@@ -198,6 +199,48 @@ async def test_unwritable_database_delays_no_request_and_loses_no_deletion(
     await recovery.flush()
     assert recovery.writable
     assert await interrupted_replies(db, "later") == []
+
+
+async def test_reply_whose_commit_succeeded_without_an_answer_is_deleted(
+    db: Database, recovery: ReplyRecovery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def commit_but_lose_the_answer(*arguments: Any) -> None:
+        await save_reply_changes(*arguments)
+        raise CatalogueError("connection lost")
+
+    responder: Any = FakeResponder(TARGET)
+    with monkeypatch.context() as patch:
+        patch.setattr(recovery_module, "save_reply_changes", commit_but_lose_the_answer)
+        reply_id = await recovery.open("recommend", responder)
+    assert await interrupted_replies(db, "other")
+    await recovery.close(reply_id)
+    await recovery.flush()
+    assert await interrupted_replies(db, "other") == []
+
+
+async def test_error_with_one_dead_process_delays_no_other(
+    db: Database, recovery: ReplyRecovery, webhook: AsyncMock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recovery_module, "GRACE_S", 0.5)
+    runs = [f"dead {number}" for number in range(5)]
+    replies = [replace(reply(5 * MINUTE_S), run_id=run) for run in runs]
+    await save(db, *replies)
+    read = recovery_module.replies_of_run
+
+    async def fail_for_the_first(db: Database, run_id: str) -> list[PendingReply]:
+        if run_id == runs[0]:
+            raise ValueError("not an error of the catalogue")
+        return await read(db, run_id)
+
+    monkeypatch.setattr(recovery_module, "replies_of_run", fail_for_the_first)
+    leases = FakeLeases(FakeServer())
+    repairing = asyncio.create_task(recovery.keep_repairing(MagicMock(), leases))
+    await asyncio.sleep(1.5)  # one after the other takes 2.5 s
+    assert not repairing.done(), "an error ends nothing"
+    repairing.cancel()
+    await asyncio.wait([repairing])
+    assert [left.run_id for left in await interrupted_replies(db, "other")] == runs[:1]
+    assert leases.held == {}, "each lease is given back"
 
 
 async def test_slow_database_delays_the_acknowledgement_by_a_second_at_most(
