@@ -12,6 +12,7 @@ from tests.db.postgres_server import SHARED_SERVER, PostgresServer, running_serv
 from tests.repository import ROOT
 
 SHARED = ROOT.parent / "shared"
+ENGINES = ("sqlite", "postgres")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -19,8 +20,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options of `make attack`; without them each attack takes some seconds."""
     parser.addoption("--minutes", type=float, default=0.1, help="time of each attack")
     parser.addoption(
-        "--engine", choices=("sqlite", "postgres"), default="sqlite",
-        help="database of the tests of the running bot",
+        "--engine", choices=ENGINES, default="",
+        help="database of the tests of the running bot; both for those marked `engines` by default",
     )  # fmt: skip
     parser.addoption("--seed", type=int, default=0, help="seed of the attacks; 0: a random one")
 
@@ -68,11 +69,20 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield server
 
 
-@pytest.fixture(scope="session", autouse=True)
-def engine_of_the_bot(request: pytest.FixtureRequest) -> None:
-    """Start the server that ``database_in`` uses with ``--engine postgres``."""
-    if request.config.getoption("--engine") == "postgres":
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run tests marked ``engines`` on each engine, unless one is chosen."""
+    if metafunc.definition.get_closest_marker("engines") and not metafunc.config.option.engine:
+        metafunc.parametrize("engine", ENGINES, indirect=True)
+
+
+@pytest.fixture(autouse=True)
+def engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Choose the database that ``database_in`` returns, and return its engine."""
+    chosen = getattr(request, "param", "") or request.config.getoption("--engine") or "sqlite"
+    if chosen == "postgres":
         SHARED_SERVER.append(request.getfixturevalue("postgres_server"))
+    yield chosen
+    SHARED_SERVER.clear()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import pytest
 
 from bot.recommender import NO_MUSIC, Recommender
 from db import folders
+from db.choose_neighbours import choose_neighbours
 from db.connection import Database, open_db
 from db.generations import NewTrack
 from genrec.errors import CatalogueError, NoMusic
@@ -21,6 +22,7 @@ from genrec.types import Analysis, Clip, GenreScore, Recommendation, Track
 from tests.db.postgres_server import database_in
 from tests.repository import ROOT
 
+pytestmark = pytest.mark.engines
 PRESET = Preset.load(ROOT / "models" / "resnet50")
 
 
@@ -91,9 +93,10 @@ async def db(tmp_path: Path) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-def recommender(pool: FakePool, db: Database) -> Recommender:
+async def recommender(pool: FakePool, db: Database) -> Recommender:
     """Make a recommender over an empty catalogue; ``open`` would serve the starter tracks."""
-    return Recommender(pool=pool, database=db, preset=PRESET)
+    index = await choose_neighbours(db, PRESET.model_id)
+    return Recommender(pool=pool, database=db, preset=PRESET, index=index)
 
 
 CLIP = Clip(Path("/tmp/clip.wav"), "ab" * 32)

@@ -29,7 +29,7 @@ _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 _SMALL = ("shared_buffers=64MB", "max_connections=60", "autovacuum_naptime=5min")
 
 
-# The server of a run with `--engine postgres`; empty otherwise.
+# The server of a test whose bot runs on PostgreSQL; empty otherwise.
 SHARED_SERVER: list[PostgresServer] = []
 
 
@@ -40,6 +40,11 @@ def database_in(folder: Path) -> Path | PostgresAddress:
     schema = f"bot_{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
     SHARED_SERVER[0].execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     return PostgresAddress(SHARED_SERVER[0].address(schema))
+
+
+def written(database: Path | PostgresAddress) -> str:
+    """Return a database as GENREC_DATABASE has it, with the password of an address."""
+    return database.secret() if isinstance(database, PostgresAddress) else str(database)
 
 
 class PostgresServer:

@@ -12,6 +12,8 @@ from bot.local_discord import LocalDiscord, NotOffered, buttons, visible_text
 from bot.ui.custom_ids import DetailsSource, details_id, response_key
 from tests.bot.end_to_end.conftest import WAV, World, bot_on, clip, wait_response, wait_text
 
+pytestmark = pytest.mark.engines
+
 MANAGE_SERVER = 1 << 5
 EPHEMERAL = 1 << 6
 

@@ -11,9 +11,13 @@ import pytest
 
 from bot.cli import main as command_line
 from bot.config import PREFIX, Settings
+from db.address import PostgresAddress
 from db.connection import open_db
 from db.tracks import Catalogue
 from tests.bot.end_to_end.conftest import WAV, World, clip, wait_text
+from tests.db.postgres_server import written
+
+pytestmark = pytest.mark.engines
 
 TITLES = ["=1+1", "'Round \u202eMidnight", "Two\nlines", "\U0001f468\u200d\U0001f469", "Plain"]
 STORED = ["=1+1", "'Round Midnight", "Two lines", "\U0001f468\u200d\U0001f469", "Plain"]
@@ -76,12 +80,16 @@ async def test_export_of_a_server_brings_its_removed_tracks_back(
 
 
 async def run_import(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, database: Path, file: Path, *scope: str
+    monkeypatch: pytest.MonkeyPatch,
+    folder: Path,
+    database: Path | PostgresAddress,
+    file: Path,
+    *scope: str,
 ) -> None:
     """Run ``genrec library import`` on a database, with ``--scope`` if one is given."""
     for name in Settings.model_fields:
         monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
-    monkeypatch.setenv("GENREC_DATABASE", str(database))
+    monkeypatch.setenv("GENREC_DATABASE", written(database))
     monkeypatch.setenv("GENREC_PRESET", str(folder / "preset"))
     options = ["--scope", *scope] if scope else []
     monkeypatch.setattr(sys, "argv", ["genrec", "library", "import", str(file), "--json", *options])

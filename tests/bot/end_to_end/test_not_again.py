@@ -12,6 +12,8 @@ from bot.i18n import Translations
 from bot.local_discord import LocalDiscord, Person, buttons, visible_text
 from tests.bot.end_to_end.conftest import World, bot_on, clip, wait_response, wait_text
 
+pytestmark = pytest.mark.engines
+
 MANAGE_SERVER = 1 << 5
 TEXTS = Translations.load()
 

@@ -10,6 +10,8 @@ from genrec.types import MusicDescription
 from tests.bot.end_to_end.conftest import World, clip, details, wait_response
 from tests.bot.end_to_end.fakes import unit
 
+pytestmark = pytest.mark.engines
+
 SURE = MusicDescription(
     bpm=122.0,
     bpm_confidence=0.9,

@@ -13,6 +13,8 @@ from bot.local_discord import Interaction, LocalDiscord, Person, buttons, visibl
 from db.taste import voted_tracks
 from tests.bot.end_to_end.conftest import World, bot_on, clip, wait_response, wait_text
 
+pytestmark = pytest.mark.engines
+
 TEXTS = Translations.load()
 
 
