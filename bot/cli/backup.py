@@ -23,7 +23,7 @@ def backup(
     from bot.config import load_settings
     from db.backups import write_backup
 
-    database = _file(load_settings(), "back it up with pg_dump --format=custom")
+    database = _file(load_settings(), "back it up with pg_dump as in docs/scale.md")
     written = asyncio.run(write_backup(database, file))
     size = written.stat().st_size
     if as_json:
@@ -39,7 +39,7 @@ def restore(
     """Replace the database by a backup; the old database is kept beside it."""
     from bot.config import load_settings
 
-    database = _file(load_settings(), "restore it with pg_restore --clean, while no bot runs")
+    database = _file(load_settings(), "restore it with pg_restore as in docs/scale.md")
     kept, tracks = asyncio.run(_restore(file, database))
     if as_json:
         kept_name = None if kept is None else str(kept)

@@ -65,6 +65,11 @@ class PostgresServer:
         return self.folder / "data"
 
     @property
+    def programs(self) -> Path:
+        """The folder of psql, pg_dump and pg_restore."""
+        return self._programs
+
+    @property
     def log(self) -> str:
         """What the server wrote."""
         return (self.folder / "log").read_text(errors="replace")
