@@ -10,6 +10,7 @@ from genrec.errors import CatalogueError
 _SCHEMES = ("postgresql", "postgres")
 # Values of libpq's sslmode with which the connection may be plain text.
 _PLAIN = ("disable", "allow", "prefer")
+_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile")
 
 
 def is_address(text: str) -> bool:
@@ -67,6 +68,11 @@ class PostgresAddress:
         parts = urlsplit(self._text)
         found = (parts.password or "", self._query.get("password", ""))
         return tuple({form for one in found if one for form in (one, unquote(one))})
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The files that its options name, by option."""
+        return {option: self._query[option] for option in _FILES if self._query.get(option)}
 
     @property
     def is_local(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -237,6 +238,7 @@ async def open_postgres(address: PostgresAddress) -> AsyncIterator[PostgresDatab
             "database without TLS: %s is not on this machine: add ?sslmode=verify-full",
             address.name,
         )
+    await asyncio.to_thread(_check_files, address)
     async with AsyncExitStack() as stack:
         with _opening(address.name):
             pool = await asyncpg.create_pool(
@@ -261,6 +263,15 @@ async def open_postgres(address: PostgresAddress) -> AsyncIterator[PostgresDatab
         yield PostgresDatabase(pool, leases, name=address.name, schema=schema)
 
 
+def _check_files(address: PostgresAddress) -> None:
+    for option, file in address.files.items():
+        if not os.access(file, os.R_OK):
+            raise CatalogueError(
+                f"The catalogue {address.name} cannot be opened: {option}={file} in GENREC_DATABASE"
+                " is no file that genrec can read."
+            )
+
+
 @contextmanager
 def _opening(name: str) -> Iterator[None]:
     """Raise every error of the server as CatalogueError; its words never have the password."""
@@ -270,6 +281,11 @@ def _opening(name: str) -> Iterator[None]:
     except asyncpg.PostgresError as error:
         raise CatalogueError(f"The catalogue {name} cannot be opened ({error}).") from error
     except (asyncpg.InterfaceError, ValueError) as error:
+        if "root certificate file" in str(error):
+            raise CatalogueError(
+                f"The catalogue {name} cannot be opened without the certificate of the authority of"
+                " its server: add &sslrootcert=FILE to GENREC_DATABASE."
+            ) from None
         # Without the cause: asyncpg's words about an address may repeat a part of it.
         raise CatalogueError(
             f"The catalogue {name} cannot be opened ({type(error).__name__}): correct the options"

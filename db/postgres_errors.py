@@ -14,6 +14,10 @@ _GONE = "cannot be reached: check that the server runs, and its host and port in
 _LOGIN = (
     "refuses the user or the password: correct both in GENREC_DATABASE, or the server's pg_hba.conf"
 )
+_NO_TLS = (
+    "has a server without TLS: set up a certificate there, or set sslmode=disable for a server on"
+    " this machine"
+)
 _BUSY = "is being written to by another program: try again in a moment"
 _DAMAGED = "is damaged: restore a backup (pg_restore)"
 # By SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html; the longest fits.
@@ -73,7 +77,9 @@ def translate_postgres_errors(name: str) -> Iterator[None]:
             f"The catalogue {name} did not respond in time: check the server and the network."
         ) from error
     except (OSError, asyncpg.InternalClientError) as error:
-        raise CatalogueError(f"The catalogue {name} {_GONE}.") from error
+        # asyncpg has no class and no code for this one.
+        sentence = _NO_TLS if "rejected SSL upgrade" in str(error) else _GONE
+        raise CatalogueError(f"The catalogue {name} {sentence}.") from error
     except asyncpg.InterfaceError as error:
         # asyncpg reports calls of a closed connection as errors of its interface.
         if "clos" not in str(error):

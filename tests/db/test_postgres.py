@@ -187,14 +187,26 @@ def changed(address: str, old: str, new: str) -> str:
     [
         ("/postgres?", "/absent?", "does not exist: create it"),
         ("postgres@", "stranger@", "refuses the user or the password"),
-        ("sslmode=disable", "sslmode=require", "cannot be reached|by TLS"),
+        ("sslmode=disable", "sslmode=require", "has a server without TLS: set up a certificate"),
+        ("sslmode=disable", "sslmode=verify-full", "add &sslrootcert=FILE to GENREC_DATABASE"),
+        (
+            "sslmode=disable",
+            "sslmode=verify-full&sslrootcert=/absent/ca.pem",
+            "sslrootcert=/absent/ca.pem in GENREC_DATABASE is no file that genrec can read",
+        ),
         ("sslmode=disable", "sslmode=nonsense", "correct the options after the question mark"),
         ("sslmode=disable", "sslmode=disable&no_such_option=1", "cannot be opened"),
     ],
 )
 async def test_wrong_part_of_the_address_is_a_sentence(
-    postgres_address: str, old: str, new: str, sentence: str
+    postgres_address: str,
+    old: str,
+    new: str,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))  # without ~/.postgresql/root.crt
     with pytest.raises(CatalogueError, match=sentence):
         async with open_db(changed(postgres_address, old, new)):
             pass
