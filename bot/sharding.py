@@ -200,7 +200,7 @@ class ShardClaims:
             raise
         if new:
             self.held.extend(new)
-            log.info("shards taken: %s of %d", spans(new), self.total)
+            log.info("shards taken: %s (%d of %d)", spans(new), len(new), self.total)
         return new
 
     async def wait(self, recommended: int) -> list[int]:

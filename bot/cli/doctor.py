@@ -153,9 +153,9 @@ def _shards(settings: Settings) -> Iterator[Finding]:
         if not held:
             return skip("shards", "no bot runs with this database")
         free = sorted(set(range(total)) - set(held))
-        note = f"{spans(held)} of {total} are served"
+        note = f"served: shard {spans(held)} ({len(held)} of {total})"
         if free:
-            note += f", and nobody serves {spans(free)}: start another bot process, or raise"
+            note += f"; nobody serves shard {spans(free)}: start another bot process, or raise"
             note += " GENREC_SHARDS_HERE"
         return Finding("shards", ok=not free, note=note, vital=False)
 

@@ -100,6 +100,30 @@ def test_full_disk_names_what_is_needed(machine, monkeypatch: pytest.MonkeyPatch
     assert found["clip disk"].note.endswith("GENREC_CLIP_DISK_MB may need 512 MiB: free disk space")
 
 
+@pytest.mark.parametrize(
+    ("held", "ok", "note"),
+    [
+        ([0], False, "served: shard 0 (1 of 2); nobody serves shard 1: start another bot process"),
+        ([0, 1], True, "served: shard 0-1 (2 of 2)"),
+    ],
+)
+def test_served_shards_are_named_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: list[int], ok: bool, note: str
+) -> None:
+    @asynccontextmanager
+    async def opened(_):
+        yield None, SimpleNamespace(engine="postgres")
+
+    async def states(_):
+        return 2, held
+
+    monkeypatch.setattr(doctor, "open_catalogue", opened)
+    monkeypatch.setattr(doctor, "shard_states", states)
+    (finding,) = doctor._shards(settings(tmp_path))
+    assert finding.ok == ok
+    assert finding.note.startswith(note)
+
+
 def test_port_in_use_is_a_fault_unless_the_bot_runs(machine, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
