@@ -232,10 +232,11 @@ async def _record_switches(tx: SqlSession, generation_ids: list[int]) -> None:
     """Make indexes in memory load the active ones of these generations again."""
     for generation_id in generation_ids:
         rows = await tx.all(
-            "SELECT model_id FROM generation WHERE id = ? AND state = 'active'", (generation_id,)
+            "SELECT model_id, scope FROM generation WHERE id = ? AND state = 'active'",
+            (generation_id,),
         )
-        for (model_id,) in rows:
-            await generations.record_changes(tx, model_id, "switch")
+        for model_id, scope in rows:
+            await generations.record_switch(tx, model_id, scope)
 
 
 async def _rename(tx: SqlSession, scope: str, targets: dict[int, str]) -> None:

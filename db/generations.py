@@ -14,7 +14,7 @@ from db.connection import Database, SqlSession
 from db.details import TrackDetails, put_details
 from db.quality import UNKNOWN_QUALITY, FileQuality
 from db.search_text import search_text
-from db.served import follow_changes
+from db.served import follow_changes, follow_descriptions, follow_scope
 from db.set_rows import run_for_rows
 from db.vectors import is_sound_vector, pack_fingerprint, pack_vector
 from db.word_index import put_words
@@ -224,6 +224,9 @@ async def put(tx: SqlSession, generation: Generation, tracks: Sequence[NewTrack]
         " AND excluded.description IS NOT NULL",
         embeddings,
     )
+    if tx.engine == "postgres":
+        contents = [row[0] for row in embeddings if row[-1] is not None]
+        await follow_descriptions(tx, generation.model_id, contents)
     await tx.many(
         "INSERT INTO fingerprint (embedding_id, print)"
         " SELECT id, ? FROM embedding WHERE content = ? AND model_id = ? ON CONFLICT DO NOTHING",
@@ -409,31 +412,37 @@ async def activate(tx: SqlSession, generation: Generation, digest: str = "") -> 
     await tx.run(
         "UPDATE generation SET state = 'active', digest = ? WHERE id = ?", (digest, generation.id)
     )
-    await record_changes(tx, generation.model_id, "switch")
+    await record_switch(tx, generation.model_id, generation.scope)
     return await count(tx, generation)
 
 
 async def record_changes(
-    tx: SqlSession, model_id: str, kind: str, track_ids: Sequence[int | None] = (None,)
+    tx: SqlSession, model_id: str, kind: str, track_ids: Sequence[int]
 ) -> None:
-    """Record changes for the indexes in memory; ``kind`` is ``put``, ``remove`` or ``switch``.
+    """Record changes for the indexes in memory; ``kind`` is ``put`` or ``remove``.
 
     On PostgreSQL the table of served tracks follows in the same transaction.
-    More changes than are kept become one ``switch``, after which the indexes are loaded again.
+    More changes than are kept become one switch, after which the indexes are loaded again.
     """
-    if len(track_ids) > _MAX_CHANGES // 2:
-        kind, track_ids = "switch", (None,)
-    await tx.many(
-        "INSERT INTO change (model_id, kind, track_id) VALUES (?, ?, ?)",
-        [(model_id, kind, track_id) for track_id in track_ids],
-    )
+    rows = [(model_id, kind, track_id) for track_id in track_ids]
+    await _record(tx, rows if len(rows) <= _MAX_CHANGES // 2 else [(model_id, "switch", None)])
+    if tx.engine == "postgres":
+        await follow_changes(tx, model_id, track_ids)
+
+
+async def record_switch(tx: SqlSession, model_id: str, scope: str) -> None:
+    """Record that another generation of a scope is active, or none; see `record_changes`."""
+    await _record(tx, [(model_id, "switch", None)])
+    if tx.engine == "postgres":
+        await follow_scope(tx, model_id, scope)
+
+
+async def _record(tx: SqlSession, rows: Sequence[tuple[str, str, int | None]]) -> None:
+    await tx.many("INSERT INTO change (model_id, kind, track_id) VALUES (?, ?, ?)", rows)
     await tx.run(
         "DELETE FROM change WHERE revision <= (SELECT max(revision) FROM change) - ?",
         (_MAX_CHANGES,),
     )
-    if tx.engine == "postgres":
-        ids = [track_id for track_id in track_ids if track_id is not None]
-        await follow_changes(tx, model_id, ids if kind != "switch" else None)
 
 
 async def sweep(db: Database) -> None:

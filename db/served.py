@@ -79,9 +79,11 @@ async def open_served(db: Database, model_id: str) -> str | None:
             # Writers of changes wait here, and find the table after the commit.
             await tx.run("LOCK TABLE change IN SHARE ROW EXCLUSIVE MODE")
             await tx.run(_TABLE.format(schema=await vector_schema(tx)))
-            models = await tx.all("SELECT DISTINCT model_id FROM generation WHERE state = 'active'")
-            for (each,) in models:
-                await _fill(tx, each)
+            active = await tx.all(
+                "SELECT model_id, scope, id FROM generation WHERE state = 'active'"
+            )
+            for generation in active:
+                await _fill(tx, *generation)
             for index in _INDEXES:
                 await tx.run(index)
             await tx.run("ANALYZE served")
@@ -89,47 +91,75 @@ async def open_served(db: Database, model_id: str) -> str | None:
     return await vector_schema(db)
 
 
-async def follow_changes(
-    tx: SqlSession, model_id: str, track_ids: Collection[int] | None = None
-) -> None:
-    """Bring the served rows of some tracks up to date, or without ids those of a whole model.
+async def follow_changes(tx: SqlSession, model_id: str, track_ids: Collection[int]) -> None:
+    """Bring the served rows of some tracks up to date."""
+    if not await _exists(tx):
+        return
+    ids = sorted(track_ids)
+    await tx.run("DELETE FROM served WHERE model_id = ? AND track_id = ANY(?)", (model_id, ids))
+    await _insert_tracks(tx, model_id, ids)
+
+
+async def follow_descriptions(tx: SqlSession, model_id: str, contents: Collection[str]) -> None:
+    """Bring the tempo and key of served tracks up to date whose embedding was described.
+
+    They keep their embedding, so a switch would take their rows for correct. A row with a tempo or
+    a key was described before, and an embedding is described once.
+    """
+    if not contents or not await _exists(tx):
+        return
+    rows = await tx.all(
+        f"SELECT e.track_id{_ACTIVE} AND m.content = ANY(?) AND m.model_id = g.model_id"
+        " AND EXISTS (SELECT 1 FROM served AS s WHERE s.model_id = g.model_id"
+        " AND s.track_id = e.track_id AND s.bpm IS NULL AND s.key IS NULL)",
+        (model_id, list(contents)),
+    )
+    await follow_changes(tx, model_id, [track_id for (track_id,) in rows])
+
+
+async def follow_scope(tx: SqlSession, model_id: str, scope: str) -> None:
+    """Bring the served rows of a scope up to date, whose active generation is another one.
 
     Rows that are as they should be are not written.
     """
     if not await _exists(tx):
         return
-    if track_ids is not None:
-        ids = sorted(track_ids)
-        await tx.run("DELETE FROM served WHERE model_id = ? AND track_id = ANY(?)", (model_id, ids))
-        for start in range(0, len(ids), _PAGE):
-            part = ids[start : start + _PAGE]
-            await _insert(tx, model_id, f"{_ROW}{_ACTIVE} AND e.track_id = ANY(?)", part)
-        return
-    await tx.run(
-        "DELETE FROM served AS s WHERE s.model_id = ? AND NOT EXISTS (SELECT 1"
-        f"{_ACTIVE} AND e.track_id = s.track_id AND e.embedding_id = s.embedding_id"
-        " AND e.label = s.label AND e.artist_key = s.artist_key AND g.scope = s.scope)",
-        (model_id, model_id),
+    # By its number the planner knows how large a generation is.
+    row = await tx.one(
+        "SELECT id FROM generation WHERE state = 'active' AND model_id = ? AND scope = ?",
+        (model_id, scope),
     )
-    await _fill(tx, model_id)
+    await tx.run(
+        "DELETE FROM served AS s WHERE s.model_id = ? AND s.scope = ? AND NOT EXISTS (SELECT 1"
+        " FROM entry AS e WHERE e.generation_id = ? AND e.gone_at IS NULL"
+        " AND e.track_id = s.track_id AND e.embedding_id = s.embedding_id"
+        " AND e.label = s.label AND e.artist_key = s.artist_key)",
+        (model_id, scope, row[0] if row else 0),
+    )
+    if row is not None:
+        await _fill(tx, model_id, scope, row[0])
 
 
 async def _exists(session: SqlSession) -> bool:
     return bool((await session.all("SELECT to_regclass('served') IS NOT NULL"))[0][0])
 
 
-async def _fill(tx: SqlSession, model_id: str) -> None:
-    """Insert the active tracks of a model that are not served yet, page by page."""
+async def _fill(tx: SqlSession, model_id: str, scope: str, generation_id: int) -> None:
+    """Insert the tracks of an active generation that are not served yet."""
     rows = await tx.all(
-        f"SELECT e.track_id{_ACTIVE} AND NOT EXISTS (SELECT 1 FROM served AS s"
-        " WHERE s.model_id = g.model_id AND s.track_id = e.track_id) ORDER BY e.track_id",
-        (model_id,),
+        "SELECT e.track_id FROM entry AS e WHERE e.generation_id = ? AND e.gone_at IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM served AS s WHERE s.model_id = ? AND s.scope = ?"
+        " AND s.track_id = e.track_id) ORDER BY e.track_id",
+        (generation_id, model_id, scope),
     )
-    ids = [track_id for (track_id,) in rows]
+    await _insert_tracks(tx, model_id, [track_id for (track_id,) in rows])
+
+
+async def _insert_tracks(tx: SqlSession, model_id: str, ids: Sequence[int]) -> None:
+    """Insert those of the tracks that are active, page by page."""
     for start in range(0, len(ids), _PAGE):
-        await _insert(
-            tx, model_id, f"{_ROW}{_ACTIVE} AND e.track_id = ANY(?)", ids[start : start + _PAGE]
-        )
+        part = ids[start : start + _PAGE]
+        await _insert(tx, model_id, f"{_ROW}{_ACTIVE} AND e.track_id = ANY(?)", part)
 
 
 async def _insert(tx: SqlSession, model_id: str, sql: str, ids: Sequence[int]) -> None:

@@ -263,15 +263,23 @@ class Catalogue:
         """
         unused = json.dumps(models)
         async with self.db.transaction(lock=CATALOGUE) as tx:
-            await tx.run(
+            rows = await tx.all(
                 "DELETE FROM entry WHERE generation_id IN (SELECT id FROM generation"
                 f" WHERE {_OF_GUILDS} AND model_id IN (SELECT value FROM json_each(?1)))"
                 " AND EXISTS (SELECT 1 FROM entry AS e JOIN generation AS g"
                 " ON g.id = e.generation_id WHERE e.track_id = entry.track_id"
                 " AND g.state = 'active'"
-                " AND g.model_id NOT IN (SELECT value FROM json_each(?1)))",
+                " AND g.model_id NOT IN (SELECT value FROM json_each(?1)))"
+                " RETURNING generation_id",
                 (unused,),
             )
+            for generation_id in {generation_id for (generation_id,) in rows}:
+                active = await tx.one(
+                    "SELECT model_id, scope FROM generation WHERE id = ? AND state = 'active'",
+                    (generation_id,),
+                )
+                if active is not None:
+                    await generations.record_switch(tx, *active)
         await self._retire(
             f"(NOT {_OF_GUILDS} OR tracks = 0) AND model_id IN (SELECT value FROM json_each(?))",
             unused,
@@ -284,11 +292,11 @@ class Catalogue:
     async def _retire(self, where: str, parameter: str) -> bool:
         async with self.db.transaction(lock=CATALOGUE) as tx:
             rows = await tx.all(
-                f"UPDATE generation SET state = 'retired' WHERE {where} RETURNING model_id",
+                f"UPDATE generation SET state = 'retired' WHERE {where} RETURNING model_id, scope",
                 (parameter,),
             )
-            for (model_id,) in rows:
-                await generations.record_changes(tx, model_id, "switch")
+            for model_id, scope in rows:
+                await generations.record_switch(tx, model_id, scope)
         await generations.sweep(self.db)
         return bool(rows)
 

@@ -12,6 +12,7 @@ import pytest_asyncio
 from db import browse, generations
 from db.connection import Database, open_db
 from db.ingest.run import IngestJob, ingest
+from db.served import open_served
 from db.similar_names import similar_names
 from db.taught_genres import is_tagged, taught_version
 from db.tracks import Catalogue
@@ -48,6 +49,13 @@ async def _by_name(catalogue: Catalogue) -> None:
     await found.aclose()
 
 
+async def _index_guild(catalogue: Catalogue) -> None:
+    async with catalogue.db.transaction(lock=generations.CATALOGUE) as tx:
+        new = await generations.ensure(tx, "guild:2", MODEL, DIMENSION, "building")
+        await generations.put(tx, new, [new_track(9_000_001), new_track(9_000_002)])
+        await generations.activate(tx, new)
+
+
 OPERATIONS: Mapping[str, Operation] = {
     "first page": lambda c: c.browse(MODEL, "library"),
     "page in the middle": _middle_page,
@@ -68,6 +76,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "tracks by id": lambda c: c.tracks(MODEL, range(1, 49)),
     "add one": lambda c: c.add("library", MODEL, [new_track(9_999_999)]),
     "remove one": _remove_one,
+    "index a small guild": _index_guild,
     "sweep": lambda c: generations.sweep(c.db),
 }
 
@@ -85,6 +94,8 @@ async def catalogues(
             if request.param == "postgres":
                 location = request.getfixturevalue("postgres_server").new_schema()
             db = await stack.enter_async_context(open_db(location))
+            if db.engine == "postgres":
+                assert await open_served(db, MODEL), "the server of the tests has pgvector"
             await fill_catalogue(db, count)
             opened.append(Catalogue(db))
         yield opened

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from db import choose_neighbours
+from db import choose_neighbours, generations
 from db.catalogue_rows import REMOVED, CatalogueRows
 from db.connection import open_db
-from db.generations import NewTrack
+from db.generations import CATALOGUE, NewTrack
 from db.index.live import LiveIndex
 from db.matrix import MatrixNeighbours
 from db.neighbours import Neighbours, TrackFilter
@@ -21,7 +22,6 @@ from db.pgvector import PgNeighbours
 from db.pgvector_index import build_index, index_name
 from db.pgvector_sql import Look
 from db.postgres import PostgresDatabase
-from db.postgres_migrate import POSTGRES_MIGRATIONS
 from db.served import open_served
 from db.tracks import Catalogue
 from genrec.errors import InputRefused
@@ -29,9 +29,6 @@ from genrec.music_filter import MusicFilter
 from genrec.seed_scores import SeedScores
 from genrec.types import MusicDescription
 
-pytestmark = pytest.mark.skipif(
-    not any(POSTGRES_MIGRATIONS.glob("*.sql")), reason="PostgreSQL has no schema yet"
-)
 MODEL, D = "toy-1", 24
 SCOPES = ("library", "guild:7")
 GENRES = ("rock", "jazz", "pop", "folk")
@@ -197,6 +194,32 @@ async def test_served_rows_follow_any_changes(
         with suppress(InputRefused):
             await changes.step()
         assert content(await pg.rows()) == content(await Catalogue(db).load(CHANGED))
+
+
+@pytest.mark.parametrize("known", [9, 2], ids=["new generation stays", "old generation stays"])
+async def test_filters_find_tracks_that_a_new_run_describes(
+    db: PostgresDatabase, known: int
+) -> None:
+    schema = await open_served(db, MODEL)
+    assert schema is not None
+    described_tracks = [
+        replace(track, source=f"/{n}") for n, track in enumerate(tracks(vectors(9), 0))
+    ]
+    catalogue, pg = Catalogue(db), PgNeighbours(db, MODEL, schema)
+    await catalogue.add("library", MODEL, [replace(t, description=None) for t in described_tracks])
+    in_key = TrackFilter(SCOPES, music=MusicFilter(keys=frozenset(range(24))))
+    assert len((await pg.search(seeds([0]), in_key, 9)).ids) == 0
+    async with db.transaction(lock=CATALOGUE) as tx:
+        new = await generations.ensure(tx, "library", MODEL, D, "building")
+        await generations.put(tx, new, described_tracks[:known])
+    async with db.transaction(lock=CATALOGUE) as tx:
+        active = await generations.find(tx, "library", MODEL, "active")
+        assert active is not None
+        await generations.merge(tx, new, active)
+    exact = await MatrixNeighbours(db, MODEL).search(seeds([0]), in_key, 9)
+    found = await pg.search(seeds([0]), in_key, 9)
+    assert found.ids.tolist() == exact.ids.tolist()
+    assert len(found.ids) == known
 
 
 async def test_table_is_filled_from_the_tracks_that_are_there(db: PostgresDatabase) -> None:
