@@ -168,6 +168,14 @@ async def find(session: SqlSession, scope: str, model_id: str, state: str) -> Ge
     return Generation(*row) if row else None
 
 
+async def is_building(session: SqlSession, generation: Generation) -> bool:
+    """Return whether a generation is there and not active yet."""
+    found = await session.number(
+        "SELECT COUNT(*) FROM generation WHERE id = ? AND state = 'building'", (generation.id,)
+    )
+    return found > 0
+
+
 async def ensure(
     tx: SqlSession, scope: str, model_id: str, dimension: int, state: str
 ) -> Generation:

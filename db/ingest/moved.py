@@ -8,10 +8,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from db.connection import Database, SqlSession
-from db.generations import BATCH, CATALOGUE, Generation
+from db.generations import BATCH, Generation
+from db.ingest.scope_lock import ScopeLock
 
 
-async def adopt_moved(db: Database, new: Generation, lost: Collection[int]) -> set[int]:
+async def adopt_moved(
+    db: Database, new: Generation, lost: Collection[int], lock: ScopeLock
+) -> set[int]:
     """Give new files of the building generation the tracks of lost files with the same bytes.
 
     ``lost`` are ids of active tracks whose files are gone. Those that got the path of a new file
@@ -20,7 +23,7 @@ async def adopt_moved(db: Database, new: Generation, lost: Collection[int]) -> s
     """
     pairs, adopted = await _pairs(db, new, lost), set[int]()
     for start in range(0, len(pairs), BATCH):
-        async with db.transaction(lock=CATALOGUE) as tx:
+        async with lock.writing(new) as tx:
             adopted |= await _adopt(tx, new, pairs[start : start + BATCH])
     return adopted
 

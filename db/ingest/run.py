@@ -20,7 +20,7 @@ from db.ingest.moved import adopt_moved
 from db.ingest.plan import IndexedTrack, IngestPlan, KnownFiles, make_plan, refuse_sudden_emptiness
 from db.ingest.presence import MissingFiles, find_missing
 from db.ingest.scan import FileStamp, FolderScan, open_folder, refuse_long_paths, scan_folder
-from db.ingest.scope_lock import scope_lock
+from db.ingest.scope_lock import ScopeLock, scope_lock
 from db.ingest.undescribed import mark_undescribed
 from db.tracks import LIBRARY
 from genrec.errors import FileMissing, ModelMismatch, NoMusic
@@ -111,12 +111,12 @@ async def ingest(
     """
     started = time.monotonic()
     folder = await _open(db, job)
-    async with scope_lock(db, job.scope):
+    async with scope_lock(db, job.scope) as lock:
         await generations.sweep(db)
         found = await asyncio.to_thread(scan_folder, folder)
         if db.engine == "postgres":
             refuse_long_paths(found, generations.MAX_SOURCE_BYTES)
-        run = _IngestRun(db, job, folder, found)
+        run = _IngestRun(db, job, folder, found, lock)
         if await run.prepare():
             await run.work(await run.files(analyzer, cluster), progress)
             await run.activate()
@@ -129,8 +129,11 @@ async def ingest(
 
 
 class _IngestRun:
-    def __init__(self, db: Database, job: IngestJob, folder: Path, found: FolderScan) -> None:
+    def __init__(
+        self, db: Database, job: IngestJob, folder: Path, found: FolderScan, lock: ScopeLock
+    ) -> None:
         self.db = db
+        self.lock = lock
         self.job = job
         self.folder = folder
         self.found = found
@@ -146,6 +149,7 @@ class _IngestRun:
     async def prepare(self) -> bool:
         """Plan the run; return False if the active generation is up to date."""
         job, report = self.job, self.report
+        await self.lock.keep()
         async with self.db.transaction(lock=CATALOGUE) as tx:
             old = await generations.find(tx, job.scope, job.model_id, "active")
             self.new = await generations.ensure(
@@ -194,7 +198,7 @@ class _IngestRun:
             path for path, track in known.active.items() if track.track_id in unchanged
         )
         report.failures = [*plan.failed, *self._unreadable()]
-        async with self.db.transaction(lock=CATALOGUE) as tx:
+        async with self.lock.writing(self.new) as tx:
             await delete_failures(tx, job.scope, job.model_id, plan.obsolete)
             await save_failures(tx, job.scope, job.model_id, plan.failed)
             if old is not None and plan.is_idle:
@@ -257,9 +261,9 @@ class _IngestRun:
     async def activate(self) -> None:
         """Make the tracks of the building generation active, and hide those of gone files."""
         plan, report, job = self.plan, self.report, self.job
-        moved = await adopt_moved(self.db, self.new, plan.lost)
+        moved = await adopt_moved(self.db, self.new, plan.lost, self.lock)
         hidden = [track_id for track_id in plan.hidden if track_id not in moved]
-        async with self.db.transaction(durable=True, lock=CATALOGUE) as tx:
+        async with self.lock.writing(self.new, durable=True) as tx:
             old = await generations.find(tx, job.scope, job.model_id, "active")
             if old is None:
                 await generations.activate(tx, self.new)
@@ -295,7 +299,7 @@ class _IngestRun:
         known = [result for result in results if isinstance(result, KnownTrack)]
         failed = [result for result in results if isinstance(result, Failure)]
         scope, model_id = self.job.scope, self.job.model_id
-        async with self.db.transaction(lock=CATALOGUE) as tx:
+        async with self.lock.writing(self.new) as tx:
             await generations.put(tx, self.new, new)
             lost = await generations.put_known(tx, self.new, known)
             await delete_failures(tx, scope, model_id, [outcome.path for outcome in outcomes])
@@ -314,7 +318,7 @@ class _IngestRun:
         self, track_ids: list[int], step: Callable[[SqlSession, list[int]], Awaitable[None]]
     ) -> None:
         for start in range(0, len(track_ids), BATCH):
-            async with self.db.transaction(lock=CATALOGUE) as tx:
+            async with self.lock.writing(self.new) as tx:
                 await step(tx, track_ids[start : start + BATCH])
 
     def _count_absent(self, without: set[int]) -> None:

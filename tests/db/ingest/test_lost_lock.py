@@ -1,0 +1,70 @@
+"""Tests of an indexing run whose lock PostgreSQL drops while the run goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from db.connection import Database, open_db
+from db.ingest.run import IngestJob, ingest
+from db.tracks import Catalogue
+from genrec.errors import CatalogueError
+from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyzer, fill, until
+
+
+async def _drop_leases(db: Database) -> None:
+    """End the connections that hold leases of this database."""
+    await db.all(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name = 'genrec leases' AND datname = current_database()"
+    )
+
+
+async def test_run_that_lost_its_lock_takes_it_again(postgres_address: str, tmp_path: Path) -> None:
+    job = _job(fill(tmp_path / "music", 12)[0].parent)
+    analyzer = FakeAnalyzer(delay_s=0.2)
+    async with open_db(postgres_address) as one, open_db(postgres_address) as other:
+        run = asyncio.create_task(ingest(one, analyzer, job))
+        await until(lambda: len(analyzer.calls) > 4)
+        await _drop_leases(other)
+        done = len(analyzer.calls)
+        await until(lambda: len(analyzer.calls) > done + 4)
+        with pytest.raises(CatalogueError, match="being indexed already"):
+            await ingest(other, FakeAnalyzer(), job)
+        assert (await run).tracks == 12
+
+
+async def test_run_ends_with_a_sentence_while_another_has_its_lock(
+    postgres_address: str, tmp_path: Path
+) -> None:
+    job = _job(fill(tmp_path / "music", 12)[0].parent)
+    first, second = FakeAnalyzer(delay_s=0.3), FakeAnalyzer(delay_s=0.3)
+    async with open_db(postgres_address) as one, open_db(postgres_address) as other:
+        run = asyncio.create_task(ingest(one, first, job))
+        await until(lambda: len(first.calls) >= 4)
+        await _drop_leases(other)
+        next_run = asyncio.create_task(ingest(other, second, job))
+        with pytest.raises(CatalogueError, match="library is being indexed already"):
+            await run
+        assert (await next_run).tracks == 12
+
+
+async def test_run_ends_with_a_sentence_once_another_has_ended(
+    postgres_address: str, tmp_path: Path
+) -> None:
+    job = _job(fill(tmp_path / "music", 12)[0].parent)
+    analyzer = FakeAnalyzer(delay_s=2)
+    async with open_db(postgres_address) as one, open_db(postgres_address) as other:
+        run = asyncio.create_task(ingest(one, analyzer, job))
+        await until(lambda: len(analyzer.calls) >= 4)
+        await _drop_leases(other)
+        assert (await ingest(other, FakeAnalyzer(), job)).tracks == 12
+        with pytest.raises(CatalogueError, match="Another run has indexed the scope library"):
+            await run
+        assert await Catalogue(other).count(MODEL) == 12
+
+
+def _job(folder: Path) -> IngestJob:
+    return IngestJob(folder=folder, model_id=MODEL, dimension=DIMENSION, labels=LABELS)
