@@ -26,6 +26,8 @@ from distributed import Client, KilledWorker, Security
 from genrec.errors import ClusterLost, GenrecError
 from genrec.workers import protocol
 
+log = logging.getLogger(__name__)
+
 Task = Callable[[bytes], Awaitable[bytes]]
 
 # Also here as little as possible is unpickled.
@@ -134,7 +136,8 @@ class DaskConnection:
             try:
                 async with asyncio.timeout(_CONNECT_S):
                     await self._count()
-            except (OSError, ValueError):
+            except Exception:  # each kind: without an end all tasks would wait for ever
+                log.exception("the workers of the cluster cannot be counted")
                 self._lost.set_result(self._gone())
                 return
             await counted(self.threads)
@@ -216,6 +219,13 @@ class TaskRelay:
             frame = protocol.pack({"job": job}, await self._cluster.run(task))
         except GenrecError as error:
             frame = protocol.pack_error(job, error.code, str(error))
+        except Exception as error:  # each kind: without a reply the task would wait for ever
+            log.exception("a task could not be given to the cluster")
+            lost = ClusterLost(
+                f"The cluster could not be given a task ({_reason(error)}): see that its scheduler"
+                " runs, and then index again, which resumes."
+            )
+            frame = protocol.pack_error(job, lost.code, str(lost))
         finally:
             del self._jobs[job]
         await self._send(frame)
