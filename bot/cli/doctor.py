@@ -1,4 +1,4 @@
-"""``genrec doctor``: check preset, database, workers, machine, Discord, links and sandbox."""
+"""``genrec doctor``: check preset, database, workers, machine, cluster, Discord and sandbox."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from bot.config import Settings, load_settings, renamed_settings, unknown_settin
 from bot.demo.clip_audio import clip_file
 from bot.errors import SettingsError
 from bot.locations import find_preset
+from bot.runtime.indexing_cluster import cluster_of
 from bot.runtime.resources import open_catalogue, outdated_sentence
 from bot.runtime.sandbox_check import sandbox_gap
 from bot.runtime.source_policy import source_policy
@@ -61,6 +62,7 @@ def examine(preset: Path | None = None) -> list[Finding]:
         *_starter(settings),
         *machine_findings(settings),
         *_shards(settings),
+        _cluster(settings),
         *discord_findings(settings),
         *_renamed(settings),
         *_ytdlp(settings),
@@ -164,6 +166,19 @@ def _shards(settings: Settings) -> Iterator[Finding]:
             yield finding
     except GenrecError:  # the checks of preset and database report it
         return
+
+
+def _cluster(settings: Settings) -> Finding:
+    """Connect to the cluster of indexing runs, and count what its workers do at once."""
+    if not settings.cluster:
+        return skip("cluster", "GENREC_CLUSTER is not set")
+
+    async def sentence() -> str:
+        async with cluster_of(settings)() as cluster:
+            threads = 0 if cluster is None else cluster.threads
+        return f"the workers at {settings.cluster} analyse {threads} files at once"
+
+    return check("cluster", lambda: asyncio.run(sentence()), vital=False)
 
 
 def _answer(settings: Settings) -> str:

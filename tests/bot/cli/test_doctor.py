@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -26,6 +27,7 @@ from db.connection import open_db
 from db.guild_settings import GuildSettings, save_settings
 from tests.bot.end_to_end.fakes import make_preset
 from tests.bot.end_to_end.test_unreachable import free_port
+from tests.dask_cluster import DaskCluster
 
 
 def settings(folder: Path, **values: object) -> Settings:
@@ -304,3 +306,27 @@ def test_json_has_the_skipped_checks() -> None:
             {"name": "a", "ok": True, "note": "skipped: b", "vital": False, "skipped": True}
         ],
     }
+
+
+# The cluster
+
+
+def test_without_a_cluster_none_is_asked(tmp_path: Path) -> None:
+    assert doctor._cluster(settings(tmp_path)).skipped
+
+
+def test_cluster_names_what_its_workers_do_at_once(tmp_path: Path) -> None:
+    with DaskCluster(tmp_path / "cluster") as cluster:
+        cluster.wait_for(cluster.start_worker())
+        finding = doctor._cluster(settings(tmp_path, cluster=cluster.address))
+    assert finding.mark == "ok"
+    assert re.fullmatch(
+        rf"the workers at {cluster.address} analyse [1-9]\d* files at once", finding.note
+    )
+
+
+def test_scheduler_that_does_not_run_is_named(tmp_path: Path) -> None:
+    address = f"tcp://127.0.0.1:{free_port()}"
+    finding = doctor._cluster(settings(tmp_path, cluster=address))
+    assert finding.mark == "no"
+    assert f"The scheduler of the cluster at {address} cannot be reached" in finding.note
