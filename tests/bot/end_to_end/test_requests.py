@@ -288,7 +288,7 @@ async def test_picture_has_alt_text(discord: LocalDiscord, tmp_path: Path) -> No
 
 
 # Of two that are analysed and two that wait, each asked after the other.
-PROGRESS = ("Analysing", "Analysing", "position 1", "position 2")
+PROGRESS = ("Analysing", "Analysing", "next in the queue", "position 2")
 
 
 async def test_progress_shows_stage_and_place_before_the_response(
