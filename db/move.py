@@ -8,6 +8,7 @@ begun again by the same command.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from db.address import PostgresAddress
 from db.backups import active_tracks
+from db.choose_neighbours import prepare_neighbours
 from db.connection import MEMORY, open_db
 from db.move_engines import (
     fill_derived,
@@ -41,6 +43,8 @@ from db.session import Database, SqlSession
 from db.sqlite import without_links
 from genrec.errors import CatalogueError
 from genrec.files import atomic_write, remove_leftovers
+
+log = logging.getLogger(__name__)
 
 Place = Path | PostgresAddress
 Progress = Callable[[str, int, int], None]
@@ -80,8 +84,17 @@ async def move(
     async with open_db(source) as old:
         async with _open_destination(destination) as new:
             tables = await copy_database(old, new, progress=progress)
+            await _prepare(new)
         tracks = await active_tracks(old)
     return MoveReport(tables, tracks, time.monotonic() - started)
+
+
+async def _prepare(destination: Database) -> None:
+    """Fill the index of neighbours, so that no bot has to at its start."""
+    try:
+        await prepare_neighbours(destination)
+    except CatalogueError as error:  # everything is moved; the first bot fills it
+        log.warning("index of neighbours not filled: %s", error)
 
 
 async def copy_database(

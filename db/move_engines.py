@@ -118,6 +118,8 @@ async def fill_derived(session: SqlSession) -> None:
             " SELECT generation_id << 40 | track_id, search_text(folded) FROM entry"
         )
         return
+    # What a bot made in the empty database has no rows; it is made again, see `db.served`.
+    await session.run("DROP TABLE IF EXISTS served")
     # An index that is filled row by row takes several times as long.
     (definition,) = await session.one(f"SELECT pg_get_indexdef('{_TRIGRAMS}'::regclass)") or ("",)
     await session.run(f"DROP INDEX {_TRIGRAMS}")

@@ -1,21 +1,22 @@
 """The table ``served`` of PostgreSQL: one narrow row for each active track, for pgvector.
 
-It is derived from the catalogue, so no migration and no move has to know it: a bot that finds the
-extension `vector` makes and fills it. From then on `follow_changes` keeps it, in the transaction
-that changes what is served. An embedding is stored as halfvec, half the size of float32, which
-moves a cosine by at most 0.0004; whoever searches compares the stored embeddings at the end.
+It is derived from the catalogue, so no migration has to know it: the end of a move, or a bot that
+finds the extension `vector`, makes and fills it. From then on `follow_changes` keeps it, in the
+transaction that changes what is served. An embedding is stored as halfvec, half the size of
+float32, which moves a cosine by at most 0.0004; whoever searches compares the stored embeddings.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from db.connection import Database, SqlSession
+from db.set_rows import run_for_rows
 from db.vectors import sound_vectors
 from genrec.description_codec import FIELDS, description_matrix
 from genrec.errors import CatalogueError
@@ -36,9 +37,14 @@ _ROW = (
     "SELECT e.track_id, e.embedding_id, g.scope, e.label, e.artist_key, m.vector, m.description,"
     " g.dimension"
 )
+_COLUMNS = (
+    ("model_id", "text"), ("track_id", "bigint"), ("embedding_id", "bigint"), ("scope", "text"),
+    ("label", "text"), ("artist_key", "text"), ("bpm", "real"), ("key", "smallint"), ("e", "text"),
+)  # fmt: skip
 _INSERT = (
     "INSERT INTO served (model_id, track_id, embedding_id, scope, label, artist_key, bpm, key, e)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, CAST(CAST(? AS real[]) AS {schema}.halfvec))"
+    " SELECT model_id, track_id, embedding_id, scope, label, artist_key, bpm, key,"
+    " CAST(e AS {schema}.halfvec) FROM {{rows}}"
 )
 _TABLE = """
 CREATE TABLE served (
@@ -74,10 +80,13 @@ async def open_served(db: Database, model_id: str) -> str | None:
         except CatalogueError as error:
             log.info("pgvector not used: %s", error)
             return None
-    async with db.transaction(lock="served") as tx:
-        if not await _exists(tx):
-            # Writers of changes wait here, and find the table after the commit.
-            await tx.run("LOCK TABLE change IN SHARE ROW EXCLUSIVE MODE")
+    if await is_filled(db):
+        return await vector_schema(db)
+    async with db.transaction() as tx:
+        # Writers of changes and other bots wait here, and find the table after the commit.
+        await tx.run("SET LOCAL lock_timeout = 0")
+        await tx.run("LOCK TABLE change IN SHARE ROW EXCLUSIVE MODE")
+        if not await is_filled(tx):
             await tx.run(_TABLE.format(schema=await vector_schema(tx)))
             active = await tx.all(
                 "SELECT model_id, scope, id FROM generation WHERE state = 'active'"
@@ -93,7 +102,7 @@ async def open_served(db: Database, model_id: str) -> str | None:
 
 async def follow_changes(tx: SqlSession, model_id: str, track_ids: Collection[int]) -> None:
     """Bring the served rows of some tracks up to date."""
-    if not await _exists(tx):
+    if not await is_filled(tx):
         return
     ids = sorted(track_ids)
     await tx.run("DELETE FROM served WHERE model_id = ? AND track_id = ANY(?)", (model_id, ids))
@@ -106,7 +115,7 @@ async def follow_descriptions(tx: SqlSession, model_id: str, contents: Collectio
     They keep their embedding, so a switch would take their rows for correct. A row with a tempo or
     a key was described before, and an embedding is described once.
     """
-    if not contents or not await _exists(tx):
+    if not contents or not await is_filled(tx):
         return
     rows = await tx.all(
         f"SELECT e.track_id{_ACTIVE} AND m.content = ANY(?) AND m.model_id = g.model_id"
@@ -122,7 +131,7 @@ async def follow_scope(tx: SqlSession, model_id: str, scope: str) -> None:
 
     Rows that are as they should be are not written.
     """
-    if not await _exists(tx):
+    if not await is_filled(tx):
         return
     # By its number the planner knows how large a generation is.
     row = await tx.one(
@@ -140,7 +149,8 @@ async def follow_scope(tx: SqlSession, model_id: str, scope: str) -> None:
         await _fill(tx, model_id, scope, row[0])
 
 
-async def _exists(session: SqlSession) -> bool:
+async def is_filled(session: SqlSession | Database) -> bool:
+    """Return whether there is a table of served tracks; it is filled before others see it."""
     return bool((await session.all("SELECT to_regclass('served') IS NOT NULL"))[0][0])
 
 
@@ -168,13 +178,13 @@ async def _insert(tx: SqlSession, model_id: str, sql: str, ids: Sequence[int]) -
     for dimension in {row[7] for row in rows}:
         same = [row for row in rows if row[7] == dimension]
         values = await asyncio.to_thread(_values, model_id, same, dimension)
-        await tx.many(_INSERT.format(schema=schema), values)
+        await run_for_rows(tx, _INSERT.format(schema=schema), _COLUMNS, values)
 
 
 def _values(
     model_id: str, rows: Sequence[tuple[Any, ...]], dimension: int
-) -> Iterable[tuple[Any, ...]]:
-    """Return the parameters of `_INSERT`; damaged embeddings are left out."""
+) -> list[tuple[Any, ...]]:
+    """Return the rows of `_INSERT`; damaged embeddings are left out."""
     matrix, sound = sound_vectors([row[5] for row in rows], dimension)
     rows = [row for row, good in zip(rows, sound, strict=True) if good]
     described = description_matrix([row[6] for row in rows])
@@ -186,7 +196,7 @@ def _values(
             model_id, *row[:5],
             float(values[_BPM]) if has_bpm else None,
             int(values[_KEY]) if has_key else None,
-            vector,
+            str(vector),
         )
         for row, values, has_bpm, has_key, vector in zip(
             rows, described, sure_bpm, sure_key, matrix.tolist(), strict=True

@@ -72,7 +72,7 @@ async def open_recommender(
             await stack.enter_async_context(pool)
         else:
             pool = await stack.enter_async_context(open_pool(settings, preset))
-        index = await choose_neighbours(db, preset.model_id)
+        index = await choose_neighbours(db, preset.model_id, fill=True)
         recommender = Recommender(pool=pool, database=db, preset=preset, index=index)
         await recommender.open()
         if outdated := outdated_sentence(await outdated_tracks(db, preset.model_id)):

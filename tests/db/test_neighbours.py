@@ -29,7 +29,7 @@ def new_track(number: int, artist: str, genre: str) -> NewTrack:
 
 @pytest.fixture
 async def neighbours(db: Database) -> Neighbours:
-    index = await choose_neighbours(db, MODEL)
+    index = await choose_neighbours(db, MODEL, fill=True)
     genres = ("rock", "jazz")
     library = [new_track(n, f"Artist {n % 7}", genres[n % 2]) for n in range(60)]
     await index.catalogue.add("library", MODEL, library)
@@ -81,7 +81,7 @@ async def test_sample_draws_different_tracks_of_the_scopes(neighbours: Neighbour
 
 async def test_change_is_seen_by_the_next_search(neighbours: Neighbours, db: Database) -> None:
     before = await neighbours.refresh()
-    other = await choose_neighbours(db, MODEL)
+    other = await choose_neighbours(db, MODEL, fill=True)
     await other.catalogue.add("guild:7", MODEL, [new_track(99, "New", "rock")])
     near = await neighbours.search(scores(99), TrackFilter(("guild:7",)), 1)
     assert near.scores[0] == pytest.approx(1)

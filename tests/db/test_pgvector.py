@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from db import choose_neighbours, generations
+from db import choose_neighbours, generations, pgvector_index, postgres, served
+from db.address import PostgresAddress
 from db.catalogue_rows import REMOVED, CatalogueRows
 from db.connection import open_db
 from db.generations import CATALOGUE, NewTrack
 from db.index.live import LiveIndex
 from db.matrix import MatrixNeighbours
+from db.move import move
 from db.neighbours import Neighbours, TrackFilter
 from db.pgvector import PgNeighbours
 from db.pgvector_index import build_index, index_name
 from db.pgvector_sql import Look
 from db.postgres import PostgresDatabase
 from db.served import open_served
+from db.session import SqlSession
 from db.tracks import Catalogue
 from genrec.errors import InputRefused
 from genrec.music_filter import MusicFilter
@@ -224,9 +229,47 @@ async def test_filters_find_tracks_that_a_new_run_describes(
 
 async def test_table_is_filled_from_the_tracks_that_are_there(db: PostgresDatabase) -> None:
     await Catalogue(db).add("library", MODEL, tracks(vectors(60), 0))
-    index = await choose_neighbours.choose_neighbours(db, MODEL)
+    without = await choose_neighbours.choose_neighbours(db, MODEL)
+    assert isinstance(without, MatrixNeighbours), "a command does not fill the table"
+    index = await choose_neighbours.choose_neighbours(db, MODEL, fill=True)
     assert isinstance(index, PgNeighbours)
+    assert isinstance(await choose_neighbours.choose_neighbours(db, MODEL), PgNeighbours)
     assert await index.ids_of(("library",)) == sorted(content(await Catalogue(db).load(MODEL)))
+
+
+async def test_bots_that_start_while_the_table_is_filled_wait_for_it(
+    db: PostgresDatabase, postgres_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await Catalogue(db).add("library", MODEL, tracks(vectors(30), 0))
+    filling, fill = asyncio.Event(), served._fill
+
+    async def slowly(tx: SqlSession, *generation: Any) -> None:
+        filling.set()
+        await asyncio.sleep(2)
+        await fill(tx, *generation)
+
+    monkeypatch.setattr(served, "_fill", slowly)
+    monkeypatch.setitem(postgres._SETTINGS, "lock_timeout", "500ms")
+    async with open_db(postgres_address) as other:
+        first = asyncio.create_task(open_served(db, MODEL))
+        await filling.wait()
+        assert await open_served(other, MODEL) == await first
+        assert await other.number("SELECT count(*) FROM served") == 30
+
+
+async def test_move_fills_the_table(
+    postgres_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pgvector_index.build_index, "__kwdefaults__", {"least": 20})
+    async with open_db(tmp_path / "old.db") as old:
+        await Catalogue(old).add("library", MODEL, tracks(vectors(30), 0))
+    async with open_db(postgres_address) as db:
+        await open_served(db, MODEL)  # by a bot that was started too early
+    await move(tmp_path / "old.db", PostgresAddress(postgres_address))
+    async with open_db(postgres_address) as db:
+        assert await db.number("SELECT count(*) FROM served") == 30
+        graph = "SELECT count(*) FROM pg_index WHERE indisvalid AND indexrelid = to_regclass(?)"
+        assert await db.all(graph, (index_name(MODEL),)) == [(1,)]
 
 
 async def test_server_without_pgvector_uses_the_matrix_and_warns(
@@ -239,6 +282,6 @@ async def test_server_without_pgvector_uses_the_matrix_and_warns(
     monkeypatch.setattr(choose_neighbours, "MANY_TRACKS", 10)
     await Catalogue(db).add("library", MODEL, tracks(vectors(20), 0))
     with caplog.at_level(logging.WARNING):
-        index = await choose_neighbours.choose_neighbours(db, MODEL)
+        index = await choose_neighbours.choose_neighbours(db, MODEL, fill=True)
     assert isinstance(index, LiveIndex)
     assert "no pgvector" in caplog.text
