@@ -122,6 +122,7 @@ class Client(commands.AutoShardedBot):
         self.successor: Client | None = None
         """The client that replaced this one, for requests that started with it."""
         self._compare_guilds = compare_guilds
+        self._launched_later: set[int] = set()
         self._background: set[asyncio.Task[None]] = set()
 
     async def setup_hook(self) -> None:
@@ -140,12 +141,15 @@ class Client(commands.AutoShardedBot):
         return [shard for shard in shards if shard not in (self.shard_ids or ())]
 
     async def launch_more(self, shards: Sequence[int]) -> None:
-        """Connect more shards of a running client that was given its shards."""
+        """Connect more shards of a running client that was given its shards.
+
+        Their guilds are compared once READY has listed them.
+        """
         assert self.shard_ids is not None, "all shards are connected"
+        self._launched_later.update(shards)
         for shard in shards:
             self.shard_ids.append(shard)
             await self.launch_shard(DiscordWebSocket.DEFAULT_GATEWAY, shard)
-        self.run_in_background(partial(self._compare_guilds, self))
 
     def run_in_background(self, work: Callable[[], Awaitable[None]]) -> None:
         """Run work until it ends or the client is closed; an error is logged."""
@@ -170,6 +174,13 @@ class Client(commands.AutoShardedBot):
         """Report the connection, and delete the data of guilds that removed the bot meanwhile."""
         self._on_connected(self)
         self.run_in_background(partial(self._compare_guilds, self))
+
+    async def on_shard_ready(self, shard_id: int) -> None:
+        """Compare the guilds once all shards of `launch_more` are ready: `on_ready` comes once."""
+        if shard_id in self._launched_later:
+            self._launched_later.discard(shard_id)
+            if not self._launched_later:
+                self.run_in_background(partial(self._compare_guilds, self))
 
     async def on_guild_join(self, guild: discord.Guild) -> None:
         """Record the new guild, so that its removal is found later."""
