@@ -57,6 +57,8 @@ class DaskConnection:
         encrypted = self._address.startswith("tls://")
         try:
             security = Security(require_encryption=encrypted)  # type: ignore[no-untyped-call]
+            if encrypted:
+                self._check_certificates(security)
             self._client = Client(  # type: ignore[no-untyped-call]
                 self._address, asynchronous=True, set_as_default=False, timeout=_CONNECT_S,
                 security=security, deserializers=_DESERIALIZERS,
@@ -145,6 +147,21 @@ class DaskConnection:
                 seen = loop.time()
             elif loop.time() - seen > self._without_workers_s:
                 self._lost.set_result(self._no_workers())
+
+    def _check_certificates(self, security: Any) -> None:
+        """Raise ClusterLost if a file that TLS needs is not set, or cannot be read."""
+        for variable, file in (
+            ("CA_FILE", security.tls_ca_file),
+            ("CLIENT__CERT", security.tls_client_cert),
+            ("CLIENT__KEY", security.tls_client_key),
+        ):
+            if not file or not os.access(file, os.R_OK):
+                fault = f"is {file}, which cannot be read" if file else "is not set"
+                raise ClusterLost(
+                    f"The cluster at {self._address} needs certificates, and"
+                    f" DASK_DISTRIBUTED__COMM__TLS__{variable} {fault}: set Dask's variables as in"
+                    " docs/cluster.md, Certificates."
+                )
 
     async def _count(self) -> None:
         self.threads = sum((await self._client.nthreads()).values())
