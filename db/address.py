@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -88,6 +90,16 @@ class PostgresAddress:
     def may_be_plain(self) -> bool:
         """Whether the connection may cross a network without TLS."""
         return not self.is_local and self._query.get("sslmode", "prefer") in _PLAIN
+
+
+@contextmanager
+def given_as_argument() -> Iterator[None]:
+    """Raise CatalogueError of the block for an address that is no setting."""
+    try:
+        yield
+    except CatalogueError as error:
+        text = str(error).replace("GENREC_DATABASE", "the address")
+        raise CatalogueError(text) from error.__cause__
 
 
 def _broken() -> CatalogueError:

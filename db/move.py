@@ -11,11 +11,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from db.address import PostgresAddress
+from db.address import PostgresAddress, given_as_argument
 from db.backups import active_tracks
 from db.choose_neighbours import prepare_neighbours
 from db.connection import MEMORY, open_db
@@ -182,7 +182,9 @@ def _resolved(place: Place) -> Place:
 async def _open_destination(destination: Place) -> AsyncIterator[Database]:
     """Open the database to fill; a file has another name until the block has ended well."""
     if not isinstance(destination, Path):
-        async with open_db(destination) as db:
+        async with AsyncExitStack() as stack:
+            with given_as_argument():
+                db = await stack.enter_async_context(open_db(destination))
             yield db
         return
     target = without_links(destination)

@@ -68,7 +68,7 @@ def _file(settings: Settings, instead: str) -> Path:
 
     if settings.database_file is None:
         raise CatalogueError(
-            f"The database {settings.database} is on a PostgreSQL server: {instead}."
+            f"The catalogue {settings.database} is on a PostgreSQL server: {instead}."
         )
     return settings.database_file
 

@@ -35,7 +35,7 @@ def move(
     from bot.config import load_settings
 
     source = load_settings().database
-    target = _place(sys.stdin.readline().strip() if destination == "-" else destination)
+    target = _place(_first_line() if destination == "-" else destination)
     with says_what_is_kept(lambda: _KEPT):
         report = asyncio.run(_move(source, target))
     if as_json:
@@ -44,12 +44,22 @@ def move(
         _show(report, source, target)
 
 
+def _first_line() -> str:
+    line = sys.stdin.readline().strip()
+    if not line:
+        raise typer.BadParameter("standard input is empty: write the destination there")
+    return line
+
+
 def _place(text: str) -> Path | PostgresAddress:
-    from db.address import PostgresAddress, is_address
+    from db.address import PostgresAddress, given_as_argument, is_address
 
     if not text:
-        raise typer.BadParameter("name a file, or an address that begins with postgresql://")
-    return PostgresAddress(text) if is_address(text) else Path(text)
+        raise typer.BadParameter(
+            "the destination is empty: name a file, or an address that begins with postgresql://"
+        )
+    with given_as_argument():
+        return PostgresAddress(text) if is_address(text) else Path(text)
 
 
 async def _move(source: Path | PostgresAddress, destination: Path | PostgresAddress) -> MoveReport:
@@ -91,7 +101,8 @@ def _show(report: MoveReport, source: object, destination: object) -> None:
         f" table read again and found equal ({report.seconds:.1f} s)."
     )
     print(f"Now set {setting_line(destination)} and start the bot.")
-    print(f"{source} is unchanged: delete it when the bot has answered from the new database.")
+    how = "delete it" if isinstance(source, Path) else "delete it with dropdb"
+    print(f"{source} is unchanged: {how} when the bot has answered from the new database.")
 
 
 def setting_line(destination: object) -> str:

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from bot.cli.move_database import _show
 from bot.runtime.instance_lock import instance_lock
+from db.address import PostgresAddress
+from db.move import MoveReport
 from tests.bot.cli.test_library import Run, genrec
 from tests.bot.cli.test_library_folders import Index, index
 from tests.db.fakes import fill
@@ -52,7 +55,9 @@ def test_destination_may_come_from_standard_input(
     assert (code, report["destination"]) == (0, str(tmp_path / "moved.db"))
     assert report["tables"]["entry"]["rows"] == report["tracks"] == 3
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n"))
-    assert genrec("move", "-")[0] == 2
+    code, _, error = genrec("move", "-")
+    assert code == 2
+    assert "standard input is empty" in error
 
 
 def test_move_is_refused_while_a_bot_runs(genrec: Run, library: Path, tmp_path: Path) -> None:
@@ -69,5 +74,21 @@ def test_address_without_a_server_is_a_sentence_without_the_password(
     code, out, error = genrec("move", "postgresql://genrec:s3cret@127.0.0.1:1/genrec")
     assert (code, out) == (1, "")
     assert "postgresql://genrec@127.0.0.1:1/genrec" in error
+    assert "its host and port in the address." in error
     assert error.count("\n") == 1
     assert "s3cret" not in error
+
+
+def test_broken_address_is_named_as_the_argument(genrec: Run, library: Path) -> None:
+    code, out, error = genrec("move", "postgresql://genrec:s3cret@127.0.0.1")
+    assert (code, out) == (1, "")
+    assert "correct the address" in error
+    assert "GENREC_DATABASE" not in error
+
+
+def test_server_that_is_left_is_to_be_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    report = MoveReport({}, tracks=0, seconds=0.0)
+    _show(report, PostgresAddress("postgresql://genrec@db/genrec"), Path("back.db"))
+    assert "postgresql://genrec@db/genrec is unchanged: delete it with dropdb when" in (
+        capsys.readouterr().out
+    )
