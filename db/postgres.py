@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import re
+import stat
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import lru_cache, partial
@@ -270,6 +271,13 @@ def _check_files(address: PostgresAddress) -> None:
                 f"The catalogue {address.name} cannot be opened: {option}={file} in GENREC_DATABASE"
                 " is no file that genrec can read."
             )
+    passwords = "" if address.secrets else address.files.get("passfile", "")
+    # As libpq, asyncpg then reads no password from it.
+    if passwords and Path(passwords).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        raise CatalogueError(
+            f"The catalogue {address.name} cannot be opened: others may read the passfile"
+            f" {passwords}. Run chmod 600 on it."
+        )
 
 
 @contextmanager

@@ -212,6 +212,21 @@ async def test_wrong_part_of_the_address_is_a_sentence(
             pass
 
 
+async def test_password_file_that_others_read_is_refused(
+    postgres_address: str, tmp_path: Path
+) -> None:
+    passwords = tmp_path / "pgpass"
+    passwords.write_text("*:*:*:*:hidden-word\n")
+    address = f"{postgres_address}&passfile={passwords}"
+    passwords.chmod(0o644)
+    with pytest.raises(CatalogueError, match=f"passfile {passwords}. Run chmod 600 on it"):
+        async with open_db(address):
+            pass
+    passwords.chmod(0o600)
+    async with open_db(address):
+        pass
+
+
 async def test_missing_schema_is_a_sentence(postgres_server: PostgresServer) -> None:
     address = changed(postgres_server.address("nowhere"), "%2Cpublic", "")
     with pytest.raises(CatalogueError, match="no schema in its search_path: create it"):
