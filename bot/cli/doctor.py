@@ -159,7 +159,10 @@ def _shards(settings: Settings) -> Iterator[Finding]:
         if free:
             note += f"; nobody serves shard {spans(free)}: start another bot process, or raise"
             note += " GENREC_SHARDS_HERE"
-        return Finding("shards", ok=not free, note=note, vital=False)
+        other = settings.shards not in (0, total)
+        if other:
+            note += f"; GENREC_SHARDS={settings.shards} here, so a bot with it does not start"
+        return Finding("shards", ok=not free and not other, note=note, vital=False)
 
     try:
         if finding := asyncio.run(state()):

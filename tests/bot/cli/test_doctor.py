@@ -103,14 +103,28 @@ def test_full_disk_names_what_is_needed(machine, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize(
-    ("held", "ok", "note"),
+    ("held", "ours", "ok", "note"),
     [
-        ([0], False, "served: shard 0 (1 of 2); nobody serves shard 1: start another bot process"),
-        ([0, 1], True, "served: shard 0-1 (2 of 2)"),
+        (
+            [0],
+            0,
+            False,
+            (
+                "served: shard 0 (1 of 2); nobody serves shard 1: start another bot process, or"
+                " raise GENREC_SHARDS_HERE"
+            ),
+        ),
+        ([0, 1], 2, True, "served: shard 0-1 (2 of 2)"),
+        (
+            [0, 1],
+            4,
+            False,
+            "served: shard 0-1 (2 of 2); GENREC_SHARDS=4 here, so a bot with it does not start",
+        ),
     ],
 )
 def test_served_shards_are_named_and_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: list[int], ok: bool, note: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: list[int], ours: int, ok: bool, note: str
 ) -> None:
     @asynccontextmanager
     async def opened(_):
@@ -121,9 +135,8 @@ def test_served_shards_are_named_and_counted(
 
     monkeypatch.setattr(doctor, "open_catalogue", opened)
     monkeypatch.setattr(doctor, "shard_states", states)
-    (finding,) = doctor._shards(settings(tmp_path))
-    assert finding.ok == ok
-    assert finding.note.startswith(note)
+    (finding,) = doctor._shards(settings(tmp_path, shards=ours))
+    assert (finding.ok, finding.note) == (ok, note)
 
 
 def test_port_in_use_is_a_fault_unless_the_bot_runs(machine, tmp_path: Path) -> None:
