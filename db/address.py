@@ -13,6 +13,7 @@ _SCHEMES = ("postgresql", "postgres")
 # Values of libpq's sslmode with which the connection may be plain text.
 _PLAIN = ("disable", "allow", "prefer")
 _FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl", "passfile")
+_SECRETS = ("password", "sslpassword")
 
 
 def is_address(text: str) -> bool:
@@ -35,6 +36,8 @@ class PostgresAddress:
     def __init__(self, text: str) -> None:
         try:
             parts = urlsplit(text)
+            if "," in parts.netloc.rpartition("@")[2]:
+                raise _several_hosts()
             port = f":{parts.port}" if parts.port else ""
         except ValueError:
             raise _broken() from None  # its words may repeat the password
@@ -66,9 +69,9 @@ class PostgresAddress:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """The password, as it stands in the address and as it is sent; empty without one."""
+        """The passwords, as they stand in the address and as they are sent; empty without any."""
         parts = urlsplit(self._text)
-        found = (parts.password or "", self._query.get("password", ""))
+        found = (parts.password or "", *(self._query.get(name, "") for name in _SECRETS))
         return tuple({form for one in found if one for form in (one, unquote(one))})
 
     @property
@@ -100,6 +103,13 @@ def given_as_argument() -> Iterator[None]:
     except CatalogueError as error:
         text = str(error).replace("GENREC_DATABASE", "the address")
         raise CatalogueError(text) from error.__cause__
+
+
+def _several_hosts() -> CatalogueError:
+    return CatalogueError(
+        "The address of the database has several hosts, and one is expected: name in"
+        " GENREC_DATABASE a host name that follows the primary server."
+    )
 
 
 def _broken() -> CatalogueError:

@@ -23,7 +23,8 @@ _DAMAGED = "is damaged: restore a backup (pg_restore)"
 # By SQLSTATE, https://www.postgresql.org/docs/current/errcodes-appendix.html; the longest fits.
 _SENTENCES = {
     "08": _GONE,
-    "22021": "cannot store a text with a NUL character or a broken code point: rename the file",
+    "22": "cannot store a value that is out of range or of another type: correct the value",
+    "22021": "cannot store a text with a NUL character or a broken code point: correct the text",
     "25006": "is read-only: name the primary server in GENREC_DATABASE, not a replica of it",
     "28": _LOGIN,
     "3D000": "does not exist: create it (createdb), or correct the name in GENREC_DATABASE",

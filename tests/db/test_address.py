@@ -26,6 +26,8 @@ def test_secrets_are_the_password_in_each_form() -> None:
     assert PostgresAddress(option).secrets == ("hidden-word",)
     assert "hidden-word" not in str(PostgresAddress(option))
     assert PostgresAddress("postgresql://db/genrec").secrets == ()
+    key = "postgresql://bot:one@db/genrec?sslkey=a.key&sslpassword=hidden%20word"
+    assert set(PostgresAddress(key).secrets) == {"one", "hidden word"}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,13 @@ def test_wrong_address_is_refused_without_its_password(text: str) -> None:
         PostgresAddress(text)
     assert "hidden-word" not in str(error.value)
     assert error.value.__cause__ is None
+
+
+def test_several_hosts_are_named_as_such() -> None:
+    with pytest.raises(CatalogueError, match="several hosts, and one is expected") as error:
+        PostgresAddress("postgresql://bot:hidden,word@one:5432,two:5433/genrec")
+    assert "hidden" not in str(error.value)
+    assert PostgresAddress("postgresql://bot:hidden,word@one/genrec").host == "one"
 
 
 def test_paths_are_no_addresses() -> None:

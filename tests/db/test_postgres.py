@@ -375,6 +375,24 @@ async def kill_rounds(server: PostgresServer, monkeypatch, rounds: int) -> list[
     return sentences
 
 
+@pytest.mark.parametrize(
+    ("sql", "value", "words"),
+    [
+        ("SELECT CAST(? AS text)", "hidden\ud800", "is out of range or of another type"),
+        ("SELECT CAST(? AS bigint)", 2**63, "is out of range or of another type"),
+        ("SELECT CAST(? AS text)", "hidden\0", "a NUL character or a broken code point"),
+    ],
+)
+async def test_value_that_cannot_be_sent_is_a_sentence_without_it(
+    postgres_address: str, sql: str, value: object, words: str
+) -> None:
+    async with open_db(postgres_address) as db:
+        with pytest.raises(CatalogueError, match=words) as error:
+            await db.all(sql, (value,))
+        assert "hidden" not in str(error.value)
+        assert await db.number("SELECT 1") == 1
+
+
 async def test_without_an_address_nothing_of_postgres_is_imported(tmp_path: Path) -> None:
     from tests.test_architecture import in_fresh_process
 
