@@ -111,6 +111,8 @@ async def copy_database(
         The destination has rows, a database has tables that the other lacks, or the copy differs.
     """
     async with source.transaction() as read, destination.transaction(durable=True) as write:
+        for session in (read, write):
+            session.set_no_limit()  # the index of a large catalogue alone may take an hour
         here = await columns_of(read)
         there = await columns_of(write)
         _refuse_unknown(here, source)
@@ -118,6 +120,7 @@ async def copy_database(
         for database, session in ((source, read), (destination, write)):
             await refuse_busy(database, session)
             await freeze(session)
+            await refuse_busy(database, session)
         await _refuse_rows(write, destination)
         columns = {table.name: shared_columns(here, there, table) for table in TABLES}
         totals = {table.name: 2 * await _count(read, table) for table in TABLES}
@@ -139,6 +142,9 @@ async def copy_database(
             progress(table.name, copied[table.name].rows + found.rows, totals[table.name])
             if found != copied[table.name]:
                 raise _differs(table, copied[table.name], found, destination)
+        # What began meanwhile would go on writing to the old place.
+        for database, session in ((source, read), (destination, write)):
+            await refuse_busy(database, session)
     return copied
 
 

@@ -14,7 +14,9 @@ _SCOPES = "SELECT DISTINCT scope FROM generation"
 # Leases are advisory locks of connections with a name of their own, see `db.postgres`.
 _LEASES = (
     "SELECT count(*) FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"
-    " WHERE l.locktype = 'advisory' AND l.granted AND a.application_name = 'genrec leases'"
+    " WHERE l.locktype = 'advisory' AND l.granted"
+    # PostgreSQL hides the names of another user's connections.
+    " AND coalesce(a.application_name, 'genrec leases') = 'genrec leases'"
     " AND a.datname = current_database()"
 )
 _TRIGRAMS = "entry_words_trigrams"
@@ -27,6 +29,8 @@ async def refuse_busy(database: Database, session: SqlSession) -> None:
     A bot with a SQLite file has locked it, see `bot.runtime.instance_lock`.
     """
     if session.engine == "postgres":
+        # A transaction sees the connections of its first look until then.
+        await session.all("SELECT pg_stat_clear_snapshot()")
         busy = await session.number(_LEASES) > 0
     else:
         scopes = {"library", *(str(scope) for (scope,) in await session.all(_SCOPES))}

@@ -67,10 +67,14 @@ class PostgresSession:
 
     engine: Engine = "postgres"
 
-    def __init__(self, connection: Any, name: str, timeout_s: float) -> None:
+    def __init__(self, connection: Any, name: str, timeout_s: float | None) -> None:
         self._connection = connection
         self._name = name
         self._timeout_s = timeout_s
+
+    def set_no_limit(self) -> None:
+        """Remove the time limit of the statements of this transaction."""
+        self._timeout_s = None
 
     async def all(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows."""

@@ -19,6 +19,9 @@ class SqlSession(Protocol):
     def engine(self) -> Engine:
         """The engine, for statements with two spellings."""
 
+    def set_no_limit(self) -> None:
+        """Remove the time limit of the statements of this transaction."""
+
     async def all(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows."""
 

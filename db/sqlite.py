@@ -58,6 +58,9 @@ class SqliteSession:
     def __init__(self, connection: aiosqlite.Connection) -> None:
         self._connection = connection
 
+    def set_no_limit(self) -> None:
+        """Do nothing: statements of SQLite have no time limit."""
+
     async def all(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple[Any, ...]]:
         """Run a statement and return its rows."""
         # aiosqlite's annotation is an iterable of rows; sqlite3 returns a list of tuples.

@@ -6,14 +6,17 @@ import asyncio
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from db import move as moving
+from db import postgres
 from db.address import PostgresAddress
 from db.connection import open_db
 from db.move import copy_database, database_content, move
+from db.move_engines import refuse_busy
 from db.session import SqlSession
 from db.tracks import Catalogue
 from genrec.errors import CatalogueError
@@ -134,3 +137,38 @@ async def test_nothing_else_writes_while_postgresql_is_moved(
             copied = await copy_database(db, new, progress=write)
             assert copied["taste"].rows == 1
         assert await writes[0] == 1  # it waited for the end of the move
+
+
+async def test_bot_that_starts_during_a_move_from_postgresql_ends_it(
+    tmp_path: Path, postgres_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with open_db(postgres_address) as bot:
+        sequences = moving.set_last_ids
+
+        async def after_a_start(session: SqlSession, given: Mapping[str, int]) -> None:
+            assert await bot.leases.take("run:1") is not None
+            await sequences(session, given)
+
+        monkeypatch.setattr(moving, "set_last_ids", after_a_start)
+        with pytest.raises(CatalogueError, match="A bot or an indexing run uses"):
+            await move(PostgresAddress(postgres_address), tmp_path / "back.db")
+    assert not (tmp_path / "back.db").exists()
+
+
+async def test_leases_of_another_user_are_seen(postgres_address: str) -> None:
+    async with open_db(postgres_address) as bot, open_db(postgres_address) as db:
+        assert await bot.leases.take("run:1") is not None
+        async with db.transaction() as tx:
+            await tx.run("CREATE ROLE genrec_mover")
+            await tx.run("SET LOCAL ROLE genrec_mover")
+            with pytest.raises(CatalogueError, match="A bot or an indexing run uses"):
+                await refuse_busy(db, tx)
+            await tx.run("RESET ROLE")
+            await tx.run("DROP ROLE genrec_mover")
+
+
+async def test_statements_of_a_move_have_no_time_limit(
+    source: Path, postgres_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_WRITE_S", 1e-6)
+    assert (await move(source, PostgresAddress(postgres_address))).tracks == 42

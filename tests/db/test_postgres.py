@@ -398,12 +398,27 @@ async def test_without_an_address_nothing_of_postgres_is_imported(tmp_path: Path
 
     code = f"""
 import asyncio, sys
-import bot.runtime.app, bot.cli.main
-from db.connection import open_db
+from pathlib import Path
+import bot.runtime.app, bot.cli.main, bot.cli.doctor, bot.cli.move_database
+from bot.config import Settings
+from bot.runtime.indexing_cluster import cluster_of
+from bot.runtime.resources import open_recommender
+from db.ingest.run import IngestJob, ingest
+from tests.bot.end_to_end.fakes import FakePool, make_preset, opener
+from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyzer, fill
+
+folder = Path({str(tmp_path)!r})
 
 async def use():
-    async with open_db({str(tmp_path / "a.db")!r}) as db:
-        lease = await db.leases.take("run:1")
+    make_preset(folder / "preset")
+    settings = Settings(_env_file=None, database=folder / "a.db", preset=folder / "preset")
+    music = fill(folder / "music", 3)[0].parent
+    job = IngestJob(folder=music, model_id=MODEL, dimension=DIMENSION, labels=LABELS)
+    async with open_recommender(settings, open_pool=opener(FakePool())) as resources:
+        lease = await resources.db.leases.take("run:1")
+        async with cluster_of(settings)() as cluster:
+            report = await ingest(resources.db, FakeAnalyzer(), job, cluster=cluster)
+        assert report.tracks == 3
         await lease.release()
 
 asyncio.run(use())
