@@ -91,7 +91,7 @@ METRICS = (
     _metric("genrec_index_damaged_tracks", "gauge", "Tracks left out because they are damaged"),
     _metric("genrec_index_bytes", "gauge", "Size of the embeddings in memory"),
     _metric("genrec_database_writable", "gauge", "1, or 0 while the database cannot be written"),
-    _metric("genrec_database_bytes", "gauge", "Size of the database with its write-ahead log"),
+    _metric("genrec_database_bytes", "gauge", "Size of the database file with its write-ahead log"),
     _metric("genrec_database_disk_free_bytes", "gauge", "Free space of the database's disk"),
 )  # fmt: skip
 BY_NAME = {metric.name: metric for metric in METRICS}

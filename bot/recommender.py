@@ -296,6 +296,8 @@ class Recommender:
     ) -> tuple[Neighbour, ...]:
         """Return those of the tracks that the scopes hold, each with its similarity."""
         found = await self.index.vectors(ids)
+        if not len(found.ids):
+            return ()
         cosines = dict(zip(found.ids.tolist(), found.vectors @ embedding, strict=True))
         return tuple(
             Neighbour(track, self.preset.calibration.similarity(float(cosines[track.id])))

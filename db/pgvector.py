@@ -130,7 +130,7 @@ class PgNeighbours:
         )
         return IndexedTracks(
             np.array([row[0] for row in rows], dtype=np.int64),
-            _matrix([row[1] for row in rows]),
+            _matrix([row[1] for row in rows], 0 if rows else await self._dimension()),
             [row[2] for row in rows],
             [row[3] for row in rows],
         )
@@ -235,7 +235,7 @@ class PgNeighbours:
                 f" WHERE s.model_id = ?{which}",
                 (self.model_id, *([list(scopes)] if scopes is not None else [])),
             )
-        dimension = len(rows[0][1]) // 4 if rows else 1
+        dimension = len(rows[0][1]) // 4 if rows else await self._dimension()
         return await asyncio.to_thread(build_rows, revision, self.model_id, rows, dimension)
 
     @asynccontextmanager
@@ -286,6 +286,13 @@ class PgNeighbours:
         near = NearRows(ids, vectors @ unit, vectors)
         found = rows[0][2] if rows else 0
         return near, found < fetched, -float(rows[0][3]) if rows else -1.0
+
+    async def _dimension(self) -> int:
+        """Return the dimension of the model's embeddings; 1 where there never was a track."""
+        return await self._db.number(
+            "SELECT coalesce(max(dimension), 1) FROM generation WHERE model_id = ?",
+            (self.model_id,),
+        )
 
     async def _count(self, scopes: Collection[str] | None) -> int:
         await self.refresh()

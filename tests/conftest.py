@@ -33,8 +33,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         reasons["shared"] = f"no data folder {SHARED.name} beside the repository"
     if browser() is None:
         reasons["browser"] = "no Chromium on this machine"
-    if items and items[0].config.getoption("--engine") == "postgres":
-        reasons["sqlite"] = "it is about a file of SQLite"
     for item in items:
         for marker, reason in reasons.items():
             if item.get_closest_marker(marker):

@@ -117,6 +117,7 @@ async def test_any_artist_lets_the_clips_own_artist_in(world: World) -> None:
     world.discord.assert_clean()
 
 
+@pytest.mark.engines
 @pytest.mark.parametrize(
     ("locale", "empty", "gone"),
     [

@@ -179,7 +179,7 @@ async def test_forgotten_server_has_no_taught_genres_and_privacy_counts_them(wor
     shown = await wait_text(await world.you.slash("privacy show"), "What genrec stores")
     assert "**Clips you taught** genres with: 3" in shown
     db, guild_id = world.app.resources.db, world.discord.guild.id
-    await forget_guild(db, guild_id)
+    await forget_guild(db, int(guild_id))
     assert await db.number("SELECT count(*) FROM taught_clip") == 0
     assert NAMED not in await genre_of(world, own(9))
 
