@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import count
@@ -23,6 +24,8 @@ import asyncpg
 from db.address import PostgresAddress
 
 _SCHEMAS = count(1)
+# The kernel ends a server with the thread that started it, so this thread lasts as long as the run.
+_STARTER = ThreadPoolExecutor(1)
 _START_S = 60
 # Nothing here outlives the test run, so nothing needs to reach the disk.
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
@@ -153,11 +156,11 @@ class PostgresServer:
         for option in self._options:
             arguments += ["-c", option]
         with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                arguments, stdout=log, stderr=log, start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - it calls nothing that takes a lock
+            self._process = _STARTER.submit(
+                subprocess.Popen, arguments, stdout=log, stderr=log, start_new_session=True,
+                preexec_fn=_die_with_parent,
                 cwd=self.folder, **_as_nobody(),
-            )  # fmt: skip
+            ).result()  # fmt: skip
 
     def _is_ready(self) -> bool:
         try:
@@ -224,7 +227,5 @@ def _free_port() -> int:
 
 def _in_own_loop(run) -> None:
     """Run a coroutine in a thread of its own, since a test's loop may be running here."""
-    from concurrent.futures import ThreadPoolExecutor
-
     with ThreadPoolExecutor(1) as thread:
         thread.submit(lambda: asyncio.run(run())).result()
