@@ -10,20 +10,25 @@ import sys
 import time
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bot.jobs.recovery import REPAIR_EVERY_S
 from bot.local_discord import LocalDiscord, Person, visible_text
 from bot.local_discord.state import Channel, Guild
+from bot.sharding import GRACE_S
 from tests.bot.end_to_end.conftest import COMMANDS
 from tests.bot.end_to_end.fakes import make_preset
 from tests.bot.end_to_end.test_killed import fresh_clip, is_final
 
 RUN_BOT = Path(__file__).parent / "run_bot.py"
 OFFLINE_S = 60  # the longest time after a kill until its shards are served again
+# By then every dead process was corrected by each of the others that would do it once more.
+SETTLED_S = REPAIR_EVERY_S + GRACE_S + 4
+UNAVAILABLE = "isn't available right now"
 MENTION = "<@{}> what is this?"
 
 
@@ -47,6 +52,7 @@ class Bots:
     delay_s: float = 0.2
     running: list[Process] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
+    outages: list[list[float]] = field(default_factory=list)  # of the database: begin, end
     logs: list[str] = field(default_factory=list)
     _reading: dict[int, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -80,6 +86,15 @@ class Bots:
             self.kills.append(kill)
             await asyncio.sleep(0.1)
             kill.shards |= set(before - Counter(self.discord.gateway.connected_shards))
+
+    async def revive(self) -> int:
+        """Start anew what ended by itself, as a service manager does; return how many."""
+        ended = [process for process in self.running if process.returncode is not None]
+        for process in ended:
+            await self._reading.pop(process.pid)
+            self.running.remove(process)
+            await self.start()
+        return len(ended)
 
     async def all_connected(self, timeout_s: float = 60) -> None:
         """Wait until each shard has one session."""
@@ -133,6 +148,7 @@ class Outcome:
 
     answered: int = 0
     corrected: int = 0
+    unavailable: int = 0
     unacknowledged: int = 0
     faults: list[str] = field(default_factory=list)
 
@@ -148,12 +164,26 @@ class Crowd:
         self._guilds = guilds
         self._people = people
         self.outcome = Outcome()
+        self._counted: list[tuple[int, list[str], Callable[[], list[str]]]] = []
 
     async def ask(self, questions: int) -> Outcome:
         """Ask this many questions, shared among the people; a lost event is asked again."""
         left = itertools.count(questions, -1)
         await asyncio.gather(*(self._one_person(who, left) for who in self._people))
         return self.outcome
+
+    async def ask_until(self, enough: asyncio.Event) -> Outcome:
+        """Ask one question after the other until the event is set."""
+        left = iter(lambda: not enough.is_set(), None)
+        await asyncio.gather(*(self._one_person(who, left) for who in self._people))
+        return self.outcome
+
+    async def settle(self) -> None:
+        """Look at every answer again after all repairs: none is doubled or overwritten."""
+        await asyncio.sleep(SETTLED_S)
+        for shard, before, texts in self._counted:
+            if (now := texts()) != before:
+                self.outcome.faults.append(f"shard {shard}: {before} became {now}")
 
     async def _one_person(self, who: Person, left: Any) -> None:
         dice = random.Random(who.user.id)
@@ -183,8 +213,7 @@ class Crowd:
         except TimeoutError:
             self.outcome.faults.append(f"shard {shard}: no answer to {used.original}")
             return
-        finals = list(map(visible_text, filter(is_final, used.history)))
-        self._count(finals, asked, shard)
+        self._count(lambda: list(map(visible_text, filter(is_final, used.history))), asked, shard)
 
     async def _upload(self, who: Person, place: Channel | str, shard: int) -> None:
         bot_id = self._bots.discord.state.bot.id
@@ -212,13 +241,17 @@ class Crowd:
             self.outcome.faults.append(f"shard {shard}: no answer to an upload: {replies()}")
             return
         await asyncio.sleep(0.3)
-        self._count([visible_text(message) for message in replies()], asked, shard)
+        self._count(lambda: [visible_text(message) for message in replies()], asked, shard)
 
-    def _count(self, finals: list[str], asked: float, shard: int) -> None:
+    def _count(self, texts: Callable[[], list[str]], asked: float, shard: int) -> None:
+        finals = texts()
+        self._counted.append((shard, finals, texts))
         if len(finals) != 1:
             self.outcome.faults.append(f"shard {shard}: answered {len(finals)} times: {finals}")
         elif "jazz" in finals[0].lower():
             self.outcome.answered += 1
+        elif UNAVAILABLE in finals[0] and any(end >= asked for _, end in self._bots.outages):
+            self.outcome.unavailable += 1
         elif "restarted" not in finals[0]:
             self.outcome.faults.append(f"shard {shard}: {finals[0]}")
         elif not self._killed(asked, shard):

@@ -15,7 +15,15 @@ import pytest
 from bot.local_discord import LocalDiscord, visible_text
 from bot.local_discord.identify_limit import IdentifyLimit
 from tests.bot.end_to_end.conftest import clip, wait_text
-from tests.bot.end_to_end.shared_bots import Bots, Crowd, Outcome, bots, guilds_on_all_shards
+from tests.bot.end_to_end.shared_bots import (
+    SETTLED_S,
+    UNAVAILABLE,
+    Bots,
+    Crowd,
+    Outcome,
+    bots,
+    guilds_on_all_shards,
+)
 from tests.bot.end_to_end.test_killed import fresh_clip, is_final
 from tests.db.postgres_server import running_server
 
@@ -74,6 +82,8 @@ async def test_dead_bots_owed_answer_is_corrected_once_by_the_other(
             await used.wait_until(lambda m, words=words: words in visible_text(m), 60)
         log.info("owed answers corrected after %.1f s", time.monotonic() - began)
         assert "Anal" in visible_text(asked[1 - dead].original or {}), "the other still works on it"
+        await asyncio.sleep(SETTLED_S)
+        assert [len(list(filter(is_final, used.history))) for used in owed] == [1] * len(owed)
     discord.assert_clean()
 
 
@@ -128,10 +138,12 @@ async def rounds(
     async with bots(discord, folder, address, processes, shards=4) as group:
         killing = asyncio.create_task(kill_at_random(group, every_s))
         try:
-            outcome = await Crowd(group, guilds, crowd, pause_s=4).ask(questions)
+            asking = Crowd(group, guilds, crowd, pause_s=4)
+            outcome = await asking.ask(questions)
         finally:
             killing.cancel()
             await asyncio.wait([killing])
+        await asking.settle()
     log.info(
         "%d questions: %d answered, %d corrected after a kill, %d events lost while offline,"
         " %d kills", questions, outcome.answered, outcome.corrected, outcome.unacknowledged,
@@ -180,22 +192,26 @@ async def test_bots_serve_on_after_postgresql_was_killed(
     guilds = guilds_on_all_shards(discord, 2)
     with running_server() as server:
         async with bots(discord, tmp_path, server.new_schema(), 2, shards=2, here=1) as two:
+            await two.start()
+            await discord.wait_for(lambda: any("spare" in line for line in two.logs), 60)
             sessions = set(discord.gateway.sessions)
             server.kill()
             await asyncio.sleep(3)
             channel = guilds[0].channel("music")
             used = await discord.you.slash("genre", {"clip": clip()}, channel=channel)
-            await used.wait_ack()  # users read an answer or a sentence meanwhile
+            said = visible_text(await used.wait_until(is_final, 20))
+            assert "Jazz" in said or UNAVAILABLE in said, "an answer or a sentence meanwhile"
+            named = await discord.you.slash("library list", channel=channel)
+            said = visible_text(await named.wait_until(is_final, 20))
+            assert UNAVAILABLE in said, "what needs the database says so"
             await asyncio.to_thread(server.start)
-            await used.wait_until(is_final, 60)
-            log.info("while the server was down: %s", visible_text(used.original or {}))
             await asyncio.sleep(5)
             for guild in guilds:
                 used = await discord.you.slash(
                     "genre", {"clip": fresh_clip()}, channel=guild.channel("music")
                 )
                 await wait_text(used, "Jazz", 60)
-            assert len(two.running) == 2
+            assert len(two.running) == 3, "the spare too"
             assert all(process.returncode is None for process in two.running)
             assert set(discord.gateway.sessions) == sessions, "no shard changed its process"
     discord.assert_clean()
