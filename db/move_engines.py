@@ -14,9 +14,7 @@ _SCOPES = "SELECT DISTINCT scope FROM generation"
 # Leases are advisory locks of connections with a name of their own, see `db.postgres`.
 _LEASES = (
     "SELECT count(*) FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)"
-    " WHERE l.locktype = 'advisory' AND l.granted"
-    # PostgreSQL hides the names of another user's connections.
-    " AND coalesce(a.application_name, 'genrec leases') = 'genrec leases'"
+    " WHERE l.locktype = 'advisory' AND l.granted AND a.application_name = 'genrec leases'"
     " AND a.datname = current_database()"
 )
 _TRIGRAMS = "entry_words_trigrams"
