@@ -114,8 +114,15 @@ def test_reply_deleted_before_it_is_saved_is_never_written() -> None:
     waiting.posted[reply.id] = 7
     waiting.delete(reply.id)
     assert not waiting
-    failed = changes(reply).then(ReplyChanges(deleted={reply.id, 5}))
-    assert (failed.added, failed.deleted) == ({}, {5})
+    failed = ReplyChanges(deleted={4}).failed_before(waiting).failed_before(changes(reply))
+    failed.delete(reply.id)
+    assert (failed.added, failed.deleted) == ({}, {4})
+
+
+def test_reply_that_a_failed_save_may_have_written_is_deleted() -> None:
+    reply = PendingReply(run_id="a", kind="genre", user_id=USER, created_at=0)
+    failed = changes(reply).failed_before(ReplyChanges(deleted={reply.id, 5}))
+    assert (failed.added, failed.deleted) == ({}, {reply.id, 5})
 
 
 async def _use(db: Database) -> None:

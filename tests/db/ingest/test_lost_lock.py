@@ -40,7 +40,7 @@ async def test_run_ends_with_a_sentence_while_another_has_its_lock(
     postgres_address: str, tmp_path: Path
 ) -> None:
     job = _job(fill(tmp_path / "music", 12)[0].parent)
-    first, second = FakeAnalyzer(delay_s=0.3), FakeAnalyzer(delay_s=0.3)
+    first, second = FakeAnalyzer(delay_s=2), FakeAnalyzer(delay_s=2)
     async with open_db(postgres_address) as one, open_db(postgres_address) as other:
         run = asyncio.create_task(ingest(one, first, job))
         await until(lambda: len(first.calls) >= 4)
