@@ -18,8 +18,8 @@ from tests.trace_upload import Trace
 # seven moves. The answer is kept for a map to mark, in one file with two moves. Thumbs keep the
 # reasons of the tracks, in one file with three moves. The cause of an empty catalogue is found in
 # one file with three moves. Then it was 72 and 440. Searches go
-# through a protocol, behind which the matrix or PostgreSQL answers, in two files with 34 moves. Now it
-# is 74 and 474, and two more moves are allowed.
+# through a protocol, behind which the matrix or PostgreSQL answers, in two files with 34 moves. Now
+# it is 74 and 474, and two more moves are allowed.
 FILES, MOVES = 74, 476
 
 
