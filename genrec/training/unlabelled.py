@@ -97,6 +97,7 @@ class FurtherTargets:
         self.teachers = sorted({each.teacher for each in known})
         self.tags = len(known[0].tags) if known else 0
         self.units = max((each.layer.shape[1] for each in known), default=0)
+        self.scale_layer = standardiser([each.layer for each in known])
         songs = [
             (a, i) for a, (archive, _) in enumerate(self.archives) for i in range(len(archive))
         ]
@@ -153,7 +154,9 @@ class FurtherTargets:
         self, answers: TeacherAnswers | None, name: str, span: Span
     ) -> tuple[Float | None, Float | None]:
         found = answers.window(name, *span) if answers else None
-        return (None, None) if found is None else (found[0], found[1] if len(found[1]) else None)
+        if found is None:
+            return None, None
+        return found[0], self.scale_layer(found[1]) if len(found[1]) else None
 
     def _stacked(self, found: Sequence[tuple[Float | None, Float | None]]) -> WindowAnswers:
         tags, layer = (np.zeros((len(found), n), np.float32) for n in (self.tags, self.units))
@@ -168,6 +171,25 @@ class FurtherTargets:
             np.array([t is not None for t, _ in found], dtype=np.float32),
             np.array([u is not None for _, u in found], dtype=np.float32),
         )
+
+
+def standardiser(layers: Sequence[NDArray[np.float16]]) -> Callable[[Float], Float]:
+    """Return a function that gives each unit of a hidden layer the mean 0 and the deviation 1.
+
+    The units of musicnn's layer are positive: two patches of free music have a mean cosine of about
+    0.6, so unstandardised answers say less about what sets songs apart.
+
+    Parameters
+    ----------
+    layers
+        float16 (patches, units) of each file of answers; files without units are left out.
+    """
+    known = [each.astype(np.float32) for each in layers if each.shape[1]]
+    if not known:
+        return lambda layer: layer
+    patches = np.concatenate(known)
+    mean, deviation = patches.mean(axis=0), patches.std(axis=0) + 1e-3
+    return lambda layer: (layer - mean) / deviation
 
 
 def further_targets(

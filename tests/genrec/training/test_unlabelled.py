@@ -20,7 +20,7 @@ from tests.genrec.training.keras_needed import MARKS, keras  # isort: split
 from genrec.training import batches, train
 from genrec.training.batches import TrainingBatches
 from genrec.training.further_outputs import SongContrast, join, with_further_outputs
-from genrec.training.unlabelled import FurtherTargets, WindowAnswers, further_targets
+from genrec.training.unlabelled import FurtherTargets, WindowAnswers, further_targets, standardiser
 from tests.genrec.training.small import SETTINGS, played_data, write_archive
 
 pytestmark = MARKS
@@ -108,6 +108,14 @@ def test_answers_are_those_of_the_window(settings: TrainingSettings, parts: Part
     found = further.labelled_answers([name, name], [(0.0, 2.0), (3.0, 5.0)])
     assert found.tags[:, 1] == pytest.approx([0.05, 0.35], abs=1e-3)
     assert found.has_layer.tolist() == [0, 0]
+
+
+def test_answers_of_the_hidden_layer_have_mean_0_and_deviation_1() -> None:
+    rng = np.random.default_rng(1)
+    layers = [rng.normal(3, 2, (400, 3)).astype(np.float16), np.zeros((9, 0), np.float16)]
+    scaled = standardiser(layers)(layers[0].astype(np.float32))
+    assert scaled.mean(axis=0) == pytest.approx([0, 0, 0], abs=1e-2)
+    assert scaled.std(axis=0) == pytest.approx([1, 1, 1], abs=1e-2)
 
 
 def test_batches_are_the_same_after_a_resume(settings: TrainingSettings, parts: Parts) -> None:
