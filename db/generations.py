@@ -458,17 +458,20 @@ async def sweep(db: Database) -> None:
 
     It works in small transactions, and its cost depends on what was removed since the last sweep.
     """
-    while True:
-        async with db.transaction(lock=CATALOGUE) as tx:
-            gone = await tx.run(
-                "DELETE FROM entry WHERE (generation_id, track_id) IN (SELECT generation_id,"
-                " track_id FROM entry WHERE generation_id IN"
-                " (SELECT id FROM generation WHERE state = 'retired') LIMIT ?)",
-                (BATCH,),
-            )
-            if not gone:
-                await tx.run("DELETE FROM generation WHERE state = 'retired'")
-                break
+    for (generation_id,) in await db.all(
+        "SELECT id FROM generation WHERE state = 'retired' ORDER BY id"
+    ):
+        gone = BATCH
+        while gone == BATCH:
+            async with db.transaction(lock=CATALOGUE) as tx:
+                # By its number the planner knows how large a generation is.
+                gone = await tx.run(
+                    "DELETE FROM entry WHERE generation_id = ?1 AND track_id IN (SELECT track_id"
+                    " FROM entry WHERE generation_id = ?1 ORDER BY track_id LIMIT ?2)",
+                    (generation_id, BATCH),
+                )
+                if gone < BATCH:
+                    await tx.run("DELETE FROM generation WHERE id = ?", (generation_id,))
     while rows := await db.all(
         "SELECT id, track_id, embedding_id FROM maybe_unused ORDER BY id LIMIT ?", (BATCH,)
     ):

@@ -49,11 +49,16 @@ async def _by_name(catalogue: Catalogue) -> None:
     await found.aclose()
 
 
-async def _index_guild(catalogue: Catalogue) -> None:
+async def _index_guild(catalogue: Catalogue, scope: str = "guild:2") -> None:
     async with catalogue.db.transaction(lock=generations.CATALOGUE) as tx:
-        new = await generations.ensure(tx, "guild:2", MODEL, DIMENSION, "building")
+        new = await generations.ensure(tx, scope, MODEL, DIMENSION, "building")
         await generations.put(tx, new, [new_track(9_000_001), new_track(9_000_002)])
         await generations.activate(tx, new)
+
+
+async def _forget_guild(catalogue: Catalogue) -> None:
+    await _index_guild(catalogue, "guild:3")
+    assert await catalogue.remove_scope("guild:3")
 
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -77,6 +82,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "add one": lambda c: c.add("library", MODEL, [new_track(9_999_999)]),
     "remove one": _remove_one,
     "index a small guild": _index_guild,
+    "forget a small guild": _forget_guild,
     "sweep": lambda c: generations.sweep(c.db),
 }
 

@@ -1,0 +1,1 @@
+-- Nothing to change: add_to_tally() of 0016 looks only at the names that it is given.
