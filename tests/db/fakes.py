@@ -113,6 +113,24 @@ class FakeAnalyzer:
             self.running -= 1
 
 
+class HeldAnalyzer(FakeAnalyzer):
+    """Analyzer of which each file waits for a permit, so that no test depends on its speed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._permits = asyncio.Semaphore(0)
+
+    async def analyze(self, path: Path) -> Analysis:
+        analysis = await super().analyze(path)
+        await self._permits.acquire()
+        return analysis
+
+    def allow(self, files: int) -> None:
+        """Let this many files end, those that wait first."""
+        for _ in range(files):
+            self._permits.release()
+
+
 def fill(folder: Path, count: int, start: int = 0) -> list[Path]:
     """Write files with distinct bytes into a folder."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -29,6 +29,7 @@ from db.pending_replies import (
 from genrec.errors import CatalogueError
 from tests.bot.fake_leases import FakeLeases, FakeServer
 from tests.bot.ui.visible import seen
+from tests.db.fakes import until
 
 MINUTE_S = 60.0
 TRANSLATIONS = Translations.load()
@@ -235,7 +236,8 @@ async def test_error_with_one_dead_process_delays_no_other(
     monkeypatch.setattr(recovery_module, "replies_of_run", fail_for_the_first)
     leases = FakeLeases(FakeServer())
     repairing = asyncio.create_task(recovery.keep_repairing(MagicMock(), leases))
-    await asyncio.sleep(1.5)  # one after the other takes 2.5 s
+    await until(lambda: len(leases.held) == len(runs))  # all at the same time
+    await until(lambda: not leases.held)
     assert not repairing.done(), "an error ends nothing"
     repairing.cancel()
     await asyncio.wait([repairing])

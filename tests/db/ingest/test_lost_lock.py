@@ -11,28 +11,36 @@ from db.connection import Database, open_db
 from db.ingest.run import IngestJob, ingest
 from db.tracks import Catalogue
 from genrec.errors import CatalogueError
-from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyzer, fill, until
+from tests.db.fakes import DIMENSION, LABELS, MODEL, FakeAnalyzer, HeldAnalyzer, fill, until
+
+LOCK = "scope:library"
 
 
-async def _drop_leases(db: Database) -> None:
-    """End the connections that hold leases of this database."""
-    await db.all(
+async def _drop_leases(one: Database, other: Database) -> None:
+    """End the connections that hold leases of this database, until ``one`` has noticed."""
+    await other.all(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
         " WHERE application_name = 'genrec leases' AND datname = current_database()"
     )
+    async with asyncio.timeout(60):
+        while await one.leases.is_held(LOCK):  # noqa: ASYNC110 - the server says so
+            await asyncio.sleep(0.01)
 
 
 async def test_run_that_lost_its_lock_takes_it_again(postgres_address: str, tmp_path: Path) -> None:
     job = _job(fill(tmp_path / "music", 12)[0].parent)
-    analyzer = FakeAnalyzer(delay_s=0.2)
+    analyzer = HeldAnalyzer()
     async with open_db(postgres_address) as one, open_db(postgres_address) as other:
         run = asyncio.create_task(ingest(one, analyzer, job))
-        await until(lambda: len(analyzer.calls) > 4)
-        await _drop_leases(other)
-        done = len(analyzer.calls)
-        await until(lambda: len(analyzer.calls) > done + 4)
+        analyzer.allow(4)
+        await until(lambda: len(analyzer.calls) == 8)
+        await _drop_leases(one, other)
+        assert not await other.leases.is_held(LOCK)
+        analyzer.allow(3)
+        await until(lambda: len(analyzer.calls) == 11)
         with pytest.raises(CatalogueError, match="being indexed already"):
             await ingest(other, FakeAnalyzer(), job)
+        analyzer.allow(5)
         assert (await run).tracks == 12
 
 
@@ -40,14 +48,17 @@ async def test_run_ends_with_a_sentence_while_another_has_its_lock(
     postgres_address: str, tmp_path: Path
 ) -> None:
     job = _job(fill(tmp_path / "music", 12)[0].parent)
-    first, second = FakeAnalyzer(delay_s=2), FakeAnalyzer(delay_s=2)
+    first, second = HeldAnalyzer(), HeldAnalyzer()
     async with open_db(postgres_address) as one, open_db(postgres_address) as other:
         run = asyncio.create_task(ingest(one, first, job))
-        await until(lambda: len(first.calls) >= 4)
-        await _drop_leases(other)
+        await until(lambda: len(first.calls) == 4)
+        await _drop_leases(one, other)
         next_run = asyncio.create_task(ingest(other, second, job))
+        await until(lambda: len(second.calls) == 4)
+        first.allow(1)
         with pytest.raises(CatalogueError, match="library is being indexed already"):
             await run
+        second.allow(12)
         assert (await next_run).tracks == 12
 
 
@@ -55,12 +66,13 @@ async def test_run_ends_with_a_sentence_once_another_has_ended(
     postgres_address: str, tmp_path: Path
 ) -> None:
     job = _job(fill(tmp_path / "music", 12)[0].parent)
-    analyzer = FakeAnalyzer(delay_s=2)
+    analyzer = HeldAnalyzer()
     async with open_db(postgres_address) as one, open_db(postgres_address) as other:
         run = asyncio.create_task(ingest(one, analyzer, job))
-        await until(lambda: len(analyzer.calls) >= 4)
-        await _drop_leases(other)
+        await until(lambda: len(analyzer.calls) == 4)
+        await _drop_leases(one, other)
         assert (await ingest(other, FakeAnalyzer(), job)).tracks == 12
+        analyzer.allow(1)
         with pytest.raises(CatalogueError, match="Another run has indexed the scope library"):
             await run
         assert await Catalogue(other).count(MODEL) == 12

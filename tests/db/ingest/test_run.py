@@ -39,6 +39,7 @@ from tests.db.fakes import (
     LABELS,
     MODEL,
     FakeAnalyzer,
+    HeldAnalyzer,
     fake_analysis,
     fill,
     new_track,
@@ -323,12 +324,13 @@ async def test_unmounted_disk_does_not_empty_the_library(db: Database, music: Pa
 
 
 async def test_second_run_of_a_scope_is_refused(db: Database, music: Path) -> None:
-    analyzer = FakeAnalyzer(delay_s=0.05)
+    analyzer = HeldAnalyzer()
     first = asyncio.create_task(ingest(db, analyzer, _job(music)))
     await until(lambda: bool(analyzer.calls))
     with pytest.raises(CatalogueError, match="library is being indexed already"):
         await ingest(db, analyzer, _job(music))
     await ingest(db, FakeAnalyzer(), _job(music, scope="guild:1"))
+    analyzer.allow(12)
     assert (await first).tracks == 12
     assert len(await _titles(db, "guild:1")) == 12
     await ingest(db, FakeAnalyzer(), _job(music))
@@ -338,7 +340,7 @@ async def test_second_run_of_a_scope_is_refused_across_processes(
     music: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.db"
-    analyzer = FakeAnalyzer(delay_s=0.05)
+    analyzer = HeldAnalyzer()
     async with open_db(path) as one, open_db(path) as other:
         first = asyncio.create_task(ingest(one, analyzer, _job(music)))
         await until(lambda: bool(analyzer.calls))
@@ -354,11 +356,13 @@ async def test_tracks_added_or_removed_during_the_run_stay_so(db: Database, musi
     await _index(db, FakeAnalyzer(), music)
     gone = (await catalogue.browse(MODEL, limit=1))[0]
     fill(music, 10, start=50)
-    analyzer = FakeAnalyzer(delay_s=0.01)
+    analyzer = HeldAnalyzer()
     run = asyncio.create_task(ingest(db, analyzer, _job(music)))
+    analyzer.allow(1)
     await until(lambda: len(analyzer.calls) >= 5)
     await catalogue.add("library", MODEL, [new_track(900)])
     assert await catalogue.remove("library", [gone.id]) == 1
+    analyzer.allow(9)
     report = await run
     titles = await _titles(db)
     assert report.tracks == len(titles) == 12 + 10 + 1 - 1
