@@ -36,6 +36,7 @@ def as_json(
         "scores": {score.label: round(score.probability, 6) for score in result.scores},
         "description": description_json(result.description),
         "words": {score.label: round(score.probability, 6) for score in result.words},
+        "tags": list(result.tags),
     }
     if tracks:
         known = result.known

@@ -71,5 +71,6 @@ def shortage(
 
 def filters(genre: str | None, music: MusicFilter) -> tuple[str, ...]:
     """Return the names of the options that a track has to fit."""
-    asked = (("genre", genre), ("tempo", music.tempo), ("key", music.keys))
+    tags = music.tags or None
+    asked = (("genre", genre), ("tempo", music.tempo), ("key", music.keys), ("tag", tags))
     return tuple(name for name, wanted in asked if wanted is not None)

@@ -128,6 +128,8 @@ class PathFinder:
             An end is a clip without music.
         KeyUnclear
             Compatible keys are wanted, and the key of an end is not confident.
+        TagUnknown
+            A sound tag is wanted that the preset does not have.
         """
         if not MIN_SONGS <= songs <= MAX_SONGS:
             raise ValueError(f"songs={songs}: expected {MIN_SONGS}..{MAX_SONGS}")
@@ -165,6 +167,7 @@ class PathFinder:
             music_filter(question),
             without=ids | rules.without_tracks | rules.shown,
             without_artists=artists,
+            reading=self._recommender.preset.tags,
         )
         near = await self._recommender.index.near_arc(ends[0].embedding, ends[1].embedding, among)
         found = near.ids.tolist()

@@ -150,7 +150,12 @@ class Recommender:
             timings_ms=dict(analysis.timings_ms),
             music_probability=analysis.music,
             description=analysis.description,
+            tags=self.tags(analysis.embedding),
         )
+
+    def tags(self, embedding: Float) -> tuple[str, ...]:
+        """Return the sound tags of an embedding, most probable first; none without a reading."""
+        return self.preset.tags.sure(embedding) if self.preset.tags is not None else ()
 
     def require_music(self, analysis: Analysis) -> None:
         """Raise NoMusic if an analysed clip holds no music, so that no catalogue gets it."""
@@ -210,6 +215,8 @@ class Recommender:
         ------
         KeyUnclear
             Compatible keys are wanted, and the key of a liked seed is not confident.
+        TagUnknown
+            A sound tag is wanted that the preset does not have.
         NoMusic
             One of several seeds is a clip without music.
         """
@@ -237,13 +244,15 @@ class Recommender:
     async def nearest(self, question: Question, count: int) -> list[Candidate]:
         """Return up to ``count`` tracks nearest to the seeds, also ones that are not similar.
 
-        Scopes, genre, tempo, key, new artists and what is left out by its id or artist count. The
-        other rules do not: one artist may have many of the tracks, and a song several versions.
+        Scopes, genre, tempo, key, tags, new artists and what is left out by its id or artist count.
+        The other rules do not: one artist may have many of the tracks, and a song several versions.
 
         Raises
         ------
         KeyUnclear
             Compatible keys are wanted, and the key of a liked seed is not confident.
+        TagUnknown
+            A sound tag is wanted that the preset does not have.
         """
         return await self._search.nearest(question, count)
 
@@ -322,6 +331,7 @@ class Recommender:
                 scores=(),
                 tracks=(),
                 description=question.liked[0].description if len(question.liked) == 1 else None,
+                tags=self.tags(seed.embedding) if seed is not None else (),
             )
         return replace(
             rec,

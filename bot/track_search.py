@@ -93,6 +93,8 @@ class TrackSearch:
         ------
         KeyUnclear
             Compatible keys are wanted, and the key of a liked seed is not confident.
+        TagUnknown
+            A sound tag is wanted that the preset does not have.
         """
         query, rules = self._query(question), question.rules
         count = max(FIRST_CANDIDATES, SPREADS[rules.reach].pool * rules.count)
@@ -156,6 +158,7 @@ class TrackSearch:
                 rules.genre,
                 music_filter(question),
                 frozenset(seed.track.id for seed in question.seeds if seed.track is not None),
+                reading=self.preset.tags,
             ),
         )
 
@@ -299,7 +302,7 @@ class TrackSearch:
 
 
 def music_filter(question: Question) -> MusicFilter:
-    """Return the filter by tempo and key; compatible keys mix with those of all liked seeds.
+    """Return the filter by tempo, key and tags; compatible keys mix with those of all liked seeds.
 
     Raises
     ------

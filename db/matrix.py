@@ -118,6 +118,8 @@ def _allowed(rows: CatalogueRows, among: TrackFilter) -> NDArray[np.bool_]:
         allowed &= rows.ids != next(iter(among.without))
     elif among.without:
         allowed &= ~np.isin(rows.ids, sorted(among.without))
+    if (limits := among.tag_limits) is not None:
+        allowed &= limits.mask(rows.matrix)
     if among.without_artists:
         allowed &= ~rows.artists.mask(among.without_artists)
     return allowed

@@ -20,6 +20,7 @@ from db.tracks import Catalogue
 from genrec.agreement import CatalogueStatistics
 from genrec.music_filter import ANY_MUSIC, MusicFilter
 from genrec.seed_scores import SeedScores
+from genrec.sound_tags import TagLimits, TagReading, tag_limits
 from genrec.types import MusicDescription
 
 Float = NDArray[np.float32]
@@ -34,11 +35,13 @@ class TrackFilter:
     scopes
         Scopes that are searched.
     genre, music
-        A label of the preset, and tempo and key; all tracks by default.
+        A label of the preset, and tempo, key and sound tags; all tracks by default.
     without
         Ids of tracks that are left out.
     without_artists
         Artist keys whose tracks are left out.
+    reading
+        The preset's reading of sound tags, by which tracks have those of ``music``.
     """
 
     scopes: Collection[str]
@@ -46,6 +49,18 @@ class TrackFilter:
     music: MusicFilter = ANY_MUSIC
     without: frozenset[int] = frozenset()
     without_artists: frozenset[str] = frozenset()
+    reading: TagReading | None = None
+
+    @property
+    def tag_limits(self) -> TagLimits | None:
+        """What the embedding of a track with all wanted sound tags satisfies; None without any.
+
+        Raises
+        ------
+        TagUnknown
+            The preset has no reading of tags, or none of this name.
+        """
+        return tag_limits(self.reading, self.music.tags)
 
     @property
     def is_narrow(self) -> bool:
@@ -54,7 +69,7 @@ class TrackFilter:
 
     @property
     def whole(self) -> TrackFilter:
-        """The same filter with tracks of every genre, tempo and key."""
+        """The same filter with tracks of every genre, tempo, key and tag."""
         return replace(self, genre=None, music=ANY_MUSIC)
 
 

@@ -266,6 +266,32 @@ class PgNeighbours:
         highest scores among the ``fetched`` tracks that are nearest to the point. The second value
         tells that there are no others, and the third is the cosine of the farthest fetched track.
         """
+        limits, asked = among.tag_limits, count
+        if limits is None:
+            return await self._fetch(point, among, count, goal, least, seeds, fetched)
+        while True:
+            # Those that have the tags in half precision alone are few.
+            asked += max(16, asked // 4)
+            near, whole, cosine = await self._fetch(
+                point, among, asked, goal, least, seeds, fetched
+            )
+            kept = limits.mask(near.vectors)
+            if int(kept.sum()) >= count or len(near.ids) < asked:
+                places = np.flatnonzero(kept)[:count]
+                found = NearRows(near.ids[places], near.scores[places], near.vectors[places])
+                return found, whole, cosine
+
+    async def _fetch(
+        self,
+        point: Float,
+        among: TrackFilter,
+        count: int,
+        goal: Float | None,
+        least: float,
+        seeds: SeedScores | None,
+        fetched: int,
+    ) -> tuple[NearRows, bool, float]:
+        """Return what `_nearest` does, with a few tracks that lack a wanted tag by a hair."""
         fetched = max(count, fetched)
         look = Look(self.model_id, self._schema, among, len(point), near_goal=goal is not None)
         unit = point / max(float(np.linalg.norm(point)), 1e-9)

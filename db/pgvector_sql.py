@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from db.neighbours import TrackFilter
 from db.tracks import LIBRARY, STARTER
 from genrec.seed_scores import LESS
 
 SHARED = (LIBRARY, STARTER)
+HALF_ERROR = 1.1e-3
+"""Largest error of the product of two unit vectors in half precision: two roundings of 2**-11."""
 _MOST_NEAR = 5_000  # tracks that a graph is asked for; more are compared one by one
 
 
@@ -29,7 +33,8 @@ class Look:
     """A search of the served tracks that a filter lets through.
 
     Parameter 1 is the point, real[]. `values` are the next ones. With ``near_goal`` two follow: the
-    goal, and the largest negative inner product with it.
+    goal, and the largest negative inner product with it. Sound tags let a few tracks through that
+    lack them by a hair, because embeddings are compared in half precision.
     """
 
     model_id: str
@@ -40,12 +45,16 @@ class Look:
 
     @property
     def values(self) -> list[Any]:
-        """The parameters of what is left out."""
+        """The parameters of what is left out, and for each sound tag a direction and a limit."""
         found: list[Any] = []
         if self.among.without:
             found.append(sorted(self.among.without))
         if self.among.without_artists:
             found.append(sorted(self.among.without_artists))
+        if (limits := self.among.tag_limits) is not None:
+            for direction, least in zip(limits.directions, limits.least, strict=True):
+                length = max(float(np.linalg.norm(direction)), 1e-9)
+                found += [(direction / length).tolist(), HALF_ERROR - float(least) / length]
         return found
 
     @property
@@ -126,6 +135,9 @@ class Look:
         if self.among.without_artists:
             found += f" AND artist_key <> ALL(CAST(?{number} AS text[]))"
             number += 1
+        for _ in self.among.music.tags:
+            found += f" AND {self._distance(number)} <= CAST(?{number + 1} AS float8)"
+            number += 2
         if self.near_goal:
             found += f" AND {self._distance(number)} < CAST(?{number + 1} AS float8)"
         return found

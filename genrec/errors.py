@@ -52,6 +52,12 @@ class KeyUnclear(InputRefused):
     code = "key_unclear"
 
 
+class TagUnknown(InputRefused):
+    """A sound tag is wanted that the preset does not have."""
+
+    code = "tag_unknown"
+
+
 class SameSong(InputRefused):
     """Both ends of a way of songs are the same song."""
 

@@ -1,4 +1,4 @@
-"""Filters of tracks by tempo and key, and what users may type for them."""
+"""Filters of tracks by tempo, key and sound tags, and what users may type for the first two."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MODES = {"": 0, "major": 0, "maj": 0, "m": 12, "min": 12, "minor": 12}
 
 @dataclass(frozen=True, slots=True)
 class MusicFilter:
-    """Tempi and keys that a track may have; None for any.
+    """Tempi and keys that a track may have, None for any, and sound tags that it has.
 
     Only tempi and keys that are confident enough to be shown count.
 
@@ -40,13 +40,24 @@ class MusicFilter:
         Lowest and highest tempo in beats a minute.
     keys
         Keys, 0..23.
+    tags
+        Sound tags, names of `genrec.sound_tags.TagReading.shown`. A track has all of them.
     """
 
     tempo: tuple[float, float] | None = None
     keys: frozenset[int] | None = None
+    tags: tuple[str, ...] = ()
 
     def mask(self, descriptions: Float) -> NDArray[np.bool_]:
-        """Return bool (n,), True for the matching rows of float32 (n, fields), NaN if absent."""
+        """Return bool (n,), True for the rows whose tempo and key match.
+
+        Tags are those of the embedding, see `genrec.sound_tags.TagLimits.mask`.
+
+        Parameters
+        ----------
+        descriptions
+            float32 (n, fields), NaN for a track without a description.
+        """
         mask = np.ones(len(descriptions), dtype=bool)
         with np.errstate(invalid="ignore"):
             if self.tempo is not None:
@@ -64,7 +75,7 @@ ANY_MUSIC = MusicFilter()
 
 @dataclass(frozen=True, slots=True)
 class MusicWish:
-    """A user's wish for tempo and key, before the clip is known.
+    """A user's wish for tempo, key and sound tags, before the clip is known.
 
     Attributes
     ----------
@@ -72,10 +83,13 @@ class MusicWish:
         Lowest and highest tempo in beats a minute; None for any.
     key
         A key, 0..23, or `COMPATIBLE` for those that mix with the clip's; None for any.
+    tags
+        Sound tags that a track has, all of them; they do not depend on the clip.
     """
 
     tempo: tuple[float, float] | None = None
     key: int | str | None = None
+    tags: tuple[str, ...] = ()
 
     def of_clip(self, description: MusicDescription | None) -> MusicFilter:
         """Return the filter for a clip.
@@ -85,7 +99,7 @@ class MusicWish:
         KeyUnclear
             Compatible keys are wanted, and the clip's key is not confident.
         """
-        found = MusicFilter(tempo=self.tempo)
+        found = MusicFilter(tempo=self.tempo, tags=self.tags)
         if self.key is None:
             return found
         if isinstance(self.key, int):

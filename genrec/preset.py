@@ -16,6 +16,7 @@ from genrec.bounds import check_array, check_range, check_size, load_arrays
 from genrec.errors import ModelMismatch, PresetError
 from genrec.images import ImageConfig
 from genrec.music_detector import PREFIX, MusicDetector
+from genrec.sound_tags import TagReading
 from genrec.spectrogram import SpectrogramConfig
 from genrec.starter_descriptions import StarterDescriptions, read_starter_descriptions
 from genrec.starter_table import StarterTable, read_starter_table
@@ -25,9 +26,11 @@ Float = NDArray[np.float32]
 FORMAT = 3
 NETWORK, LABELS, ARRAYS = "model.tflite", "labels.json", "arrays.npz"
 CONFIG, CATALOGUE, METRICS = "config.json", "catalogue.npz", "metrics.json"
+TAGS = "tags.npz"
 # Bounds on files that may be hostile. The shipped presets take a hundredth of them.
 _MAX_FILE_BYTES, _MAX_JSON_BYTES = 2 << 30, 4 << 20
 _MAX_ARRAYS_BYTES, _MAX_CATALOGUE_BYTES = 256 << 20, 2 << 30
+_MAX_TAGS_BYTES = 16 << 20
 _MAX_LABELS = 1_000
 
 
@@ -131,6 +134,9 @@ class Preset:
         length 1. It keeps directions in which tracks differ and that coding changes least.
     music_detector
         Detector of music; None if the preset has none.
+    tags
+        Reading of sound tags from embeddings; None if the preset has none. It is not part of the
+        content hash, because it changes no analysis.
     """
 
     folder: Path
@@ -145,6 +151,7 @@ class Preset:
     centre: Float
     projection: Float
     music_detector: MusicDetector | None = None
+    tags: TagReading | None = None
 
     def __post_init__(self) -> None:
         bands, bins = self.spectrogram.n_mels, 1 + self.spectrogram.n_fft // 2
@@ -153,6 +160,10 @@ class Preset:
             raise ValueError("music_detector: it needs the default front end")
         check_array("centre", self.centre, (self.centre.size,))
         check_array("projection", self.projection, (self.centre.size, *self.projection.shape[1:2]))
+        if self.tags is not None and self.tags.dimension != self.dimension:
+            raise ValueError(
+                f"tags: for embeddings of {self.tags.dimension} numbers, expected {self.dimension}"
+            )
 
     @property
     def network(self) -> Path:
@@ -210,6 +221,7 @@ class Preset:
                     if any(name.startswith(PREFIX) for name in arrays)
                     else None
                 ),
+                tags=_tags(folder, model_id(config["name"], found)),
             )
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise PresetError(
@@ -297,6 +309,7 @@ def save_preset(
     arrays: dict[str, NDArray[Any]] = dict(music_detector.arrays() if music_detector else {})
     arrays |= {"mel_basis": mel_basis, "centre": centre, "projection": projection}
     np.savez_compressed(folder / ARRAYS, allow_pickle=False, **arrays)
+    (folder / TAGS).unlink(missing_ok=True)  # those of another projection
     _write_json(folder / LABELS, labels)
     config: dict[str, Any] = {
         "format": FORMAT,
@@ -326,6 +339,13 @@ def save_starter(preset: Preset, starter: StarterCatalogue) -> None:
     )
 
 
+def save_tags(preset: Preset, reading: TagReading) -> Preset:
+    """Write the sound tags of a preset and return the preset with them; its model id stays."""
+    arrays = {"model_id": np.array(preset.model_id), **reading.arrays()}
+    np.savez_compressed(preset.folder / TAGS, allow_pickle=False, **arrays)
+    return Preset.load(preset.folder)
+
+
 def content_hash(folder: Path, config: Mapping[str, Any]) -> str:
     """Return the sha256 of config, network, labels and arrays, which determine every analysis."""
     digest = hashlib.sha256()
@@ -339,6 +359,19 @@ def content_hash(folder: Path, config: Mapping[str, Any]) -> str:
 def model_id(name: str, digest: str) -> str:
     """Return ``name@`` and the first 12 hex digits of the content hash."""
     return f"{name}@{digest[:12]}"
+
+
+def _tags(folder: Path, model: str) -> TagReading | None:
+    path = folder / TAGS
+    if not path.exists():
+        return None
+    arrays = load_arrays(path, max_bytes=_MAX_TAGS_BYTES)
+    if str(arrays["model_id"]) != model:
+        raise ModelMismatch(
+            f"{path} was made for {arrays['model_id']} and the preset is {model}; run"
+            " `genrec fit-tags` again, or remove the file."
+        )
+    return TagReading.from_arrays(arrays)
 
 
 def _labels(labels: object) -> tuple[str, ...]:

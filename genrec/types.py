@@ -265,8 +265,11 @@ class Recommendation:
     words
         The probable genres of a clip in the words of the libraries, most probable first; they need
         not sum to 1. The layouts and the command line add them.
+    tags
+        Sound tags of a single clip or track, most probable first; none that is not sure, and none
+        for a clip without music or several seeds.
     filters
-        Options of the request that a track has to fit: ``genre``, ``tempo``, ``key``.
+        Options of the request that a track has to fit: ``genre``, ``tempo``, ``key``, ``tag``.
     left_out
         Rules for which tracks that are similar enough are missing, if there are too few:
         ``artist`` (of a seed), ``per_artist``, ``shown``, ``unwanted``. ``gone`` are tracks of an
@@ -286,6 +289,7 @@ class Recommendation:
     fallback: bool = False
     description: MusicDescription | None = None
     words: tuple[GenreScore, ...] = ()
+    tags: tuple[str, ...] = ()
     filters: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 

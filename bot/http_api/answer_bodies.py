@@ -71,6 +71,7 @@ class GenreBody(_AnswerBody):
     scores: dict[str, float]
     description: DescriptionBody | None
     words: dict[str, float]
+    tags: list[str]
     note: str
     timings_ms: dict[str, float]
 

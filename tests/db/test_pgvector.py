@@ -32,6 +32,7 @@ from db.tracks import Catalogue
 from genrec.errors import InputRefused
 from genrec.music_filter import MusicFilter
 from genrec.seed_scores import SeedScores
+from genrec.sound_tags import TagReading
 from genrec.types import MusicDescription
 
 MODEL, D = "toy-1", 24
@@ -122,6 +123,70 @@ async def test_graph_finds_what_the_matrix_finds(
     both: tuple[PgNeighbours, MatrixNeighbours], among: TrackFilter
 ) -> None:
     assert np.mean([await recall(both, seeds([n]), among) for n in range(0, 1_400, 70)]) >= 0.99
+
+
+def reading(least: float = 0.5) -> TagReading:
+    """Return a reading of two tags; ``least`` is the threshold of both."""
+    weights = 30 * vectors(2, 9).T
+    return TagReading(
+        shown=("calm", "loud"),
+        weights=weights,
+        bias=np.array([0.5, -1.0], dtype=np.float32),
+        thresholds=np.full(2, least, dtype=np.float32),
+    )
+
+
+@pytest.mark.parametrize("tags", [("calm",), ("loud",), ("calm", "loud")], ids="+".join)
+async def test_tags_let_exactly_their_tracks_through(
+    both: tuple[PgNeighbours, MatrixNeighbours], tags: tuple[str, ...]
+) -> None:
+    read = reading()
+    among = TrackFilter(SCOPES, music=MusicFilter(tags=tags), reading=read)
+    probabilities = read.probabilities((await both[1].rows()).matrix)
+    has = (probabilities >= read.thresholds)[:, [read.shown.index(tag) for tag in tags]].all(axis=1)
+    rows = await both[1].rows()
+    wanted = {*rows.ids[has & rows.allowed(SCOPES)].tolist()}
+    assert 10 < len(wanted) < 1_400
+    for asked in (seeds([3]), seeds([3, 70, 400]), seeds([3], [9])):
+        found, exact = [await each.search(asked, among, 1_500) for each in both]
+        assert {*exact.ids.tolist()} == wanted
+        assert {*found.ids.tolist()} == wanted
+
+
+async def test_half_precision_decides_about_no_tag(
+    both: tuple[PgNeighbours, MatrixNeighbours],
+) -> None:
+    rows = vectors(1_400)
+    log_odds = np.sort(rows @ reading().weights[:, 0] + 0.5)
+    wrong = 0
+    for place in range(300, 1_100, 100):  # a threshold between two tracks, whatever their distance
+        middle = float(log_odds[place : place + 2].mean(dtype=np.float64))
+        among = TrackFilter(
+            ("library",),
+            music=MusicFilter(tags=("calm",)),
+            reading=reading(1 / (1 + np.exp(-middle))),
+        )
+        found, exact = [await each.search(seeds([5]), among, 1_400) for each in both]
+        wrong += len({*found.ids.tolist()} ^ {*exact.ids.tolist()})
+        assert abs(len(exact.ids) - (1_400 - place - 1)) <= 1
+    assert wrong == 0
+
+
+async def test_tracks_that_nearly_have_a_tag_take_no_place(
+    both: tuple[PgNeighbours, MatrixNeighbours],
+) -> None:
+    """Half precision lets many of these through, because their products are nearly equal."""
+    seed = vectors(1_400)[7]
+    read = TagReading(
+        shown=("calm",),
+        weights=seed[:, np.newaxis],
+        bias=np.zeros(1, dtype=np.float32),
+        thresholds=np.array([0.65], dtype=np.float32),
+    )
+    among = TrackFilter(SCOPES, music=MusicFilter(tags=("calm",)), reading=read)
+    for count in (1, 5, 48):
+        found, exact = [await each.search(seeds([7]), among, count) for each in both]
+        assert found.ids.tolist() == exact.ids.tolist()
 
 
 async def test_mixes_and_less_of_this_find_what_the_matrix_finds(

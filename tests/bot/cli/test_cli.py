@@ -29,7 +29,7 @@ from tests.synth import STYLES, music, write
 
 KEYS = {
     *("model_id", "genre", "unsure", "scores", "words", "tracks", "known", "note", "timings_ms"),
-    *("music", "music_probability", "description"),
+    *("music", "music_probability", "description", "tags"),
 }
 # Quiet and dense music: codecs change these embeddings most.
 NAMES = ("metal.00001", "jazz.00001", "classical.00001")
