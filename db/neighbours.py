@@ -53,7 +53,7 @@ class TrackFilter:
 
     @property
     def tag_limits(self) -> TagLimits | None:
-        """What the embedding of a track with all wanted sound tags satisfies; None without any.
+        """Limits of the embedding of a track with all wanted sound tags; None without any.
 
         Raises
         ------
