@@ -36,7 +36,7 @@ from bot.secret_files import open_files, with_secrets
 from bot.setting_names import unknown_names
 from bot.ui.track_links import DEFAULT_SITE, SITES, TEMPLATE_FAULTS, template_fault
 from bot.value_faults import plain_fault
-from db.address import PostgresAddress, is_address
+from db.address import PostgresAddress, database_place, is_address
 from genrec.errors import CatalogueError
 from genrec.types import MAX_ANALYZED_S
 
@@ -400,12 +400,10 @@ class Settings(BaseSettings):
     @field_validator("database", mode="before")
     @classmethod
     def _path_or_address(cls, value: object) -> object:
-        if not isinstance(value, str) or "://" not in value:
+        if not isinstance(value, str):
             return value
-        if not is_address(value):
-            raise ValueError("is an address and must start with postgresql://")
         try:
-            return PostgresAddress(value)
+            return database_place(value)
         except CatalogueError as error:
             raise ValueError(str(error)) from None
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from genrec.errors import CatalogueError
+from genrec.errors import CatalogueError, DestinationRefused, WrongDatabaseAddress
 
 _SCHEMES = ("postgresql", "postgres")
 # Values of libpq's sslmode with which the connection may be plain text.
@@ -17,8 +18,22 @@ _SECRETS = ("password", "sslpassword")
 
 
 def is_address(text: str) -> bool:
-    """Return whether a location is a PostgreSQL address and not a path."""
-    return text.lower().startswith(tuple(f"{scheme}:/" for scheme in _SCHEMES))
+    """Return whether a text is meant as an address and not as a path; it may be a wrong one."""
+    return "://" in text or text.lower().startswith(tuple(f"{scheme}:/" for scheme in _SCHEMES))
+
+
+def database_place(text: str) -> Path | PostgresAddress:
+    """Return the file or the server that a text names.
+
+    Settings, arguments and `open_db` share this rule: ``postgresql://`` and ``postgres://``, in
+    large or small letters, are the same, and another ``scheme://`` is no path.
+
+    Raises
+    ------
+    WrongDatabaseAddress
+        If the text is an address that is broken or of another kind of server.
+    """
+    return PostgresAddress(text) if is_address(text) else Path(text)
 
 
 class PostgresAddress:
@@ -29,7 +44,7 @@ class PostgresAddress:
 
     Raises
     ------
-    CatalogueError
+    WrongDatabaseAddress
         If the text is no such address.
     """
 
@@ -43,7 +58,12 @@ class PostgresAddress:
             raise _broken() from None  # its words may repeat the password
         self._query = dict(parse_qsl(parts.query))
         self.database = unquote(parts.path.lstrip("/")) or self._query.get("dbname", "")
-        if parts.scheme.lower() not in _SCHEMES or not self.database:
+        if parts.scheme.lower() not in _SCHEMES:
+            raise WrongDatabaseAddress(
+                "The address of the database must start with postgresql:// or postgres://: correct"
+                " GENREC_DATABASE, or name a file."
+            )
+        if not self.database or "://" not in text:
             raise _broken()
         self._text = text
         self.host = parts.hostname or self._query.get("host", "")
@@ -97,23 +117,24 @@ class PostgresAddress:
 
 @contextmanager
 def given_as_argument() -> Iterator[None]:
-    """Raise CatalogueError of the block for an address that is no setting."""
+    """Raise errors of the block with sentences for an address that is an argument, no setting."""
     try:
         yield
     except CatalogueError as error:
         text = str(error).replace("GENREC_DATABASE", "the address")
-        raise CatalogueError(text) from error.__cause__
+        wrong = isinstance(error, WrongDatabaseAddress)
+        raise (WrongDatabaseAddress if wrong else DestinationRefused)(text) from error.__cause__
 
 
-def _several_hosts() -> CatalogueError:
-    return CatalogueError(
+def _several_hosts() -> WrongDatabaseAddress:
+    return WrongDatabaseAddress(
         "The address of the database has several hosts, and one is expected: name in"
         " GENREC_DATABASE a host name that follows the primary server."
     )
 
 
-def _broken() -> CatalogueError:
-    return CatalogueError(
+def _broken() -> WrongDatabaseAddress:
+    return WrongDatabaseAddress(
         "The address of the database is not postgresql://user:password@host:port/database: correct"
         " GENREC_DATABASE, and write special characters of the password as %XX."
     )

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from db.address import PostgresAddress, is_address
+from db.address import PostgresAddress, database_place
 from db.session import Database, SqlSession
 from db.sqlite import MEMORY, backup_path, open_sqlite
 from genrec.errors import CatalogueError
@@ -24,8 +24,8 @@ async def open_db(
     damage: before the block, or for a large file in the background, where damage ends the block.
     ``busy_timeout_s`` is how long a SQLite file may be locked by another program.
     """
-    if isinstance(location, str) and is_address(location):
-        location = PostgresAddress(location)
+    if isinstance(location, str):
+        location = database_place(location)
     if isinstance(location, PostgresAddress):
         # Imported here: without PostgreSQL nothing of it is loaded, and asyncpg may be missing.
         try:

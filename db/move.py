@@ -41,7 +41,7 @@ from db.move_tables import (
 )
 from db.session import Database, SqlSession
 from db.sqlite import without_links
-from genrec.errors import CatalogueError
+from genrec.errors import CatalogueError, DestinationRefused
 from genrec.files import atomic_write, remove_leftovers
 
 log = logging.getLogger(__name__)
@@ -76,11 +76,13 @@ async def move(
     Raises
     ------
     CatalogueError
-        There is no source, both are the same, the destination is not empty or cannot be written,
-        or the copy differs; a file of the destination is then removed.
+        There is no source, the destination cannot be written, or the copy differs; a file of the
+        destination is then removed.
+    DestinationRefused
+        Both are the same, or the destination is not empty or cannot be reached.
     """
     started = time.monotonic()
-    _refuse_places(source, destination)
+    refuse_places(source, destination)
     async with open_db(source) as old:
         async with _open_destination(destination) as new:
             tables = await copy_database(old, new, progress=progress)
@@ -158,7 +160,7 @@ async def database_content(database: Database) -> dict[str, Content]:
         }
 
 
-def _refuse_places(source: Place, destination: Place) -> None:
+def refuse_places(source: Place, destination: Place) -> None:
     """Raise CatalogueError for places that nothing can be moved from or to."""
     for place in (source, destination):
         if str(place) == MEMORY:
@@ -168,13 +170,13 @@ def _refuse_places(source: Place, destination: Place) -> None:
             f"There is no database {source}: set GENREC_DATABASE to the one to move."
         )
     if _resolved(source) == (target := _resolved(destination)):
-        raise CatalogueError("The destination is the database itself: name another one.")
+        raise DestinationRefused("The destination is the database itself: name another one.")
     if (
         isinstance(target, Path)
         and target.exists()
         and (not target.is_file() or target.stat().st_size)
     ):
-        raise CatalogueError(
+        raise DestinationRefused(
             f"{destination} exists already, and nothing is overwritten: name a file that does not"
             " exist."
         )
@@ -240,7 +242,7 @@ def _refuse_unknown(columns: Mapping[str, tuple[str, ...]], database: Database) 
 async def _refuse_rows(session: SqlSession, destination: Database) -> None:
     for table in TABLES:
         if await session.one(f"SELECT 1 FROM {table.name} LIMIT 1") is not None:
-            raise CatalogueError(
+            raise DestinationRefused(
                 f"The destination {destination.name} already has rows in the table {table.name}:"
                 " name an empty database, or a file that does not exist."
             )

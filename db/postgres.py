@@ -22,7 +22,7 @@ from db.postgres_errors import GONE, UNDONE, translate_postgres_errors
 from db.postgres_leases import LEASE_SETTINGS, PostgresLeases, lock_number
 from db.postgres_migrate import migrate_postgres
 from db.session import Engine
-from genrec.errors import CatalogueError
+from genrec.errors import CatalogueError, WrongDatabaseAddress
 
 log = logging.getLogger(__name__)
 
@@ -271,14 +271,14 @@ async def open_postgres(address: PostgresAddress) -> AsyncIterator[PostgresDatab
 def _check_files(address: PostgresAddress) -> None:
     for option, file in address.files.items():
         if not os.access(file, os.R_OK):
-            raise CatalogueError(
+            raise WrongDatabaseAddress(
                 f"The catalogue {address.name} cannot be opened: {option}={file} in GENREC_DATABASE"
                 " is no file that genrec can read."
             )
     passwords = "" if address.secrets else address.files.get("passfile", "")
     # As libpq, asyncpg then reads no password from it.
     if passwords and Path(passwords).stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise CatalogueError(
+        raise WrongDatabaseAddress(
             f"The catalogue {address.name} cannot be opened: others may read the passfile"
             f" {passwords}. Run chmod 600 on it."
         )
@@ -294,12 +294,12 @@ def _opening(name: str) -> Iterator[None]:
         raise CatalogueError(f"The catalogue {name} cannot be opened ({error}).") from error
     except (asyncpg.InterfaceError, ValueError) as error:
         if "root certificate file" in str(error):
-            raise CatalogueError(
+            raise WrongDatabaseAddress(
                 f"The catalogue {name} cannot be opened without the certificate of the authority of"
                 " its server: add &sslrootcert=FILE to GENREC_DATABASE."
             ) from None
         # Without the cause: asyncpg's words about an address may repeat a part of it.
-        raise CatalogueError(
+        raise WrongDatabaseAddress(
             f"The catalogue {name} cannot be opened ({type(error).__name__}): correct the options"
             " after the question mark in GENREC_DATABASE."
         ) from None

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import asyncpg
 
-from genrec.errors import CatalogueError
+from genrec.errors import CatalogueError, WrongDatabaseAddress
 
 _GONE = "cannot be reached: check that the server runs, and its host and port in GENREC_DATABASE"
 _LOGIN = (
@@ -45,6 +45,8 @@ _SENTENCES = {
     "XX001": _DAMAGED,
     "XX002": _DAMAGED,
 }
+# Codes of a wrong address: another try fails too.
+_WRONG = ("28", "3D000")
 # Errors after which a statement that ran alone may run again: the server undid it.
 UNDONE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 # Errors of a connection that is gone, after which a read may run again on a new one.
@@ -64,12 +66,15 @@ def translate_postgres_errors(name: str) -> Iterator[None]:
     try:
         yield
     except asyncpg.PostgresError as error:
-        sentence = _sentence(error.sqlstate or "")
+        code = error.sqlstate or ""
+        sentence = _sentence(code)
         if sentence is None:
             raise
-        raise CatalogueError(f"The catalogue {name} {sentence}.") from error
+        kind = WrongDatabaseAddress if code.startswith(_WRONG) else CatalogueError
+        raise kind(f"The catalogue {name} {sentence}.") from error
     except ssl.SSLError as error:
-        raise CatalogueError(
+        wrong = isinstance(error, ssl.SSLCertVerificationError)
+        raise (WrongDatabaseAddress if wrong else CatalogueError)(
             f"The catalogue {name} cannot be reached by TLS ({error.reason}): correct sslmode and"
             " sslrootcert in GENREC_DATABASE, or the server's certificate."
         ) from error
@@ -79,8 +84,9 @@ def translate_postgres_errors(name: str) -> Iterator[None]:
         ) from error
     except (OSError, asyncpg.InternalClientError) as error:
         # asyncpg has no class and no code for this one.
-        sentence = _NO_TLS if "rejected SSL upgrade" in str(error) else _GONE
-        raise CatalogueError(f"The catalogue {name} {sentence}.") from error
+        plain = "rejected SSL upgrade" in str(error)
+        kind = WrongDatabaseAddress if plain else CatalogueError
+        raise kind(f"The catalogue {name} {_NO_TLS if plain else _GONE}.") from error
     except asyncpg.InterfaceError as error:
         # asyncpg reports calls of a closed connection as errors of its interface.
         if "clos" not in str(error):

@@ -148,6 +148,14 @@ class CatalogueError(GenrecError):
     code = "catalogue"
 
 
+class WrongDatabaseAddress(CatalogueError):
+    """The address of the database is wrong, or what it names: another try fails too."""
+
+
+class DestinationRefused(CatalogueError):
+    """A database cannot be moved to the place that was named. The command line exits with 3."""
+
+
 class MapFailed(GenrecError):
     """The process that lays out a map took too long or failed."""
 

@@ -156,14 +156,14 @@ tests:
       - {{series: 'genrec_database_disk_free_bytes{{instance="bot"}}', values: '536870912x40'}}
       - {{series: 'genrec_clips_total{{instance="bot", result="crashed"}}', values: '0+2x40'}}
     alert_rule_test:
-      - {{eval_time: 10m, alertname: GenrecNotConnected, exp_alerts: []}}
+      - {{eval_time: 10m, alertname: GenrecNotReady, exp_alerts: []}}
       - eval_time: 20m
-        alertname: GenrecNotConnected
+        alertname: GenrecNotReady
         exp_alerts:
           - exp_labels: {{severity: critical, instance: bot, job: genrec}}
             exp_annotations:
-              summary: genrec on bot has not been connected to Discord for ten minutes.
-              action: Look for "discord unreachable" in the log, and at Discord's status page.
+              summary: genrec on bot has not been ready for ten minutes.
+              action: Read the reason at /readyz; Discord or PostgreSQL is out of reach.
       - eval_time: 20m
         alertname: GenrecDiskNearlyFull
         exp_alerts:

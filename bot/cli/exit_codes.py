@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from bot.cli.stopped import Stopped
-from genrec.errors import GenrecError, InputRefused
+from genrec.errors import DestinationRefused, GenrecError, InputRefused, WrongDatabaseAddress
 
 
 class ExitCode(IntEnum):
@@ -21,7 +21,10 @@ class ExitCode(IntEnum):
 _MEANINGS = {
     ExitCode.DONE: "success; `genrec run` was stopped with SIGTERM or Ctrl-C",
     ExitCode.FAILED: "genrec or the machine failed: a broken preset, a full disk, a bug",
-    ExitCode.USAGE: "wrong usage, setting, token or data folder; another try fails too",
+    ExitCode.USAGE: (
+        "wrong usage, setting, token, password of the database or data folder; another try fails"
+        " too"
+    ),
     ExitCode.REFUSED: "the input is refused; one sentence on stderr gives the reason and the fix",
     ExitCode.STOPPED: "stopped with Ctrl-C; a sentence on stderr says what is kept",
 }
@@ -32,9 +35,10 @@ def exit_code(error: GenrecError) -> int:
     """Return the exit code of an error."""
     if isinstance(error, Stopped):
         return ExitCode.STOPPED
-    if isinstance(error, InputRefused):
+    if isinstance(error, InputRefused | DestinationRefused):
         return ExitCode.REFUSED
-    return ExitCode.USAGE if error.code in _USAGE_ERRORS else ExitCode.FAILED
+    wrong = error.code in _USAGE_ERRORS or isinstance(error, WrongDatabaseAddress)
+    return ExitCode.USAGE if wrong else ExitCode.FAILED
 
 
 def exit_codes_table() -> str:

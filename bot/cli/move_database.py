@@ -52,14 +52,14 @@ def _first_line() -> str:
 
 
 def _place(text: str) -> Path | PostgresAddress:
-    from db.address import PostgresAddress, given_as_argument, is_address
+    from db.address import database_place, given_as_argument
 
     if not text:
         raise typer.BadParameter(
             "the destination is empty: name a file, or an address that begins with postgresql://"
         )
     with given_as_argument():
-        return PostgresAddress(text) if is_address(text) else Path(text)
+        return database_place(text)
 
 
 async def _move(source: Path | PostgresAddress, destination: Path | PostgresAddress) -> MoveReport:
@@ -68,8 +68,9 @@ async def _move(source: Path | PostgresAddress, destination: Path | PostgresAddr
     from rich.progress import Progress
 
     from bot.runtime.instance_lock import instance_lock
-    from db.move import move
+    from db.move import move, refuse_places
 
+    refuse_places(source, destination)
     with contextlib.ExitStack() as stack:
         # Bots on PostgreSQL hold leases, which `move` itself looks at.
         for place in (source, destination):

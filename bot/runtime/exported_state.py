@@ -13,7 +13,6 @@ import discord
 from bot.client.client import Client
 from bot.config import installed_version
 from bot.jobs.admission import Admission
-from bot.jobs.recovery import ReplyRecovery
 from bot.metrics import Metrics
 from bot.runtime.resources import Resources
 from bot.sources import SourcePolicy
@@ -30,18 +29,16 @@ def export_state(
     metrics: Metrics,
     *,
     admission: Admission,
-    recovery: ReplyRecovery,
     resources: Resources,
     policy: SourcePolicy,
 ) -> None:
-    """Export versions, requests, pool, index and database."""
+    """Export versions, requests, pool, index and database size."""
     export_resources(metrics, resources=resources, policy=policy)
     metrics.export("genrec_requests_running", lambda: admission.running)
-    metrics.export("genrec_database_writable", lambda: int(recovery.writable))
 
 
 def export_resources(metrics: Metrics, *, resources: Resources, policy: SourcePolicy) -> None:
-    """Export versions, pool, index and database, which there are without Discord too."""
+    """Export versions, pool, index and database size, which there are without Discord too."""
     metrics.info(
         "genrec_build_info",
         {

@@ -17,6 +17,7 @@ from bot.client.client import Client
 from bot.config import service_manager_address
 from bot.errors import SettingsError
 from bot.metrics import Metrics
+from bot.runtime.database_watch import DatabaseWatch
 from bot.runtime.exported_state import latencies
 from bot.runtime.health import serve_health
 from bot.runtime.http_interface import http_interface
@@ -65,7 +66,8 @@ class StopEvent(asyncio.Event):
 
 async def run_until_stopped(app: App, token: str, *, stop: asyncio.Event) -> None:
     """Run the bot on Discord until ``stop``, then finish or correct running requests."""
-    connection, started = _Connection(app), time.monotonic()
+    database, started = DatabaseWatch(app.resources.db), time.monotonic()
+    connection = _Connection(app, database)
     settings = app.resources.settings
     health = serve_health(
         host=settings.http_host,
@@ -75,6 +77,7 @@ async def run_until_stopped(app: App, token: str, *, stop: asyncio.Event) -> Non
     )
     connection.export(app.metrics)
     async with (
+        database.watching(),
         health if settings.http_port else contextlib.nullcontext(),
         http_interface(app.resources, sources=app.sources, metrics=app.metrics),
         service_manager(
@@ -135,13 +138,19 @@ def _log_stop(app: App, reason: str, *, seconds: float) -> None:
 class _Connection:
     """The connected client; another one replaces it if an intent is refused."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, database: DatabaseWatch) -> None:
         self._app = app
+        self._database = database
         self._client: Client | None = None
 
     def export(self, metrics: Metrics) -> None:
         """Export the state of the connection."""
+        recovery = self._app.recovery
         metrics.export("genrec_ready", lambda: not self.missing)
+        metrics.export(
+            "genrec_database_writable",
+            lambda: recovery.writable and not self._database.missing,
+        )
         metrics.export("genrec_guilds", lambda: len(self._client.guilds) if self._client else 0)
         metrics.export("genrec_shards", lambda: {spans(self._shards): len(self._shards)})
         metrics.export("genrec_gateway_latency_seconds", lambda: latencies(self._client))
@@ -160,7 +169,7 @@ class _Connection:
     @property
     def status(self) -> str:
         """What the bot does, in one line."""
-        if self._spare:
+        if self._spare and not self.missing:
             return "spare: all shards are taken"
         guilds = len(self._client.guilds) if self._client else 0
         return self.missing or f"serving {guilds} server{'' if guilds == 1 else 's'}"
@@ -171,12 +180,10 @@ class _Connection:
 
         A spare process is ready: it serves as soon as a shard is free.
         """
-        if self._spare:
-            return ""
-        ready = (
-            self._client is not None and self._client.is_ready() and not self._client.is_closed()
-        )
-        return "" if ready else "not connected to Discord"
+        client = self._client
+        ready = client is not None and client.is_ready() and not client.is_closed()
+        discord_missing = "" if ready or self._spare else "not connected to Discord"
+        return ", ".join(filter(None, (discord_missing, self._database.missing)))
 
     async def run(self, token: str) -> None:
         """Connect, without the Message Content intent if Discord refuses it.

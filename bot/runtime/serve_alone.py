@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from bot.config import Settings, open_secrets, service_manager_address
 from bot.logs import set_up_logs
 from bot.metrics import Metrics
+from bot.runtime.database_watch import DatabaseWatch
 from bot.runtime.exported_state import export_resources
 from bot.runtime.health import serve_health
 from bot.runtime.http_interface import http_interface
@@ -78,8 +79,13 @@ async def open_interface(
         warming = asyncio.create_task(warm(resources.pool))
         stack.callback(warming.cancel)
         if settings.http_port:
+            database = DatabaseWatch(resources.db)
+            await stack.enter_async_context(database.watching())
             health = serve_health(
-                host=settings.http_host, port=settings.http_port, metrics=metrics, ready=lambda: ""
+                host=settings.http_host,
+                port=settings.http_port,
+                metrics=metrics,
+                ready=lambda: database.missing,
             )
             await stack.enter_async_context(health)
         address = await stack.enter_async_context(

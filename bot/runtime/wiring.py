@@ -176,9 +176,7 @@ async def open_app(
             metrics=metrics,
             progress_every_s=progress_every_s,
         )
-        export_state(
-            metrics, admission=admission, recovery=recovery, resources=resources, policy=policy
-        )
+        export_state(metrics, admission=admission, resources=resources, policy=policy)
         yield App(
             resources=resources,
             sources=sources,

@@ -47,7 +47,9 @@ async def db() -> AsyncIterator[Database]:
 
 def connection(reload: Callable[[], Awaitable[None]]) -> Any:
     """Return the connection of an app with only the cache of settings."""
-    return lifecycle._Connection(SimpleNamespace(guilds=SimpleNamespace(reload=reload)))
+    return lifecycle._Connection(
+        SimpleNamespace(guilds=SimpleNamespace(reload=reload)), SimpleNamespace(missing="")
+    )
 
 
 async def test_shards_are_connected_although_the_settings_cannot_be_read_at_first(db) -> None:

@@ -58,6 +58,7 @@ class PostgresServer:
         self.port = _free_port()
         self._options = (*options, *_SMALL)
         self._process: subprocess.Popen[bytes] | None = None
+        self._paused = False
         self._programs = _programs(folder)
         self._run("initdb", "-D", str(self.data), "--auth=trust", "-U", "postgres",
                   "--locale=C.UTF-8", "--encoding=utf8", "--no-sync")  # fmt: skip
@@ -118,9 +119,26 @@ class PostgresServer:
     def kill(self) -> None:
         """Kill the server and all its processes at once (kill -9)."""
         if self._process is not None:
+            if self._paused:
+                self.resume()  # a stopped backend never ends
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+    def pause(self) -> None:
+        """Stop all processes of the server where they are, as a machine that hangs."""
+        self._signal_all(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused server go on."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, name: signal.Signals) -> None:
+        # Each backend leads a process group of its own.
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        for pid in (self.pid, *map(int, children)):
+            os.kill(pid, name)
+        self._paused = name == signal.SIGSTOP
 
     def address(self, schema: str = "public", user: str = "postgres") -> str:
         """Return the address of a schema of the database ``postgres``."""
@@ -134,6 +152,16 @@ class PostgresServer:
         schema = f"test_{next(_SCHEMAS)}"
         self.execute(f"CREATE SCHEMA {schema}")
         return self.address(schema)
+
+    def new_role(self, role: str, password: str) -> None:
+        """Create a role that may log in with a password alone."""
+        rules = self.data / "pg_hba.conf"
+        rules.write_text(f"host all {role} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+        self.execute(
+            f"CREATE ROLE {role} LOGIN PASSWORD '{password}'",
+            f"GRANT ALL ON SCHEMA public TO {role}",
+            "SELECT pg_reload_conf()",
+        )
 
     def execute(self, *statements: str) -> None:
         """Run statements as the superuser, each on its own."""

@@ -6,7 +6,7 @@ import pytest
 
 from db.address import PostgresAddress, is_address
 from db.connection import open_db
-from genrec.errors import CatalogueError
+from genrec.errors import CatalogueError, WrongDatabaseAddress
 
 SECRET = "s%3Acret-w%40rd"
 FULL = f"postgresql://bot:{SECRET}@db.example.org:5433/genrec?sslmode=verify-full"
@@ -49,16 +49,17 @@ def test_network_without_tls_is_found(text: str, is_local: bool, may_be_plain: b
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "sentence"),
     [
-        "postgresql://bot:hidden-word@host",
-        "postgresql://bot:hidden-word@host:port/genrec",
-        "postgresql://bot:hidden-word@[host/genrec",
-        "mysql://bot:hidden-word@host/genrec",
+        ("postgresql://bot:hidden-word@host", "is not postgresql://"),
+        ("postgresql://bot:hidden-word@host:port/genrec", "is not postgresql://"),
+        ("postgresql://bot:hidden-word@[host/genrec", "is not postgresql://"),
+        ("postgresql:/bot:hidden-word@host/genrec", "is not postgresql://"),
+        ("mysql://bot:hidden-word@host/genrec", "must start with postgresql://"),
     ],
 )
-def test_wrong_address_is_refused_without_its_password(text: str) -> None:
-    with pytest.raises(CatalogueError, match="is not postgresql://") as error:
+def test_wrong_address_is_refused_without_its_password(text: str, sentence: str) -> None:
+    with pytest.raises(WrongDatabaseAddress, match=sentence) as error:
         PostgresAddress(text)
     assert "hidden-word" not in str(error.value)
     assert error.value.__cause__ is None

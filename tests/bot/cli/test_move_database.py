@@ -72,7 +72,7 @@ def test_address_without_a_server_is_a_sentence_without_the_password(
     genrec: Run, library: Path
 ) -> None:
     code, out, error = genrec("move", "postgresql://genrec:s3cret@127.0.0.1:1/genrec")
-    assert (code, out) == (1, "")
+    assert (code, out) == (3, "")
     assert "postgresql://genrec@127.0.0.1:1/genrec" in error
     assert "its host and port in the address." in error
     assert error.count("\n") == 1
@@ -81,9 +81,37 @@ def test_address_without_a_server_is_a_sentence_without_the_password(
 
 def test_broken_address_is_named_as_the_argument(genrec: Run, library: Path) -> None:
     code, out, error = genrec("move", "postgresql://genrec:s3cret@127.0.0.1")
-    assert (code, out) == (1, "")
+    assert (code, out) == (2, "")
     assert "correct the address" in error
     assert "GENREC_DATABASE" not in error
+
+
+def test_destination_that_holds_something_is_refused_input(
+    genrec: Run, library: Path, tmp_path: Path
+) -> None:
+    occupied = tmp_path / "occupied.db"
+    occupied.write_text("mine")
+    for destination, words in (
+        (occupied, "exists already, and nothing is overwritten"),
+        (library, "The destination is the database itself"),
+    ):
+        code, out, error = genrec("move", destination)
+        assert (code, out) == (3, "")
+        assert words in error
+        assert error.count("\n") == 1
+    assert occupied.read_text() == "mine"
+
+
+def test_other_kind_of_server_is_no_file(
+    genrec: Run, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path / "out")
+    for address in ("mysql://genrec:s3cret@db/genrec", "postgresql:/db/genrec"):
+        code, _, error = genrec("move", address)
+        assert code == 2
+        assert "correct the address" in error
+        assert "s3cret" not in error
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_server_that_is_left_is_to_be_dropped(capsys: pytest.CaptureFixture[str]) -> None:
