@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections import Counter, defaultdict
@@ -13,7 +14,7 @@ from typing import Literal
 
 from db import generations
 from db.connection import Database, SqlSession
-from db.generations import CATALOGUE
+from db.generations import CATALOGUE, LISTED, record_by_generation
 from db.sections import file_of
 from db.upsert import PUT_FAILURE, upsert
 from genrec.errors import InputRefused
@@ -21,6 +22,7 @@ from genrec.errors import InputRefused
 # Names between these two are in the folder; the index of (scope, source) finds them.
 _FILES = "scope = ?1 AND source >= ?2 AND source < ?3"
 _FAILED = _FILES.replace("source", "path")
+_CHANGED = "RETURNING generation_id, track_id"
 # First character of sources while they are renamed, so that none meets one that is still to come.
 _MOVING, _AFTER_MOVING = "\x01", "\x02"
 
@@ -134,16 +136,18 @@ async def forget_folder(db: Database, scope: str, path: str) -> int:
             " lists, or one inside it."
         )
     async with db.transaction(lock=CATALOGUE) as tx:
-        rows = await tx.all(f"SELECT id FROM track WHERE {_FILES}", bounds)
-        changed = await _generations_of(tx, bounds)
-        await tx.many("DELETE FROM entry WHERE track_id = ?", rows)
-        await _record_switches(tx, changed)
+        tracks = await tx.number(f"SELECT count(*) FROM track WHERE {_FILES}", bounds)
+        removed = await tx.all(
+            f"DELETE FROM entry WHERE track_id IN (SELECT id FROM track WHERE {_FILES}) {_CHANGED}",
+            bounds,
+        )
+        await record_by_generation(tx, "remove", removed)
         await tx.run(f"DELETE FROM failure WHERE {_FAILED}", bounds)
         for (known,) in await tx.all("SELECT path FROM folder WHERE scope = ?", (scope,)):
             if within(known, path):
                 await tx.run("DELETE FROM folder WHERE scope = ? AND path = ?", (scope, known))
     await generations.sweep(db)
-    return len(rows)
+    return tracks
 
 
 async def move_folder(db: Database, scope: str, old: str, new: str) -> FolderMove:
@@ -174,16 +178,19 @@ async def move_folder(db: Database, scope: str, old: str, new: str) -> FolderMov
             " music moved, or run `genrec index` with it."
         )
     async with db.transaction(durable=True, lock=CATALOGUE) as tx:
-        changed = await _generations_of(tx, bounds)
         await _rename(tx, scope, targets)
-        now = time.time()
-        await tx.many(
-            "UPDATE entry SET gone_at = CASE WHEN ?1 = 1 THEN NULL ELSE coalesce(gone_at, ?2) END"
-            " WHERE track_id = ?3",
-            [(int(track_id in there), now, track_id) for track_id in targets],
+        found = await tx.all(
+            f"UPDATE entry SET gone_at = NULL WHERE track_id IN ({LISTED}) {_CHANGED}",
+            (json.dumps(list(there)),),
         )
+        await record_by_generation(tx, "put", found)
+        hidden = await tx.all(
+            "UPDATE entry SET gone_at = coalesce(gone_at, ?)"
+            f" WHERE track_id IN ({LISTED}) {_CHANGED}",
+            (time.time(), json.dumps(list(targets.keys() - there))),
+        )
+        await record_by_generation(tx, "remove", hidden)
         await _move_failures(tx, bounds, old, new)
-        await _record_switches(tx, changed)
         for (known,) in await tx.all("SELECT path FROM folder WHERE scope = ?", (scope,)):
             if within(known, old):
                 await tx.run("DELETE FROM folder WHERE scope = ? AND path = ?", (scope, known))
@@ -219,26 +226,6 @@ def common_folders(folders: Collection[str]) -> list[str]:
     return sorted(place for group in groups.values() for place in common_folders(group))
 
 
-async def _generations_of(tx: SqlSession, bounds: tuple[str, ...]) -> list[int]:
-    rows = await tx.all(
-        "SELECT DISTINCT generation_id FROM entry WHERE track_id IN"
-        f" (SELECT id FROM track WHERE {_FILES})",
-        bounds,
-    )
-    return [generation_id for (generation_id,) in rows]
-
-
-async def _record_switches(tx: SqlSession, generation_ids: list[int]) -> None:
-    """Make indexes in memory load the active ones of these generations again."""
-    for generation_id in generation_ids:
-        rows = await tx.all(
-            "SELECT model_id, scope FROM generation WHERE id = ? AND state = 'active'",
-            (generation_id,),
-        )
-        for model_id, scope in rows:
-            await generations.record_switch(tx, model_id, scope)
-
-
 async def _rename(tx: SqlSession, scope: str, targets: dict[int, str]) -> None:
     renamed = [(_MOVING + path, track_id) for track_id, path in targets.items()]
     await tx.many("UPDATE track SET source = ? WHERE id = ?", renamed)
@@ -247,8 +234,10 @@ async def _rename(tx: SqlSession, scope: str, targets: dict[int, str]) -> None:
         " (SELECT 1 FROM track AS t WHERE t.scope = ?1 AND t.source = substr(track.source, 2))",
         (scope, _MOVING, _AFTER_MOVING),
     )
-    await tx.many("DELETE FROM entry WHERE track_id = ?", taken)
-    await tx.many("DELETE FROM track WHERE id = ?", taken)
+    listed = (json.dumps([track_id for (track_id,) in taken]),)
+    removed = await tx.all(f"DELETE FROM entry WHERE track_id IN ({LISTED}) {_CHANGED}", listed)
+    await record_by_generation(tx, "remove", removed)
+    await tx.run(f"DELETE FROM track WHERE id IN ({LISTED})", listed)
     await tx.run(
         "UPDATE track SET source = substr(source, 2)"
         " WHERE scope = ? AND source >= ? AND source < ?",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,10 +27,14 @@ from genrec.types import Analysis, MusicDescription
 # Most rows for one transaction, so that other writers do not wait long for the lock.
 BATCH = 500
 _MAX_CHANGES = 10_000
+MAX_RECORDED = _MAX_CHANGES // 2
+"""Most tracks whose changes are recorded one by one; of more, indexes in memory load all again."""
 CATALOGUE = "catalogue"
 """Lock of each transaction that writes tracks: revisions are seen in the order they are given."""
 MAX_SOURCE_BYTES = 2_500
 """Most bytes of a track's source on PostgreSQL, whose B-trees have entries of 2,704 at most."""
+LISTED = "SELECT CAST(value AS bigint) FROM json_each(?)"
+"""Ids of a list in JSON: one statement fires the triggers that count once, on PostgreSQL."""
 UNKNOWN_ARTIST = "Unknown artist"
 # Content, model id, vector, predicted genre, duration in s, lossless, bits per second, description.
 _Embedding = tuple[str, str, bytes, str, float, bool | None, int | None, bytes | None]
@@ -298,9 +303,9 @@ async def put_known(
 
 async def drop(tx: SqlSession, generation: Generation, track_ids: Iterable[int]) -> None:
     """Remove tracks from a generation."""
-    await tx.many(
-        "DELETE FROM entry WHERE generation_id = ? AND track_id = ?",
-        [(generation.id, track_id) for track_id in track_ids],
+    await tx.run(
+        f"DELETE FROM entry WHERE generation_id = ? AND track_id IN ({LISTED})",
+        (generation.id, json.dumps(list(track_ids))),
     )
 
 
@@ -388,9 +393,9 @@ async def set_gone(
     tx: SqlSession, generation: Generation, track_ids: Iterable[int], gone_at: float | None
 ) -> None:
     """Store when the files of tracks were found to be gone; None if they are there."""
-    await tx.many(
-        "UPDATE entry SET gone_at = ? WHERE generation_id = ? AND track_id = ?",
-        [(gone_at, generation.id, track_id) for track_id in track_ids],
+    await tx.run(
+        f"UPDATE entry SET gone_at = ? WHERE generation_id = ? AND track_id IN ({LISTED})",
+        (gone_at, generation.id, json.dumps(list(track_ids))),
     )
 
 
@@ -432,10 +437,27 @@ async def record_changes(
     On PostgreSQL the table of served tracks follows in the same transaction.
     More changes than are kept become one switch, after which the indexes are loaded again.
     """
+    if not track_ids:
+        return
     rows = [(model_id, kind, track_id) for track_id in track_ids]
-    await _record(tx, rows if len(rows) <= _MAX_CHANGES // 2 else [(model_id, "switch", None)])
+    await _record(tx, rows if len(rows) <= MAX_RECORDED else [(model_id, "switch", None)])
     if tx.engine == "postgres":
         await follow_changes(tx, model_id, track_ids)
+
+
+async def record_by_generation(
+    tx: SqlSession, kind: str, changed: Iterable[tuple[int, int]]
+) -> None:
+    """Record changes of tracks by the id of their generation, where that is active."""
+    ids = defaultdict(list)
+    for generation_id, track_id in changed:
+        ids[generation_id].append(track_id)
+    for generation_id, track_ids in ids.items():
+        active = await tx.one(
+            "SELECT model_id FROM generation WHERE id = ? AND state = 'active'", (generation_id,)
+        )
+        if active is not None:
+            await record_changes(tx, active[0], kind, track_ids)
 
 
 async def record_switch(tx: SqlSession, model_id: str, scope: str) -> None:

@@ -33,6 +33,10 @@ _ACTIVE = (
     " JOIN embedding AS m ON m.id = e.embedding_id"
     " WHERE g.state = 'active' AND g.model_id = ? AND e.gone_at IS NULL"
 )
+_AS_SERVED = (
+    "e.gone_at IS NULL AND e.embedding_id = s.embedding_id AND e.label = s.label"
+    " AND e.artist_key = s.artist_key"
+)
 _ROW = (
     "SELECT e.track_id, e.embedding_id, g.scope, e.label, e.artist_key, m.vector, m.description,"
     " g.dimension"
@@ -101,29 +105,36 @@ async def open_served(db: Database, model_id: str) -> str | None:
 
 
 async def follow_changes(tx: SqlSession, model_id: str, track_ids: Collection[int]) -> None:
-    """Bring the served rows of some tracks up to date."""
+    """Bring the served rows of some tracks up to date; those that are as they should be stay."""
     if not await is_filled(tx):
         return
     ids = sorted(track_ids)
-    await tx.run("DELETE FROM served WHERE model_id = ? AND track_id = ANY(?)", (model_id, ids))
+    await tx.run(
+        "DELETE FROM served AS s WHERE s.model_id = ? AND s.track_id = ANY(?) AND NOT EXISTS"
+        " (SELECT 1 FROM generation AS g JOIN entry AS e ON e.generation_id = g.id"
+        " WHERE g.state = 'active' AND g.model_id = s.model_id AND g.scope = s.scope"
+        f" AND e.track_id = s.track_id AND {_AS_SERVED})",
+        (model_id, ids),
+    )
     await _insert_tracks(tx, model_id, ids)
 
 
 async def follow_descriptions(tx: SqlSession, model_id: str, contents: Collection[str]) -> None:
     """Bring the tempo and key of served tracks up to date whose embedding was described.
 
-    They keep their embedding, so a switch would take their rows for correct. A row with a tempo or
+    They keep their embedding, so their rows are taken for correct elsewhere. A row with a tempo or
     a key was described before, and an embedding is described once.
     """
     if not contents or not await is_filled(tx):
         return
     rows = await tx.all(
-        f"SELECT e.track_id{_ACTIVE} AND m.content = ANY(?) AND m.model_id = g.model_id"
-        " AND EXISTS (SELECT 1 FROM served AS s WHERE s.model_id = g.model_id"
-        " AND s.track_id = e.track_id AND s.bpm IS NULL AND s.key IS NULL)",
+        "DELETE FROM served AS s USING embedding AS m JOIN entry AS e ON e.embedding_id = m.id"
+        " WHERE m.model_id = ?1 AND m.content = ANY(?2) AND s.model_id = ?1"
+        " AND s.track_id = e.track_id AND s.embedding_id = m.id"
+        " AND s.bpm IS NULL AND s.key IS NULL RETURNING s.track_id",
         (model_id, list(contents)),
     )
-    await follow_changes(tx, model_id, [track_id for (track_id,) in rows])
+    await _insert_tracks(tx, model_id, [track_id for (track_id,) in rows])
 
 
 async def follow_scope(tx: SqlSession, model_id: str, scope: str) -> None:
@@ -140,9 +151,7 @@ async def follow_scope(tx: SqlSession, model_id: str, scope: str) -> None:
     )
     await tx.run(
         "DELETE FROM served AS s WHERE s.model_id = ? AND s.scope = ? AND NOT EXISTS (SELECT 1"
-        " FROM entry AS e WHERE e.generation_id = ? AND e.gone_at IS NULL"
-        " AND e.track_id = s.track_id AND e.embedding_id = s.embedding_id"
-        " AND e.label = s.label AND e.artist_key = s.artist_key)",
+        f" FROM entry AS e WHERE e.generation_id = ? AND e.track_id = s.track_id AND {_AS_SERVED})",
         (model_id, scope, row[0] if row else 0),
     )
     if row is not None:
@@ -166,14 +175,17 @@ async def _fill(tx: SqlSession, model_id: str, scope: str, generation_id: int) -
 
 
 async def _insert_tracks(tx: SqlSession, model_id: str, ids: Sequence[int]) -> None:
-    """Insert those of the tracks that are active, page by page."""
+    """Insert those of the tracks that are active and not served yet, page by page."""
     for start in range(0, len(ids), _PAGE):
-        part = ids[start : start + _PAGE]
-        await _insert(tx, model_id, f"{_ROW}{_ACTIVE} AND e.track_id = ANY(?)", part)
+        await _insert(tx, model_id, ids[start : start + _PAGE])
 
 
-async def _insert(tx: SqlSession, model_id: str, sql: str, ids: Sequence[int]) -> None:
-    rows = await tx.all(sql, (model_id, list(ids)))
+async def _insert(tx: SqlSession, model_id: str, ids: Sequence[int]) -> None:
+    rows = await tx.all(
+        f"{_ROW}{_ACTIVE} AND e.track_id = ANY(?) AND NOT EXISTS (SELECT 1 FROM served AS s"
+        " WHERE s.model_id = g.model_id AND s.track_id = e.track_id)",
+        (model_id, list(ids)),
+    )
     schema = await vector_schema(tx)
     for dimension in {row[7] for row in rows}:
         same = [row for row in rows if row[7] == dimension]

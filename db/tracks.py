@@ -270,16 +270,12 @@ class Catalogue:
                 " ON g.id = e.generation_id WHERE e.track_id = entry.track_id"
                 " AND g.state = 'active'"
                 " AND g.model_id NOT IN (SELECT value FROM json_each(?1)))"
-                " RETURNING generation_id",
+                " RETURNING generation_id, track_id",
                 (unused,),
             )
-            for generation_id in {generation_id for (generation_id,) in rows}:
-                active = await tx.one(
-                    "SELECT model_id, scope FROM generation WHERE id = ? AND state = 'active'",
-                    (generation_id,),
-                )
-                if active is not None:
-                    await generations.record_switch(tx, *active)
+            await generations.record_by_generation(
+                tx, "remove", [(generation_id, track_id) for generation_id, track_id in rows]
+            )
         await self._retire(
             f"(NOT {_OF_GUILDS} OR tracks = 0) AND model_id IN (SELECT value FROM json_each(?))",
             unused,
@@ -291,12 +287,23 @@ class Catalogue:
 
     async def _retire(self, where: str, parameter: str) -> bool:
         async with self.db.transaction(lock=CATALOGUE) as tx:
-            rows = await tx.all(
-                f"UPDATE generation SET state = 'retired' WHERE {where} RETURNING model_id, scope",
+            active = await tx.all(
+                "SELECT id, model_id, scope, tracks FROM generation"
+                f" WHERE state = 'active' AND {where}",
                 (parameter,),
             )
-            for model_id, scope in rows:
-                await generations.record_switch(tx, model_id, scope)
+            rows = await tx.all(
+                f"UPDATE generation SET state = 'retired' WHERE {where} RETURNING id", (parameter,)
+            )
+            for generation_id, model_id, scope, tracks in active:
+                if tracks > generations.MAX_RECORDED:
+                    await generations.record_switch(tx, model_id, scope)
+                    continue
+                gone = await tx.all(
+                    "SELECT track_id FROM entry WHERE generation_id = ?", (generation_id,)
+                )
+                ids = [track_id for (track_id,) in gone]
+                await generations.record_changes(tx, model_id, "remove", ids)
         await generations.sweep(self.db)
         return bool(rows)
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from db import generations
+from db import folders, generations
 from db.address import PostgresAddress
 from db.connection import open_db
 from db.ingest.run import IngestJob, ingest
@@ -46,6 +46,12 @@ async def _remove_one(catalogue: Catalogue) -> None:
     await catalogue.remove("library", [track.id])
 
 
+async def _forget_folder(catalogue: Catalogue) -> None:
+    tracks = [new_track(9_000_000 + n, source=f"/few/{n}.mp3") for n in range(5)]
+    await catalogue.add("library", MODEL, tracks)
+    assert await folders.forget_folder(catalogue.db, "library", "/few") == 5
+
+
 async def _find_song(catalogue: Catalogue, title: str, artist: str) -> None:
     names = [SongName(title, artist)]
     async for tracks in similar_names(catalogue.db, MODEL, ["library"], names):
@@ -67,6 +73,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "/about": lambda c: c.stats(MODEL),
     "one added track": lambda c: c.add("library", MODEL, [new_track(9_999_999)]),
     "one removed track": _remove_one,
+    "folder of 5 tracks, added and forgotten": _forget_folder,
     "sweep": lambda c: generations.sweep(c.db),
 }
 

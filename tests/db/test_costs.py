@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from db import browse, generations
+from db import browse, folders, generations
 from db.connection import Database, open_db
 from db.ingest.run import IngestJob, ingest
 from db.served import open_served
@@ -61,6 +62,30 @@ async def _forget_guild(catalogue: Catalogue) -> None:
     assert await catalogue.remove_scope("guild:3")
 
 
+async def _index_a_few(catalogue: Catalogue) -> None:
+    async with catalogue.db.transaction(lock=generations.CATALOGUE) as tx:
+        active = await generations.find(tx, "library", MODEL, "active")
+        new = await generations.ensure(tx, "library", MODEL, DIMENSION, "building")
+        tracks = [new_track(n, source=f"/few/{n}.mp3") for n in (9_000_003, 9_000_004)]
+        await generations.put(tx, new, tracks)
+        assert active is not None
+        assert await generations.merge(tx, new, active) == active
+
+
+async def _move_folder(catalogue: Catalogue) -> None:
+    await _index_a_few(catalogue)
+    with tempfile.TemporaryDirectory() as target:
+        Path(target, "9000003.mp3").touch()
+        moved = await folders.move_folder(catalogue.db, "library", "/few", target)
+        assert (moved.moved, moved.gone) == (1, 1)
+        await folders.forget_folder(catalogue.db, "library", target)
+
+
+async def _forget_folder(catalogue: Catalogue) -> None:
+    await _index_a_few(catalogue)
+    assert await folders.forget_folder(catalogue.db, "library", "/few") == 2
+
+
 OPERATIONS: Mapping[str, Operation] = {
     "first page": lambda c: c.browse(MODEL, "library"),
     "page in the middle": _middle_page,
@@ -83,6 +108,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "remove one": _remove_one,
     "index a small guild": _index_guild,
     "forget a small guild": _forget_guild,
+    "index a few files": _index_a_few,
+    "move a folder of a few files": _move_folder,
+    "forget a folder of a few files": _forget_folder,
     "sweep": lambda c: generations.sweep(c.db),
 }
 

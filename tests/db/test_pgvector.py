@@ -266,6 +266,18 @@ async def test_served_rows_follow_any_changes(
         assert content(await pg.rows()) == content(await Catalogue(db).load(CHANGED))
 
 
+async def test_tracks_that_are_put_again_keep_their_served_rows(db: PostgresDatabase) -> None:
+    assert await open_served(db, MODEL) is not None
+    catalogue, places = Catalogue(db), "SELECT track_id, ctid FROM served ORDER BY track_id"
+    one, *others = tracks(vectors(9), 0)
+    first, *_ = await catalogue.add("library", MODEL, [one, *others])
+    before = await db.all(places)
+    await catalogue.add("library", MODEL, [replace(one, label="other", title="New"), *others])
+    after = await db.all(places)
+    assert set(before) - set(after) == {row for row in before if row[0] == first}
+    assert await db.all("SELECT track_id FROM served WHERE label = 'other'") == [(first,)]
+
+
 @pytest.mark.parametrize("known", [9, 2], ids=["new generation stays", "old generation stays"])
 async def test_filters_find_tracks_that_a_new_run_describes(
     db: PostgresDatabase, known: int

@@ -67,12 +67,40 @@ async def test_changes_are_applied_without_a_full_load(db: Database, loads: list
     await assert_current(rows, db)
 
 
-async def test_activated_generation_causes_a_full_load(db: Database, loads: list[object]) -> None:
+async def test_removed_scope_is_applied_without_a_full_load(
+    db: Database, loads: list[object]
+) -> None:
+    await add(db, *range(10))
+    await add(db, 20, 21, scope="guild:1")
+    index = LiveIndex(db, MODEL)
+    await index.rows()
+    await index.catalogue.remove_scope("guild:1")
+    rows = await index.rows()
+    assert len(content(rows)) == 10
+    assert [ids for ids in loads if ids != ()] == [None]
+    await assert_current(rows, db)
+
+
+async def test_large_removed_scope_causes_a_full_load(
+    db: Database, loads: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(generations, "MAX_RECORDED", 9)
     await add(db, *range(10))
     index = LiveIndex(db, MODEL)
     await index.rows()
     await index.catalogue.remove_scope("library")
-    await add(db, 3)
+    assert content(await index.rows()) == {}
+    assert loads == [None, None]
+
+
+async def test_activated_generation_causes_a_full_load(db: Database, loads: list[object]) -> None:
+    await add(db, *range(10))
+    index = LiveIndex(db, MODEL)
+    await index.rows()
+    async with db.transaction(lock=generations.CATALOGUE) as tx:
+        new = await generations.ensure(tx, "library", MODEL, DIMENSION, "building")
+        await generations.put(tx, new, [new_track(3)])
+        await generations.activate(tx, new)
     assert len(content(await index.rows())) == 1
     assert loads == [None, None]
 
