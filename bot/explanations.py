@@ -58,8 +58,10 @@ def shortage(
     if found >= k:
         return ""
     track = f"{genre} track" if genre else "track"
-    if limits := " and ".join(filters(None, music)):
+    if limits := " and ".join(filters(None, replace(music, tags=()))):
         track += f" of this {limits}"
+    if music.tags:
+        track += " with this tag" if len(music.tags) == 1 else " with these tags"
     why = " or ".join(ending for rule, ending in LEFT_OUT.items() if rule in left_out)
     if not found:
         if why:

@@ -19,7 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bot.answer_json import NO_PLACES
-from bot.cli.music_text import full_line, tempo_and_key
+from bot.cli.music_text import full_line, preset_tags, tags_line, tempo_and_key
 from bot.cli.recommended_list import places_of, write_list
 from bot.config import Settings, load_settings
 from bot.i18n import ENGLISH, Localizer, Translations
@@ -101,6 +101,8 @@ def as_text(
             console.print(f"  {escape(score.label):<10} {bar} {score.probability:4.0%}")
         if result.description is not None:
             console.print(f"  [dim]{full_line(result.description)}[/dim]")
+        if result.tags:
+            console.print(f"  [dim]{escape(tags_line(result.tags))}[/dim]")
         if result.words:
             words = [f"{escape(word.label)} {word.probability:.0%}" for word in result.words]
             console.print(f"In your library: [bold]{', '.join(words)}[/bold]")
@@ -256,16 +258,17 @@ async def _with_words(
 
 
 async def complete_rules(opened: Resources, rules: Rules, policy: Policy) -> Rules:
-    """Return rules with the genre as the preset writes it, and the scopes of the policy.
+    """Return rules with genre and tags as the preset writes them, and the scopes of the policy.
 
     Raises
     ------
     DataError
-        The preset has no such genre, or the scopes hold no track.
+        The preset has no such genre or tag, or the scopes hold no track.
     """
     label = genre_label(rules.genre, opened.preset.labels)
+    music = preset_tags(rules.music, opened.preset)
     choice = await searched_scopes(opened, policy)
-    return replace(rules, genre=label, scopes=choice.scopes, fallback=choice.fallback)
+    return replace(rules, genre=label, music=music, scopes=choice.scopes, fallback=choice.fallback)
 
 
 async def searched_scopes(opened: Resources, policy: Policy) -> ScopeChoice:

@@ -128,6 +128,7 @@ def recommend(
         str | None,
         typer.Option(help="Only tracks in this key, such as Am, or in keys `compatible` with it."),
     ] = None,
+    tag: seed_commands.TagOption = None,
     per_artist: Annotated[int, typer.Option(min=1, max=50, help="Most tracks of one artist.")] = 1,
     any_artist: Annotated[
         bool, typer.Option("--any-artist", help="Also tracks by the artist of the clip.")
@@ -163,7 +164,7 @@ def recommend(
     rules = Rules(
         count=count,
         genre=genre,
-        music=wish(tempo, key),
+        music=wish(tempo, key, tag),
         per_artist=per_artist,
         new_artists=not any_artist,
         reach=reach,

@@ -1,15 +1,22 @@
-"""Tempo, key and sound on a terminal and in JSON, and the options --tempo and --key."""
+"""Tempo, key, sound and tags on a terminal, and the options --tempo, --key and --tag."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from bot.ui.tag_names import SEVERAL, english, tag_names, typed_tags
 from genrec.errors import DataError
 from genrec.music_filter import MusicWish, parse_key, parse_tempo
 from genrec.musical_key import key_name
+from genrec.preset import Preset
+from genrec.sound_tags import MOST_TAGS
 from genrec.types import MusicDescription
 
 
-def wish(tempo: str | None, key: str | None) -> MusicWish:
-    """Return the wish that the options --tempo and --key name.
+def wish(tempo: str | None = None, key: str | None = None, tag: str | None = None) -> MusicWish:
+    """Return the wish that the options --tempo, --key and --tag name.
+
+    The text of --tag stays as it is typed, for `preset_tags`: the preset is not open yet.
 
     Raises
     ------
@@ -27,7 +34,33 @@ def wish(tempo: str | None, key: str | None) -> MusicWish:
         raise DataError(
             f"--key {key!r} is no key: write one such as 'A minor', Am or 8A, or compatible."
         )
-    return MusicWish(tempo=bpm, key=wanted)
+    return MusicWish(tempo=bpm, key=wanted, tags=() if tag is None else (tag,))
+
+
+def preset_tags(music: MusicWish, preset: Preset) -> MusicWish:
+    """Return a wish with the sound tags as the preset names them.
+
+    Raises
+    ------
+    DataError
+        The preset has no such tag, or there are too many.
+    """
+    if not music.tags:
+        return music
+    if preset.tags is None:
+        raise DataError(f"--tag: the preset {preset.name} has no sound tags; leave the option out.")
+    found = typed_tags(english(), SEVERAL.join(music.tags), preset.tags.shown)
+    if found.unknown:
+        near = SEVERAL.join(found.near)
+        raise DataError(f"--tag: there is no tag {found.unknown!r}; similar names: {near}.")
+    if found.too_many:
+        raise DataError(f"--tag: {len(found.tags)} tags are named; name at most {MOST_TAGS}.")
+    return replace(music, tags=found.tags)
+
+
+def tags_line(tags: tuple[str, ...]) -> str:
+    """Return "mellow, female vocals" for the sound tags of a clip."""
+    return SEVERAL.join(tag_names(english(), tags))
 
 
 def tempo_and_key(description: MusicDescription | None) -> str:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from bot.cli.library import AsJson, _print_json
+from bot.cli.seed_commands import TagOption
 from genrec.errors import DataError
 
 if TYPE_CHECKING:
     from bot.path_finder import Way, WaySong
     from bot.runtime.resources import Resources
     from bot.starter_policy import Policy
-    from genrec.questions import Seed
+    from genrec.questions import Rules, Seed
 
 FEWEST, MOST, USUAL = 3, 20, 8
 MOST_CHANCE = 9999
@@ -51,6 +52,7 @@ def path(
     genre: Annotated[
         str | None, typer.Option(help="Only tracks of this genre between the ends.")
     ] = None,
+    tag: TagOption = None,
     starter: Annotated[
         Literal["auto", "always", "never"] | None,
         typer.Option(help="Whether to use the starter catalogue; default: GENREC_STARTER."),
@@ -62,13 +64,16 @@ def path(
 ) -> None:
     """Find songs that lead from one song to another in small, even steps."""
     from bot.cli import library_lists
+    from bot.cli.music_text import wish
+    from genrec.questions import Rules
 
     if output is not None:
         library_lists.format_of(output, None)
     if picture is not None and picture.suffix.lower() != ".png":
         raise typer.BadParameter(f"{picture.name} is no picture: name a .png file")
+    rules = Rules(genre=genre, music=wish(tag=tag))
     way, places = asyncio.run(
-        _find((start, goal), steps, random_seed, genre, output, starter, preset)
+        _find((start, goal), steps, random_seed, rules, output, starter, preset)
     )
     if picture is not None:
         _draw(way, picture)
@@ -148,7 +153,7 @@ async def _find(
     ends: tuple[str, str],
     steps: int,
     chance_seed: int,
-    genre: str | None,
+    rules: Rules,
     output: Path | None,
     starter: Policy | None,
     preset: Path | None,
@@ -157,12 +162,11 @@ async def _find(
     from bot.cli.recommended_list import places_of, write_list
     from bot.path_finder import PathFinder
     from bot.runtime.resources import open_recommender
-    from genrec.questions import Rules
 
     settings = settings_of(preset)
     policy = starter or settings.starter
     async with open_recommender(settings, workers=1) as opened:
-        rules = await complete_rules(opened, Rules(genre=genre), policy)
+        rules = await complete_rules(opened, rules, policy)
         start, goal = [await _end(opened, text, policy) for text in ends]
         finder = PathFinder(opened.recommender)
         way = await finder.find(start, goal, rules, songs=steps, chance_seed=chance_seed)

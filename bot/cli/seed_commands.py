@@ -41,6 +41,12 @@ LessNames = Annotated[
     typer.Option("--less-track", metavar="NAME", help="A track of the catalogue to have less of."),
 ]
 Genre = Annotated[str | None, typer.Option(help="Only tracks of this genre.")]
+TagOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tag", metavar="TAG", help="Only tracks with this tag, such as mellow; several: a,b."
+    ),
+]
 AnyArtist = Annotated[
     bool, typer.Option("--any-artist", help="Also tracks by the artists of the seeds.")
 ]
@@ -69,6 +75,7 @@ def mix(
     less_track: LessNames = None,
     count: Annotated[int, typer.Option("--count", "-n", min=1, max=50, help="Most tracks.")] = 5,
     genre: Genre = None,
+    tag: TagOption = None,
     per_artist: Annotated[int, typer.Option(min=1, max=50, help="Most tracks of one artist.")] = 1,
     any_artist: AnyArtist = False,
     reach: Annotated[
@@ -83,13 +90,19 @@ def mix(
     """Print tracks that are near two to five seeds at once."""
     from bot import answer_json
     from bot.cli import ask
+    from bot.cli.music_text import wish
     from bot.cli.seed_sources import seed_json
     from genrec.errors import InputRefused
     from genrec.questions import Question, Rules
 
     typed = _typed(seeds, track, less, less_track, output, fewest=2)
     rules = Rules(
-        count=count, genre=genre, per_artist=per_artist, new_artists=not any_artist, reach=reach
+        count=count,
+        genre=genre,
+        music=wish(tag=tag),
+        per_artist=per_artist,
+        new_artists=not any_artist,
+        reach=reach,
     )
 
     async def answer(opened: Resources, found: tuple[Seed, ...], rules: Rules) -> Recommendation:
@@ -122,6 +135,7 @@ def radio(
         int, typer.Option("--count", "-n", min=1, max=100, help="Number of songs.")
     ] = 30,
     genre: Genre = None,
+    tag: TagOption = None,
     any_artist: AnyArtist = False,
     apart: Annotated[
         int, typer.Option(min=0, max=20, help="Other songs between two by the same artist.")
@@ -136,12 +150,14 @@ def radio(
     as_json: AsJson = False,
 ) -> None:
     """Print a list of songs near one to five seeds, in small steps and with artists apart."""
+    from bot.cli.music_text import wish
     from bot.cli.seed_sources import seed_json
     from bot.radio_station import CHANCES, RadioStation
     from genrec.questions import Question, Rules
 
     typed = _typed(seeds, track, less, less_track, output, fewest=1)
-    rules = Rules(count=count, genre=genre, new_artists=not any_artist)
+    music = wish(tag=tag)
+    rules = Rules(count=count, genre=genre, music=music, new_artists=not any_artist)
     chance = secrets.randbelow(CHANCES) if random_seed is None else random_seed
 
     async def answer(opened: Resources, found: tuple[Seed, ...], rules: Rules) -> RadioList:

@@ -94,6 +94,7 @@ class About(commands.Cog):
             workers=self._info.workers,
             accuracy=accuracy,
             tested=tested,
+            tags=self._preset.tags is not None,
             thumbs_up=thumbs.up,
             thumbs_down=thumbs.down,
             accepted=accepted,

@@ -12,7 +12,7 @@ from discord.ext import commands
 from bot.client.buttons import OnPress
 from bot.client.responders import respond
 from bot.client.retry import with_retry
-from bot.cogs.recommend import ARTISTS, REACH
+from bot.cogs.recommend import ARTISTS, REACH, TAG_HELP
 from bot.cogs.seed_options import SeedOptions, SeedServices
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer
@@ -63,6 +63,7 @@ class Mix(commands.Cog):
         collected="Also use the clips of Add to my mix",
         count="Number of tracks, 1 to 10",
         genre="Only tracks of this genre",
+        tag=TAG_HELP,
         private="Only you see the answer",
         artists="Default: new artists only, without that of the clip",
         reach="How far afield the tracks may be (default: the nearest)",
@@ -91,6 +92,7 @@ class Mix(commands.Cog):
         collected: bool | None = None,
         count: app_commands.Range[int, 1, 10] | None = None,
         genre: str | None = None,
+        tag: str | None = None,
         private: bool | None = None,
         artists: Literal["new_artists", "any_artist"] = "new_artists",
         reach: Reach = "near",
@@ -111,7 +113,7 @@ class Mix(commands.Cog):
             raise RequestDeclined("mix_empty", menu=self._menu_name(interaction))
         options = await services.options.resolve(
             interaction.user, interaction.guild_id, interaction.locale, count=count, genre=genre,
-            any_artist=artists == "any_artist", reach=reach,
+            tag=tag, any_artist=artists == "any_artist", reach=reach,
         )  # fmt: skip
         hidden = await services.options.private(interaction.guild_id, private)
         await self._mix(interaction, asked, options, private=hidden)
@@ -122,6 +124,13 @@ class Mix(commands.Cog):
     ) -> list[app_commands.Choice[str]]:
         """Return the genres that contain the typed text."""
         return self._services.options.complete_genre(typed, interaction.locale)
+
+    @mix.autocomplete("tag")
+    async def complete_tag(
+        self, interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        """Return the sound tags that contain the typed text, behind those before a comma."""
+        return self._services.options.complete_tag(typed, interaction.locale)
 
     @mix.autocomplete("track")
     @mix.autocomplete("track2")

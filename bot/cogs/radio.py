@@ -12,7 +12,7 @@ from discord.ext import commands
 
 from bot.client.buttons import OnPress, selected
 from bot.client.retry import with_retry
-from bot.cogs.recommend import ARTISTS
+from bot.cogs.recommend import ARTISTS, TAG_HELP
 from bot.cogs.seed_options import SeedOptions, SeedServices
 from bot.errors import RequestDeclined
 from bot.jobs.mix_handlers import check_liked
@@ -45,6 +45,7 @@ class Radio(commands.Cog):
         collected="Also use the clips of Add to my mix",
         count="Number of songs, 10 to 100",
         genre="Only tracks of this genre",
+        tag=TAG_HELP,
         apart="Other songs between two by the same artist, 0 to 20",
         again="Number of an earlier list, to get the same one again",
         file="Format of the attached list",
@@ -78,6 +79,7 @@ class Radio(commands.Cog):
         collected: bool | None = None,
         count: app_commands.Range[int, FEWEST_SONGS, MOST_SONGS] | None = None,
         genre: str | None = None,
+        tag: str | None = None,
         apart: app_commands.Range[int, 0, 20] | None = None,
         again: app_commands.Range[int, 0, CHANCES - 1] | None = None,
         file: Literal["m3u8", "jspf", "csv", "txt"] | None = None,
@@ -101,7 +103,8 @@ class Radio(commands.Cog):
         check_liked(asked)
         options = await services.options.resolve(
             interaction.user, interaction.guild_id, interaction.locale,
-            count=count or DEFAULT_SONGS, genre=genre, any_artist=artists == "any_artist",
+            count=count or DEFAULT_SONGS, genre=genre, tag=tag,
+            any_artist=artists == "any_artist",
         )  # fmt: skip
         hidden = await services.options.private(interaction.guild_id, private)
         handler = services.handlers.radio(
@@ -116,6 +119,13 @@ class Radio(commands.Cog):
     ) -> list[app_commands.Choice[str]]:
         """Return the genres that contain the typed text."""
         return self._services.options.complete_genre(typed, interaction.locale)
+
+    @radio.autocomplete("tag")
+    async def complete_tag(
+        self, interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        """Return the sound tags that contain the typed text, behind those before a comma."""
+        return self._services.options.complete_tag(typed, interaction.locale)
 
     @radio.autocomplete("track")
     @radio.autocomplete("track2")

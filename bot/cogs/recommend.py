@@ -41,6 +41,7 @@ _CLIP = "An audio or video file"
 _LINK_HELP = "A link to a track, instead of a file"
 _TRACK = "The name of a song in the catalogue, instead of a file"
 _PRIVATE = "Only you see the answer"
+TAG_HELP = "Only tracks with this tag, such as mellow; several with commas"
 ARTISTS = [
     app_commands.Choice(name="new artists only", value="new_artists"),
     app_commands.Choice(name="any artist", value="any_artist"),
@@ -99,6 +100,7 @@ class Recommend(commands.Cog):
         genre="Only tracks of this genre",
         tempo="Only tracks of this tempo, such as 118-126",
         key="Only tracks in this key, or in compatible ones",
+        tag=TAG_HELP,
         private=_PRIVATE,
         artists="Default: new artists only, without that of the clip",
         reach="How far afield the tracks may be (default: the nearest)",
@@ -116,6 +118,7 @@ class Recommend(commands.Cog):
         genre: str | None = None,
         tempo: str | None = None,
         key: str | None = None,
+        tag: str | None = None,
         private: bool | None = None,
         artists: Literal["new_artists", "any_artist"] = "new_artists",
         reach: Reach = "near",
@@ -124,7 +127,7 @@ class Recommend(commands.Cog):
         name = typed_name(clip, link, track)
         options = await self._options.resolve(
             interaction.user, interaction.guild_id, interaction.locale, count=count, genre=genre,
-            tempo=tempo, key=key, any_artist=artists == "any_artist", reach=reach,
+            tempo=tempo, key=key, tag=tag, any_artist=artists == "any_artist", reach=reach,
         )  # fmt: skip
         if name is not None:
             await self._typed(interaction, name, "recommend", options, private=private)
@@ -144,6 +147,13 @@ class Recommend(commands.Cog):
     ) -> list[app_commands.Choice[str]]:
         """Return the keys that contain the typed text, and the compatible keys."""
         return self._options.complete_key(typed, interaction.locale)
+
+    @recommend.autocomplete("tag")
+    async def complete_tag(
+        self, interaction: discord.Interaction, typed: str
+    ) -> list[app_commands.Choice[str]]:
+        """Return the sound tags that contain the typed text, behind those before a comma."""
+        return self._options.complete_tag(typed, interaction.locale)
 
     @app_commands.command(description="Find the genre of a clip")
     @app_commands.describe(clip=_CLIP, link=_LINK_HELP, track=_TRACK, private=_PRIVATE)
@@ -230,6 +240,7 @@ class Recommend(commands.Cog):
             genre=choice.genre,
             tempo=choice.tempo,
             key=choice.key,
+            tag=choice.tags,
             any_artist=choice.any_artist,
             reach=choice.reach,
         )

@@ -71,7 +71,7 @@ class GenreBody(_AnswerBody):
     scores: dict[str, float]
     description: DescriptionBody | None
     words: dict[str, float]
-    tags: list[str]
+    tags: list[str] = Field(description="Sound tags that are sure, most probable first.")
     note: str
     timings_ms: dict[str, float]
 
@@ -152,6 +152,7 @@ class RootBody(_AnswerBody):
     version: str
     model_id: str
     genres: list[str]
+    tags: list[str] = Field(description="Sound tags that a question may name.")
     scopes: list[str]
     routes: list[str]
 

@@ -88,6 +88,9 @@ class FilterBody(ScopesBody):
     key: Text | None = Field(
         None, description="Only tracks in this key, such as Am, or in keys compatible with it."
     )
+    tag: Text | None = Field(
+        None, description="Only tracks with this sound tag; several, with commas, all apply."
+    )
     new_artists: bool = Field(True, description="Leave out the artists of the seeds.")
     shown: list[TrackId] = Field([], max_length=_MOST_IDS, description="Ids already shown.")
     without_tracks: list[TrackId] = Field(

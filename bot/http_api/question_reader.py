@@ -18,11 +18,13 @@ from bot.http_api.question_bodies import (
 from bot.http_api.services import ApiServices
 from bot.jobs.track_names import declined
 from bot.sources import SongLink, SongLookupError
+from bot.ui.tag_names import SEVERAL, english, typed_tags
 from db.tags import match_label
 from genrec.errors import GenrecError, LinkRefused, UnsupportedSource
 from genrec.music_filter import MusicWish, parse_key, parse_tempo
 from genrec.names import artist_key
 from genrec.questions import Rules, Seed
+from genrec.sound_tags import MOST_TAGS
 from genrec.types import Clip, Track
 
 GUILD = "guild:"
@@ -112,10 +114,10 @@ class QuestionReader:
         return tuple(found)
 
     def rules(self, body: FilterBody, visible: VisibleScopes) -> Rules:
-        """Return the rules of a request; raise HttpProblem for a genre, tempo or key unknown."""
+        """Return the rules of a request; raise HttpProblem for a filter that cannot be read."""
         rules = Rules(
             genre=self._genre(body.genre),
-            music=music_wish(body.tempo, body.key),
+            music=replace(music_wish(body.tempo, body.key), tags=self._tags(body.tag)),
             scopes=visible.scopes,
             fallback=visible.fallback,
             new_artists=body.new_artists,
@@ -151,6 +153,21 @@ class QuestionReader:
                 f"genre: there is no {genre!r}; choose from {', '.join(labels)}.",
             )
         return label
+
+    def _tags(self, tag: str | None) -> tuple[str, ...]:
+        if tag is None:
+            return ()
+        reading = self._services.preset.tags
+        if reading is None:
+            raise _wrong_tag("the model has no sound tags; leave it out")
+        found = typed_tags(english(), tag, reading.shown)
+        if found.unknown:
+            near = SEVERAL.join(found.near)
+            sentence = f"there is no {found.unknown!r}; similar names: {near}"
+            raise _wrong_tag(f"{sentence}; GET /v1 lists all")
+        if found.too_many:
+            raise _wrong_tag(f"{len(found.tags)} are given; give at most {MOST_TAGS}")
+        return found.tags
 
     async def _of_clip(self, clip: Clip, *, liked: bool) -> Seed:
         services = self._services
@@ -219,6 +236,10 @@ def _artist_keys(names: Collection[str]) -> frozenset[str]:
             422, "wrong_value", f"without_artists: {keys['']!r} is no artist; leave it out."
         )
     return frozenset(keys)
+
+
+def _wrong_tag(fault: str) -> HttpProblem:
+    return HttpProblem(422, "wrong_value", f"tag: {fault}.")
 
 
 def music_wish(tempo: str | None, key: str | None) -> MusicWish:

@@ -60,7 +60,7 @@ class V1:
     def _serve(self) -> Iterator[ServedRoute]:
         """Yield each route with its handler."""
         yield ServedRoute(
-            ApiRoute("GET", "", "Version, model, genres, scopes and routes", answers.RootBody),
+            ApiRoute("GET", "", "Version, model, genres, tags, scopes, routes", answers.RootBody),
             self.root,
         )
         yield ServedRoute(ApiRoute("GET", "/openapi.json", "This description"), self.openapi)
@@ -99,13 +99,14 @@ class V1:
         )
 
     async def root(self, _: web.Request) -> web.Response:
-        """Return version, model, scopes and routes."""
+        """Return version, model, genres, tags, scopes and routes."""
         services = self._services
         return json_reply(
             {
                 "version": self._version,
                 "model_id": services.preset.model_id,
                 "genres": list(services.preset.labels),
+                "tags": list(services.preset.tags.shown) if services.preset.tags else [],
                 "scopes": list(services.scopes),
                 "routes": [f"{s.route.method} /v1{s.route.path}" for s in self._routes],
             }

@@ -162,6 +162,12 @@ class Localizer:
         """Return the text of a key with its placeholders filled; string values must be escaped."""
         return self.translations.text(key, self.locale, **values)
 
+    def named(self, table: str, names: Iterable[str]) -> list[str | None]:
+        """Return the text of each name in a table such as "tags"; None for one without a text."""
+        texts = self.translations.translation(self.locale).texts
+        found = [texts.get(f"{table}.{name}") for name in names]
+        return [text if isinstance(text, str) else None for text in found]
+
     @property
     def english(self) -> bool:
         """Whether the texts are in English."""

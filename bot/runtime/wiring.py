@@ -220,6 +220,7 @@ def make_cogs(app: App, client: Client) -> Sequence[commands.Cog]:
         guilds=app.guilds,
         translations=app.translations,
         labels=preset.labels,
+        tags=preset.tags.shown if preset.tags is not None else (),
         links=LinkChoice.of(settings.track_links, settings.path_root),
         compact=settings.compact,
         starter=starter,

@@ -9,7 +9,7 @@ import discord
 from discord import ui
 
 from bot.i18n import Localizer
-from bot.ui.answer_lines import full_line, origin, tempo_and_key, words_line
+from bot.ui.answer_lines import full_lines, origin, tempo_and_key, words_line
 from bot.ui.components import (
     GENRE_COLOURS,
     MAX_CHARACTERS,
@@ -148,15 +148,15 @@ def genre_block(
         labels[0] = first if rec.unsure else f"**{first}**"
     for score, label in zip(rec.scores, labels, strict=False):
         lines.append(f"{bar(score.probability)} {label} {percent(localizer, score.probability)}")
-    if own := words_line(localizer, rec.words):
-        lines.append(own)
+    if rec.words:
+        lines.append(words_line(localizer, rec.words))
     return "\n".join(lines)
 
 
 def _with_music(localizer: Localizer, head: str, rec: Recommendation) -> str:
-    """Return the head of a response, with a line for tempo, key and sound if they are known."""
-    line = full_line(localizer, rec.description)
-    return f"{head}\n{line}" if line else head
+    """Return the head of a response, with lines for tempo, key, sound and sound tags if known."""
+    lines = full_lines(localizer, rec)
+    return f"{head}\n{lines}" if lines else head
 
 
 def _analyzed(localizer: Localizer, name: str, analyzed_s: float | None) -> str:

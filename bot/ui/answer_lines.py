@@ -1,4 +1,4 @@
-"""Lines of an answer: tempo and key, genres in the library's own words, origin of the tracks."""
+"""Lines of an answer: tempo and key, sound tags, genres in own words, origin of the tracks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from genrec.musical_key import KEYS
 from genrec.types import GenreScore, MusicDescription, Recommendation
 
 _MOST_WORD = 40  # characters
+SHORT_TAGS = 3  # that one line of a phone holds
 
 
 def key_text(localizer: Localizer, key: int) -> str:
@@ -32,16 +33,21 @@ def tempo_and_key(localizer: Localizer, description: MusicDescription | None) ->
     return parts
 
 
-def short_line(localizer: Localizer, description: MusicDescription | None) -> str:
-    """Return "≈ 122 BPM · A minor" as small text, or "" if neither is confident."""
-    parts = tempo_and_key(localizer, description)
-    return small(" · ".join(parts)) if parts else ""
+def short_lines(localizer: Localizer, rec: Recommendation) -> str:
+    """Return "≈ 122 BPM · A minor" and the first sound tags as small lines; "" if none is sure."""
+    parts = tempo_and_key(localizer, rec.description)
+    lines = [small(" · ".join(parts))] if parts else []
+    return "\n".join([*lines, *_tags_line(localizer, rec.tags[:SHORT_TAGS])])
 
 
-def full_line(localizer: Localizer, description: MusicDescription | None) -> str:
-    """Return tempo, key, loudness and brightness as small text; "" without a description."""
+def full_lines(localizer: Localizer, rec: Recommendation) -> str:
+    """Return tempo, key, loudness and brightness, and the sound tags, as small lines.
+
+    "" without a description and without tags.
+    """
+    description = rec.description
     if description is None:
-        return ""
+        return "\n".join(_tags_line(localizer, rec.tags))
     loudness = localizer.number(description.loudness_lufs)
     brightness = localizer.number(description.brightness_hz / 1000, 1)
     parts = [
@@ -49,7 +55,15 @@ def full_line(localizer: Localizer, description: MusicDescription | None) -> str
         localizer("music.loudness", number=loudness),
         localizer("music.brightness", number=brightness),
     ]
-    return small(" · ".join(parts))
+    return "\n".join([small(" · ".join(parts)), *_tags_line(localizer, rec.tags)])
+
+
+def _tags_line(localizer: Localizer, tags: Sequence[str]) -> list[str]:
+    """Return "mellow, acoustic, female vocals" as small text; nothing without tags."""
+    if not tags:
+        return []
+    texts = zip(localizer.named("tags", tags), tags, strict=True)
+    return [small(", ".join(text or escape(tag, _MOST_WORD) for text, tag in texts))]
 
 
 def words_line(localizer: Localizer, words: Sequence[GenreScore]) -> str:

@@ -12,12 +12,12 @@ from discord import ui
 
 from bot.i18n import Localizer
 from bot.ui import answer
-from bot.ui.answer_lines import origin, short_line, words_line
+from bot.ui.answer_lines import origin, short_lines, words_line
 from bot.ui.components import (
     MAX_CHARACTERS,
     Item,
     button,
-    genre_name,
+    genre_names,
     layout,
     percent,
     row,
@@ -68,7 +68,7 @@ def recommendation(
         head = _genre_lines(localizer, rec, name)
         colour = answer.genre_colour(rec.genre, unsure=rec.unsure)
     else:
-        below = [small(remark) if remark else "", short_line(localizer, rec.description)]
+        below = [small(remark) if remark else "", short_lines(localizer, rec)]
         head = "\n".join([answer.seed_block(localizer, seed), *filter(None, below)])
         colour = answer.genre_colour(seed.genre, unsure=False)
     above = [answer.known_line(localizer, rec.known, links)] if rec.known is not None else []
@@ -102,22 +102,23 @@ def shown_name(message: discord.Message | None) -> str:
 def _genre_lines(localizer: Localizer, rec: Recommendation, name: str) -> str:
     """Return the genre as a heading, and small lines with the next genres and the clip's name."""
     shown = rec.scores[:GENRES_SHOWN]
+    names = genre_names(localizer, [score.label for score in shown])
     named = [
-        f"{genre_name(localizer, score.label)} {percent(localizer, score.probability)}"
-        for score in shown
+        f"{name} {percent(localizer, score.probability)}"
+        for name, score in zip(names, shown, strict=True)
     ]
     lines = []
     if rec.unsure and shown:
-        first = genre_name(localizer, shown[0].label)
-        lines = ["## " + localizer("answer.unsure", genre=first), small(" · ".join(named))]
+        unsure = localizer("answer.unsure", genre=names[0])
+        lines = ["## " + unsure, small(" · ".join(named))]
     elif named:
         lines = ["## " + named[0], small(" · ".join(named[1:]))]
-    if own := words_line(localizer, rec.words):
-        lines.append(small(own))
+    if rec.words:
+        lines.append(small(words_line(localizer, rec.words)))
     shown_as = escape_width(name, NAME_WIDTH)
     clip = f"**{shown_as}**" if shown_as else localizer("answer.your_clip")
     lines.append(small(localizer("answer.like", title=clip) if rec.tracks else clip))
-    lines.insert(-1, short_line(localizer, rec.description))
+    lines.insert(-1, short_lines(localizer, rec))
     empty = ("", small(""))
     return "\n".join(line for line in lines if line not in empty)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import discord
@@ -45,8 +45,13 @@ def percent(localizer: Localizer, share: float) -> str:
 
 def genre_name(localizer: Localizer, label: str) -> str:
     """Return a genre's translated name; without a translation, the escaped label."""
-    key = f"genres.{label}"
-    return localizer(key) if localizer.has(key) else escape(label.capitalize(), 40)
+    return genre_names(localizer, [label])[0]
+
+
+def genre_names(localizer: Localizer, labels: Sequence[str]) -> list[str]:
+    """Return the names of genres, as `genre_name` does."""
+    named = zip(localizer.named("genres", labels), labels, strict=True)
+    return [name or escape(label.capitalize(), 40) for name, label in named]
 
 
 def track_names(

@@ -25,7 +25,7 @@ Custom ids, all of at most 100 characters:
                                ``unwanted:server:MESSAGE`` for the server's
 ``song:KIND:USER:COUNT:GENRE`` string select of songs that a link may name; KIND is "recommend" or
                                "genre", USER may choose, GENRE may be empty; tempo, key, "any" for
-                               any artist and the reach follow
+                               any artist, the reach and codes of the sound tags follow
 ``listen:KEY``                 send excerpts of the tracks of a response
 ``export:KEY``                 offer the formats for a list of the tracks of a response
 ``export:KEY:FORMAT``          send the list in a format

@@ -78,7 +78,8 @@ class AboutFacts:
     ``invites`` are None, and ``accepted`` has no votes, for users who are neither an admin nor the
     operator.
     ``library`` and ``starter`` count the operator's tracks and those of the starter catalogue, and
-    ``starter_used`` is whether every answer may have some of the latter.
+    ``starter_used`` is whether every answer may have some of the latter. ``tags`` is whether the
+    preset has sound tags.
     """
 
     version: str
@@ -98,6 +99,7 @@ class AboutFacts:
     starter: int = 0
     starter_policy: str = "auto"
     starter_used: bool = True
+    tags: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,8 @@ def about(localizer: Localizer, facts: AboutFacts) -> ui.LayoutView:
             lines.append(localizer("about.accuracy", percent=share, count=facts.tested))
         else:
             lines.append(localizer("about.accuracy_plain", percent=share))
+    if facts.tags:
+        lines.append(localizer("about.tags"))
     lines.append(localizer("about.library", count=facts.library))
     if facts.server is not None:
         lines.append(localizer("about.server", count=facts.server))

@@ -23,6 +23,7 @@ from bot.ui.components import (
     track_names,
 )
 from bot.ui.markdown import clean, escape
+from bot.ui.tag_names import tag_codes
 from genrec.music_filter import ANY_WISH, MusicWish, tempo_text
 from genrec.names import artist_key
 from genrec.page_titles import SongName
@@ -49,6 +50,7 @@ class SongChoice(NamedTuple):
     key: str | None = None
     any_artist: bool = False
     reach: Reach = "near"
+    tags: str | None = None
 
     @property
     def command(self) -> str:
@@ -74,19 +76,20 @@ def custom_id(
     """Return the custom id of a list of songs, with the options of the request as texts."""
     tempo = "" if music.tempo is None else tempo_text(music.tempo)
     key = "" if music.key is None else key_value(music.key)
-    options = (genre or "", tempo, key, "any" if any_artist else "", reach[:1])
+    artists, tags = "any" if any_artist else "", tag_codes(music.tags)
+    options = (genre or "", tempo, key, artists, reach[:1], *filter(None, [tags]))
     return f"song:{kind}:{user_id}:{count}:{':'.join(options)}"
 
 
 def song_choice(parts: Sequence[str]) -> SongChoice | None:
     """Return the parts of a list's custom id after "song"; None for a malformed one."""
-    kind, user, count, genre, tempo, key, artists, far = (*parts, *[""] * 8)[:8]
+    kind, user, count, genre, tempo, key, artists, far, tags = (*parts, *[""] * 9)[:9]
     numbers = user.isascii() and user.isdigit() and count.isascii() and count.isdigit()
     if kind not in KINDS or not numbers or not 1 <= int(count) <= 10:
         return None
     reach = next((each for each in REACHES if far and each.startswith(far)), REACHES[0])
     music = (genre or None, tempo or None, key or None)
-    return SongChoice(kind, int(user), int(count), *music, artists == "any", reach)
+    return SongChoice(kind, int(user), int(count), *music, artists == "any", reach, tags or None)
 
 
 def name_of(name: SongName) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,15 @@ import numpy as np
 from bot.config import Settings
 from genrec.errors import GenrecError
 from genrec.images import ImageConfig
-from genrec.preset import Calibration, Preset, StarterCatalogue, save_preset, save_starter
+from genrec.preset import (
+    Calibration,
+    Preset,
+    StarterCatalogue,
+    save_preset,
+    save_starter,
+    save_tags,
+)
+from genrec.sound_tags import TagReading
 from genrec.spectrogram import SpectrogramConfig
 from genrec.types import Analysis, GenreScore, MusicDescription, Section, SoundExcerpt
 from genrec.workers.supervisor import PoolStats
@@ -63,6 +72,44 @@ def make_preset(
             ),
         )
     return preset
+
+
+def acoustic(seed: int, *, has: bool) -> np.ndarray:
+    """Return a vector near the clips that has the tag acoustic of `add_tags`, or has not."""
+    vector = unit(seed, near=1)
+    across = _across()
+    vector = vector - (vector @ across) * across + (0.2 if has else -0.2) * across
+    return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
+
+
+def add_tags(preset: Preset) -> Preset:
+    """Give a preset three sound tags: all clips have two, `acoustic` vectors the third too."""
+    along = unit(1)
+    return save_tags(
+        preset,
+        TagReading(
+            shown=("female vocalists", "acoustic", "mellow"),
+            weights=np.stack([20 * along, 60 * _across(), 30 * along], axis=1),
+            bias=np.array([-15, -9, -20], dtype=np.float32),
+            thresholds=np.full(3, 0.5, dtype=np.float32),
+        ),
+    )
+
+
+def make_tagged_preset(folder: Path, *, songs: int = 12) -> Preset:
+    """Write a preset with tags, of whose songs those with even numbers are acoustic."""
+    preset = make_preset(folder, songs=songs)
+    starter = preset.starter()
+    assert starter is not None
+    vectors = [acoustic(100 + n, has=n % 2 == 0) for n in range(songs)]
+    save_starter(preset, replace(starter, embeddings=np.stack(vectors)))
+    return add_tags(preset)
+
+
+def _across() -> np.ndarray:
+    """Return a unit vector at a right angle to `unit(1)`."""
+    vector = unit(2) - (unit(2) @ unit(1)) * unit(1)
+    return np.asarray(vector / np.linalg.norm(vector), dtype=np.float32)
 
 
 def _print(seed: int) -> np.ndarray:

@@ -19,12 +19,13 @@ from bot.http_api.problems import HttpProblem
 from bot.http_api.worker_share import MAX_WAITING
 from bot.sources import SourcePolicy, Sources
 from genrec.errors import AnalysisTimeout, Busy, CatalogueError, SilentAudio, WorkerCrashed
+from tests.bot.end_to_end.fakes import make_tagged_preset
 from tests.bot.http_api.conftest import WAV, Interface, Reply
 from tests.bot.http_api.tracks import add_tracks
 
 CLI_KEYS = {
     "model_id", "music", "music_probability", "genre", "unsure", "scores", "description", "words",
-    "known", "tracks", "note", "timings_ms",
+    "tags", "known", "tracks", "note", "timings_ms",
 }  # fmt: skip
 
 
@@ -161,6 +162,42 @@ async def test_wrong_numbers_of_seeds_have_their_sentence(
 async def test_wrong_rule_has_its_sentence(interface, rules: dict[str, Any], word: str) -> None:
     reply = await ask(interface, "/v1/recommend", {"track": 1, **rules})
     assert_problem(reply, 422, "wrong_value", word)
+
+
+async def test_sound_tags_are_answered_listed_and_filter(serving, tmp_path) -> None:
+    make_tagged_preset(tmp_path / "preset")
+    async with serving() as interface:
+        root = await get(interface, "/v1")
+        assert sorted(root.json["tags"]) == ["acoustic", "female vocalists", "mellow"]
+        clip = await post(interface, "/v1/genre", WAV, "audio/wav")
+        assert clip.json["tags"] == ["mellow", "female vocalists"]
+        two = {"seeds": [{"name": "Song 1"}, {"name": "Song 2"}]}
+        assert (await ask(interface, "/v1/mix", two)).json["tags"] == []
+        for tag in ("Acoustic", "mellow, acoustic", "acoustic,female vocals"):
+            body, kind = form(("clip", "a.wav", WAV), ("tag", None, tag.encode()))
+            answer = (await post(interface, "/v1/recommend", body, kind)).json
+            assert {song_number(track) % 2 for track in answer["tracks"]} == {0}
+        question = {"name": "Song 1", "tag": "acoustic", "count": 10}
+        radio = (await ask(interface, "/v1/radio", question)).json
+        assert sorted(map(song_number, radio["songs"])) == [0, 2, 4, 6, 8, 10]
+        wrong = await ask(interface, "/v1/recommend", {"name": "Song 1", "tag": "acustic"})
+        assert_problem(
+            wrong,
+            422,
+            "wrong_value",
+            "tag: there is no 'acustic'; similar names: acoustic; GET /v1 ",
+        )
+
+
+async def test_tag_of_a_preset_without_tags_is_refused(interface) -> None:
+    assert (await get(interface, "/v1")).json["tags"] == []
+    assert (await post(interface, "/v1/genre", WAV, "audio/wav")).json["tags"] == []
+    reply = await ask(interface, "/v1/recommend", {"track": 1, "tag": "mellow"})
+    assert_problem(reply, 422, "wrong_value", "tag: the model has no sound tags")
+
+
+def song_number(track: dict[str, Any]) -> int:
+    return int(track["title"].removeprefix("Song "))
 
 
 @pytest.mark.parametrize(

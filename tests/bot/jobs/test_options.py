@@ -16,16 +16,24 @@ from db.guild_settings import GuildSettings
 USER: Any = SimpleNamespace(id=1)
 
 
-@pytest.fixture
-def resolver() -> OptionsResolver:
+def made(**given: Any) -> OptionsResolver:
     """Return the options of a bot whose model has two genres."""
     services: Any = {
         "guilds": SimpleNamespace(settings=AsyncMock(return_value=GuildSettings(guild_id=0))),
         "starter": SimpleNamespace(choose=AsyncMock()),
     }
     return OptionsResolver(
-        translations=Translations.load(), labels=("hiphop", "rock"), compact=True, **services
+        translations=Translations.load(),
+        labels=("hiphop", "rock"),
+        compact=True,
+        **services,
+        **given,
     )
+
+
+@pytest.fixture
+def resolver() -> OptionsResolver:
+    return made()
 
 
 @pytest.mark.parametrize("locale", ["en-US", "de", "ja"])
@@ -62,3 +70,23 @@ async def test_tempo_is_declined_for_its_own_reason(
     with pytest.raises(RequestDeclined) as declined:
         await resolver.resolve(USER, None, "en-US", tempo=typed)
     assert declined.value.key == key
+
+
+@pytest.mark.parametrize(("typed", "key"), [("melow", "tag_unknown"), ("a,b,c,d,e", "tags_many")])
+async def test_tag_is_declined_for_its_own_reason(typed: str, key: str) -> None:
+    tagged = made(tags=("mellow", "a", "b", "c", "d", "e"))
+    with pytest.raises(RequestDeclined) as declined:
+        await tagged.resolve(USER, None, "de", tag=typed)
+    assert declined.value.key == key
+
+
+async def test_tags_are_read_in_the_users_language(resolver: OptionsResolver) -> None:
+    tagged = made(tags=("mellow", "acoustic"))
+    music = (await tagged.resolve(USER, None, "de", tag="Sanft, acoustic")).music
+    assert music.tags == ("mellow", "acoustic")
+    assert (await tagged.resolve(USER, None, "de", tag=" ,")).music.tags == ()
+    (choice,) = tagged.complete_tag("aku", "de")
+    assert (choice.name, choice.value) == ("akustisch", "acoustic")
+    with pytest.raises(RequestDeclined) as declined:
+        await resolver.resolve(USER, None, "de", tag="Sanft")
+    assert declined.value.key == "no_tags"

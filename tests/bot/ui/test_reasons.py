@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bot.i18n import LANGUAGES, Localizer, Translations
-from bot.ui.answer_lines import full_line, key_choices, short_line, typed_key
+from bot.ui.answer_lines import full_lines, key_choices, short_lines, typed_key
 from bot.ui.reasons import agreement_text, reason_text
 from genrec.agreement import GENRE, KINDS
 from genrec.music_filter import COMPATIBLE
@@ -78,15 +78,40 @@ def test_every_kind_has_its_own_text(language: str) -> None:
     ],
 )  # fmt: skip
 def test_short_line_has_tempo_and_key(language: str, line: str) -> None:
-    assert short_line(Localizer(TRANSLATIONS, language), SURE) == line
+    assert short_lines(Localizer(TRANSLATIONS, language), replace(CLIP, description=SURE)) == line
 
 
 def test_lines_show_only_what_is_confident() -> None:
-    unsure = replace(SURE, bpm_confidence=0.1, key_confidence=0.1)
-    assert short_line(ENGLISH, unsure) == short_line(ENGLISH, None) == ""
-    assert full_line(ENGLISH, None) == ""
-    assert full_line(ENGLISH, unsure) == "-# -14 LUFS · brightness 1.9 kHz"
-    assert full_line(ENGLISH, SURE).startswith("-# ≈ 122 BPM · A minor · ")
+    unsure = replace(CLIP, description=replace(SURE, bpm_confidence=0.1, key_confidence=0.1))
+    assert short_lines(ENGLISH, unsure) == short_lines(ENGLISH, CLIP) == ""
+    assert full_lines(ENGLISH, CLIP) == ""
+    assert full_lines(ENGLISH, unsure) == "-# -14 LUFS · brightness 1.9 kHz"
+    sure = replace(CLIP, description=SURE)
+    assert full_lines(ENGLISH, sure).startswith("-# ≈ 122 BPM · A minor · ")
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en-US", "-# mellow, female vocals"), ("de", "-# sanft, Frauenstimme"),
+        ("es-ES", "-# suave, voz femenina"), ("fr", "-# douce, voix féminine"),
+        ("pt-BR", "-# suave, voz feminina"), ("ja", "-# メロウ, 女性ボーカル"),
+        ("id", "-# lembut, vokal perempuan"),
+    ],
+)  # fmt: skip
+def test_sound_tags_are_a_line_of_their_own(language: str, line: str) -> None:
+    localizer = Localizer(TRANSLATIONS, language)
+    clip = replace(CLIP, tags=("mellow", "female vocalists"))
+    assert short_lines(localizer, clip) == full_lines(localizer, clip) == line
+    assert short_lines(localizer, replace(clip, tags=(*clip.tags, "sad", "00s"))).count(",") == 2
+    assert full_lines(localizer, replace(clip, tags=(*clip.tags, "sad", "00s"))).count(",") == 3
+    described = replace(clip, description=SURE)
+    assert short_lines(localizer, described).splitlines()[1:] == [line]
+    assert full_lines(localizer, described).splitlines()[1:] == [line]
+
+
+def test_sound_tag_of_an_own_preset_is_escaped() -> None:
+    assert short_lines(ENGLISH, replace(CLIP, tags=("*loud*",))) == "-# \\*loud\\*"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
