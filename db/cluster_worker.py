@@ -140,36 +140,35 @@ async def _connect(address: str, runner: TaskRunner, threads: int, stopped: asyn
     split = urlsplit(address)
     host = split.hostname if split.hostname in ("127.0.0.1", "localhost", "::1") else None
     security = Security(require_encryption=split.scheme == "tls")  # type: ignore[no-untyped-call]
-    with tempfile.TemporaryDirectory(prefix="genrec-worker-") as folder:
-        worker: Any = Worker(
-            address,
-            nthreads=threads,
-            host=host,
-            protocol=split.scheme,
-            security=security,
-            dashboard=False,
-            dashboard_address="127.0.0.1:0",
-            memory_limit=0,  # the processes of the pool have their own limit
-            local_directory=folder,
-            plugins=(runner,),
-            death_timeout=10,
-            nanny=None,
-        )
-        try:
-            await worker
-        except (OSError, TimeoutError, ValueError) as error:
-            log.warning("scheduler not reached: %s: %s", address, error)
-            return
-        log.info("worker connected: %s, threads=%d", address, threads)
-        waiting = [asyncio.ensure_future(stopped.wait()), asyncio.ensure_future(worker.finished())]
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for each in waiting:
-                each.cancel()
-            await worker.close(timeout=2)
-        if not stopped.is_set():
-            log.warning("scheduler lost: %s; the worker connects again", address)
+    worker: Any = Worker(
+        address,
+        nthreads=threads,
+        host=host,
+        protocol=split.scheme,
+        security=security,
+        dashboard=False,
+        dashboard_address="127.0.0.1:0",
+        memory_limit=0,  # the processes of the pool have their own limit
+        local_directory=tempfile.gettempdir(),  # where Dask removes what killed workers left
+        plugins=(runner,),
+        death_timeout=10,
+        nanny=None,
+    )
+    try:
+        await worker
+    except (OSError, TimeoutError, ValueError) as error:
+        log.warning("scheduler not reached: %s: %s", address, error)
+        return
+    log.info("worker connected: %s, threads=%d", address, threads)
+    waiting = [asyncio.ensure_future(stopped.wait()), asyncio.ensure_future(worker.finished())]
+    try:
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()
+        await worker.close(timeout=2)
+    if not stopped.is_set():
+        log.warning("scheduler lost: %s; the worker connects again", address)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +25,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--engine", choices=ENGINES, default="",
         help="database of the tests of the running bot; both for those marked `engines` by default",
     )  # fmt: skip
-    parser.addoption("--seed", type=int, default=0, help="seed of the attacks; 0: a random one")
+    parser.addoption("--seed", type=int, default=0, help="seed of what is random; 0: a random one")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -65,6 +67,14 @@ def postgres_server() -> Iterator[PostgresServer]:
     """Start a PostgreSQL server for all tests of the run."""
     with running_server() as server:
         yield server
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> random.Random:
+    """Return a generator; ``--seed`` repeats a test, and a failure prints its seed."""
+    seed = request.config.getoption("--seed") or secrets.randbits(32)
+    print(f"--seed {seed}")  # noqa: T201 - pytest shows it with a failure
+    return random.Random(seed)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

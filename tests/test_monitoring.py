@@ -14,7 +14,7 @@ import promql_parser
 import pytest
 import yaml
 
-from bot.jobs.recovery import WATCHED
+from bot.jobs.reply_correction import WATCHED
 from bot.metric_definitions import METRICS
 from tests.repository import ROOT
 

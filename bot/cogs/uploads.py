@@ -19,7 +19,7 @@ from bot.jobs.guild_settings_cache import GuildSettingsCache
 from bot.jobs.handlers import RequestHandlers
 from bot.jobs.message_clips import ClipFinder, MessageClips
 from bot.jobs.options import OptionsResolver
-from bot.jobs.recovery import WATCHED
+from bot.jobs.reply_correction import WATCHED
 from bot.jobs.runner import Handler, RequestRunner
 from bot.sources import Sources
 from bot.ui import messages

@@ -11,19 +11,17 @@ import contextlib
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import discord
-from discord import ui
-from discord.ui import LayoutView
 
-from bot.client.responders import ORIGINAL, InteractionResponder, Responder
+from bot.client.responders import InteractionResponder, Responder
 from bot.client.retry import with_retry
 from bot.i18n import Localizer, Translations
+from bot.jobs.reply_correction import correct
 from bot.sharding import GRACE_S, run_lease
 from bot.ui import messages
-from bot.ui.components import is_unfinished
 from db.connection import Database
 from db.leases import Lease, Leases
 from db.pending_replies import (
@@ -38,17 +36,10 @@ from genrec.errors import CatalogueError
 
 log = logging.getLogger(__name__)
 
-# Discord voids the token of an interaction after 15 minutes.
-_TOKEN_S = 15 * 60
 # A database that takes longer than this must not delay the acknowledgement, which is due in 3 s.
 _SAVE_S = 1.0
 _LATER_S = 5.0
-# Discord remembers nonces for some minutes.
-_NONCE_S = 120.0
-_MESSAGES_SEARCHED = 100
 REPAIR_EVERY_S = 10.0
-WATCHED = "watched upload"
-"""Kind of a request about an upload that may be no question."""
 
 
 class ReplyRecovery:
@@ -214,7 +205,7 @@ class ReplyRecovery:
         localizer = Localizer(self._translations, reply.kind.rpartition(" ")[2])
         view = messages.decline(localizer, "interrupted")
         try:
-            repaired = await with_retry(lambda: _correct(client, reply, view))
+            repaired = await with_retry(lambda: correct(client, reply, view))
         except discord.HTTPException as error:
             # The message was deleted or its token is void, so nothing is left to correct.
             log.info("interrupted reply %d cannot be corrected: %s", reply.id, error)
@@ -226,89 +217,3 @@ class ReplyRecovery:
             return False
         await self.close(reply.id)
         return repaired
-
-
-async def _correct(client: discord.Client, reply: PendingReply, view: LayoutView) -> bool:
-    """Edit the message of a pending reply if it is unfinished; return whether it was."""
-    has_token = reply.token is not None and reply.application_id is not None
-    if has_token and time.time() - reply.created_at < _TOKEN_S:
-        assert reply.token is not None
-        assert reply.application_id is not None
-        webhook = discord.Webhook.partial(reply.application_id, reply.token, client=client)
-        target = ORIGINAL if reply.message_id is None else reply.message_id
-        return await _edit_unfinished(
-            await webhook.fetch_message(target),
-            lambda: webhook.edit_message(target, view=view, attachments=[]),
-        )
-    message = await _own_message(client, reply, view)
-    if message is None:
-        log.info("no message to correct: interrupted reply %d", reply.id)
-        return False
-    found: discord.Message | None = None
-    try:
-        found = await message.fetch()
-    except discord.Forbidden:
-        log.info("message history not readable: interrupted reply %d", reply.id)
-    return await _edit_unfinished(found, lambda: message.edit(view=view, attachments=[]))
-
-
-async def _edit_unfinished(
-    message: discord.Message | None, edit: Callable[[], Awaitable[object]]
-) -> bool:
-    """Edit a message unless it is final; one that cannot be read (None) counts as unfinished."""
-    if message is not None and not is_unfinished(message):
-        return False
-    await edit()
-    return True
-
-
-async def _own_message(
-    client: discord.Client, reply: PendingReply, view: LayoutView
-) -> discord.PartialMessage | None:
-    """Return the bot's message of a pending reply, or None if it is unknown."""
-    if reply.channel_id is None:
-        return None
-    channel = client.get_partial_messageable(reply.channel_id)
-    if reply.message_id is not None:
-        return channel.get_partial_message(reply.message_id)
-    if reply.upload_id is None or client.user is None:
-        return None
-    empty = True
-    try:
-        upload = discord.Object(reply.upload_id)
-        async for message in channel.history(
-            after=upload, limit=_MESSAGES_SEARCHED, oldest_first=True
-        ):
-            empty = False
-            answered = message.reference.message_id if message.reference else None
-            if message.author.id == client.user.id and answered == reply.upload_id:
-                return channel.get_partial_message(message.id)
-        if empty:
-            # Without Read Message History the list is empty, and only this raises Forbidden.
-            await channel.fetch_message(reply.upload_id)
-    except discord.Forbidden:
-        if time.time() - reply.created_at < _NONCE_S:
-            # Discord returns the message that exists with this nonce instead of a second one.
-            sent = await channel.send(view=view, nonce=reply.upload_id, silent=True)
-            if not (reply.kind.startswith(WATCHED) and _shows(sent, view)):
-                return channel.get_partial_message(sent.id)
-            await sent.delete()  # the watched upload had no reply so far
-    return None
-
-
-def _shows(message: discord.Message, view: LayoutView) -> bool:
-    """Return whether a message has the texts of a view."""
-    texts = [item.content for item in view.walk_children() if isinstance(item, ui.TextDisplay)]
-    return texts == _texts(message.components)
-
-
-def _texts(components: Iterable[object]) -> list[str]:
-    return [
-        text
-        for component in components
-        for text in (
-            [component.content]
-            if isinstance(component, discord.TextDisplay)
-            else _texts(getattr(component, "children", ()))
-        )
-    ]

@@ -1,9 +1,7 @@
-"""Fixtures of the attacks: a time budget, and a random generator whose seed is printed."""
+"""Fixture of the attacks: a time budget."""
 
 from __future__ import annotations
 
-import random
-import secrets
 import time
 from collections.abc import Iterator
 
@@ -28,11 +26,3 @@ class Budget:
 @pytest.fixture
 def budget(request: pytest.FixtureRequest) -> Budget:
     return Budget(60 * request.config.getoption("--minutes"))
-
-
-@pytest.fixture
-def rng(request: pytest.FixtureRequest) -> random.Random:
-    """Return a generator; ``--seed`` repeats an attack, and a failure prints its seed."""
-    seed = request.config.getoption("--seed") or secrets.randbits(32)
-    print(f"--seed {seed}")  # noqa: T201 - pytest shows it with a failure
-    return random.Random(seed)

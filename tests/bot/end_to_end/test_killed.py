@@ -156,6 +156,49 @@ async def test_restart_corrects_the_progress_of_a_watched_upload(
     assert corrected["id"] == progress["id"]
 
 
+async def test_upload_whose_bot_was_killed_before_its_progress_gets_a_reply(
+    discord: LocalDiscord, tmp_path: Path
+) -> None:
+    """The pending reply is stored by then, and nothing is posted that could be corrected."""
+    guilds = {"restarted": discord.guild, "neu gestartet": discord.add_guild("Zweiter")}
+    guilds["neu gestartet"].locale = "de"
+    process = await start(discord, tmp_path, 0)
+    await discord.wait_commands(*COMMANDS, timeout_s=60)
+    await discord.wait_ready(60)
+    discord.faults.server_error("POST", r"/channels/\d+/messages", 502, times=1000)
+    mention = f"<@{discord.state.bot.id}>"
+    uploads = {
+        words: await discord.you.say(mention, uploads=[clip()], channel=guild.channel("music"))
+        for words, guild in guilds.items()
+    }
+    for guild in guilds.values():
+        path = f"/channels/{guild.channel('music').id}/messages"
+        await discord.wait_for(lambda path=path: discord.calls("POST", path), 30)
+    await finish(process, signal.SIGKILL)
+    await discord.wait_for(lambda: not discord.online, 30)
+    discord.faults.clear()
+
+    process = await start(discord, tmp_path, 0)
+    try:
+        for words, guild in guilds.items():
+            reply = await discord.you.wait_message(
+                lambda m: m["author"]["bot"], channel=guild.channel("music"), timeout_s=60
+            )
+            assert words in visible_text(reply)
+            assert reply["message_reference"]["message_id"] == uploads[words]["id"]
+        await discord.wait_ready(60)
+    finally:
+        await finish(process, signal.SIGTERM)
+    own = [
+        message
+        for guild in guilds.values()
+        for message in discord.you.messages(guild.channel("music"))
+        if message["author"]["bot"]
+    ]
+    assert len(own) == len(guilds)
+    discord.assert_clean()
+
+
 @pytest.mark.slow
 async def test_bursts_cut_by_kills_leave_no_message_unfinished(tmp_path: Path) -> None:
     async with LocalDiscord(ack_deadline_s=15) as discord:

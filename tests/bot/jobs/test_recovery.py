@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock
@@ -13,10 +13,12 @@ from unittest.mock import AsyncMock, MagicMock
 import discord
 import pytest
 
+from bot.client.message_responder import SENT_PRIVATELY
 from bot.client.responders import ReplyTarget
 from bot.i18n import Localizer, Translations
 from bot.jobs import recovery as recovery_module
-from bot.jobs.recovery import WATCHED, ReplyRecovery
+from bot.jobs.recovery import ReplyRecovery
+from bot.jobs.reply_correction import WATCHED
 from bot.ui import messages
 from bot.ui.components import UNFINISHED_ID, is_unfinished
 from db.connection import Database, open_db
@@ -374,6 +376,88 @@ async def test_repair_finds_the_progress_of_a_watched_upload_by_its_nonce(
     assert await recovery.repair(client_of(channel)) == 1
     assert channel.asked_for == 78
     progress.delete.assert_not_awaited()
+
+
+class Room(Channel):
+    """A channel whose history is an upload and the messages that follow it."""
+
+    def __init__(self, *following: MagicMock, reactions: tuple[Any, ...] = ()) -> None:
+        super().__init__(message())
+        self.upload = MagicMock(spec=discord.Message, id=UPLOAD_ID, reactions=list(reactions))
+        self.upload.author.id = 2
+        self.messages = [self.upload, *following]
+        self.send.return_value = MagicMock(id=77, components=shown("refusals.interrupted"))
+
+    async def history(self, **given: Any) -> AsyncIterator[MagicMock]:
+        self.after = given["after"].id
+        for one in self.messages[: given["limit"]]:
+            yield one
+
+
+UPLOAD: dict[str, Any] = {
+    "upload_id": UPLOAD_ID, "kind": "upload de", "application_id": None, "token": None,
+    "channel_id": CHANNEL_ID,
+}  # fmt: skip
+
+
+async def test_upload_whose_process_died_before_its_progress_gets_a_reply(
+    db: Database, recovery: ReplyRecovery
+) -> None:
+    channel = Room()
+    await save(db, reply(MINUTE_S, **UPLOAD))
+    assert await recovery.repair(client_of(channel)) == 1
+    assert channel.after == UPLOAD_ID - 1
+    sent = channel.send.await_args.kwargs
+    assert seen(sent["view"]) == TRANSLATIONS.text("refusals.interrupted", "de")
+    assert (sent["nonce"], sent["mention_author"], sent["silent"]) == (UPLOAD_ID, False, True)
+    assert sent["reference"] is channel.upload.to_reference.return_value
+    assert await interrupted_replies(db, "later") == []
+
+
+async def test_reply_that_appears_while_the_missing_one_is_posted_is_corrected(
+    db: Database, recovery: ReplyRecovery
+) -> None:
+    channel = Room()
+    channel.send.return_value = MagicMock(id=78, components=shown("progress.analyzing"))
+    await save(db, reply(1, **UPLOAD))
+    assert await recovery.repair(client_of(channel)) == 1
+    assert channel.asked_for == 78
+    channel.partial.edit.assert_awaited_once()
+
+
+@pytest.mark.parametrize(
+    ("case", "channel"),
+    [
+        ("told privately", lambda: Room(reactions=(MagicMock(me=True, emoji=SENT_PRIVATELY),))),
+        ("upload deleted", lambda: Room(other())),
+        ("reply may lie further on", lambda: Room(*(other() for _ in range(200)))),
+        ("watched", Room),
+    ],
+)
+async def test_no_reply_is_posted_for_an_upload(
+    db: Database, recovery: ReplyRecovery, case: str, channel: Callable[[], Room]
+) -> None:
+    room = channel()
+    if case == "upload deleted":
+        del room.messages[0]
+    kind = f"{WATCHED} de" if case == "watched" else "upload de"
+    await save(db, reply(MINUTE_S, **UPLOAD | {"kind": kind}))
+    assert await recovery.repair(client_of(room)) == 0
+    room.send.assert_not_called()
+    assert await interrupted_replies(db, "later") == []
+
+
+async def test_somebody_elses_reaction_does_not_count_as_an_answer(
+    db: Database, recovery: ReplyRecovery
+) -> None:
+    channel = Room(other(), reactions=(MagicMock(me=False, emoji=SENT_PRIVATELY),))
+    await save(db, reply(MINUTE_S, **UPLOAD))
+    assert await recovery.repair(client_of(channel)) == 1
+
+
+def other() -> MagicMock:
+    """Return somebody's message that refers to nothing."""
+    return message(id=1, author=MagicMock(id=3), reference=None)
 
 
 def shown(key: str) -> list[discord.TextDisplay]:
