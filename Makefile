@@ -84,7 +84,7 @@ peers: $(VENV)/peers ## install the libraries that the benchmarks compare genrec
 lock: $(VENV)/dev ## update the lock files (ARGS=--upgrade: newest versions)
 	$(LOCK) $(OURS) $(ARGS) --output-file requirements/runtime.lock --extra map --extra postgres --extra cluster
 	$(LOCK) $(OURS) $(ARGS) --output-file requirements/dev.lock --extra map --extra postgres --extra cluster \
-	  --extra train --extra dev --constraint requirements/runtime.lock
+	  --extra onnxruntime --extra train --extra dev --constraint requirements/runtime.lock
 	$(LOCK) requirements/peers.in $(ARGS) --output-file requirements/peers.lock \
 	  --constraint requirements/dev.lock
 

@@ -38,7 +38,7 @@ from bot.ui.track_links import DEFAULT_SITE, SITES, TEMPLATE_FAULTS, template_fa
 from bot.value_faults import plain_fault
 from db.address import PostgresAddress, database_place, is_address
 from genrec.errors import CatalogueError
-from genrec.types import MAX_ANALYZED_S
+from genrec.types import MAX_ANALYZED_S, Runtime
 
 PREFIX = "GENREC_"
 # Variables that are removed from the environment once they are read.
@@ -104,6 +104,12 @@ class Settings(BaseSettings):
         ge=1,
         le=1000,
         description="Clips, of requests and of indexing, that may wait for a worker.",
+    )
+    runtime: Runtime = Field(
+        "auto",
+        description="Library that runs the network: `litert`, `onnxruntime` (the extra of that"
+        " name), or `auto`, which takes the second if it is installed and the processor lacks VNNI,"
+        " see docs/performance.md.",
     )
     analyzed_s: float = Field(
         MAX_ANALYZED_S,

@@ -81,6 +81,8 @@ METRICS = (
             result="`analyzed`, `refused`, `crashed` or `timed_out`"),
     _metric("genrec_clips_waiting", "gauge", "Clips that wait for a worker"),
     _metric("genrec_workers", "gauge", "Worker processes"),
+    _metric("genrec_network_runtime", "gauge", "1 for the library that runs the network; none"
+            " before the first worker", runtime="`litert` or `onnxruntime`"),
     _metric("genrec_worker_starts_total", "counter", "Workers that started; those above"
             " `genrec_workers` are restarts"),
     _metric("genrec_worker_failed_starts_total", "counter", "Workers that did not start"),

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 from distributed import Security, Worker, WorkerPlugin, get_worker
@@ -24,7 +24,7 @@ from db.ingest.file_facts import FactsReader, FileFacts, FileOrder
 from db.ingest.task_codec import FileTask, pack_facts, pack_task_error, unpack_task
 from genrec.errors import GenrecError, ModelMismatch
 from genrec.preset import Preset
-from genrec.types import MAX_ANALYZED_S
+from genrec.types import MAX_ANALYZED_S, Runtime
 from genrec.workers.pool import AnalysisPool
 from genrec.workers.worker import ANALYZER
 
@@ -105,6 +105,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, default=0, help="processes of the pool")
     parser.add_argument("--timeout-s", type=float, default=30.0, help="seconds per file")
     parser.add_argument("--analyzed-s", type=float, default=MAX_ANALYZED_S, help="of a file")
+    parser.add_argument(
+        "--runtime", choices=get_args(Runtime), default="auto", help="library that runs the network"
+    )
     parser.add_argument("--analyzer", default=ANALYZER, help="factory as module:function")
     parser.add_argument("--model-id", default="", help="of that factory; default: the preset's")
     return parser
@@ -124,6 +127,7 @@ async def _serve(options: argparse.Namespace) -> None:
         queue=1000,
         timeout_s=options.timeout_s,
         max_analyzed_s=options.analyzed_s,
+        runtime=options.runtime,
         expected_model_id=model_id,
         analyzer=options.analyzer,
     ) as pool:

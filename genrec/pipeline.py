@@ -33,7 +33,7 @@ from genrec.onsets import onset_strength, strongest_onset, window_starts
 from genrec.pictures import lightness, picture_image, prepare_pictures, read_picture
 from genrec.preset import Preset
 from genrec.spectrogram import SpectrogramConfig, log_mel, preview
-from genrec.types import Analysis, GenreScore, MusicDescription, Section, SoundExcerpt
+from genrec.types import Analysis, GenreScore, MusicDescription, Runtime, Section, SoundExcerpt
 
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -67,14 +67,21 @@ class PresetAnalyzer:
         CPU threads the network may use.
     limits
         Limits of accepted files and of the decoded part; None for the defaults.
+    runtime
+        Library that runs the network, as in :func:`genrec.runtimes.open_network`.
     """
 
     def __init__(
-        self, preset: Preset, *, threads: int = 1, limits: DecodeLimits | None = None
+        self,
+        preset: Preset,
+        *,
+        threads: int = 1,
+        limits: DecodeLimits | None = None,
+        runtime: Runtime = "litert",
     ) -> None:
         self.preset = preset
         self.limits = limits or DecodeLimits()
-        self.embedder = Embedder(preset.network, threads=threads)
+        self.embedder = Embedder(preset.network, threads=threads, runtime=runtime)
         default = preset.spectrogram == SpectrogramConfig()
         self.description_model = DescriptionModel.load() if default else None
 
@@ -82,6 +89,11 @@ class PresetAnalyzer:
     def model_id(self) -> str:
         """Model id of the preset: its name, ``@`` and 12 hex digits of its content hash."""
         return self.preset.model_id
+
+    @property
+    def runtime(self) -> Runtime:
+        """Library that runs the network: ``litert`` or ``onnxruntime``."""
+        return self.embedder.runtime
 
     def analyze(self, path: Path, section: Section | None = None) -> Analysis:
         """Return the analysis of one file.
@@ -289,7 +301,9 @@ class Stopwatch:
         return result
 
 
-def load_analyzer(folder: str, max_analyzed_s: float) -> PresetAnalyzer:
+def load_analyzer(
+    folder: str, max_analyzed_s: float, runtime: Runtime = "litert"
+) -> PresetAnalyzer:
     """Return the analyzer of a preset, run once so that the first clip takes no longer than others.
 
     Parameters
@@ -298,9 +312,11 @@ def load_analyzer(folder: str, max_analyzed_s: float) -> PresetAnalyzer:
         A models/NAME folder.
     max_analyzed_s
         Number of seconds that are analysed of a longer file, from its middle.
+    runtime
+        Library that runs the network, as in :func:`genrec.runtimes.open_network`.
     """
     limits = DecodeLimits(max_seconds=max_analyzed_s)
-    analyzer = PresetAnalyzer(Preset.load(Path(folder)), limits=limits)
+    analyzer = PresetAnalyzer(Preset.load(Path(folder)), limits=limits, runtime=runtime)
     if analyzer.preset.image.source == "picture":
         prepare_pictures()
         analyzer.predict_images(np.zeros((1, *analyzer.preset.image.shape), dtype=np.float32))

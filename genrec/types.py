@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ MAX_ANALYZED_S = 30.0  # default; a longer file is analysed in its middle
 # those that docs/music-description.md judges.
 SURE_TEMPO, SURE_KEY = 0.7, 0.65
 PREVIEW_BANDS, PREVIEW_COLUMNS = 64, 200  # largest size of a preview
+
+Runtime = Literal["auto", "litert", "onnxruntime"]
+"""Library that runs a preset's network; ``auto`` chooses one for this processor."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,10 +187,14 @@ def _cluster(settings: Settings) -> Finding:
 def _answer(settings: Settings) -> str:
     async def analyze(path: Path) -> str:
         preset = find_preset(settings.preset)
-        async with AnalysisPool(preset, workers=1, max_analyzed_s=settings.analyzed_s) as pool:
+        async with AnalysisPool(
+            preset, workers=1, max_analyzed_s=settings.analyzed_s, runtime=settings.runtime
+        ) as pool:
             analysis = await pool.analyze(path)
+            runtime = pool.runtime
         took = ", ".join(f"{name} {ms:.0f} ms" for name, ms in analysis.timings_ms.items())
-        return f"a worker classified the demo clip as {analysis.scores[0].label} ({took})"
+        genre = analysis.scores[0].label
+        return f"a worker classified the demo clip as {genre} with {runtime} ({took})"
 
     with clip_file() as path:
         return asyncio.run(analyze(path))

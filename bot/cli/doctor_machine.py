@@ -23,7 +23,9 @@ from db.damaged import damaged_tracks
 from db.database_health import database_health
 from db.folders import folder_state, registered
 from db.tracks import LIBRARY
-from genrec.errors import CatalogueError, GenrecError
+from genrec.errors import CatalogueError, GenrecError, PresetError
+from genrec.processor import lacks_vnni
+from genrec.runtimes import choose_runtime
 
 _LIBRARIES = ("discord.py", "aiohttp", "numpy", "ai-edge-litert", "av", "soundfile", "yt-dlp")
 _LEAST_FREE = 1 << 30
@@ -34,6 +36,7 @@ _MIB = 1 << 20
 def machine_findings(settings: Settings) -> Iterator[Finding]:
     """Yield the findings about this machine, in the order of the checks."""
     yield _versions()
+    yield _runtime(settings)
     for warning in open_secrets(settings):
         yield Finding("secrets", ok=False, note=warning, vital=False)
     yield from _health(settings)
@@ -73,6 +76,25 @@ def _versions() -> Finding:
     if missing:
         note += ": install genrec again with its dependencies"
     return Finding("versions", ok=not missing, note=note, vital=False)
+
+
+def _runtime(settings: Settings) -> Finding:
+    """Name the library that runs the network, and a faster one if that is not installed."""
+    try:
+        chosen = choose_runtime(settings.runtime)
+    except PresetError as error:
+        return Finding("runtime", ok=False, note=str(error), vital=False)
+    note: str = chosen
+    if settings.runtime != "auto":
+        note += f", by {PREFIX}RUNTIME"
+    elif chosen == "onnxruntime":
+        note += ", because this processor lacks VNNI"
+    elif lacks_vnni():
+        note += (
+            "; this processor lacks VNNI, and `pip install 'genrec[onnxruntime]'` makes the network"
+            " faster, see docs/performance.md"
+        )
+    return Finding("runtime", ok=True, note=note, vital=False)
 
 
 def _health(settings: Settings) -> Iterator[Finding]:

@@ -37,6 +37,7 @@ def worker(
         "--workers", str(settings.workers),
         "--timeout-s", str(settings.analysis_timeout_s),
         "--analyzed-s", str(settings.analyzed_s),
+        "--runtime", settings.runtime,
     )  # fmt: skip
     # A scheduler may run any code in a worker. So the worker replaces this process, and with it
     # every setting that was read: it gets Dask's variables, and no other of the environment.

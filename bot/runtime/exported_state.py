@@ -59,6 +59,7 @@ def export_resources(metrics: Metrics, *, resources: Resources, policy: SourcePo
 
 def _export_pool(metrics: Metrics, pool: AnalysisPool) -> None:
     metrics.export("genrec_workers", lambda: pool.size)
+    metrics.export("genrec_network_runtime", lambda: {pool.runtime: 1} if pool.runtime else {})
     metrics.export("genrec_clips_waiting", lambda: pool.waiting)
     metrics.export(
         "genrec_clips_total",

@@ -67,6 +67,7 @@ async def open_recommender(
                 queue=settings.queue,
                 timeout_s=settings.analysis_timeout_s,
                 max_analyzed_s=settings.analyzed_s,
+                runtime=settings.runtime,
                 expected_model_id=preset.model_id,
             )
             await stack.enter_async_context(pool)

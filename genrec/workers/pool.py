@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from genrec.errors import AnalysisTimeout, Busy, InputRefused, WorkerCrashed
-from genrec.types import MAX_ANALYZED_S, Analysis, Section, SoundExcerpt
+from genrec.types import MAX_ANALYZED_S, Analysis, Runtime, Section, SoundExcerpt
 from genrec.workers.process import WorkerConfig, WorkerError, WorkerExited, WorkerProcess
 from genrec.workers.protocol import ProtocolError
 from genrec.workers.sandbox import MEMORY_BYTES, Measure
@@ -59,10 +59,12 @@ class AnalysisPool:
     memory_bytes
         Memory limit of a worker.
     analyzer
-        Factory of a worker's analyzer as ``module:function``, called with ``preset_dir`` and
-        ``max_analyzed_s``.
+        Factory of a worker's analyzer as ``module:function``, called with ``preset_dir``,
+        ``max_analyzed_s`` and ``runtime``.
     max_analyzed_s
         Seconds analysed of a longer file, from its middle.
+    runtime
+        Library that runs the network, as in :func:`genrec.runtimes.open_network`.
 
     Attributes
     ----------
@@ -70,7 +72,7 @@ class AnalysisPool:
         Number of processes.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - options, all but one with a default
         self,
         preset_dir: Path,
         *,
@@ -83,6 +85,7 @@ class AnalysisPool:
         memory_bytes: int = MEMORY_BYTES,
         analyzer: str = ANALYZER,
         max_analyzed_s: float = MAX_ANALYZED_S,
+        runtime: Runtime = "auto",
     ) -> None:
         self.size = workers or min(MAX_DEFAULT_WORKERS, os.cpu_count() or 1)
         self._queue, self._timeout_s, self._max_jobs = queue, timeout_s, max_jobs
@@ -90,6 +93,7 @@ class AnalysisPool:
             preset_dir=preset_dir.resolve(),
             analyzer=analyzer,
             max_analyzed_s=max_analyzed_s,
+            runtime=runtime,
             memory_bytes=memory_bytes,
             start_timeout_s=start_timeout_s,
             cpu_s=2 * (_BUSY_S + timeout_s) + start_timeout_s,
@@ -102,6 +106,7 @@ class AnalysisPool:
         self._idle: list[WorkerProcess] = []
         self._waiting = 0
         self._measures: tuple[Measure, ...] = ()
+        self._runtime = ""
         self._closing: asyncio.Task[None] | None = None
 
     @property
@@ -123,6 +128,11 @@ class AnalysisPool:
     def measures(self) -> tuple[Measure, ...]:
         """Measures of the sandbox, as reported by the worker that started last."""
         return self._measures
+
+    @property
+    def runtime(self) -> str:
+        """Library that runs the network in the worker that started last; "" before the first."""
+        return self._runtime
 
     async def __aenter__(self) -> Self:
         return self
@@ -278,6 +288,9 @@ class AnalysisPool:
     async def _start(self) -> WorkerProcess:
         worker = await self._supervisor.start()
         self._measures = worker.measures
+        if worker.runtime != self._runtime:
+            log.info("network runtime: %s", worker.runtime)
+        self._runtime = worker.runtime
         return worker
 
     async def _work(

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from genrec.types import Analysis, Section, SoundExcerpt
+from genrec.types import Analysis, Runtime, Section, SoundExcerpt
 from genrec.workers import protocol, sandbox
 from genrec.workers.fd_path import open_clip
 
@@ -46,6 +46,8 @@ class WorkerConfig:
         Factory of the analyzer, as ``module:function``.
     max_analyzed_s
         Seconds analysed of a longer file.
+    runtime
+        Library that runs the network, as in :func:`genrec.runtimes.open_network`.
     memory_bytes
         Memory limit.
     start_timeout_s
@@ -57,6 +59,7 @@ class WorkerConfig:
     preset_dir: Path
     analyzer: str
     max_analyzed_s: float
+    runtime: Runtime
     memory_bytes: int
     start_timeout_s: float
     cpu_s: float
@@ -86,7 +89,7 @@ class WorkerProcess:
         self._writer: asyncio.StreamWriter | None = None
         self._stopping: asyncio.Task[int] | None = None
         self.jobs, self.busy_s = 0, 0.0
-        self.model_id = ""
+        self.model_id, self.runtime = "", ""
         self.measures: tuple[sandbox.Measure, ...] = ()
         try:
             self._process = _spawn(config, worker_end.fileno(), stderr)
@@ -136,7 +139,7 @@ class WorkerProcess:
             streams = await asyncio.open_unix_connection(sock=self._channel.dup())
             self._reader, self._writer = streams
             head, _ = await _receive(self._reader, job=0, codes=_PRESET_CODES)
-        self.model_id, measures = protocol.unpack_ready(head)
+        self.model_id, self.runtime, measures = protocol.unpack_ready(head)
         self.measures = tuple(sandbox.Measure(*measure) for measure in measures)
 
     async def analyze(
@@ -250,7 +253,7 @@ def _spawn(config: WorkerConfig, channel: int, stderr: int) -> subprocess.Popen[
     options = ["--channel", str(channel), "--analyzer", config.analyzer]
     options += ["--memory", str(config.memory_bytes)]
     options += ["--cpu", str(config.cpu_s)]
-    options += ["--max-analyzed-s", str(config.max_analyzed_s)]
+    options += ["--max-analyzed-s", str(config.max_analyzed_s), "--runtime", config.runtime]
     return subprocess.Popen(
         sandbox.command("genrec.workers.worker", str(config.preset_dir), *options),
         stdin=subprocess.DEVNULL,

@@ -204,13 +204,14 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def pack_ready(model_id: str, measures: Sequence[Head]) -> bytes:
+def pack_ready(model_id: str, runtime: str, measures: Sequence[Head]) -> bytes:
     """Return the frame of a worker that has loaded its preset, with the sandbox's measures."""
-    return pack({"job": 0, "model_id": model_id, "measures": list(measures)})
+    ready = {"model_id": model_id, "runtime": runtime, "measures": list(measures)}
+    return pack({"job": 0} | ready)
 
 
-def unpack_ready(head: Head) -> tuple[str, list[tuple[str, bool, str]]]:
-    """Return a worker's model id, and name, state and note of each measure of its sandbox.
+def unpack_ready(head: Head) -> tuple[str, str, list[tuple[str, bool, str]]]:
+    """Return a worker's model id, its runtime, and name, state and note of its measures.
 
     Raises
     ------
@@ -224,7 +225,8 @@ def unpack_ready(head: Head) -> tuple[str, list[tuple[str, bool, str]]]:
         ]
     except (KeyError, TypeError) as error:
         raise _wrong("measures", head.get("measures"), "[name, in_force, note] rows") from error
-    return _name("model_id", head.get("model_id")), measures
+    model_id, runtime = (_name(name, head.get(name)) for name in ("model_id", "runtime"))
+    return model_id, runtime, measures
 
 
 def pack_analysis(job: int, analysis: Analysis) -> bytes:

@@ -20,13 +20,13 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from genrec.errors import GenrecError
-from genrec.types import MAX_ANALYZED_S, Analysis, Section, SoundExcerpt
+from genrec.types import MAX_ANALYZED_S, Analysis, Runtime, Section, SoundExcerpt
 from genrec.workers import protocol, sandbox
 from genrec.workers.fd_path import FdPath
 
 ANALYZER = "genrec.pipeline:load_analyzer"
-"""Factory of a worker's analyzer as ``module:function``. It is called with the preset's folder and
-the largest number of seconds to analyse."""
+"""Factory of a worker's analyzer as ``module:function``. It is called with the preset's folder,
+the largest number of seconds to analyse and the runtime of the network."""
 
 _GRACE_S = 5.0  # the parent's time limit comes first
 
@@ -37,6 +37,10 @@ class SyncAnalyzer(Protocol):
     @property
     def model_id(self) -> str:
         """Name and content hash of the preset."""
+
+    @property
+    def runtime(self) -> Runtime:
+        """Library that runs the network."""
 
     def analyze(self, path: Path, section: Section | None = None) -> Analysis:
         """Return the analysis of one file or a section of it."""
@@ -58,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         analyzer = _load(options, out)
         if analyzer is None:
             return 1
-        _send(out, protocol.pack_ready(analyzer.model_id, [asdict(each) for each in measures]))
+        rows = [asdict(each) for each in measures]
+        _send(out, protocol.pack_ready(analyzer.model_id, analyzer.runtime, rows))
         while message := protocol.receive_clip(channel):
             _send(out, _reply(analyzer, *message))
     return 0
@@ -72,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--max-analyzed-s", type=float, default=MAX_ANALYZED_S, help="seconds of a longer file"
     )
+    parser.add_argument("--runtime", default="auto", help="library that runs the network")
     parser.add_argument("--memory", type=int, default=sandbox.MEMORY_BYTES, help="bytes")
     parser.add_argument("--cpu", type=float, required=True, help="CPU seconds of its life")
     return parser
@@ -93,7 +99,9 @@ def _load(options: argparse.Namespace, out: IO[bytes]) -> SyncAnalyzer | None:
     module, _, function = options.analyzer.partition(":")
     try:
         factory = getattr(import_module(module), function)
-        analyzer: SyncAnalyzer = factory(str(options.preset), options.max_analyzed_s)
+        analyzer: SyncAnalyzer = factory(
+            str(options.preset), options.max_analyzed_s, options.runtime
+        )
     except GenrecError as error:
         _send(out, protocol.pack_error(0, error.code, str(error)))
         return None

@@ -18,11 +18,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from genrec.embedder import SIGNATURE
 from genrec.errors import DataError
 from genrec.music_detector import MusicDetector
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import NETWORK
+from genrec.runtimes import SIGNATURE
 from genrec.training.architectures import build, fold, load_run
 from genrec.training.batches import all_windows
 from genrec.training.data.dataset import ExcerptTable, Parts

@@ -25,6 +25,7 @@ from bot.runtime import app
 from bot.runtime.instance_lock import instance_lock
 from db.connection import open_db
 from db.guild_settings import GuildSettings, save_settings
+from genrec import runtimes
 from tests.bot.end_to_end.fakes import make_preset
 from tests.bot.end_to_end.test_unreachable import free_port
 from tests.dask_cluster import DaskCluster
@@ -61,6 +62,34 @@ def test_new_machine_has_no_fault(machine) -> None:
     }  # fmt: skip
     assert "discord.py 2." in found["versions"].note
     assert found["health"].note.startswith("sound, ")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "vnni", "installed", "note"),
+    [
+        ("auto", True, True, "litert"),
+        ("auto", False, True, "onnxruntime, because this processor lacks VNNI"),
+        ("auto", False, False, "litert; this processor lacks VNNI, and `pip install"),
+        ("litert", False, True, "litert, by GENREC_RUNTIME"),
+        ("onnxruntime", True, True, "onnxruntime, by GENREC_RUNTIME"),
+    ],
+)
+def test_runtime_of_the_network_is_named_with_its_reason(
+    machine, monkeypatch: pytest.MonkeyPatch, wanted: str, vnni: bool, installed: bool, note: str
+) -> None:
+    for module in (runtimes, doctor_machine):
+        monkeypatch.setattr(module, "lacks_vnni", lambda: not vnni)
+    monkeypatch.setattr(runtimes, "onnxruntime_installed", lambda: installed)
+    finding = machine(runtime=wanted)["runtime"]
+    assert finding.ok
+    assert finding.note.startswith(note)
+
+
+def test_runtime_that_is_not_installed_is_named(machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtimes, "onnxruntime_installed", lambda: False)
+    finding = machine(runtime="onnxruntime")["runtime"]
+    assert (finding.ok, finding.vital) == (False, False)
+    assert "pip install 'genrec[onnxruntime]'" in finding.note
 
 
 @pytest.mark.parametrize(("kind", "state"), [("missing", "missing"), ("empty", "empty")])

@@ -120,7 +120,7 @@ class FakePool:
     """Analyses by the file's hash; tests can delay it, fail it and read the analysed paths."""
 
     def __init__(self) -> None:
-        self.size = 2
+        self.size, self.runtime = 2, "litert"
         self.model_id = ""
         self.analyzed: list[Path] = []
         self.cut: list[Path] = []

@@ -118,6 +118,7 @@ async def test_values_count_what_happened(
         ("genrec_index_tracks", {"scope": "starter"}, 12),
         ("genrec_index_tracks", {"scope": "library"}, 0),
         ("genrec_index_tracks", {"scope": "guilds"}, 0),
+        ("genrec_network_runtime", {"runtime": "litert"}, 1),
         ("genrec_requests_running", {}, 0),
         ("genrec_database_writable", {}, 1),
     ):

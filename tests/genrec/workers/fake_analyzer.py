@@ -53,6 +53,8 @@ def analysis(number: float, **changes: Any) -> Analysis:
 class FakeAnalyzer:
     """Runs the command in a clip."""
 
+    runtime = "litert"
+
     def __init__(self, model_id: str) -> None:
         self.model_id = model_id
 
@@ -192,7 +194,7 @@ class FakeAnalyzer:
 class DecodingAnalyzer:
     """Decodes clips with the real decoders, without a network."""
 
-    model_id = MODEL_ID
+    model_id, runtime = MODEL_ID, "litert"
 
     def __init__(self, decode: Callable[..., DecodedAudio]) -> None:
         self.decode = decode
@@ -220,45 +222,45 @@ def _write_frame(frame: bytes) -> None:
     os.write(int(sys.argv[sys.argv.index("--channel") + 1]), frame)
 
 
-def load(folder: str, max_analyzed_s: float) -> FakeAnalyzer:
+def load(folder: str, max_analyzed_s: float, runtime: str) -> FakeAnalyzer:
     """Return an analyzer with the model id in the preset's file, if there is one."""
     path = Path(folder, "model_id")
     return FakeAnalyzer(path.read_text() if path.exists() else MODEL_ID)
 
 
-def load_seconds(_: str, max_analyzed_s: float) -> FakeAnalyzer:
+def load_seconds(_: str, max_analyzed_s: float, runtime: str) -> FakeAnalyzer:
     """Return an analyzer whose model id is the number of seconds to analyse."""
     return FakeAnalyzer(f"{max_analyzed_s:g} s")
 
 
-def load_decoder(_: str, max_analyzed_s: float) -> DecodingAnalyzer:
+def load_decoder(_: str, max_analyzed_s: float, runtime: str) -> DecodingAnalyzer:
     from genrec.audio.decode import decode  # slow to import
 
     return DecodingAnalyzer(decode)
 
 
-def load_refused(_: str, max_analyzed_s: float) -> FakeAnalyzer:
+def load_refused(_: str, max_analyzed_s: float, runtime: str) -> FakeAnalyzer:
     raise PresetError("The preset is damaged.")
 
 
-def load_broken(_: str, max_analyzed_s: float) -> FakeAnalyzer:
+def load_broken(_: str, max_analyzed_s: float, runtime: str) -> FakeAnalyzer:
     os.write(2, b"earlier output\n")
     raise RuntimeError("no such layer")
 
 
-def load_killed(_: str, max_analyzed_s: float) -> FakeAnalyzer:
+def load_killed(_: str, max_analyzed_s: float, runtime: str) -> FakeAnalyzer:
     os.write(2, b"x" * 1_000_000)
     ctypes.string_at(0)
     raise AssertionError
 
 
-def load_never(_: str, max_analyzed_s: float) -> FakeAnalyzer:
+def load_never(_: str, max_analyzed_s: float, runtime: str) -> FakeAnalyzer:
     time.sleep(3600)
     raise AssertionError
 
 
-def load_second_time(folder: str, max_analyzed_s: float) -> FakeAnalyzer:
+def load_second_time(folder: str, max_analyzed_s: float, runtime: str) -> FakeAnalyzer:
     """Exit while the preset's folder has a file ``down``."""
     if Path(folder, "down").exists():
         os._exit(7)
-    return load(folder, max_analyzed_s)
+    return load(folder, max_analyzed_s, runtime)

@@ -1,0 +1,155 @@
+"""The runtimes of a network: the same answer from each, and which one is chosen."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from genrec import processor, runtimes
+from genrec.errors import PresetError
+from genrec.pipeline import PresetAnalyzer
+from genrec.preset import Preset
+from genrec.runtimes import choose_runtime, onnxruntime_installed, open_network
+from genrec.types import Runtime
+from genrec.workers.pool import AnalysisPool
+from tests.repository import ROOT
+from tests.synth import music, write
+
+PRESETS = ("resnet50", "vgg16")
+needs_onnxruntime = pytest.mark.skipif(
+    not onnxruntime_installed(), reason="needs the extra onnxruntime"
+)
+
+
+def pretend(monkeypatch: pytest.MonkeyPatch, *, vnni: bool, installed: bool = True) -> None:
+    """Pretend that the processor has VNNI or lacks it, and that the extra is installed or not."""
+    monkeypatch.setattr(runtimes, "lacks_vnni", lambda: not vnni)
+    if not installed:
+        monkeypatch.setattr(
+            runtimes, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name)
+        )
+
+
+@needs_onnxruntime
+@pytest.mark.parametrize("vnni", [True, False])
+@pytest.mark.parametrize("name", PRESETS)
+def test_onnxruntime_gives_the_answer_of_litert(
+    name: str, vnni: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, vnni=vnni)
+    preset = Preset.load(ROOT / "models" / name)
+    wanted: tuple[Runtime, ...] = ("litert", "onnxruntime")
+    litert, other = (PresetAnalyzer(preset, runtime=runtime) for runtime in wanted)
+    assert (litert.runtime, other.runtime) == wanted
+    for seed in range(4):
+        y = music(seed, 30.0, preset.spectrogram.sr)
+        expected, found = litert.predict(y), other.predict(y)
+        # The steps of the int8 logits are 0.03 and 0.04: a rounding may differ, and no more.
+        np.testing.assert_allclose(found.logits, expected.logits, atol=0.05)
+        cosine = litert.embedding(expected.features) @ litert.embedding(found.features)
+        assert cosine > 0.9995
+        assert other.scores(found.logits)[0].label == litert.scores(expected.logits)[0].label
+
+
+@needs_onnxruntime
+def test_onnxruntime_takes_any_number_of_images() -> None:
+    network = open_network(ROOT / "models/resnet50/model.tflite", runtime="onnxruntime")
+    x = np.random.default_rng(0).normal(0, 1, (3, 64, 64, 3)).astype(np.float32)
+    features, logits = network(x)
+    assert (features.shape, logits.shape) == ((3, network.dimension), (3, 10))
+    assert (features.dtype, logits.dtype) == (np.float32, np.float32)
+    alone = network(x[1:2])
+    np.testing.assert_allclose(alone[0], features[1:2], atol=1e-6)
+    np.testing.assert_allclose(alone[1], logits[1:2], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "vnni", "installed", "chosen"),
+    [
+        ("auto", True, True, "litert"),
+        ("auto", False, True, "onnxruntime"),
+        ("auto", False, False, "litert"),
+        ("litert", False, True, "litert"),
+        ("onnxruntime", True, True, "onnxruntime"),
+    ],
+)
+def test_runtime_is_chosen_by_processor_and_installation(
+    wanted: Runtime, vnni: bool, installed: bool, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, vnni=vnni)
+    monkeypatch.setattr(runtimes, "onnxruntime_installed", lambda: installed)
+    assert choose_runtime(wanted) == chosen
+
+
+def test_missing_runtime_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    pretend(monkeypatch, vnni=False, installed=False)
+    with pytest.raises(PresetError, match=r"pip install 'genrec\[onnxruntime\]'"):
+        choose_runtime("onnxruntime")
+
+
+@needs_onnxruntime
+def test_network_of_other_operators_runs_in_litert(monkeypatch: pytest.MonkeyPatch) -> None:
+    from genrec import onnx_network
+
+    pretend(monkeypatch, vnni=False)
+    network = ROOT / "models/resnet50/model.tflite"
+    assert open_network(network).runtime == "onnxruntime"
+    monkeypatch.delitem(onnx_network._CONVERTERS, "ADD")
+    assert open_network(network).runtime == "litert"
+    with pytest.raises(PresetError, match=r"operator ADD: expected one of CONV_2D.*runtime litert"):
+        open_network(network, runtime="onnxruntime")
+
+
+@pytest.mark.parametrize(
+    ("text", "lacks"),
+    [
+        ("processor\t: 0\nflags\t\t: fpu avx2 avx512f avx512_vnni\n", False),
+        ("flags\t\t: fpu avx2 avx_vnni\n", False),
+        ("flags\t\t: fpu avx2 avx512f\n", True),
+        ("flags\t\t: fpu sse4_2\n", True),
+        ("Features\t: fp asimd asimddp\n", False),
+        ("", False),
+    ],
+)
+def test_flags_of_a_processor_tell_whether_it_lacks_vnni(text: str, lacks: bool) -> None:
+    assert processor.flags_lack_vnni(text) is lacks
+
+
+def test_other_architectures_lack_no_vnni(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text("flags : fpu avx2\n")
+    monkeypatch.setattr(processor, "_CPUINFO", tmp_path / "cpuinfo")
+    for machine, lacks in (("aarch64", False), ("x86_64", True)):
+        processor.lacks_vnni.cache_clear()
+        monkeypatch.setattr(processor.platform, "machine", lambda: machine)  # noqa: B023
+        assert processor.lacks_vnni() is lacks
+    monkeypatch.setattr(processor, "_CPUINFO", tmp_path / "missing")
+    processor.lacks_vnni.cache_clear()
+    assert not processor.lacks_vnni()
+    processor.lacks_vnni.cache_clear()
+
+
+@needs_onnxruntime
+async def test_worker_runs_onnxruntime_in_its_sandbox(tmp_path: Path) -> None:
+    path = write(tmp_path / "clip.flac", music(1, 12.0, 22050), 22050)
+    analyses = {}
+    wanted: tuple[Runtime, ...] = ("litert", "onnxruntime")
+    for runtime in wanted:
+        async with AnalysisPool(ROOT / "models/resnet50", workers=1, runtime=runtime) as pool:
+            assert not pool.runtime
+            analyses[runtime] = await pool.analyze(path)
+            assert pool.runtime == runtime
+            assert all(measure.in_force for measure in pool.measures if measure.vital)
+    litert, other = analyses.values()
+    assert litert.embedding @ other.embedding > 0.9995
+    assert litert.scores[0].label == other.scores[0].label
+    assert litert.model_id == other.model_id
+
+
+@pytest.mark.skipif(onnxruntime_installed(), reason="the extra onnxruntime is installed")
+async def test_worker_without_the_extra_names_it() -> None:
+    async with AnalysisPool(ROOT / "models/resnet50", workers=1, runtime="onnxruntime") as pool:
+        with pytest.raises(PresetError, match=r"genrec\[onnxruntime\]"):
+            await pool.warm()
