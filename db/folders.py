@@ -7,7 +7,8 @@ import json
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,6 +30,8 @@ _MOVING, _AFTER_MOVING = "\x01", "\x02"
 _REGISTER = upsert("folder", ("scope", "path"), ("indexed_at",))
 
 FolderState = Literal["there", "empty", "missing"]
+Begin = Callable[[], AbstractAsyncContextManager[SqlSession]]
+"""Begins a transaction that may change the tracks of a scope, such as `ScopeLock.changing`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +127,11 @@ async def has_tracks(db: Database, scope: str, path: str) -> bool:
     return bool(await db.all(f"SELECT 1 FROM track WHERE {_FILES} LIMIT 1", bounds))
 
 
-async def forget_folder(db: Database, scope: str, path: str) -> int:
+async def forget_folder(db: Database, scope: str, path: str, *, begin: Begin | None = None) -> int:
     """Delete the tracks of a folder's files, of every model; return the number of tracks.
 
-    InputRefused is raised if the scope knows no such folder.
+    ``begin`` excludes indexing runs of the scope; without it nothing does. InputRefused is raised
+    if the scope knows no such folder.
     """
     bounds = (scope, *_bounds(path))
     if not await has_tracks(db, scope, path) and path not in await registered(db, scope):
@@ -135,7 +139,7 @@ async def forget_folder(db: Database, scope: str, path: str) -> int:
             f"The catalogue has no tracks of {path}: name a folder that `genrec library folders`"
             " lists, or one inside it."
         )
-    async with db.transaction(lock=CATALOGUE) as tx:
+    async with _begun(db, begin) as tx:
         tracks = await tx.number(f"SELECT count(*) FROM track WHERE {_FILES}", bounds)
         removed = await tx.all(
             f"DELETE FROM entry WHERE track_id IN (SELECT id FROM track WHERE {_FILES}) {_CHANGED}",
@@ -150,11 +154,14 @@ async def forget_folder(db: Database, scope: str, path: str) -> int:
     return tracks
 
 
-async def move_folder(db: Database, scope: str, old: str, new: str) -> FolderMove:
+async def move_folder(
+    db: Database, scope: str, old: str, new: str, *, begin: Begin | None = None
+) -> FolderMove:
     """Give the tracks of a folder that moved from ``old`` to ``new`` their new paths.
 
     Nothing is read or analysed, and the tracks keep their ids. A track whose file is not in ``new``
-    counts as gone. A track that ``new`` already has replaces the one of ``old``.
+    counts as gone. A track that ``new`` already has replaces the one of ``old``. ``begin`` excludes
+    indexing runs of the scope; without it nothing does.
 
     Raises
     ------
@@ -177,7 +184,7 @@ async def move_folder(db: Database, scope: str, old: str, new: str) -> FolderMov
             f"None of the {len(rows)} files of {old} is in {new}: name the folder to which the"
             " music moved, or run `genrec index` with it."
         )
-    async with db.transaction(durable=True, lock=CATALOGUE) as tx:
+    async with _begun(db, begin) as tx:
         await _rename(tx, scope, targets)
         found = await tx.all(
             f"UPDATE entry SET gone_at = NULL WHERE track_id IN ({LISTED}) {_CHANGED}",
@@ -197,6 +204,10 @@ async def move_folder(db: Database, scope: str, old: str, new: str) -> FolderMov
         await register(tx, scope, new)
     await generations.sweep(db)
     return FolderMove(len(there), len(targets) - len(there))
+
+
+def _begun(db: Database, begin: Begin | None) -> AbstractAsyncContextManager[SqlSession]:
+    return begin() if begin else db.transaction(durable=True, lock=CATALOGUE)
 
 
 def within(path: str, folder: str) -> bool:

@@ -27,6 +27,9 @@ class Lease(Protocol):
     def lost(self) -> asyncio.Event:
         """Set when the lease is gone without ``release``: another process may hold it now."""
 
+    async def confirm(self) -> bool:
+        """Return whether this process still holds the lease, which PostgreSQL is queried for."""
+
     async def release(self) -> None:
         """Give the lease back; a second call does nothing."""
 
@@ -50,6 +53,10 @@ class FileLease:
         self._leases = leases
         self._descriptor = descriptor
         self._released = False
+
+    async def confirm(self) -> bool:
+        """Return whether this process still holds the lease: until it is released."""
+        return not self._released
 
     async def release(self) -> None:
         """Give the lease back; a second call does nothing."""

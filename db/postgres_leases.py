@@ -45,6 +45,10 @@ class PostgresLease:
         self.lost = asyncio.Event()
         self._leases = leases
 
+    async def confirm(self) -> bool:
+        """Return whether the connection of the lease still responds."""
+        return await self._leases.confirm(self)
+
     async def release(self) -> None:
         """Give the lease back; a second call does nothing."""
         await self._leases.give_back(self)
@@ -91,6 +95,12 @@ class PostgresLeases:
         async with self._one_at_a_time:
             return name in self._held or bool(await self._ask(_HELD, name))
 
+    async def confirm(self, lease: PostgresLease) -> bool:
+        """Return whether a lease that ``take`` gave is held; a heartbeat learns of it later."""
+        async with self._one_at_a_time:
+            await self._check()
+            return self._held.get(lease.name) is lease
+
     async def give_back(self, lease: PostgresLease) -> None:
         """Release a lease that ``take`` gave, unless it is lost."""
         async with self._one_at_a_time:
@@ -136,14 +146,17 @@ class PostgresLeases:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             async with self._one_at_a_time:
-                connection = self._connection
-                if connection is None:
-                    continue
-                try:
-                    await connection.fetchval("SELECT 1", timeout=_TIMEOUT_S)
-                except (*GONE, OSError, asyncpg.PostgresError) as error:
-                    log.warning("leases lost: the connection of %s broke: %s", self._name, error)
-                    self._drop()
+                await self._check()
+
+    async def _check(self) -> None:
+        """Drop a connection that does not respond."""
+        if self._connection is None:
+            return
+        try:
+            await self._connection.fetchval("SELECT 1", timeout=_TIMEOUT_S)
+        except (*GONE, OSError, asyncpg.PostgresError) as error:
+            log.warning("leases lost: the connection of %s broke: %s", self._name, error)
+            self._drop()
 
     def _ended(self, _: Any) -> None:
         # asyncpg passes a proxy of the connection, so compare by state.

@@ -1,17 +1,19 @@
 """Two bots and a spare that share PostgreSQL, on a local Discord: ``make bots``.
 
 Real processes, a real server and the shipped preset, on loopback only; nothing is left behind.
-Kill a bot (its id is printed), and the spare takes its shard over.
+Kill a bot (its id is printed), and the spare takes its shard over. What died is told, and whether a
+spare is left.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import signal
 import sys
 from asyncio.subprocess import Process
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -27,6 +29,7 @@ from db.guild_settings import load_settings, save_settings
 from tests.db.postgres_server import running_server
 
 SHARDS = 2
+START_S, STOP_S = 120, 30
 
 
 def say(sentence: str) -> None:
@@ -39,7 +42,7 @@ async def serve(address: str, bots: int, port: int) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    processes: list[Process] = []
+    started: list[Bot] = []
     async with LocalDiscord(port=port) as discord:
         discord.gateway.shards = SHARDS
         number = 2
@@ -48,19 +51,50 @@ async def serve(address: str, bots: int, port: int) -> None:
             number += 1
             await asyncio.sleep(0.002)  # ids count milliseconds
         await answer_uploads(address, discord)
+        starting = asyncio.create_task(start_bots(address, discord, bots, started))
+        telling = asyncio.create_task(tell(discord, started))
+        stopping = asyncio.create_task(stop.wait())
         try:
-            for number in range(1, bots + 1):
-                if number == SHARDS + 1:  # the first ones get the shards
-                    await discord.wait_for(lambda: served(discord) == list(range(SHARDS)), 120)
-                processes.append(await start_bot(address, discord))
-                kind = "Bot" if number <= SHARDS else "Spare bot"
-                say(f"{kind} {number} has the process id {processes[-1].pid}.")
-            await tell(discord, stop)
+            await asyncio.wait({telling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if telling.done():
+                telling.result()
         finally:
-            for process in processes:
-                if process.returncode is None:
-                    process.terminate()
-            await asyncio.gather(*(process.wait() for process in processes))
+            for task in (starting, telling, stopping):
+                task.cancel()
+            await asyncio.wait({starting, telling, stopping})
+            say("Stopping the bots and PostgreSQL ...")
+            await asyncio.gather(*(end(bot.process) for bot in started))
+
+
+@dataclass
+class Bot:
+    """A bot process, its number, and whether its end was told."""
+
+    number: int
+    process: Process
+    told: bool = False
+
+
+async def start_bots(address: str, discord: LocalDiscord, count: int, started: list[Bot]) -> None:
+    """Start the bots and add them to ``started``; the first ones get the shards."""
+    for number in range(1, count + 1):
+        if number == SHARDS + 1:
+            await discord.wait_for(lambda: served(discord) == list(range(SHARDS)), START_S)
+        started.append(Bot(number, await start_bot(address, discord)))
+        kind = "Bot" if number <= SHARDS else "Spare bot"
+        say(f"{kind} {number} has the process id {started[-1].process.pid}.")
+
+
+async def end(process: Process) -> None:
+    """End a bot, by force if it does not end by itself."""
+    if process.returncode is None:
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), STOP_S)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 def served(discord: LocalDiscord) -> list[int]:
@@ -83,10 +117,11 @@ async def start_bot(address: str, discord: LocalDiscord) -> Process:
     )  # fmt: skip
 
 
-async def tell(discord: LocalDiscord, stop: asyncio.Event) -> None:
-    """Print which shards are connected whenever that changes."""
+async def tell(discord: LocalDiscord, bots: list[Bot]) -> None:
+    """Print what died, and which shards are connected, whenever that changes."""
     shown: list[int] | None = None
-    while not stop.is_set():
+    while True:
+        tell_dead(bots)
         connected = served(discord)
         if connected != shown:
             say(f"Connected shards: {', '.join(map(str, connected)) or 'none'}.")
@@ -94,6 +129,31 @@ async def tell(discord: LocalDiscord, stop: asyncio.Event) -> None:
                 say(f"Open {discord.page_url} and press Ctrl-C here to stop.")
             shown = connected
         await asyncio.sleep(0.2)
+
+
+def tell_dead(bots: list[Bot]) -> None:
+    """Print each bot that ended since the last call, and whether a spare is left."""
+    for bot in bots:
+        if bot.process.returncode is None or bot.told:
+            continue
+        bot.told = True
+        say(f"Bot {bot.number} (process id {bot.process.pid}) {how(bot.process.returncode)}.")
+        left = sum(not one.told for one in bots)
+        if left > SHARDS:
+            say(f"A spare takes over what it served; spares left: {left - SHARDS}.")
+        elif left == SHARDS:
+            say("The spare takes over what it served, and no spare is left.")
+        elif left:
+            say(f"No spare is left, so {SHARDS - left} of {SHARDS} shards have no bot.")
+        else:
+            say("No bot is left: press Ctrl-C, and start again.")
+
+
+def how(returncode: int) -> str:
+    """Return how a process ended."""
+    if returncode < 0:
+        return f"was ended by {signal.Signals(-returncode).name}"
+    return f"ended with exit code {returncode}"
 
 
 async def run_bot(url: str, token: str, address: str) -> None:

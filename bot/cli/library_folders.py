@@ -80,8 +80,9 @@ async def _move(old: Path, new: Path) -> FolderMove:
     from db.tracks import LIBRARY
 
     target, names = await asyncio.to_thread(lambda: (open_folder(new), _names(old)))
-    async with _opened() as (_, db), scope_lock(db, LIBRARY):
-        return await move_folder(db, LIBRARY, await _known_name(db, *names), str(target))
+    async with _opened() as (_, db), scope_lock(db, LIBRARY) as lock:
+        known = await _known_name(db, *names)
+        return await move_folder(db, LIBRARY, known, str(target), begin=lock.changing)
 
 
 async def _forget(folder: Path) -> int:
@@ -90,8 +91,9 @@ async def _forget(folder: Path) -> int:
     from db.tracks import LIBRARY
 
     names = await asyncio.to_thread(_names, folder)
-    async with _opened() as (_, db), scope_lock(db, LIBRARY):
-        return await forget_folder(db, LIBRARY, await _known_name(db, *names))
+    async with _opened() as (_, db), scope_lock(db, LIBRARY) as lock:
+        known = await _known_name(db, *names)
+        return await forget_folder(db, LIBRARY, known, begin=lock.changing)
 
 
 def _names(folder: Path) -> tuple[str, str]:

@@ -47,6 +47,25 @@ class ScopeLock:
                 )
             yield tx
 
+    @asynccontextmanager
+    async def changing(self) -> AsyncIterator[SqlSession]:
+        """Begin a durable transaction that changes tracks of the scope in any generation.
+
+        What its block relies on may have been read before, so a lost lease is not taken again.
+
+        Raises
+        ------
+        CatalogueError
+            The lease is lost: another run may have begun.
+        """
+        async with self._db.transaction(durable=True, lock=CATALOGUE) as tx:
+            if not await self._lease.confirm():
+                raise CatalogueError(
+                    f"The connection that kept other runs of the scope {self._scope} away broke, so"
+                    " nothing was changed: run the command again."
+                )
+            yield tx
+
     async def release(self) -> None:
         """Give the lease back."""
         await self._lease.release()

@@ -24,6 +24,9 @@ class FakeLease:
         self.lost = asyncio.Event()
         self._leases = leases
 
+    async def confirm(self) -> bool:
+        return not self.lost.is_set()
+
     async def release(self) -> None:
         if self._leases.held.pop(self.name, None) is self:
             del self._leases.server.holders[self.name]
