@@ -92,7 +92,7 @@ METRICS = (
     _metric("genrec_index_tracks", "gauge", "Tracks that can be recommended",
             scope="`starter`, `library` or `guilds` (of all servers together)"),
     _metric("genrec_index_damaged_tracks", "gauge", "Tracks left out because they are damaged"),
-    _metric("genrec_index_bytes", "gauge", "Size of the embeddings in memory"),
+    _metric("genrec_index_bytes", "gauge", "Size of the tracks in memory, with their embeddings"),
     _metric("genrec_database_writable", "gauge", "1, or 0 while the database cannot be written"),
     _metric("genrec_database_bytes", "gauge", "Size of the database file with its write-ahead log"),
     _metric("genrec_database_disk_free_bytes", "gauge", "Free space of the database's disk"),

@@ -111,8 +111,13 @@ class PostgresAddress:
 
     @property
     def may_be_plain(self) -> bool:
-        """Whether the connection may cross a network without TLS."""
-        return not self.is_local and self._query.get("sslmode", "prefer") in _PLAIN
+        """Whether the connection may cross a network without TLS.
+
+        ``sslmode=disable`` with a name without a dot is deliberate: a container's neighbour.
+        """
+        mode = self._query.get("sslmode", "prefer")
+        neighbour = mode == "disable" and not set(self.host) & set(".:")
+        return mode in _PLAIN and not self.is_local and not neighbour
 
 
 @contextmanager

@@ -125,7 +125,7 @@ class Neighbours(Protocol):
 
     @property
     def size_bytes(self) -> int:
-        """Size of the embeddings in the memory of this process."""
+        """Size of the tracks in the memory of this process."""
         ...
 
     async def refresh(self) -> int:

@@ -96,6 +96,7 @@ def test_settings_of_the_bots_are_valid_and_show_no_password(secrets: Path) -> N
     assert (settings.shards, settings.shards_here) == (2, 1)
     assert isinstance(settings.database, PostgresAddress)
     assert str(settings.database) == "postgresql://genrec@postgres/genrec"
+    assert not settings.database.may_be_plain, "each start would warn of the network of compose"
     password = (secrets / "postgres_password").read_text()
     assert len(password) == 48
     assert (secrets / "pgpass").read_text() == f"postgres:5432:genrec:genrec:{password}"

@@ -105,6 +105,7 @@ def test_spare_takes_over_and_ctrl_c_ends_all_processes() -> None:
 def test_ctrl_c_while_the_bots_start_ends_all_processes() -> None:
     with running_bots() as told:
         told.wait_for("Bot 1 has the process id")
+        assert len(told.pids) < 3, "the spare has not started"
 
 
 def test_each_end_is_told_once_with_the_spares_that_are_left(

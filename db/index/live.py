@@ -54,8 +54,8 @@ class LiveIndex:
 
     @property
     def size_bytes(self) -> int:
-        """Size of the embeddings in memory."""
-        return 0 if self._index is None else self._index.rows.matrix.nbytes
+        """Size of the tracks in memory: embeddings, ids, labels and descriptions."""
+        return 0 if self._index is None else self._index.rows.size_bytes
 
     def count_by_scope(self) -> dict[str, int]:
         """Return the number of tracks of each scope, as of the last update."""

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from genrec.similarity import NeighbourIndex
+from db.catalogue_rows import CatalogueRows, LabelColumn
+from genrec.description_codec import FIELDS
 from tests.benchmarks.figures import LeaveOut, RecordFigure
 from tests.benchmarks.peer import LeftOutError
 from tests.benchmarks.search import (
@@ -51,9 +52,12 @@ medians: dict[tuple[int, int], dict[str, float]] = {}
 
 
 def index_bytes(matrix: Float) -> int:
-    """Return the bytes of genrec's index."""
-    index = NeighbourIndex(np.arange(len(matrix), dtype=np.int64), matrix)
-    return index.ids.nbytes + index.matrix.nbytes
+    """Return the bytes of genrec's index, as the metric genrec_index_bytes counts them."""
+    n, names = len(matrix), ("",)
+    labels = [LabelColumn(np.zeros(n, dtype=np.int32), names) for _ in range(3)]
+    descriptions = np.full((n, len(FIELDS)), np.nan, dtype=np.float32)
+    ids = np.arange(1, n + 1, dtype=np.int64)
+    return CatalogueRows(1, "model", ids, matrix, *labels, descriptions).size_bytes
 
 
 def require_memory(tracks: int, dimension: int, *, timed: bool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,9 @@ from db.catalogue_rows import CatalogueRows, build_rows
 from db.index.growable import GrowableIndex, with_room
 from genrec.description_codec import pack_description
 from genrec.music_filter import MusicFilter
+from genrec.preset import Preset
 from tests.db.fakes import DIMENSION, LABELS, MODEL, content, description, unit
+from tests.repository import ROOT
 
 
 def rows(*ids: int, revision: int = 1, scope: str = "library", seed: int = 0) -> CatalogueRows:
@@ -36,6 +40,20 @@ def test_updated_rows_equal_a_fresh_load() -> None:
     assert not rows_now.allowed(("library",), artist="nobody known").any()
     tempi = MusicFilter(tempo=(80 + 3, 80 + 5))
     assert rows_now.ids[rows_now.allowed(("library",), music=tempi)].tolist() == [3, 5]
+
+
+def test_size_counts_every_column() -> None:
+    held = rows(*range(1, 101))
+    assert held.size_bytes == 100 * (4 * DIMENSION + 56)
+    assert GrowableIndex(held).update(2, rows(200), []).size_bytes == 101 * (4 * DIMENSION + 56)
+
+
+@pytest.mark.parametrize("page", ["operators.md", "scale.md"])
+def test_pages_name_the_bytes_of_a_track(page: str) -> None:
+    dimension = Preset.load(ROOT / "models" / "resnet50").dimension
+    each = rows(1).size_bytes - 4 * DIMENSION + 4 * dimension
+    named = re.findall(r"(\d+) bytes (?:a track|in memory)", (ROOT / "docs" / page).read_text())
+    assert named == [str(each)]
 
 
 def test_view_stays_the_same_after_updates() -> None:
