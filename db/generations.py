@@ -21,7 +21,7 @@ from db.vectors import is_sound_vector, pack_fingerprint, pack_vector
 from db.word_index import put_words
 from genrec.description_codec import pack_description
 from genrec.errors import CatalogueError, ModelMismatch
-from genrec.names import artist_key, fold
+from genrec.names import artist_key, name_key
 from genrec.types import Analysis, MusicDescription
 
 # Most rows for one transaction, so that other writers do not wait long for the lock.
@@ -350,7 +350,7 @@ def _storable(tx: SqlSession, track: KnownTrack) -> KnownTrack:
 
 
 def _folded(track: KnownTrack) -> str:
-    return fold(f"{track.artist.strip() or UNKNOWN_ARTIST} {track.title}")
+    return name_key(track.artist.strip() or UNKNOWN_ARTIST, track.title)
 
 
 async def _track_ids(tx: SqlSession, scope: str, sources: Sequence[str]) -> list[int]:

@@ -17,7 +17,7 @@ from db.generations import UNKNOWN_ARTIST
 from db.import_rows import Row
 from db.sections import fragment, split_source
 from db.tags import clean
-from genrec.names import artist_key, fold
+from genrec.names import artist_key, fold, name_key
 
 _DASH = re.compile(r"\s+[-\u2013\u2014]\s+")
 _NUMBER = re.compile(r"\s*(?:\d{1,4}[.)]|[-*\u2022])\s+")
@@ -147,7 +147,7 @@ def _names(row: Row) -> Iterator[str]:
 
 
 def _folded(artist: str, title: str) -> Iterator[str]:
-    yield fold(f"{artist if artist_key(artist) else UNKNOWN_ARTIST} {title}")
+    yield name_key(artist if artist_key(artist) else UNKNOWN_ARTIST, title)
 
 
 def _text(value: object) -> str:

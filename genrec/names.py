@@ -44,6 +44,9 @@ _PLACEHOLDERS = frozenset(
     {"", "unknown", "unknown artist", "various", "various artists", "va", "n a", "none", "artist"}
 )
 
+MOST_LETTERS = 500
+"""Letters of a key: 2,000 bytes at most, of the 2,700 that an index of PostgreSQL takes."""
+
 
 def fold(text: str) -> str:
     """Return a text without case, accents and punctuation.
@@ -72,10 +75,16 @@ def _folded(text: str) -> str:
     return " ".join(_NOT_A_LETTER.sub(" ", _APOSTROPHES.sub("", plain)).split())
 
 
+def name_key(artist: str, title: str) -> str:
+    """Return the folded names by which a track is sorted and compared: `MOST_LETTERS` at most."""
+    return _cut(fold(f"{artist} {title}"))
+
+
 def artist_key(artist: str) -> str:
     """Return the key of an artist's name, equal for its usual spellings.
 
-    Guests ("feat. ...") and a leading or trailing "the" are removed.
+    Guests ("feat. ...") and a leading or trailing "the" are removed, and so is what follows the
+    first `MOST_LETTERS` letters.
 
     Parameters
     ----------
@@ -91,14 +100,18 @@ def artist_key(artist: str) -> str:
     name = _FEATURING.sub("", " ".join(artist.split())) or artist
     folded = fold(name)
     if not folded:
-        return name.strip().casefold()  # such as the artist "!!!"
+        return _cut(name.strip().casefold())  # such as the artist "!!!"
     words = folded.split()
     if len(words) > 1 and words[0] == "the":
         words = words[1:]
     elif len(words) > 1 and words[-1] == "the":
         words = words[:-1]
-    key = " ".join(words)
+    key = _cut(" ".join(words))
     return "" if key in _PLACEHOLDERS else key
+
+
+def _cut(key: str) -> str:
+    return key[:MOST_LETTERS].rstrip()
 
 
 @lru_cache(maxsize=8_192)
