@@ -117,9 +117,10 @@ class _UploadReplies:
         # The process was killed before its first progress.
         reference = upload.to_reference(fail_if_not_exists=False)
         sent = await self._post(view, reference)
-        if not _shows(sent, view):  # Discord returned a message with this nonce
-            await self._channel.get_partial_message(sent.id).edit(view=view, attachments=[])
-        return True
+        if _shows(sent, view):
+            return True
+        # Discord returned the message that exists with this nonce, which may be a final answer.
+        return await _edit_own(self._channel.get_partial_message(sent.id), self._reply, view)
 
     async def _correct_unread(self, view: LayoutView) -> bool:
         """Correct the reply in a channel whose history is empty, or not readable."""

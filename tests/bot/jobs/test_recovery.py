@@ -425,6 +425,17 @@ async def test_reply_that_appears_while_the_missing_one_is_posted_is_corrected(
     channel.partial.edit.assert_awaited_once()
 
 
+async def test_answer_that_appears_while_the_missing_reply_is_posted_is_left(
+    db: Database, recovery: ReplyRecovery
+) -> None:
+    channel = Room()
+    channel.partial.fetch = AsyncMock(return_value=message(unfinished=False))
+    channel.send.return_value = MagicMock(id=78, components=shown("refusals.no_clip"))
+    await save(db, reply(1, **UPLOAD))
+    assert await recovery.repair(client_of(channel)) == 0
+    channel.partial.edit.assert_not_called()
+
+
 @pytest.mark.parametrize(
     ("case", "channel"),
     [
