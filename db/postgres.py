@@ -67,7 +67,10 @@ class PostgresSession:
 
     engine: Engine = "postgres"
 
-    def __init__(self, connection: Any, name: str, timeout_s: float | None) -> None:
+    def __init__(
+        self, connection: Any, name: str, timeout_s: float | None, kept: dict[str, Any]
+    ) -> None:
+        self.kept = kept
         self._connection = connection
         self._name = name
         self._timeout_s = timeout_s
@@ -129,6 +132,7 @@ class PostgresDatabase:
         self.schema = schema
         self.leases = leases
         self._pool = pool
+        self._kept: dict[str, Any] = {}
 
     @asynccontextmanager
     async def transaction(
@@ -206,7 +210,10 @@ class PostgresDatabase:
 
     async def _read(self, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         async with self._acquired() as connection:
-            return await PostgresSession(connection, self.name, _READ_S).all(sql, parameters)
+            return await self._session(connection, _READ_S).all(sql, parameters)
+
+    def _session(self, connection: Any, timeout_s: float) -> PostgresSession:
+        return PostgresSession(connection, self.name, timeout_s, self._kept)
 
     @asynccontextmanager
     async def _acquired(self) -> AsyncIterator[Any]:
@@ -226,7 +233,7 @@ class PostgresDatabase:
             with translate_postgres_errors(self.name):
                 await transaction.start()
             try:
-                yield PostgresSession(connection, self.name, _WRITE_S)
+                yield self._session(connection, _WRITE_S)
             except BaseException:
                 with suppress(*GONE):  # the server undoes a transaction whose connection is gone
                     await transaction.rollback()

@@ -19,6 +19,10 @@ class SqlSession(Protocol):
     def engine(self) -> Engine:
         """The engine, for statements with two spellings."""
 
+    @property
+    def kept(self) -> dict[str, Any]:
+        """Values that this process keeps about the database, such as statistics."""
+
     def set_no_limit(self) -> None:
         """Remove the time limit of the statements of this transaction."""
 

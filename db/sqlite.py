@@ -56,6 +56,7 @@ class SqliteSession:
     engine: Engine = "sqlite"
 
     def __init__(self, connection: aiosqlite.Connection) -> None:
+        self.kept: dict[str, Any] = {}
         self._connection = connection
 
     def set_no_limit(self) -> None:

@@ -1,15 +1,17 @@
 """The index of parts of names: SQLite's trigram index, or an array of trigrams on PostgreSQL.
 
 Both find a text by its parts of three letters and more, and return the same tracks in the same
-order. On PostgreSQL an index of the arrays (GIN) gives the texts with all trigrams of a part, and
-a comparison tells those in which they are side by side. For a part of many texts its planner reads
-the texts by track instead, until there are enough.
+order. On PostgreSQL an index of the arrays (GIN) gives the texts with the trigrams of the rarer
+parts (see `db.common_trigrams`), and a comparison tells those in which all parts are. For a part of
+many texts its planner reads the texts by track instead, until there are enough.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+from db.common_trigrams import trigram_shares
 from db.connection import SqlSession
 from db.search_text import WordQuery
 from db.set_rows import run_for_rows
@@ -54,7 +56,7 @@ async def matching_ids(
             (_match(query), *_bounds(generation_id), limit),
         )
     else:
-        condition, parts = _condition(query)
+        condition, parts = await _condition(session, query)
         rows = await session.all(
             f"SELECT w.track_id FROM entry_words AS w WHERE w.generation_id = ? AND {condition}"
             " ORDER BY w.track_id LIMIT ?",
@@ -72,7 +74,7 @@ async def count_matching(session: SqlSession, generation_id: int, query: WordQue
             f" WHERE e.gone_at IS NULL AND {_SQLITE}",
             (generation_id, _match(query), *_bounds(generation_id)),
         )
-    condition, parts = _condition(query)
+    condition, parts = await _condition(session, query)
     return await session.number(
         "SELECT count(*) FROM entry_words AS w JOIN entry AS e USING (generation_id, track_id)"
         f" WHERE w.generation_id = ? AND e.gone_at IS NULL AND {condition}",
@@ -91,10 +93,17 @@ def _bounds(generation_id: int) -> tuple[int, int]:
     return generation_id << _ID_BITS, (generation_id + 1 << _ID_BITS) - 1
 
 
-def _condition(query: WordQuery) -> tuple[str, list[str]]:
+async def _condition(session: SqlSession, query: WordQuery) -> tuple[str, list[Any]]:
     """Return a query as a condition of PostgreSQL, and its parameters."""
-    found = "(w.trigrams @> trigrams(?) AND strpos(w.words, ?) > 0)"
-    conditions = [f"({' OR '.join([found] * len(group))})" for group in query]
-    return " AND ".join(conditions), [
-        text for group in query for one in group for text in (one, one)
-    ]
+    shares = await trigram_shares(session)
+    conditions, parameters = [], list[Any]()
+    for group, look in zip(query, shares.looked_up(query), strict=True):
+        found = []
+        for part in group:
+            found.append("strpos(w.words, ?) > 0")
+            if look:
+                found[-1] = f"(w.trigrams @> CAST(? AS text[]) AND {found[-1]})"
+                parameters.append(shares.telling(part))
+            parameters.append(part)
+        conditions.append(f"({' OR '.join(found)})")
+    return " AND ".join(conditions), parameters
