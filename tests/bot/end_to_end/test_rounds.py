@@ -204,7 +204,7 @@ async def test_kills_at_random_lose_no_question_and_no_track(
         cluster.wait_for(cluster.start_worker())
         indexing = Indexing(server.new_schema(), cluster, tmp_path / "music")
         address = server.new_schema()
-        async with bots(discord, tmp_path, address, 2, shards=SHARDS, here=3) as group:
+        async with bots(discord, tmp_path, address, 2, shards=SHARDS) as group:
             crowd, enough = Crowd(group, guilds, people, pause_s=1), asyncio.Event()
             killing = Rounds(group, cluster, server, guilds, curious, rng)
 
