@@ -108,9 +108,10 @@ async def test_spare_takes_over_the_shards_of_a_killed_bot(
 
 
 async def kill_at_random(group: Bots, every_s: float) -> None:
-    """Kill a bot that serves, and start another, until cancelled."""
+    """Kill one of the bots, and start another, until cancelled; between two kills one serves."""
     dice = random.Random(22)
     while True:
+        await group.discord.wait_for(lambda: group.discord.gateway.connected_shards, 120)
         await asyncio.sleep(every_s * dice.uniform(0.7, 1.3))
         await group.end(dice.choice(group.running), signal.SIGKILL)
         await group.start()
