@@ -9,7 +9,9 @@ The table has embeddings of half precision, so more tracks are fetched than aske
 again with the stored embeddings. For several seeds the fetched tracks are the nearest to the
 shortest weighted mean of the seeds. Their cosines with it bound their scores from above
 (`genrec.seed_scores`), and so those of all tracks that were not fetched. More are fetched until the
-last wanted score reaches this bound, as in the threshold algorithm (Fagin, Lotem & Naor 2003).
+last wanted score reaches this bound, as in the threshold algorithm (Fagin, Lotem & Naor 2003). The
+mean of unlike seeds is near no track, and many have a bound above the last score: a scan of the
+table compares them all.
 """
 
 from __future__ import annotations
@@ -45,7 +47,10 @@ __all__ = ["INDEX_FROM", "PgNeighbours"]
 
 MOST_ROWS = 500_000
 """Most tracks whose embeddings are read into memory at once, for a map or duplicates."""
+MOST_SCANNED = 2_000_000
+"""Most tracks that are all compared for seeds that are unlike each other."""
 _FETCHED, _MOST_FETCHED = 1_024, 4_096  # tracks near several seeds that are scored
+_HALF_PRECISION = 1e-3  # more than rows of half precision move a cosine by
 _SMALL = 20_000  # tracks that are counted exactly, at each revision
 _PATIENCE_S = 600.0  # age of the counts of more tracks
 _SAMPLE = 8_192  # tracks whose descriptions stand for all
@@ -99,8 +104,15 @@ class PgNeighbours:
             best = _best(near, await asyncio.to_thread(scores, near.vectors), count)
             # No track that was not fetched has a higher score than this.
             if whole or (len(best.ids) == count and best.scores[-1] >= cosine * length):
-                break
-        return best
+                return best
+        if await self._count(among.scopes) > MOST_SCANNED or len(best.ids) < count:
+            return best
+        near, _, _ = await self._nearest(
+            mean, among, wanted, seeds=scores, fetched=MOST_SCANNED,
+            goal=mean / max(length, 1e-9),
+            least=float(best.scores[-1]) / max(length, 1e-9) - _HALF_PRECISION,
+        )  # fmt: skip
+        return _best(near, await asyncio.to_thread(scores, near.vectors), count)
 
     async def near_arc(self, start: Float, goal: Float, among: TrackFilter) -> NearRows:
         """Return tracks near the arc between two embeddings, as `genrec.paths.near_arc` does."""
@@ -304,7 +316,7 @@ class PgNeighbours:
             values += [seed.tolist() for seed in (*seeds.liked, *seeds.disliked)]
             values += [seeds.unrelated] if len(seeds.disliked) else []
         rows = await self._db.all(look.sql(count, fetched, score=score), values)
-        if (rows[0][2] if rows else 0) < fetched and look.may_miss:
+        if (rows[0][2] if rows else 0) < fetched and look.may_miss_of(fetched):
             # A graph ends early where few of its tracks pass the filter: compare all of them.
             rows = await self._db.all(look.sql(count, fetched, score=score, exact=True), values)
         ids = np.array([row[0] for row in rows], dtype=np.int64)

@@ -57,10 +57,9 @@ class Look:
                 found += [(direction / length).tolist(), HALF_ERROR - float(least) / length]
         return found
 
-    @property
-    def may_miss(self) -> bool:
-        """Whether a graph may be searched, which may return too few tracks."""
-        return any(scope in SHARED for scope in self.among.scopes)
+    def may_miss_of(self, fetched: int) -> bool:
+        """Return whether a graph is searched for so many tracks, which may return too few."""
+        return fetched <= _MOST_NEAR and any(scope in SHARED for scope in self.among.scopes)
 
     def score(self, first: int, liked: int, disliked: int) -> str:
         """Return the negative score of a row, for seeds from the parameter ``first`` on.

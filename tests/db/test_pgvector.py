@@ -7,13 +7,14 @@ import logging
 from collections.abc import AsyncIterator, Collection
 from contextlib import suppress
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from db import choose_neighbours, generations, pgvector_index, postgres, served
+from db import choose_neighbours, generations, pgvector, pgvector_index, postgres, served
 from db.address import PostgresAddress
 from db.catalogue_rows import REMOVED, CatalogueRows
 from db.connection import open_db
@@ -196,6 +197,28 @@ async def test_mixes_and_less_of_this_find_what_the_matrix_finds(
     less = [seeds([n], [n + 3, n + 4]) for n in range(0, 1_000, 100)]
     found = [await recall(both, each, TrackFilter(SCOPES)) for each in (*mixes, *less)]
     assert np.mean(found) >= 0.99
+
+
+async def test_unlike_seeds_are_compared_with_all_tracks(
+    both: tuple[PgNeighbours, MatrixNeighbours], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pgvector, "_FETCHED", 1)  # so few do not reach the bound
+    monkeypatch.setattr(pgvector, "_MOST_FETCHED", 2)
+    asked = [seeds([n, n + 300, n + 700]) for n in range(0, 700, 70)]
+    asked += [seeds([n, n + 500], [n + 3]) for n in range(0, 700, 70)]
+    amongs = [TrackFilter(SCOPES), TrackFilter(SCOPES, "jazz", without=frozenset({4, 9}))]
+
+    async def shares() -> list[float]:
+        """Return the share of the 48 best tracks that each search finds."""
+        shared = []
+        for scores, among in product(asked, amongs):
+            found, exact = [await each.search(scores, among, 48) for each in both]
+            shared.append(len({*found.ids.tolist()} & {*exact.ids.tolist()}) / len(exact.ids))
+        return shared
+
+    assert np.mean(await shares()) >= 0.999
+    monkeypatch.setattr(pgvector, "MOST_SCANNED", 1_000)
+    assert np.mean(await shares()) < 0.97
 
 
 async def test_near_arc_finds_what_the_matrix_finds(
