@@ -11,8 +11,9 @@ import pytest
 
 from bot import sharding
 from bot.client.client import Client
+from bot.lease_keeper import LeaseKeeper
 from bot.runtime import lifecycle
-from bot.sharding import LeaseKeeper, ShardClaims
+from bot.sharding import ShardClaims
 from db.connection import Database, open_db
 from genrec.errors import CatalogueError
 from tests.bot.fake_leases import FakeLeases, FakeServer

@@ -8,15 +8,14 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from bot import sharding
+from bot import lease_keeper, sharding
 from bot.errors import SettingsError
+from bot.lease_keeper import LeaseKeeper, exclusive
 from bot.runtime.lifecycle import CLOSE_AT_ONCE_S, CORRECT_AT_ONCE_S
 from bot.sharding import (
     IdentifyTurns,
-    LeaseKeeper,
     ShardClaims,
     check_shards_here,
-    exclusive,
     held_shards,
     spans,
 )
@@ -38,8 +37,11 @@ def server() -> FakeServer:
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, seconds in {"RETAKE_S": 0.4, "GRACE_S": 0.01, "POLL_S": 0.05, "_TRY_S": 0.02}.items():
-        monkeypatch.setattr(sharding, name, seconds)
+    monkeypatch.setattr(sharding, "GRACE_S", 0.01)
+    monkeypatch.setattr(sharding, "POLL_S", 0.05)
+    monkeypatch.setattr(sharding, "TRY_S", 0.02)
+    monkeypatch.setattr(lease_keeper, "TRY_S", 0.02)
+    monkeypatch.setattr(lease_keeper, "RETAKE_S", 0.4)
 
 
 def claims(db: Database, server: FakeServer, *, shards: int = 4, here: int = 0) -> ShardClaims:
@@ -166,7 +168,7 @@ async def test_shards_are_used_after_the_grace_of_a_lost_connection(
 
 def test_a_process_gives_up_before_another_uses_what_it_held(monkeypatch) -> None:
     monkeypatch.undo()
-    until_gone_s = sharding.RETAKE_S + sharding._TRY_S + CORRECT_AT_ONCE_S + CLOSE_AT_ONCE_S
+    until_gone_s = lease_keeper.RETAKE_S + lease_keeper.TRY_S + CORRECT_AT_ONCE_S + CLOSE_AT_ONCE_S
     assert until_gone_s + 1 <= sharding.GRACE_S, "a second for a busy event loop"
 
 
@@ -241,7 +243,7 @@ async def test_refusal_of_another_machine_does_not_prove_that_no_server_runs(ser
 
 
 async def test_refused_connections_are_not_waited_for_without_a_limit(server, monkeypatch) -> None:
-    monkeypatch.setattr(sharding, "REFUSED_S", 0.6)
+    monkeypatch.setattr(lease_keeper, "REFUSED_S", 0.6)
     leases = FakeLeases(server)
     keeper = LeaseKeeper(leases, local=True)
     await keeper.take("shard:0/1")

@@ -14,11 +14,12 @@ import pytest
 from bot import sharding
 from bot.client.client import Client
 from bot.config import Settings
+from bot.lease_keeper import LeaseKeeper
 from bot.local_discord import LocalDiscord
 from bot.runtime import lifecycle
 from bot.runtime.app import local_policy
 from bot.runtime.wiring import App, open_app
-from bot.sharding import IdentifyTurns, LeaseKeeper, ShardClaims, Sharing
+from bot.sharding import IdentifyTurns, ShardClaims, Sharing
 from db.guild_settings import departed_guilds, record_guilds
 from genrec.errors import GenrecError
 from tests.bot.end_to_end.conftest import COMMANDS
