@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer
-from bot.jobs.empty_catalogue import require_tracks
 from bot.jobs.layouts import Layouts, RequestOptions
 from bot.jobs.runner import Handler, Progress, Response
 from bot.jobs.song_links import SongLinks
@@ -52,7 +51,7 @@ class RequestHandlers:
         async def handle(progress: Progress) -> Response:
             started = time.monotonic()
             chosen = await options.with_scopes()
-            require_tracks(self._recommender, chosen)
+            chosen.require_tracks(self._recommender)
             try:
                 async with self._sources.fetch(source, owner=progress.request.guild_id) as clip:
                     progress.now("analyzing")
@@ -123,7 +122,7 @@ class RequestHandlers:
             progress.now("comparing")
             chosen = await options.with_scopes()
             scopes = (*chosen.scopes, *chosen.fallback)
-            require_tracks(self._recommender, chosen)
+            chosen.require_tracks(self._recommender)
             match = await self._named.match(text, scopes)
             if match.track is not None:
                 if kind == "genre":

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bot.client.responders import MakeFile
+from bot.errors import RequestDeclined
 from bot.i18n import Localizer
 from bot.jobs.excerpts import Excerpts
 from bot.jobs.last_answers import Asker, LastAnswer, LastAnswers
@@ -99,6 +100,18 @@ class RequestOptions:
                 without_artists=options.without_artists | unwanted.artists,
             )
         return options
+
+    def require_tracks(self, recommender: Recommender) -> None:
+        """Raise RequestDeclined if the scopes of the policy hold no track.
+
+        The sentence names the policy if it leaves out the only tracks, those of the starter
+        catalogue.
+        """
+        scopes = (*self.scopes, *self.fallback)
+        if not recommender.is_empty(scopes):
+            return
+        left_out = STARTER not in scopes and not recommender.is_empty((STARTER,))
+        raise RequestDeclined("only_starter" if left_out else "library_empty")
 
     @property
     def visible(self) -> tuple[str, ...]:

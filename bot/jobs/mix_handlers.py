@@ -15,7 +15,6 @@ from bot.client.error_handler import ErrorHandler, outcome_of
 from bot.errors import RequestDeclined
 from bot.i18n import Localizer
 from bot.jobs.asked_seeds import AskedSeed, PartlyKnown, SeedFinder, SeedRefused
-from bot.jobs.empty_catalogue import require_tracks
 from bot.jobs.layouts import Layouts, RequestOptions
 from bot.jobs.mix_baskets import MOST_SEEDS
 from bot.jobs.runner import Handler, Progress, Response
@@ -119,7 +118,7 @@ class MixHandlers:
 
         async def handle(progress: Progress) -> Response:
             chosen = await options.with_scopes()
-            require_tracks(self._recommender, chosen)
+            chosen.require_tracks(self._recommender)
             try:
                 return await answer(chosen, progress)
             except SeedRefused as refused:

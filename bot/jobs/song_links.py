@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from bot.errors import RequestDeclined
-from bot.jobs.empty_catalogue import require_tracks
 from bot.jobs.layouts import RequestOptions
 from bot.jobs.runner import Handler, Progress, Response
 from bot.recommender import Recommender
@@ -82,7 +81,7 @@ class SongLinks:
     ) -> _FoundSong:
         """Return the song of a link with its match; raise RequestDeclined if there is no song."""
         options = await options.with_scopes()
-        require_tracks(self._recommender, options)
+        options.require_tracks(self._recommender)
         progress.now("looking_up")
         try:
             song = await self._sources.look_up(link, owner=progress.request.guild_id)
