@@ -60,7 +60,7 @@ class TrackFilter:
         TagUnknown
             The preset has no reading of tags, or none of this name.
         """
-        return tag_limits(self.reading, self.music.tags)
+        return tag_limits(self.reading, self.music.tags) if self.music.tags else None
 
     @property
     def is_narrow(self) -> bool:

@@ -35,9 +35,9 @@ def tempo_and_key(localizer: Localizer, description: MusicDescription | None) ->
 
 def short_lines(localizer: Localizer, rec: Recommendation) -> str:
     """Return "≈ 122 BPM · A minor" and the first sound tags as small lines; "" if none is sure."""
+    tags = _tags(localizer, rec.tags[:SHORT_TAGS])
     parts = tempo_and_key(localizer, rec.description)
-    lines = [small(" · ".join(parts))] if parts else []
-    return "\n".join([*lines, *_tags_line(localizer, rec.tags[:SHORT_TAGS])])
+    return "\n".join([small(line) for line in (" · ".join(parts), tags) if line])
 
 
 def full_lines(localizer: Localizer, rec: Recommendation) -> str:
@@ -45,25 +45,24 @@ def full_lines(localizer: Localizer, rec: Recommendation) -> str:
 
     "" without a description and without tags.
     """
-    description = rec.description
-    if description is None:
-        return "\n".join(_tags_line(localizer, rec.tags))
-    loudness = localizer.number(description.loudness_lufs)
-    brightness = localizer.number(description.brightness_hz / 1000, 1)
-    parts = [
-        *tempo_and_key(localizer, description),
-        localizer("music.loudness", number=loudness),
-        localizer("music.brightness", number=brightness),
-    ]
-    return "\n".join([small(" · ".join(parts)), *_tags_line(localizer, rec.tags)])
+    tags, parts, description = _tags(localizer, rec.tags), [], rec.description
+    if description is not None:
+        loudness = localizer.number(description.loudness_lufs)
+        brightness = localizer.number(description.brightness_hz / 1000, 1)
+        parts = [
+            *tempo_and_key(localizer, description),
+            localizer("music.loudness", number=loudness),
+            localizer("music.brightness", number=brightness),
+        ]
+    return "\n".join([small(line) for line in (" · ".join(parts), tags) if line])
 
 
-def _tags_line(localizer: Localizer, tags: Sequence[str]) -> list[str]:
-    """Return "mellow, acoustic, female vocals" as small text; nothing without tags."""
+def _tags(localizer: Localizer, tags: Sequence[str]) -> str:
+    """Return "mellow, acoustic, female vocals"; "" without tags."""
     if not tags:
-        return []
+        return ""
     texts = zip(localizer.named("tags", tags), tags, strict=True)
-    return [small(", ".join(text or escape(tag, _MOST_WORD) for text, tag in texts))]
+    return ", ".join([text or escape(tag, _MOST_WORD) for text, tag in texts])
 
 
 def words_line(localizer: Localizer, words: Sequence[GenreScore]) -> str:
