@@ -50,9 +50,9 @@ def preset_tags(music: MusicWish, preset: Preset) -> MusicWish:
     if preset.tags is None:
         raise DataError(f"--tag: the preset {preset.name} has no sound tags; leave the option out.")
     found = typed_tags(english(), SEVERAL.join(music.tags), preset.tags.shown)
-    if found.unknown:
-        near = SEVERAL.join(found.near)
-        raise DataError(f"--tag: there is no tag {found.unknown!r}; similar names: {near}.")
+    if not found.tags:
+        names = tags_line(preset.tags.shown)
+        raise DataError(f"--tag: there is no tag {found.unknown!r}; the tags are {names}.")
     if found.too_many:
         raise DataError(f"--tag: {len(found.tags)} tags are named; name at most {MOST_TAGS}.")
     return replace(music, tags=found.tags)

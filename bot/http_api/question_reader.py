@@ -161,7 +161,7 @@ class QuestionReader:
         if reading is None:
             raise _wrong_tag("the model has no sound tags; leave it out")
         found = typed_tags(english(), tag, reading.shown)
-        if found.unknown:
+        if not found.tags:
             near = SEVERAL.join(found.near)
             sentence = f"there is no {found.unknown!r}; similar names: {near}"
             raise _wrong_tag(f"{sentence}; GET /v1 lists all")

@@ -178,7 +178,7 @@ class OptionsResolver:
         if not self._tags:
             raise RequestDeclined("no_tags")
         found = typed_tags(localizer, typed, self._tags)
-        if found.unknown:
+        if not found.tags:
             raise RequestDeclined("tag_unknown", name=found.unknown, near=SEVERAL.join(found.near))
         if found.too_many:
             raise RequestDeclined("tags_many", count=len(found.tags), limit=MOST_TAGS)

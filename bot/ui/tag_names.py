@@ -55,7 +55,7 @@ def typed_tags(localizer: Localizer, typed: str, known: Sequence[str]) -> TypedT
     """Return the tags that a text names, separated by commas, each once.
 
     ``known`` are the model's tags. Case, accents, spaces and punctuation do not count. A text of
-    `tag_codes` is read too.
+    `tag_codes` is read too. A text that names nothing, such as a comma, is an unknown tag.
     """
     if match := _CODES.fullmatch(typed):
         by_code = {_code(tag): tag for tag in known}
@@ -63,7 +63,7 @@ def typed_tags(localizer: Localizer, typed: str, known: Sequence[str]) -> TypedT
         return TypedTags(tuple(found)) if all(found) else TypedTags(unknown=typed)
     by_name = _by_name(localizer, known)
     tags: list[str] = []
-    for part in _parts(typed):
+    for part in _parts(typed) or [typed]:
         tag = by_name.get(_plain(part))
         if tag is None:
             return TypedTags(unknown=part, near=_nearest(localizer, part, known))
@@ -85,7 +85,8 @@ def complete_tags(
     The names are in the user's language, and the values are the model's.
     """
     *before, last = _SEPARATOR.split(typed)
-    chosen = typed_tags(localizer, SEVERAL.join(before), known)
+    first = SEVERAL.join(before)
+    chosen = typed_tags(localizer, first, known) if _parts(first) else TypedTags()
     if chosen.unknown or len(chosen.tags) >= MOST_TAGS:
         return []
     found: dict[str, str] = {}

@@ -93,7 +93,10 @@ def test_too_few_tracks_with_a_tag_are_explained(genrec) -> None:
 def test_tag_that_cannot_be_read_is_refused_in_a_sentence(genrec, words) -> None:
     code, out, error = genrec(*words, "--tag", "mellow, acustic")
     assert (code, out) == (2, "")
-    assert "--tag: there is no tag 'acustic'; similar names: acoustic." in error
+    assert "--tag: there is no tag 'acustic'; the tags are " in error
+    code, out, error = genrec(*words, "--tag", "")
+    assert (code, out) == (2, "")
+    assert "--tag: there is no tag ''; the tags are " in error
     code, _, error = genrec(*words, "--tag", "mellow", "--preset", "plain")
     assert code == 2
     assert "--tag: the preset fake has no sound tags" in error

@@ -61,7 +61,6 @@ def test_a_tag_is_read_by_its_name_the_english_one_and_that_of_the_model(languag
         ("de", "Frauenstimme, mellow", ("female vocalists", "mellow")),
         ("ja", "メロウ、悲しい", ("mellow", "sad")),
         ("fr", "voix feminine", ("female vocalists",)),
-        ("en", " , ", ()),
     ],
 )
 def test_several_tags_are_separated_by_commas(language: str, typed: str, tags: tuple) -> None:
@@ -78,6 +77,8 @@ def test_several_tags_are_separated_by_commas(language: str, typed: str, tags: t
         ("de", "melow", "melow", "sanft"),  # the English name is read, the German one is shown
         ("en", "#0", "#0", None),
         ("en", "-", "-", None),
+        ("en", "", "", None),
+        ("en", " , ", " , ", None),
     ],
 )
 def test_unknown_tag_is_named_with_the_nearest(
