@@ -21,6 +21,7 @@ Float = NDArray[np.float32]
 
 MOST_TAGS = 4
 """Largest number of tags that an answer shows."""
+_ARRAYS = ("weights", "bias", "slopes", "offsets", "thresholds")
 _MOST, _LONGEST = 200, 60  # tags, and letters of a name
 _WITHOUT = "This preset has no sound tags, so tracks cannot be chosen by them. Leave the tag out."
 
@@ -58,7 +59,10 @@ class TagReading:
         Names of the tags, which are those that may be shown: their held-out agreement with the
         teacher is good.
     weights, bias
-        float32 (d, tags) and (tags,): the log odds of each tag.
+        float32 (d, tags) and (tags,): the log odds of what the teacher answers for each tag.
+    slopes, offsets
+        float32 (tags,): those log odds, times the slope and plus the offset, are the log odds that
+        the tag is right (Platt 1999). Slopes are positive.
     thresholds
         float32 (tags,), 0..1: probability from which a clip has the tag.
 
@@ -71,6 +75,8 @@ class TagReading:
     shown: tuple[str, ...]
     weights: Float
     bias: Float
+    slopes: Float
+    offsets: Float
     thresholds: Float
 
     def __post_init__(self) -> None:
@@ -82,8 +88,10 @@ class TagReading:
         if self.weights.ndim != 2:
             raise ValueError(f"weights: {self.weights.ndim} axes, expected 2")
         check_array("weights", self.weights, (self.weights.shape[0], count))
-        check_array("bias", self.bias, (count,))
-        check_array("thresholds", self.thresholds, (count,))
+        for name in ("bias", "slopes", "offsets", "thresholds"):
+            check_array(name, getattr(self, name), (count,))
+        if not (self.slopes > 0).all():
+            raise ValueError("slopes: a value is not positive")
         if not ((self.thresholds > 0) & (self.thresholds < 1)).all():
             raise ValueError("thresholds: expected values between 0 and 1")
 
@@ -92,8 +100,20 @@ class TagReading:
         """Length of the embeddings that are read."""
         return int(self.weights.shape[0])
 
+    def answers(self, embeddings: Float) -> Float:
+        """Return an estimate of what the teacher answers for each tag, 0..1: float32 (n, tags).
+
+        These are small for tags that the teacher rarely gives, and not comparable between tags.
+
+        Parameters
+        ----------
+        embeddings
+            float32 (n, d), rows of length 1.
+        """
+        return _logistic(embeddings @ self.weights + self.bias)
+
     def probabilities(self, embeddings: Float) -> Float:
-        """Return the probability of each tag, 0..1: float32 (n, tags).
+        """Return the probability that each tag is right, 0..1: float32 (n, tags).
 
         Parameters
         ----------
@@ -101,7 +121,7 @@ class TagReading:
             float32 (n, d), rows of length 1.
         """
         log_odds = embeddings @ self.weights + self.bias
-        return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -30, 30))), dtype=np.float32)
+        return _logistic(log_odds * self.slopes + self.offsets)
 
     def sure(self, embedding: Float) -> tuple[str, ...]:
         """Return the tags of an embedding, the most probable first and at most `MOST_TAGS`.
@@ -129,9 +149,12 @@ class TagReading:
             )
         chosen = [self.shown.index(name) for name in names]
         thresholds = self.thresholds[chosen].astype(np.float64)
+        wanted = (np.log(thresholds / (1 - thresholds)) - self.offsets[chosen]) / self.slopes[
+            chosen
+        ]
         return TagLimits(
             np.ascontiguousarray(self.weights[:, chosen].T),
-            (np.log(thresholds / (1 - thresholds)) - self.bias[chosen]).astype(np.float32),
+            (wanted - self.bias[chosen]).astype(np.float32),
         )
 
     @classmethod
@@ -147,19 +170,12 @@ class TagReading:
         """
         return cls(
             shown=tuple(map(str, arrays["shown"].tolist())),
-            weights=np.asarray(arrays["weights"], dtype=np.float32),
-            bias=np.asarray(arrays["bias"], dtype=np.float32),
-            thresholds=np.asarray(arrays["thresholds"], dtype=np.float32),
+            **{name: np.asarray(arrays[name], dtype=np.float32) for name in _ARRAYS},
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the attributes by name, for an npz file."""
-        return {
-            "shown": np.array(self.shown),
-            "weights": self.weights,
-            "bias": self.bias,
-            "thresholds": self.thresholds,
-        }
+        return {"shown": np.array(self.shown), **{name: getattr(self, name) for name in _ARRAYS}}
 
 
 def tag_limits(reading: TagReading | None, names: Collection[str]) -> TagLimits | None:
@@ -175,3 +191,7 @@ def tag_limits(reading: TagReading | None, names: Collection[str]) -> TagLimits 
     if reading is None:
         raise TagUnknown(_WITHOUT)
     return reading.limits(names)
+
+
+def _logistic(log_odds: Float) -> Float:
+    return np.asarray(1 / (1 + np.exp(-np.clip(log_odds, -30, 30))), dtype=np.float32)

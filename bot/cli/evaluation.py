@@ -59,7 +59,7 @@ def evaluate(
         bool,
         typer.Option(
             "--write-card",
-            help="Write robustness, music detection and figures into metrics and card.",
+            help="Write robustness, music detection, tags and figures into metrics and card.",
         ),
     ] = False,
     music: Annotated[
@@ -73,6 +73,10 @@ def evaluate(
     albums: Annotated[
         Path | None,
         typer.Option(help="Also count neighbours of the own album in this folder of albums."),
+    ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(help="Also compare sound tags with a tagger's answers to the part."),
     ] = None,
     figures: Annotated[
         bool,
@@ -109,10 +113,12 @@ def evaluate(
         report["albums"] = _albums(analyzer, albums)
     if music or other:
         report["music_detection"] = _music_detection(analyzer, music or (), other or ())
+    if answers is not None:
+        report["tag_agreement"] = _tags(analyzer, dataset, parts[part], answers)
     if figures:
         report["figures"] = figures_of(report)
     if write_card:
-        measured = ("robustness", "music_detection", "albums", "figures")
+        measured = ("robustness", "music_detection", "albums", "tag_agreement", "figures")
         add_to_card(analyzer.preset, {key: report[key] for key in measured if key in report})
     if plots is not None:
         _plot(report, plots)
@@ -153,6 +159,17 @@ def _albums(analyzer: PresetAnalyzer, folder: Path) -> dict[str, Any]:
 
     with progress_bar("Albums") as progress:
         return albums(analyzer, folder, progress)
+
+
+def _tags(
+    analyzer: PresetAnalyzer, dataset: ExcerptTable, indices: NDArray[np.int64], answers: Path
+) -> dict[str, Any]:
+    """Return the agreement of sound tags with a tagger."""
+    from genrec.training.evaluation.tag_agreement import tag_agreement
+    from genrec.training.teachers.answers import load_answers
+
+    with progress_bar("Sound tags") as progress:
+        return tag_agreement(analyzer, dataset, indices, load_answers(answers), progress)
 
 
 def _changed_sound(

@@ -76,8 +76,12 @@ def published_answers(
     out: Annotated[Path, typer.Argument(help="File to write, for `genrec train --answers`.")],
     data: Data,
     split: Split = "filtered-wide",
+    part: Annotated[
+        Literal["train", "test"],
+        typer.Option(help="test: to judge sound tags with `genrec evaluate --answers`."),
+    ] = "train",
 ) -> None:
-    """Write published answers of a tagger to a data set's training part, and to no other."""
+    """Write published answers of a tagger to a part of a data set, and to no other excerpts."""
     with training_extra():
         from bot.cli.training import CACHE, load_dataset
         from genrec.errors import DataError
@@ -87,9 +91,12 @@ def published_answers(
     dataset, parts = load_dataset(data, split, TrainingSettings().spectrogram, CACHE)
     tracks = read_tracks(data / "tracks.csv")
     judging = {name for name, row in tracks.items() if row.get("split_filtered") == "test"}
-    chosen = {dataset.names[i] for i in parts["train"]} - judging
+    chosen = {dataset.names[i] for i in parts[part]}
+    if part == "train":
+        chosen -= judging
     answers = read(file).only(chosen)
     if not answers.rows:
-        raise DataError(f"{file} has no answers to the training part of {split} in {data}.")
+        raise DataError(f"{file} has no answers to the part {part} of {split} in {data}.")
     answers.save(out)
-    print(f"Written: {out}, {len(answers.rows)} of {len(parts['train'])} training excerpts.")
+    which = "training" if part == "train" else part
+    print(f"Written: {out}, {len(answers.rows)} of {len(parts[part])} {which} excerpts.")

@@ -133,6 +133,8 @@ def reading(least: float = 0.5) -> TagReading:
         shown=("calm", "loud"),
         weights=weights,
         bias=np.array([0.5, -1.0], dtype=np.float32),
+        slopes=np.ones(2, dtype=np.float32),
+        offsets=np.zeros(2, dtype=np.float32),
         thresholds=np.full(2, least, dtype=np.float32),
     )
 
@@ -182,6 +184,8 @@ async def test_tracks_that_nearly_have_a_tag_take_no_place(
         shown=("calm",),
         weights=seed[:, np.newaxis],
         bias=np.zeros(1, dtype=np.float32),
+        slopes=np.ones(1, dtype=np.float32),
+        offsets=np.zeros(1, dtype=np.float32),
         thresholds=np.array([0.65], dtype=np.float32),
     )
     among = TrackFilter(SCOPES, music=MusicFilter(tags=("calm",)), reading=read)

@@ -23,20 +23,26 @@ def reading(**changes: object) -> TagReading:
         "shown": NAMES,
         "weights": rng.normal(0, 4, (D, len(NAMES))).astype(np.float32),
         "bias": rng.normal(0, 1, len(NAMES)).astype(np.float32),
+        "slopes": np.linspace(0.8, 1.4, len(NAMES)).astype(np.float32),
+        "offsets": np.linspace(-0.5, 1.5, len(NAMES)).astype(np.float32),
         "thresholds": np.linspace(0.2, 0.7, len(NAMES)).astype(np.float32),
     }
     return TagReading(**(given | changes))  # type: ignore[arg-type]
 
 
-def unit_rows(count: int) -> np.ndarray:
-    rows = np.random.default_rng(4).standard_normal((count, D)).astype(np.float32)
+def unit_rows(count: int, dimension: int = D) -> np.ndarray:
+    rows = np.random.default_rng(4).standard_normal((count, dimension)).astype(np.float32)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def test_probabilities_are_logistic() -> None:
-    read = reading(bias=np.array([0, 0, 0, 0, 0, 1], dtype=np.float32))
-    found = read.probabilities(np.zeros((1, D), dtype=np.float32))
-    np.testing.assert_allclose(found, [[0.5] * 5 + [0.731059]], atol=1e-5)
+def test_answers_and_probabilities_are_logistic() -> None:
+    bias = np.array([0, 0, 0, 0, 0, 1], dtype=np.float32)
+    slopes = np.array([1, 1, 1, 1, 1, 3], dtype=np.float32)
+    read = reading(bias=bias, slopes=slopes, offsets=np.full(6, -2, dtype=np.float32))
+    zero = np.zeros((1, D), dtype=np.float32)
+    np.testing.assert_allclose(read.answers(zero), [[0.5] * 5 + [0.731059]], atol=1e-5)
+    found = read.probabilities(zero)
+    np.testing.assert_allclose(found, [[0.119203] * 5 + [0.731059]], atol=1e-5)
     assert found.dtype == np.float32
 
 
@@ -61,7 +67,8 @@ def test_sure_tags_reach_their_thresholds_most_probable_first() -> None:
 
 def test_most_probable_tags_are_kept_of_many() -> None:
     bias = np.array([3, 1, 5, 4, 2, 6], dtype=np.float32)
-    read = reading(weights=np.zeros((D, 6), dtype=np.float32) + np.float32(1e-9), bias=bias)
+    same = np.ones(6, dtype=np.float32)
+    read = reading(weights=np.full((D, 6), 1e-9, dtype=np.float32), bias=bias, slopes=same)
     assert read.sure(unit_rows(1)[0]) == ("sad", "electronic", "dance", "mellow")
 
 
@@ -94,10 +101,12 @@ def test_tag_of_a_preset_without_tags_is_refused() -> None:
         ({"bias": np.zeros(5, dtype=np.float32)}, "bias"),
         ({"bias": np.full(6, np.nan, dtype=np.float32)}, "bias"),
         ({"weights": np.zeros(6, dtype=np.float32)}, "weights"),
+        ({"slopes": np.zeros(6, dtype=np.float32)}, "slopes"),
+        ({"offsets": np.zeros((6, 1), dtype=np.float32)}, "offsets"),
         ({"thresholds": np.zeros(6, dtype=np.float32)}, "thresholds"),
         ({"thresholds": np.ones(6, dtype=np.float32)}, "thresholds"),
     ],
-    ids=["names", "repeated", "blank", "bias", "nan", "axes", "zero", "one"],
+    ids=["names", "repeated", "blank", "bias", "nan", "axes", "slope", "offset", "zero", "one"],
 )
 def test_wrong_array_is_named(change: dict[str, object], named: str) -> None:
     with pytest.raises(ValueError, match=named):
@@ -123,8 +132,10 @@ def test_saved_tags_are_loaded_and_the_model_id_stays(preset: Preset) -> None:
     assert saved.model_id == preset.model_id
     assert saved.tags is not None
     assert saved.tags.shown == NAMES
-    for name in ("weights", "bias", "thresholds"):
+    for name in ("weights", "bias", "slopes", "offsets", "thresholds"):
         np.testing.assert_array_equal(getattr(saved.tags, name), getattr(read, name))
+    vector = unit_rows(1, preset.dimension)[0]
+    assert saved.tags.sure(vector) == read.sure(vector) != ()
 
 
 def test_tags_of_another_model_are_refused(preset: Preset) -> None:

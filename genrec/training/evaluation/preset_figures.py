@@ -15,8 +15,8 @@ def figures(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     Parameters
     ----------
     report
-        Of :func:`genrec.training.evaluation.evaluate.evaluate`, with ``robustness_arrays``
-        and ``albums`` where they were measured.
+        Of :func:`genrec.training.evaluation.evaluate.evaluate`, with ``robustness_arrays``,
+        ``albums`` and ``tag_agreement`` where they were measured.
 
     Returns
     -------
@@ -39,6 +39,10 @@ def figures(report: Mapping[str, Any]) -> list[dict[str, Any]]:
         beside = f"{found['chance']:.3f} by chance"
         name = "neighbours of the own album"
         rows.append(_row(name, found["same_album"], found["tracks"], beside))
+    if found := report.get("tag_agreement"):
+        beside = f"mean over {len(found['tags'])} shown tags"
+        name = "tags: correlation with the teacher's track means"
+        rows.append(_row(name, found["correlation"], found["tracks"], beside))
     honest = f"{calibration['ece_if_honest']:.3f} if perfectly calibrated"
     rows.append(_row("expected calibration error", calibration["ece"], tracks, honest))
     for found in report.get("robustness_arrays") or ():

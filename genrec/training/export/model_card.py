@@ -94,6 +94,17 @@ On the test part of the {split} split, measured together.
 
 {table}"""
 
+TAGS = """
+## Sound tags
+
+Words for how a clip sounds, read from its embedding by a linear model that learned the answers of
+the tagger {teacher} (Pons and Serra 2019) to {excerpts} training excerpts. A tag is right if the
+tagger's answer is in its highest quarter. The left figures are of five folds with artists apart,
+the right ones of the test part of the {split} split. [Training](../../docs/training.md#sound-tags)
+has the command and what the figures mean.
+
+{table}"""
+
 DETECTION = """
 ## Music or not
 
@@ -210,6 +221,7 @@ def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
         speech=WITHOUT_DETECTOR if preset.music_detector is None else WITH_DETECTOR,
         robustness=_robustness_section(preset.name, metrics.get("robustness"))
         + _detection_section(metrics.get("music_detection"))
+        + _tags_section(split, metrics.get("tags"), metrics.get("tag_agreement"))
         + _figures_section(preset.name, split, metrics.get("figures")),
     )
 
@@ -238,7 +250,7 @@ def _sources(sources: Mapping[str, Any] | None) -> str:
     return text
 
 
-def add_to_card(preset: Preset, figures: Mapping[str, Any]) -> None:
+def add_to_card(preset: Preset, figures: Mapping[str, Any], *, dropped: Sequence[str] = ()) -> None:
     """Write further figures into metrics.json and README.md of a preset.
 
     Parameters
@@ -249,7 +261,11 @@ def add_to_card(preset: Preset, figures: Mapping[str, Any]) -> None:
         ``robustness``, the rows of :func:`genrec.training.evaluation.robustness.robustness`;
         ``music_detection``, those of
         :func:`genrec.training.evaluation.music_detection.music_detection`; ``figures``, those of
-        :func:`genrec.training.evaluation.preset_figures.figures`, and ``albums``; or some of them.
+        :func:`genrec.training.evaluation.preset_figures.figures`, and ``albums``; ``tags``, of
+        ``genrec fit-tags``, and ``tag_agreement``, of
+        :func:`genrec.training.evaluation.tag_agreement.tag_agreement`; or some of them.
+    dropped
+        Figures that are no longer true.
 
     Raises
     ------
@@ -261,7 +277,7 @@ def add_to_card(preset: Preset, figures: Mapping[str, Any]) -> None:
         metrics = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError(f"{path} is missing; write it with `genrec export`.") from error
-    metrics |= figures
+    metrics = {key: value for key, value in metrics.items() if key not in dropped} | dict(figures)
     path.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     (preset.folder / "README.md").write_text(card(preset, metrics), encoding="utf-8")
 
@@ -295,6 +311,32 @@ def _robustness_section(name: str, rows: Sequence[Mapping[str, Any]] | None) -> 
 
 def _detection_section(rows: Sequence[Mapping[str, Any]] | None) -> str:
     return DETECTION.format(table=music_detection_table(rows)) if rows else ""
+
+
+def _tags_section(
+    split: str, tags: Mapping[str, Any] | None, judged: Mapping[str, Any] | None
+) -> str:
+    if not tags:
+        return ""
+    heads = ["tag", "correlation", "precision", "recall"]
+    lines = [[*heads, "correlation, test part", "right of given, test part"], ["---"] * 6]
+    test = {row["tag"]: row for row in judged["tags"]} if judged else {}
+    shown = [row for row in tags["folds"] if row["shown"]]
+    for row in shown:
+        cells = [f"{row[name]:.2f}" for name in heads[1:]]
+        found = test.get(row["tag"])
+        correlation = found["correlation"] if found else None
+        cells.append("-" if correlation is None else f"{correlation:.2f}")
+        cells.append(f"{found['right']} of {found['given']}" if found else "-")
+        lines.append([row["tag"], *cells])
+    means = [f"{sum(row[name] for row in shown) / len(shown):.2f}" for name in heads[1:]]
+    last = ["-", "-"]
+    if judged and judged["correlation"] is not None:
+        right, given = (sum(row[name] for row in judged["tags"]) for name in ("right", "given"))
+        last = [f"{judged['correlation']:.2f} ({judged['tracks']} tracks)", f"{right} of {given}"]
+    lines.append(["mean, sum", *means, *last])
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+    return TAGS.format(teacher=tags["teacher"], excerpts=tags["excerpts"], split=split, table=table)
 
 
 def _figures_section(name: str, split: str, rows: Sequence[Mapping[str, Any]] | None) -> str:
