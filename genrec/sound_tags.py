@@ -2,7 +2,7 @@
 
 A tag is a linear reading of the embedding that is stored for every track. So a catalogue has tags
 as soon as its preset has them: nothing is stored or analysed again, and the tracks that have a tag
-lie on one side of a plane.
+lie on one side of a plane. docs/training.md says how the reading is fitted and judged.
 """
 
 from __future__ import annotations

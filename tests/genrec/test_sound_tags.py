@@ -68,7 +68,8 @@ def test_sure_tags_reach_their_thresholds_most_probable_first() -> None:
 def test_most_probable_tags_are_kept_of_many() -> None:
     bias = np.array([3, 1, 5, 4, 2, 6], dtype=np.float32)
     same = np.ones(6, dtype=np.float32)
-    read = reading(weights=np.full((D, 6), 1e-9, dtype=np.float32), bias=bias, slopes=same)
+    tiny = np.full((D, 6), 1e-9, dtype=np.float32)
+    read = reading(weights=tiny, bias=bias, slopes=same, offsets=0 * same)
     assert read.sure(unit_rows(1)[0]) == ("sad", "electronic", "dance", "mellow")
 
 

@@ -38,7 +38,7 @@ LEAST_CORRELATION, LEAST_PRECISION, LEAST_RECALL = 0.6, 0.8, 0.1  # of a tag, ov
 MIN_EXCERPTS = 50
 
 # Tags that follow from others: their log odds are the mean of those of their parts.
-# There is no "danceable" of dance, party and the like: docs/sound-tags.md has its figures.
+# There is no "danceable" of dance, party and the like: docs/training.md has its figures.
 COMBINED: Mapping[str, Sequence[str]] = {
     "calm": ("ambient", "chill", "chillout", "mellow", "easy listening"),
 }
