@@ -11,8 +11,8 @@ from genrec.errors import DataError
 from genrec.pipeline import PresetAnalyzer
 from genrec.training.data.dataset import ExcerptTable, Progress, no_progress
 from genrec.training.evaluation.predict import predict_all
-from genrec.training.export.tag_fit import candidates
 from genrec.training.teachers.answers import TeacherAnswers
+from genrec.training.teachers.shown_tags import candidates
 
 Ints = NDArray[np.int64]
 

@@ -9,7 +9,7 @@ tell how well a tag is read from music of unknown artists: they choose the tags 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from genrec.training.data.artist_folds import artist_groups
 from genrec.training.data.dataset import ExcerptTable, Parts, Progress, no_progress
 from genrec.training.evaluation.predict import predict_all
 from genrec.training.teachers.answers import TeacherAnswers
+from genrec.training.teachers.shown_tags import candidates
 
 Float = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -36,24 +37,6 @@ TOP = 0.25  # share of the excerpts to which the teacher gives a tag, by the hei
 SURE = 0.75  # least probability of a tag that is shown
 LEAST_CORRELATION, LEAST_PRECISION, LEAST_RECALL = 0.6, 0.8, 0.1  # of a tag, over the folds
 MIN_EXCERPTS = 50
-
-# Tags that follow from others: their log odds are the mean of those of their parts.
-# There is no "danceable" of dance, party and the like: docs/training.md has its figures.
-COMBINED: Mapping[str, Sequence[str]] = {
-    "calm": ("ambient", "chill", "chillout", "mellow", "easy listening"),
-}
-# Tags that are never shown, whatever their figures.
-NOT_SHOWN: Mapping[str, Sequence[str]] = {
-    "another word for a genre that genrec predicts": ("hip-hop", "heavy metal"),
-    "an opinion": ("beautiful", "catchy", "favorites", "sexy"),
-    "a decade, which is a fact and no sound": (
-        *("60s", "70s", "80s", "90s", "00s", "oldies", "classic rock"),
-    ),
-    "a way of publishing": (
-        *("alternative", "alternative rock", "indie", "indie pop", "indie rock"),
-    ),
-    "another word for a tag": ("chill", "chillout", "electronica", "female vocalist"),
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,34 +171,6 @@ def fit_tags(
     )
 
 
-def candidates(
-    tags: Sequence[str], answers: Doubles, genres: Sequence[str] = ()
-) -> tuple[list[str], Doubles]:
-    """Return the tags that could be shown, with the combined ones, and the teacher's answers.
-
-    Parameters
-    ----------
-    tags, genres
-        As in `fit_tags`.
-    answers
-        float64 (n, tags).
-
-    Returns
-    -------
-    Names in lower case, and float64 (n, names)
-    """
-    lower = [tag.casefold() for tag in tags]
-    never = {name for group in NOT_SHOWN.values() for name in group} | {*map(str.casefold, genres)}
-    names = [name for name in lower if name not in never]
-    columns = [answers[:, lower.index(name)] for name in names]
-    for name, parts in COMBINED.items():
-        if name not in lower and all(part in lower for part in parts):
-            log_odds = _log_odds(answers[:, [lower.index(part) for part in parts]])
-            names.append(name)
-            columns.append(1 / (1 + np.exp(-log_odds.mean(axis=1))))
-    return names, np.stack(columns, axis=1) if columns else answers[:, :0]
-
-
 def _fit(X: Float, targets: Doubles) -> tuple[Doubles, Doubles]:
     """Return weights (d, tags) and bias (tags,) of logistic regressions on probabilities."""
     weights, bias = np.empty((X.shape[1], targets.shape[1])), np.empty(targets.shape[1])
@@ -273,8 +228,3 @@ def _threshold(p: Doubles, right: NDArray[np.bool_]) -> float:
 def _least_answer(targets: Doubles) -> float:
     """Return the least answer that counts as giving a tag: one in the highest quarter."""
     return float(np.quantile(targets, 1 - TOP))
-
-
-def _log_odds(p: Doubles) -> Doubles:
-    clipped = np.clip(p, 1e-4, 1 - 1e-4)
-    return np.asarray(np.log(clipped / (1 - clipped)))

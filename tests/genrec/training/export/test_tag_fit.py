@@ -19,14 +19,13 @@ from genrec.training.evaluation.tag_agreement import tag_agreement
 from genrec.training.export.model_card import add_to_card
 from genrec.training.export.tag_fit import (
     LEAST_PRECISION,
-    NOT_SHOWN,
     SURE,
     TOP,
-    candidates,
     fit_preset_tags,
     fit_tags,
 )
 from genrec.training.teachers.answers import TeacherAnswers
+from genrec.training.teachers.shown_tags import NOT_SHOWN, candidates
 from tests.genrec.training.small import played_data
 from tests.repository import ROOT
 
