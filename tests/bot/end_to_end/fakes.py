@@ -91,6 +91,8 @@ def add_tags(preset: Preset) -> Preset:
             shown=("female vocalists", "acoustic", "mellow"),
             weights=np.stack([20 * along, 60 * _across(), 30 * along], axis=1),
             bias=np.array([-15, -9, -20], dtype=np.float32),
+            slopes=np.ones(3, dtype=np.float32),
+            offsets=np.zeros(3, dtype=np.float32),
             thresholds=np.full(3, 0.5, dtype=np.float32),
         ),
     )
