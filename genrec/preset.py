@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -204,7 +204,7 @@ class Preset:
                     " files, or run `genrec export` again."
                 )
             arrays = load_arrays(folder / ARRAYS, max_bytes=_MAX_ARRAYS_BYTES)
-            return cls(
+            preset = cls(
                 folder=folder,
                 name=str(config["name"]),
                 arch=str(config["arch"]),
@@ -221,8 +221,8 @@ class Preset:
                     if any(name.startswith(PREFIX) for name in arrays)
                     else None
                 ),
-                tags=_tags(folder, model_id(config["name"], found)),
             )
+            return replace(preset, tags=_tags(folder, preset.model_id))
         except (OSError, KeyError, TypeError, ValueError) as error:
             raise PresetError(
                 f"The preset {folder} cannot be read: {error}. Restore its files, or run"
