@@ -8,6 +8,7 @@ changes less.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -88,6 +89,7 @@ def compare(roots: list[Path], *, rounds: int = ROUNDS, questions: int = QUESTIO
     for _ in range(rounds):
         for place, root in enumerate(roots):
             found[place].append(measure(root, questions=questions))
+            sys.stderr.write(f"{root}: {found[place][-1]}\n")
     middle = [medians(one) for one in found]
     lines = []
     for name, unit in UNITS.items():
@@ -100,9 +102,16 @@ def compare(roots: list[Path], *, rounds: int = ROUNDS, questions: int = QUESTIO
 
 def main() -> None:
     """Print the figures of this clone, and those of the clones that are named."""
-    roots = [ROOT, *(Path(name).resolve() for name in sys.argv[1:])]
-    sys.stdout.write(f"median of {ROUNDS} starts in turns: {' / '.join(map(str, roots))}\n")
-    for line in compare(roots):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("clones", nargs="*", type=Path, help="clones to compare this one with")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="starts of each bot")
+    parser.add_argument("--questions", type=int, default=QUESTIONS, help="questions to each bot")
+    options = parser.parse_args()
+    roots = [ROOT, *(clone.resolve() for clone in options.clones)]
+    sys.stdout.write(
+        f"medians of {options.rounds} starts in turns: {' / '.join(map(str, roots))}\n"
+    )
+    for line in compare(roots, rounds=options.rounds, questions=options.questions):
         sys.stdout.write(f"{line}\n")
 
 
