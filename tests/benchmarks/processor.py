@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
 import cpuinfo
+
+from tests.benchmarks.without_vnni import HIDDEN
 
 # In the order of a line; a flag is in /proc/cpuinfo on Linux.
 EXTENSIONS = {
@@ -33,5 +36,6 @@ def extensions(info: Mapping[str, Any]) -> list[str]:
 
 def processor_line(info: Mapping[str, Any]) -> str:
     """Return the processor in one line: model and extensions."""
+    hidden = f"; hidden: {os.environ[HIDDEN]}" if HIDDEN in os.environ else ""
     model = info.get("brand_raw") or info.get("arch_string_raw") or "unknown processor"
-    return f"{model}, {', '.join(extensions(info)) or 'none of ' + ', '.join(EXTENSIONS)}"
+    return f"{model}, {', '.join(extensions(info)) or 'none of ' + ', '.join(EXTENSIONS)}{hidden}"
