@@ -132,7 +132,7 @@ async def rounds(
     async with bots(discord, folder, address, processes, shards=4) as group:
         killing = asyncio.create_task(kill_at_random(group, every_s))
         try:
-            asking = Crowd(group, guilds, crowd, pause_s=3)
+            asking = Crowd(group, guilds, crowd, pause_s=4)
             outcome = await asking.ask(questions)
         finally:
             killing.cancel()
@@ -158,8 +158,8 @@ async def test_kills_every_few_seconds_lose_none_of_2000_questions(
         postgres_address,
         processes=processes,
         questions=2000,
-        people=120,
-        every_s=6,
+        people=40,
+        every_s=8,
     )
     assert not outcome.faults, "\n".join(outcome.faults)
     assert outcome.final == 2000
