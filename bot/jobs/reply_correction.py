@@ -22,6 +22,8 @@ _TOKEN_S = 15 * 60
 # Discord remembers nonces for some minutes.
 _NONCE_S = 120.0
 _MESSAGES_SEARCHED = 100
+# After this time nobody waits for the reply to an upload, and its channel has moved on.
+_MISSING_S = 3 * 60 * 60
 WATCHED = "watched upload"
 """Kind of a request about an upload that may be no question."""
 
@@ -29,8 +31,8 @@ WATCHED = "watched upload"
 async def correct(client: discord.Client, reply: PendingReply, view: LayoutView) -> bool:
     """Edit the message of a pending reply to ``view`` if it is unfinished.
 
-    An upload that addressed the bot and has no reply yet gets one, because its author was told
-    nothing.
+    An upload of the last three hours that addressed the bot and has no reply yet gets one, because
+    its author was told nothing.
 
     Returns
     -------
@@ -111,7 +113,7 @@ class _UploadReplies:
                 return await _edit_own(partial, self._reply, view)
         if not searched:
             return await self._correct_unread(view)
-        if upload is None or searched == _MESSAGES_SEARCHED or self._watched or _is_told(upload):
+        if upload is None or searched == _MESSAGES_SEARCHED or not self._is_due(upload):
             log.info("no message to correct: interrupted reply %d", self._reply.id)
             return False
         # The process was killed before its first progress.
@@ -137,6 +139,11 @@ class _UploadReplies:
                 await sent.delete()  # the watched upload had no reply so far
         log.info("no message to correct: interrupted reply %d", self._reply.id)
         return False
+
+    def _is_due(self, upload: discord.Message) -> bool:
+        """Return whether the author of an upload without a reply still waits for one."""
+        old = time.time() - self._reply.created_at > _MISSING_S
+        return not (old or self._watched or _is_told(upload))
 
     def _answers(self, message: discord.Message) -> bool:
         answered = message.reference.message_id if message.reference else None

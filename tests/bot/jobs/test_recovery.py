@@ -34,6 +34,7 @@ from tests.bot.ui.visible import seen
 from tests.db.fakes import until
 
 MINUTE_S = 60.0
+HOUR_S = 60 * MINUTE_S
 TRANSLATIONS = Translations.load()
 BOT_ID, UPLOAD_ID, CHANNEL_ID = 11, 22, 33
 
@@ -434,6 +435,29 @@ async def test_answer_that_appears_while_the_missing_reply_is_posted_is_left(
     await save(db, reply(1, **UPLOAD))
     assert await recovery.repair(client_of(channel)) == 0
     channel.partial.edit.assert_not_called()
+
+
+@pytest.mark.parametrize(("age_s", "posted"), [(2 * HOUR_S, 1), (4 * HOUR_S, 0)])
+async def test_missing_reply_is_posted_for_three_hours_only(
+    db: Database, recovery: ReplyRecovery, age_s: float, posted: int
+) -> None:
+    channel = Room()
+    await save(db, reply(age_s, **UPLOAD))
+    assert await recovery.repair(client_of(channel)) == posted
+    assert channel.send.await_count == posted
+    assert await interrupted_replies(db, "later") == []
+
+
+async def test_unfinished_reply_to_an_upload_is_corrected_after_days(
+    db: Database, recovery: ReplyRecovery
+) -> None:
+    of_bot, answered = MagicMock(id=BOT_ID), MagicMock(message_id=UPLOAD_ID)
+    channel = Room(message(id=55, author=of_bot, reference=answered))
+    await save(db, reply(72 * HOUR_S, **UPLOAD))
+    assert await recovery.repair(client_of(channel)) == 1
+    assert channel.asked_for == 55
+    channel.partial.edit.assert_awaited_once()
+    channel.send.assert_not_called()
 
 
 @pytest.mark.parametrize(
