@@ -7,8 +7,10 @@ answer. docs/performance.md has the figures.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,6 +26,8 @@ from genrec.types import Runtime
 Float = NDArray[np.float32]
 
 SIGNATURE = "serve"
+
+log = logging.getLogger(__name__)
 
 
 class Network(Protocol):
@@ -41,24 +45,44 @@ def onnxruntime_installed() -> bool:
     return find_spec("onnxruntime") is not None and find_spec("onnx") is not None
 
 
+def onnxruntime_fault() -> str:
+    """Return why the extra ``onnxruntime`` cannot be used, as a sentence, or an empty text."""
+    if not onnxruntime_installed():
+        return (
+            "The runtime onnxruntime is not installed: run `pip install 'genrec[onnxruntime]'`, or"
+            " choose the runtime litert."
+        )
+    try:
+        import_module("genrec.onnxruntime_network")
+    except Exception as error:  # noqa: BLE001 - ImportError, or what a clash of versions raises
+        return (
+            f"The runtime onnxruntime cannot be loaded ({type(error).__name__}: {error}): install"
+            " it again with `pip install --force-reinstall 'genrec[onnxruntime]'`, or choose the"
+            " runtime litert."
+        )
+    return ""
+
+
 def choose_runtime(runtime: Runtime) -> Runtime:
-    """Return ``litert`` or ``onnxruntime``: for ``auto``, the faster one that is installed.
+    """Return ``litert`` or ``onnxruntime``: for ``auto``, the faster one that can be loaded.
 
     The processor decides, and no measurement: on a busy machine that would choose another library
-    at each start.
+    at each start. ``auto`` warns in the log of a faster one that is installed and broken.
 
     Raises
     ------
     PresetError
-        ``onnxruntime`` is wanted and not installed.
+        ``onnxruntime`` is wanted and not installed, or cannot be loaded.
     """
-    if runtime == "onnxruntime" and not onnxruntime_installed():
-        raise PresetError(
-            "The runtime onnxruntime is not installed: run `pip install 'genrec[onnxruntime]'`, or"
-            " choose the runtime litert."
-        )
     if runtime == "auto":
-        return "onnxruntime" if lacks_vnni() and onnxruntime_installed() else "litert"
+        if not (lacks_vnni() and onnxruntime_installed()):
+            return "litert"
+        if fault := onnxruntime_fault():
+            log.warning("LiteRT runs the network, more slowly. %s", fault)
+            return "litert"
+        return "onnxruntime"
+    if runtime == "onnxruntime" and (fault := onnxruntime_fault()):
+        raise PresetError(fault)
     return runtime
 
 
@@ -72,7 +96,8 @@ def open_network(model: Path, *, threads: int = 1, runtime: Runtime = "auto") ->
     threads
         CPU threads a call may use.
     runtime
-        As in `choose_runtime`. ``auto`` also takes LiteRT if ONNX Runtime cannot run the network.
+        As in `choose_runtime`. ``auto`` also takes LiteRT, with a warning in the log, if ONNX
+        Runtime cannot run the network.
 
     Raises
     ------
@@ -85,10 +110,11 @@ def open_network(model: Path, *, threads: int = 1, runtime: Runtime = "auto") ->
 
     try:
         return OnnxRuntimeNetwork(model, threads, wide_sums=lacks_vnni())
-    except PresetError:
+    except PresetError as error:  # such as a network with other operators
         if runtime == "onnxruntime":
             raise
-        return LiteRTNetwork(model, threads)  # a network with other operators
+        log.warning("LiteRT runs the network, more slowly. %s", error)
+        return LiteRTNetwork(model, threads)
 
 
 class LiteRTNetwork:

@@ -25,7 +25,7 @@ from db.folders import folder_state, registered
 from db.tracks import LIBRARY
 from genrec.errors import CatalogueError, GenrecError, PresetError
 from genrec.processor import lacks_vnni
-from genrec.runtimes import choose_runtime
+from genrec.runtimes import choose_runtime, onnxruntime_fault, onnxruntime_installed
 
 _LIBRARIES = ("discord.py", "aiohttp", "numpy", "ai-edge-litert", "av", "soundfile", "yt-dlp")
 _LEAST_FREE = 1 << 30
@@ -89,6 +89,9 @@ def _runtime(settings: Settings) -> Finding:
         note += f", by {PREFIX}RUNTIME"
     elif chosen == "onnxruntime":
         note += ", because this processor lacks VNNI"
+    elif lacks_vnni() and onnxruntime_installed():
+        note += f", more slowly. {onnxruntime_fault()}"
+        return Finding("runtime", ok=False, note=note, vital=False)
     elif lacks_vnni():
         note += (
             "; this processor lacks VNNI, and `pip install 'genrec[onnxruntime]'` makes the network"

@@ -290,6 +290,8 @@ class AnalysisPool:
         self._measures = worker.measures
         if worker.runtime != self._runtime:
             log.info("network runtime: %s", worker.runtime)
+            for warning in worker.warnings:  # once, not of each worker
+                log.warning("%s", warning)
         self._runtime = worker.runtime
         return worker
 

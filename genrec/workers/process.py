@@ -91,6 +91,7 @@ class WorkerProcess:
         self.jobs, self.busy_s = 0, 0.0
         self.model_id, self.runtime = "", ""
         self.measures: tuple[sandbox.Measure, ...] = ()
+        self.warnings: list[str] = []
         try:
             self._process = _spawn(config, worker_end.fileno(), stderr)
         except BaseException:
@@ -139,7 +140,8 @@ class WorkerProcess:
             streams = await asyncio.open_unix_connection(sock=self._channel.dup())
             self._reader, self._writer = streams
             head, _ = await _receive(self._reader, job=0, codes=_PRESET_CODES)
-        self.model_id, self.runtime, measures = protocol.unpack_ready(head)
+        ready = protocol.unpack_ready(head)
+        self.model_id, self.runtime, measures, self.warnings = ready
         self.measures = tuple(sandbox.Measure(*measure) for measure in measures)
 
     async def analyze(

@@ -204,14 +204,21 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is not a JSON number")
 
 
-def pack_ready(model_id: str, runtime: str, measures: Sequence[Head]) -> bytes:
-    """Return the frame of a worker that has loaded its preset, with the sandbox's measures."""
+def pack_ready(
+    model_id: str, runtime: str, measures: Sequence[Head], warnings: Sequence[str]
+) -> bytes:
+    """Return the frame of a worker that has loaded its preset.
+
+    It has the sandbox's measures, and the warnings that genrec logged meanwhile.
+    """
     ready = {"model_id": model_id, "runtime": runtime, "measures": list(measures)}
-    return pack({"job": 0} | ready)
+    return pack({"job": 0, "warnings": list(warnings)} | ready)
 
 
-def unpack_ready(head: Head) -> tuple[str, str, list[tuple[str, bool, str]]]:
-    """Return a worker's model id, its runtime, and name, state and note of its measures.
+def unpack_ready(head: Head) -> tuple[str, str, list[tuple[str, bool, str]], list[str]]:
+    """Return a worker's model id, its runtime, its measures and its warnings.
+
+    A measure is its name, its state and its note.
 
     Raises
     ------
@@ -226,7 +233,10 @@ def unpack_ready(head: Head) -> tuple[str, str, list[tuple[str, bool, str]]]:
     except (KeyError, TypeError) as error:
         raise _wrong("measures", head.get("measures"), "[name, in_force, note] rows") from error
     model_id, runtime = (_name(name, head.get(name)) for name in ("model_id", "runtime"))
-    return model_id, runtime, measures
+    warnings = head.get("warnings")
+    if not isinstance(warnings, list) or not all(isinstance(each, str) for each in warnings):
+        raise _wrong("warnings", warnings, "texts")
+    return model_id, runtime, measures, [printable(each) for each in warnings]
 
 
 def pack_analysis(job: int, analysis: Analysis) -> bytes:

@@ -7,13 +7,15 @@ sandbox before it imports any decoder.
 from __future__ import annotations
 
 import argparse
+import logging
 import math
 import os
 import signal
 import socket
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
@@ -59,11 +61,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         socket.socket(fileno=os.dup(options.channel)) as channel,
         open(options.channel, "wb", closefd=False) as out,
     ):
-        analyzer = _load(options, out)
+        with _warnings() as warnings:
+            analyzer = _load(options, out)
         if analyzer is None:
             return 1
         rows = [asdict(each) for each in measures]
-        _send(out, protocol.pack_ready(analyzer.model_id, analyzer.runtime, rows))
+        _send(out, protocol.pack_ready(analyzer.model_id, analyzer.runtime, rows, warnings))
         while message := protocol.receive_clip(channel):
             _send(out, _reply(analyzer, *message))
     return 0
@@ -92,6 +95,20 @@ def _enter_sandbox(options: argparse.Namespace) -> tuple[sandbox.Measure, ...]:
         memory_bytes=options.memory,
         cpu_s=options.cpu,
     )
+
+
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """Collect the warnings that genrec logs, for the log of the parent."""
+    texts: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: texts.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("genrec")
+    logger.addHandler(handler)
+    try:
+        yield texts
+    finally:
+        logger.removeHandler(handler)
 
 
 def _load(options: argparse.Namespace, out: IO[bytes]) -> SyncAnalyzer | None:

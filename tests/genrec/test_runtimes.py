@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,6 +23,10 @@ from tests.synth import music, write
 PRESETS = ("resnet50", "vgg16")
 needs_onnxruntime = pytest.mark.skipif(
     not onnxruntime_installed(), reason="needs the extra onnxruntime"
+)
+
+on_x86_64 = pytest.mark.skipif(
+    platform.machine() != "x86_64", reason="only x86-64 processors may lack VNNI"
 )
 
 
@@ -81,6 +87,7 @@ def test_runtime_is_chosen_by_processor_and_installation(
 ) -> None:
     pretend(monkeypatch, vnni=vnni)
     monkeypatch.setattr(runtimes, "onnxruntime_installed", lambda: installed)
+    monkeypatch.setattr(runtimes, "onnxruntime_fault", lambda: "" if installed else "Missing.")
     assert choose_runtime(wanted) == chosen
 
 
@@ -90,8 +97,42 @@ def test_missing_runtime_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch
         choose_runtime("onnxruntime")
 
 
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder of packages, first on the path, whose onnxruntime cannot be imported.
+
+    A worker may read it, because of its name.
+    """
+    packages = tmp_path / "site-packages"
+    for name in ("onnx", "onnxruntime"):
+        (packages / name).mkdir(parents=True)
+        (packages / name / "__init__.py").write_text("raise ImportError('libstdc++ is missing')\n")
+    for name in list(sys.modules):
+        if name.startswith(("onnx", "genrec.onnx")):
+            monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(str(packages))
+    return packages
+
+
+@pytest.mark.usefixtures("broken")
+def test_onnxruntime_that_cannot_be_loaded_is_replaced_or_named(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    pretend(monkeypatch, vnni=False)
+    network = ROOT / "models/resnet50/model.tflite"
+    assert open_network(network).runtime == "litert"
+    [record] = caplog.records
+    assert record.levelname == "WARNING"
+    assert "cannot be loaded (ImportError: libstdc++ is missing)" in record.getMessage()
+    for load in (choose_runtime, lambda wanted: open_network(network, runtime=wanted)):
+        with pytest.raises(PresetError, match=r"libstdc\+\+ is missing.*choose the runtime litert"):
+            load("onnxruntime")
+
+
 @needs_onnxruntime
-def test_network_of_other_operators_runs_in_litert(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_network_of_other_operators_runs_in_litert(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     from genrec import onnx_network
 
     pretend(monkeypatch, vnni=False)
@@ -99,6 +140,8 @@ def test_network_of_other_operators_runs_in_litert(monkeypatch: pytest.MonkeyPat
     assert open_network(network).runtime == "onnxruntime"
     monkeypatch.delitem(onnx_network._CONVERTERS, "ADD")
     assert open_network(network).runtime == "litert"
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "operator ADD" in caplog.text
     with pytest.raises(PresetError, match=r"operator ADD: expected one of CONV_2D.*runtime litert"):
         open_network(network, runtime="onnxruntime")
 
@@ -146,6 +189,54 @@ async def test_worker_runs_onnxruntime_in_its_sandbox(tmp_path: Path) -> None:
     assert litert.embedding @ other.embedding > 0.9995
     assert litert.scores[0].label == other.scores[0].label
     assert litert.model_id == other.model_id
+
+
+OLD_PROCESSOR = """
+from pathlib import Path
+
+from genrec import processor
+
+processor._CPUINFO = Path(__file__).with_name("cpuinfo")
+
+from genrec.pipeline import load_analyzer
+"""
+
+
+async def chosen_in_a_worker(packages: Path, monkeypatch: pytest.MonkeyPatch, flags: str) -> str:
+    """Return the runtime that ``auto`` takes in a sandboxed worker on a processor with flags."""
+    packages.mkdir(exist_ok=True)
+    (packages / "cpuinfo").write_text(f"processor : 0\nflags : {flags}\n")
+    (packages / "old_processor.py").write_text(OLD_PROCESSOR)
+    monkeypatch.syspath_prepend(str(packages))
+    async with AnalysisPool(
+        ROOT / "models/resnet50", workers=1, analyzer="old_processor:load_analyzer"
+    ) as pool:
+        path = write(packages.parent / "clip.flac", music(1, 12.0, 22050), 22050)
+        assert (await pool.analyze(path)).scores
+        assert all(measure.in_force for measure in pool.measures if measure.vital)
+        return pool.runtime
+
+
+@on_x86_64
+@needs_onnxruntime
+@pytest.mark.parametrize(
+    ("flags", "chosen"), [("fpu avx2", "onnxruntime"), ("fpu avx2 avx_vnni", "litert")]
+)
+async def test_worker_chooses_by_the_processor_in_its_sandbox(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, chosen: str
+) -> None:
+    assert await chosen_in_a_worker(tmp_path / "site-packages", monkeypatch, flags) == chosen
+
+
+@on_x86_64
+async def test_worker_runs_litert_where_onnxruntime_cannot_be_loaded(
+    broken: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert await chosen_in_a_worker(broken, monkeypatch, "fpu avx2") == "litert"
+    warnings = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "LiteRT runs the network, more slowly" in warnings[0]
+    assert "ImportError: libstdc++ is missing" in warnings[0]
 
 
 @pytest.mark.skipif(onnxruntime_installed(), reason="the extra onnxruntime is installed")

@@ -79,10 +79,25 @@ def test_runtime_of_the_network_is_named_with_its_reason(
 ) -> None:
     for module in (runtimes, doctor_machine):
         monkeypatch.setattr(module, "lacks_vnni", lambda: not vnni)
-    monkeypatch.setattr(runtimes, "onnxruntime_installed", lambda: installed)
+        monkeypatch.setattr(module, "onnxruntime_installed", lambda: installed)
+    monkeypatch.setattr(runtimes, "onnxruntime_fault", lambda: "")
     finding = machine(runtime=wanted)["runtime"]
     assert finding.ok
     assert finding.note.startswith(note)
+
+
+def test_runtime_that_cannot_be_loaded_is_named(machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> None:
+        raise ImportError(f"no {name}")
+
+    for module in (runtimes, doctor_machine):
+        monkeypatch.setattr(module, "lacks_vnni", lambda: True)
+        monkeypatch.setattr(module, "onnxruntime_installed", lambda: True)
+    monkeypatch.setattr(runtimes, "import_module", fail)
+    finding = machine()["runtime"]
+    assert (finding.ok, finding.vital) == (False, False)
+    assert finding.note.startswith("litert, more slowly. The runtime onnxruntime cannot be loaded")
+    assert "no genrec.onnxruntime_network" in finding.note
 
 
 def test_runtime_that_is_not_installed_is_named(machine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,3 +130,11 @@ def test_error_of_a_clip_is_unpacked_with_its_class() -> None:
 def test_ready_frame_without_measures_is_rejected(measures: object) -> None:
     with pytest.raises(protocol.ProtocolError, match=r"measures=.*: expected"):
         protocol.unpack_ready({"model_id": "m@1", "measures": measures})
+
+
+def test_ready_frame_carries_warnings_on_one_line_each() -> None:
+    head = {"model_id": "m@1", "runtime": "litert", "measures": [], "warnings": ["a\nb"]}
+    assert protocol.unpack_ready(head) == ("m@1", "litert", [], ["a b"])
+    for wrong in (None, "a", [3]):
+        with pytest.raises(protocol.ProtocolError, match=r"warnings=.*: expected texts"):
+            protocol.unpack_ready(head | {"warnings": wrong})
