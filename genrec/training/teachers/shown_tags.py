@@ -24,6 +24,9 @@ NOT_SHOWN: Mapping[str, Sequence[str]] = {
     "a way of publishing": (
         *("alternative", "alternative rock", "indie", "indie pop", "indie rock"),
     ),
+    "what a teacher without a word for classical music gives to it": (
+        *("experimental", "progressive rock"),
+    ),
     "another word for a tag": ("chill", "chillout", "electronica", "female vocalist"),
 }
 
