@@ -56,7 +56,7 @@ def test_onnxruntime_gives_the_answer_of_litert(
         # The steps of the int8 logits are 0.03 and 0.04: a rounding may differ, and no more.
         np.testing.assert_allclose(found.logits, expected.logits, atol=0.05)
         cosine = litert.embedding(expected.features) @ litert.embedding(found.features)
-        assert cosine > 0.9995
+        assert cosine > 0.9999  # as docs/performance.md says
         assert other.scores(found.logits)[0].label == litert.scores(expected.logits)[0].label
 
 
