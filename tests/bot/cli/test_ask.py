@@ -25,6 +25,7 @@ def test_json_of_a_clip_without_music_has_no_genre_and_no_tracks() -> None:
         "scores": {},
         "description": None,
         "words": {},
+        "tags": [],
         "known": None,
         "tracks": [],
         "note": NO_MUSIC,
