@@ -2,8 +2,8 @@
 
 The index merges the lists of all trigrams that a condition names. A trigram of almost every text
 has a list as long as the catalogue and excludes nothing, so it is left out where the query has a
-rarer one; a comparison of the texts decides in any case. How common a trigram is say the planner's
-statistics (ANALYZE), which each process reads every ten minutes.
+rarer one; a comparison of the texts decides in any case. The planner's statistics (ANALYZE) say how
+common a trigram is; each process reads them every ten minutes.
 """
 
 from __future__ import annotations

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bot.cli import main as command_line
-from bot.config import PREFIX, Settings
 from tests.repository import ROOT
 from tests.synth import music, write
 
@@ -18,21 +15,12 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def genrec(monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path) -> Run:
+def genrec(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run_command) -> Run:
     """Return a function that runs the command in this process: exit code, stdout, stderr."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
     monkeypatch.setenv("GENREC_PRESET", str(ROOT / "models" / "resnet50"))
     monkeypatch.setenv("GENREC_DATABASE", str(tmp_path / "genrec.db"))
 
-    def run(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["genrec", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            command_line.main()
-        written = capsys.readouterr()
-        return int(left.value.code or 0), written.out, written.err
-
-    return run
+    return run_command
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import json
 import os
 import sqlite3
 import stat
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -14,31 +13,20 @@ from pathlib import Path
 
 import pytest
 
-from bot.cli import main as command_line
-from bot.config import PREFIX, Settings
 from tests.bot.end_to_end.fakes import make_preset
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def genrec(monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path) -> Run:
+def genrec(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run_command) -> Run:
     """Return a function that runs the command in this process: exit code, stdout, stderr."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
     make_preset(tmp_path / "preset", songs=12)
     monkeypatch.setenv("GENREC_PRESET", str(tmp_path / "preset"))
     monkeypatch.setenv("GENREC_DATABASE", str(tmp_path / "genrec.db"))
     (tmp_path / "out").mkdir()
 
-    def run(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["genrec", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            command_line.main()
-        written = capsys.readouterr()
-        return int(left.value.code or 0), written.out, written.err
-
-    return run
+    return run_command
 
 
 def tracks_in(path: Path) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,33 +10,22 @@ from typing import Any
 import pytest
 
 from bot.cli import library
-from bot.cli import main as command_line
 from bot.cli.stopped import FilesDone, Stopped, says_what_is_kept
-from bot.config import PREFIX, Settings
 from tests.bot.end_to_end.fakes import make_preset
 
 Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def genrec(monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path) -> Run:
+def genrec(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run_command) -> Run:
     """Return a function that runs the command in an empty folder: exit code, stdout, stderr."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
     make_preset(tmp_path / "preset", songs=12)
     monkeypatch.setenv("GENREC_PRESET", str(tmp_path / "preset"))
     monkeypatch.setenv("GENREC_DATABASE", str(tmp_path / "genrec.db"))
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
 
-    def run(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["genrec", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            command_line.main()
-        written = capsys.readouterr()
-        return int(left.value.code or 0), written.out, written.err
-
-    return run
+    return run_command
 
 
 # Settings

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from bot.cli import main as command_line
-from bot.config import PREFIX, Settings
 from bot.runtime import resources
 from tests.bot.end_to_end.fakes import FakePool, make_preset, opener
 
@@ -21,10 +18,8 @@ def pool() -> FakePool:
 
 
 @pytest.fixture
-def genrec(monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path, pool: FakePool):
+def genrec(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run_command, pool: FakePool):
     """Return a function that runs a command and returns exit code, stdout and stderr."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
     make_preset(tmp_path / "preset", songs=60)
     monkeypatch.setenv("GENREC_PRESET", str(tmp_path / "preset"))
     monkeypatch.setenv("GENREC_DATABASE", str(tmp_path / "genrec.db"))
@@ -32,14 +27,7 @@ def genrec(monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path, pool: FakePo
     monkeypatch.setattr(resources, "open_recommender", opened)
     (tmp_path / "clip.wav").write_bytes(b"RIFF" + bytes(2000))
 
-    def run(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["genrec", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            command_line.main()
-        written = capsys.readouterr()
-        return int(left.value.code or 0), written.out, written.err
-
-    return run
+    return run_command
 
 
 def test_mix_of_a_file_a_list_and_names_is_printed(genrec, tmp_path: Path, pool: FakePool) -> None:

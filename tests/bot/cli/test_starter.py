@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
 
-from bot.cli import main as command_line
-from bot.config import PREFIX, Settings
 from genrec.errors import PresetError
 from genrec.preset import Preset
 from genrec.starter_table import STARTER_TABLE, read_starter_table
@@ -19,22 +16,13 @@ MBID = "0d1e2f3a-0000-4000-8000-123456789abc"
 
 
 @pytest.fixture
-def genrec(monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path):
+def genrec(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, run_command):
     """Return a function that runs the command: exit code, stdout and stderr."""
-    for name in Settings.model_fields:
-        monkeypatch.delenv(f"{PREFIX}{name.upper()}", raising=False)
     make_preset(tmp_path / "preset", songs=3)
     monkeypatch.setenv("GENREC_PRESET", str(tmp_path / "preset"))
     monkeypatch.setenv("GENREC_DATABASE", str(tmp_path / "genrec.db"))
 
-    def run(*words: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["genrec", *map(str, words)])
-        with pytest.raises(SystemExit) as left:
-            command_line.main()
-        written = capsys.readouterr()
-        return int(left.value.code or 0), written.out, written.err
-
-    return run
+    return run_command
 
 
 def write(folder: Path, text: str) -> Path:
