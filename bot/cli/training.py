@@ -47,7 +47,7 @@ def train(
         typer.Option(help="Default: genrec; paper for pictures and for the CNN."),
     ] = None,
     weights: Annotated[
-        str, typer.Option(help="none, imagenet, a weights file, or a training run's folder.")
+        str, typer.Option(help="none, imagenet, a weights file, or the folder of a run or preset.")
     ] = "none",
     trainable: Annotated[
         Literal["all", "head", "last4"] | None,

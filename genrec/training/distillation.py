@@ -16,12 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.embedder import Embedder
-from genrec.errors import DataError
-from genrec.preset import CONFIG, Preset
+from genrec.preset import CONFIG
 from genrec.training.architectures import build, load_run
-from genrec.training.data.dataset import SPLITS
 from genrec.training.evaluation.metrics import softmax
 from genrec.training.settings import TrainingSettings, check_data_spec, read_settings
+from genrec.training.trained_presets import load_teacher_preset
 
 Float = NDArray[np.float32]
 SoftTargets = Callable[[Float], Float]
@@ -61,16 +60,7 @@ def _load_teacher(
 ) -> Callable[[Float], Float]:
     """Return a function from images to the logits of a run or a preset, float32 (n, labels)."""
     if (folder / CONFIG).exists():
-        preset = Preset.load(folder)
-        split = preset.metrics().get("split")
-        if split not in SPLITS:
-            raise DataError(
-                f"{folder} does not record which of {', '.join(SPLITS)} it was trained on: its"
-                f" split is {split!r}. It may have been trained on this run's test tracks."
-                " Pass the run that it was exported from as --teacher."
-            )
-        theirs = preset.spectrogram, preset.image, str(split), list(preset.labels)
-        check_data_spec(folder, theirs, student, labels)
+        preset = load_teacher_preset(folder, student, labels)
         embedder = Embedder(preset.network, threads=os.cpu_count() or 1)
         return lambda x: embedder(x)[1]
     settings, run_labels = read_settings(folder)

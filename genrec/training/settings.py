@@ -31,7 +31,8 @@ class TrainingSettings:
     Attributes
     ----------
     arch, weights
-        Architecture, and initial weights: ``none``, ``imagenet``, a weights file, or a run folder.
+        Architecture, and initial weights: ``none``, ``imagenet``, a weights file, or the folder of
+        a run or a preset.
     trainable
         ``all`` layers; ``head``: the dense layer; ``last4``: the last four layers that have
         parameters, the dense layer among them.
@@ -241,13 +242,26 @@ def check_init_run(run: Path, settings: TrainingSettings, labels: list[str]) -> 
             f"{run} trained a {theirs.arch}, and its weights do not fit a {settings.arch}. Pass"
             f" --arch {theirs.arch}, or pass the run as --teacher."
         )
-    if set(run_labels).isdisjoint(labels):
-        check_data_spec(
-            run, (theirs.spectrogram, theirs.image, settings.split, labels), settings, labels
-        )
-    else:
-        check_data_spec(run, (*theirs.data_spec, run_labels), settings, labels)
+    check_start_spec(run, (*theirs.data_spec, run_labels), settings, labels)
     checkpoint_path(run)
+
+
+def check_start_spec(
+    folder: Path, theirs: DataSpec, settings: TrainingSettings, labels: list[str]
+) -> None:
+    """Raise DataError unless a run or preset can give a run its initial weights.
+
+    If it shares no label with the run, its split may differ.
+
+    Raises
+    ------
+    DataError
+        As :func:`check_data_spec`.
+    """
+    spectrogram, image, _, their_labels = theirs
+    if set(their_labels).isdisjoint(labels):
+        theirs = spectrogram, image, settings.split, labels
+    check_data_spec(folder, theirs, settings, labels)
 
 
 def check_data_spec(

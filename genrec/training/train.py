@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 
+from genrec.preset import CONFIG
 from genrec.training.architectures import build, init_from
 from genrec.training.batches import TrainingBatches
 from genrec.training.bottleneck import can_cache_bottleneck, with_bottleneck
@@ -23,6 +24,7 @@ from genrec.training.callbacks import (
     training_callbacks,
 )
 from genrec.training.data.dataset import ExcerptTable, Parts, check_front_end, require_parts
+from genrec.training.data.songs import write_run_sources
 from genrec.training.distillation import load_teachers
 from genrec.training.further_outputs import losses, with_further_outputs
 from genrec.training.milestones import Milestones
@@ -32,7 +34,10 @@ from genrec.training.settings import (
     read_history,
     write_or_check_settings,
 )
+from genrec.training.trained_presets import init_from_preset, load_start_preset
 from genrec.training.unlabelled import further_targets
+
+MOMENT_BATCHES = 12  # batches at most, whose moments restore the BatchNorm of a preset
 
 
 def train(
@@ -76,9 +81,12 @@ def train(
     """
     require_parts(parts, "train", "valid")
     check_front_end(data, settings.spectrogram, settings.image)
-    init_run = Path(settings.weights) if Path(settings.weights).is_dir() else None
-    if init_run is not None:
-        check_init_run(init_run, settings, data.labels)
+    init = Path(settings.weights) if Path(settings.weights).is_dir() else None
+    init_preset = None
+    if init is not None and (init / CONFIG).exists():
+        init_preset = load_start_preset(init, settings, data.labels)
+    elif init is not None:
+        check_init_run(init, settings, data.labels)
     soft_targets = load_teachers(settings, data.labels)
     judging = [data.names[i] for part in ("valid", "test") for i in parts[part]]
     further = further_targets(settings, data, judging)
@@ -88,12 +96,21 @@ def train(
         return run
 
     keras.utils.set_random_seed(settings.seed)
-    if further is not None:
-        further.write_sources(run)
+    if further is not None or init_preset is not None:
+        write_run_sources(
+            run,
+            teachers=further.teachers if further else (),
+            packages=further.packages if further else (),
+            start=init_preset.model_id if init_preset else "",
+        )
     batches = TrainingBatches(data, parts["train"], settings, soft_targets, further)
     model, _ = build(settings, len(data.labels))
-    if init_run is not None:
-        init_from(model, init_run, settings, data.labels)
+    if init_preset is not None:
+        count = min(MOMENT_BATCHES, len(batches))
+        images = (batches[i][0] for i in range(count))
+        init_from_preset(model, init_preset, data.labels, images)
+    elif init is not None:
+        init_from(model, init, settings, data.labels)
     validation = TrackValidation(data, parts["valid"], settings)
 
     fitted, inputs, frozen = model, batches, None

@@ -7,10 +7,10 @@ network"; Romero et al. 2015, "FitNets", for the hidden layer).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from genrec.errors import DataError
 from genrec.training.data.augment import NONE
 from genrec.training.data.dataset import Dataset, ExcerptTable, check_front_end, load_archive
-from genrec.training.data.songs import KEPT_FOR_JUDGING, SOURCES, read_sources
+from genrec.training.data.songs import KEPT_FOR_JUDGING, read_sources
 from genrec.training.settings import TrainingSettings
 from genrec.training.teachers.answers import ANSWERS, TeacherAnswers, load_answers
 
@@ -144,11 +144,10 @@ class FurtherTargets:
             found.append(self._of(answers, archive.names[index], span))
         return np.concatenate(images), self._stacked(found), chosen
 
-    def write_sources(self, run: Path) -> None:
-        """Write what the run learns from into its sources.json, for the model card."""
-        rows = [row for folder in self.settings.unlabelled for row in read_sources(Path(folder))]
-        text = json.dumps({"teachers": self.teachers, "packages": rows}, indent=2)
-        (run / SOURCES).write_text(text + "\n", encoding="utf-8")
+    @property
+    def packages(self) -> list[dict[str, Any]]:
+        """The packages of the archives, with songs, hours and licences."""
+        return [row for folder in self.settings.unlabelled for row in read_sources(Path(folder))]
 
     def _of(
         self, answers: TeacherAnswers | None, name: str, span: Span

@@ -110,8 +110,34 @@ def read_sources(folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def write_run_sources(
+    run: Path, *, teachers: Sequence[str] = (), packages: Sequence[dict[str, Any]] = (), start: str
+) -> None:
+    """Write what a run learns from into its sources.json, for the model card.
+
+    Parameters
+    ----------
+    run
+        The run folder.
+    teachers, packages
+        Taggers whose answers are targets, and the music of unlabelled archives.
+    start
+        Model id of the preset that gives the initial weights, or nothing. A file that is there
+        already keeps its own: the preset's folder may hold a newer preset when a run is resumed.
+    """
+    start = str(read_run_sources(run).get("start", start)) if (run / SOURCES).is_file() else start
+    found: dict[str, Any] = {"teachers": list(teachers), "packages": list(packages)}
+    found |= {"start": start} if start else {}
+    with atomic_write(run / SOURCES) as part:
+        part.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
 def read_run_sources(run: Path) -> dict[str, Any]:
-    """Return the ``teachers`` and ``packages`` in a run's sources.json; nothing without the file.
+    """Return a run's sources.json; nothing without the file.
+
+    Returns
+    -------
+    ``teachers`` and ``packages``, lists; and ``start``, if a preset gave the initial weights
 
     Raises
     ------
@@ -123,6 +149,7 @@ def read_run_sources(run: Path) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return {key: list(found[key]) for key in ("teachers", "packages")}
+        lists = {key: list(found[key]) for key in ("teachers", "packages")}
     except (ValueError, LookupError, TypeError) as error:
         raise DataError(f"{path} is damaged: {error}. Resume the run to write it again.") from error
+    return lists | ({"start": str(found["start"])} if found.get("start") else {})

@@ -201,7 +201,7 @@ def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
         input=INPUTS[preset.image.source],
         count=len(preset.labels),
         labels=", ".join(preset.labels),
-        weights=_initial_weights(weights),
+        weights=_initial_weights(weights, (metrics.get("sources") or {}).get("start", "")),
         teachers=f", with {_enumerate(teachers)} as teachers," if teachers else "",
         precision=metrics["precision"],
         model_id=preset.model_id,
@@ -282,8 +282,18 @@ def add_to_card(preset: Preset, figures: Mapping[str, Any], *, dropped: Sequence
     (preset.folder / "README.md").write_text(card(preset, metrics), encoding="utf-8")
 
 
-def _initial_weights(weights: str) -> str:
-    """Return a noun phrase for the setting ``weights``: random, ImageNet, a file or a run."""
+def _initial_weights(weights: str, preset: str) -> str:
+    """Return a noun phrase for the initial weights: random, ImageNet, or of a file, run or preset.
+
+    Parameters
+    ----------
+    weights
+        The setting of the run; of a path, the name.
+    preset
+        Model id, if a preset gave the weights; else nothing.
+    """
+    if preset:
+        return f"the weights of the preset `{preset}`"
     run = "" if Path(weights).suffix == ".h5" else "the training run "
     return INITIAL_WEIGHTS.get(weights, f"the weights of {run}`{weights}`")
 
