@@ -64,8 +64,9 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
-    """Start a PostgreSQL server for all tests of the run."""
+    """Start a PostgreSQL server for all tests of the run; each makes tables in its own schema."""
     with running_server() as server:
+        server.keep_public_empty()
         yield server
 
 

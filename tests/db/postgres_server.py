@@ -30,7 +30,21 @@ _START_S = 60
 # Nothing here outlives the test run, so nothing needs to reach the disk.
 _FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 _SMALL = ("shared_buffers=64MB", "max_connections=60", "autovacuum_naptime=5min")
-
+_KEEP_PUBLIC_EMPTY = (
+    """
+    CREATE FUNCTION guard.refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        IF EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE schema_name = 'public') THEN
+            RAISE 'a test made a table in the schema public: give it a schema of its own';
+        END IF;
+    END $$
+    """,
+    """
+    CREATE EVENT TRIGGER guard ON ddl_command_end
+    WHEN TAG IN ('CREATE TABLE', 'CREATE TABLE AS', 'SELECT INTO')
+    EXECUTE FUNCTION guard.refuse()
+    """,
+)
 
 # The server of a test whose bot runs on PostgreSQL; empty otherwise.
 SHARED_SERVER: list[PostgresServer] = []
@@ -154,14 +168,21 @@ class PostgresServer:
         return self.address(schema)
 
     def new_role(self, role: str, password: str) -> None:
-        """Create a role that may log in with a password alone."""
+        """Create a role that may log in with a password alone, and its schema of the same name.
+
+        PostgreSQL uses that schema where an address names no search_path.
+        """
         rules = self.data / "pg_hba.conf"
         rules.write_text(f"host all {role} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
         self.execute(
             f"CREATE ROLE {role} LOGIN PASSWORD '{password}'",
-            f"GRANT ALL ON SCHEMA public TO {role}",
+            f"CREATE SCHEMA {role} AUTHORIZATION {role}",
             "SELECT pg_reload_conf()",
         )
+
+    def keep_public_empty(self) -> None:
+        """Refuse tables in the schema ``public``, which each later test has in its search_path."""
+        self.execute("CREATE SCHEMA guard", *_KEEP_PUBLIC_EMPTY)
 
     def execute(self, *statements: str) -> None:
         """Run statements as the superuser, each on its own."""

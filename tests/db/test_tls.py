@@ -13,11 +13,11 @@ import trustme
 
 from db.connection import open_db
 from genrec.errors import WrongDatabaseAddress
-from tests.bot.cli.test_library import Run, genrec
+from tests.bot.cli.conftest import Run, run_command
 from tests.db.postgres_server import PostgresServer
 from tests.db.tls_front import TlsFront, tls_front
 
-__all__ = ["genrec"]  # a fixture
+__all__ = ["run_command"]  # a fixture
 
 PAST = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)
 REFUSED = r"cannot be reached by TLS \(CERTIFICATE_VERIFY_FAILED\): correct sslmode and sslrootcert"
@@ -113,12 +113,12 @@ async def test_expired_certificate_is_refused(
 
 
 def test_command_names_the_certificate_and_exits_with_2(
-    genrec: Run, postgres_address: str, front: Front, tmp_path: Path, monkeypatch
+    run_command: Run, postgres_address: str, front: Front, tmp_path: Path, monkeypatch
 ) -> None:
     other = Authority(tmp_path, "other")
     address = through(postgres_address, front(), f"sslmode=verify-full&sslrootcert={other.file}")
     monkeypatch.setenv("GENREC_DATABASE", address)
-    code, out, error = genrec("library", "stats")
+    code, out, error = run_command("library", "stats")
     assert (code, out) == (2, "")
     assert "cannot be reached by TLS (CERTIFICATE_VERIFY_FAILED)" in error
     assert error.count("\n") == 1
