@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import math
 import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from bot.jobs.recovery import REPAIR_EVERY_S
-from bot.local_discord import Person, visible_text
+from bot.local_discord import Interaction, Person, visible_text
 from bot.local_discord.state import Channel, Guild
 from bot.sharding import GRACE_S
-from tests.bot.end_to_end.shared_bots import Bots, shard_of
+from tests.bot.end_to_end.shared_bots import Bots, End, shard_of
 from tests.bot.end_to_end.test_killed import fresh_clip, is_final
 
 OFFLINE_S = 60  # the longest time after a kill until its shards are served again
 # By then every dead process was corrected by each of the others that would do it once more.
 SETTLED_S = REPAIR_EVERY_S + GRACE_S + 4
 UNAVAILABLE = "isn't available right now"
-# What a person reads of an unreachable database and of a restart, in their language.
+# What a person reads of an unreachable database, and of a restart that took their question or
+# refused it, in their language.
 WORDS = {
-    "en-US": (UNAVAILABLE, "restarted"),
-    "de": ("gerade nicht verfügbar", "neu gestartet"),
+    "en-US": (UNAVAILABLE, "The bot restarted", "The bot is restarting"),
+    "de": ("gerade nicht verfügbar", "Der Bot wurde neu gestartet", "Der Bot startet neu"),
 }
 # A process that Discord sent a message is killed before it has read the message and stored its
 # reply. That takes milliseconds; a machine whose cores are all busy may take this long.
@@ -79,6 +80,25 @@ class Asked:
         return [visible_text(message) for message in self.answers() if not is_final(message)]
 
 
+def finals(used: Interaction) -> list[dict[str, Any]]:
+    """Return each final state of the one message: an answer that replaces another is a second."""
+    return list(filter(is_final, used.history))
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What a question met that is right only if a bot of its shard ended in this time."""
+
+    shard: int
+    since: float
+    before: float
+    what: str
+
+    def excused_by(self, end: End) -> bool:
+        """Return whether the end of a bot explains it."""
+        return self.shard in end.shards and end.since <= self.before and end.until >= self.since
+
+
 class Crowd:
     """People who ask one question after the other, on all shards and in direct messages."""
 
@@ -93,6 +113,7 @@ class Crowd:
         self.outcome = Outcome()
         self._counted: list[Asked] = []
         self._silent: list[Asked] = []
+        self._doubts: list[Doubt] = []
 
     async def ask(self, questions: int) -> Outcome:
         """Ask this many questions, shared among the people; a lost event is asked again."""
@@ -118,10 +139,11 @@ class Crowd:
             if asked.answers():
                 self._count(asked)
                 self.outcome.late += 1
-            elif self._killed(asked.at, asked.shard, before=asked.at + UNREAD_S):
-                self.outcome.unread += 1
             else:
-                self._fault(asked, "an upload that a bot has read got no reply")
+                self.outcome.unread += 1
+                what = "an upload that a bot has read got no reply"
+                self._doubt(asked, what, since=asked.at, before=asked.at + UNREAD_S)
+        self._judge()
 
     async def _one_person(self, who: Person, left: Any) -> None:
         dice = random.Random(who.user.id)
@@ -140,15 +162,13 @@ class Crowd:
         while True:
             at = time.monotonic()
             used = await who.slash("genre", {"clip": fresh_clip()}, channel=place)
+            asked = Asked(at, shard, who.locale, partial(finals, used))
             await self._discord.wait_for(lambda one=used: one.acked_at or one.failed, 60)
             if used.acked_at is not None:
                 break
             self.outcome.unacknowledged += 1
-            if not self._killed(at - OFFLINE_S, shard):
-                self.outcome.faults.append(f"no acknowledgement of shard {shard}, without a kill")
+            self._doubt(asked, "no acknowledgement, without a kill", since=at - OFFLINE_S)
             await asyncio.sleep(0.5)
-        # Each final state of the one message counts: an answer that replaces another is a second.
-        asked = Asked(at, shard, who.locale, lambda: list(filter(is_final, used.history)))
         try:
             await used.wait_until(is_final, 90)
         except TimeoutError:
@@ -166,8 +186,8 @@ class Crowd:
                 self._silent.append(asked)
             else:
                 self.outcome.undelivered += 1
-                if not self._killed(asked.at - OFFLINE_S, shard):
-                    self._fault(asked, "no bot had the shard, without a kill")
+                what = "no bot had the shard, without a kill"
+                self._doubt(asked, what, since=asked.at - OFFLINE_S)
                 await asyncio.sleep(2)
         try:
             await self._discord.wait_for(asked.texts, 90)
@@ -203,26 +223,43 @@ class Crowd:
         return Asked(at, shard, "en-US", answers), delivered
 
     def _count(self, asked: Asked) -> None:
-        finals = asked.counted = asked.texts()
+        answers = asked.counted = asked.texts()
         self._counted.append(asked)
-        unavailable, restarted = WORDS[asked.locale]
-        if len(finals) != 1:
-            self._fault(asked, f"answered {len(finals)} times: {finals}, {asked.left()}")
-        elif "jazz" in finals[0].lower():
+        unavailable, *restart = WORDS[asked.locale]
+        if len(answers) != 1:
+            self._fault(asked, f"answered {len(answers)} times: {answers}, {asked.left()}")
+        elif "jazz" in answers[0].lower():
             self.outcome.answered += 1
-        elif unavailable in finals[0] and any(end >= asked.at for _, end in self._bots.outages):
+        elif unavailable in answers[0] and any(end >= asked.at for _, end in self._bots.outages):
             self.outcome.unavailable += 1
-        elif restarted not in finals[0]:
-            self._fault(asked, finals[0])
-        elif not self._killed(asked.at, asked.shard):
-            self._fault(asked, f"an apology without a kill: {finals[0]}")
-        else:
+        elif any(words in answers[0] for words in restart):
             self.outcome.corrected += 1
+            self._doubt(asked, f"an apology without a kill: {answers[0]}", since=asked.at)
+        else:
+            self._fault(asked, answers[0])
 
     def _fault(self, asked: Asked, what: str) -> None:
-        ago = time.monotonic() - asked.at
-        self.outcome.faults.append(f"shard {asked.shard}, asked {ago:.1f} s ago: {what}")
+        self.outcome.faults.append(self._described(asked, what))
 
-    def _killed(self, since: float, shard: int, *, before: float = math.inf) -> bool:
-        kills = (*self._bots.kills, *self._bots.ended_alone)
-        return any(since <= kill.at <= before and shard in kill.shards for kill in kills)
+    def _described(self, asked: Asked, what: str) -> str:
+        ago = time.monotonic() - asked.at
+        return f"shard {asked.shard}, asked {ago:.1f} s ago: {what}"
+
+    def _doubt(self, asked: Asked, what: str, *, since: float, before: float | None = None) -> None:
+        """Note a fault unless a bot of the shard ended since a time, by default until now.
+
+        It is judged once all repairs are over. Now the end may be known to nobody: a process that
+        Discord sees leave is not gone yet.
+        """
+        before = time.monotonic() if before is None else before
+        self._doubts.append(Doubt(asked.shard, since, before, self._described(asked, what)))
+
+    def _judge(self) -> None:
+        ends = (*self._bots.kills, *self._bots.ended_alone)
+        for doubt in self._doubts:
+            if not any(map(doubt.excused_by, ends)):
+                near = sorted(end.since - doubt.before for end in ends if doubt.shard in end.shards)
+                of_shard = ", ".join(f"{after:+.1f}" for after in near)
+                self.outcome.faults.append(
+                    f"{doubt.what} (ends of bots of the shard, in s after it: {of_shard or 'none'})"
+                )

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import os
+import re
 import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,14 +23,22 @@ from tests.bot.end_to_end.conftest import COMMANDS
 from tests.bot.end_to_end.fakes import make_preset
 
 RUN_BOT = Path(__file__).parent / "run_bot.py"
+# A bot logs this before it connects the shards that it took,
+TAKEN = re.compile(r"shards taken: ([\d,-]+) ")
+# and this before it apologises for its questions and leaves Discord. Its process ends later.
+ENDS = "lease lost for good"
 
 
 @dataclass
-class Kill:
-    """When a bot was killed or ended by itself, and the shards that it may have served."""
+class End:
+    """A kill of a bot, or its end by itself: its begin and end, and the shards that it had taken.
 
-    at: float
+    A kill begins with its signal, and an end by itself when the bot says that it lost a lease.
+    """
+
+    since: float
     shards: set[int]
+    until: float = math.inf
 
 
 @dataclass
@@ -43,12 +52,13 @@ class Bots:
     here: int = 0
     delay_s: float = 0.2
     running: list[Process] = field(default_factory=list)
-    kills: list[Kill] = field(default_factory=list)
-    ended_alone: list[Kill] = field(default_factory=list)
+    kills: list[End] = field(default_factory=list)
+    ended_alone: list[End] = field(default_factory=list)
     outages: list[list[float]] = field(default_factory=list)  # of the database: begin, end
     logs: list[str] = field(default_factory=list)
     _reading: dict[int, asyncio.Task[None]] = field(default_factory=dict)
     _signalled: set[int] = field(default_factory=set)
+    _taken: dict[int, set[int]] = field(default_factory=dict)
 
     @property
     def temporary(self) -> Path:
@@ -65,31 +75,44 @@ class Bots:
             str(self.delay_s), str(self.shards), str(self.here), self.address,
             stderr=PIPE, env={**os.environ, "TMPDIR": str(self.temporary)},
         )  # fmt: skip
-        self.running.append(process)
-        self._reading[process.pid] = asyncio.create_task(self._read(process))
+        self.watch(process)
         return process
+
+    def watch(self, process: Process) -> None:
+        """Read the log of a process, and note its shards and its end."""
+        self.running.append(process)
+        self._taken[process.pid] = set()
+        self._reading[process.pid] = asyncio.create_task(self._read(process))
 
     async def _read(self, process: Process) -> None:
         assert process.stderr is not None
+        shards, alone = self._taken[process.pid], None
         async for line in process.stderr:
-            self.logs.append(f"{process.pid} {line.decode().rstrip()}")
-        if process.pid not in self._signalled:
-            self.ended_alone.append(Kill(time.monotonic(), set(range(self.shards))))
+            text = line.decode().rstrip()
+            self.logs.append(f"{process.pid} {text}")
+            if taken := TAKEN.search(text):
+                shards |= numbers(taken[1])
+            if alone is None and ENDS in text:
+                alone = End(time.monotonic(), shards)
+                self.ended_alone.append(alone)
+        if alone is None and process.pid not in self._signalled:
+            alone = End(time.monotonic(), shards)
+            self.ended_alone.append(alone)
+        if alone is not None:
+            alone.until = time.monotonic()
 
     async def end(self, process: Process, by: signal.Signals = signal.SIGTERM) -> None:
-        """End a process by a signal, and note the shards that go offline at a kill."""
-        before = Counter(self.discord.gateway.connected_shards)
+        """End a process by a signal; a kill is noted before it is sent."""
+        kill = End(time.monotonic(), self._taken[process.pid])
+        if by == signal.SIGKILL:
+            self.kills.append(kill)
         self._signalled.add(process.pid)
         if process.returncode is None:
             process.send_signal(by)
         await process.wait()
         await self._reading.pop(process.pid)
         self.running.remove(process)
-        if by == signal.SIGKILL:
-            kill = Kill(time.monotonic(), set())
-            self.kills.append(kill)
-            await asyncio.sleep(0.1)
-            kill.shards |= set(before - Counter(self.discord.gateway.connected_shards))
+        kill.until = time.monotonic()
 
     async def revive(self) -> int:
         """Start anew what ended by itself, as a service manager does; return how many."""
@@ -129,6 +152,12 @@ async def bots(
             await process.wait()
             await made._reading[process.pid]
         (folder / "bots.log").write_text("\n".join(made.logs), encoding="utf-8")
+
+
+def numbers(spans: str) -> set[int]:
+    """Return the numbers of a text such as "0-3,7"."""
+    ends = (span.split("-") for span in spans.split(","))
+    return {number for span in ends for number in range(int(span[0]), int(span[-1]) + 1)}
 
 
 def guilds_on_all_shards(discord: LocalDiscord, shards: int) -> list[Guild]:

@@ -15,16 +15,17 @@ from bot import sharding
 from bot.client.client import Client
 from bot.config import Settings
 from bot.lease_keeper import LeaseKeeper
-from bot.local_discord import LocalDiscord
+from bot.local_discord import LocalDiscord, visible_text
 from bot.runtime import lifecycle
 from bot.runtime.app import local_policy
 from bot.runtime.wiring import App, open_app
 from bot.sharding import IdentifyTurns, ShardClaims, Sharing
 from db.guild_settings import departed_guilds, record_guilds
 from genrec.errors import GenrecError
-from tests.bot.end_to_end.conftest import COMMANDS
+from tests.bot.end_to_end.conftest import COMMANDS, clip
+from tests.bot.end_to_end.crowd import WORDS
 from tests.bot.end_to_end.fakes import FakePool, make_preset, opener
-from tests.bot.end_to_end.shared_bots import guilds_on_all_shards
+from tests.bot.end_to_end.shared_bots import ENDS, guilds_on_all_shards
 from tests.bot.fake_leases import FakeLeases, FakeServer
 
 REAL_GRACE_S = sharding.GRACE_S  # a fixture sets it to 0
@@ -42,7 +43,7 @@ class SharedBot:
 
 @asynccontextmanager
 async def shared_bot(
-    local: LocalDiscord, folder: Path, server: FakeServer, *, shards: int
+    local: LocalDiscord, folder: Path, server: FakeServer, *, shards: int, delay_s: float = 0.0
 ) -> AsyncIterator[SharedBot]:
     """Run a bot that takes the free ones of some shards, and end it."""
     make_preset(folder / "preset")
@@ -50,9 +51,11 @@ async def shared_bot(
         _env_file=None, http_port=0, database=folder / "genrec.db", preset=folder / "preset",
         link_lookup=False, shards=shards,
     )  # fmt: skip
+    pool = FakePool()
+    pool.delay_s = delay_s
     with local.patch_discord_py():
         async with open_app(
-            config, policy=local_policy(config, local), open_pool=opener(FakePool()),
+            config, policy=local_policy(config, local), open_pool=opener(pool),
             measure_sandbox=None,
         ) as alone:  # fmt: skip
             leases = FakeLeases(server)
@@ -99,6 +102,26 @@ async def test_guilds_of_a_shard_taken_later_are_compared_after_its_ready(
         stored = await departed_guilds(db, application_id, present=())
         assert stored >= present
         assert left not in stored, "it is forgotten"
+
+
+async def test_bot_that_lost_its_leases_apologises_before_it_is_gone(
+    discord: LocalDiscord, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, sam = FakeServer(), discord.person("sam")
+    sam.locale = "de"
+    async with shared_bot(discord, tmp_path, server, shards=1, delay_s=3600) as bot:
+        asked = [await who.slash("genre", {"clip": clip()}) for who in (discord.you, sam)]
+        for used in asked:
+            await used.wait_until(visible_text)
+        bot.leases.lose()
+        assert await FakeLeases(server).take("shard:0/1"), "another process has it"
+        for used in asked:
+            _, apology, _ = WORDS[used.user.locale]
+            await used.wait_until(lambda m, words=apology: words in visible_text(m))
+            assert ENDS in caplog.text, "the log tells of it first"
+            assert not bot.running.done()
+        with pytest.raises(GenrecError, match="another bot process may have taken over"):
+            await asyncio.wait_for(asyncio.shield(bot.running), 20)
 
 
 async def test_bot_that_lost_its_leases_is_gone_before_another_answers(

@@ -206,9 +206,10 @@ class Rounds:
             lambda: any(map(is_final, used.history)) or len(self.group.ended_alone) > ended, 60
         )
         said = [visible_text(message) for message in filter(is_final, used.history)]
-        if not said:
-            return  # its bot ended, which others correct once the database is back
-        assert WORDS[who.locale][0] in said[0]
+        unavailable, *restart = WORDS[who.locale]
+        if not said or (len(self.group.ended_alone) > ended and any(w in said[0] for w in restart)):
+            return  # its bot ended; others correct what it left once the database is back
+        assert unavailable in said[0]
         self.told[who.locale] += 1
 
 
