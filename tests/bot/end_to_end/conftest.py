@@ -23,6 +23,7 @@ from tests.db.postgres_server import database_in
 
 OPENAPI = Path(__file__).resolve().parents[4] / "shared" / "discord" / "openapi.json"
 WAV = b"RIFF" + bytes(2000)
+START_S = 60  # a busy machine starts a bot late, not wrongly
 COMMANDS = (
     "recommend",
     "mix",
@@ -118,16 +119,24 @@ async def bot_on(
             stop = asyncio.Event()
             running = asyncio.create_task(run_until_stopped(app, discord.token, stop=stop))
             world = World(discord, app, pool, stop, running)
-            ready = asyncio.create_task(discord.wait_ready())
-            await asyncio.wait((ready, running), return_when=asyncio.FIRST_COMPLETED)
-            if running.done():
-                ready.cancel()
-                running.result()
-            await discord.wait_commands(*COMMANDS)
             try:
+                await _serves(discord, running)
                 yield world
             finally:
                 await world.end()
+
+
+async def _serves(discord: LocalDiscord, running: asyncio.Task[None]) -> None:
+    """Wait until the bot is connected and has its commands; raise the error that ended it."""
+    ready = asyncio.create_task(discord.wait_ready(START_S))
+    try:
+        await asyncio.wait((ready, running), return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
+        await ready
+        await discord.wait_commands(*COMMANDS, timeout_s=START_S)
+    finally:
+        ready.cancel()
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from bot.runtime.wiring import App, open_app
 from bot.sharding import IdentifyTurns, ShardClaims, Sharing
 from db.guild_settings import departed_guilds, record_guilds
 from genrec.errors import GenrecError
-from tests.bot.end_to_end.conftest import COMMANDS, clip
+from tests.bot.end_to_end.conftest import COMMANDS, START_S, clip
 from tests.bot.end_to_end.crowd import WORDS
 from tests.bot.end_to_end.fakes import FakePool, make_preset, opener
 from tests.bot.end_to_end.shared_bots import ENDS, guilds_on_all_shards
@@ -66,8 +66,8 @@ async def shared_bot(
             stop = asyncio.Event()
             running = asyncio.create_task(lifecycle.run_until_stopped(app, local.token, stop=stop))
             try:
-                await local.wait_ready()
-                await local.wait_commands(*COMMANDS)
+                await local.wait_ready(START_S)
+                await local.wait_commands(*COMMANDS, timeout_s=START_S)
                 yield SharedBot(app, leases, running, stop)
             finally:
                 stop.set()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -13,7 +15,7 @@ from bot.local_discord import LocalDiscord, Upload
 from bot.runtime.app import local_policy
 from bot.runtime.lifecycle import run_until_stopped
 from bot.runtime.wiring import open_app
-from tests.bot.end_to_end.conftest import COMMANDS, WAV, clip, wait_text
+from tests.bot.end_to_end.conftest import COMMANDS, WAV, bot_on, clip, wait_text
 from tests.bot.end_to_end.fakes import FakePool, make_preset, opener
 
 
@@ -49,3 +51,17 @@ async def test_bot_serves_uploads_while_commands_are_not_registered(
             finally:
                 stop.set()
                 await running
+
+
+async def test_bot_that_starts_too_late_for_its_test_is_ended_with_it(
+    discord: LocalDiscord, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discord, "wait_commands", AsyncMock(side_effect=TimeoutError))
+    with pytest.raises(TimeoutError):
+        async with bot_on(discord, tmp_path):
+            pass
+    assert not discord.online
+    heartbeats = [one for one in threading.enumerate() if one.name.startswith("keep-alive-handler")]
+    for thread in heartbeats:
+        thread.join(10)
+    assert not [one for one in heartbeats if one.is_alive()], "later tests would fail for it"

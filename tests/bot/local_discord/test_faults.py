@@ -247,11 +247,13 @@ async def test_shards_receive_only_their_guilds(discord: LocalDiscord) -> None:
     with discord.patch_discord_py():
         client = library.AutoShardedClient(intents=library.Intents.default())
         task = asyncio.create_task(client.start(discord.token))
-        await discord.wait_for(lambda: len(discord.gateway.connections) == 2, 20)
-        await asyncio.wait_for(client.wait_until_ready(), 20)
-        assert [g.shard_id for g in client.guilds] == [(int(discord.guild.id) >> 22) % 2]
-        await client.close()
-        await task
+        try:
+            await discord.wait_for(lambda: len(discord.gateway.connections) == 2, 20)
+            await asyncio.wait_for(client.wait_until_ready(), 20)
+            assert [g.shard_id for g in client.guilds] == [(int(discord.guild.id) >> 22) % 2]
+        finally:
+            await client.close()
+            await task
 
 
 async def test_command_without_a_connected_bot_is_not_acknowledged(discord: LocalDiscord) -> None:
