@@ -134,10 +134,9 @@ class PostgresLeases:
             number = lock_number(self._schema, f"lease:{name}")
             try:
                 return await self._connection.fetchval(sql, number, timeout=_TIMEOUT_S)
-            except asyncio.CancelledError:
-                self._drop()  # whether the lock was given is unknown
-                raise
-            except TimeoutError:
+            except (asyncio.CancelledError, TimeoutError, *GONE):
+                # Whether the lock was given is unknown. A connection that breaks during a statement
+                # may do so without a call of its termination listener.
                 self._drop()
                 raise
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
+from unittest.mock import AsyncMock, MagicMock
 
 import asyncpg
 import pytest
 
-from db import postgres, postgres_leases
+from db import postgres, postgres_errors, postgres_leases
 from db.connection import Database, open_db
 from db.migrate import Migration
 from db.postgres import numbered
@@ -345,6 +347,53 @@ class Writer:
             except CatalogueError as error:
                 self.sentences.append(str(error))
                 await asyncio.sleep(0.05)
+
+
+async def test_lease_is_lost_at_once_if_its_connection_breaks_in_a_statement(
+    own_server: PostgresServer,
+) -> None:
+    """A bot that learns of it seconds later answers beside the one that took its shards over."""
+    address = own_server.new_schema()
+    for _ in range(6):
+        async with open_db(address) as db:
+            lease = await db.leases.take("run:1")
+            assert lease is not None
+            asking = asyncio.create_task(take_until_killed(db))
+            await asyncio.sleep(0.05)
+            try:
+                await asyncio.to_thread(own_server.kill)
+                assert "cannot be reached" in await asking
+                async with asyncio.timeout(1):
+                    await lease.lost.wait()
+            finally:
+                await asyncio.to_thread(own_server.start)
+
+
+async def take_until_killed(db: Database) -> str:
+    """Take one lease after the other, and return the sentence that ends this."""
+    for number in count():
+        try:
+            await db.leases.take(f"identify:{number}")
+        except CatalogueError as error:
+            return str(error)
+    raise AssertionError("unreachable")
+
+
+@pytest.mark.parametrize(
+    "error", [*postgres_errors.GONE, TimeoutError, asyncio.CancelledError], ids=lambda e: e.__name__
+)
+async def test_lease_is_lost_with_each_error_of_its_connection(error: type[BaseException]) -> None:
+    connection = MagicMock(is_closed=lambda: False, fetchval=AsyncMock(return_value=True))
+    leases = postgres_leases.PostgresLeases(AsyncMock(return_value=connection), "public", "name")
+    lease = await leases.take("run:1")
+    assert lease is not None
+    connection.fetchval.side_effect = error("broken")
+    with pytest.raises((CatalogueError, error)):
+        await leases.take("run:2")
+    assert lease.lost.is_set()
+    connection.terminate.assert_called_once()
+    connection.close = AsyncMock()
+    await leases.close()
 
 
 async def kill_rounds(server: PostgresServer, monkeypatch, rounds: int) -> list[str]:
