@@ -23,7 +23,7 @@ SPAN = re.compile(r"(?<!`)`((?:\.venv/bin/)?genrec [^`\n]+|make [^`\n]+)`(?!`)")
 PLACEHOLDER = re.compile(r"[A-Z][A-Z|_.]*")
 # Programs that a block may name and that are not run: their arguments are recorded instead.
 STUBS = (
-    "apt-get", "bash", "cat", "chmod", "chown", "cp", "curl", "dask", "docker", "dpkg-deb",
+    "apt-get", "bash", "cat", "chmod", "chown", "cp", "curl", "dask", "docker", "dpkg-deb", "find",
     "genrec", "git", "install", "journalctl", "loginctl", "ls", "make", "mkdir", "mv", "nginx",
     "pip", "pipx", "pre-commit", "python", "python3", "rm", "sudo", "systemctl",
     "systemd-analyze", "tar", "tee", "uv", "uvx",

@@ -83,12 +83,15 @@ def write_sources(folder: Path, data: Dataset, seconds: Sequence[float], out: Pa
 def licences(package: Path) -> list[str]:
     """Return the licences that a package's Debian copyright file names, without repetition.
 
-    They are those of all files of the package: its music has one or more of them.
+    They are those of all files of the package: its music has one or more of them. In a file
+    without License fields, they are the common licences to which its text refers.
     """
     names: list[str] = []
     for path in sorted(package.rglob("copyright")):
         text = path.read_text(encoding="utf-8", errors="replace")
-        names += re.findall(r"^License:[ \t]*(\S.*?)\s*$", text, re.MULTILINE)
+        names += re.findall(r"^License:[ \t]*(\S.*?)\s*$", text, re.MULTILINE) or re.findall(
+            r"/usr/share/common-licenses/([\w.-]*\w)", text
+        )
     return sorted(set(names))
 
 

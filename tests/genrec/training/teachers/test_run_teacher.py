@@ -12,7 +12,7 @@ import soundfile
 from genrec.errors import DataError
 from genrec.spectrogram import SpectrogramConfig
 from genrec.training.data.dataset import load_archive, no_progress
-from genrec.training.data.songs import find_songs, read_sources
+from genrec.training.data.songs import find_songs, licences, read_sources
 from genrec.training.teachers.answers import load_answers
 from genrec.training.teachers.run_teacher import archive_songs, write_answers
 from tests.synth import music
@@ -57,6 +57,15 @@ def test_archive_has_the_songs_and_their_packages(packages: Path, tmp_path: Path
         ("one", 1, ["CC-BY-SA-3.0", "GPL-2+"]),
         ("two", 1, []),
     ]
+
+
+def test_licences_without_fields_are_the_common_licences_of_the_text(tmp_path: Path) -> None:
+    where = "/usr/share/common-licenses"
+    text = f"Its text is in `{where}/GPL-2',\nor in {where}/LGPL-2.1."
+    (tmp_path / "copyright").write_text(text)
+    assert licences(tmp_path) == ["GPL-2", "LGPL-2.1"]
+    (tmp_path / "copyright").write_text(f"License: GPL-2+\n {text}\n")
+    assert licences(tmp_path) == ["GPL-2+"]
 
 
 def test_answers_lie_beside_the_archive_and_are_kept(packages: Path, tmp_path: Path) -> None:
