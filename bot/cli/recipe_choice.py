@@ -49,6 +49,10 @@ def evaluate_projection(
         Path | None,
         typer.Option(help="Folder of albums; other ones than those that judge presets."),
     ] = None,
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(help="Archive of music: the embedding also reads its teacher's answers."),
+    ] = None,
     cache: Cache = CACHE,
     as_json: AsJson = False,
 ) -> None:
@@ -62,7 +66,14 @@ def evaluate_projection(
     dataset, parts = load_dataset(data, split, analyzer.preset.spectrogram, cache)
     require_parts(parts, "train", "valid")
     with progress_bar("Albums") as progress:
-        rows = projection_sizes(analyzer, dataset, parts, albums=albums, progress=progress)
+        rows = projection_sizes(
+            analyzer,
+            dataset,
+            parts,
+            albums=albums,
+            unlabelled=unlabelled or (),
+            progress=progress,
+        )
     if as_json:
         print(json.dumps(rows, indent=2))
     else:

@@ -161,6 +161,10 @@ def export(
         float | None,
         typer.Option(min=0.05, max=20, help="That of `evaluate-folds` (default: fitted on valid)."),
     ] = None,
+    unlabelled: Annotated[
+        list[Path] | None,
+        typer.Option(help="Archive of music: the embedding also reads its teacher's answers."),
+    ] = None,
     cache: Cache = CACHE,
 ) -> None:
     """Export a training run as a preset with calibration, starter catalogue and model card."""
@@ -173,6 +177,7 @@ def export(
         from genrec.training.evaluation.evaluate import evaluate as evaluate_preset
         from genrec.training.export.model_card import write_card
         from genrec.training.export.recalibrate import read_training, recalibrate
+        from genrec.training.export.teacher_reading import with_archives
         from genrec.training.settings import read_history, read_settings
     detector = MusicDetector.load(music_detector) if music_detector else None
     if preset is not None and run is None:
@@ -186,6 +191,7 @@ def export(
             out,
             music_detector=detector,
             temperature=temperature,
+            unlabelled=unlabelled or (),
             log=print,
         )
     elif run is not None and preset is None:
@@ -203,10 +209,13 @@ def export(
             precision=precision,
             music_detector=detector,
             temperature=temperature,
+            unlabelled=unlabelled or (),
             log=print,
         )
     else:
         raise DataError("Pass either --run, a training run, or --preset, a preset folder.")
+    if unlabelled:
+        sources = with_archives(sources, unlabelled)
     with progress_bar("Evaluating") as progress:
         report = evaluate_preset(
             PresetAnalyzer(exported.preset),

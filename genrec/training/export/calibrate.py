@@ -16,6 +16,7 @@ from genrec.training.data.dataset import ExcerptTable
 from genrec.training.evaluation.metrics import unit
 from genrec.training.evaluation.predict import Predictions, truth_of
 from genrec.training.export.projection import projection
+from genrec.training.export.teacher_reading import HeardSections, join_reading
 from genrec.training.filterbank import mel_basis
 from genrec.training.settings import TrainingSettings
 
@@ -78,6 +79,7 @@ def calibrate(
     train: Predictions,
     valid: Predictions,
     shifts: Float,
+    heard: HeardSections | None = None,
 ) -> Preset:
     """Fit the calibration, write the preset and return it.
 
@@ -92,10 +94,14 @@ def calibrate(
         The data set, and predictions for its training and validation part.
     shifts
         float32 (any, features), from :func:`projection.degradation_shifts`.
+    heard
+        Sections of unlabelled music, whose teacher's answers the embedding also reads.
     """
     centre = train.features.mean(axis=0)
     genres = np.array(data.genres)
     axes = projection(train.features, genres[train.indices].tolist(), shifts)
+    if heard is not None:
+        axes = join_reading(axes, centre, train.features, shifts, heard)
     cosines = unit((valid.features - centre) @ axes) @ unit((train.features - centre) @ axes).T
     unrelated = cosines[genres[valid.indices][:, None] != genres[train.indices][None, :]]
     calibration = Calibration(

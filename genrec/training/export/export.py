@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ def export(
     precision: str = "int8",
     music_detector: MusicDetector | None = None,
     temperature: float | None = None,
+    unlabelled: Sequence[Path] = (),
     log: Log = lambda line: None,
 ) -> Exported:
     """Export a run's checkpoint as a preset folder and return the result.
@@ -67,6 +68,8 @@ def export(
         Becomes part of the preset; with None, every clip holds music.
     temperature
         Divisor of the logits; with None, it is fitted on the validation tracks.
+    unlabelled
+        Archives of music whose teacher's answers the embedding also reads.
     log
         Called with a line per step.
 
@@ -93,7 +96,7 @@ def export(
     precision, accuracies, valid = write_network(
         network, uncalibrated, data, parts, out, precision, log
     )
-    preset, train = finish(uncalibrated, out, data, parts, valid, log)
+    preset, train = finish(uncalibrated, out, data, parts, valid, log, unlabelled)
     return Exported(
         preset=preset,
         precision=precision,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from genrec.training.evaluation.predict import Predictions, predict_all
 from genrec.training.export.calibrate import UncalibratedPreset, calibrate
 from genrec.training.export.catalogue import starter_catalogue
 from genrec.training.export.projection import degradation_shifts
+from genrec.training.export.teacher_reading import hear_sections
 from genrec.training.settings import TrainingSettings
 
 Log = Callable[[str], None]
@@ -77,6 +78,7 @@ def finish(
     parts: Parts,
     valid: Predictions,
     log: Log,
+    unlabelled: Sequence[Path] = (),
 ) -> tuple[Preset, Predictions]:
     """Calibrate the network in ``out``, write its starter catalogue, and return the preset.
 
@@ -88,17 +90,28 @@ def finish(
         The data set, its split, and the predictions for the validation part.
     log
         Called with a line per step.
+    unlabelled
+        Archives of music whose teacher's answers the embedding also reads.
 
     Returns
     -------
     The preset, and the predictions for the training part
+
+    Raises
+    ------
+    DataError
+        An archive does not fit, see
+        :func:`genrec.training.export.teacher_reading.hear_sections`.
     """
     analyzer = PresetAnalyzer(uncalibrated.save(out))
     train = predict_all(analyzer, data, parts["train"])
     shifts = degradation_shifts(analyzer, data, parts["train"])
     if not len(shifts):
         log("No training track has audio: the projection is fitted without codecs and noise.")
-    preset = calibrate(uncalibrated, out, data, train, valid, shifts)
+    heard = hear_sections(analyzer, unlabelled) if unlabelled else None
+    if heard is not None:
+        log(f"The embedding also reads the tagger's layer, of {len(heard.features)} sections.")
+    preset = calibrate(uncalibrated, out, data, train, valid, shifts, heard)
     catalogue = starter_catalogue(PresetAnalyzer(preset), data, train, valid)
     if catalogue is None:
         (out / CATALOGUE).unlink(missing_ok=True)

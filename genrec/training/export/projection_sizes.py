@@ -19,6 +19,7 @@ from genrec.training.evaluation.evaluate import EmbeddedPredictions, neighbours
 from genrec.training.evaluation.metrics import unit
 from genrec.training.evaluation.predict import Predictions, predict_all
 from genrec.training.export.projection import degraded_features, projection, shifts_of
+from genrec.training.export.teacher_reading import hear_sections, join_reading
 
 Float = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -34,6 +35,7 @@ def projection_sizes(
     *,
     albums: Path | None = None,
     sizes: Sequence[int] = SIZES,
+    unlabelled: Sequence[Path] = (),
     progress: Progress = no_progress,
 ) -> list[dict[str, Any]]:
     """Return precision, albums and steadiness of embeddings of several sizes.
@@ -52,6 +54,9 @@ def projection_sizes(
         than those that judge the preset in the end.
     sizes
         Numbers of axes.
+    unlabelled
+        Archives of music whose teacher's answers the embedding also reads, see
+        `genrec.training.export.teacher_reading`.
     progress
         Called with (done, total) after each file of the albums.
 
@@ -68,11 +73,15 @@ def projection_sizes(
     heard = np.array([i for i in parts["train"] if data.names[i] in data.audio], dtype=np.int64)
     centre = train.features.mean(axis=0)
     genres = np.array(data.genres)[train.indices].tolist()
-    axes = projection(train.features, genres, shifts_of(degraded[0::2]), max(sizes))
+    shifts = shifts_of(degraded[0::2])
+    axes = projection(train.features, genres, shifts, max(sizes))
+    sections = hear_sections(analyzer, unlabelled) if unlabelled else None
     names, features = _album_features(analyzer, albums, progress) if albums else ([], None)
     rows = []
     for size in (each for each in sizes if each <= axes.shape[1]):
         chosen = axes[:, :size]
+        if sections is not None:
+            chosen = join_reading(chosen, centre, train.features, shifts, sections)
         embedded = [_embedded(each, centre, chosen) for each in (valid, train)]
         row: dict[str, Any] = {
             "size": size,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ def recalibrate(
     *,
     music_detector: MusicDetector | None = None,
     temperature: float | None = None,
+    unlabelled: Sequence[Path] = (),
     log: Log = lambda line: None,
 ) -> Exported:
     """Write a preset with the network of another one and return the result.
@@ -69,6 +71,8 @@ def recalibrate(
         Becomes part of the preset; with None, every clip holds music.
     temperature
         Divisor of the logits; with None, it is fitted on the validation tracks.
+    unlabelled
+        Archives of music whose teacher's answers the embedding also reads.
     log
         Called with a line per step.
 
@@ -93,7 +97,7 @@ def recalibrate(
     valid = predict_all(analyzer, data, parts["valid"])
     found = accuracy(valid, data, labels)
     log(f"{precision}: validation accuracy {found:.3f}")
-    preset_, train = finish(uncalibrated, out, data, parts, valid, log)
+    preset_, train = finish(uncalibrated, out, data, parts, valid, log, unlabelled)
     return Exported(
         preset=preset_,
         precision=precision,

@@ -14,7 +14,8 @@ from genrec.pipeline import PresetAnalyzer
 from genrec.preset import Preset
 from genrec.training.evaluation import albums as album_module
 from genrec.training.export.projection_sizes import projection_sizes
-from tests.genrec.training.small import played_data
+from genrec.training.teachers.answers import ANSWERS, TeacherAnswers
+from tests.genrec.training.small import played_data, write_archive
 from tests.repository import ROOT
 from tests.synth import music
 
@@ -43,3 +44,27 @@ def test_rows_have_every_figure_that_can_be_measured(
     assert 0 <= heard[0]["same_album"] <= 1
     assert 0 <= heard[0]["four_of_five"] <= 1
     assert 0.5 < heard[0]["cosine"] <= 1
+
+
+def test_embedding_that_reads_a_tagger_is_judged_in_the_same_way(tmp_path: Path) -> None:
+    analyzer = PresetAnalyzer(Preset.load(ROOT / "models" / "resnet50"))
+    data = played_data(range(16), seconds=3)
+    parts = {"train": np.arange(12), "valid": np.arange(12, 16), "test": np.arange(0)}
+    write_archive(tmp_path, data)
+    layer = np.random.default_rng(0).normal(0, 1, (16, 6)).astype(np.float16)
+    TeacherAnswers(
+        teacher="tagger", tags=["rock"], excerpts=np.array(data.names),
+        start_s=np.zeros(16, np.float32), patch_s=3.0,
+        probabilities=np.zeros((16, 1), np.float16), layer=layer,
+    ).save(tmp_path / ANSWERS)  # fmt: skip
+    files = {}
+    for i in range(3):
+        files[data.names[i]] = tmp_path / f"{i}.wav"
+        soundfile.write(files[data.names[i]], music(i, 3, 22050), 22050)
+    data = replace(data, audio=files)
+    rows = projection_sizes(analyzer, data, parts, sizes=(2, 4), unlabelled=[tmp_path])
+    plain = projection_sizes(analyzer, data, parts, sizes=(2, 4))
+    assert [row["size"] for row in rows] == [2, 4]
+    assert all(0 <= row["precision_at_5_artist_filtered"] <= 1 for row in rows)
+    for read, without in zip(rows, plain, strict=True):
+        assert read["cosine"] != pytest.approx(without["cosine"], abs=1e-4)
