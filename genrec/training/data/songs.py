@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,9 @@ def find_songs(folder: Path) -> list[Excerpt]:
     """Return the sound files at any depth in the folders of a folder, with unique names.
 
     Each folder directly inside is a package; its name stands for the genre. The packages in
-    :data:`KEPT_FOR_JUDGING` are refused.
+    :data:`KEPT_FOR_JUDGING` are refused. Of files with the same bytes the first is returned: a game
+    has its music once for each of its languages, and copies in both training and validation part
+    would judge a network by what it learned.
 
     Raises
     ------
@@ -48,11 +52,26 @@ def find_songs(folder: Path) -> list[Excerpt]:
         for path in sorted(package.rglob("*"))
         if path.suffix.lower() in SOUND_SUFFIXES and path.is_file()
     ]
+    songs = _without_copies(songs)
     if not songs:
         raise DataError(
             f"{folder} has no folder with sound files. Put each package into a folder of its name."
         )
     return songs
+
+
+def _without_copies(songs: Sequence[Excerpt]) -> list[Excerpt]:
+    """Return the first of each group of files with the same bytes; the order stays."""
+    sizes = [song.path.stat().st_size for song in songs]
+    shared = {size for size, count in Counter(sizes).items() if count > 1}
+    kept: dict[object, Excerpt] = {}
+    for song, size in zip(songs, sizes, strict=True):
+        key: object = song.name
+        if size in shared:
+            with song.path.open("rb") as file:
+                key = hashlib.file_digest(file, "sha256").digest()
+        kept.setdefault(key, song)
+    return list(kept.values())
 
 
 def write_sources(folder: Path, data: Dataset, seconds: Sequence[float], out: Path) -> None:

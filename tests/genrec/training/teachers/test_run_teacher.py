@@ -47,6 +47,19 @@ class Counted:
         return starts, np.full((len(starts), 1), np.abs(y).mean()), np.ones((len(starts), 2))
 
 
+def test_copies_of_a_song_are_left_out(packages: Path) -> None:
+    song = packages / "one/usr/a.wav"
+    (packages / "one/usr/fr").mkdir()
+    for copy in ("one/usr/fr/a.wav", "two/b.wav"):
+        (packages / copy).write_bytes(song.read_bytes())
+    of_same_size = bytearray(song.read_bytes())
+    of_same_size[-1] ^= 1
+    (packages / "two/c.wav").write_bytes(of_same_size)
+    assert [each.name for each in find_songs(packages)] == [
+        "one/usr/a.wav", "one/usr/x/b.wav", "two/a.wav", "two/c.wav",
+    ]  # fmt: skip
+
+
 def test_archive_has_the_songs_and_their_packages(packages: Path, tmp_path: Path) -> None:
     data, refused = archive_songs(packages, tmp_path / "out", CONFIG, no_progress)
     assert list(data.names) == ["one/usr/a.wav", "two/a.wav"]
