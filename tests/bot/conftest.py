@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from discord.gateway import KeepAliveHandler
 
 from bot.sources import SourcePolicy
 from tests.bot.sources.hostile import FakeDns, FakeServer, processes_in, start_server, wav
+
+
+@pytest.fixture(autouse=True)
+def no_heartbeats_left() -> Iterator[None]:
+    """End the heartbeats of connections that a test cut during their handshake.
+
+    discord.py ends such a thread at its next heartbeat, up to 41 s later. By then the event loop of
+    the test is closed, and the error would fail a later test.
+    """
+    yield
+    for thread in threading.enumerate():
+        if isinstance(thread, KeepAliveHandler):
+            thread.stop()
 
 
 @pytest.fixture
