@@ -1,4 +1,4 @@
-"""Let an embedding also read what a music tagger hears in music without genres.
+"""Join a reading of a music tagger to the projection of an embedding.
 
 The projection of `genrec.training.export.projection` is fitted on tracks of few genres. A ridge
 regression from the features to the tagger's hidden layer, fitted on unlabelled music, adds
