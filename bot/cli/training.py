@@ -88,6 +88,12 @@ def train(
         float | None,
         typer.Option(min=0, help="Mixup alpha; 0 turns mixup off."),
     ] = None,
+    noisy_student: Annotated[
+        bool,
+        typer.Option(
+            "--noisy-student", help="Damage windows more, but not those that teachers answer."
+        ),
+    ] = False,
     precision: Annotated[
         Literal["float32", "mixed_bfloat16", "mixed_float16"],
         typer.Option(help="mixed_bfloat16 is fast on GPUs and on CPUs with AVX-512 BF16 or AMX."),
@@ -110,6 +116,7 @@ def train(
             for_pictures,
             read_history,
         )
+        from genrec.training.settings import noisy_student as for_noisy_student
         from genrec.training.train import train as fit
     overrides: dict[str, Any] = {
         "epochs": epochs,
@@ -135,6 +142,8 @@ def train(
     settings = replace(settings, **{k: v for k, v in overrides.items() if v is not None})
     if mixup is not None:
         settings = replace(settings, augment=replace(settings.augment, mixup_alpha=mixup))
+    if noisy_student:
+        settings = for_noisy_student(settings)
     folder = run or Path("runs") / f"{arch}-{recipe}-{Path(split).stem}"
     with says_what_is_kept(
         lambda: f"Finished epochs are kept in {folder}; run the same command to resume."

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.images import images, windows
-from genrec.training.data.augment import NONE, augment_window, mixup, random_crop_and_span
+from genrec.training.data.augment import NONE, augment_pair, mixup, random_crop_and_span
 from genrec.training.data.dataset import Dataset, ExcerptTable, PictureDataset
 from genrec.training.filterbank import band_centres
 from genrec.training.further_outputs import Batch, join
@@ -63,23 +63,24 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         rows = self.rows(number)
         rng = np.random.default_rng((s.seed, self.epoch, number))
         # One by one: whole excerpts (columns 0) have different lengths until they are images.
-        drawn = [self._image(self.data, int(self.indices[i]), rng) for i in rows]
+        drawn = [self._images(self.data, int(self.indices[i]), rng) for i in rows]
         x, y = np.concatenate([image for image, _ in drawn]), self.targets[rows]
         if self.further is None:
             x, y = mixup(x, y, s.augment, rng)
-            return x, self._taught(x, y)
+            return _student(x, s), self._taught(x, y)
         names = [self.data.names[self.indices[i]] for i in rows]
         answers = self.further.labelled_answers(names, [span for _, span in drawn])
         x, y, answers = mixup_with_answers(x, y, answers, lambda a, b: mixup(a, b, s.augment, rng))
         more = self.further.draw(rng, self._image) if self.further.songs else None
-        return join((x, self._taught(x, y), answers), more, self.further.outputs)
+        return join((_student(x, s), self._taught(x, y), answers), more, self.further.outputs)
 
     def _taught(self, x: Float, y: Float) -> Float:
-        """Return the targets of images, blended with the teachers' soft targets."""
+        """Return the targets of ``_images``, blended with the teachers' soft targets."""
         if self.soft_targets is None:
             return y
         weight = self.settings.distill_weight
-        return weight * self.soft_targets(x) + (1 - weight) * y
+        seen = np.ascontiguousarray(x[..., -self.settings.image.shape[-1] :])
+        return weight * self.soft_targets(seen) + (1 - weight) * y
 
     def rows(self, number: int) -> NDArray[np.int64]:
         """Return the positions in ``indices`` of batch ``number`` in the current epoch."""
@@ -96,26 +97,39 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
 
         Of a picture, the whole. float32 (1, height, width, 3)
         """
+        x, span = self._images(data, index, rng)
+        return _student(x, self.settings), span
+
+    def _images(
+        self, data: ExcerptTable, index: int, rng: np.random.Generator
+    ) -> tuple[Float, Span]:
+        """Return ``_image``; of a noisy student, the teachers' image follows as more channels."""
         s = self.settings
         if isinstance(data, PictureDataset):
             return data.image(index, s.image), (0.0, 0.0)
-        window, (first, end) = self._window(_spectrograms(data).spectrogram(index), rng)
+        seen, (first, end) = self._window(_spectrograms(data).spectrogram(index), rng)
         column_s = s.spectrogram.hop_length / s.spectrogram.sr
-        x = images(window[np.newaxis], s.image, top_db=s.spectrogram.top_db)
-        return x, (first * column_s, end * column_s)
+        x = images(np.stack(seen), s.image, top_db=s.spectrogram.top_db)
+        return np.concatenate(x, axis=-1)[np.newaxis], (first * column_s, end * column_s)
 
-    def _window(self, S_db: Float, rng: np.random.Generator) -> tuple[Float, tuple[int, int]]:
+    def _window(self, S_db: Float, rng: np.random.Generator) -> tuple[list[Float], tuple[int, int]]:
         """Return a random window of a spectrogram, augmented, and the columns it was cut from.
 
-        float32 (n_mels, columns)
+        float32 (n_mels, columns); of a noisy student, the window before its degradation follows.
         """
         s = self.settings
         if s.augment == NONE:
             S_windows = windows(S_db, s.image)
             chosen = np.asarray(S_windows[int(rng.integers(len(S_windows)))])
-            return chosen, (0, S_db.shape[1])
+            return [chosen], (0, S_db.shape[1])
         window, span = random_crop_and_span(S_db, s.image.columns, s.augment, rng)
-        return augment_window(window, self.band_hz, s.spectrogram.top_db, s.augment, rng), span
+        pair = augment_pair(window, self.band_hz, s.spectrogram.top_db, s.augment, rng)
+        return list(pair) if s.noisy_student else [pair[0]], span
+
+
+def _student(x: Float, settings: TrainingSettings) -> Float:
+    """Return the student's images of those of ``TrainingBatches._images``."""
+    return np.ascontiguousarray(x[..., : settings.image.shape[-1]])
 
 
 def mixup_with_answers(

@@ -55,6 +55,8 @@ class TrainingSettings:
     teachers, distill_weight
         Run and preset folders to distil from, and the weight of their soft targets; the labels have
         the weight ``1 - distill_weight``.
+    noisy_student
+        The teachers get each window without its noise, codec losses, band limits and masks.
     answers, unlabelled
         File of a tagger's answers to the data set, and folders of archives of unlabelled music.
     answer_weight, contrast_weight
@@ -84,6 +86,7 @@ class TrainingSettings:
     split: str = "paper"
     teachers: tuple[str, ...] = ()
     distill_weight: float = 0.8
+    noisy_student: bool = False
     answers: str = ""
     unlabelled: tuple[str, ...] = ()
     answer_weight: float = 1.0
@@ -125,6 +128,23 @@ def paper(settings: TrainingSettings) -> TrainingSettings:
         image=PAPER_IMAGE,
         augment=NONE,
     )
+
+
+def noisy_student(settings: TrainingSettings) -> TrainingSettings:
+    """Return the settings of a student whose windows are damaged more than those of its teachers.
+
+    Xie et al. (2020, "Self-training with noisy student improves ImageNet classification"). Teachers
+    that get the damaged window themselves answer wrongly, and the student learns that.
+
+    Raises
+    ------
+    DataError
+        The settings have no augmentation.
+    """
+    if settings.augment == NONE:
+        raise DataError("--noisy-student needs random windows; use --recipe genrec.")
+    louder = replace(settings.augment, floor=0.5, floor_db=-15.0, low_cut=0.3)
+    return replace(settings, noisy_student=True, augment=louder)
 
 
 RECIPES: dict[str, Callable[[TrainingSettings], TrainingSettings]] = {

@@ -28,6 +28,8 @@ class Augmentation:
         Probability that the bands above 3.4..10.5 kHz, or below 80..350 Hz, are emptied.
     noise, floor
         Probability of coloured noise, and of an even noise floor.
+    floor_db
+        Level of the loudest even noise floor in dB; the softest is -75.
     coding
         Probability that cells far below the maximum of their column are emptied, as codecs do.
     tilt_db
@@ -45,6 +47,7 @@ class Augmentation:
     low_cut: float = 0.1
     noise: float = 0.15
     floor: float = 0.3
+    floor_db: float = -40.0
     coding: float = 0.3
     tilt_db: float = 6.0
     masks: int = 1
@@ -98,6 +101,16 @@ def augment_window(
 ) -> Float:
     """Return a window with random pitch shift, tilt, noise, codec losses, band limits and masks.
 
+    ``augment_pair`` has the parameters, and returns the window before its degradation as well.
+    """
+    return augment_pair(window, band_hz, top_db, config, rng)[0]
+
+
+def augment_pair(
+    window: Float, band_hz: Float, top_db: float, config: Augmentation, rng: np.random.Generator
+) -> tuple[Float, Float]:
+    """Return an augmented window, and the same with its pitch shift and tilt alone.
+
     Parameters
     ----------
     window
@@ -111,8 +124,8 @@ def augment_window(
 
     Returns
     -------
-    float32 (n_mels, columns), -top_db..0 with the maximum at 0; ``window`` itself if the masks
-    cover all of it
+    Two float32 (n_mels, columns), -top_db..0 with the maximum at 0: with noise, codec losses, band
+    limits and masks, and without. The first is ``window`` itself if the masks cover all of it.
     """
     x = window.copy()
     bands = len(x)
@@ -123,12 +136,16 @@ def augment_window(
         x += (rng.uniform(-config.tilt_db, config.tilt_db) * np.linspace(-0.5, 0.5, bands))[:, None]
         knots = rng.normal(0, config.tilt_db / 4, 6)
         x += np.interp(np.arange(bands), np.linspace(0, bands - 1, 6), knots)[:, None]
+    undegraded = _with_maximum_at_zero(x, top_db)
     _degrade(x, band_hz, config, rng)
     _mask(x, config, rng)
-    top = x.max()
-    if not np.isfinite(top):
-        return window
-    return np.asarray(np.clip(x - top, -top_db, 0), dtype=np.float32)
+    if not np.isfinite(x.max()):
+        return window, undegraded
+    return _with_maximum_at_zero(x, top_db), undegraded
+
+
+def _with_maximum_at_zero(x: Float, top_db: float) -> Float:
+    return np.asarray(np.clip(x - x.max(), -top_db, 0), dtype=np.float32)
 
 
 def _degrade(x: Float, band_hz: Float, config: Augmentation, rng: np.random.Generator) -> None:
@@ -138,7 +155,7 @@ def _degrade(x: Float, band_hz: Float, config: Augmentation, rng: np.random.Gene
         noise = colour[:, None] + rng.normal(0, 2.5, x.shape)
         x[:] = 10 * np.log10(10 ** (x / 10) + 10 ** (noise / 10))
     if rng.random() < config.floor:
-        x[:] = add_noise_floor(x, rng.uniform(-75, -40))
+        x[:] = add_noise_floor(x, rng.uniform(-75, config.floor_db))
     if rng.random() < config.coding:
         x[x < x.max(axis=0) - rng.uniform(25, 60)] = -np.inf
     if rng.random() < config.band_limit:

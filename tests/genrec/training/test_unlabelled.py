@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from genrec.errors import DataError
 from genrec.training.data.augment import NONE, Augmentation
 from genrec.training.data.dataset import Dataset, Parts, split
-from genrec.training.settings import TrainingSettings, read_history, read_settings
+from genrec.training.settings import TrainingSettings, noisy_student, read_history, read_settings
 from genrec.training.teachers.answers import TeacherAnswers
 from tests.genrec.training.keras_needed import MARKS, keras  # isort: split
 
@@ -100,6 +101,33 @@ def test_batch_weighs_each_output_by_the_windows_that_have_it(
     assert songs[4] == songs[5]
     assert songs[6] == songs[7]
     assert targets["logits"][4:].sum() == 0
+
+
+def test_teachers_of_a_noisy_student_get_its_windows_undamaged(
+    settings: TrainingSettings, parts: Parts
+) -> None:
+    """The blend of mixup is the same for both."""
+    seen: list[NDArray[np.float32]] = []
+
+    def soft_targets(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        seen.append(x)
+        return np.zeros((len(x), len(DATA.labels)), np.float32)
+
+    harmless = replace(NONE, mixup_alpha=1.0)
+    for further in (made(settings, parts), None):
+        for how in (harmless, replace(harmless, floor=1, floor_db=-15)):
+            noisy = replace(settings, noisy_student=True, augment=how)
+            x = TrainingBatches(DATA, parts["train"], noisy, soft_targets, further)[0][0][:4]
+            assert seen[-1].shape == x.shape
+            assert np.array_equal(seen[-1], x) == (how is harmless)
+
+
+def test_noisy_student_is_damaged_more() -> None:
+    changed = noisy_student(SETTINGS)
+    assert changed.noisy_student
+    assert changed.augment.floor_db > SETTINGS.augment.floor_db
+    with pytest.raises(DataError, match="--recipe genrec"):
+        noisy_student(replace(SETTINGS, augment=NONE))
 
 
 def test_answers_are_those_of_the_window(settings: TrainingSettings, parts: Parts) -> None:

@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from genrec.spectrogram import SpectrogramConfig, log_mel
-from genrec.training.data.augment import NONE, Augmentation, augment_window, mixup, random_crop
+from genrec.training.data.augment import (
+    NONE,
+    Augmentation,
+    augment_pair,
+    augment_window,
+    mixup,
+    random_crop,
+)
 from genrec.training.filterbank import band_centres, mel_basis
 from tests.synth import music
 
@@ -132,6 +139,30 @@ def test_noise_floor_raises_quiet_cells_only() -> None:
     assert -75.1 <= float(lifted[0, 0]) <= -40
     assert np.ptp(lifted[:60]) == 0
     np.testing.assert_allclose(lifted[60], 0, atol=1e-3)
+
+
+def test_loudest_noise_floor_is_the_setting() -> None:
+    window = np.full((128, 40), -80, dtype=np.float32)
+    window[60] = 0
+    how = replace(NONE, floor=1, floor_db=-15)
+    levels = [
+        float(augment_window(window, BANDS_HZ, 80.0, how, generator(seed))[0, 0])
+        for seed in range(40)
+    ]
+    assert -76 <= min(levels) < -60
+    assert -20 < max(levels) <= -14
+
+
+def test_pair_has_the_window_with_and_without_its_degradation() -> None:
+    window = random_crop(S_DB, 128, NONE, generator(0))
+    damage = replace(ALWAYS, pitch=0, tilt_db=0)
+    degraded, clean = augment_pair(window, BANDS_HZ, 80.0, damage, generator(3))
+    np.testing.assert_allclose(clean, window - window.max(), atol=1e-4)
+    assert np.abs(degraded - clean).mean() > 1
+    degraded, tilted = augment_pair(window, BANDS_HZ, 80.0, ALWAYS, generator(3))
+    assert np.abs(tilted - clean).mean() > 0.1
+    again = augment_window(window, BANDS_HZ, 80.0, ALWAYS, generator(3))
+    assert np.array_equal(degraded, again)
 
 
 def test_coding_empties_cells_far_below_the_column_maximum() -> None:
