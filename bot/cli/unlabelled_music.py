@@ -49,6 +49,8 @@ def teacher_answers(
 ) -> None:
     """Write a tagger's answers to the songs of an archive, as teacher.npz beside it."""
     with training_extra():
+        from genrec.training.data.dataset import load_archive
+        from genrec.training.evaluation.albums import teacher_albums
         from genrec.training.settings import TrainingSettings
         from genrec.training.teachers import musicnn
         from genrec.training.teachers.run_teacher import write_answers
@@ -69,6 +71,14 @@ def teacher_answers(
             progress=progress,
         )
     print(f"Written: {out / 'teacher.npz'}, {len(answers.excerpts)} patches.")
+    if shares := teacher_albums(answers, load_archive(out)):
+        chance = shares.pop("chance")
+        found = " and ".join(
+            f"{share:.3f} by the teacher's {kind}" for kind, share in shares.items()
+        )
+        print(
+            f"From a song's own package come, of its five nearest: {found}; {chance:.3f} by chance."
+        )
 
 
 def published_answers(

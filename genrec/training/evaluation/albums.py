@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from genrec.audio.kinds import SOUND_SUFFIXES
 from genrec.errors import DataError, InputRefused
 from genrec.pipeline import PresetAnalyzer
-from genrec.training.data.dataset import Progress, no_progress
+from genrec.training.data.dataset import Dataset, Progress, no_progress
+from genrec.training.evaluation.metrics import unit
+from genrec.training.teachers.answers import TeacherAnswers
+from genrec.training.unlabelled import standardiser
 
 Float = NDArray[np.float32]
 
@@ -76,6 +79,34 @@ def albums(
         "same_album": share,
         "chance": chance,
     }
+
+
+def teacher_albums(answers: TeacherAnswers, archive: Dataset) -> dict[str, float] | None:
+    """Return how many of a song's five nearest come from its package, by a tagger's answers.
+
+    Parameters
+    ----------
+    answers, archive
+        The answers to an archive, whose genres are packages. The song's mean answers are compared:
+        the hidden layer and the tags, standardised.
+
+    Returns
+    -------
+    The shares ``layer`` and ``tags``, 0..1, and ``chance``; None with fewer than two packages. A
+    tagger without hidden layer has no ``layer``.
+    """
+    package = dict(zip(archive.names, archive.genres, strict=True))
+    names = [name for name in answers.rows if name in package]
+    packages = [package[name] for name in names]
+    if len(set(packages)) < 2:
+        return None
+    shares = {}
+    for kind, patches in (("layer", answers.layer), ("tags", answers.probabilities)):
+        if not patches.shape[1]:
+            continue
+        means = np.stack([patches[answers.rows[name]].mean(0, dtype=np.float32) for name in names])
+        shares[kind], shares["chance"] = same_album(unit(standardiser([patches])(means)), packages)
+    return shares
 
 
 def album_files(folder: Path) -> list[tuple[str, Path]]:

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from genrec.errors import DataError, UnreadableAudio
-from genrec.training.evaluation.albums import MIN_BYTES, albums, same_album
+from genrec.training.evaluation.albums import MIN_BYTES, albums, same_album, teacher_albums
+from genrec.training.teachers.answers import TeacherAnswers
 
 
 class ByName:
@@ -35,6 +36,34 @@ def test_share_and_chance_of_neighbours() -> None:
     share, chance = same_album(x, ["a", "a", "b", "b", "b"])
     # All other four tracks are neighbours, so the share is that of chance.
     assert share == chance == pytest.approx((2 * 1 / 4 + 3 * 2 / 4) / 5)
+
+
+def answers(songs: int, packages: int, units: int) -> tuple[TeacherAnswers, Any]:
+    """Two patches a song: the hidden layer tells its package, and the one tag is the same."""
+    names = [f"{i}.ogg" for i in range(songs)]
+    genres = [f"package {i % packages}" for i in range(songs)]
+    layer = np.zeros((2 * songs, units), np.float16)
+    if units:
+        layer[np.arange(2 * songs), np.repeat(np.arange(songs) % packages, 2)] = 1
+    return TeacherAnswers(
+        teacher="tagger",
+        tags=["rock"],
+        excerpts=np.repeat(names, 2),
+        start_s=np.tile(np.float32([0, 3]), songs),
+        patch_s=3.0,
+        probabilities=np.full((2 * songs, 1), 0.5, np.float16),
+        layer=layer,
+    ), SimpleNamespace(names=[*names, "unheard.ogg"], genres=[*genres, "package 0"])
+
+
+def test_teacher_that_hears_packages_apart_has_neighbours_of_the_own() -> None:
+    shares = teacher_albums(*answers(18, 3, units=3))
+    assert shares is not None
+    assert shares["layer"] == 1
+    assert shares["tags"] < 0.6
+    assert shares["chance"] == pytest.approx(5 / 17)
+    assert set(teacher_albums(*answers(18, 3, units=0)) or ()) == {"tags", "chance"}
+    assert teacher_albums(*answers(3, 1, units=1)) is None
 
 
 def test_albums_counts_near_tracks_and_leaves_effects_out(tmp_path: Path) -> None:
