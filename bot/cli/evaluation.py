@@ -78,6 +78,12 @@ def evaluate(
         Path | None,
         typer.Option(help="Also compare sound tags with a tagger's answers to the part."),
     ] = None,
+    twin: Annotated[
+        Path | None,
+        typer.Option(
+            help="Preset of a split by artist, whose figures --write-card adds to the card."
+        ),
+    ] = None,
     figures: Annotated[
         bool,
         typer.Option(
@@ -98,14 +104,16 @@ def evaluate(
         from genrec.training.evaluation.preset_figures import figures as figures_of
         from genrec.training.evaluation.preset_figures import figures_table
         from genrec.training.export.model_card import add_to_card
-    select_changes(changes)  # a wrong name is an error before the evaluation
+    # What is wrong in the command is an error before the evaluation.
+    select_changes(changes)
+    unknown_artists = _twin(twin)
     analyzer = PresetAnalyzer(Preset.load(preset))
     dataset, parts = load_dataset(data, split, analyzer.preset.spectrogram, cache)
     with progress_bar("Predicting") as progress:
         report = evaluate_preset(
             analyzer, dataset, parts, part=part, audio=not no_audio, progress=progress
         )
-    report = {"data": str(data), "split": split, **report}
+    report = {"data": str(data), "split": split, **report, **unknown_artists}
     if robustness or figures:
         chosen = (robustness, changes, first_per_genre)
         report |= _changed_sound(analyzer, dataset, parts[part], *chosen)
@@ -118,7 +126,7 @@ def evaluate(
     if figures:
         report["figures"] = figures_of(report)
     if write_card:
-        measured = ("robustness", "music_detection", "albums", "tag_agreement", "figures")
+        measured = ("robustness", "music_detection", "albums", "tag_agreement", "figures", "twin")
         add_to_card(analyzer.preset, {key: report[key] for key in measured if key in report})
     if plots is not None:
         _plot(report, plots)
@@ -128,6 +136,16 @@ def evaluate(
         print(figures_table({report["preset"]: report["figures"]}), end="")
     else:
         print_report(report)
+
+
+def _twin(folder: Path | None) -> dict[str, Any]:
+    """Return what a report has of a twin: nothing without one."""
+    if folder is None:
+        return {}
+    from genrec.preset import Preset
+    from genrec.training.export.model_card import twin_of
+
+    return {"twin": twin_of(Preset.load(folder))}
 
 
 def _music_detection(

@@ -94,6 +94,15 @@ On the test part of the {split} split, measured together.
 
 {table}"""
 
+TWIN = """
+## Artists it does not know
+
+The test part of the {ours} split has artists of the training part. `{twin}` is a {arch} that was
+trained in the same way on the {split} split, which separates artists, from {weights}. Its figures
+on that split's test part:
+
+{table}"""
+
 TAGS = """
 ## Sound tags
 
@@ -222,7 +231,8 @@ def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
         robustness=_robustness_section(preset.name, metrics.get("robustness"))
         + _detection_section(metrics.get("music_detection"))
         + _tags_section(split, metrics.get("tags"), metrics.get("tag_agreement"))
-        + _figures_section(preset.name, split, metrics.get("figures")),
+        + _figures_section(preset.name, split, metrics.get("figures"))
+        + _twin_section(split, metrics.get("twin")),
     )
 
 
@@ -263,7 +273,8 @@ def add_to_card(preset: Preset, figures: Mapping[str, Any], *, dropped: Sequence
         :func:`genrec.training.evaluation.music_detection.music_detection`; ``figures``, those of
         :func:`genrec.training.evaluation.preset_figures.figures`, and ``albums``; ``tags``, of
         ``genrec fit-tags``, and ``tag_agreement``, of
-        :func:`genrec.training.evaluation.tag_agreement.tag_agreement`; or some of them.
+        :func:`genrec.training.evaluation.tag_agreement.tag_agreement`; ``twin``, of
+        :func:`twin_of`; or some of them.
     dropped
         Figures that are no longer true.
 
@@ -351,6 +362,47 @@ def _tags_section(
 
 def _figures_section(name: str, split: str, rows: Sequence[Mapping[str, Any]] | None) -> str:
     return FIGURES.format(split=split, table=figures_table({name: rows})) if rows else ""
+
+
+def _twin_section(ours: str, twin: Mapping[str, Any] | None) -> str:
+    if not twin:
+        return ""
+    return TWIN.format(
+        ours=ours,
+        twin=twin["name"],
+        arch=ARCHITECTURES[twin["arch"]],
+        split=twin["split"],
+        weights=_initial_weights(twin["weights"], twin["start"]),
+        table=figures_table({twin["name"]: twin["figures"]}),
+    )
+
+
+def twin_of(preset: Preset) -> dict[str, Any]:
+    """Return what another preset's card says of this one, its twin of a split by artist.
+
+    Returns
+    -------
+    ``name``, ``arch``, ``split``, ``weights``, ``start`` and ``figures``, from its metrics.json
+
+    Raises
+    ------
+    DataError
+        Its card has no figures.
+    """
+    metrics = preset.metrics()
+    if "figures" not in metrics:
+        raise DataError(
+            f"{preset.folder} has no figures; write them with `genrec evaluate --preset"
+            f" {preset.folder} --split filtered --figures --write-card`."
+        )
+    return {
+        "name": preset.name,
+        "arch": preset.arch,
+        "split": metrics["split"],
+        "weights": metrics["training"]["weights"],
+        "start": (metrics.get("sources") or {}).get("start", ""),
+        "figures": metrics["figures"],
+    }
 
 
 def _genre_table(per_class: Mapping[str, Any]) -> str:

@@ -1,0 +1,47 @@
+"""The model card: figures of a twin that was trained on a split by artist."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from genrec.errors import DataError
+from genrec.preset import METRICS, Preset
+from genrec.training.export.model_card import add_to_card, twin_of
+from tests.repository import ROOT
+
+
+@pytest.fixture
+def twin(tmp_path: Path) -> Preset:
+    """Return a preset of a split by artist, with figures."""
+    folder = shutil.copytree(ROOT / "models" / "vgg16", tmp_path / "twin")
+    metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    row = {"figure": "accuracy", "value": 0.625, "beside": None, "tracks": 275}
+    metrics |= {"split": "filtered-wide", "figures": [row], "sources": None}
+    metrics["training"]["weights"] = "runs-a"
+    (folder / METRICS).write_text(json.dumps(metrics), encoding="utf-8")
+    return Preset.load(folder)
+
+
+def test_card_has_the_figures_of_a_twin(twin: Preset, tmp_path: Path) -> None:
+    folder = shutil.copytree(ROOT / "models" / "vgg16", tmp_path / "vgg16")
+    preset = Preset.load(folder)
+    add_to_card(preset, {"twin": twin_of(twin)})
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    section = text.split("## Artists it does not know\n")[1].split("\n## ")[0]
+    assert "`vgg16` is a VGG16" in section
+    assert "on the filtered-wide split" in section
+    assert "from the weights of the training run `runs-a`" in section
+    assert "| figure | vgg16 |" in section
+    assert "| accuracy | 0.625 (275 tracks) |" in section
+
+
+def test_twin_without_figures_raises(twin: Preset) -> None:
+    metrics = json.loads((twin.folder / METRICS).read_text(encoding="utf-8"))
+    del metrics["figures"]
+    (twin.folder / METRICS).write_text(json.dumps(metrics), encoding="utf-8")
+    with pytest.raises(DataError, match="--figures --write-card"):
+        twin_of(twin)
