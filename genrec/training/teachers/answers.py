@@ -189,7 +189,7 @@ def published_answers(path: Path) -> TeacherAnswers:
     names, probabilities = names[order], probabilities[order]
     first = np.searchsorted(names, names)  # the first patch of each patch's excerpt
     return TeacherAnswers(
-        teacher="MSD_musicnn",
+        teacher="MSD_musicnn (ISC)",
         tags=tags,
         excerpts=names,
         start_s=(np.arange(len(names)) - first).astype(np.float32),
