@@ -113,10 +113,10 @@ def train(
         from genrec.training.settings import (
             RECIPES,
             TrainingSettings,
+            for_noisy_student,
             for_pictures,
             read_history,
         )
-        from genrec.training.settings import noisy_student as for_noisy_student
         from genrec.training.train import train as fit
     overrides: dict[str, Any] = {
         "epochs": epochs,

@@ -63,7 +63,10 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         rows = self.rows(number)
         rng = np.random.default_rng((s.seed, self.epoch, number))
         # One by one: whole excerpts (columns 0) have different lengths until they are images.
-        drawn = [self._images(self.data, int(self.indices[i]), rng) for i in rows]
+        drawn = [
+            self._image(self.data, int(self.indices[i]), rng, undegraded=s.noisy_student)
+            for i in rows
+        ]
         x, y = np.concatenate([image for image, _ in drawn]), self.targets[rows]
         if self.further is None:
             x, y = mixup(x, y, s.augment, rng)
@@ -75,7 +78,10 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return join((_student(x, s), self._taught(x, y), answers), more, self.further.outputs)
 
     def _taught(self, x: Float, y: Float) -> Float:
-        """Return the targets of ``_images``, blended with the teachers' soft targets."""
+        """Return the targets of images, blended with the teachers' soft targets.
+
+        The teachers get the last three channels: the undegraded images, if there are any.
+        """
         if self.soft_targets is None:
             return y
         weight = self.settings.distill_weight
@@ -91,44 +97,46 @@ class TrainingBatches(keras.utils.PyDataset):  # type: ignore[misc]
         return order[number * s.batch : (number + 1) * s.batch]
 
     def _image(
-        self, data: ExcerptTable, index: int, rng: np.random.Generator
+        self,
+        data: ExcerptTable,
+        index: int,
+        rng: np.random.Generator,
+        *,
+        undegraded: bool = False,
     ) -> tuple[Float, Span]:
         """Return the image of an excerpt's random, augmented window, and the window's span.
 
-        Of a picture, the whole. float32 (1, height, width, 3)
+        Of a picture, the whole. float32 (1, height, width, 3); with ``undegraded`` three more
+        channels have the image of the window before its degradation.
         """
-        x, span = self._images(data, index, rng)
-        return _student(x, self.settings), span
-
-    def _images(
-        self, data: ExcerptTable, index: int, rng: np.random.Generator
-    ) -> tuple[Float, Span]:
-        """Return ``_image``; of a noisy student, the teachers' image follows as more channels."""
         s = self.settings
         if isinstance(data, PictureDataset):
             return data.image(index, s.image), (0.0, 0.0)
-        seen, (first, end) = self._window(_spectrograms(data).spectrogram(index), rng)
+        pair, (first, end) = self._window(_spectrograms(data).spectrogram(index), rng)
         column_s = s.spectrogram.hop_length / s.spectrogram.sr
-        x = images(np.stack(seen), s.image, top_db=s.spectrogram.top_db)
+        wanted = np.stack(pair if undegraded else pair[:1])
+        x = images(wanted, s.image, top_db=s.spectrogram.top_db)
         return np.concatenate(x, axis=-1)[np.newaxis], (first * column_s, end * column_s)
 
-    def _window(self, S_db: Float, rng: np.random.Generator) -> tuple[list[Float], tuple[int, int]]:
-        """Return a random window of a spectrogram, augmented, and the columns it was cut from.
+    def _window(
+        self, S_db: Float, rng: np.random.Generator
+    ) -> tuple[tuple[Float, Float], tuple[int, int]]:
+        """Return a random window of a spectrogram, and the columns that it was cut from.
 
-        float32 (n_mels, columns); of a noisy student, the window before its degradation follows.
+        The window is float32 (n_mels, columns), twice: augmented, and before its degradation.
         """
         s = self.settings
         if s.augment == NONE:
             S_windows = windows(S_db, s.image)
             chosen = np.asarray(S_windows[int(rng.integers(len(S_windows)))])
-            return [chosen], (0, S_db.shape[1])
+            return (chosen, chosen), (0, S_db.shape[1])
         window, span = random_crop_and_span(S_db, s.image.columns, s.augment, rng)
         pair = augment_pair(window, self.band_hz, s.spectrogram.top_db, s.augment, rng)
-        return list(pair) if s.noisy_student else [pair[0]], span
+        return pair, span
 
 
 def _student(x: Float, settings: TrainingSettings) -> Float:
-    """Return the student's images of those of ``TrainingBatches._images``."""
+    """Return the first three channels of images: those that the student gets."""
     return np.ascontiguousarray(x[..., : settings.image.shape[-1]])
 
 

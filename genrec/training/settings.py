@@ -130,7 +130,7 @@ def paper(settings: TrainingSettings) -> TrainingSettings:
     )
 
 
-def noisy_student(settings: TrainingSettings) -> TrainingSettings:
+def for_noisy_student(settings: TrainingSettings) -> TrainingSettings:
     """Return the settings of a student whose windows are damaged more than those of its teachers.
 
     Xie et al. (2020, "Self-training with noisy student improves ImageNet classification"). Teachers

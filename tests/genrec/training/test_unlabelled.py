@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 from genrec.errors import DataError
 from genrec.training.data.augment import NONE, Augmentation
 from genrec.training.data.dataset import Dataset, Parts, split
-from genrec.training.settings import TrainingSettings, noisy_student, read_history, read_settings
+from genrec.training.settings import (
+    TrainingSettings,
+    for_noisy_student,
+    read_history,
+    read_settings,
+)
 from genrec.training.teachers.answers import TeacherAnswers
 from tests.genrec.training.keras_needed import MARKS, keras  # isort: split
 
@@ -123,11 +128,11 @@ def test_teachers_of_a_noisy_student_get_its_windows_undamaged(
 
 
 def test_noisy_student_is_damaged_more() -> None:
-    changed = noisy_student(SETTINGS)
+    changed = for_noisy_student(SETTINGS)
     assert changed.noisy_student
     assert changed.augment.floor_db > SETTINGS.augment.floor_db
     with pytest.raises(DataError, match="--recipe genrec"):
-        noisy_student(replace(SETTINGS, augment=NONE))
+        for_noisy_student(replace(SETTINGS, augment=NONE))
 
 
 def test_answers_are_those_of_the_window(settings: TrainingSettings, parts: Parts) -> None:
