@@ -73,12 +73,8 @@ def teacher_answers(
     print(f"Written: {out / 'teacher.npz'}, {len(answers.excerpts)} patches.")
     if shares := teacher_albums(answers, load_archive(out)):
         chance = shares.pop("chance")
-        found = " and ".join(
-            f"{share:.3f} by the teacher's {kind}" for kind, share in shares.items()
-        )
-        print(
-            f"From a song's own package come, of its five nearest: {found}; {chance:.3f} by chance."
-        )
+        found = " and ".join(f"{share:.3f} by {kind}" for kind, share in shares.items())
+        print(f"Of a song's five nearest, {found} are of its own package; {chance:.3f} by chance.")
 
 
 def published_answers(

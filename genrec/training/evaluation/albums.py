@@ -100,12 +100,15 @@ def teacher_albums(answers: TeacherAnswers, archive: Dataset) -> dict[str, float
     packages = [package[name] for name in names]
     if len(set(packages)) < 2:
         return None
+    kinds = {
+        "layer": (answers.layer, answers.layer_means(names)),
+        "tags": (answers.probabilities, answers.excerpt_means(names)),
+    }
     shares = {}
-    for kind, patches in (("layer", answers.layer), ("tags", answers.probabilities)):
-        if not patches.shape[1]:
-            continue
-        means = np.stack([patches[answers.rows[name]].mean(0, dtype=np.float32) for name in names])
-        shares[kind], shares["chance"] = same_album(unit(standardiser([patches])(means)), packages)
+    for kind, (patches, means) in kinds.items():
+        if patches.shape[1]:
+            embeddings = unit(standardiser([patches])(means))
+            shares[kind], shares["chance"] = same_album(embeddings, packages)
     return shares
 
 

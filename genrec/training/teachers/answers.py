@@ -77,10 +77,17 @@ class TeacherAnswers:
 
     def excerpt_means(self, names: Sequence[str]) -> Float:
         """Return the mean tag probabilities of excerpts, float32 (names, tags); NaN without one."""
-        out = np.full((len(names), len(self.tags)), np.nan, dtype=np.float32)
+        return self._means(self.probabilities, names)
+
+    def layer_means(self, names: Sequence[str]) -> Float:
+        """Return the mean hidden layer of excerpts, float32 (names, units); NaN without one."""
+        return self._means(self.layer, names)
+
+    def _means(self, patches: Half, names: Sequence[str]) -> Float:
+        out = np.full((len(names), patches.shape[1]), np.nan, dtype=np.float32)
         for i, name in enumerate(names):
             if name in self.rows:
-                out[i] = self.probabilities[self.rows[name]].mean(axis=0, dtype=np.float32)
+                out[i] = patches[self.rows[name]].mean(axis=0, dtype=np.float32)
         return out
 
     def only(self, names: Collection[str]) -> TeacherAnswers:
