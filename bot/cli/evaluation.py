@@ -139,7 +139,7 @@ def evaluate(
 
 
 def _twin(folder: Path | None) -> dict[str, Any]:
-    """Return what a report has of a twin: nothing without one."""
+    """Return the report's entry of a twin; no entry without a folder."""
     if folder is None:
         return {}
     from genrec.preset import Preset

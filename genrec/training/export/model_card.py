@@ -107,10 +107,10 @@ TAGS = """
 ## Sound tags
 
 Words for how a clip sounds, read from its embedding by a linear model that learned the answers of
-the tagger {teacher} (Pons and Serra 2019) to {excerpts} training excerpts. A tag is right if the
-tagger's answer is in its highest quarter. The left figures are of five folds with artists apart,
-the right ones of the test part of the {split} split. [Training](../../docs/training.md#sound-tags)
-has the command and what the figures mean.
+the tagger {teacher}, of Pons and Serra (2019), to {excerpts} training excerpts. A tag is right if
+the tagger's answer is in its highest quarter. The left figures are of five folds with artists
+apart, the right ones of the test part of the {split} split.
+[Training](../../docs/training.md#sound-tags) has the command and what the figures mean.
 
 {table}"""
 
@@ -378,7 +378,7 @@ def _twin_section(ours: str, twin: Mapping[str, Any] | None) -> str:
 
 
 def twin_of(preset: Preset) -> dict[str, Any]:
-    """Return what another preset's card says of this one, its twin of a split by artist.
+    """Return the figures of a preset, for the card of another that was trained in the same way.
 
     Returns
     -------
