@@ -49,8 +49,8 @@ def preset() -> Preset:
 
 @pytest.fixture(scope="session")
 def analyzer(preset: Preset) -> PresetAnalyzer:
-    """Return an analyzer with that preset on one thread, as in a worker."""
-    return PresetAnalyzer(preset, threads=1)
+    """Return an analyzer with that preset on one thread, in a worker's runtime."""
+    return PresetAnalyzer(preset, threads=1, runtime="auto")
 
 
 @pytest.fixture

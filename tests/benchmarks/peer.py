@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -59,12 +59,16 @@ def run_peer(peer: str, command: Sequence[str]) -> str:
 
 
 @contextmanager
-def clip_process(peer: str, command: Sequence[str]) -> Iterator[Seconds]:
+def clip_process(
+    peer: str, command: Sequence[str], environment: Mapping[str, str] | None = None
+) -> Iterator[Seconds]:
     """Start a process that reads one path a line and writes the seconds of each answer."""
+    if environment is None:
+        environment = os.environ | _ENVIRONMENT
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | _ENVIRONMENT, stdin=subprocess.PIPE,
+            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=errors, text=True,
         ) as process,
     ):  # fmt: skip
