@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 # Frames this near to the beginning need one successor, because little else can be there.
 NEAR_BYTES = 4096
@@ -75,7 +76,12 @@ def parse_frame(data: bytes, at: int = 0) -> Frame | None:
         return None
     if data[at + 1] & 0xF6 == 0xF0:
         return _parse_adts(data[at : at + 7])
-    second, third = data[at + 1], data[at + 2]
+    return _parse_mpeg(data[at + 1], data[at + 2])
+
+
+@lru_cache(maxsize=1024)
+def _parse_mpeg(second: int, third: int) -> Frame | None:
+    """Return the frame with these bytes in its header; a song has few different ones."""
     version, layer = second >> 3 & 3, 4 - (second >> 1 & 3)
     bitrate, rate = third >> 4, third >> 2 & 3
     if version == 1 or layer == 4 or bitrate == 15 or rate == 3:
