@@ -13,6 +13,7 @@ from genrec.errors import DataError
 from genrec.images import ImageConfig
 from genrec.spectrogram import SpectrogramConfig
 from genrec.training.data.augment import NONE, Augmentation
+from genrec.training.data.dataset import SPLITS
 
 CHECKPOINT = "kept.weights.h5"
 HISTORY = "history.csv"
@@ -20,8 +21,9 @@ HISTORY = "history.csv"
 PAPER_IMAGE = ImageConfig(
     columns=0, height=224, width=224, channels="copies", scaling="picture", noise_db=0.0
 )
-DataSpec = tuple[SpectrogramConfig, ImageConfig, str, list[str]]
-"""Front end, image, split and labels: equal for a run and its teachers."""
+DataSpec = tuple[SpectrogramConfig, ImageConfig, str | None, list[str]]
+"""Front end, image, split and labels: equal for a run and its teachers. A preset of a split file
+records only the file's name, and its split is None."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,9 +294,14 @@ def check_data_spec(
     Raises
     ------
     DataError
-        One of them differs. With another split, the folder's network may have been trained on the
-        new run's validation or test tracks.
+        One of them differs, or the split is None. With another split, the folder's network may have
+        been trained on the new run's validation or test tracks.
     """
+    if theirs[2] is None:
+        raise DataError(
+            f"{folder} does not record which of {', '.join(SPLITS)} it was trained on. It may have"
+            " been trained on this run's test tracks. Pass the run that it was exported from."
+        )
     ours = (*settings.data_spec, labels)
     if difference := _first_difference(_spec_fields(theirs), _spec_fields(ours)):
         raise DataError(

@@ -14,11 +14,14 @@ from keras import layers
 from numpy.typing import NDArray
 
 from genrec.errors import DataError
-from genrec.images import ImageConfig
 from genrec.preset import Preset
-from genrec.spectrogram import SpectrogramConfig
 from genrec.training.data.dataset import SPLITS
-from genrec.training.settings import TrainingSettings, check_data_spec, check_start_spec
+from genrec.training.settings import (
+    DataSpec,
+    TrainingSettings,
+    check_data_spec,
+    check_start_spec,
+)
 
 Float = NDArray[np.float32]
 
@@ -45,7 +48,7 @@ def load_teacher_preset(folder: Path, settings: TrainingSettings, labels: list[s
         The preset cannot be read.
     """
     preset = Preset.load(folder)
-    check_data_spec(folder, (*_data_spec(preset), list(preset.labels)), settings, labels)
+    check_data_spec(folder, _data_spec(preset), settings, labels)
     return preset
 
 
@@ -71,30 +74,15 @@ def load_start_preset(folder: Path, settings: TrainingSettings, labels: list[str
             f"{folder} has a {preset.arch}, and its weights do not fit a {settings.arch}. Pass"
             f" --arch {preset.arch}, or pass the preset as --teacher."
         )
-    if set(preset.labels).isdisjoint(labels):
-        theirs = preset.spectrogram, preset.image, settings.split
-    else:
-        theirs = _data_spec(preset)
-    check_start_spec(folder, (*theirs, list(preset.labels)), settings, labels)
+    check_start_spec(folder, _data_spec(preset), settings, labels)
     return preset
 
 
-def _data_spec(preset: Preset) -> tuple[SpectrogramConfig, ImageConfig, str]:
-    """Return a preset's front end, image and split.
-
-    Raises
-    ------
-    DataError
-        The preset was trained on a split file, of which it records only the name.
-    """
+def _data_spec(preset: Preset) -> DataSpec:
+    """Return a preset's front end, image, split and labels; of a split file the split is None."""
     split = preset.metrics().get("split")
-    if split not in SPLITS:
-        raise DataError(
-            f"{preset.folder} does not record which of {', '.join(SPLITS)} it was trained on: its"
-            f" split is {split!r}. It may have been trained on this run's test tracks."
-            " Pass the run that it was exported from."
-        )
-    return preset.spectrogram, preset.image, str(split)
+    known = split if split in SPLITS else None
+    return preset.spectrogram, preset.image, known, list(preset.labels)
 
 
 def init_from_preset(
