@@ -28,8 +28,9 @@ STUBS = (
     "pip", "pipx", "pre-commit", "python", "python3", "rm", "sudo", "systemctl",
     "systemd-analyze", "tar", "tee", "uv", "uvx",
 )  # fmt: skip
+# Bash writes a line at a time, so a newline at the end would mix the calls of a pipeline.
 STUB = """#!/bin/bash
-printf '%s\\0' "${{0##*/}}" "$@" $'\\n' >> {log}
+printf '%s\\0' "${{0##*/}}" "$@" $'\\x1e' >> {log}
 if [ "${{0##*/}}" = sudo ]; then
   while [[ "$1" == -* ]]; do [ "$1" = -u ] && shift; shift; done
   exec "${{1##*/}}" "${{@:2}}"
@@ -111,7 +112,7 @@ def calls(block: Block, folder: Path) -> list[list[str]]:
     if done.returncode:
         raise AssertionError(f"{block.page}:{block.line}: {done.stderr}")
     recorded = log.read_text(encoding="utf-8") if log.exists() else ""
-    return [call.split("\0")[:-1] for call in recorded.split("\n\0") if call]
+    return [call.split("\0")[:-1] for call in recorded.split("\x1e\0") if call]
 
 
 def inline(page: Path) -> list[list[str]]:
