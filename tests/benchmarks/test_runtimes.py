@@ -95,8 +95,7 @@ def test_runtimes(
         figures["windows_of_another_genre"] = other
         # Rounding differs between runtimes, so a window of two nearly equal genres may change.
         assert figures["logit_difference"] < (0.1 if name == "onnxruntime" else 0.4)
-        if name != "openvino":  # genrec does not use it: the line below tells what it changes
-            assert logits.mean(axis=0).argmax() == reference.mean(axis=0).argmax()
+        assert logits.mean(axis=0).argmax() == reference.mean(axis=0).argmax()
         lines.append(
             f"{arch} in {name}: {figures['ms']:.1f} ms a clip"
             f" ({1000 * work / figures['ms']:.0f} thousand million a second), first answer after"
