@@ -81,7 +81,7 @@ def parse_frame(data: bytes, at: int = 0) -> Frame | None:
 
 @lru_cache(maxsize=1024)
 def _parse_mpeg(second: int, third: int) -> Frame | None:
-    """Return the frame with these bytes in its header; a song has few different ones."""
+    """Parse the second and third byte of a header; the headers of one file differ little."""
     version, layer = second >> 3 & 3, 4 - (second >> 1 & 3)
     bitrate, rate = third >> 4, third >> 2 & 3
     if version == 1 or layer == 4 or bitrate == 15 or rate == 3:

@@ -299,8 +299,9 @@ def check_data_spec(
     """
     if theirs[2] is None:
         raise DataError(
-            f"{folder} does not record which of {', '.join(SPLITS)} it was trained on. It may have"
-            " been trained on this run's test tracks. Pass the run that it was exported from."
+            f"{folder} does not record which of {', '.join(SPLITS)} it was trained on: it names a"
+            " split file, or no split. It may have been trained on this run's test tracks. Pass the"
+            " run that it was exported from."
         )
     ours = (*settings.data_spec, labels)
     if difference := _first_difference(_spec_fields(theirs), _spec_fields(ours)):

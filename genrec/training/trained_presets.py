@@ -79,7 +79,7 @@ def load_start_preset(folder: Path, settings: TrainingSettings, labels: list[str
 
 
 def _data_spec(preset: Preset) -> DataSpec:
-    """Return a preset's front end, image, split and labels; of a split file the split is None."""
+    """Return a preset's front end, image, split and labels; the split is None if not in SPLITS."""
     split = preset.metrics().get("split")
     known = split if split in SPLITS else None
     return preset.spectrogram, preset.image, known, list(preset.labels)

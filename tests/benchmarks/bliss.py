@@ -5,7 +5,6 @@ python -m tests.benchmarks.bliss  reads a path a line, writes the seconds it too
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from tests.benchmarks.peer import answer_clips, import_peer
@@ -15,10 +14,8 @@ def main() -> None:
     """Answer the clips on standard input."""
     bliss = import_peer("bliss_audio")
 
-    def describe(path: Path) -> float:
-        start = time.perf_counter()
+    def describe(path: Path) -> None:
         assert len(bliss.Song(str(path)).analysis) >= 20
-        return time.perf_counter() - start
 
     answer_clips(describe)
 

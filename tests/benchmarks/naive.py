@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-import time
 import warnings
 from contextlib import closing
 from pathlib import Path
@@ -27,10 +26,8 @@ def main() -> None:
         include_top=False, weights=None, input_shape=(side, side, 3), pooling="avg"
     )
 
-    def answer(path: Path) -> float:
-        start = time.perf_counter()
+    def answer(path: Path) -> None:
         assert len(neighbours(path, network, database, side)) == 5
-        return time.perf_counter() - start
 
     answer_clips(answer)
 

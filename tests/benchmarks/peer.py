@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,7 +63,10 @@ def run_peer(peer: str, command: Sequence[str]) -> str:
 def clip_process(
     peer: str, command: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> Iterator[Seconds]:
-    """Start a process that reads one path a line and writes the seconds of each answer."""
+    """Start a process that reads one path a line and writes the seconds of each answer.
+
+    ``environment`` replaces that of this process.
+    """
     if environment is None:
         environment = os.environ | _ENVIRONMENT
     with (
@@ -110,8 +114,11 @@ def check_exit(peer: str, status: int, errors: IO[str]) -> None:
     assert status == 0, f"{peer} exited with status {status}: {text[-2000:]}"
 
 
-def answer_clips(answer: Seconds) -> None:
+def answer_clips(answer: Callable[[Path], None]) -> None:
     """Answer the paths on standard input, one a line; write the seconds of each."""
     for line in sys.stdin:
-        sys.stdout.write(f"{answer(Path(line.strip()))}\n")
+        path = Path(line.strip())
+        start = time.perf_counter()
+        answer(path)
+        sys.stdout.write(f"{time.perf_counter() - start}\n")
         sys.stdout.flush()

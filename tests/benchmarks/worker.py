@@ -7,7 +7,6 @@ it took.
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 from typing import cast
 
@@ -28,10 +27,8 @@ def main() -> None:
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
     index = NeighbourIndex(np.arange(tracks), matrix.astype(np.float32))
 
-    def answer(path: Path) -> float:
-        start = time.perf_counter()
+    def answer(path: Path) -> None:
         assert len(index.search(analyzer.analyze(path).embedding, 5)[0]) == 5
-        return time.perf_counter() - start
 
     answer_clips(answer)
 
