@@ -66,7 +66,7 @@ bench: $(VENV)/dev ## time each stage, write artefacts/benchmarks.json (ARGS="-k
 
 .PHONY: attack
 attack: $(VENV)/dev ## attack files, links, frames and a running bot (ARGS="--minutes 10 --seed 3")
-	$(PY) -m pytest tests/attacks -s --timeout 0 -o faulthandler_timeout=0 $(ARGS)
+	$(PY) -m pytest tests/attacks -s --timeout 0 $(ARGS)
 
 .PHONY: mutants
 mutants: $(VENV)/dev ## change single lines and report changes that no test detects (20 minutes)
