@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import random
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, reason in reasons.items():
             if item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run a test marked ``alone`` while no other process of ``pytest -n 2`` runs one."""
+    if not hasattr(item.config, "workerinput"):  # one process runs all tests
+        return (yield)
+    folder = item.config.cache.mkdir("alone")
+    alone = item.get_closest_marker("alone") is not None
+    # The lock `next` keeps other tests back while one waits to be alone.
+    with (folder / "next").open("w") as next_one, (folder / "running").open("w") as running:
+        fcntl.flock(next_one, fcntl.LOCK_EX)
+        fcntl.flock(running, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(next_one, fcntl.LOCK_UN)
+        return (yield)
 
 
 def browser() -> Path | None:

@@ -15,6 +15,7 @@ from tests.bot.end_to_end.conftest import COMMANDS
 from tests.bot.end_to_end.test_killed import finish, fresh_clip, is_final, start, unfinished
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 async def test_killed_bot_leaves_no_message_unfinished(
     tmp_path: Path, budget: Budget, rng: random.Random

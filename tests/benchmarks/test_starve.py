@@ -31,6 +31,7 @@ PAUSE_S = 0.5  # between uploads
 ROUNDS = 15
 
 
+@pytest.mark.alone
 @pytest.mark.benchmark(group="8 discord")
 @pytest.mark.parametrize("limits", ["default", "no"])
 def test_starve_upload_beside_100_slow_links(

@@ -199,6 +199,7 @@ async def test_upload_whose_bot_was_killed_before_its_progress_gets_a_reply(
     discord.assert_clean()
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 async def test_bursts_cut_by_kills_leave_no_message_unfinished(tmp_path: Path) -> None:
     async with LocalDiscord(ack_deadline_s=15) as discord:

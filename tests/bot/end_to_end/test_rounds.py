@@ -251,6 +251,7 @@ async def no_pending_reply(address: str) -> None:
             await asyncio.sleep(0.5)
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("rounds", [6, pytest.param(60, marks=pytest.mark.slow)])
 async def test_kills_at_random_lose_no_question_and_no_track(

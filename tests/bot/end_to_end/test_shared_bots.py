@@ -22,6 +22,8 @@ from tests.db.postgres_server import running_server
 
 log = logging.getLogger(__name__)
 
+pytestmark = pytest.mark.alone
+
 
 @pytest.fixture
 async def busy_discord() -> AsyncIterator[LocalDiscord]:
@@ -158,7 +160,7 @@ async def test_kills_every_few_seconds_lose_none_of_2000_questions(
         postgres_address,
         processes=processes,
         questions=2000,
-        people=40,
+        people=80,
         every_s=8,
     )
     assert not outcome.faults, "\n".join(outcome.faults)

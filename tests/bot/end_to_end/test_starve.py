@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
+
 from bot.local_discord import Interaction, Upload, visible_text
 from tests.bot.end_to_end.conftest import World, clip, wait_response
 
@@ -13,6 +15,7 @@ def _is_declined(used: Interaction) -> bool:
     return used.original is not None and "Too many links" in visible_text(used.original)
 
 
+@pytest.mark.alone
 async def test_slow_links_of_a_server_and_of_direct_messages_delay_no_upload(world: World) -> None:
     """Ten such links had reserved all disk space, and uploads waited until they were refused."""
     over = asyncio.Event()

@@ -61,6 +61,7 @@ def serve_hostile_web(origin, forbidden) -> dict[str, str]:
     return outcomes
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 async def test_two_hundred_mixed_fetches_leave_nothing(origin, forbidden, policy, dns, root):

@@ -105,6 +105,7 @@ def _change(folder: Path, chance: random.Random, turn: int) -> None:
     fill(folder, 12, start=1000 * (turn + 1))
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.timeout(280)
 def test_each_of_thirty_kills_leaves_a_whole_generation(tmp_path: Path) -> None:
@@ -147,6 +148,7 @@ def test_each_of_thirty_kills_leaves_a_whole_generation(tmp_path: Path) -> None:
     assert len(_calls(log)) <= len(every) + kills * CONCURRENCY
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 async def test_run_after_a_kill_is_not_locked_and_resumes(tmp_path: Path) -> None:
     folder, database, log = tmp_path / "music", tmp_path / "a.db", tmp_path / "calls"

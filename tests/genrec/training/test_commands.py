@@ -17,7 +17,7 @@ from tests.repository import ROOT
 from tests.synth import STYLES, music, write, write_av
 
 pytest.importorskip("tensorflow")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.alone, pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 def genrec(

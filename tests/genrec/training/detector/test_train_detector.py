@@ -36,6 +36,7 @@ def folders(root: Path) -> list[str]:
     return ["--music", str(root / "music"), "--other", str(root / "other")]
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @needs_soundfont
 def test_command_writes_a_detector_and_its_report(
