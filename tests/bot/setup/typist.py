@@ -59,7 +59,8 @@ class Typist:
         return await self.types(text)
 
     async def presses_ctrl_c(self) -> Self:
-        """Press Ctrl-C."""
+        """Press Ctrl-C at a question; a signal between its words and ``input`` waits for a key."""
+        await asyncio.sleep(0.5)
         os.killpg(self._process.pid, signal.SIGINT)
         return self
 
