@@ -60,6 +60,7 @@ def test_bench_with_a_peer_killed_by_sigill_goes_on_and_prints_one_line(tmp_path
     code = f"""
 import os, subprocess, sys
 os.environ["PYTHONPATH"] = {str(tmp_path)!r}
+os.environ.pop("PYTEST_XDIST_WORKER", None)  # the inner run is a run of its own
 tests = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/benchmarks"]
 done = subprocess.run([*tests, *{selection!r}], capture_output=True, text=True)
 print(done.returncode, done.stdout, done.stderr)
