@@ -22,8 +22,6 @@ from tests.db.postgres_server import running_server
 
 log = logging.getLogger(__name__)
 
-pytestmark = pytest.mark.alone
-
 
 @pytest.fixture
 async def busy_discord() -> AsyncIterator[LocalDiscord]:
@@ -33,6 +31,7 @@ async def busy_discord() -> AsyncIterator[LocalDiscord]:
         yield local
 
 
+@pytest.mark.alone
 async def test_two_bots_serve_a_shard_each(
     busy_discord: LocalDiscord, tmp_path: Path, postgres_address: str
 ) -> None:
@@ -53,6 +52,7 @@ async def test_two_bots_serve_a_shard_each(
     discord.assert_clean()
 
 
+@pytest.mark.alone
 async def test_dead_bots_owed_answer_is_corrected_once_by_the_other(
     busy_discord: LocalDiscord, tmp_path: Path, postgres_address: str
 ) -> None:
@@ -82,6 +82,7 @@ async def test_dead_bots_owed_answer_is_corrected_once_by_the_other(
     discord.assert_clean()
 
 
+@pytest.mark.alone
 async def test_spare_takes_over_the_shards_of_a_killed_bot(
     busy_discord: LocalDiscord, tmp_path: Path, postgres_address: str
 ) -> None:
@@ -169,6 +170,7 @@ async def test_kills_every_few_seconds_lose_none_of_2000_questions(
     busy_discord.assert_clean()
 
 
+@pytest.mark.alone
 async def test_bots_serve_on_after_postgresql_was_killed(
     busy_discord: LocalDiscord, tmp_path: Path
 ) -> None:
