@@ -104,19 +104,10 @@ class DaskConnection:
 
     async def _attempt(self, task: bytes) -> bytes | None:
         """Return the reply, or None if every worker with this task was lost."""
-        assert self._lost is not None, "enter the context first"
-        key = f"genrec-{uuid4().hex}"
-        future = self._client.submit(self._task, task, key=key, pure=False, retries=_ATTEMPTS)
-        waiting = asyncio.ensure_future(_finished(future))
-        either: set[asyncio.Future[Any]] = {waiting, self._lost}
         try:
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if self._lost.done():
-                raise self._lost.result()
-            status, value = waiting.result()
-        finally:
-            waiting.cancel()
-            future.release()  # also takes a task that waits out of the queue
+            status, value = await self._outcome(task)
+        except OSError as error:  # the connection is closed
+            raise self._gone() from error
         if status == "finished" and isinstance(value, bytes):
             return value
         if isinstance(value, KilledWorker):
@@ -127,6 +118,22 @@ class DaskConnection:
             "A worker of the cluster failed at a task: see its log, and install the same version of"
             " genrec and distributed on all machines."
         )
+
+    async def _outcome(self, task: bytes) -> tuple[str, object]:
+        """Return the status of a task at its end, and its result or exception."""
+        assert self._lost is not None, "enter the context first"
+        key = f"genrec-{uuid4().hex}"
+        future = self._client.submit(self._task, task, key=key, pure=False, retries=_ATTEMPTS)
+        waiting = asyncio.ensure_future(_finished(future))
+        either: set[asyncio.Future[Any]] = {waiting, self._lost}
+        try:
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if self._lost.done():
+                raise self._lost.result()
+            return waiting.result()
+        finally:
+            waiting.cancel()
+            future.release()  # also takes a task that waits out of the queue
 
     async def watch(self, counted: Callable[[int], Awaitable[None]]) -> None:
         """Count the workers for ever; stop all tasks when scheduler or all workers are lost."""

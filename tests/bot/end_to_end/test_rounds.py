@@ -44,7 +44,6 @@ OF_KILLS = re.compile(
     r"The connection to the cluster at \S+ is lost: .*"
     r"|The scheduler of the cluster at \S+ (is gone|cannot be reached \(.*\)): .*"
     r"|The cluster at \S+ has no workers: .*"
-    r"|The cluster could not be given a task \(.*Stream is closed\): .*"
     r"|Each worker of the cluster that had one of the tasks was lost, .*"
     r"|The catalogue \S+ (cannot be reached|did not respond in time): .*"
     r"|The scope \S+ is being indexed already: .*"

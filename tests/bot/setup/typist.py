@@ -59,8 +59,8 @@ class Typist:
         return await self.types(text)
 
     async def presses_ctrl_c(self) -> Self:
-        """Press Ctrl-C at a question; a signal between its words and ``input`` waits for a key."""
-        await asyncio.sleep(0.5)
+        """Press Ctrl-C at a question."""
+        await asyncio.sleep(0.5)  # between its words and `input` a signal would wait for a key
         os.killpg(self._process.pid, signal.SIGINT)
         return self
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+from distributed.comm.core import CommClosedError
 
 from genrec.cluster_process import DaskConnection, TaskRelay
 from genrec.errors import ClusterLost
@@ -36,10 +39,37 @@ class _ClosedClient:
         raise self.error
 
 
-class _Connection(DaskConnection):
+class _Unfetched:
+    """The future of a finished task, whose result cannot be fetched: it is also its state."""
+
     def __init__(self, error: Exception) -> None:
+        self.error, self.status, self.released, self._state = error, "finished", False, self
+
+    async def wait(self) -> None:
+        """Return at once: the task is finished."""
+
+    def __await__(self) -> Iterator[None]:
+        raise self.error
+
+    def release(self) -> None:
+        self.released = True
+
+
+class _UnfetchedClient(_ClosedClient):
+    """A client whose connection closes between the end of a task and its result."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.future = _Unfetched(error)
+
+    def submit(self, *_: object, **__: object) -> object:
+        return self.future
+
+
+class _Connection(DaskConnection):
+    def __init__(self, error: Exception, client: type[_ClosedClient] = _ClosedClient) -> None:
         super().__init__("tcp://127.0.0.1:1", _echo, without_workers_s=60)
-        self._client = _ClosedClient(error)
+        self._client = client(error)
         self._lost = asyncio.get_running_loop().create_future()
         self.threads = 1
 
@@ -65,6 +95,17 @@ async def test_task_that_the_client_refuses_gets_a_reply() -> None:
     assert head["job"] == 1
     assert isinstance(error, ClusterLost)
     assert "index again" in str(error)
+
+
+@pytest.mark.parametrize("client", [_ClosedClient, _UnfetchedClient])
+async def test_connection_that_closes_is_a_scheduler_that_is_gone(
+    client: type[_ClosedClient],
+) -> None:
+    connection = _Connection(CommClosedError("Stream is closed"), client)
+    with pytest.raises(ClusterLost, match=r"scheduler .* is gone: start it again"):
+        await connection.run(b"task")
+    if isinstance(used := connection._client, _UnfetchedClient):
+        assert used.future.released
 
 
 async def test_watch_that_fails_in_an_unforeseen_way_ends_all_tasks() -> None:
