@@ -166,45 +166,55 @@ class RecordingMatcher:
         bank = np.zeros((len(others), len(queries[0]), longest), dtype=np.float32)
         for row, other in zip(bank, others, strict=True):
             row[:, : other.shape[1]] = other
-        size = _fft_size(longest + max(query.shape[1] for query in queries))
+        # Where the ends of a circular correlation meet, the overlap is too short to count.
+        most = max(query.shape[1] - int(self._needed(query, lengths).min()) for query in queries)
+        size = _fft_size(longest + most)
         # By frequency: (others, bands) times (bands, queries).
         spectra = np.fft.rfft(bank, size, axis=2).astype(np.complex64).transpose(2, 0, 1)
         asked = np.stack([np.fft.rfft(query, size, axis=1) for query in queries], axis=2)
         product = spectra @ np.conj(asked).astype(np.complex64).transpose(1, 0, 2)
         correlations = np.fft.irfft(product.transpose(2, 1, 0), size).astype(np.float32)
-        energy = _running_sum((bank**2).sum(axis=1))
+        energy = _running_sum(np.einsum("nbt,nbt->nt", bank, bank))
         found = [
             self._best_shift(correlation, query, energy, lengths)
             for correlation, query in zip(correlations, queries, strict=True)
         ]
         return np.asarray(np.max(found, axis=0), dtype=np.float32)
 
+    def _needed(self, query: Float, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the columns of overlap that a shift of each fingerprint needs to count."""
+        return np.minimum(lengths, min(self._overlap, query.shape[1]))
+
     def _best_shift(
         self, correlation: Float, query: Float, energy: Float, lengths: NDArray[np.int64]
     ) -> Float:
         """Return each row's best correlation over all shifts, normalised over the overlap."""
         n_query, longest = query.shape[1], energy.shape[1] - 1
-        needed = np.minimum(lengths, min(self._overlap, n_query))
+        needed = self._needed(query, lengths)
         shifts = np.arange(needed.min() - n_query, longest - needed.min() + 1)
         first = np.maximum(0, -shifts)
-        last = np.maximum(first, np.minimum(n_query, lengths[:, None] - shifts))
         own = _running_sum((query**2).sum(axis=0)[None])[0]
-        in_query = own[last] - own[first]
-        in_other = np.take_along_axis(energy, last + shifts, 1) - energy[:, first + shifts]
-        norm = np.sqrt(np.maximum(in_query * in_other, 1.0))
-        overlap = last - first
-        found = correlation[:, shifts % correlation.shape[1]] / norm
-        found = np.where(overlap >= needed[:, None], found, -1.0)
+        each, row = np.unique(lengths, return_inverse=True)  # most have the same length
+        last = np.maximum(first, np.minimum(n_query, each[:, None] - shifts))
+        counts = (last - first >= self._needed(query, each)[:, None])[row]
+        norm = (own[last] - own[first])[row]
+        # After its end a fingerprint adds no energy.
+        norm *= energy[:, np.minimum(n_query + shifts, longest)] - energy[:, first + shifts]
+        np.sqrt(np.maximum(norm, 1.0, out=norm), out=norm)
+        found = correlation[:, shifts]
+        found /= norm
+        np.copyto(found, -1.0, where=~counts)
         weight = np.sqrt(needed / self._overlap)
         return np.asarray(self._distinct(found) * weight, dtype=np.float32)
 
     def _distinct(self, found: Float) -> Float:
         """Return each row's maximum, lowered where other shifts than those of its peak are near."""
-        places = found.argmax(axis=1)
-        best = found[np.arange(len(found)), places].astype(np.float32)
-        others = np.abs(np.arange(found.shape[1]) - places[:, None]) > self._peak
-        second = np.where(others, found, -1.0).max(axis=1)
-        lead = np.minimum(best, best - second + np.float32(SAME_RECORDING - DISTINCT))
+        rows, places = np.arange(len(found)), found.argmax(axis=1)
+        best = found[rows, places]
+        peak = places[:, None] + np.arange(-self._peak, self._peak + 1)
+        others = found.copy()
+        others[rows[:, None], np.clip(peak, 0, found.shape[1] - 1)] = -1.0
+        lead = np.minimum(best, best - others.max(axis=1) + np.float32(SAME_RECORDING - DISTINCT))
         return np.asarray(np.where(best >= UNMISTAKABLE, best, lead), dtype=np.float32)
 
 
