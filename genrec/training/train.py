@@ -27,6 +27,7 @@ from genrec.training.data.dataset import ExcerptTable, Parts, check_front_end, r
 from genrec.training.data.songs import write_run_sources
 from genrec.training.distillation import load_teachers
 from genrec.training.further_outputs import losses, with_further_outputs
+from genrec.training.lineage import lineage, names_of
 from genrec.training.milestones import Milestones
 from genrec.training.settings import (
     TrainingSettings,
@@ -96,12 +97,13 @@ def train(
         return run
 
     keras.utils.set_random_seed(settings.seed)
-    if further is not None or init_preset is not None:
+    if further is not None or init is not None or settings.teachers:
         write_run_sources(
             run,
             teachers=further.teachers if further else (),
             packages=further.packages if further else (),
-            start=init_preset.model_id if init_preset else "",
+            networks=names_of(settings.teachers),
+            lineage=lineage(init) if init else (),
         )
     batches = TrainingBatches(data, parts["train"], settings, soft_targets, further)
     model, _ = build(settings, len(data.labels))

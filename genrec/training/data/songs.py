@@ -133,7 +133,12 @@ def read_sources(folder: Path) -> list[dict[str, Any]]:
 
 
 def write_run_sources(
-    run: Path, *, teachers: Sequence[str] = (), packages: Sequence[dict[str, Any]] = (), start: str
+    run: Path,
+    *,
+    teachers: Sequence[str] = (),
+    packages: Sequence[dict[str, Any]] = (),
+    networks: Sequence[str] = (),
+    lineage: Sequence[dict[str, Any]] = (),
 ) -> None:
     """Write what a run learns from into its sources.json, for the model card.
 
@@ -143,13 +148,18 @@ def write_run_sources(
         The run folder.
     teachers, packages
         Taggers whose answers are targets, and the music of unlabelled archives.
-    start
-        Model id of the preset that gives the initial weights, or nothing. A file that is there
-        already keeps its own: the preset's folder may hold a newer preset when a run is resumed.
+    networks, lineage
+        Names of the networks that teach genres, and what the initial weights come from, see
+        :func:`genrec.training.lineage.lineage`. A file that is there already keeps its own: a
+        folder may hold a newer preset when a run is resumed.
     """
-    start = str(read_run_sources(run).get("start", start)) if (run / SOURCES).is_file() else start
-    found: dict[str, Any] = {"teachers": list(teachers), "packages": list(packages)}
-    found |= {"start": start} if start else {}
+    found: dict[str, Any] = {
+        "teachers": list(teachers), "packages": list(packages),
+        "networks": list(networks), "lineage": list(lineage),
+    }  # fmt: skip
+    if (run / SOURCES).is_file():
+        kept = read_run_sources(run)
+        found |= {key: kept[key] for key in ("networks", "lineage") if key in kept}
     with atomic_write(run / SOURCES) as part:
         part.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
@@ -159,7 +169,7 @@ def read_run_sources(run: Path) -> dict[str, Any]:
 
     Returns
     -------
-    ``teachers`` and ``packages``, lists; and ``start``, if a preset gave the initial weights
+    ``teachers``, ``packages``, and of newer runs ``networks`` and ``lineage``, all lists
 
     Raises
     ------
@@ -171,7 +181,7 @@ def read_run_sources(run: Path) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        lists = {key: list(found[key]) for key in ("teachers", "packages")}
+        newer = [key for key in ("networks", "lineage") if key in found]
+        return {key: list(found[key]) for key in ("teachers", "packages", *newer)}
     except (ValueError, LookupError, TypeError) as error:
         raise DataError(f"{path} is damaged: {error}. Resume the run to write it again.") from error
-    return lists | ({"start": str(found["start"])} if found.get("start") else {})

@@ -129,7 +129,7 @@ def evaluate(
         "part": part,
         "tracks": len(indices),
         **accuracy(truth, queries.logits.argmax(axis=1), preset.labels),
-        "without_twins": without_twins(data, indices, truth == queries.logits.argmax(axis=1)),
+        "without_twins": without_twins(data, indices, rest, truth == queries.logits.argmax(axis=1)),
         "calibration": calibration(truth, scaled, preset),
         "reliability": reliability(truth, softmax(scaled)),
         "neighbours": neighbours(data, queries, catalogue),
@@ -167,7 +167,7 @@ def accuracy(truth: Ints, predicted: Ints, labels: tuple[str, ...]) -> dict[str,
 
 
 def without_twins(
-    data: ExcerptTable, indices: Ints, right: NDArray[np.bool_]
+    data: ExcerptTable, indices: Ints, rest: Ints, right: NDArray[np.bool_]
 ) -> dict[str, float] | None:
     """Return the accuracy on tracks without a duplicate in another part.
 
@@ -175,8 +175,9 @@ def without_twins(
 
     Parameters
     ----------
-    data, indices
-        The data set, and its tracks of one part.
+    data, indices, rest
+        The data set, its tracks of one part, and those of the other parts. A track in no part,
+        such as an excluded one, was not trained on.
     right
         bool (n,), whether the genre of each track is correct.
 
@@ -184,8 +185,9 @@ def without_twins(
     -------
     ``tracks`` and ``accuracy``; None if no track has a duplicate in another part, or all have
     """
-    inside = {data.names[i] for i in indices}
-    twins = {one for pair in data.duplicates for one in pair if len(inside & set(pair)) == 1}
+    outside = {data.names[i] for i in rest}
+    pairs = [*data.duplicates, *((b, a) for a, b in data.duplicates)]
+    twins = {one for one, other in pairs if other in outside}
     alone = np.array([data.names[i] not in twins for i in indices])
     if alone.all() or not alone.any():
         return None

@@ -29,9 +29,9 @@ CARD = """\
 
 {arch} that predicts one of {count} genres from a {input}: {labels}.
 
-Trained from {weights}{teachers} with `genrec train`, and exported as {precision} with
-`genrec export`. Model id: `{model_id}`. [Experiments](../../docs/experiments.md) describes the
-training runs of the presets that ship.
+Trained with `genrec train` from {weights}{teachers}, and exported as {precision} with
+`genrec export`. Model id: `{model_id}`. {before}[Experiments](../../docs/experiments.md)
+describes the training runs of the presets that ship.
 
 `genrec export` writes this page from [metrics.json](metrics.json).
 `genrec evaluate --preset models/{name} --data DIR --split {split}` measures the figures again.
@@ -97,9 +97,10 @@ On the test part of the {split} split, measured together.
 TWIN = """
 ## Artists it does not know
 
-The test part of the {ours} split has artists of the training part. `{twin}` is a {arch} that was
-trained in the same way on the {split} split, which separates artists, from {weights}. Its figures
-on that split's test part:
+The test part of the {ours} split has artists of the training part. `{twin}` is a {arch} of the
+{split} split, which separates artists. It was trained from {weights}{teachers}, and exported as
+{precision}. {before}Start and teachers may differ from those of this preset; the steps are alike.
+Its figures on that split's test part:
 
 {table}"""
 
@@ -202,7 +203,6 @@ def write_card(
 def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
     """Return the model card of a preset, made from its metrics.json."""
     training, split = metrics["training"], metrics["split"]
-    weights, teachers = training["weights"], training.get("teachers", ())
     gtzan = ", ".join(preset.labels) == GTZAN
     return CARD.format(
         name=preset.name,
@@ -210,8 +210,7 @@ def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
         input=INPUTS[preset.image.source],
         count=len(preset.labels),
         labels=", ".join(preset.labels),
-        weights=_initial_weights(weights, (metrics.get("sources") or {}).get("start", "")),
-        teachers=f", with {_enumerate(teachers)} as teachers," if teachers else "",
+        **_learned_from(training, metrics.get("sources") or {}, len(preset.labels)),
         precision=metrics["precision"],
         model_id=preset.model_id,
         split=split,
@@ -232,7 +231,7 @@ def card(preset: Preset, metrics: Mapping[str, Any]) -> str:
         + _detection_section(metrics.get("music_detection"))
         + _tags_section(split, metrics.get("tags"), metrics.get("tag_agreement"))
         + _figures_section(preset.name, split, metrics.get("figures"))
-        + _twin_section(split, metrics.get("twin")),
+        + _twin_section(split, metrics.get("twin"), len(preset.labels)),
     )
 
 
@@ -293,20 +292,44 @@ def add_to_card(preset: Preset, figures: Mapping[str, Any], *, dropped: Sequence
     (preset.folder / "README.md").write_text(card(preset, metrics), encoding="utf-8")
 
 
-def _initial_weights(weights: str, preset: str) -> str:
+def _learned_from(
+    training: Mapping[str, Any], sources: Mapping[str, Any], labels: int
+) -> dict[str, str]:
+    """Return what a run went on from: noun phrases, and a sentence for each step before."""
+    lineage = sources.get("lineage", ())
+    names = [*(str(row["name"]) for row in lineage), ""]
+    before = ""
+    for row, after in zip(lineage, names[1:], strict=True):
+        before += f"`{row['name']}` was trained from {_initial_weights(row['weights'], after)}"
+        if row["labels"] != labels:
+            kind = "ensembles of synthetic music" if row["synthetic"] else "labels"
+            before += f" on {row['labels']} {kind}"
+        before += f"{_taught(row['teachers'])}. "
+    return {
+        "weights": _initial_weights(training["weights"], names[0]),
+        "teachers": _taught(sources.get("networks") or training.get("teachers", ())),
+        "before": before,
+    }
+
+
+def _initial_weights(weights: str, name: str) -> str:
     """Return a noun phrase for the initial weights: random, ImageNet, or of a file, run or preset.
 
     Parameters
     ----------
     weights
         The setting of the run; of a path, the name.
-    preset
-        Model id, if a preset gave the weights; else nothing.
+    name
+        Of the run or preset that gave the weights, if it is known; else nothing.
     """
-    if preset:
-        return f"the weights of the preset `{preset}`"
+    if name:
+        return f"the weights of `{name}`"
     run = "" if Path(weights).suffix == ".h5" else "the training run "
     return INITIAL_WEIGHTS.get(weights, f"the weights of {run}`{weights}`")
+
+
+def _taught(teachers: Sequence[str]) -> str:
+    return f", taught by {_enumerate(teachers)}" if teachers else ""
 
 
 def _enumerate(names: Sequence[str]) -> str:
@@ -364,7 +387,7 @@ def _figures_section(name: str, split: str, rows: Sequence[Mapping[str, Any]] | 
     return FIGURES.format(split=split, table=figures_table({name: rows})) if rows else ""
 
 
-def _twin_section(ours: str, twin: Mapping[str, Any] | None) -> str:
+def _twin_section(ours: str, twin: Mapping[str, Any] | None, labels: int) -> str:
     if not twin:
         return ""
     return TWIN.format(
@@ -372,17 +395,19 @@ def _twin_section(ours: str, twin: Mapping[str, Any] | None) -> str:
         twin=twin["name"],
         arch=ARCHITECTURES[twin["arch"]],
         split=twin["split"],
-        weights=_initial_weights(twin["weights"], twin["start"]),
+        precision=twin["precision"],
+        **_learned_from(twin["training"], twin["sources"], labels),
         table=figures_table({twin["name"]: twin["figures"]}),
     )
 
 
 def twin_of(preset: Preset) -> dict[str, Any]:
-    """Return the figures of a preset, for the card of another that was trained in the same way.
+    """Return the figures of a preset, for the card of another that was trained with the same steps.
 
     Returns
     -------
-    ``name``, ``arch``, ``split``, ``weights``, ``start`` and ``figures``, from its metrics.json
+    ``name``, ``arch``, ``split``, ``precision``, ``training``, its weights and teachers;
+    ``sources``, its networks and lineage; and ``figures``, from its metrics.json
 
     Raises
     ------
@@ -395,12 +420,14 @@ def twin_of(preset: Preset) -> dict[str, Any]:
             f"{preset.folder} has no figures; write them with `genrec evaluate --preset"
             f" {preset.folder} --split filtered --figures --write-card`."
         )
+    training, sources = metrics["training"], metrics.get("sources") or {}
     return {
         "name": preset.name,
         "arch": preset.arch,
         "split": metrics["split"],
-        "weights": metrics["training"]["weights"],
-        "start": (metrics.get("sources") or {}).get("start", ""),
+        "precision": metrics["precision"],
+        "training": {key: training.get(key, ()) for key in ("weights", "teachers")},
+        "sources": {key: sources[key] for key in ("networks", "lineage") if key in sources},
         "figures": metrics["figures"],
     }
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 FAMILY, DRUMS = 8, 9  # programs per instrument family; the drum channel
+ENSEMBLE = "band-"  # before the number of an ensemble: its folder, and so its label
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from genrec.errors import DataError
 from genrec.files import atomic_write, remove_leftovers
 from genrec.training.data.dataset import Progress, no_progress
 from genrec.training.data.parallel import process_pool
-from genrec.training.synthetic.arrangement import DRUMS, Sound, draw_ensemble
+from genrec.training.synthetic.arrangement import DRUMS, ENSEMBLE, Sound, draw_ensemble
 from genrec.training.synthetic.composer import Note, Piece, compose
 
 Float = NDArray[np.float32]
@@ -176,7 +176,7 @@ def _write_or_check_manifest(out: Path, manifest: dict[str, str | float]) -> Non
 
 def _path(out: Path, number: int, take: int) -> Path:
     """Return the path of a piece, as in earlier releases, so that their folders can be resumed."""
-    return out / f"band-{number:03}" / f"{number:03}-{take:03}.flac"
+    return out / f"{ENSEMBLE}{number:03}" / f"{number:03}-{take:03}.flac"
 
 
 def _write_piece(out: Path, seconds: float, soundfont: Path, take: tuple[int, int]) -> None:

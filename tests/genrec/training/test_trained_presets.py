@@ -81,14 +81,17 @@ def test_run_starts_from_a_preset_and_tells_its_model_id(
     start = str(exported.preset.folder)
     settings = replace(exported.settings, weights=start, epochs=1, learning_rate=1e-9, warmup=0.0)
     run = train.train(settings, DATA, exported.parts, tmp_path / "run", verbose=0)
-    assert read_run_sources(run)["start"] == exported.preset.model_id
+    steps = read_run_sources(run)["lineage"]
+    assert [(row["name"], row["weights"], row["labels"]) for row in steps] == [
+        (exported.preset.model_id, "none", 2)
+    ]
     kernels = [
         load_trained(each, settings, 2).get_layer("logits").get_weights()[0]
         for each in (run, exported.run)
     ]
     np.testing.assert_allclose(kernels[0], kernels[1], atol=0.02)
-    write_run_sources(run, start="other@0")  # resumed, when the folder has a newer preset
-    assert read_run_sources(run)["start"] == exported.preset.model_id
+    write_run_sources(run, lineage=[{"name": "b@0"}])  # resumed, when the folder has a newer preset
+    assert read_run_sources(run)["lineage"] == steps
 
 
 def test_head_of_other_labels_stays_random(exported: SimpleNamespace) -> None:

@@ -249,6 +249,8 @@ def test_evaluate_without_twins_leaves_duplicates_of_other_parts_out() -> None:
     across = replace(DATA, duplicates=[(names[4], names[0]), (names[2], names[3])])
     found = evaluate(KNOWN, across, PARTS)["without_twins"]
     assert found == {"tracks": 2, "accuracy": 1.0}  # the wrong one, track 4, is left out
+    excluded = {**PARTS, "train": np.setdiff1d(PARTS["train"], [0])}
+    assert evaluate(KNOWN, across, excluded)["without_twins"] is None
 
 
 def test_evaluate_of_unusable_data_raises() -> None:

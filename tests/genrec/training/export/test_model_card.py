@@ -20,8 +20,8 @@ def twin(tmp_path: Path) -> Preset:
     folder = shutil.copytree(ROOT / "models" / "vgg16", tmp_path / "twin")
     metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     row = {"figure": "accuracy", "value": 0.625, "beside": None, "tracks": 275}
-    metrics |= {"split": "filtered-wide", "figures": [row], "sources": None}
-    metrics["training"]["weights"] = "runs-a"
+    metrics |= {"split": "filtered-wide", "figures": [row], "sources": None, "precision": "fp16"}
+    metrics["training"] |= {"weights": "runs-a", "teachers": ["runs-b"]}
     (folder / METRICS).write_text(json.dumps(metrics), encoding="utf-8")
     return Preset.load(folder)
 
@@ -32,9 +32,9 @@ def test_card_has_the_figures_of_a_twin(twin: Preset, tmp_path: Path) -> None:
     add_to_card(preset, {"twin": twin_of(twin)})
     text = (folder / "README.md").read_text(encoding="utf-8")
     section = text.split("## Artists it does not know\n")[1].split("\n## ")[0]
-    assert "`vgg16` is a VGG16" in section
-    assert "on the filtered-wide split" in section
-    assert "from the weights of the training run `runs-a`" in section
+    assert "`vgg16` is a VGG16 of the\nfiltered-wide split" in section
+    assert "from the weights of the training run `runs-a`, taught by `runs-b`" in section
+    assert "exported as\nfp16" in section
     assert "| figure | vgg16 |" in section
     assert "| accuracy | 0.625 (275 tracks) |" in section
 
@@ -45,3 +45,19 @@ def test_twin_without_figures_raises(twin: Preset) -> None:
     (twin.folder / METRICS).write_text(json.dumps(metrics), encoding="utf-8")
     with pytest.raises(DataError, match="--figures --write-card"):
         twin_of(twin)
+
+
+def test_card_tells_the_steps_from_the_first_weights_on(tmp_path: Path) -> None:
+    preset = Preset.load(shutil.copytree(ROOT / "models" / "vgg16", tmp_path / "vgg16"))
+    steps = [
+        {"name": "b", "weights": "a", "teachers": ["x", "y"], "labels": 10, "synthetic": False},
+        {"name": "a", "weights": "none", "teachers": [], "labels": 40, "synthetic": True},
+    ]
+    sources = {"teachers": [], "packages": [], "networks": ["x@1"], "lineage": steps}
+    add_to_card(preset, {"sources": sources})
+    text = (preset.folder / "README.md").read_text(encoding="utf-8")
+    assert "from the weights of `b`, taught by `x@1`, and exported" in text
+    assert (
+        "`b` was trained from the weights of `a`, taught by `x` and `y`. `a` was trained from"
+        " random weights on 40 ensembles of synthetic music. "
+    ) in text
