@@ -305,6 +305,7 @@ for command in (
     synth.synth,
     unlabelled_music.archive,
     unlabelled_music.teacher_answers,
+    unlabelled_music.excerpt_answers,
     unlabelled_music.published_answers,
     tag_fitting.fit_tags,
     music_training.gather_sounds,

@@ -1,4 +1,4 @@
-"""What a training run goes on from: its initial weights and teachers, and what those had before."""
+"""The networks that a training run learns from, and what those learned from before."""
 
 from __future__ import annotations
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from genrec.errors import DataError, InputRefused
 from genrec.files import atomic_write
 from genrec.listening import listen
 from genrec.spectrogram import SpectrogramConfig
-from genrec.training.data.archive import Excerpt, Refused, make_archive
+from genrec.training.data.archive import Refused, make_archive
 from genrec.training.data.dataset import Dataset, Progress, load_archive
 from genrec.training.data.songs import find_songs, write_sources
 from genrec.training.teachers.answers import ANSWERS, TeacherAnswers
@@ -62,34 +63,16 @@ def song_limits() -> DecodeLimits:
 
 
 def write_answers(
-    folder: Path,
-    out: Path,
-    tagger: Tagger,
-    *,
-    teacher: str,
-    tags: Sequence[str],
-    patch_s: float,
-    hop_s: float,
-    sr: int,
-    progress: Progress,
+    folder: Path, out: Path, tagger: Tagger, *, progress: Progress, **described: Any
 ) -> TeacherAnswers:
     """Write a tagger's answers to the songs of an archive, as teacher.npz beside it.
-
-    The tagger gets the samples that the archive's spectrograms were computed from, so the times of
-    patches and columns agree.
 
     Parameters
     ----------
     folder, out
         The folder of packages, and the folder of its archive.
-    tagger, teacher, tags, patch_s
-        The tagger, its name and licence, the names of its tags, and the length of its patches.
-    hop_s
-        Seconds between the starts of two patches.
-    sr
-        Sample rate of the front end in Hz.
-    progress
-        Called with (done, total).
+    tagger, progress, described
+        As of :func:`answers_to`.
 
     Raises
     ------
@@ -103,47 +86,95 @@ def write_answers(
             f"{out} has none of the songs of {folder}; write it with"
             f" `genrec archive {folder} {out}`."
         )
-    shards = out / "teacher"
-    shards.mkdir(exist_ok=True)
-    found = []
-    for number, song in enumerate(songs):
-        progress(number, len(songs))
-        shard = shards / f"{_shard_name(song, teacher, hop_s)}.npz"
-        if not shard.exists():
-            start_s, probabilities, layer = _run(song, tagger, hop_s, sr)
-            with atomic_write(shard) as part, part.open("wb") as file:
-                np.savez(file, start_s=start_s, tags=probabilities, layer=layer)
-        with np.load(shard) as stored:
-            found.append((stored["start_s"], stored["tags"], stored["layer"]))
-    progress(len(songs), len(songs))
-    kept = [(song, each) for song, each in zip(songs, found, strict=True) if len(each[0])]
-    answers = TeacherAnswers(
-        teacher=teacher,
-        tags=tags,
-        excerpts=np.repeat([song.name for song, _ in kept], [len(each[0]) for _, each in kept]),
-        start_s=np.concatenate([each[0] for _, each in kept]),
-        patch_s=patch_s,
-        probabilities=np.concatenate([each[1] for _, each in kept]),
-        layer=np.concatenate([each[2] for _, each in kept]),
+    files = {song.name: song.path for song in songs}
+    answers = answers_to(
+        files, out / "teacher", tagger, limits=song_limits(), progress=progress, **described
     )
     answers.save(out / ANSWERS)
     return answers
 
 
+def answers_to(
+    files: Mapping[str, Path],
+    shards: Path,
+    tagger: Tagger,
+    *,
+    teacher: str,
+    tags: Sequence[str],
+    patch_s: float,
+    hop_s: float,
+    sr: int,
+    limits: DecodeLimits | None = None,
+    progress: Progress,
+) -> TeacherAnswers:
+    """Return a tagger's answers to sound files. A file of fewer seconds than a patch has none.
+
+    The tagger gets the samples that an archive's spectrograms are computed from, so the times of
+    patches and columns agree.
+
+    Parameters
+    ----------
+    files
+        The file of each excerpt or song, by name.
+    shards
+        Folder for the answers to each file: a stopped call resumes there.
+    tagger, teacher, tags, patch_s
+        The tagger, its name and licence, the names of its tags, and the length of its patches.
+    hop_s
+        Seconds between the starts of two patches.
+    sr
+        Sample rate of the front end in Hz.
+    limits
+        Of the decoded part of each file, those of its archive; None for a clip's.
+    progress
+        Called with (done, total).
+
+    Raises
+    ------
+    DataError
+        No file has answers.
+    """
+    shards.mkdir(parents=True, exist_ok=True)
+    found = []
+    for number, (name, path) in enumerate(files.items()):
+        progress(number, len(files))
+        shard = shards / f"{_shard_name(path, teacher, hop_s)}.npz"
+        if not shard.exists():
+            start_s, probabilities, layer = _run(path, tagger, hop_s, sr, limits)
+            with atomic_write(shard) as part, part.open("wb") as file:
+                np.savez(file, start_s=start_s, tags=probabilities, layer=layer)
+        with np.load(shard) as stored:
+            if len(stored["start_s"]):
+                found.append((name, stored["start_s"], stored["tags"], stored["layer"]))
+    progress(len(files), len(files))
+    if not found:
+        raise DataError(f"None of the {len(files)} files can be decoded and has {patch_s:.0f} s.")
+    names, starts, by_tag, layers = zip(*found, strict=True)
+    return TeacherAnswers(
+        teacher=teacher,
+        tags=tags,
+        excerpts=np.repeat(names, [len(each) for each in starts]),
+        start_s=np.concatenate(starts),
+        patch_s=patch_s,
+        probabilities=np.concatenate(by_tag),
+        layer=np.concatenate(layers),
+    )
+
+
 def _run(
-    song: Excerpt, tagger: Tagger, hop_s: float, sr: int
+    path: Path, tagger: Tagger, hop_s: float, sr: int, limits: DecodeLimits | None
 ) -> tuple[Float, NDArray[np.float16], NDArray[np.float16]]:
-    """Return starts, probabilities and layer of a song's patches; none if it is refused."""
+    """Return starts, probabilities and layer of a file's patches; none if it is refused."""
     try:
-        y = listen(decode(song.path, sr=sr, limits=song_limits()).y, sr).y
+        y = listen(decode(path, sr=sr, limits=limits).y, sr).y
     except InputRefused:
         y = np.zeros(0, dtype=np.float32)
     start_s, tags, layer = tagger(y, sr, hop_s=hop_s)
     return start_s, tags.astype(np.float16), layer.astype(np.float16)
 
 
-def _shard_name(song: Excerpt, teacher: str, hop_s: float) -> str:
-    """Return the name of a song's shard: a hash of file, teacher and hop."""
-    stat = song.path.stat()
-    key = f"{song.path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{teacher}|{hop_s}"
+def _shard_name(path: Path, teacher: str, hop_s: float) -> str:
+    """Return the name of a file's shard: a hash of file, teacher and hop."""
+    stat = path.stat()
+    key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{teacher}|{hop_s}"
     return hashlib.sha256(key.encode()).hexdigest()[:24]
