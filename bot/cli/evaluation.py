@@ -91,6 +91,10 @@ def evaluate(
             help="Print the figures that decide about a preset as one Markdown table.",
         ),
     ] = False,
+    runtime: Annotated[
+        Literal["litert", "onnxruntime", "auto"],
+        typer.Option(help="Library that runs the network; auto: as the bot chooses."),
+    ] = "litert",
     plots: Annotated[Path | None, typer.Option(help="Folder for the plots.")] = None,
     cache: Cache = CACHE,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = (False),
@@ -99,6 +103,7 @@ def evaluate(
     with training_extra():
         from genrec.pipeline import PresetAnalyzer
         from genrec.preset import Preset
+        from genrec.runtimes import choose_runtime
         from genrec.training.evaluation.clip_changes import select_changes
         from genrec.training.evaluation.evaluate import evaluate as evaluate_preset
         from genrec.training.evaluation.preset_figures import figures as figures_of
@@ -107,13 +112,14 @@ def evaluate(
     # What is wrong in the command is an error before the evaluation.
     select_changes(changes)
     unknown_artists = _twin(twin)
-    analyzer = PresetAnalyzer(Preset.load(preset))
+    analyzer = PresetAnalyzer(Preset.load(preset), runtime=choose_runtime(runtime))
     dataset, parts = load_dataset(data, split, analyzer.preset.spectrogram, cache)
     with progress_bar("Predicting") as progress:
         report = evaluate_preset(
             analyzer, dataset, parts, part=part, audio=not no_audio, progress=progress
         )
-    report = {"data": str(data), "split": split, **report, **unknown_artists}
+    ran = {"data": str(data), "split": split, "runtime": analyzer.runtime}
+    report = {**ran, **report, **unknown_artists}
     if robustness or figures:
         chosen = (robustness, changes, first_per_genre)
         report |= _changed_sound(analyzer, dataset, parts[part], *chosen)
