@@ -20,6 +20,19 @@ Folder = Annotated[
 ]
 SHOWN = 10
 Archive = Annotated[Path, typer.Argument(help="Folder of the archive.")]
+Wheel = Annotated[Path, typer.Option(help="Wheel of musicnn 0.1.0.")]
+Network = Annotated[
+    Literal["MSD_musicnn", "MSD_vgg", "MTT_musicnn", "MTT_vgg"],
+    typer.Option(help="Network of the wheel."),
+]
+Hop = Annotated[
+    float, typer.Option(min=0.1, max=60, help="Seconds between the starts of two patches.")
+]
+Part = Annotated[
+    Literal["train", "test"],
+    typer.Option(help="test: to judge sound tags with `genrec evaluate --answers`."),
+]
+Answers = Annotated[Path, typer.Argument(help="File to write, for `genrec train --answers`.")]
 
 
 def archive(folder: Folder, out: Archive) -> None:
@@ -37,21 +50,6 @@ def archive(folder: Folder, out: Archive) -> None:
         print(f"{path}: {reason}", file=sys.stderr)
     hours = data.n_columns.sum() * config.hop_length / config.sr / 3600
     print(f"Written: {out}, {len(data)} songs, {hours:.1f} hours; {len(refused)} files refused.")
-
-
-Wheel = Annotated[Path, typer.Option(help="Wheel of musicnn 0.1.0.")]
-Network = Annotated[
-    Literal["MSD_musicnn", "MSD_vgg", "MTT_musicnn", "MTT_vgg"],
-    typer.Option(help="Network of the wheel."),
-]
-Hop = Annotated[
-    float, typer.Option(min=0.1, max=60, help="Seconds between the starts of two patches.")
-]
-Part = Annotated[
-    Literal["train", "test"],
-    typer.Option(help="test: to judge sound tags with `genrec evaluate --answers`."),
-]
-Answers = Annotated[Path, typer.Argument(help="File to write, for `genrec train --answers`.")]
 
 
 def teacher_answers(
