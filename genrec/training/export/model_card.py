@@ -126,7 +126,11 @@ Files of each group that are said to contain no music, from end to end.
 ARCHITECTURES = {"vgg16": "VGG16", "resnet50": "ResNet50", "cnn": "The paper's CNN"}
 INPUTS = {"audio": "log-mel spectrogram", "picture": "picture of a spectrogram"}
 PICTURE_DATA = "Pictures of spectrograms; their maker can describe them here."
-INITIAL_WEIGHTS = {"none": "random weights", "imagenet": "ImageNet weights"}
+INITIAL_WEIGHTS = {
+    "none": "random weights",
+    "imagenet": "ImageNet weights",
+    "": "weights that are not on record",
+}
 GTZAN = "blues, classical, country, disco, hiphop, jazz, metal, pop, reggae, rock"
 GTZAN_DATA = """\
 GTZAN excerpts of 30 s as log-mel levels. About a tenth of GTZAN is mislabelled, repeated or

@@ -48,7 +48,8 @@ def exported(
     out.mkdir()
     convert(serving_model(model, settings), out / NETWORK, "int8", examples)
     preset = UncalibratedPreset(name="start", settings=settings, labels=DATA.labels).save(out)
-    (out / "metrics.json").write_text(json.dumps({"split": "paper"}))
+    metrics = {"split": "paper", "training": {"weights": "none"}}
+    (out / "metrics.json").write_text(json.dumps(metrics))
     return SimpleNamespace(preset=preset, parts=parts, settings=settings, run=run)
 
 

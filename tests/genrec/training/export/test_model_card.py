@@ -53,6 +53,7 @@ def test_card_tells_the_steps_from_the_first_weights_on(tmp_path: Path) -> None:
         {"name": "b", "weights": "a", "teachers": ["x", "y"], "labels": 10, "synthetic": False},
         {"name": "a", "weights": "none", "teachers": [], "labels": 40, "synthetic": True},
     ]
+    unknown = {"name": "c", "weights": "", "teachers": [], "labels": 2, "synthetic": False}
     sources = {"teachers": [], "packages": [], "networks": ["x@1"], "lineage": steps}
     add_to_card(preset, {"sources": sources})
     text = (preset.folder / "README.md").read_text(encoding="utf-8")
@@ -61,3 +62,6 @@ def test_card_tells_the_steps_from_the_first_weights_on(tmp_path: Path) -> None:
         "`b` was trained from the weights of `a`, taught by `x` and `y`. `a` was trained from"
         " random weights on 40 ensembles of synthetic music. "
     ) in text
+    add_to_card(preset, {"sources": sources | {"lineage": [unknown]}})
+    text = (preset.folder / "README.md").read_text(encoding="utf-8")
+    assert "`c` was trained from weights that are not on record on 2 labels." in text
