@@ -106,8 +106,12 @@ class DaskConnection:
         """Return the reply, or None if every worker with this task was lost."""
         try:
             status, value = await self._outcome(task)
-        except OSError as error:  # the connection is closed
-            raise self._gone() from error
+        except ClusterLost:
+            raise
+        except Exception as error:
+            if isinstance(error, OSError) or self._client.status != "running":
+                raise self._gone() from error  # the connection is closed
+            raise
         if status == "finished" and isinstance(value, bytes):
             return value
         if isinstance(value, KilledWorker):
@@ -122,6 +126,8 @@ class DaskConnection:
     async def _outcome(self, task: bytes) -> tuple[str, object]:
         """Return the status of a task at its end, and its result or exception."""
         assert self._lost is not None, "enter the context first"
+        if self._lost.done():
+            raise self._lost.result()
         key = f"genrec-{uuid4().hex}"
         future = self._client.submit(self._task, task, key=key, pure=False, retries=_ATTEMPTS)
         waiting = asyncio.ensure_future(_finished(future))

@@ -194,10 +194,10 @@ class RecordingMatcher:
         shifts = np.arange(needed.min() - n_query, longest - needed.min() + 1)
         first = np.maximum(0, -shifts)
         own = _running_sum((query**2).sum(axis=0)[None])[0]
-        each, row = np.unique(lengths, return_inverse=True)  # most have the same length
-        last = np.maximum(first, np.minimum(n_query, each[:, None] - shifts))
-        counts = (last - first >= self._needed(query, each)[:, None])[row]
-        norm = (own[last] - own[first])[row]
+        distinct, which = np.unique(lengths, return_inverse=True)  # most have the same length
+        last = np.maximum(first, np.minimum(n_query, distinct[:, None] - shifts))
+        counts = (last - first >= self._needed(query, distinct)[:, None])[which]
+        norm = (own[last] - own[first])[which]
         # After its end a fingerprint adds no energy.
         norm *= energy[:, np.minimum(n_query + shifts, longest)] - energy[:, first + shifts]
         np.sqrt(np.maximum(norm, 1.0, out=norm), out=norm)

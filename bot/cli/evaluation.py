@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from genrec.pipeline import PresetAnalyzer
     from genrec.training.data.dataset import ExcerptTable
+    from genrec.types import Runtime
 
 
 def evaluate(
@@ -101,9 +102,6 @@ def evaluate(
 ) -> None:
     """Evaluate a preset on a part of a data set."""
     with training_extra():
-        from genrec.pipeline import PresetAnalyzer
-        from genrec.preset import Preset
-        from genrec.runtimes import choose_runtime
         from genrec.training.evaluation.clip_changes import select_changes
         from genrec.training.evaluation.evaluate import evaluate as evaluate_preset
         from genrec.training.evaluation.preset_figures import figures as figures_of
@@ -112,7 +110,7 @@ def evaluate(
     # What is wrong in the command is an error before the evaluation.
     select_changes(changes)
     unknown_artists = _twin(twin)
-    analyzer = PresetAnalyzer(Preset.load(preset), runtime=choose_runtime(runtime))
+    analyzer = _opened(preset, runtime, write_card=write_card)
     dataset, parts = load_dataset(data, split, analyzer.preset.spectrogram, cache)
     with progress_bar("Predicting") as progress:
         report = evaluate_preset(
@@ -142,6 +140,19 @@ def evaluate(
         print(figures_table({report["preset"]: report["figures"]}), end="")
     else:
         print_report(report)
+
+
+def _opened(preset: Path, runtime: Runtime, *, write_card: bool) -> PresetAnalyzer:
+    """Return the preset's analyzer; raise DataError for a card with figures of another library."""
+    from genrec.errors import DataError
+    from genrec.pipeline import PresetAnalyzer
+    from genrec.preset import Preset
+    from genrec.runtimes import choose_runtime
+
+    if write_card and runtime != "litert":
+        raise DataError("--write-card has the figures of LiteRT: leave --runtime out.")
+    choose_runtime(runtime)
+    return PresetAnalyzer(Preset.load(preset), runtime=runtime)
 
 
 def _twin(folder: Path | None) -> dict[str, Any]:

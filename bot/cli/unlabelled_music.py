@@ -63,9 +63,9 @@ def teacher_answers(
     stopped = says_what_is_kept(
         lambda: f"Finished songs are kept in {out}; run the same command for the rest."
     )
-    tagger, described = _tagger(wheel, network, hop)
+    tagger, description = _tagger(wheel, network, hop)
     with stopped, progress_bar("Running the teacher") as progress:
-        answers = write_answers(folder, out, tagger, progress=progress, **described)
+        answers = write_answers(folder, out, tagger, progress=progress, **description)
     print(f"Written: {out / 'teacher.npz'}, {len(answers.excerpts)} patches.")
     if shares := teacher_albums(answers, load_archive(out)):
         chance = shares.pop("chance")
@@ -89,7 +89,7 @@ def excerpt_answers(
         from genrec.training.settings import TrainingSettings
         from genrec.training.teachers.run_teacher import answers_to
     dataset, parts = load_dataset(data, split, TrainingSettings().spectrogram, cache)
-    chosen = _answered(dataset, parts, data, part)
+    chosen = _excerpts_to_answer(dataset, parts, data, part)
     files = {name: dataset.audio[name] for name in chosen if name in dataset.audio}
     if not files:
         raise DataError(
@@ -99,9 +99,9 @@ def excerpt_answers(
     stopped = says_what_is_kept(
         lambda: f"Finished excerpts are kept in {cache}; run the same command for the rest."
     )
-    tagger, described = _tagger(wheel, network, hop)
+    tagger, description = _tagger(wheel, network, hop)
     with stopped, progress_bar("Running the teacher") as progress:
-        answers = answers_to(files, cache / "teacher", tagger, progress=progress, **described)
+        answers = answers_to(files, cache / "teacher", tagger, progress=progress, **description)
     answers.save(out)
     _print_written(out, len(answers.rows), len(parts[part]), part)
 
@@ -119,7 +119,7 @@ def published_answers(
         from genrec.training.settings import TrainingSettings
         from genrec.training.teachers.answers import published_answers as read
     dataset, parts = load_dataset(data, split, TrainingSettings().spectrogram, CACHE)
-    answers = read(file).only(_answered(dataset, parts, data, part))
+    answers = read(file).only(_excerpts_to_answer(dataset, parts, data, part))
     if not answers.rows:
         raise DataError(f"{file} has no answers to the part {part} of {split} in {data}.")
     answers.save(out)
@@ -127,7 +127,7 @@ def published_answers(
 
 
 def _tagger(wheel: Path, network: str, hop: float) -> tuple[Tagger, dict[str, Any]]:
-    """Return a network of musicnn's wheel, and what its answers are described by."""
+    """Return a network of musicnn's wheel, and what its answers are description by."""
     from genrec.training.settings import TrainingSettings
     from genrec.training.teachers import musicnn
 
@@ -141,7 +141,7 @@ def _tagger(wheel: Path, network: str, hop: float) -> tuple[Tagger, dict[str, An
     }
 
 
-def _answered(dataset: ExcerptTable, parts: Parts, folder: Path, part: str) -> list[str]:
+def _excerpts_to_answer(dataset: ExcerptTable, parts: Parts, folder: Path, part: str) -> list[str]:
     """Return the names of a part's excerpts; of ``train`` without those that judge networks."""
     from genrec.training.data.dataset import read_tracks
 

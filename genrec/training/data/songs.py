@@ -159,7 +159,7 @@ def write_run_sources(
     }  # fmt: skip
     if (run / SOURCES).is_file():
         kept = read_run_sources(run)
-        found |= {key: kept[key] for key in ("networks", "lineage") if key in kept}
+        found |= {key: kept.get(key, []) for key in ("networks", "lineage")}
     with atomic_write(run / SOURCES) as part:
         part.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 

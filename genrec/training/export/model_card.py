@@ -99,8 +99,8 @@ TWIN = """
 
 The test part of the {ours} split has artists of the training part. `{twin}` is a {arch} of the
 {split} split, which separates artists. It was trained from {weights}{teachers}, and exported as
-{precision}. {before}Start and teachers may differ from those of this preset; the steps are alike.
-Its figures on that split's test part:
+{precision}. {before}It may differ from this preset in initial weights, teachers, epochs and
+precision. Its figures on that split's test part:
 
 {table}"""
 
@@ -305,9 +305,10 @@ def _learned_from(
     before = ""
     for row, after in zip(lineage, names[1:], strict=True):
         before += f"`{row['name']}` was trained from {_initial_weights(row['weights'], after)}"
-        if row["labels"] != labels:
-            kind = "ensembles of synthetic music" if row["synthetic"] else "labels"
-            before += f" on {row['labels']} {kind}"
+        if row["synthetic"]:
+            before += f" on {row['labels']} ensembles of synthetic music"
+        elif row["labels"] != labels:
+            before += f", to tell {row['labels']} labels apart"
         before += f"{_taught(row['teachers'])}. "
     return {
         "weights": _initial_weights(training["weights"], names[0]),
@@ -328,8 +329,7 @@ def _initial_weights(weights: str, name: str) -> str:
     """
     if name:
         return f"the weights of `{name}`"
-    run = "" if Path(weights).suffix == ".h5" else "the training run "
-    return INITIAL_WEIGHTS.get(weights, f"the weights of {run}`{weights}`")
+    return INITIAL_WEIGHTS.get(weights, f"the weights of `{weights}`")
 
 
 def _taught(teachers: Sequence[str]) -> str:

@@ -117,7 +117,8 @@ class TeacherAnswers:
             raise DataError(
                 f"{path} has answers to {len(held_out)} excerpts that this split does not train on,"
                 f" such as {held_out[0]}. They may only judge a network; write the file for the"
-                " training part with `genrec published-answers --split SPLIT`."
+                " training part with `genrec excerpt-answers` or `genrec published-answers`, both"
+                " with --split SPLIT."
             )
 
     def save(self, path: Path) -> None:

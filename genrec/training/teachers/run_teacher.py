@@ -117,7 +117,8 @@ def answers_to(
     files
         The file of each excerpt or song, by name.
     shards
-        Folder for the answers to each file: a stopped call resumes there.
+        Folder for the answers to each file: a stopped call resumes there. Calls with other limits
+        need another folder.
     tagger, teacher, tags, patch_s
         The tagger, its name and licence, the names of its tags, and the length of its patches.
     hop_s
@@ -148,7 +149,10 @@ def answers_to(
                 found.append((name, stored["start_s"], stored["tags"], stored["layer"]))
     progress(len(files), len(files))
     if not found:
-        raise DataError(f"None of the {len(files)} files can be decoded and has {patch_s:.0f} s.")
+        raise DataError(
+            f"None of the {len(files)} files has {patch_s:.0f} s of sound that can be decoded; pass"
+            " others."
+        )
     names, starts, by_tag, layers = zip(*found, strict=True)
     return TeacherAnswers(
         teacher=teacher,

@@ -331,7 +331,7 @@ def test_export_writes_metrics_card_and_plots(exported: SimpleNamespace) -> None
     text = (exported.out / "README.md").read_text(encoding="utf-8")
     assert exported.result.preset.model_id in text
     assert f"| accuracy | {exported.report['accuracy']:.3f} |" in text
-    assert "Trained from the weights of `start.h5`, with `a` and `b` as teachers," in text
+    assert "from the weights of `start.h5`, taught by `a` and `b`, and exported" in text
     assert "/srv/music-of-mine" not in text + json.dumps(metrics)  # folder names only
     assert "GTZAN" not in text  # other data
     for plot in ("confusion.png", "reliability.png", "similarity.png", "history.png"):

@@ -76,9 +76,11 @@ def test_card_names_start_taggers_packages_and_licences() -> None:
     folder = ROOT / "models" / "resnet50"
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     package = {"name": "some-game", "songs": 3, "hours": 0.2, "licences": ["CC0", "GPL-2+"]}
-    sources = {"teachers": ["MSD_musicnn (ISC)"], "packages": [package], "start": "mine@1a2b"}
+    start = {"name": "mine@1a2b", "weights": "none", "teachers": [], "labels": 10}
+    sources = {"teachers": ["MSD_musicnn (ISC)"], "packages": [package]}
+    sources |= {"lineage": [start | {"synthetic": False}]}
     text = model_card.card(Preset.load(folder), metrics | {"sources": sources})
-    assert "Trained from the weights of the preset `mine@1a2b`" in " ".join(text.split())
+    assert "`genrec train` from the weights of `mine@1a2b`, taught by" in text
     data = text.partition("## Data")[2].partition("## Limits")[0]
     assert "the tagger MSD_musicnn (ISC).\n" in data
     assert "\n| some-game | 3 | 0.2 | CC0, GPL-2+ |\n" in data

@@ -33,7 +33,7 @@ def test_card_has_the_figures_of_a_twin(twin: Preset, tmp_path: Path) -> None:
     text = (folder / "README.md").read_text(encoding="utf-8")
     section = text.split("## Artists it does not know\n")[1].split("\n## ")[0]
     assert "`vgg16` is a VGG16 of the\nfiltered-wide split" in section
-    assert "from the weights of the training run `runs-a`, taught by `runs-b`" in section
+    assert "from the weights of `runs-a`, taught by `runs-b`" in section
     assert "exported as\nfp16" in section
     assert "| figure | vgg16 |" in section
     assert "| accuracy | 0.625 (275 tracks) |" in section
@@ -64,4 +64,4 @@ def test_card_tells_the_steps_from_the_first_weights_on(tmp_path: Path) -> None:
     ) in text
     add_to_card(preset, {"sources": sources | {"lineage": [unknown]}})
     text = (preset.folder / "README.md").read_text(encoding="utf-8")
-    assert "`c` was trained from weights that are not on record on 2 labels." in text
+    assert "`c` was trained from weights that are not on record, to tell 2 labels apart. " in text

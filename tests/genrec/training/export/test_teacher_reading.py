@@ -121,10 +121,10 @@ def test_answers_without_a_hidden_layer_are_refused(archive: Callable[..., Path]
 
 def test_sources_name_taggers_and_packages_once(archive: Callable[..., Path]) -> None:
     folders = [archive("album", [40.0]), archive("other", [40.0])]
-    known = {"teachers": ["tagger of album"], "packages": [{"name": "album"}], "start": "a@1"}
+    known = {"teachers": ["tagger of album"], "packages": [{"name": "album"}], "networks": ["a@1"]}
     sources = with_archives(known, folders)
     assert sources["teachers"] == ["tagger of album", "tagger of other"]
     assert [row["name"] for row in sources["packages"]] == ["album", "other"]
     assert sources["packages"][0]["licences"] == ["CC0"]
-    assert sources["start"] == "a@1"
+    assert sources["networks"] == ["a@1"]
     assert with_archives({}, folders)["teachers"] == sources["teachers"]
