@@ -147,11 +147,9 @@ def _opened(preset: Path, runtime: Runtime, *, write_card: bool) -> PresetAnalyz
     from genrec.errors import DataError
     from genrec.pipeline import PresetAnalyzer
     from genrec.preset import Preset
-    from genrec.runtimes import choose_runtime
 
     if write_card and runtime != "litert":
         raise DataError("--write-card has the figures of LiteRT: leave --runtime out.")
-    choose_runtime(runtime)
     return PresetAnalyzer(Preset.load(preset), runtime=runtime)
 
 

@@ -127,7 +127,7 @@ def published_answers(
 
 
 def _tagger(wheel: Path, network: str, hop: float) -> tuple[Tagger, dict[str, Any]]:
-    """Return a network of musicnn's wheel, and what its answers are description by."""
+    """Return a network of musicnn's wheel, and what describes its answers."""
     from genrec.training.settings import TrainingSettings
     from genrec.training.teachers import musicnn
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,6 @@ from genrec.training.synthetic.arrangement import ENSEMBLE
 def name_of(folder: Path) -> str:
     """Return the model id of a preset's folder, or the name of a run's."""
     return Preset.load(folder).model_id if (folder / CONFIG).exists() else folder.name
-
-
-def names_of(folders: Sequence[str]) -> list[str]:
-    """Return the names of several presets and runs, see :func:`name_of`."""
-    return [name_of(Path(folder)) for folder in folders]
 
 
 def lineage(folder: Path) -> list[dict[str, Any]]:
@@ -46,17 +40,17 @@ def lineage(folder: Path) -> list[dict[str, Any]]:
     """
     if (folder / CONFIG).exists():
         preset = Preset.load(folder)
-        metrics = preset.metrics()
+        name, metrics = preset.model_id, preset.metrics()
         training, labels = metrics.get("training", {}), list(preset.labels)
         weights, teachers = training.get("weights", ""), training.get("teachers", ())
         sources = metrics.get("sources") or {}
     else:
-        settings, labels = read_settings(folder)
+        name, (settings, labels) = folder.name, read_settings(folder)
         weights, teachers = settings.weights, settings.teachers
         sources = read_run_sources(folder)
     named = sources.get("networks") or [Path(each).name for each in teachers]
     row = {
-        "name": name_of(folder), "weights": Path(weights).name, "teachers": list(named),
+        "name": name, "weights": Path(weights).name, "teachers": list(named),
         "labels": len(labels), "synthetic": all(label.startswith(ENSEMBLE) for label in labels),
     }  # fmt: skip
     return [row, *sources.get("lineage", ())]

@@ -159,7 +159,7 @@ def write_run_sources(
     }  # fmt: skip
     if (run / SOURCES).is_file():
         kept = read_run_sources(run)
-        found |= {key: kept.get(key, []) for key in ("networks", "lineage")}
+        found |= {key: kept[key] for key in ("networks", "lineage")}
     with atomic_write(run / SOURCES) as part:
         part.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
@@ -169,7 +169,8 @@ def read_run_sources(run: Path) -> dict[str, Any]:
 
     Returns
     -------
-    ``teachers``, ``packages``, and of newer runs ``networks`` and ``lineage``, all lists
+    ``teachers``, ``packages``, ``networks`` and ``lineage``, all lists; the last two are empty for
+    an older run
 
     Raises
     ------
@@ -181,7 +182,7 @@ def read_run_sources(run: Path) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        newer = [key for key in ("networks", "lineage") if key in found]
-        return {key: list(found[key]) for key in ("teachers", "packages", *newer)}
+        known = {"networks": [], "lineage": []} | found
+        return {key: list(known[key]) for key in ("teachers", "packages", "networks", "lineage")}
     except (ValueError, LookupError, TypeError) as error:
         raise DataError(f"{path} is damaged: {error}. Resume the run to write it again.") from error

@@ -406,7 +406,7 @@ def _twin_section(ours: str, twin: Mapping[str, Any] | None, labels: int) -> str
 
 
 def twin_of(preset: Preset) -> dict[str, Any]:
-    """Return the figures of a preset, for the card of another that was trained with the same steps.
+    """Return the figures of a preset, for the card of another that was trained in a similar way.
 
     Returns
     -------
@@ -431,7 +431,7 @@ def twin_of(preset: Preset) -> dict[str, Any]:
         "split": metrics["split"],
         "precision": metrics["precision"],
         "training": {key: training.get(key, ()) for key in ("weights", "teachers")},
-        "sources": {key: sources[key] for key in ("networks", "lineage") if key in sources},
+        "sources": {key: sources.get(key, ()) for key in ("networks", "lineage")},
         "figures": metrics["figures"],
     }
 

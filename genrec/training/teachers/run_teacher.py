@@ -63,7 +63,7 @@ def song_limits() -> DecodeLimits:
 
 
 def write_answers(
-    folder: Path, out: Path, tagger: Tagger, *, progress: Progress, **described: Any
+    folder: Path, out: Path, tagger: Tagger, *, progress: Progress, **description: Any
 ) -> TeacherAnswers:
     """Write a tagger's answers to the songs of an archive, as teacher.npz beside it.
 
@@ -71,7 +71,7 @@ def write_answers(
     ----------
     folder, out
         The folder of packages, and the folder of its archive.
-    tagger, progress, described
+    tagger, progress, description
         As of :func:`answers_to`.
 
     Raises
@@ -88,7 +88,7 @@ def write_answers(
         )
     files = {song.name: song.path for song in songs}
     answers = answers_to(
-        files, out / "teacher", tagger, limits=song_limits(), progress=progress, **described
+        files, out / "teacher", tagger, limits=song_limits(), progress=progress, **description
     )
     answers.save(out / ANSWERS)
     return answers

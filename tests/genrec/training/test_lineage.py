@@ -10,7 +10,7 @@ import pytest
 from genrec.errors import DataError
 from genrec.preset import METRICS, Preset
 from genrec.training.data.songs import write_run_sources
-from genrec.training.lineage import lineage, names_of
+from genrec.training.lineage import lineage, name_of
 from genrec.training.settings import TrainingSettings, write_or_check_settings
 from tests.repository import ROOT
 
@@ -47,7 +47,7 @@ def test_preset_is_named_by_its_model_id_and_brings_its_own_steps() -> None:
     assert steps[0]["teachers"] == metrics["sources"]["networks"]
     assert steps[1:] == metrics["sources"]["lineage"]
     assert steps[-1]["weights"] == "none"
-    assert names_of([str(folder), "runs/a"]) == [steps[0]["name"], "a"]
+    assert [name_of(each) for each in (folder, Path("runs/a"))] == [steps[0]["name"], "a"]
 
 
 def test_folder_without_settings_raises(tmp_path: Path) -> None:
