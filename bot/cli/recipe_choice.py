@@ -42,9 +42,17 @@ def evaluate_folds(
 
 
 def evaluate_projection(
-    preset: Annotated[Path, typer.Option(help="Preset folder.")],
+    preset: Annotated[
+        list[Path],
+        typer.Option(help="Preset folder; of several folds, the mean is printed (repeatable)."),
+    ],
     data: Data,
-    split: Annotated[str, typer.Option(help="The split that the preset was trained on.")] = "paper",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="The split file that the preset was trained on; the preset records other splits."
+        ),
+    ] = None,
     albums: Annotated[
         Path | None,
         typer.Option(help="Folder of albums; other ones than those that judge presets."),
@@ -56,24 +64,40 @@ def evaluate_projection(
     cache: Cache = CACHE,
     as_json: AsJson = False,
 ) -> None:
-    """Compare sizes of the embedding on training and validation tracks."""
+    """Compare sizes of the embedding on validation tracks, or on the fold of each preset."""
     with training_extra():
         from genrec.pipeline import PresetAnalyzer
         from genrec.preset import Preset
         from genrec.training.data.dataset import require_parts
-        from genrec.training.export.projection_sizes import projection_sizes
-    analyzer = PresetAnalyzer(Preset.load(preset))
-    dataset, parts = load_dataset(data, split, analyzer.preset.spectrogram, cache)
-    require_parts(parts, "train", "valid")
-    with progress_bar("Albums") as progress:
-        rows = projection_sizes(
-            analyzer,
-            dataset,
-            parts,
-            albums=albums,
-            unlabelled=unlabelled or (),
-            progress=progress,
+        from genrec.training.data.dataset import split as parts_of
+        from genrec.training.export.cross_validation import check_folds
+        from genrec.training.export.projection_sizes import (
+            mean_over_folds,
+            projection_sizes,
+            split_and_judged,
         )
+    analyzers = [PresetAnalyzer(Preset.load(each)) for each in preset]
+    if len(analyzers) > 1:
+        check_folds(analyzers)
+    choices = [split_and_judged(each.preset, split) for each in analyzers]
+    dataset, _ = load_dataset(data, choices[0][0], analyzers[0].preset.spectrogram, cache)
+    tables = []
+    for analyzer, (of_preset, judged) in zip(analyzers, choices, strict=True):
+        parts = parts_of(dataset, data, of_preset)
+        require_parts(parts, "train", judged)
+        with progress_bar(f"Albums, {analyzer.preset.name}") as progress:
+            tables.append(
+                projection_sizes(
+                    analyzer,
+                    dataset,
+                    parts,
+                    judged=judged,
+                    albums=albums,
+                    unlabelled=unlabelled or (),
+                    progress=progress,
+                )
+            )
+    rows = mean_over_folds(tables)
     if as_json:
         print(json.dumps(rows, indent=2))
     else:

@@ -1,4 +1,4 @@
-"""Compare sizes of the embedding, on training and validation tracks alone."""
+"""Compare sizes of the embedding on validation tracks, or on the fold that a preset lacks."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genrec.audio.decode import decode
-from genrec.errors import InputRefused
+from genrec.errors import DataError, InputRefused
 from genrec.listening import listen
 from genrec.pipeline import PresetAnalyzer
-from genrec.training.data.dataset import ExcerptTable, Parts, Progress, no_progress
+from genrec.preset import Preset
+from genrec.training.data.artist_folds import FOLD_SPLITS
+from genrec.training.data.dataset import SPLITS, ExcerptTable, Parts, Progress, no_progress
 from genrec.training.evaluation.albums import album_files, same_album
 from genrec.training.evaluation.evaluate import EmbeddedPredictions, neighbours
 from genrec.training.evaluation.metrics import unit
@@ -28,11 +30,40 @@ SIZES = (32, 48, 64, 96, 128, 192, 256)
 K = 5
 
 
+def split_and_judged(preset: Preset, split: str | None) -> tuple[str, str]:
+    """Return the split that a preset was trained on, and its part that judges sizes.
+
+    Parameters
+    ----------
+    preset
+        A preset.
+    split
+        The split, if the preset does not record it: it was a file.
+
+    Returns
+    -------
+    The split, and ``valid``; of a fold ``test``, which is the fold
+
+    Raises
+    ------
+    DataError
+        The preset records another split, or none while ``split`` is None.
+    """
+    recorded = str(preset.metrics().get("split"))
+    if recorded in SPLITS and split not in (None, recorded):
+        raise DataError(f"{preset.name} was trained with --split {recorded}; drop --split {split}.")
+    if recorded not in SPLITS and split is None:
+        raise DataError(f"{preset.name} does not record its split; pass it as --split.")
+    chosen = split or recorded
+    return chosen, "test" if chosen in FOLD_SPLITS else "valid"
+
+
 def projection_sizes(
     analyzer: PresetAnalyzer,
     data: ExcerptTable,
     parts: Parts,
     *,
+    judged: str = "valid",
     albums: Path | None = None,
     sizes: Sequence[int] = SIZES,
     unlabelled: Sequence[Path] = (),
@@ -41,7 +72,7 @@ def projection_sizes(
     """Return precision, albums and steadiness of embeddings of several sizes.
 
     The projection is fitted on the training tracks and on the shifts of every other training track
-    with audio; the remaining ones measure steadiness. The test part is not used.
+    with audio; the remaining ones measure steadiness.
 
     Parameters
     ----------
@@ -49,6 +80,9 @@ def projection_sizes(
         The preset whose network makes the features.
     data, parts
         The data set and the split that the network was trained on.
+    judged
+        The part whose tracks ask for their neighbours, see :func:`split_and_judged`. The test part
+        of another split than a fold is kept for the last evaluation.
     albums
         A folder of albums, see :func:`genrec.training.evaluation.albums.albums`. Pass other albums
         than those that judge the preset in the end.
@@ -62,13 +96,13 @@ def projection_sizes(
 
     Returns
     -------
-    One row for each size: ``size``; ``precision_at_5_artist_filtered`` of validation tracks among
+    One row for each size: ``size``; ``precision_at_5_artist_filtered`` of judged tracks among
     training tracks; ``same_album``, None without albums; ``four_of_five``, the share of changed
     clips that keep four of the five nearest training tracks, and ``cosine``, their mean cosine with
     the unchanged clip; both None without audio
     """
     train = predict_all(analyzer, data, parts["train"])
-    valid = predict_all(analyzer, data, parts["valid"])
+    asking = predict_all(analyzer, data, parts[judged])
     degraded = degraded_features(analyzer, data, parts["train"])
     heard = np.array([i for i in parts["train"] if data.names[i] in data.audio], dtype=np.int64)
     centre = train.features.mean(axis=0)
@@ -82,7 +116,7 @@ def projection_sizes(
         chosen = axes[:, :size]
         if sections is not None:
             chosen = join_reading(chosen, centre, train.features, shifts, sections)
-        embedded = [_embedded(each, centre, chosen) for each in (valid, train)]
+        embedded = [_embedded(each, centre, chosen) for each in (asking, train)]
         row: dict[str, Any] = {
             "size": size,
             "precision_at_5_artist_filtered": neighbours(data, *embedded)[
@@ -98,6 +132,21 @@ def projection_sizes(
         if len(heard) > 1:
             itself = np.searchsorted(train.indices, heard[1::2])
             row |= _steadiness((degraded[1::2] - centre) @ chosen, embedded[1].embeddings, itself)
+        rows.append(row)
+    return rows
+
+
+def mean_over_folds(tables: Sequence[Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Return the means of the rows of :func:`projection_sizes`, of the sizes that all tables have.
+
+    A figure that a table lacks is None.
+    """
+    rows = []
+    for same in zip(*tables, strict=False):
+        row: dict[str, Any] = {"size": same[0]["size"]}
+        for name in (each for each in same[0] if each != "size"):
+            values = [each[name] for each in same]
+            row[name] = None if None in values else float(np.mean(values))
         rows.append(row)
     return rows
 

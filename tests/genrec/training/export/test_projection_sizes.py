@@ -13,7 +13,7 @@ from bot.cli.recipe_choice import sizes_table
 from genrec.pipeline import PresetAnalyzer
 from genrec.preset import Preset
 from genrec.training.evaluation import albums as album_module
-from genrec.training.export.projection_sizes import projection_sizes
+from genrec.training.export.projection_sizes import mean_over_folds, projection_sizes
 from genrec.training.teachers.answers import ANSWERS, TeacherAnswers
 from tests.genrec.training.small import played_data, write_archive
 from tests.repository import ROOT
@@ -44,6 +44,33 @@ def test_rows_have_every_figure_that_can_be_measured(
     assert 0 <= heard[0]["same_album"] <= 1
     assert 0 <= heard[0]["four_of_five"] <= 1
     assert 0.5 < heard[0]["cosine"] <= 1
+
+
+def test_fold_is_judged_by_its_test_part() -> None:
+    analyzer = PresetAnalyzer(Preset.load(ROOT / "models" / "resnet50"))
+    data = played_data(range(16), seconds=3)
+    ends = {"first": np.arange(12, 14), "last": np.arange(14, 16)}
+    of_valid, of_test, the_same = (
+        projection_sizes(
+            analyzer, data, {"train": np.arange(12), "valid": valid, "test": test},
+            sizes=(4,), judged=judged,
+        )
+        for valid, test, judged in (
+            (ends["first"], ends["last"], "valid"),
+            (ends["first"], ends["last"], "test"),
+            (ends["last"], ends["first"], "valid"),
+        )
+    )  # fmt: skip
+    assert of_test == the_same
+    assert of_test != of_valid
+
+
+def test_mean_over_folds_has_the_sizes_and_figures_of_all() -> None:
+    row = {"size": 2, "precision_at_5_artist_filtered": 0.5, "same_album": None}
+    other = row | {"precision_at_5_artist_filtered": 0.7, "same_album": 0.1}
+    assert mean_over_folds([[row, row | {"size": 4}], [other]]) == [
+        {"size": 2, "precision_at_5_artist_filtered": pytest.approx(0.6), "same_album": None}
+    ]
 
 
 def test_embedding_that_reads_a_tagger_is_judged_in_the_same_way(tmp_path: Path) -> None:
