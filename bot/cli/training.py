@@ -75,6 +75,12 @@ def train(
         list[Path] | None,
         typer.Option(help="Folder of `genrec archive`, also to learn from (repeatable)."),
     ] = None,
+    changed: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of `genrec archive --changed`: the same songs, changed (repeatable)."
+        ),
+    ] = None,
     unlabelled_batch: Annotated[
         int | None, typer.Option(min=2, help="Windows of unlabelled music per batch.")
     ] = None,
@@ -127,6 +133,7 @@ def train(
         "teachers": tuple(teacher) if teacher else None,
         "answers": str(answers) if answers else None,
         "unlabelled": tuple(map(str, unlabelled)) if unlabelled else None,
+        "changed": tuple(map(str, changed)) if changed else None,
         "unlabelled_batch": unlabelled_batch,
         "answer_weight": answer_weight,
         "contrast_weight": contrast_weight,

@@ -35,7 +35,16 @@ Part = Annotated[
 Answers = Annotated[Path, typer.Argument(help="File to write, for `genrec train --answers`.")]
 
 
-def archive(folder: Folder, out: Archive) -> None:
+def archive(
+    folder: Folder,
+    out: Archive,
+    changed: Annotated[
+        bool,
+        typer.Option(
+            "--changed", help="Change the songs as telephones, rooms and codecs do, for `train`."
+        ),
+    ] = False,
+) -> None:
     """Write the log-mel archive of a folder of unlabelled music."""
     with training_extra():
         from genrec.training.settings import TrainingSettings
@@ -45,7 +54,7 @@ def archive(folder: Folder, out: Archive) -> None:
     )
     config = TrainingSettings().spectrogram
     with stopped, progress_bar("Computing spectrograms") as progress:
-        data, refused = archive_songs(folder, out, config, progress)
+        data, refused = archive_songs(folder, out, config, progress, changed=changed)
     for path, reason in refused[:SHOWN]:
         print(f"{path}: {reason}", file=sys.stderr)
     hours = data.n_columns.sum() * config.hop_length / config.sr / 3600

@@ -16,6 +16,19 @@ def name_of(folder: Path) -> str:
     return Preset.load(folder).model_id if (folder / CONFIG).exists() else folder.name
 
 
+def sources_of(folder: Path) -> dict[str, Any]:
+    """Return what a preset or run learned from, as its sources.json or metrics.json has it.
+
+    Raises
+    ------
+    DataError, PresetError
+        A file is damaged.
+    """
+    if (folder / CONFIG).exists():
+        return dict(Preset.load(folder).metrics().get("sources") or {})
+    return read_run_sources(folder)
+
+
 def lineage(folder: Path) -> list[dict[str, Any]]:
     """Return what a preset or run had as initial weights, for the card of one that goes on from it.
 
@@ -43,11 +56,10 @@ def lineage(folder: Path) -> list[dict[str, Any]]:
         name, metrics = preset.model_id, preset.metrics()
         training, labels = metrics.get("training", {}), list(preset.labels)
         weights, teachers = training.get("weights", ""), training.get("teachers", ())
-        sources = metrics.get("sources") or {}
     else:
         name, (settings, labels) = folder.name, read_settings(folder)
         weights, teachers = settings.weights, settings.teachers
-        sources = read_run_sources(folder)
+    sources = sources_of(folder)
     named = sources.get("networks") or [Path(each).name for each in teachers]
     row = {
         "name": name, "weights": Path(weights).name, "teachers": list(named),

@@ -61,6 +61,9 @@ class TrainingSettings:
         The teachers get each window without its noise, codec losses, band limits and masks.
     answers, unlabelled
         File of a tagger's answers to the data set, and folders of archives of unlabelled music.
+    changed
+        Folders of archives with the same songs as phones, rooms and codecs change them. The second
+        of two windows of a song is from them.
     answer_weight, contrast_weight
         Weights of the tagger's answers, and of the contrast of songs; that of the genre is 1.
     unlabelled_batch
@@ -91,6 +94,7 @@ class TrainingSettings:
     noisy_student: bool = False
     answers: str = ""
     unlabelled: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
     answer_weight: float = 1.0
     contrast_weight: float = 0.0
     unlabelled_batch: int = 16
@@ -235,6 +239,7 @@ def settings_from(values: Mapping[str, Any]) -> TrainingSettings:
         "augment": Augmentation(**values.pop("augment")),
         "teachers": tuple(values.pop("teachers", ())),
         "unlabelled": tuple(values.pop("unlabelled", ())),
+        "changed": tuple(values.pop("changed", ())),
     }
     return TrainingSettings(**values, **parts)
 

@@ -27,7 +27,7 @@ from genrec.training.data.dataset import ExcerptTable, Parts, check_front_end, r
 from genrec.training.data.songs import write_run_sources
 from genrec.training.distillation import load_teachers
 from genrec.training.further_outputs import losses, with_further_outputs
-from genrec.training.lineage import lineage, name_of
+from genrec.training.lineage import lineage, name_of, sources_of
 from genrec.training.milestones import Milestones
 from genrec.training.settings import (
     TrainingSettings,
@@ -102,6 +102,8 @@ def train(
             run,
             teachers=further.teachers if further else (),
             packages=further.packages if further else (),
+            changed=bool(settings.changed),
+            earlier=sources_of(init) if init else {},
             networks=[name_of(Path(folder)) for folder in settings.teachers],
             lineage=lineage(init) if init else (),
         )

@@ -18,13 +18,14 @@ from numpy.typing import NDArray
 from genrec.errors import DataError
 from genrec.training.data.augment import NONE
 from genrec.training.data.dataset import Dataset, ExcerptTable, check_front_end, load_archive
-from genrec.training.data.songs import KEPT_FOR_JUDGING, read_sources
+from genrec.training.data.songs import KEPT_FOR_JUDGING, has_changed_songs, read_sources
 from genrec.training.settings import TrainingSettings
 from genrec.training.teachers.answers import ANSWERS, TeacherAnswers, load_answers
 
 Float = NDArray[np.float32]
 Span = tuple[float, float]
 """Start and end of a window in s, in its excerpt."""
+COPIES = "write them from the same music with `genrec archive FOLDER OUT --changed`."
 DrawImage = Callable[[Dataset, int, np.random.Generator], tuple[Float, Span]]
 """Image, float32 (1, height, width, 3), of a random window of an excerpt, and its span."""
 
@@ -53,7 +54,7 @@ class FurtherTargets:
     Parameters
     ----------
     settings
-        Of the run: ``answers``, ``unlabelled`` and their weights.
+        Of the run: ``answers``, ``unlabelled``, ``changed`` and their weights.
     data, judging
         The labelled data set, and the names of its excerpts outside the training part.
 
@@ -67,7 +68,9 @@ class FurtherTargets:
     DataError
         A file is missing or damaged, has another front end or other tags, or has answers to
         excerpts that judge the network. An archive holds music that is kept for judging. There is
-        nothing to learn from an archive: neither answers nor a weight of the contrast.
+        nothing to learn from an archive: neither answers nor a weight of the contrast. An archive
+        has changed songs and should not, or the other way round. A song has no changed copy, two of
+        them, or one of another length.
     """
 
     def __init__(
@@ -89,6 +92,9 @@ class FurtherTargets:
             check_front_end(archive, settings.spectrogram, settings.image)
             if kept := [g for g in archive.genres if g.startswith(KEPT_FOR_JUDGING)]:
                 raise DataError(f"{folder} has {kept[0]}, whose music only judges networks.")
+            if has_changed_songs(folder):
+                raise DataError(f"{folder} has changed songs: pass it as --changed.")
+        self.changed = _changed_copies(settings, [each for each, _ in self.archives])
         known = [each for _, each in self.archives if each] + (
             [self.answers] if self.answers else []
         )
@@ -124,7 +130,7 @@ class FurtherTargets:
     def draw(
         self, rng: np.random.Generator, image: DrawImage
     ) -> tuple[Float, WindowAnswers, NDArray[np.int64]]:
-        """Return two windows of each of some random songs.
+        """Return two windows of each of some random songs, the second of its changed copy, if any.
 
         Songs are drawn in proportion to their length.
 
@@ -136,10 +142,13 @@ class FurtherTargets:
         count = max(1, self.settings.unlabelled_batch // 2)
         chosen = np.repeat(rng.choice(len(self.songs), count, p=self.chances), 2)
         images, found = [], []
-        for number in chosen:
-            archive, answers = self.archives[self.songs[number][0]]
-            index = self.songs[number][1]
-            x, span = image(archive, index, rng)
+        for at, number in enumerate(chosen):
+            which, index = self.songs[number]
+            archive, answers = self.archives[which]
+            heard = archive, index
+            if at % 2 and self.changed:
+                heard = self.changed[archive.names[index]]
+            x, span = image(*heard, rng)
             images.append(x)
             found.append(self._of(answers, archive.names[index], span))
         return np.concatenate(images), self._stacked(found), chosen
@@ -195,9 +204,40 @@ def further_targets(
     settings: TrainingSettings, data: ExcerptTable, judging: Sequence[str]
 ) -> FurtherTargets | None:
     """Return the further targets of a run; None if its settings name none."""
-    if not settings.answers and not settings.unlabelled:
+    if not settings.answers and not settings.unlabelled and not settings.changed:
         return None
     return FurtherTargets(settings, data, judging)
+
+
+def _changed_copies(
+    settings: TrainingSettings, archives: Sequence[Dataset]
+) -> dict[str, tuple[Dataset, int]]:
+    """Return where each song's changed copy is, by its name: the archive and the index there.
+
+    Raises
+    ------
+    DataError
+        There is no archive to change, an archive of copies does not fit, or a song has no copy.
+    """
+    if not settings.changed:
+        return {}
+    if not archives:
+        raise DataError("--changed has copies of the songs of --unlabelled; pass both.")
+    copies: dict[str, tuple[Dataset, int]] = {}
+    for folder in map(Path, settings.changed):
+        archive = load_archive(folder)
+        check_front_end(archive, settings.spectrogram, settings.image)
+        if not has_changed_songs(folder):
+            raise DataError(f"{folder} has no changed songs; {COPIES}")
+        if twice := copies.keys() & set(archive.names):
+            raise DataError(f"Two archives of --changed have {min(twice)}; pass one of them.")
+        copies |= {name: (archive, i) for i, name in enumerate(archive.names)}
+    for archive in archives:
+        for name, columns in zip(archive.names, archive.n_columns, strict=True):
+            copy, i = copies.get(name, (None, 0))
+            if copy is None or copy.n_columns[i] != columns:
+                raise DataError(f"--changed has no copy of {name} with its length; {COPIES}")
+    return copies
 
 
 def _archive_answers(folder: Path, settings: TrainingSettings) -> TeacherAnswers | None:

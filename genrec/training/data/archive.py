@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import zlib
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import as_completed
 from contextlib import closing
@@ -26,6 +27,8 @@ from genrec.files import atomic_write
 from genrec.listening import listen
 from genrec.names import artist_key
 from genrec.spectrogram import SpectrogramConfig, log_mel
+from genrec.training.data.changes import SR as CHANGES_SR
+from genrec.training.data.changes import changed_copy
 from genrec.training.data.dataset import (
     ARCHIVE,
     Dataset,
@@ -126,6 +129,8 @@ def make_archive(
     out: Path,
     progress: Progress,
     limits: DecodeLimits | None = None,
+    *,
+    changed: bool = False,
 ) -> tuple[Dataset, Refused]:
     """Decode excerpts without a shard, write the archive; return its data set and refused files.
 
@@ -139,20 +144,28 @@ def make_archive(
         Called with (done, total).
     limits
         Of the decoded part of each file; None for a clip's. Shards do not record them.
+    changed
+        The sound is changed first, see :func:`genrec.training.data.changes.changed_copy`, in the
+        same way for the same name.
 
     Raises
     ------
     DataError
-        No excerpt could be decoded, or a decoding process died.
+        No excerpt could be decoded, or a decoding process died. Sound of another sample rate than
+        22,050 Hz would have to be changed.
     """
+    if changed and config.sr != CHANGES_SR:
+        raise DataError(
+            f"Sound can be changed at {CHANGES_SR} Hz alone, and the front end has {config.sr}."
+        )
     folder = out / "excerpts"
     folder.mkdir(parents=True, exist_ok=True)
-    shards = {excerpt.name: folder / f"{_shard_name(excerpt)}.npz" for excerpt in excerpts}
+    shards = {e.name: folder / f"{_shard_name(e, changed=changed)}.npz" for e in excerpts}
     todo = [excerpt for excerpt in excerpts if not shards[excerpt.name].exists()]
     refused: Refused = []
     done = len(excerpts) - len(todo)
     progress(done, len(excerpts))
-    with closing(_decode_all(todo, shards, config, limits)) as results:
+    with closing(_decode_all(todo, shards, config, limits, changed=changed)) as results:
         for excerpt, reason in results:
             if reason:
                 refused.append((excerpt.path, reason))
@@ -174,6 +187,8 @@ def _decode_all(
     shards: Mapping[str, Path],
     config: SpectrogramConfig,
     limits: DecodeLimits | None,
+    *,
+    changed: bool,
 ) -> Generator[tuple[Excerpt, str], None, None]:
     """Decode excerpts on all cores; yield each with the reason why it was refused, or ""."""
     if not excerpts:
@@ -185,7 +200,15 @@ def _decode_all(
     with process_pool(crash_message) as workers:
         basis = mel_basis(config)
         jobs = {
-            workers.submit(_write_shard, e.path, shards[e.name], config, basis, limits): e
+            workers.submit(
+                _write_shard,
+                e.path,
+                shards[e.name],
+                config,
+                basis,
+                limits,
+                zlib.crc32(e.name.encode()) if changed else None,
+            ): e
             for e in excerpts
         }
         for job in as_completed(jobs):
@@ -198,12 +221,18 @@ def _write_shard(
     config: SpectrogramConfig,
     basis: NDArray[np.float32],
     limits: DecodeLimits | None,
+    seed: int | None,
 ) -> str:
-    """Write a file's log-mel levels to a shard; return the reason why it was refused, or ""."""
+    """Write a file's log-mel levels to a shard; return the reason why it was refused, or "".
+
+    With a seed the sound is changed first.
+    """
     try:
         y = listen(decode(path, sr=config.sr, limits=limits).y, config.sr).y
     except InputRefused as error:
         return str(error)
+    if seed is not None:
+        y = changed_copy(y, np.random.default_rng(seed))
     levels, range_db = encode_levels(log_mel(y, config, basis))
     with atomic_write(shard) as part:
         np.savez(part, levels=levels, range_db=np.float32(range_db), n_samples=len(y))
@@ -247,8 +276,11 @@ def _tags(path: Path) -> tuple[str, str]:
     return tag.artist or "", tag.title or ""
 
 
-def _shard_name(excerpt: Excerpt) -> str:
-    """Return the name of an excerpt's shard: a hash of path, size and modification time."""
+def _shard_name(excerpt: Excerpt, *, changed: bool) -> str:
+    """Return the name of an excerpt's shard: a hash of path, size and modification time.
+
+    The shard of changed sound has another name.
+    """
     stat = excerpt.path.stat()
-    key = f"{excerpt.path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+    key = f"{excerpt.path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}{'|changed' * changed}"
     return hashlib.sha256(key.encode()).hexdigest()[:24]

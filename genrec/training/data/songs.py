@@ -6,8 +6,9 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from genrec.audio.kinds import SOUND_SUFFIXES
@@ -74,7 +75,9 @@ def _without_copies(songs: Sequence[Excerpt]) -> list[Excerpt]:
     return list(kept.values())
 
 
-def write_sources(folder: Path, data: Dataset, seconds: Sequence[float], out: Path) -> None:
+def write_sources(
+    folder: Path, data: Dataset, seconds: Sequence[float], out: Path, *, changed: bool = False
+) -> None:
     """Write the packages of an archive as sources.json: name, songs, hours and licences.
 
     Parameters
@@ -85,6 +88,8 @@ def write_sources(folder: Path, data: Dataset, seconds: Sequence[float], out: Pa
         The archive, and the length of each of its songs.
     out
         Folder of the archive.
+    changed
+        The songs of the archive are changed.
     """
     rows: dict[str, dict[str, Any]] = {}
     for package, length in zip(data.genres, seconds, strict=True):
@@ -95,7 +100,7 @@ def write_sources(folder: Path, data: Dataset, seconds: Sequence[float], out: Pa
         row["hours"] = round(row["hours"], 2)
         row["licences"] = licences(folder / name)
     with atomic_write(out / SOURCES) as part:
-        text = json.dumps({"packages": list(rows.values())}, indent=2)
+        text = json.dumps({"packages": list(rows.values()), "changed": changed}, indent=2)
         part.write_text(text + "\n", encoding="utf-8")
 
 
@@ -122,14 +127,30 @@ def read_sources(folder: Path) -> list[dict[str, Any]]:
     DataError
         The file is damaged.
     """
+    return list(_archive_sources(folder)["packages"])
+
+
+def has_changed_songs(folder: Path) -> bool:
+    """Return whether the songs of an archive are changed, by its sources.json.
+
+    Raises
+    ------
+    DataError
+        The file is damaged.
+    """
+    return bool(_archive_sources(folder)["changed"])
+
+
+def _archive_sources(folder: Path) -> dict[str, Any]:
     path = folder / SOURCES
+    known: dict[str, Any] = {"packages": [], "changed": False}
     if not path.is_file():
-        return []
+        return known
     try:
-        rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["packages"]
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {**known, **found, "packages": found["packages"]}
     except (ValueError, LookupError, TypeError) as error:
         raise DataError(f"{path} is damaged: {error}. Write it with `genrec archive`.") from error
-    return rows
 
 
 def write_run_sources(
@@ -137,6 +158,8 @@ def write_run_sources(
     *,
     teachers: Sequence[str] = (),
     packages: Sequence[dict[str, Any]] = (),
+    changed: bool = False,
+    earlier: Mapping[str, Any] = MappingProxyType({}),
     networks: Sequence[str] = (),
     lineage: Sequence[dict[str, Any]] = (),
 ) -> None:
@@ -148,18 +171,25 @@ def write_run_sources(
         The run folder.
     teachers, packages
         Taggers whose answers are targets, and the music of unlabelled archives.
+    changed
+        Half of the windows of that music are of changed copies.
+    earlier
+        The same of the run or preset that gave the initial weights, which the file also names.
     networks, lineage
         Names of the networks that teach genres, and what the initial weights come from, see
         :func:`genrec.training.lineage.lineage`. A file that is there already keeps its own: a
         folder may hold a newer preset when a run is resumed.
     """
+    start = {"teachers": (), "packages": (), "changed": False, **earlier}
+    known = read_run_sources(run) or {**start, "networks": networks, "lineage": lineage}
+    rows = {row["name"]: row for row in (*known["packages"], *packages)}
     found: dict[str, Any] = {
-        "teachers": list(teachers), "packages": list(packages),
-        "networks": list(networks), "lineage": list(lineage),
-    }  # fmt: skip
-    if (run / SOURCES).is_file():
-        kept = read_run_sources(run)
-        found |= {key: kept[key] for key in ("networks", "lineage")}
+        "teachers": sorted({*known["teachers"], *teachers}),
+        "packages": list(rows.values()),
+        "changed": changed or known["changed"],
+        "networks": list(known["networks"]),
+        "lineage": list(known["lineage"]),
+    }
     with atomic_write(run / SOURCES) as part:
         part.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
@@ -169,8 +199,8 @@ def read_run_sources(run: Path) -> dict[str, Any]:
 
     Returns
     -------
-    ``teachers``, ``packages``, ``networks`` and ``lineage``, all lists; the last two are empty for
-    an older run
+    ``teachers``, ``packages``, ``networks`` and ``lineage``, all lists, and ``changed``; what an
+    older run did not record is empty or false
 
     Raises
     ------
@@ -182,7 +212,10 @@ def read_run_sources(run: Path) -> dict[str, Any]:
         return {}
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        known = {"networks": [], "lineage": []} | found
-        return {key: list(known[key]) for key in ("teachers", "packages", "networks", "lineage")}
+        known = {"networks": [], "lineage": [], "changed": False} | found
+        lists = {key: list(known[key]) for key in ("teachers", "packages", "networks", "lineage")}
+        return lists | {"changed": bool(known["changed"])}
     except (ValueError, LookupError, TypeError) as error:
-        raise DataError(f"{path} is damaged: {error}. Resume the run to write it again.") from error
+        raise DataError(
+            f"{path} is damaged: {error}. Delete it and resume the run, which writes it again."
+        ) from error

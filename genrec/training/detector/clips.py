@@ -13,8 +13,8 @@ from genrec.audio.decode import SILENCE_RMS, decode
 from genrec.audio.kinds import SOUND_SUFFIXES
 from genrec.audio.limits import DecodeLimits
 from genrec.errors import DataError, InputRefused
+from genrec.training.data.changes import change
 from genrec.training.detector import synthetic_music as music
-from genrec.training.detector.changes import change
 from genrec.training.detector.synthetic_sounds import SOUNDS
 
 Float = NDArray[np.float32]

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import istft, stft
 
+from genrec.training.data.noise import coloured_noise
 from genrec.training.detector.electronic_music import electronic
-from genrec.training.detector.synthetic_sounds import coloured_noise
 from genrec.training.synthetic.arrangement import (
     LEADS,
     RHYTHMS,

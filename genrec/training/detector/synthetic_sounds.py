@@ -8,16 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
+from genrec.training.data.noise import coloured_noise, unit_rms
+
 Float = NDArray[np.float64]
 Rng = np.random.Generator
-
-
-def coloured_noise(n: int, rng: Rng, slope_db: float | None = None) -> Float:
-    """Return noise (n,) with a spectral slope in dB per octave, drawn from -9..6 if None."""
-    slope = rng.uniform(-9, 6) if slope_db is None else slope_db
-    spectrum = np.fft.rfft(rng.standard_normal(n))
-    octave = np.log2(np.maximum(np.arange(len(spectrum)), 1) * 1000 / len(spectrum))
-    return _scaled(np.fft.irfft(spectrum * 10 ** (slope * octave / 20), n))
 
 
 def _band_noise(n: int, sr: int, rng: Rng) -> Float:
@@ -28,7 +22,7 @@ def _band_noise(n: int, sr: int, rng: Rng) -> Float:
     hz = np.fft.rfftfreq(n, 1 / sr)
     slope = rng.uniform(1, 6)
     gain = 1 / (1 + (low / np.maximum(hz, 1)) ** slope + (hz / high) ** slope)
-    return _scaled(np.fft.irfft(spectrum * gain, n))
+    return unit_rms(np.fft.irfft(spectrum * gain, n))
 
 
 def _slow(n: int, sr: int, rng: Rng, hz: float) -> Float:
@@ -87,7 +81,7 @@ def _hum(n: int, sr: int, rng: Rng) -> Float:
             / k ** rng.uniform(0.3, 1.5)
             * np.sin(2 * np.pi * k * base * t + rng.uniform(0, 7))
         )
-    return _scaled(y) + 10 ** (rng.uniform(-50, 0) / 20) * coloured_noise(n, rng)
+    return unit_rms(y) + 10 ** (rng.uniform(-50, 0) / 20) * coloured_noise(n, rng)
 
 
 def _clicks(n: int, sr: int, rng: Rng) -> Float:
@@ -100,7 +94,7 @@ def _clicks(n: int, sr: int, rng: Rng) -> Float:
     hz, decay = np.exp(rng.uniform(np.log(150), np.log(7000))), rng.uniform(0.85, 0.998)
     angle = 2 * np.pi * hz / sr
     y = lfilter([1.0], [1.0, -2 * decay * np.cos(angle), decay**2], y)
-    return _scaled(y) + 10 ** (rng.uniform(-70, -15) / 20) * coloured_noise(n, rng)
+    return unit_rms(y) + 10 ** (rng.uniform(-70, -15) / 20) * coloured_noise(n, rng)
 
 
 def _engine(n: int, sr: int, rng: Rng) -> Float:
@@ -112,8 +106,8 @@ def _engine(n: int, sr: int, rng: Rng) -> Float:
     y = pulses - pulses.mean() + rng.uniform(0.02, 1.0) * pulses * rng.standard_normal(n)
     for _ in range(int(rng.integers(1, 4))):
         angle, decay = 2 * np.pi * rng.uniform(80, 2500) / sr, rng.uniform(0.9, 0.99)
-        y = y + _scaled(lfilter([1.0], [1.0, -2 * decay * np.cos(angle), decay**2], y))
-    return _scaled(y) + 10 ** (rng.uniform(-40, -5) / 20) * coloured_noise(n, rng)
+        y = y + unit_rms(lfilter([1.0], [1.0, -2 * decay * np.cos(angle), decay**2], y))
+    return unit_rms(y) + 10 ** (rng.uniform(-40, -5) / 20) * coloured_noise(n, rng)
 
 
 def _wind(n: int, sr: int, rng: Rng) -> Float:
@@ -130,7 +124,7 @@ def _rain(n: int, sr: int, rng: Rng) -> Float:
     drops[rng.integers(0, n, count)] = rng.exponential(size=count)
     length = int(sr * rng.uniform(0.001, 0.03))
     burst = rng.standard_normal(length) * np.exp(-np.linspace(0, 6, length))
-    y = _scaled(np.convolve(drops, burst)[:n])
+    y = unit_rms(np.convolve(drops, burst)[:n])
     return y + 10 ** (rng.uniform(-40, 0) / 20) * coloured_noise(n, rng)
 
 
@@ -167,15 +161,10 @@ def _static(n: int, sr: int, rng: Rng) -> Float:
 def _mixed(n: int, sr: int, rng: Rng) -> Float:
     """Return two of the other sounds together, or one after the other."""
     kinds = [k for k in SOUNDS if k != "mixed"]
-    a, b = (_scaled(SOUNDS[str(k)](n, sr, rng)) for k in rng.choice(kinds, 2))
+    a, b = (unit_rms(SOUNDS[str(k)](n, sr, rng)) for k in rng.choice(kinds, 2))
     if rng.random() < 0.5:
         return np.where(np.arange(n) < n * rng.uniform(0.2, 0.8), a, b)
     return a + 10 ** (rng.uniform(-15, 0) / 20) * b
-
-
-def _scaled(y: Float) -> Float:
-    """Return samples with a root mean square of 1; silence stays silent."""
-    return np.asarray(y / (np.sqrt(np.mean(y**2)) + 1e-9), dtype=np.float64)
 
 
 SOUNDS: dict[str, Callable[[int, int, Rng], Float]] = {

@@ -153,6 +153,10 @@ SPLIT_NOTES = {
     "filtered-wide": BY_ARTIST,
     **dict.fromkeys(FOLD_SPLITS, BY_FOLD),
 }
+CHANGED_COPIES = """
+Half of the windows of this music were from changed copies: with codecs, and with imitated rooms and
+telephones.
+"""
 WITHOUT_DETECTOR = "Speech and noise get a genre too; only silence is rejected."
 WITH_DETECTOR = """\
 Speech, noise and effects get no genre, as far as the music detector recognises them."""
@@ -192,6 +196,7 @@ def write_card(
     metrics["training"] |= {
         "answers": Path(settings.answers).name,
         "unlabelled": [Path(folder).name for folder in settings.unlabelled],
+        "changed": [Path(folder).name for folder in settings.changed],
     }
     if sources:
         metrics["sources"] = sources
@@ -260,6 +265,8 @@ def _sources(sources: Mapping[str, Any] | None) -> str:
             f" {', '.join(row['licences']) or 'not stated'} |\n"
             for row in rows
         )
+        if sources.get("changed"):
+            text += CHANGED_COPIES
     return text
 
 

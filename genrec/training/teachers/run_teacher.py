@@ -18,7 +18,7 @@ from genrec.listening import listen
 from genrec.spectrogram import SpectrogramConfig
 from genrec.training.data.archive import Refused, make_archive
 from genrec.training.data.dataset import Dataset, Progress, load_archive
-from genrec.training.data.songs import find_songs, write_sources
+from genrec.training.data.songs import SOURCES, find_songs, has_changed_songs, write_sources
 from genrec.training.teachers.answers import ANSWERS, TeacherAnswers
 
 Float = NDArray[np.float32]
@@ -29,7 +29,12 @@ MAX_SONG_S = 600.0
 
 
 def archive_songs(
-    folder: Path, out: Path, config: SpectrogramConfig, progress: Progress
+    folder: Path,
+    out: Path,
+    config: SpectrogramConfig,
+    progress: Progress,
+    *,
+    changed: bool = False,
 ) -> tuple[Dataset, Refused]:
     """Write the archive of a folder of packages of music, with at most 600 s of each song.
 
@@ -41,6 +46,9 @@ def archive_songs(
         Folder of the archive: logmel.npz, tracks.csv and sources.json.
     config, progress
         The front end, and a callback of (done, total).
+    changed
+        The songs are changed as phones, rooms and codecs change them, see
+        :func:`genrec.training.data.archive.make_archive`.
 
     Returns
     -------
@@ -49,11 +57,19 @@ def archive_songs(
     Raises
     ------
     DataError
-        There is no music, a package is kept for judging, or no file could be decoded.
+        There is no music, a package is kept for judging, no file could be decoded, or ``out`` has
+        the archive of the same music that is changed, or not. Sound of another sample rate than
+        22,050 Hz would have to be changed.
     """
+    if (out / SOURCES).is_file() and has_changed_songs(out) != changed:
+        kinds = ("unchanged", "changed")[:: -1 if changed else 1]
+        raise DataError(
+            f"{out} has an archive of {kinds[1]} songs; pass another folder for {kinds[0]} ones."
+        )
     songs = find_songs(folder)
-    data, refused = make_archive(songs, config, out, progress, song_limits())
-    write_sources(folder, data, (data.n_columns * config.hop_length / config.sr).tolist(), out)
+    data, refused = make_archive(songs, config, out, progress, song_limits(), changed=changed)
+    seconds = (data.n_columns * config.hop_length / config.sr).tolist()
+    write_sources(folder, data, seconds, out, changed=changed)
     return data, refused
 
 
@@ -77,8 +93,10 @@ def write_answers(
     Raises
     ------
     DataError
-        There is no archive, or none of its songs lies in the folder.
+        There is no archive, it has changed songs, or none of its songs lies in the folder.
     """
+    if has_changed_songs(out):
+        raise DataError(f"{out} has changed songs; the tagger answers those of the other archive.")
     names = set(load_archive(out).names)
     songs = [song for song in find_songs(folder) if song.name in names]
     if not songs:

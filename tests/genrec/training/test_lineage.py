@@ -10,7 +10,7 @@ import pytest
 from genrec.errors import DataError
 from genrec.preset import METRICS, Preset
 from genrec.training.data.songs import write_run_sources
-from genrec.training.lineage import lineage, name_of
+from genrec.training.lineage import lineage, name_of, sources_of
 from genrec.training.settings import TrainingSettings, write_or_check_settings
 from tests.repository import ROOT
 
@@ -37,6 +37,23 @@ def test_steps_lead_back_to_the_first_run(tmp_path: Path) -> None:
         },
         {"name": "bands", "weights": "none", "teachers": [], "labels": 3, "synthetic": True},
     ]  # fmt: skip
+
+
+def test_run_names_the_music_of_its_start_too(tmp_path: Path) -> None:
+    """A resumed run keeps what it wrote, whatever its start has become."""
+    row = {"name": "one", "songs": 2, "hours": 0.1, "licences": ["CC0"]}
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        folder.mkdir()
+    write_run_sources(first, teachers=["b"], packages=[row], changed=True)
+    new = row | {"name": "two"}
+    write_run_sources(second, teachers=["a"], packages=[new], earlier=sources_of(first))
+    found = sources_of(second)
+    assert found["teachers"] == ["a", "b"]
+    assert [each["name"] for each in found["packages"]] == ["one", "two"]
+    assert found["changed"] is True
+    write_run_sources(second, teachers=["a"], earlier={"teachers": ["c"], "packages": []})
+    assert sources_of(second) == found
 
 
 def test_preset_is_named_by_its_model_id_and_brings_its_own_steps() -> None:

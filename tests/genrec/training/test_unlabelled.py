@@ -261,6 +261,72 @@ def test_archive_without_answers_needs_the_contrast(
         made(replace(settings, contrast_weight=0.0), parts)
 
 
+def changed_archive(folder: Path, copies: Dataset) -> str:
+    """Write an archive of changed songs; return its folder."""
+    write_archive(folder, copies)
+    (folder / "sources.json").write_text(json.dumps({"packages": [], "changed": True}))
+    return str(folder)
+
+
+def test_second_window_of_a_song_is_of_its_changed_copy(
+    settings: TrainingSettings, parts: Parts, tmp_path: Path
+) -> None:
+    """The copies are in another order, and the teacher answered each song in another way."""
+    answers = answers_to(SONGS, np.arange(3), units=3)
+    of_song = np.repeat([[0.1], [0.5], [0.9]], 5, axis=0).astype(np.float16)
+    replace(answers, probabilities=np.hstack([of_song, of_song])).save(
+        Path(settings.unlabelled[0]) / "teacher.npz"
+    )
+    order = [2, 0, 1]
+    copies = replace(
+        SONGS,
+        names=[SONGS.names[i] for i in order],
+        levels=255 - SONGS.levels[order],
+        n_columns=SONGS.n_columns[order],
+    )
+    changed = changed_archive(tmp_path / "changed", copies)
+    further = made(replace(settings, changed=(changed,), unlabelled_batch=12), parts)
+    heard: list[tuple[bool, str]] = []
+
+    def image(data: Dataset, index: int, _: np.random.Generator) -> Any:
+        heard.append((bool(np.array_equal(data.levels, copies.levels)), data.names[index]))
+        return np.zeros((1, 2, 2, 3), np.float32), (0.0, 2.0)
+
+    _, found, _ = further.draw(np.random.default_rng(1), image)
+    assert [is_copy for is_copy, _ in heard] == [False, True] * 6
+    names = [name for _, name in heard]
+    assert names[::2] == names[1::2]
+    assert len(set(names)) > 1
+    expected = [of_song[5 * SONGS.names.index(name), 0] for name in names]
+    assert found.tags[:, 0] == pytest.approx(expected, abs=1e-3)
+
+
+def test_changed_copies_that_do_not_fit_are_refused(
+    settings: TrainingSettings, parts: Parts, tmp_path: Path
+) -> None:
+    few = replace(played_data([101], seconds=8), genres=["one"])
+    bands = replace(SONGS, levels=SONGS.levels[:, :64])
+    shorter = replace(SONGS, n_columns=SONGS.n_columns - 1)
+    folders = {
+        name: changed_archive(tmp_path / name, data)
+        for name, data in (("few", few), ("bands", bands), ("short", shorter), ("all", SONGS))
+    }
+    plain = settings.unlabelled
+    for changed, unlabelled, words in (
+        (("few",), plain, rf"no copy of {SONGS.names[1]} with its length"),
+        (("short",), plain, rf"no copy of {SONGS.names[0]} with its length"),
+        (("bands",), plain, "has 64 mel bands"),
+        (("few", "all"), plain, f"Two archives of --changed have {SONGS.names[0]}"),
+        (("all",), (folders["all"],), "has changed songs: pass it as --changed"),
+        (("all",), (), "pass both"),
+    ):
+        chosen = tuple(folders[each] for each in changed)
+        with pytest.raises(DataError, match=words):
+            made(replace(settings, changed=chosen, unlabelled=unlabelled, answers=""), parts)
+    with pytest.raises(DataError, match="has no changed songs"):
+        made(replace(settings, changed=plain), parts)
+
+
 def test_recipe_without_random_windows_is_refused(settings: TrainingSettings, parts: Parts) -> None:
     with pytest.raises(DataError, match="--recipe genrec"):
         made(replace(settings, augment=NONE), parts)

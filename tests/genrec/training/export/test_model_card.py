@@ -47,6 +47,15 @@ def test_twin_without_figures_raises(twin: Preset) -> None:
         twin_of(twin)
 
 
+def test_card_tells_that_music_was_changed(twin: Preset) -> None:
+    package = {"name": "one", "songs": 2, "hours": 0.1, "licences": ["CC0"]}
+    sources = {"teachers": [], "packages": [package], "networks": [], "lineage": []}
+    for changed in (False, True):
+        add_to_card(twin, {"sources": sources | {"changed": changed}})
+        text = (twin.folder / "README.md").read_text(encoding="utf-8")
+        assert ("windows of this music were from changed copies" in text) == changed
+
+
 def test_card_tells_the_steps_from_the_first_weights_on(tmp_path: Path) -> None:
     preset = Preset.load(shutil.copytree(ROOT / "models" / "vgg16", tmp_path / "vgg16"))
     steps = [

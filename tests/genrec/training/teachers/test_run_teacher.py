@@ -72,6 +72,41 @@ def test_archive_has_the_songs_and_their_packages(packages: Path, tmp_path: Path
     ]
 
 
+def test_changed_archive_has_other_levels_of_the_same_songs(packages: Path, tmp_path: Path) -> None:
+    data, _ = archive_songs(packages, tmp_path / "out", CONFIG, no_progress)
+    changed, again = (
+        archive_songs(packages, tmp_path / name, CONFIG, no_progress, changed=True)[0]
+        for name in ("changed", "again")
+    )
+    assert changed.names == data.names
+    assert np.array_equal(changed.n_columns, data.n_columns)
+    for i, columns in enumerate(data.n_columns):
+        moved = np.abs(changed.levels[i].astype(int) - data.levels[i])[:, :columns]
+        assert (moved > 2).mean() > 0.1
+    assert np.array_equal(changed.levels, again.levels)
+    for folder, to in (("out", True), ("changed", False)):
+        kind = "changed" if to else "unchanged"
+        with pytest.raises(DataError, match=f"another folder for {kind} ones"):
+            archive_songs(packages, tmp_path / folder, CONFIG, no_progress, changed=to)
+    with pytest.raises(DataError, match="has changed songs"):
+        write_answers(packages, tmp_path / "changed", Counted(), progress=no_progress)
+    other = SpectrogramConfig(sr=16000)
+    with pytest.raises(DataError, match="at 22050 Hz alone"):
+        archive_songs(packages, tmp_path / "other", other, no_progress, changed=True)
+
+
+def test_shards_of_changed_songs_are_others(packages: Path, tmp_path: Path) -> None:
+    """A command that was stopped leaves shards and no sources.json."""
+    out = tmp_path / "out"
+    plain, _ = archive_songs(packages, out, CONFIG, no_progress)
+    (out / "sources.json").unlink()
+    changed, _ = archive_songs(packages, out, CONFIG, no_progress, changed=True)
+    assert not np.array_equal(changed.levels, plain.levels)
+    (out / "sources.json").unlink()
+    again, _ = archive_songs(packages, out, CONFIG, no_progress)
+    assert np.array_equal(again.levels, plain.levels)
+
+
 def test_licences_without_fields_are_the_common_licences_of_the_text(tmp_path: Path) -> None:
     where = "/usr/share/common-licenses"
     text = f"Its text is in `{where}/GPL-2',\nor in {where}/LGPL-2.1."

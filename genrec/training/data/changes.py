@@ -1,4 +1,4 @@
-"""Random changes of a clip, as phones, rooms, codecs and editors make them."""
+"""Random changes of sound, as telephones, rooms, codecs and editors make them."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ from scipy.signal import butter, fftconvolve, sosfilt
 
 from genrec.audio.decode import decode
 from genrec.audio.limits import DecodeLimits
-from genrec.training.detector.synthetic_sounds import coloured_noise
+from genrec.errors import InputRefused
+from genrec.training.data.noise import coloured_noise
 
 Float = NDArray[np.float32]
 Rng = np.random.Generator
 
-SR = 22050
+SR = 22050  # Hz; the sound that networks hear
+PART_S = 30  # about the length of a clip
 _BLOCK = 4096
 # Name, container, codec, sample rate, and range of the bit rate in kbit/s.
 _CODECS = (
@@ -26,6 +28,35 @@ _CODECS = (
     ("mp3", "mp3", "libmp3lame", 22_050, (24, 96)),
     ("aac", "adts", "aac", 44_100, (48, 128)),
 )
+
+
+def changed_copy(y: Float, rng: Rng) -> Float:
+    """Return a song whose parts of 30 s each have other random changes, see :func:`change`.
+
+    About one part in seven stays as it was.
+
+    Parameters
+    ----------
+    y
+        float32 (n,), mono at 22,050 Hz.
+    rng
+        Random generator.
+
+    Returns
+    -------
+    float32 (n,); each part has the peak that it had before. A silent part, and one shorter than
+    1 s at the end, is not changed
+    """
+    copy = y.copy()
+    for start in range(0, len(y), SR * PART_S):
+        part = y[start : start + SR * PART_S]
+        peak = float(np.abs(part).max())
+        if peak and len(part) >= SR:
+            changed = change(part, rng)[: len(part)]
+            copy[start : start + len(part)] = 0
+            scale = peak / (float(np.abs(changed).max()) + 1e-9)
+            copy[start : start + len(changed)] = changed * scale
+    return copy
 
 
 def change(y: Float, rng: Rng) -> Float:
@@ -100,13 +131,16 @@ def _low_pass(y: Float, rng: Rng) -> Float:
 
 
 def _coded(y: Float, rng: Rng) -> Float:
-    """Return samples after a lossy codec at a low bit rate."""
+    """Return samples after a lossy codec at a low bit rate; unchanged if it leaves no sound."""
     _, container, codec, rate, kbit_s = _CODECS[int(rng.choice(3, p=(0.55, 0.3, 0.15)))]
     with tempfile.TemporaryDirectory(prefix="genrec-coded-") as folder:
         path = Path(folder) / "clip"
         encode(path, y, SR, container, codec, rate, int(rng.integers(*kbit_s)))
         limits = DecodeLimits(min_seconds=0, max_seconds=60)
-        return decode(path, sr=SR, limits=limits).y
+        try:
+            return decode(path, sr=SR, limits=limits).y
+        except InputRefused:
+            return y
 
 
 def encode(
