@@ -50,7 +50,7 @@ def evaluate_projection(
     split: Annotated[
         str | None,
         typer.Option(
-            help="The split file that the preset was trained on; the preset records other splits."
+            help="Split file that the preset was trained on; a preset records a named split."
         ),
     ] = None,
     albums: Annotated[

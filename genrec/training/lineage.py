@@ -25,8 +25,12 @@ def sources_of(folder: Path) -> dict[str, Any]:
         A file is damaged.
     """
     if (folder / CONFIG).exists():
-        return dict(Preset.load(folder).metrics().get("sources") or {})
+        return _preset_sources(Preset.load(folder))
     return read_run_sources(folder)
+
+
+def _preset_sources(preset: Preset) -> dict[str, Any]:
+    return dict(preset.metrics().get("sources") or {})
 
 
 def lineage(folder: Path) -> list[dict[str, Any]]:
@@ -56,10 +60,11 @@ def lineage(folder: Path) -> list[dict[str, Any]]:
         name, metrics = preset.model_id, preset.metrics()
         training, labels = metrics.get("training", {}), list(preset.labels)
         weights, teachers = training.get("weights", ""), training.get("teachers", ())
+        sources = _preset_sources(preset)
     else:
         name, (settings, labels) = folder.name, read_settings(folder)
         weights, teachers = settings.weights, settings.teachers
-    sources = sources_of(folder)
+        sources = read_run_sources(folder)
     named = sources.get("networks") or [Path(each).name for each in teachers]
     row = {
         "name": name, "weights": Path(weights).name, "teachers": list(named),

@@ -62,8 +62,8 @@ class TrainingSettings:
     answers, unlabelled
         File of a tagger's answers to the data set, and folders of archives of unlabelled music.
     changed
-        Folders of archives with the same songs as phones, rooms and codecs change them. The second
-        of two windows of a song is from them.
+        Folders of archives with the same songs as telephones, rooms and codecs change them. The
+        second of two windows of a song is from them.
     answer_weight, contrast_weight
         Weights of the tagger's answers, and of the contrast of songs; that of the genre is 1.
     unlabelled_batch

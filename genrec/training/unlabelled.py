@@ -25,9 +25,9 @@ from genrec.training.teachers.answers import ANSWERS, TeacherAnswers, load_answe
 Float = NDArray[np.float32]
 Span = tuple[float, float]
 """Start and end of a window in s, in its excerpt."""
-COPIES = "write them from the same music with `genrec archive FOLDER OUT --changed`."
 DrawImage = Callable[[Dataset, int, np.random.Generator], tuple[Float, Span]]
 """Image, float32 (1, height, width, 3), of a random window of an excerpt, and its span."""
+_WRITE_COPIES = "write them from the same music with `genrec archive FOLDER OUT --changed`."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -228,7 +228,7 @@ def _changed_copies(
         archive = load_archive(folder)
         check_front_end(archive, settings.spectrogram, settings.image)
         if not has_changed_songs(folder):
-            raise DataError(f"{folder} has no changed songs; {COPIES}")
+            raise DataError(f"{folder} has no changed songs; {_WRITE_COPIES}")
         if twice := copies.keys() & set(archive.names):
             raise DataError(f"Two archives of --changed have {min(twice)}; pass one of them.")
         copies |= {name: (archive, i) for i, name in enumerate(archive.names)}
@@ -236,7 +236,7 @@ def _changed_copies(
         for name, columns in zip(archive.names, archive.n_columns, strict=True):
             copy, i = copies.get(name, (None, 0))
             if copy is None or copy.n_columns[i] != columns:
-                raise DataError(f"--changed has no copy of {name} with its length; {COPIES}")
+                raise DataError(f"--changed has no copy of {name} with its length; {_WRITE_COPIES}")
     return copies
 
 

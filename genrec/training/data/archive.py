@@ -151,8 +151,8 @@ def make_archive(
     Raises
     ------
     DataError
-        No excerpt could be decoded, or a decoding process died. Sound of another sample rate than
-        22,050 Hz would have to be changed.
+        No excerpt could be decoded, or a decoding process died. The sound is to be changed at
+        another sample rate than 22,050 Hz.
     """
     if changed and config.sr != CHANGES_SR:
         raise DataError(
@@ -282,5 +282,7 @@ def _shard_name(excerpt: Excerpt, *, changed: bool) -> str:
     The shard of changed sound has another name.
     """
     stat = excerpt.path.stat()
-    key = f"{excerpt.path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}{'|changed' * changed}"
+    key = f"{excerpt.path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
+    if changed:
+        key += "|changed"
     return hashlib.sha256(key.encode()).hexdigest()[:24]

@@ -182,16 +182,20 @@ def write_run_sources(
     """
     start = {"teachers": (), "packages": (), "changed": False, **earlier}
     known = read_run_sources(run) or {**start, "networks": networks, "lineage": lineage}
-    rows = {row["name"]: row for row in (*known["packages"], *packages)}
     found: dict[str, Any] = {
         "teachers": sorted({*known["teachers"], *teachers}),
-        "packages": list(rows.values()),
+        "packages": joined_packages(known["packages"], packages),
         "changed": changed or known["changed"],
         "networks": list(known["networks"]),
         "lineage": list(known["lineage"]),
     }
     with atomic_write(run / SOURCES) as part:
         part.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def joined_packages(*lists: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the packages of several lists; of one with the same name, the last row."""
+    return list({row["name"]: row for rows in lists for row in rows}.values())
 
 
 def read_run_sources(run: Path) -> dict[str, Any]:

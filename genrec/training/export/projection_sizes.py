@@ -1,4 +1,4 @@
-"""Compare sizes of the embedding on validation tracks, or on the fold that a preset lacks."""
+"""Compare sizes of the embedding on validation tracks, or on the fold of a preset."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def projection_sizes(
     data, parts
         The data set and the split that the network was trained on.
     judged
-        The part whose tracks ask for their neighbours, see :func:`split_and_judged`. The test part
-        of another split than a fold is kept for the last evaluation.
+        The part whose tracks are the queries, see :func:`split_and_judged`. The test part of
+        another split than a fold is kept for the last evaluation.
     albums
         A folder of albums, see :func:`genrec.training.evaluation.albums.albums`. Pass other albums
         than those that judge the preset in the end.
@@ -102,7 +102,7 @@ def projection_sizes(
     the unchanged clip; both None without audio
     """
     train = predict_all(analyzer, data, parts["train"])
-    asking = predict_all(analyzer, data, parts[judged])
+    queries = predict_all(analyzer, data, parts[judged])
     degraded = degraded_features(analyzer, data, parts["train"])
     heard = np.array([i for i in parts["train"] if data.names[i] in data.audio], dtype=np.int64)
     centre = train.features.mean(axis=0)
@@ -116,7 +116,7 @@ def projection_sizes(
         chosen = axes[:, :size]
         if sections is not None:
             chosen = join_reading(chosen, centre, train.features, shifts, sections)
-        embedded = [_embedded(each, centre, chosen) for each in (asking, train)]
+        embedded = [_embedded(each, centre, chosen) for each in (queries, train)]
         row: dict[str, Any] = {
             "size": size,
             "precision_at_5_artist_filtered": neighbours(data, *embedded)[

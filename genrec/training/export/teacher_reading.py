@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from genrec.errors import DataError
 from genrec.pipeline import PresetAnalyzer
 from genrec.training.data.dataset import Progress, check_front_end, load_archive, no_progress
-from genrec.training.data.songs import read_sources
+from genrec.training.data.songs import joined_packages, read_sources
 from genrec.training.teachers.answers import load_answers
 from genrec.training.unlabelled import standardiser
 
@@ -101,9 +101,8 @@ def hear_sections(
 def with_archives(sources: Mapping[str, Any], folders: Sequence[Path]) -> dict[str, Any]:
     """Return a run's sources with the taggers and packages of archives, for the model card."""
     teachers = {*sources.get("teachers", ()), *(load_answers(each).teacher for each in folders)}
-    packages = {row["name"]: row for row in sources.get("packages", ())}
-    packages |= {row["name"]: row for folder in folders for row in read_sources(folder)}
-    return {**sources, "teachers": sorted(teachers), "packages": list(packages.values())}
+    packages = joined_packages(sources.get("packages", ()), *map(read_sources, folders))
+    return {**sources, "teachers": sorted(teachers), "packages": packages}
 
 
 def join_reading(

@@ -47,7 +47,7 @@ def archive_songs(
     config, progress
         The front end, and a callback of (done, total).
     changed
-        The songs are changed as phones, rooms and codecs change them, see
+        The songs are changed as telephones, rooms and codecs change them, see
         :func:`genrec.training.data.archive.make_archive`.
 
     Returns
@@ -57,14 +57,14 @@ def archive_songs(
     Raises
     ------
     DataError
-        There is no music, a package is kept for judging, no file could be decoded, or ``out`` has
-        the archive of the same music that is changed, or not. Sound of another sample rate than
-        22,050 Hz would have to be changed.
+        There is no music, a package is kept for judging, or no file could be decoded. ``out`` has
+        changed songs and this call writes unchanged ones, or the other way round. Songs are to be
+        changed at another sample rate than 22,050 Hz.
     """
     if (out / SOURCES).is_file() and has_changed_songs(out) != changed:
-        kinds = ("unchanged", "changed")[:: -1 if changed else 1]
+        there, wanted = ("unchanged", "changed") if changed else ("changed", "unchanged")
         raise DataError(
-            f"{out} has an archive of {kinds[1]} songs; pass another folder for {kinds[0]} ones."
+            f"{out} has an archive of {there} songs; pass another folder for {wanted} ones."
         )
     songs = find_songs(folder)
     data, refused = make_archive(songs, config, out, progress, song_limits(), changed=changed)
@@ -96,7 +96,10 @@ def write_answers(
         There is no archive, it has changed songs, or none of its songs lies in the folder.
     """
     if has_changed_songs(out):
-        raise DataError(f"{out} has changed songs; the tagger answers those of the other archive.")
+        raise DataError(
+            f"{out} has changed songs, and a tagger answers to unchanged ones; pass the archive of"
+            " the unchanged songs."
+        )
     names = set(load_archive(out).names)
     songs = [song for song in find_songs(folder) if song.name in names]
     if not songs:
